@@ -1,0 +1,210 @@
+"""The `spaaza` command: what a terminal or a cron line can ask for.
+
+Exit codes: 0 all is well, 1 something failed, 2 a setting is wrong. The work itself is the
+package's; nothing here is needed by a pipeline script.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import dlt
+from dlt.common.destination import TDestinationReferenceArg
+from dlt.extract import DltSource
+from rich.console import Console
+
+from spaaza_source.console import ExportLines, show_loaded
+from spaaza_source.errors import SettingsError
+from spaaza_source.explain import explain
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.spaaza.access import check_access
+from spaaza_source.spaaza.indexes import INDEXES, index_named
+from spaaza_source.spaaza.source import spaaza_source
+from spaaza_source.warehouse import DATASET, duckdb_file
+
+#: The exit code of a process that Ctrl-C ended.
+INTERRUPTED = 130
+
+DB = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="spaaza-source")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(*, debug: bool) -> None:
+    r"""Load a loyalty platform's exports into a warehouse.
+
+    Settings come from .dlt/config.toml and .dlt/secrets.toml, or from the environment:
+
+    \b
+    SOURCES__SPAAZA__BASE_URL
+    SOURCES__SPAAZA__CHAIN_ID
+    SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_ID
+    SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_SECRET
+
+    Exit codes: 0 all is well, 1 something failed, 2 a setting is wrong.
+    """
+    del debug  # `main` looks at it: it handles what the commands raise
+
+
+@cli.command()
+@click.option("--db", type=DB, default="demo.duckdb", show_default=True, help="DuckDB file.")
+@click.option(
+    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows of each index."
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the data.")
+def demo(*, db: Path, rows: int, seed: int) -> None:
+    """Load six generated indexes into DuckDB, from a sandbox inside this process."""
+    console = Console()
+    target = duckdb_file(db)
+    with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
+        console.print(f"A sandbox of the vendor's API answers at {served.base_url}.")
+        source = spaaza_source(
+            served.base_url,
+            served.chain_id,
+            served.credentials,
+            poll_interval=0.5,
+            start_margin=0.0,
+            max_concurrent_exports=len(INDEXES),
+        )
+        _load(_pipeline("spaaza_demo", target, DATASET, console), source, console)
+    _show_next(console, db, "transactions")
+
+
+@cli.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8750, show_default=True, help="0: a free one."
+)
+@click.option(
+    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows of each index."
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the data.")
+@click.option(
+    "--run-seconds", type=click.FloatRange(0), default=2.0, show_default=True, help="Of an export."
+)
+def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
+    """Serve the vendor's API with generated data on this machine, until Ctrl-C."""
+    served = Sandbox(SandboxSettings(rows=rows, seed=seed, port=port, run_seconds=run_seconds))
+    try:
+        served.start()
+    except OSError as failure:
+        raise SettingsError(
+            f"port {port} cannot be used ({failure.strerror})",
+            where="--port",
+            way_out="Choose another; 0 takes a free one.",
+        ) from None
+    _show_settings(served)
+    served.serve_forever()
+
+
+@cli.command()
+def check() -> None:
+    """Tell whether host, chain and credentials work, and what is wrong where they don't."""
+    for line in check_access():
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("indexes", nargs=-1, metavar="[INDEX]...")
+@click.option("--db", type=DB, help="DuckDB file to load into.  [default: spaaza.duckdb]")
+@click.option("--destination", help="Another dlt destination; dlt's configuration sets it up.")
+@click.option("--dataset", default=DATASET, show_default=True, help="Schema that holds the tables.")
+@click.option("--start-date", help="Where history begins: 2026-05-26 or 2026-05-26T12:00:00Z.")
+@click.option("--end-date", help="Where the range ends, itself left out; now, without it.")
+def load(
+    *,
+    indexes: Sequence[str],
+    db: Path | None,
+    destination: str | None,
+    dataset: str,
+    start_date: str | None,
+    end_date: str | None,
+) -> None:
+    """Load some indexes, or all of them.
+
+    The indexes: transactions, users, vouchers, wallet_ledger, products, product_variants.
+    """
+    tables = [index_named(name).table for name in indexes] or list(INDEXES)
+    into_duckdb = destination in (None, "duckdb")
+    if db is not None and not into_duckdb:
+        raise SettingsError("--db names a DuckDB file, but --destination another kind")
+    source = spaaza_source(start_date=start_date, end_date=end_date)
+    target = duckdb_file(db) if into_duckdb else destination
+    console = Console()
+    for _ in check_access():
+        """A wrong setting is told before anything is asked for."""
+    _load(_pipeline("spaaza", target, dataset, console), source.with_resources(*tables), console)
+    if into_duckdb:
+        _show_next(console, db or Path("spaaza.duckdb"), tables[0])
+
+
+def main() -> None:
+    """The `spaaza` command."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        cli.main(arguments, prog_name="spaaza", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(wrong.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("spaaza: interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except Exception as failure:  # noqa: BLE001 - a command ends in a sentence, not a traceback
+        if debug:
+            traceback.print_exception(failure)
+        words, code = explain(failure)
+        click.echo(f"spaaza: {words}", err=True)
+        sys.exit(code)
+
+
+def _pipeline(
+    name: str, destination: TDestinationReferenceArg, dataset: str, console: Console
+) -> dlt.Pipeline:
+    return dlt.pipeline(
+        name, destination=destination, dataset_name=dataset, progress=ExportLines(console)
+    )
+
+
+def _load(pipeline: dlt.Pipeline, source: DltSource, console: Console) -> None:
+    """Run the pipeline, then show what it loaded."""
+    loaded = pipeline.run(source)
+    jobs = pipeline.dataset()["export_jobs"].where("_dlt_load_id", "in", loaded.loads_ids)
+    table = jobs.arrow()
+    show_loaded(console, [] if table is None else table.to_pylist())
+
+
+def _show_next(console: Console, db: Path, table: str) -> None:
+    console.print(f"\nThe database is {db.absolute()}, its schema {DATASET}. Look into it:\n")
+    query = f"FROM {DATASET}.{table} LIMIT 5"
+    # Soft-wrapped, so that it can be copied from a narrow terminal.
+    console.print(
+        f"""  {sys.executable} -c "import duckdb; duckdb.connect('{db}').sql('{query}').show()\"""",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+
+
+def _show_settings(served: Sandbox) -> None:
+    """The lines that point a shell at the sandbox."""
+    click.echo(f"Serving at {served.base_url}. To load from it, in another terminal:\n")
+    settings = {
+        "BASE_URL": served.base_url,
+        "CHAIN_ID": str(served.chain_id),
+        "CREDENTIALS__ACCESS_TOKEN_ID": served.credentials["access_token_id"],
+        "CREDENTIALS__ACCESS_TOKEN_SECRET": served.credentials["access_token_secret"],
+    }
+    for name, value in settings.items():
+        click.echo(f"  export SOURCES__SPAAZA__{name}={value}")
+    click.echo("  spaaza load\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Every error this package raises; where each is raised, and what for, is left to its callers.
+
+The class tells a caller what it can do::
+
+    SpaazaSourceError
+    ├── SettingsError               fix a setting, then run again
+    │   └── CredentialsError        the vendor refused the credentials
+    ├── UnavailableError            wait, then run again
+    │   ├── UnreachableError        no connection to a host could be made
+    │   ├── ExportTimeoutError      an export outlived its deadline
+    │   └── IncompleteDownloadError a file did not arrive whole
+    ├── VendorError                 ask the vendor
+    │   ├── RequestRefusedError     the vendor refused what was asked
+    │   ├── UnexpectedAnswerError   the vendor's answer has a shape nobody documented
+    │   ├── ExportFailedError       an export ended in an error at the vendor
+    │   └── UnsafeLinkError         a download link leads where no export can be
+    └── FileError                   mend the file, or ask the vendor for a sound one
+        ├── HeaderError             the header cannot name a table's columns
+        ├── EncodingError           the file is not UTF-8
+        ├── MalformedFileError      the file is not comma-separated values, or lost its structure
+        └── TooManyRejectedRowsError  more rows were bad than the settings allow
+
+No message holds a credential, the query of a signed link, or the value of a cell.
+"""
+
+from __future__ import annotations
+
+
+class SpaazaSourceError(Exception):
+    """The root: catch it to catch everything this package raises on purpose.
+
+    Args:
+        cause: What went wrong, one sentence without its full stop.
+        where: The place: an index, a job's id, a line, a setting's name.
+        way_out: What the reader can do about it, one sentence.
+    """
+
+    def __init__(self, cause: str, *, where: str | None = None, way_out: str | None = None) -> None:
+        # Only `cause` is an argument of the exception, so that it survives pickling: dlt keeps it.
+        super().__init__(cause)
+        self.cause = cause
+        self.where = where
+        self.way_out = way_out
+
+    def __str__(self) -> str:
+        """All three parts as one line: where, cause, way out."""
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.cause}." + (f" {self.way_out}" if self.way_out else "")
+
+
+class SettingsError(SpaazaSourceError):
+    """A setting is missing, wrong, or contradicts another."""
+
+
+class CredentialsError(SettingsError):
+    """The vendor refused the credentials, or they do not reach this chain."""
+
+
+class UnavailableError(SpaazaSourceError):
+    """The vendor, or the way to it, is down or overloaded; nothing is wrong with the request."""
+
+
+class UnreachableError(UnavailableError):
+    """No connection to a host could be made: its name is wrong, or it or the network is down."""
+
+
+class ExportTimeoutError(UnavailableError):
+    """An export was not done by its deadline; it may still run at the vendor."""
+
+
+class IncompleteDownloadError(UnavailableError):
+    """A file could not be proven to have arrived whole."""
+
+
+class VendorError(SpaazaSourceError):
+    """The vendor cannot or will not do what was asked."""
+
+
+class RequestRefusedError(VendorError):
+    """The vendor refused a request as such (HTTP 4xx other than 401, 403 and 429)."""
+
+
+class UnexpectedAnswerError(VendorError):
+    """The vendor's answer is not what its documents say, so it cannot be acted on."""
+
+
+class ExportFailedError(VendorError):
+    """The vendor ran an export and it ended in an error."""
+
+
+class UnsafeLinkError(VendorError):
+    """A download link has a scheme or an address that no export of this vendor can have."""
+
+
+class FileError(SpaazaSourceError):
+    """A file must not be loaded as it is."""
+
+
+class HeaderError(FileError):
+    """The header cannot name the columns of a table: empty, repeated or reserved names."""
+
+
+class EncodingError(FileError):
+    """The file is not UTF-8 text."""
+
+
+class MalformedFileError(FileError):
+    """The file is not comma-separated values as RFC 4180 has them, or its structure is lost."""
+
+
+class TooManyRejectedRowsError(FileError):
+    """A larger share of the rows is bad than the settings allow."""

@@ -1,0 +1,1 @@
+"""The road of an export, the same for every vendor: request, job, download, load."""

@@ -1,0 +1,98 @@
+"""Turns bytes that may be gzip into the bytes they stand for, and proves that they were whole.
+
+Knows nothing of where they come from: `download` feeds it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from spaaza_source.errors import FileError, IncompleteDownloadError
+
+MAGIC = b"\x1f\x8b"
+#: Pieces handed out are at most this large, so that a small bomb cannot fill the memory.
+PIECE = 1 << 20
+#: DEFLATE reaches 1:1032. A table of text stays far below this; only a bomb goes beyond.
+LARGEST_RATIO = 500
+#: Below this many bytes a ratio says nothing.
+RATIO_COUNTS_FROM = 64 << 20
+
+
+class Gunzip:
+    """Feed it every byte, then call `finish`.
+
+    Whether the bytes are gzip is seen from their first two, whatever a header claims: storage
+    servers drop or repeat the header. Several members in a row are one text, as in RFC 1952.
+    """
+
+    def __init__(self) -> None:
+        self._start = b""
+        self._decided = False
+        self._member: zlib._Decompress | None = None
+        self._taken = 0
+        self._given = 0
+
+    @property
+    def is_gzip(self) -> bool:
+        """Whether the bytes so far are gzip."""
+        return self._member is not None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The bytes that `data` adds.
+
+        Raises:
+            FileError: The gzip data is damaged, or unpacks to more than any table would.
+        """
+        self._taken += len(data)
+        if not self._decided:
+            data = self._start + data
+            if len(data) < len(MAGIC):
+                self._start = data
+                return
+            self._decided = True
+            if data.startswith(MAGIC):
+                self._member = zlib.decompressobj(wbits=31)
+        if self._member is None:
+            yield data
+            return
+        yield from self._unpack(data)
+
+    def finish(self) -> Iterator[bytes]:
+        """The bytes held back until now.
+
+        Raises:
+            IncompleteDownloadError: The gzip data ends before its trailer.
+        """
+        if self._member is None:
+            if not self._decided and self._start:
+                yield self._start
+        elif not self._member.eof:
+            raise IncompleteDownloadError(
+                "the gzip data ends before its checksum", way_out="Run again."
+            )
+
+    def _unpack(self, data: bytes) -> Iterator[bytes]:
+        while data and self._member is not None:
+            if self._member.eof:
+                # Zero bytes may pad the end of a member (gzip's own manual says so).
+                data = data.lstrip(b"\0")
+                if not data:
+                    return
+                self._member = zlib.decompressobj(wbits=31)
+            try:
+                piece = self._member.decompress(data, PIECE)
+            except zlib.error:
+                raise FileError(
+                    "the gzip data is damaged",
+                    way_out="Run again; if it stays so, ask the vendor.",
+                ) from None
+            self._given += len(piece)
+            if self._given > RATIO_COUNTS_FROM and self._given > LARGEST_RATIO * self._taken:
+                raise FileError(
+                    f"the gzip data unpacks to more than {LARGEST_RATIO} times its size",
+                    way_out="Ask the vendor what this file is.",
+                )
+            if piece:
+                yield piece
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail

@@ -1,0 +1,312 @@
+"""JSON over HTTP with a vendor: one session, bounded retries, every failure one of our errors.
+
+A GET may be repeated; a POST never is, for nobody can tell whether a lost one was done. What a
+vendor's error body says is read by the vendor's own package; downloads are left to `download`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from spaaza_source.errors import (
+    CredentialsError,
+    RequestRefusedError,
+    SettingsError,
+    SpaazaSourceError,
+    UnavailableError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from spaaza_source.exports.clock import Clock, SystemClock
+from spaaza_source.exports.redaction import redact
+
+#: Seconds to connect, and seconds without a byte of an answer.
+TIMEOUT = (10.0, 60.0)
+#: Tries of one GET. An HTTP 500 may be a permission error, which no waiting cures: fewer for it.
+TRIES = 5
+TRIES_AFTER_500 = 3
+#: The longest a vendor's Retry-After is obeyed, in seconds; beyond it the run stops.
+LONGEST_RETRY_AFTER = 300.0
+
+_T = TypeVar("_T")
+
+#: Reads a vendor's error body: its own words for what is wrong, and whether a permission is.
+ReadRefusal = Callable[[Any], tuple[str, bool]]
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether the address names this very machine."""
+    host = urlsplit(base_url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_base_url(base_url: object) -> str:
+    """The address of a vendor's API, without a slash at its end.
+
+    Raises:
+        SettingsError: It is no `https` address (plain `http` only to this machine), or it carries
+            credentials, a query or a fragment.
+    """
+    way_out = "Give the address the vendor named to you, such as https://HOST."
+    if not isinstance(base_url, str) or not base_url.strip():
+        raise SettingsError("the address of the vendor's API is empty", where="base_url")
+    text = base_url.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+        parts = urlsplit("")
+    if not host or parts.scheme not in ("http", "https"):
+        raise SettingsError(
+            f"{redact(text)!r} is not a web address", where="base_url", way_out=way_out
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(
+            "the address holds more than a host and a path", where="base_url", way_out=way_out
+        )
+    if parts.scheme == "http" and not is_loopback(text):
+        raise SettingsError(
+            f"{text!r} would send the credentials unencrypted", where="base_url", way_out=way_out
+        )
+    return text
+
+
+class VendorHttp:
+    """A vendor's JSON API.
+
+    Args:
+        base_url: Its address, as `checked_base_url` returns it.
+        headers: The headers that prove who asks.
+        secrets: Values no message may show.
+        read_refusal: Reads the vendor's error bodies.
+        clock: The time to wait by.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        secrets: Iterable[str],
+        read_refusal: ReadRefusal,
+        clock: Clock | None = None,
+    ) -> None:
+        self.base_url = base_url
+        self._host = urlsplit(base_url).netloc
+        self._headers = dict(headers)
+        self._secrets = tuple(secrets)
+        self._read_refusal = read_refusal
+        self._clock = clock or SystemClock()
+        self._ahead = timedelta(0)
+        #: Set it to end every wait at once; the call under way then raises.
+        self.stop = threading.Event()
+        self._sessions = threading.local()
+
+    def now(self) -> datetime:
+        """The present instant by the vendor's clock, as far as its answers have shown it."""
+        return self._clock.now() + self._ahead
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON at `path`, tried again where trying again can help."""
+        return self._persist(lambda: self._json("GET", path, params=params))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """The JSON that answers `body`; sent once, whatever happens to it."""
+        try:
+            return self._json("POST", path, json=body)
+        except _RetriableError as error:
+            raise error.final from None
+
+    def stream(self, path: str, body: Any) -> requests.Response:
+        """The open answer to a POST that only reads, and so may be tried again."""
+        headers = {"Accept": "*/*", "Accept-Encoding": "gzip"}
+        return self._persist(
+            lambda: self._response("POST", path, json=body, stream=True, headers=headers)
+        )
+
+    def _persist(self, call: Callable[[], _T]) -> _T:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return call()
+            except _RetriableError as error:
+                if tries >= error.tries:
+                    raise error.final from None
+                self._pause(error.wait_seconds(tries), error.final)
+
+    def _pause(self, seconds: float, final: SpaazaSourceError) -> None:
+        if seconds > LONGEST_RETRY_AFTER or self._clock.pause(seconds, self.stop):
+            raise final
+
+    def _session(self) -> requests.Session:
+        # A session per thread: `requests` does not promise to share one between them.
+        session: requests.Session | None = getattr(self._sessions, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.headers.update({"Accept": "application/json", **self._headers})
+            # Without this, a .netrc file may replace the Authorization header.
+            session.auth = _as_it_is
+            session.trust_env = not is_loopback(self.base_url)
+            self._sessions.session = session
+        return session
+
+    def _json(self, method: str, path: str, **content: Any) -> Any:
+        response = self._response(method, path, **content)
+        try:
+            return response.json()
+        except ValueError:
+            raise _RetriableError(
+                UnexpectedAnswerError(
+                    f"HTTP {response.status_code} with a body that is not JSON",
+                    where=self._place(method, path),
+                    way_out="Check that base_url is the address of the vendor's API.",
+                )
+            ) from None
+
+    def _response(self, method: str, path: str, **content: Any) -> requests.Response:
+        """A successful answer, its body still to be read."""
+        place = self._place(method, path)
+        try:
+            response = self._session().request(
+                method,
+                self.base_url + path,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                **content,
+            )
+        except requests.RequestException as failure:
+            raise _lost(failure, place) from None
+        self._note_clock(response)
+        if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own numbers
+            with response:
+                self._refuse(response, place)
+        return response
+
+    def _place(self, method: str, path: str) -> str:
+        return f"{method} {self._host}{path}"
+
+    def _note_clock(self, response: requests.Response) -> None:
+        try:
+            theirs = parsedate_to_datetime(response.headers["Date"])
+            self._ahead = theirs.astimezone(timezone.utc) - self._clock.now()
+        except (KeyError, TypeError, ValueError):
+            return
+
+    def _refuse(self, response: requests.Response, place: str) -> NoReturn:
+        status = response.status_code
+        words, is_permission = self._refusal(response)
+        said = f"HTTP {status}" + (f": {words}" if words else "")
+        if status in (401, 403) or is_permission:
+            raise CredentialsError(
+                f"the vendor refused the credentials ({said})",
+                where=place,
+                way_out="Check the credentials, and that they belong to this account.",
+            )
+        if status == 429:  # noqa: PLR2004
+            raise _RetriableError(
+                UnavailableError(
+                    f"too many requests ({said})", where=place, way_out="Run again later."
+                ),
+                retry_after=retry_after(response.headers.get("Retry-After"), self.now()),
+            )
+        if status >= 500:  # noqa: PLR2004
+            raise _RetriableError(
+                UnavailableError(
+                    f"the vendor failed ({said})",
+                    where=place,
+                    way_out="Run again later; if it stays so, show this to the vendor.",
+                ),
+                tries=TRIES_AFTER_500 if status == 500 else TRIES,  # noqa: PLR2004
+                retry_after=retry_after(response.headers.get("Retry-After"), self.now()),
+            )
+        raise RequestRefusedError(
+            f"the vendor refused the request ({said})",
+            where=place,
+            way_out="Check the settings named there, or show this to the vendor.",
+        )
+
+    def _refusal(self, response: requests.Response) -> tuple[str, bool]:
+        try:
+            words, is_permission = self._read_refusal(response.json())
+        except ValueError:
+            # A proxy's page of HTML tells a reader nothing its status does not.
+            kind = response.headers.get("Content-Type", "")
+            words, is_permission = ("" if "html" in kind else response.text[:200]), False
+        return redact(words, self._secrets), is_permission
+
+
+class _RetriableError(Exception):
+    """A failure that may pass, with the error to raise when it does not."""
+
+    def __init__(
+        self, final: SpaazaSourceError, *, tries: int = TRIES, retry_after: float | None = None
+    ) -> None:
+        super().__init__(str(final))
+        self.final = final
+        self.tries = tries
+        self.retry_after = retry_after
+
+    def wait_seconds(self, tried: int) -> float:
+        if self.retry_after is not None:
+            return self.retry_after
+        # Jitter, so that many runs that failed together do not come back together.
+        return float(2 ** (tried - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds a `Retry-After` header asks for: it holds seconds or a date; None if neither."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - now).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return seconds if seconds > 0 else None
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _lost(failure: requests.RequestException, place: str) -> _RetriableError:
+    """A failure of the network; the library's own words hold addresses with their queries."""
+    kind: type[UnavailableError] = UnavailableError
+    tries = TRIES
+    if isinstance(failure, requests.exceptions.SSLError):
+        reason, kind, tries = "the TLS certificate is not accepted", UnreachableError, 1
+    elif isinstance(failure, requests.ConnectTimeout) or _never_connected(failure):
+        reason, kind, tries = "no connection to the host can be made", UnreachableError, 3
+    elif isinstance(failure, requests.Timeout):
+        reason = "the answer took too long"
+    elif isinstance(failure, requests.ConnectionError):
+        reason = "the connection broke"
+    else:
+        reason = type(failure).__name__
+    way_out = "Check base_url and the network, then run again."
+    return _RetriableError(kind(reason, where=place, way_out=way_out), tries=tries)
+
+
+def _never_connected(failure: requests.RequestException) -> bool:
+    cause = failure.args[0] if failure.args else None
+    reason = getattr(cause, "reason", cause)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)

@@ -1,0 +1,82 @@
+"""An export as the vendor runs it, and what the road needs a vendor to do for it.
+
+Each vendor's package implements `ExportService`; the waiting is left to `run`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from spaaza_source.exports.request import ExportRequest
+
+
+class JobState(enum.Enum):
+    """Where a job stands, in the road's own words."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    #: The vendor said something no document mentions: keep looking, never take it for success.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One answer to "how is it going?".
+
+    Attributes:
+        job_id: The vendor's id, as text.
+        state: In the road's words.
+        vendor_state: In the vendor's own.
+        created_at: When the vendor took the job on, UTC; None where it does not say.
+        finished_at: When the vendor finished it, UTC; None before, or where it does not say.
+        detail: What the vendor says of a failure, ready to be shown.
+    """
+
+    job_id: str
+    state: JobState
+    vendor_state: str
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Link:
+    """Where a finished export's file lies. Its query may be a signature, so it never shows.
+
+    Attributes:
+        url: The whole address.
+        headers: What the file's host wants to see; empty for a signed link.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return "Link(…)"
+
+
+class ExportService(Protocol):
+    """A vendor that can export.
+
+    Every method raises only errors under `SpaazaSourceError`, and may be called from any thread.
+    """
+
+    @property
+    def base_url(self) -> str:
+        """The vendor's address: a link may lead to loopback only where this does."""
+
+    def create(self, request: ExportRequest) -> Job:
+        """Ask for the export. Never repeats a request whose fate is unknown."""
+
+    def look(self, job_id: str) -> Job:
+        """How the job stands."""
+
+    def link(self, job_id: str) -> Link:
+        """A fresh link to the file of a job that is done."""

@@ -1,0 +1,265 @@
+"""From a request to what dlt loads: the file's tables, and the entries that account for them.
+
+Asking and waiting are `run`'s, the file's insides `tabular`'s, the entries' shape `ledger`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.common.runtime.collector_base import Collector
+from dlt.common.schema.typing import TColumnSchema
+
+from spaaza_source.errors import FileError, SettingsError, SpaazaSourceError
+from spaaza_source.exports.ledger import entries, in_a_load
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.run import Export, ExportRun, Phase
+from spaaza_source.exports.settings import choice, number
+from spaaza_source.exports.windows import Window
+from spaaza_source.tabular import ColumnType, CsvFile, open_csv
+from spaaza_source.tabular.column_types import TEXT, TIMESTAMP
+from spaaza_source.tabular.spelling import spelling
+
+#: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
+EXPORTING = "export"
+DOWNLOADING = "download"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Attributes:
+        column_types: `inferred`, or `text` for every column.
+        on_bad_row: `reject` or `fail`.
+        max_rejected_share: Stop when a larger share of the rows is bad.
+    """
+
+    column_types: Literal["inferred", "text"] = "inferred"
+    on_bad_row: Literal["reject", "fail"] = "reject"
+    max_rejected_share: float = 0.01
+
+    def __post_init__(self) -> None:
+        choice("column_types", self.column_types, "inferred", "text")
+        choice("on_bad_row", self.on_bad_row, "reject", "fail")
+        number("max_rejected_share", self.max_rejected_share, least=0)
+
+
+def export_tables(
+    run: ExportRun, request: ExportRequest, reading: Reading, time_column: str | None = None
+) -> Iterator[Any]:
+    """What a resource yields for one export: typed tables, then the entries for the ledger.
+
+    While the vendor works it yields None, dlt's way to give the other resources their turn.
+
+    Args:
+        run: The exports of this load.
+        request: What to ask for.
+        reading: How to read the file.
+        time_column: The column that the request's window is taken by, as the header has it.
+
+    Raises:
+        SpaazaSourceError: The export, its download or its file failed; nothing of it is loaded.
+    """
+    export = run.begin(request)
+    progress = Progress(export)
+    try:
+        while not export.settled:
+            progress.report()
+            yield None
+        progress.report()
+        export.file()
+        yield from load_file(export, reading, time_column)
+    finally:
+        run.drop(export)
+
+
+def load_file(export: Export, reading: Reading, time_column: str | None = None) -> Iterator[Any]:
+    """The tables of an export's file, then its entries for the ledger.
+
+    Args:
+        export: One that has arrived.
+        reading: How to read the file.
+        time_column: The column that the request's window is taken by, as the header has it.
+
+    Raises:
+        FileError: The file must not be loaded.
+        SettingsError: It has no column to take the window by.
+    """
+    request = export.request
+    spent = -time.monotonic()
+    try:
+        file = open_csv(
+            export.file().path,
+            name_column=spelling(dlt.current.source_schema().naming.normalize_identifier),
+            known_types=_known_types(request.table),
+            column_types=reading.column_types,
+            on_bad_row=reading.on_bad_row,
+            max_rejected_share=reading.max_rejected_share,
+        )
+        narrow = _narrowing(file, request, time_column)
+    except SpaazaSourceError as error:
+        # The reader knows lines and columns, not whose file it is.
+        job = export.job.job_id if export.job else "none"
+        error.where = f"{request}, job {job}" + (f", {error.where}" if error.where else "")
+        raise
+    loaded = 0
+    # Without rows no type can be told; a table of no typed column at all dlt cannot create.
+    tables = file.tables() if file.rows or any(column.type for column in file.columns) else ()
+    for table in tables:
+        kept = narrow(table)
+        loaded += kept.num_rows
+        spent += time.monotonic()
+        yield kept
+        spent -= time.monotonic()
+    spent += time.monotonic()
+    yield entries("export_jobs", [_job_entry(export, file, loaded, spent)])
+    yield entries("rejected_rows", _rejected_entries(export, file))
+    yield entries("column_changes", [])
+
+
+def working_folder() -> Path:
+    """Where downloads are put: the pipeline's own folder, or a temporary one without a pipeline."""
+    if in_a_load():
+        return Path(dlt.current.pipeline().working_dir) / "exports"
+    return Path(tempfile.gettempdir()) / "spaaza_source"
+
+
+class Progress:
+    """Tells the pipeline's `progress` of one export: its state, then the bytes that arrive.
+
+    It is told from the thread that extracts, whenever that thread looks.
+    """
+
+    def __init__(self, export: Export) -> None:
+        self._export = export
+        self._collector: Collector | None = (
+            dlt.current.pipeline().collector if in_a_load() else None
+        )
+        self._state = ""
+        self._received = 0
+
+    def report(self) -> None:
+        """Tell what has changed since the last call."""
+        export = self._export
+        if self._collector is None:
+            return
+        if export.state != self._state:
+            self._state = export.state
+            self._collector.update(
+                export.request.table, inc=0, message=self._state, label=EXPORTING
+            )
+        arrived = export.received - self._received
+        if arrived and export.phase in (Phase.DOWNLOADING, Phase.ARRIVED):
+            self._received += arrived
+            # dlt's own type forgets that a total may be unknown.
+            total: Any = export.total
+            self._collector.update(
+                export.request.table, inc=arrived, total=total, label=DOWNLOADING
+            )
+
+
+def _known_types(table: str) -> dict[str, ColumnType]:
+    """The types that a user's hints, or earlier loads, have settled, by column name."""
+    schema = dlt.current.source_schema()
+    settled: dict[str, Any] = {}
+    if table in schema.tables:
+        settled.update(schema.get_table_columns(table))
+    hints = dlt.current.resource().columns
+    if isinstance(hints, dict):
+        settled.update(
+            {schema.naming.normalize_identifier(name): hint for name, hint in hints.items()}
+        )
+    return {name: _type_of(hint) for name, hint in settled.items() if hint.get("data_type")}
+
+
+def _type_of(hint: TColumnSchema) -> ColumnType:
+    try:
+        return ColumnType.of_dlt(str(hint["data_type"]), hint.get("precision"), hint.get("scale"))
+    except SettingsError:
+        # A type that CSV has no form for (json, binary, …) arrives as text, for the destination.
+        return TEXT
+
+
+def _narrowing(file: CsvFile, request: ExportRequest, time_column: str | None) -> Any:
+    """What leaves out the rows that lie outside the request's window."""
+    window = request.window
+    if window is None or time_column is None:
+        return lambda table: table
+    name = dlt.current.source_schema().naming.normalize_identifier(time_column)
+    way_out = f"Set time_columns to {{'{request.table}': COLUMN}}, or leave out start_date."
+    column = next((column for column in file.columns if column.name == name), None)
+    if column is None:
+        raise SettingsError(
+            f"the file has no column {name!r} to take the window by", way_out=way_out
+        )
+    if column.type not in (TIMESTAMP, None):
+        raise SettingsError(f"the column {name!r} does not hold times", way_out=way_out)
+    return lambda table: _inside(table, name, window)
+
+
+def _inside(table: pa.Table, name: str, window: Window) -> pa.Table:
+    times = table.column(name)
+    if times.null_count:
+        raise FileError(
+            f"{times.null_count} rows have no time in the column {name!r}, so no window is theirs",
+            way_out="Load without start_date, or ask the vendor.",
+        )
+    if not pa.types.is_timestamp(times.type):
+        return table
+    after = pc.greater_equal(times, pa.scalar(window.start, times.type))
+    before = pc.less(times, pa.scalar(window.end, times.type))
+    return table.filter(pc.and_(after, before))
+
+
+def _job_entry(export: Export, file: CsvFile, loaded: int, seconds: float) -> dict[str, Any]:
+    request, job, fetched = export.request, export.job, export.file()
+    return {
+        "job_id": job.job_id if job else None,
+        "table_name": request.table,
+        "subject": request.subject,
+        "account": request.account,
+        "export_format": request.export_format,
+        "window_start": request.window.start if request.window else None,
+        "window_end": request.window.end if request.window else None,
+        "selection": json.dumps(request.selection) if request.selection else None,
+        "fingerprint": request.fingerprint,
+        "state": job.vendor_state if job else None,
+        "created_at": (job.created_at if job else None) or export.begun_at,
+        "finished_at": job.finished_at if job else None,
+        "loaded_at": datetime.now(timezone.utc),
+        "wait_seconds": export.wait_seconds,
+        "download_seconds": export.download_seconds,
+        "convert_seconds": seconds,
+        "polls": export.polls,
+        "bytes_received": fetched.received,
+        "bytes": fetched.size,
+        "sha256": fetched.sha256,
+        "rows": file.rows,
+        "rejected": len(file.rejected),
+        "loaded": loaded,
+    }
+
+
+def _rejected_entries(export: Export, file: CsvFile) -> list[dict[str, Any]]:
+    return [
+        {
+            "job_id": export.job.job_id if export.job else None,
+            "table_name": export.request.table,
+            "line_number": row.line,
+            "byte_offset": row.offset,
+            "reason": row.reason,
+            "raw": row.raw,
+        }
+        for row in file.rejected
+    ]

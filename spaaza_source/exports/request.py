@@ -1,0 +1,53 @@
+"""What is asked of a vendor: one export of one table, in one format, of one window.
+
+How a vendor is asked is left to the vendor's package; waiting and loading, to the rest of the road.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from spaaza_source.exports.windows import Window, iso
+
+ExportFormat = Literal["csv", "json"]
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """One export.
+
+    Attributes:
+        table: The table its rows go to, as in the warehouse: `wallet_ledger`.
+        subject: What the vendor calls the same: `wallet-ledger`.
+        account: Whose data: Spaaza's chain id, as text.
+        export_format: `csv` or `json`.
+        window: The span of time asked for; None for everything.
+        selection: The vendor's own filter, passed through as it is; empty for none.
+    """
+
+    table: str
+    subject: str
+    account: str
+    export_format: ExportFormat = "csv"
+    window: Window | None = None
+    selection: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits, the same for the same request in every run and on every machine."""
+        parts = [
+            self.subject,
+            self.account,
+            self.export_format,
+            [iso(self.window.start), iso(self.window.end)] if self.window else None,
+            self.selection,
+        ]
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.window}" if self.window else self.subject

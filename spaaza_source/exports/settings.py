@@ -1,0 +1,43 @@
+"""Checks of what a user set, for every vendor's source: each failure names the setting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from spaaza_source.errors import SettingsError
+
+
+def number(setting: str, value: Any, *, least: float) -> float:
+    """A finite number that is at least `least`."""
+    try:
+        given = float(value)
+    except (TypeError, ValueError):
+        given = float("nan")
+    if not least <= given < float("inf"):
+        raise SettingsError(f"{value!r} is not a number from {least:g} up", where=setting)
+    return given
+
+
+def choice(setting: str, value: Any, *choices: str) -> Any:
+    """One of `choices`."""
+    if value not in choices:
+        raise SettingsError(
+            f"{value!r} is not among the choices",
+            where=setting,
+            way_out=f"Choose {' or '.join(choices)}.",
+        )
+    return value
+
+
+def by_table(setting: str, value: Any) -> list[tuple[str, Any]]:
+    """The entries of a dict whose keys are tables; from the environment it comes as JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = False
+    if not isinstance(value, Mapping) and value is not None:
+        raise SettingsError("it is not a dict whose keys are tables", where=setting)
+    return list((value or {}).items())

@@ -1,0 +1,97 @@
+"""The products and product-variants tables (VENDOR_FACTS C4); for their headers see `shop`."""
+
+import numpy as np
+import pyarrow as pa
+
+from spaaza_source.sandbox import words
+from spaaza_source.sandbox.columns import (
+    choose,
+    code,
+    constant,
+    decimals,
+    flags,
+    numbers,
+    only,
+    pick,
+    seconds,
+    text,
+)
+from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
+from spaaza_source.sandbox.world import Rows, World, product_ids, variant_ids
+
+_SITE = "https://shop.example"
+
+
+def products(world: World, rows: Rows) -> pa.Table:
+    """The products with these row numbers."""
+    price = product_prices(world, rows)
+    added = world.start + world.below("added", rows, world.history_days) * MICROSECONDS_A_DAY
+    owner_code = product_codes(rows)
+    return pa.table(
+        {
+            "id": numbers(product_ids(rows)),
+            "chain_id": constant(world.chain_id, rows),
+            "owner_code": owner_code,
+            "name": text(choose(words.PRODUCT_NAMES, rows), " ", numbers(rows)),
+            "description": pick(words.DESCRIPTIONS, world.chance("description", rows)),
+            "brand": pick(words.BRANDS, world.chance("brand", rows)),
+            "season": pick(words.SEASONS, world.chance("season", rows)),
+            "category": pick(words.CATEGORIES, world.chance("category", rows)),
+            # Since April 2026 a product may have no price.
+            "price": only(world.chance("priced", rows) > 0.05, decimals(price)),  # noqa: PLR2004
+            "cost_price": decimals(price * 55 // 100),
+            "web_url": text(_SITE, "/p/", owner_code),
+            "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
+            "is_promotional": flags(world.chance("promotional", rows) < 0.1),  # noqa: PLR2004
+            "unit": pick(words.UNITS, world.chance("unit", rows)),
+            "created_date": seconds(added),
+            "last_modified_date": seconds(world.end - (world.end - added) // 3),
+        }
+    )
+
+
+def product_variants(world: World, rows: Rows) -> pa.Table:
+    """The product variants with these row numbers, each of a product that exists."""
+    parents = variant_products(world, rows)
+    exists = np.full(len(rows), world.sizes["products"] > 0)
+    price = product_prices(world, parents)
+    owner_code = text(product_codes(parents), "-", code(rows % 1000, 3))
+    return pa.table(
+        {
+            "id": numbers(variant_ids(rows)),
+            "chain_id": constant(world.chain_id, rows),
+            "product_id": only(exists, numbers(product_ids(parents))),
+            "product_owner_code": only(exists, product_codes(parents)),
+            "owner_code": owner_code,
+            "name": text(choose(words.PRODUCT_NAMES, parents), " ", numbers(parents)),
+            "barcode": barcodes(rows),
+            "colour": pick(words.COLOURS, world.chance("colour", rows)),
+            "size": pick(words.SIZES, world.chance("size", rows)),
+            "condition": constant("new", rows),
+            "price": decimals(price),
+            "cost_price": decimals(price * 55 // 100),
+            "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
+            "web_url": text(_SITE, "/v/", owner_code),
+            "is_promotional": flags(world.chance("promotional", parents) < 0.1),  # noqa: PLR2004
+        }
+    )
+
+
+def variant_products(world: World, rows: Rows) -> Rows:
+    """The product row of each variant row."""
+    return rows * max(world.sizes["products"], 1) // max(world.sizes["product-variants"], 1)
+
+
+def product_prices(world: World, rows: Rows) -> Rows:
+    """Prices in cents, most of them low."""
+    return 95 + (world.chance("price", rows) ** 3 * 25_000).astype("int64") // 5 * 5
+
+
+def product_codes(rows: Rows) -> pa.Array:
+    """The owner's code of each product."""
+    return code(rows * 7 + 13, 8)
+
+
+def barcodes(rows: Rows) -> pa.Array:
+    """The barcode of each variant, of fourteen digits and with leading zeros."""
+    return code(435_980_000_000 + rows * 11, 14)

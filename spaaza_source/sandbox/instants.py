@@ -1,0 +1,44 @@
+"""Times as the API writes and reads them; which times mean what is left to its callers."""
+
+import re
+from datetime import datetime, timezone
+
+MICROSECONDS_A_DAY = 86_400_000_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
+_NANOSECONDS_A_MICROSECOND = 1000
+
+
+def instant_text(moment: datetime) -> str:
+    """`2026-05-26T12:00:00Z`, as in every task object."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, the unit that generated times are held in."""
+    passed = moment - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def nanoseconds(text: str) -> int:
+    """Nanoseconds since 1970 of an ISO 8601 UTC time that ends in `Z`.
+
+    Raises ValueError for any other text, an impossible date included.
+    """
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        raise ValueError("not an ISO 8601 UTC time such as 2026-05-26T12:00:00Z")
+    whole = datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc)
+    fraction = int((match[2] or "").ljust(9, "0"))
+    return microseconds(whole) * _NANOSECONDS_A_MICROSECOND + fraction
+
+
+def first_microsecond(nanosecond: int) -> int:
+    """The first microsecond that is not before this nanosecond."""
+    return -(-nanosecond // _NANOSECONDS_A_MICROSECOND)
+
+
+def last_microsecond(nanosecond: int) -> int:
+    """The last microsecond that is not after this nanosecond."""
+    return nanosecond // _NANOSECONDS_A_MICROSECOND

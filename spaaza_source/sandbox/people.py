@@ -1,0 +1,215 @@
+"""The users table and its bulk form (VENDOR_FACTS C5, D); only the bulk headers are documented."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spaaza_source.sandbox import words
+from spaaza_source.sandbox.columns import (
+    choose,
+    code,
+    constant,
+    decimals,
+    flags,
+    numbers,
+    only,
+    pick,
+    seconds,
+    text,
+)
+from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
+from spaaza_source.sandbox.world import Flags, Rows, World, user_ids
+
+_PURCHASED_SHARE = 0.8
+# The Services API writes Go's zero time where something never happened: 0001-01-01.
+_NEVER = -719_162 * MICROSECONDS_A_DAY
+_OLDEST_BIRTHDAY, _BIRTHDAYS = -12_000, 25_000  # days before and from 1970
+
+
+def users(world: World, rows: Rows) -> pa.Table:
+    """The users with these row numbers."""
+
+    def chance(what: str, share: float) -> Flags:
+        likely: Flags = world.chance(what, rows) < share
+        return likely
+
+    joined = world.user_moments(rows)
+    since = world.end - joined
+    buys = chance("purchased", _PURCHASED_SHARE)
+    modified = joined + (world.chance("modified", rows) * since).astype(np.int64)
+    purchased = joined + (world.chance("purchase", rows) * since).astype(np.int64)
+    logged_in = joined + (world.chance("login", rows) * since).astype(np.int64)
+    logged_in = np.where(chance("logged in", 0.6), logged_in, _NEVER)
+    purchases = np.where(buys, 1 + world.below("purchases", rows, 40), 0)
+    scores = [np.where(buys, world.below(f"score {n}", rows, 6), 0) for n in range(3)]
+    first, last = (
+        world.below("first name", rows, len(words.FIRST_NAMES)),
+        world.below("last name", rows, len(words.LAST_NAMES)),
+    )
+    town = world.below("town", rows, len(words.TOWNS))
+    store = world.below("store", rows, len(words.BRANCHES))
+    has_store = chance("has store", 0.7)
+    has_address = chance("has address", 0.75)
+    level = world.below("level", rows, len(words.LEVELS))
+    points = world.below("points", rows, 5_000)
+    birthday = pa.array(_OLDEST_BIRTHDAY + world.below("birthday", rows, _BIRTHDAYS), pa.int32())
+    phone = text("+316", code(world.below("phone", rows, 10**8), 8))
+    return pa.table(
+        {
+            "id": numbers(user_ids(rows)),
+            "chain_id": constant(world.chain_id, rows),
+            "username": text("klant", numbers(rows), "@example.com"),
+            "firstname": choose(words.FIRST_NAMES, first),
+            "lastname": choose(words.LAST_NAMES, last),
+            "entity_code_code": member_numbers(rows),
+            "entity_code_type": constant("regular", rows),
+            "authentication_point_identifier": only(
+                chance("auth point", 0.3), member_numbers(rows)
+            ),
+            "auxiliary_identifier": only(chance("auxiliary", 0.1), code(rows * 17, 12)),
+            "address_street_name": only(has_address, choose(words.STREETS, town)),
+            "address_house_number": only(
+                has_address, numbers(1 + world.below("house number", rows, 300))
+            ),
+            "address_house_number_extension": only(
+                has_address, pick(words.HOUSE_EXTENSIONS, world.chance("extension", rows))
+            ),
+            "address_line_2": pick(words.ADDRESS_LINES, world.chance("line 2", rows)),
+            "address_postal_code": only(has_address, choose(words.POSTAL_CODES, town)),
+            "address_towncity": only(has_address, choose(words.TOWNS, town)),
+            "address_address_regionstate": only(has_address, choose(words.REGIONS, town)),
+            "address_phone_number": only(chance("has phone", 0.5), phone),
+            "country_code": pick(words.COUNTRIES, world.chance("country", rows)),
+            "language": pick(words.LANGUAGES, world.chance("language", rows)),
+            "gender": pick(words.GENDERS, world.chance("gender", rows)),
+            "birthday": only(chance("has birthday", 0.8), pc.cast(birthday, pa.date32())),
+            "created_date": seconds(joined),
+            "last_modified_date": seconds(modified),
+            "last_login_date": seconds(logged_in),
+            "last_purchase_date": only(buys, seconds(purchased)),
+            "last_loyalty_activity_date": only(buys, seconds(purchased)),
+            "spaaza_join_date": seconds(joined),
+            "spaaza_opted_in": flags(chance("opted in", 0.7)),
+            "opt_in_secondary": flags(chance("opt in secondary", 0.2)),
+            "registered": flags(chance("registered", 0.9)),
+            "is_employee": flags(chance("employee", 0.01)),
+            "is_influencer": flags(chance("influencer", 0.002)),
+            "overall": numbers(scores[0] + scores[1] + scores[2]),
+            "recency": numbers(scores[0]),
+            "frequency": numbers(scores[1]),
+            "monetary": numbers(scores[2]),
+            "average_spend_value": decimals(
+                np.where(buys, 500 + world.below("spend", rows, 20_000), 0)
+            ),
+            "number_of_purchases": numbers(purchases),
+            "days_since_last_purchase": only(
+                buys, numbers((world.end - purchased) // MICROSECONDS_A_DAY)
+            ),
+            "online_shopper": flags(buys & chance("online", 0.4)),
+            "offline_shopper": flags(buys & chance("offline", 0.8)),
+            "home_store_name": only(has_store, choose(words.BRANCH_NAMES, store)),
+            "home_store_owner_code": only(has_store, choose(words.BRANCHES, store)),
+            "signup_store_owner_code": only(has_store, choose(words.BRANCHES, store + 1)),
+            "signup_channel": pick(words.SIGNUP_CHANNELS, world.chance("channel", rows)),
+            "total_cashback_balance": decimals(points * 3),
+            "points_wallet_balance": numbers(points),
+            "loyalty_status_level": choose(words.LEVELS, level),
+            "loyalty_status_points_to_proceed_next_level": numbers(5_000 - points),
+            "mailing_list_subscribed": flags(chance("mailing list", 0.5)),
+            "printed_mailing_list_subscribed": flags(chance("print mailing list", 0.1)),
+            "push_notification_subscription_subscribed": flags(chance("push", 0.3)),
+            "push_notification_platform": pick(
+                words.PUSH_PLATFORMS, world.chance("phone os", rows)
+            ),
+            "referral_referred": flags(chance("referred", 0.05)),
+            "referral_code": code(rows * 31, 6),
+        }
+    )
+
+
+def member_numbers(rows: Rows) -> pa.Array:
+    """The number on each user's card, with leading zeros."""
+    return code(404_097 + rows, 9)
+
+
+def bulk_users(world: World, rows: Rows) -> pa.Table:
+    """The same users under the 68 headers of vendor document 003, in its order."""
+    known = users(world, rows)
+    columns = [
+        known.column(name) if name else pa.nulls(len(rows), pa.string())
+        for name in BULK_HEADERS.values()
+    ]
+    return pa.table(columns, names=list(BULK_HEADERS))
+
+
+BULK_HEADERS = {
+    "ID": "entity_code_code",
+    "First name": "firstname",
+    "Last name": "lastname",
+    "email (username)": "username",
+    "Facebook email": "",
+    "Other email": "",
+    "Facebook ID": "",
+    "Gender": "gender",
+    "Birthday": "birthday",
+    "Overall": "overall",
+    "Recency": "recency",
+    "Frequency": "frequency",
+    "Monetary": "monetary",
+    "Created date": "created_date",
+    "Last login date": "last_login_date",
+    "Last purchase date": "last_purchase_date",
+    "Last loyalty activity date": "last_loyalty_activity_date",
+    "Cashback Balance": "total_cashback_balance",
+    "Brands Purchased": "",
+    "Stores": "home_store_name",
+    "Opted-in": "spaaza_opted_in",
+    "Country": "country_code",
+    "Sign-up store": "home_store_name",
+    "Postal code": "address_postal_code",
+    "Town/City": "address_towncity",
+    "Points Balance": "points_wallet_balance",
+    "Authentication Point ID": "authentication_point_identifier",
+    "Mailing List Subscriber": "mailing_list_subscribed",
+    "Print Mailing List Subscriber": "printed_mailing_list_subscribed",
+    "Loyalty Status Level": "loyalty_status_level",
+    "Average Spend Value": "average_spend_value",
+    "Days Since Last Purchase": "days_since_last_purchase",
+    "Number of Purchases": "number_of_purchases",
+    "Offline Shopper": "offline_shopper",
+    "Online Shopper": "online_shopper",
+    "Region/State": "address_address_regionstate",
+    "House Number": "address_house_number",
+    "House Number Extension": "address_house_number_extension",
+    "Address Line 2": "address_line_2",
+    "Address Line 3": "",
+    "Phone Number": "address_phone_number",
+    "Street Name": "address_street_name",
+    "Signup Channel": "signup_channel",
+    "Spaaza Join Date": "spaaza_join_date",
+    "Spaaza User ID": "id",
+    "Auxiliary Identifier": "auxiliary_identifier",
+    "Opt in Secondary": "opt_in_secondary",
+    "Registered": "registered",
+    "Language": "language",
+    "Points to Proceed to Next Status Level": "loyalty_status_points_to_proceed_next_level",
+    "Points to Remain at Current Status Level": "",
+    "Last Review Date of Loyalty Status": "",
+    "Next Review Date of Loyalty Status": "",
+    "Date Loyalty Status Level Reached": "",
+    "Subscribed to Push Notifications": "push_notification_subscription_subscribed",
+    "Home Store Name": "home_store_name",
+    "Home Store Owner Code": "home_store_owner_code",
+    "Referred": "referral_referred",
+    "Referring User Id": "",
+    "Referring User Referral Code": "",
+    "User Referral Code": "referral_code",
+    "Employee": "is_employee",
+    "Last modified date": "last_modified_date",
+    "User channel identifier": "",
+    "User channel version": "",
+    "Push notification platform": "push_notification_platform",
+    "Signup Store Code": "signup_store_owner_code",
+    "Influencer": "is_influencer",
+}
+"""Each documented header, and the column of `users` it shows; "" is always empty."""

@@ -1,0 +1,178 @@
+"""The sandbox's server: starts, serves and stops on loopback; what it answers is left to `api`."""
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from email.utils import formatdate
+from types import FrameType, TracebackType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import Self
+
+from spaaza_source.sandbox.api import LOG_LIMIT, Api
+from spaaza_source.sandbox.calls import Call, CallRecorder
+from spaaza_source.sandbox.exports import ExportWriter
+from spaaza_source.sandbox.settings import SandboxSettings
+from spaaza_source.sandbox.shop import GeneratedShop, Shop
+from spaaza_source.sandbox.tasks import TaskBook
+
+_HOST = "127.0.0.1"
+_POLL_SECONDS = 0.01
+# A client that stays on a download must not keep the sandbox from stopping.
+_GRACE_SECONDS = 1
+
+
+class _Server(uvicorn.Server):
+    """Ends soon after it is told to: uvicorn itself looks ten times a second, which tests feel."""
+
+    async def main_loop(self) -> None:
+        """Lasts as long as the server is to serve."""
+        # The flag is uvicorn's, and another thread sets it: there is no event to wait for.
+        while not self.should_exit:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+class Sandbox:
+    """The vendor's Services API on 127.0.0.1, as a context manager.
+
+    Without a shop it serves one generated from the settings. The files of its exports are in a
+    temporary directory, which is removed when it stops; a stopped sandbox cannot be started again.
+    """
+
+    def __init__(self, settings: SandboxSettings | None = None, shop: Shop | None = None) -> None:
+        self.settings = settings or SandboxSettings()
+        shop = shop or GeneratedShop(self.settings)
+        self._writer = ExportWriter(shop, self.settings.max_export_rows)
+        self._book = TaskBook(self.settings, self._writer)
+        api = Api(self.settings, shop, self._book)
+        self._recorder = CallRecorder(_dated(api.app, self.settings.clock))
+        self._socket: socket.socket | None = None
+        self._server = _Server(
+            uvicorn.Config(
+                self._recorder,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._serve, name="spaaza-sandbox-server", daemon=True
+        )
+
+    @property
+    def base_url(self) -> str:
+        """`http://127.0.0.1:PORT`, once started."""
+        if self._socket is None:
+            raise RuntimeError("the sandbox is not started")
+        return f"http://{_HOST}:{self._socket.getsockname()[1]}"
+
+    @property
+    def chain_id(self) -> int:
+        """The one chain there is."""
+        return self.settings.chain_id
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The access token, as the source's `credentials` argument takes it."""
+        return self.settings.credentials
+
+    @property
+    def session(self) -> dict[str, str]:
+        """The admin session, as the source's `credentials` argument takes it."""
+        return self.settings.session
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every request so far, oldest first."""
+        return self._recorder.calls
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        """Every task as the API shows it, newest first."""
+        now = self.settings.clock()
+        return [task.as_json(now, LOG_LIMIT, 0) for task in self._book.newest_first(now)]
+
+    def start(self) -> None:
+        """Binds the port and serves from a thread; raises OSError where the port is taken."""
+        # The protocol is named because asyncio turns Nagle's delay off only where it is: without,
+        # each answer on a kept connection would wait 40 ms.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, self.settings.port))
+        except OSError:
+            listener.close()
+            self._writer.close()
+            raise
+        self._socket = listener
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            self._thread.join(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Stops serving, waits for the thread and removes the files."""
+        if self._thread.is_alive():
+            self._server.should_exit = True
+            self._thread.join()
+        if self._socket is not None:
+            self._socket.close()
+        self._writer.close()
+
+    def serve_forever(self) -> None:
+        """Serves until SIGINT or SIGTERM; call it from the main thread, started or not."""
+        asked = threading.Event()
+
+        def ask(_number: int, _frame: FrameType | None) -> None:
+            asked.set()
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            if self._socket is None:
+                self.start()
+            asked.wait()
+        finally:
+            self.stop()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket] if self._socket else None)
+
+
+def _dated(app: ASGIApp, clock: Callable[[], datetime]) -> ASGIApp:
+    """Gives each answer its `Date` by the sandbox's clock instead of the machine's."""
+
+    async def dated(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(clock().timestamp(), usegmt=True)
+                headers = [*message.get("headers", ()), (b"date", date.encode())]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app(scope, receive, send_dated)
+
+    return dated

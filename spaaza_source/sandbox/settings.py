@@ -1,0 +1,79 @@
+"""All that can be set about a sandbox; what a setting does is left to the module that reads it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+INDEXES = ("transactions", "users", "vouchers", "wallet-ledger", "products", "product-variants")
+
+
+def real_clock() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """How a sandbox behaves and what it holds.
+
+    The data depend on `seed`, the row counts, `data_end` and `history_days` alone, never on
+    `clock`; tasks, links and relative filters depend on `clock`.
+    """
+
+    rows: int = 10_000
+    """Rows of every index that `rows_per_index` does not name."""
+    rows_per_index: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 7
+    port: int = 0
+    """0 takes a free port."""
+    chain_id: int = 1743
+    # These open nothing but a sandbox, so they may be read by everyone.
+    access_token_id: str = "0b0e7c1e-5a5d-4f0e-9a54-1743c0ffee00"  # noqa: S105
+    access_token_secret: str = "sandbox-access-token-secret"  # noqa: S105
+    session_user_id: str = "1"
+    session_key: str = "sandbox-session-key"
+    queue_seconds: float = 0
+    """How long a task stays READY after it is due."""
+    run_seconds: float = 0
+    """How long a task stays INPROGRESS, at least; a large file may take longer to write."""
+    link_seconds: int = 3600
+    clock: Callable[[], datetime] = real_clock
+    """Returns an aware datetime; the only source of time."""
+    side_by_side: int | None = None
+    """Tasks that run at once; the others wait in READY. None is unlimited."""
+    max_export_rows: int | None = None
+    """A larger export ends in ERROR, its log saying that it timed out. None is unlimited."""
+    data_end: datetime = datetime(2026, 11, 1, tzinfo=timezone.utc)
+    history_days: int = 1096
+    """Sales, vouchers and wallet entries fill these days before `data_end`."""
+    saved_segments: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Segments that a task may name by `segment_id`: id to a segment as in a task's trigger."""
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.rows_per_index) - set(INDEXES)):
+            raise ValueError(f"rows_per_index names no index of the vendor: {', '.join(unknown)}")
+        if min(self.rows, *self.rows_per_index.values(), 0) < 0:
+            raise ValueError("rows must not be negative")
+        if self.data_end.tzinfo is None:
+            raise ValueError("data_end must have a time zone")
+        if self.history_days < 1:
+            raise ValueError("history_days must be at least 1")
+        if self.side_by_side is not None and self.side_by_side < 1:
+            raise ValueError("side_by_side must be at least 1")
+
+    def rows_of(self, index: str) -> int:
+        """How many rows an index holds."""
+        return self.rows_per_index.get(index, self.rows)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The access token, as the source's `credentials` argument takes it."""
+        return {
+            "access_token_id": self.access_token_id,
+            "access_token_secret": self.access_token_secret,
+        }
+
+    @property
+    def session(self) -> dict[str, str]:
+        """The admin session, as the source's `credentials` argument takes it."""
+        return {"session_user_id": self.session_user_id, "session_key": self.session_key}

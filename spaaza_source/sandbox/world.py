@@ -1,0 +1,136 @@
+"""What a row's number alone decides: chance, moments, ids, buyers; columns are made elsewhere.
+
+Because nothing is drawn in sequence, any block can be made on its own, and two indexes agree on
+what they share: a wallet entry finds the user, code and time of its basket without reading it.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
+
+Rows: TypeAlias = NDArray[np.int64]
+Chances: TypeAlias = NDArray[np.float64]
+Flags: TypeAlias = NDArray[np.bool_]
+
+_SECOND = 1_000_000
+_OPENS, _CLOSES = 8 / 24, 22 / 24
+# A shop that grows: fewer baskets in its first year than in its last.
+_GROWTH = 0.7
+# Users existed for this long before the first basket, so that each basket finds one old enough.
+_USERS_BEFORE_DAYS = 365
+_USER_IS_OLDER_DAYS = 100
+
+
+@dataclass(frozen=True)
+class World:
+    """The seed and the sizes that every row follows from; moments are microseconds since 1970."""
+
+    seed: int
+    chain_id: int
+    sizes: Mapping[str, int]
+    end: int
+    history_days: int
+
+    @property
+    def start(self) -> int:
+        """When the first basket was sold."""
+        return self.end - self.history_days * MICROSECONDS_A_DAY
+
+    def chance(self, what: str, rows: Rows) -> Chances:
+        """A number in [0, 1) for each row, the same whenever it is asked for."""
+        salt = zlib.crc32(what.encode()) + (self.seed << 32)
+        mixed = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        mixed += np.uint64(salt * 0xD1342543DE82EF95 % 2**64)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed ^= mixed >> np.uint64(shift)
+            mixed *= np.uint64(factor)
+        mixed ^= mixed >> np.uint64(31)
+        return (mixed >> np.uint64(11)).astype(np.float64) / 2**53
+
+    def below(self, what: str, rows: Rows, limit: int | Rows) -> Rows:
+        """A whole number from 0 up to but not including `limit` for each row."""
+        return (self.chance(what, rows) * limit).astype(np.int64)
+
+    def user_moments(self, rows: Rows) -> Rows:
+        """When users joined, in whole seconds and in the order of their rows."""
+        span = (self.history_days + _USERS_BEFORE_DAYS) * MICROSECONDS_A_DAY
+        share = self._share("users", rows)
+        moments = self.end - span + (share * span).astype(np.int64)
+        return moments // _SECOND * _SECOND
+
+    def transaction_moments(self, rows: Rows) -> Rows:
+        """When baskets were sold, in the order of their rows."""
+        return self._opening_hours(self._share("transactions", rows) ** _GROWTH)
+
+    def voucher_moments(self, rows: Rows) -> Rows:
+        """When vouchers were made, in whole seconds and in the order of their rows."""
+        return self._opening_hours(self._share("vouchers", rows) ** _GROWTH) // _SECOND * _SECOND
+
+    def wallet_moments(self, rows: Rows) -> Rows:
+        """When wallet entries were booked: with their basket, so that several share a moment."""
+        return self.transaction_moments(self.wallet_baskets(rows))
+
+    def wallet_baskets(self, rows: Rows) -> Rows:
+        """Which basket each wallet entry belongs to."""
+        return rows * max(self.sizes["transactions"], 1) // max(self.sizes["wallet-ledger"], 1)
+
+    def baskets_sold_at(self, moments: Rows) -> Rows:
+        """The rows of the baskets sold at about these moments, one day more or less."""
+        span = self.end - self.start
+        share = np.clip((moments - self.start) / span, 0, 1) ** (1 / _GROWTH)
+        last = max(self.sizes["transactions"] - 1, 0)
+        return np.minimum((share * self.sizes["transactions"]).astype(np.int64), last)
+
+    def buyers(self, baskets: Rows) -> Rows:
+        """The row of the user who bought each basket; `has_buyer` tells where there was one."""
+        return self.users_by_then("buyer", baskets, self.transaction_moments(baskets))
+
+    def has_buyer(self, baskets: Rows) -> Flags:
+        """One basket in eight is anonymous."""
+        known: Flags = self.chance("anonymous", baskets) >= 1 / 8
+        return known & (self.sizes["users"] > 0)
+
+    def users_by_then(self, what: str, rows: Rows, moments: Rows) -> Rows:
+        """A user for each row who had joined long before its moment."""
+        days = (moments - self.end) / MICROSECONDS_A_DAY + self.history_days + _USERS_BEFORE_DAYS
+        share = (days - _USER_IS_OLDER_DAYS) / (self.history_days + _USERS_BEFORE_DAYS)
+        # One fewer: the last user counted by the share may have joined after the moment.
+        candidates = np.maximum(share * self.sizes["users"] - 1, 0)
+        return (self.chance(what, rows) * candidates).astype(np.int64)
+
+    def _share(self, index: str, rows: Rows) -> Chances:
+        """How far through its index each row lies, jittered without changing the order."""
+        share: Chances = (rows + self.chance(index, rows)) / max(self.sizes[index], 1)
+        return share
+
+    def _opening_hours(self, share: Chances) -> Rows:
+        passed = share * self.history_days
+        days = np.floor(passed)
+        hours = _OPENS + (passed - days) * (_CLOSES - _OPENS)
+        return self.start + ((days + hours) * MICROSECONDS_A_DAY).astype(np.int64)
+
+
+def user_ids(rows: Rows) -> Rows:
+    """Spaaza's id of each user."""
+    return 1_924_688 + rows * 3
+
+
+def transaction_ids(rows: Rows) -> Rows:
+    """Spaaza's id of each basket."""
+    return 30_500_000 + rows * 2
+
+
+def product_ids(rows: Rows) -> Rows:
+    """Spaaza's id of each product."""
+    return 50_000 + rows
+
+
+def variant_ids(rows: Rows) -> Rows:
+    """Spaaza's id of each product variant."""
+    return 810_000 + rows

@@ -1,0 +1,66 @@
+"""Whether the settings reach Spaaza: asked before a load, and by `spaaza check`.
+
+It reads one page of the task list; nothing is created.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import dlt
+from dlt.common.configuration import with_config
+from dlt.common.configuration.specs import known_sections
+
+from spaaza_source.errors import (
+    CredentialsError,
+    RequestRefusedError,
+    SettingsError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from spaaza_source.exports.http import checked_base_url
+from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
+from spaaza_source.spaaza.tasks import TasksApi, vendor_http
+
+
+@with_config(sections=(known_sections.SOURCES, "spaaza"))
+def check_access(
+    base_url: str = dlt.config.value,
+    chain_id: int = dlt.config.value,
+    credentials: SpaazaCredentials = dlt.secrets.value,
+) -> Iterator[str]:
+    """What works, one line at a time; the settings come as they come to `spaaza_source`.
+
+    Raises:
+        SettingsError: Something in the settings does not work; the lines before it do.
+        UnavailableError: The host is there but fails.
+    """
+    return _checks(base_url, chain_id, credentials)
+
+
+def _checks(base_url: str, chain_id: int, credentials: SpaazaCredentials) -> Iterator[str]:
+    address = checked_base_url(base_url)
+    chain = checked_chain(chain_id)
+    api = TasksApi(vendor_http(address, chain, checked(credentials)))
+    began = time.monotonic()
+    try:
+        tasks = api.list_tasks(limit=10)
+    except (UnreachableError, UnexpectedAnswerError, RequestRefusedError) as error:
+        # On first contact these mean that something else, or nothing, answers at that address.
+        raise SettingsError(
+            error.cause, where=f"base_url {address}", way_out=error.way_out
+        ) from error
+    yield f"host:        {address} answers ({time.monotonic() - began:.1f} s)"
+    yield "credentials: accepted"
+    chains = {task.get("chain") for task in tasks} - {None}
+    if chains - {chain}:
+        raise CredentialsError(
+            f"these credentials see the tasks of chain {', '.join(map(str, chains))}, not {chain}",
+            where="chain_id",
+            way_out="Correct chain_id, or take the credentials of that chain.",
+        )
+    if chains:
+        yield f"chain:       {chain} ({len(tasks)} recent tasks seen)"
+    else:
+        yield f"chain:       {chain}, which has no tasks yet: its first export will prove it"

@@ -1,0 +1,97 @@
+"""`spaaza_bulk_users`: all users of a chain by one call that streams them.
+
+Vendor document: "Exporting users (bulk)". There is no job to wait for and no filter to set; the
+road is joined at the download.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import dlt
+from dlt.extract import DltResource
+
+from spaaza_source.exports.clock import SystemClock
+from spaaza_source.exports.download import save
+from spaaza_source.exports.http import VendorHttp, checked_base_url
+from spaaza_source.exports.jobs import Job, JobState
+from spaaza_source.exports.load import Progress, Reading, load_file, working_folder
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.run import Export, Phase
+from spaaza_source.spaaza.bulk_columns import hints
+from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
+from spaaza_source.spaaza.tasks import vendor_http
+
+PATH = "/segments/export/users"
+
+
+@dlt.source(name="spaaza", section="spaaza")
+def spaaza_bulk_users(
+    base_url: str = dlt.config.value,
+    chain_id: int = dlt.config.value,
+    credentials: SpaazaCredentials = dlt.secrets.value,
+    *,
+    column_types: Literal["inferred", "text"] = "inferred",
+    on_bad_row: Literal["reject", "fail"] = "reject",
+    max_rejected_share: float = 0.01,
+) -> Iterator[DltResource]:
+    """All users of a chain, with the 68 documented columns and whatever the vendor appends.
+
+    Every argument also comes from dlt's configuration, under `sources.spaaza`.
+
+    Args:
+        base_url: The Services API's address.
+        chain_id: The chain whose users they are.
+        credentials: `session_user_id` and `session_key`: the vendor documents no other way in.
+        column_types: `inferred`, with the documented columns typed as documented, or `text`.
+        on_bad_row: `reject` keeps a bad row in `rejected_rows`; `fail` stops at the first.
+        max_rejected_share: Stop when a larger share of the rows is bad.
+
+    Raises:
+        SettingsError: A setting is missing or wrong.
+    """
+    chain = checked_chain(chain_id)
+    http = vendor_http(checked_base_url(base_url), chain, checked(credentials))
+    reading = Reading(column_types, on_bad_row, max_rejected_share)
+    yield dlt.resource(
+        _users,
+        name="bulk_users",
+        write_disposition="replace",
+        columns=None if reading.column_types == "text" else hints(),
+    )(http, chain, reading)
+
+
+def _users(http: VendorHttp, chain: int, reading: Reading) -> Iterator[Any]:
+    clock = SystemClock()
+    request = ExportRequest("bulk_users", "users (bulk)", str(chain))
+    begun_at = clock.now()
+    job_id = f"bulk-users-{chain}-{begun_at:%Y%m%dT%H%M%S.%fZ}"
+    export = Export(
+        request,
+        phase=Phase.DOWNLOADING,
+        job=Job(job_id, JobState.DONE, "STREAMED", created_at=begun_at),
+        begun_at=begun_at,
+    )
+    progress = Progress(export)
+    folder = working_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def on_bytes(arrived: int, total: int | None) -> None:
+        export.received += arrived
+        export.total = total
+        progress.report()
+
+    begun = clock.monotonic()
+    body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
+    export.arrived = save(
+        http.stream(PATH, body),
+        folder / f"{request.table}-{request.fingerprint}.part",
+        on_bytes=on_bytes,
+    )
+    export.download_seconds = clock.monotonic() - begun
+    export.phase = Phase.ARRIVED
+    try:
+        yield from load_file(export, reading)
+    finally:
+        export.arrived.path.unlink(missing_ok=True)

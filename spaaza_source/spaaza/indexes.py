@@ -1,0 +1,55 @@
+"""The six indexes that Spaaza exports, and what is known of each.
+
+Known from the vendor's export guides (overview, "What you can export") and segment filters; how
+their rows become current tables is left to `source`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spaaza_source.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Index:
+    """One index.
+
+    Attributes:
+        table: Its resource and table.
+        export_index: What the Tasks API calls it.
+        time_field: The field a window is taken by, as the filters name it; None where no filter
+            by time is documented, or where it would miss rows that changed since.
+    """
+
+    table: str
+    export_index: str
+    time_field: str | None = None
+
+
+INDEXES: dict[str, Index] = {
+    index.table: index
+    for index in (
+        Index("transactions", "transactions", time_field="timestamp"),
+        # `created_date` can be filtered, but a changed profile keeps it: users come whole.
+        Index("users", "users"),
+        Index("vouchers", "vouchers", time_field="date_time_creation"),
+        Index("wallet_ledger", "wallet-ledger", time_field="timestamp"),
+        Index("products", "products"),
+        Index("product_variants", "product-variants"),
+    )
+}
+
+
+def index_named(name: str) -> Index:
+    """The index of that table name; the vendor's own spelling with a hyphen serves too.
+
+    Raises:
+        SettingsError: There is no such index.
+    """
+    index = INDEXES.get(name.strip().lower().replace("-", "_"))
+    if index is None:
+        raise SettingsError(
+            f"there is no index {name!r}", way_out=f"The indexes are {', '.join(INDEXES)}."
+        )
+    return index

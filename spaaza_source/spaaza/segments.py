@@ -1,0 +1,173 @@
+"""Segment filters that read like sentences, and the window filter that a load adds.
+
+Vendor documents: "Filtering exports with segments" and the segment filter reference. Every
+function returns the vendor's own JSON as a plain dict, so rules written by hand mix with these;
+nothing here checks a rule, for the vendor knows operators that no public page lists.
+
+    >>> all_of("vouchers", date("date_time_redeemed").within(7, "day"))["rules"][0]["operator"]
+    'relative_less_than'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports.windows import MARGIN, Window, iso, parse_instant
+
+Rule = Mapping[str, Any]
+Instant = str | datetime
+
+
+@dataclass(frozen=True)
+class DateField:
+    """A field of type `date`; instants are ISO text or datetimes, UTC where they name no zone."""
+
+    name: str
+
+    def _rule(self, operator: str, **value: Any) -> Rule:
+        return {
+            "field_name": self.name,
+            "field_type": "date",
+            "operator": operator,
+            **value,
+        }
+
+    def within(self, amount: int, factor: str = "day") -> Rule:
+        """In the last `amount` days (of a past field), or the next (of a future one)."""
+        return self._rule("relative_less_than", time_factor=factor, time_amount=amount)
+
+    def between(self, start: Instant, end: Instant) -> Rule:
+        """From `start` to `end`; the vendor's examples read as if both were included."""
+        return self._rule("is_between_date", start_date=_text(start), end_date=_text(end))
+
+    def after(self, start: Instant) -> Rule:
+        """After `start`."""
+        return self._rule("is_after_date", start_date=_text(start))
+
+    def before(self, end: Instant) -> Rule:
+        """Before `end`."""
+        return self._rule("is_before_date", end_date=_text(end))
+
+    def on(self, day: Instant) -> Rule:
+        """On that date."""
+        return self._rule("is_date", value=_text(day))
+
+
+@dataclass(frozen=True)
+class KeywordField:
+    """A field of type `keyword`: text that is compared whole, unless an operator says otherwise."""
+
+    name: str
+
+    def _rule(self, operator: str, value: Any) -> Rule:
+        return {
+            "field_name": self.name,
+            "field_type": "keyword",
+            "operator": operator,
+            "value": value,
+        }
+
+    def equals(self, value: Any) -> Rule:
+        """Is exactly `value`."""
+        return self._rule("is", value)
+
+    def differs(self, value: Any) -> Rule:
+        """Is anything but `value`."""
+        return self._rule("is_not", value)
+
+    def contains(self, value: Any) -> Rule:
+        """Has `value` in it."""
+        return self._rule("contains", value)
+
+    def lacks(self, value: Any) -> Rule:
+        """Does not have `value` in it."""
+        return self._rule("does_not_contain", value)
+
+
+def date(name: str) -> DateField:
+    """The date field of that name."""
+    return DateField(name)
+
+
+def keyword(name: str) -> KeywordField:
+    """The keyword field of that name."""
+    return KeywordField(name)
+
+
+def all_of(index: str, *rules: Rule) -> dict[str, Any]:
+    """A segment of the rows that meet every rule; the chain is added when it is sent."""
+    return _joined("all", index, rules)
+
+
+def any_of(index: str, *rules: Rule) -> dict[str, Any]:
+    """A segment of the rows that meet at least one rule; the chain is added when it is sent."""
+    return _joined("any", index, rules)
+
+
+def _joined(join: Literal["all", "any"], index: str, rules: Sequence[Rule]) -> dict[str, Any]:
+    return {
+        "entity": "people",
+        "index": index,
+        "join": join,
+        "rules": [dict(rule) for rule in rules],
+    }
+
+
+def selection_for(
+    segment: object, *, index: str, chain_id: int, time_field: str | None, window: Window | None
+) -> dict[str, Any]:
+    """What an export's `trigger` says of which rows are wanted: a segment, its id, or nothing.
+
+    Args:
+        segment: A user's: a saved segment's id, a list of rules, or a dict with `rules`.
+        index: The vendor's name of the index.
+        chain_id: The chain whose rows they are.
+        time_field: The field that `window` is taken by.
+        window: The span of time wanted.
+
+    Raises:
+        SettingsError: The segment is none of these, or cannot be narrowed to a window.
+    """
+    where = f"segments[{index!r}]"
+    rules: list[Any] = []
+    own: dict[str, Any] = {}
+    match segment:
+        case None:
+            pass
+        case str() if segment.strip():
+            if window is not None:
+                raise SettingsError(
+                    "a saved segment cannot be narrowed to a span of time",
+                    where=where,
+                    way_out="Leave out start_date, or give the segment's rules instead of its id.",
+                )
+            return {"segment_id": segment.strip()}
+        case list() | tuple() if all(isinstance(rule, Mapping) for rule in segment):
+            rules = list(segment)
+        case Mapping() if isinstance(segment.get("rules"), list | tuple):
+            own, rules = dict(segment), list(segment["rules"])
+        case _:
+            raise SettingsError(
+                "a segment is a saved segment's id, a list of rules, or a dict with 'rules'",
+                where=where,
+            )
+    if window is not None and time_field is not None:
+        if own.get("join", "all") != "all" and rules:
+            raise SettingsError(
+                "rules joined by 'any' cannot be narrowed to a span of time",
+                where=where,
+                way_out="Leave out start_date, or join the rules by 'all'.",
+            )
+        rules.append(date(time_field).between(window.start - MARGIN, window.end + MARGIN))
+    if not rules and not own:
+        return {}
+    segment_body = {"entity": "people", "index": index, "join": "all", "chain_id": chain_id}
+    return {"segment": {**segment_body, **own, "rules": [dict(rule) for rule in rules]}}
+
+
+def _text(instant: Instant) -> str:
+    return instant if isinstance(instant, str) else iso(parse_instant(instant, "a rule's date"))

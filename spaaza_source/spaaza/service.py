@@ -1,0 +1,123 @@
+"""Spaaza as the road sees it: a request becomes a task, a task becomes a job.
+
+The calls themselves are `tasks`; the waiting is the road's.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from spaaza_source.errors import SettingsError, UnexpectedAnswerError
+from spaaza_source.exports.jobs import Job, JobState, Link
+from spaaza_source.exports.redaction import redact
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.windows import parse_instant
+from spaaza_source.spaaza.tasks import Task, TasksApi, export_task
+
+#: The vendor writes INPROGRESS; other spellings cost nothing to understand.
+STATES = {
+    "READY": JobState.WAITING,
+    "INPROGRESS": JobState.RUNNING,
+    "DONE": JobState.DONE,
+    "ERROR": JobState.FAILED,
+}
+
+#: The vendor writes dates that never came as the year 1.
+FIRST_REAL_YEAR = 1970
+
+
+class SpaazaExports:
+    """An `ExportService` over the Tasks API.
+
+    Args:
+        api: The Tasks API.
+        chain_id: Whose rows.
+        start_margin: How far ahead a task is scheduled: the documents ask for "shortly in the
+            future".
+    """
+
+    def __init__(
+        self, api: TasksApi, chain_id: int, *, start_margin: timedelta = timedelta(seconds=2)
+    ) -> None:
+        self._api = api
+        self._chain_id = chain_id
+        self._start_margin = start_margin
+
+    @property
+    def base_url(self) -> str:
+        """The Services API's address."""
+        return self._api.http.base_url
+
+    def create(self, request: ExportRequest) -> Job:
+        """Create the task, once."""
+        once = self._api.http.now() + self._start_margin
+        return job_of(
+            self._api.create_task(
+                export_task(
+                    chain_id=self._chain_id,
+                    desc=description(request),
+                    export_index=request.subject,
+                    export_format=request.export_format,
+                    # Up to the next whole second: never earlier than the margin says.
+                    once=once + timedelta(seconds=1),
+                    selection=request.selection,
+                )
+            )
+        )
+
+    def look(self, job_id: str) -> Job:
+        """The task as it stands."""
+        return job_of(self._api.get_task(job_id))
+
+    def link(self, job_id: str) -> Link:
+        """A signed link: its host must see no credential of ours."""
+        return Link(self._api.download_url(job_id))
+
+
+def description(request: ExportRequest) -> str:
+    """The task's `desc`: readable in the vendor's Console, and found again by its fingerprint."""
+    span = f" {request.window}" if request.window else ""
+    return f"spaaza_source {request.subject}{span} #{request.fingerprint}"
+
+
+def job_of(task: Task) -> Job:
+    """A task as a job.
+
+    Raises:
+        UnexpectedAnswerError: The task has no state.
+    """
+    state = task.get("state")
+    code = state.get("code") if isinstance(state, dict) else None
+    if not isinstance(state, dict) or not isinstance(code, str):
+        raise UnexpectedAnswerError(
+            f"task {redact(str(task['id']))} has no state", way_out="Show this to the vendor."
+        )
+    known = STATES.get(code.upper().replace("_", "").replace(" ", ""), JobState.UNKNOWN)
+    return Job(
+        job_id=str(task["id"]),
+        state=known,
+        vendor_state=redact(code),
+        created_at=_instant(state.get("created_date")),
+        finished_at=_instant(state.get("last_modified")) if known is JobState.DONE else None,
+        detail=_logs(task.get("logs")) if known is JobState.FAILED else "",
+    )
+
+
+def _instant(value: Any) -> datetime | None:
+    """A date of the vendor's; null, empty and the year 1 all mean "not yet"."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        instant = parse_instant(value, "date")
+    except SettingsError:
+        return None
+    return instant if instant.year >= FIRST_REAL_YEAR else None
+
+
+def _logs(logs: Any) -> str:
+    """Log entries have no documented shape: shown as they are."""
+    if not logs:
+        return ""
+    return redact(logs if isinstance(logs, str) else json.dumps(logs, ensure_ascii=False))

@@ -1,0 +1,179 @@
+"""Spaaza's Tasks API: the five calls, with bodies and answers as the vendor documents them.
+
+Vendor document: "Exporting data from Spaaza" and the Tasks API reference. What a task means for
+an export is left to `service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from spaaza_source.errors import UnexpectedAnswerError
+from spaaza_source.exports.clock import Clock
+from spaaza_source.exports.http import VendorHttp
+from spaaza_source.exports.windows import iso
+from spaaza_source.spaaza.credentials import AccessToken, AdminSession
+
+#: The core API's code for a permission that is missing; it comes with HTTP 500.
+PERMISSION_DENIED = 68
+
+Task = dict[str, Any]
+
+
+def vendor_http(
+    base_url: str,
+    chain_id: int,
+    credentials: AccessToken | AdminSession,
+    clock: Clock | None = None,
+) -> VendorHttp:
+    """A way to Spaaza's Services API that proves who asks."""
+    return VendorHttp(
+        base_url,
+        headers=credentials.headers(chain_id),
+        secrets=credentials.secrets(),
+        read_refusal=read_refusal,
+        clock=clock,
+    )
+
+
+class TasksApi:
+    """The Tasks API of one chain.
+
+    Every call raises only errors under `SpaazaSourceError`: `CredentialsError` on 401, 403 and
+    the permission error that arrives as 500; `RequestRefusedError` on another 4xx;
+    `UnavailableError` when the vendor cannot be reached or keeps failing.
+
+    Args:
+        http: The way to the vendor.
+    """
+
+    def __init__(self, http: VendorHttp) -> None:
+        self.http = http
+
+    def create_task(self, body: Mapping[str, Any]) -> Task:
+        """`POST /tasks`: the task as created. Sent once."""
+        return _task(self.http.post("/tasks", body), "POST /tasks")
+
+    def get_task(self, task_id: str | int, *, log_limit: int | None = None) -> Task:
+        """`GET /tasks/{id}`: the task with its newest log entries (the vendor's default is 10)."""
+        params = None if log_limit is None else {"log_limit": log_limit}
+        path = f"/tasks/{_segment(task_id)}"
+        return _task(self.http.get(path, params), f"GET {path}")
+
+    def list_tasks(
+        self,
+        *,
+        status: str | None = None,
+        action: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> list[Task]:
+        """`GET /tasks`: the chain's tasks, one page."""
+        given = {"status": status, "action": action, "limit": limit, "offset": offset}
+        params = {name: value for name, value in given.items() if value is not None}
+        answer = self.http.get("/tasks", params)
+        if not isinstance(answer, list):
+            raise _unexpected("GET /tasks", "a list of tasks")
+        return [_task(task, "GET /tasks") for task in answer]
+
+    def execute_task(self, task_id: str | int) -> dict[str, Any]:
+        """`POST /tasks/{id}/execute`: run it now; the answer is its state, not the task."""
+        path = f"/tasks/{_segment(task_id)}/execute"
+        answer = self.http.post(path)
+        if not isinstance(answer, dict):
+            raise _unexpected(f"POST {path}", "a task's state")
+        return answer
+
+    def download_url(self, task_id: str | int) -> str:
+        """`GET /tasks/{id}/download_url`: a link to the result, good for about an hour."""
+        path = f"/tasks/{_segment(task_id)}/download_url"
+        answer = self.http.get(path)
+        url = answer.get("url") if isinstance(answer, dict) else None
+        if not isinstance(url, str) or not url:
+            raise _unexpected(f"GET {path}", "a url")
+        return url
+
+
+def export_task(
+    *,
+    chain_id: int,
+    desc: str,
+    export_index: str,
+    once: datetime | str,
+    export_format: str = "csv",
+    selection: Mapping[str, Any] | None = None,
+    repeat: str | None = None,
+) -> Task:
+    """The body that creates an export, key for key as the vendor's guides show it.
+
+    Args:
+        chain_id: Whose rows.
+        desc: Free text, seen in the vendor's Console.
+        export_index: One of the vendor's six names.
+        once: When it runs, an aware instant or ISO 8601 text in UTC.
+        export_format: `csv` or `json`.
+        selection: `{"segment": …}`, `{"segment_id": …}` or nothing.
+        repeat: `daily`, `weekly` or `monthly`, for a task that reschedules itself.
+    """
+    trigger: dict[str, Any] = {
+        "once": once if isinstance(once, str) else iso(once.replace(microsecond=0))
+    }
+    if repeat is not None:
+        trigger["repeat"] = repeat
+    return {
+        "chain": chain_id,
+        "desc": desc,
+        "target": {
+            "action": "export",
+            "export_index": export_index,
+            "export_format": export_format,
+        },
+        "trigger": {**trigger, **(selection or {})},
+    }
+
+
+def read_refusal(body: Any) -> tuple[str, bool]:
+    """What an error body says, and whether it says that a permission is missing.
+
+    The core API answers `{"error": {code, name, description}}`, its older versions an `errors`
+    object keyed by code; what the Services API answers is undocumented, so either is understood
+    and anything else is given in short.
+    """
+    errors: list[Any] = []
+    if isinstance(body, dict):
+        errors.append(body.get("error"))
+        older = body.get("errors")
+        errors += list(older.values()) if isinstance(older, dict) else older or []
+    words = []
+    denied = False
+    for error in errors:
+        if isinstance(error, str):
+            words.append(error)
+        elif isinstance(error, dict):
+            denied = denied or error.get("code") == PERMISSION_DENIED
+            named = (error.get("name"), error.get("description"))
+            words.append(": ".join(str(part) for part in named if part))
+    if not words and isinstance(body, dict):
+        words = [str(body[key]) for key in ("message", "detail") if body.get(key)]
+    return "; ".join(word for word in words if word), denied
+
+
+def _segment(task_id: str | int) -> str:
+    return quote(str(task_id), safe="")
+
+
+def _task(answer: Any, place: str) -> Task:
+    if not isinstance(answer, dict) or not isinstance(answer.get("id"), int | str):
+        raise _unexpected(place, "a task with an id")
+    return answer
+
+
+def _unexpected(place: str, wanted: str) -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(
+        f"the answer is not {wanted}",
+        where=place,
+        way_out="Check that base_url is the address of Spaaza's Services API.",
+    )

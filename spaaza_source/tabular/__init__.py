@@ -1,0 +1,16 @@
+"""A file becomes typed columns: its structure proven, its bad rows kept apart, nothing guessed."""
+
+from spaaza_source.tabular.column_types import ColumnType
+from spaaza_source.tabular.convert import Conversion, convert_csv
+from spaaza_source.tabular.csv_file import Column, CsvFile, open_csv
+from spaaza_source.tabular.scan import RejectedRow
+
+__all__ = [
+    "Column",
+    "ColumnType",
+    "Conversion",
+    "CsvFile",
+    "RejectedRow",
+    "convert_csv",
+    "open_csv",
+]

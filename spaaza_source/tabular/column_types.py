@@ -1,0 +1,100 @@
+"""The types a column can have, as this package, Arrow and dlt name them.
+
+What text fits which type is left to `values`; choosing a column's type is left to `inference`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from spaaza_source.errors import SettingsError
+
+DEFAULT_PRECISION, DEFAULT_SCALE = 38, 9
+"""dlt's own default for a decimal: 29 digits before the point, 9 after it."""
+
+_ARROW = {
+    "text": pa.string(),
+    "bool": pa.bool_(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """One column's type.
+
+    `data_type` is dlt's name for it: `text`, `bool`, `bigint`, `decimal`, `double`, `date` or
+    `timestamp` (microseconds, UTC). `precision` and `scale` count for a decimal alone.
+
+    Raises:
+        SettingsError: A data type that no CSV column can be given, or an impossible precision.
+    """
+
+    data_type: str
+    precision: int = DEFAULT_PRECISION
+    scale: int = DEFAULT_SCALE
+
+    def __post_init__(self) -> None:
+        if self.data_type != "decimal" and self.data_type not in _ARROW:
+            raise SettingsError(
+                f"a column of a file cannot have the type {self.data_type!r}",
+                way_out="Use one of text, bool, bigint, decimal, double, date, timestamp.",
+            )
+        if not 0 < self.precision <= DEFAULT_PRECISION or not 0 <= self.scale <= self.precision:
+            raise SettingsError(
+                f"decimal({self.precision}, {self.scale}) is not a type of at most 38 digits"
+            )
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The Arrow type that a column of this type has."""
+        if self.data_type == "decimal":
+            return pa.decimal128(self.precision, self.scale)
+        return _ARROW[self.data_type]
+
+    @classmethod
+    def of_dlt(
+        cls, data_type: str, precision: int | None = None, scale: int | None = None
+    ) -> ColumnType:
+        """The type of a dlt column schema's `data_type`, `precision` and `scale`.
+
+        Raises:
+            SettingsError: For a dlt type that no CSV column can be given, such as `json`.
+        """
+        if data_type != "decimal" or precision is None:
+            return cls(data_type)
+        return cls(data_type, precision, scale or 0)
+
+    @classmethod
+    def of_arrow(cls, arrow: Any) -> ColumnType:
+        """The type whose `arrow` is the given Arrow type.
+
+        Raises:
+            SettingsError: For an Arrow type that no CSV column can be given.
+        """
+        if pa.types.is_decimal128(arrow):
+            return cls("decimal", arrow.precision, arrow.scale)
+        for data_type, known in _ARROW.items():
+            if known == arrow:
+                return cls(data_type)
+        raise SettingsError(f"a column of a file cannot have the Arrow type {arrow}")
+
+    def __str__(self) -> str:
+        if self.data_type == "decimal":
+            return f"decimal({self.precision}, {self.scale})"
+        return self.data_type
+
+
+TEXT = ColumnType("text")
+BOOL = ColumnType("bool")
+BIGINT = ColumnType("bigint")
+DECIMAL = ColumnType("decimal")
+DOUBLE = ColumnType("double")
+DATE = ColumnType("date")
+TIMESTAMP = ColumnType("timestamp")

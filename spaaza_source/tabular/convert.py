@@ -1,0 +1,52 @@
+"""Convert a CSV file to Parquet; examining and reading it is left to `csv_file`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyarrow import parquet
+
+from spaaza_source.tabular.csv_file import Column, ColumnTypes, OnBadRow, open_csv
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion wrote: counts of good and bad rows, and the file's columns in order."""
+
+    rows: int
+    rejected: int
+    columns: tuple[Column, ...]
+
+
+def convert_csv(
+    csv_path: str | os.PathLike[str],
+    parquet_path: str | os.PathLike[str],
+    *,
+    column_types: ColumnTypes = "inferred",
+    on_bad_row: OnBadRow = "reject",
+) -> Conversion:
+    """Write the good rows of a CSV file to a Parquet file, replacing it as a whole or not at all.
+
+    Args:
+        csv_path: The file to read; see `open_csv` for what it may be.
+        parquet_path: The file to write.
+        column_types: `inferred` types each column over the whole file; `text` keeps all text.
+        on_bad_row: `reject` counts bad rows and leaves them out, up to 1 % of all; `fail` raises
+            at the first.
+
+    Raises:
+        FileError: The CSV file must not be loaded; nothing is written.
+    """
+    file = open_csv(csv_path, column_types=column_types, on_bad_row=on_bad_row)
+    target = Path(parquet_path)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        with parquet.ParquetWriter(partial, file.schema) as writer:
+            for table in file.tables():
+                writer.write_table(table)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Conversion(file.rows, len(file.rejected), file.columns)

@@ -1,0 +1,111 @@
+"""The header's cells become column names, or the header is refused with all its faults at once.
+
+Reading the header's bytes is left to `layout`; how one name is spelled is the caller's function.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from spaaza_source.errors import HeaderError
+
+VARIANT_SUFFIX = "__v_text"
+"""dlt's own ending for the column that keeps the text of values which do not fit their column."""
+
+_SHOWN = 80
+_FAULTS_SHOWN = 20
+_A_VALUE = re.compile(r"-?\d+\.\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+_A_NUMBER = re.compile(r"-?\d+")
+
+
+def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tuple[str, ...]:
+    """Name the columns of a header, in its order.
+
+    Args:
+        header: The cells of the header record, as the vendor wrote them.
+        name_column: Spells one header as a column name, such as a dlt naming convention's
+            `normalize_identifier`. A ValueError of it, or an empty name, is a fault of the header.
+
+    Raises:
+        HeaderError: Names every fault found: no name, a name twice, two headers that become one
+            name, a name that dlt keeps for itself, a value where a name should be.
+    """
+    names = [_spelled(cell, name_column) for cell in header]
+    faults = [
+        *_nameless(header, names),
+        *_values(header),
+        *_repeated(header, names),
+        *_reserved(header, names),
+    ]
+    if faults:
+        more = len(faults) - _FAULTS_SHOWN
+        faults = [*faults[:_FAULTS_SHOWN], *([f"and {more} more faults"] if more > 0 else [])]
+        raise HeaderError(
+            "the header cannot name the columns of a table: " + "; ".join(faults),
+            way_out="Ask the vendor for a header row whose names differ.",
+        )
+    return tuple(names)
+
+
+def shown(header: str) -> str:
+    """A header for a message: quoted, escaped, and no longer than 80 characters."""
+    return repr(header if len(header) <= _SHOWN else header[: _SHOWN - 1] + "…")
+
+
+def _spelled(cell: str, name_column: Callable[[str], str]) -> str:
+    try:
+        return name_column(cell)
+    except ValueError:  # dlt's naming conventions refuse a blank name so
+        return ""
+
+
+def _nameless(header: Sequence[str], names: Sequence[str]) -> list[str]:
+    return [
+        f"column {number} ({shown(cell)}) has no name"
+        for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
+        if not name or not cell.strip()
+    ]
+
+
+def _values(header: Sequence[str]) -> list[str]:
+    """Headers that are values: the header row is missing, or something stands above it."""
+    if len(header) > 1 and all(_A_NUMBER.fullmatch(cell) for cell in header):
+        return ["every name is a number, as if the header row were missing"]
+    return [
+        f"column {number} is named by a value, as if the header row were missing"
+        for number, cell in enumerate(header, 1)
+        if _A_VALUE.fullmatch(cell)
+    ]
+
+
+def _repeated(header: Sequence[str], names: Sequence[str]) -> list[str]:
+    columns: dict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(names):
+        if name:
+            columns[name].append(index)
+    faults = [
+        f"columns {_listed(header, indexes)} all become {shown(name)}"
+        for name, indexes in columns.items()
+        if len(indexes) > 1
+    ]
+    return faults + [
+        f"columns {_listed(header, [*columns[plain], *indexes])} collide: the second is the name "
+        "for values that do not fit the first"
+        for name, indexes in columns.items()
+        if name.endswith(VARIANT_SUFFIX) and (plain := name.removesuffix(VARIANT_SUFFIX)) in columns
+    ]
+
+
+def _reserved(header: Sequence[str], names: Sequence[str]) -> list[str]:
+    return [
+        f"column {number} ({shown(cell)}) takes a name that dlt keeps for itself"
+        for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
+        if name.lower().startswith("_dlt")
+    ]
+
+
+def _listed(header: Sequence[str], indexes: Sequence[int]) -> str:
+    listed = [f"{index + 1} ({shown(header[index])})" for index in indexes[:_FAULTS_SHOWN]]
+    return " and ".join(listed) + (" and more" if len(indexes) > _FAULTS_SHOWN else "")

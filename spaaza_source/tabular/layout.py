@@ -1,0 +1,188 @@
+"""How a file is laid out: byte order mark, header record, record ends; one strict record reader.
+
+What the header's cells mean as column names is left to `header`, all later records to `structure`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spaaza_source.errors import EncodingError, MalformedFileError
+
+COMMA, QUOTE, LF, CR = 0x2C, 0x22, 0x0A, 0x0D
+UTF8_BOM = b"\xef\xbb\xbf"
+LONGEST_RECORD = 32 * 2**20
+"""Bytes. A longer record stops the load: memory must stay bounded, and an unclosed quote shows."""
+
+_OTHER_ENCODINGS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+_OTHER_DELIMITERS = {b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
+_ROWS_COMPARED = 10
+_WAY_OUT = "Ask for comma-separated values as RFC 4180 has them, in UTF-8, with a header row."
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the first record of a file tells about the rest.
+
+    `line_end` is the byte that ends a record: LF (with or without CR before it), or CR in a file
+    whose header ends with a lone CR. `header_forms` are the header's bytes as written, with as few
+    quotes as possible, and with all.
+    """
+
+    header: tuple[str, ...]
+    header_forms: tuple[bytes, ...]
+    line_end: int
+    rows_offset: int
+    rows_line: int
+
+    @property
+    def width(self) -> int:
+        """How many cells each record has."""
+        return len(self.header)
+
+
+def read_layout(start: bytes, *, whole: bool) -> Layout | None:
+    """Read the header record from the first bytes of a file.
+
+    Args:
+        start: The file's first bytes.
+        whole: Whether that is all of the file.
+
+    Returns:
+        The layout, or None when the header needs more bytes than these.
+
+    Raises:
+        EncodingError: The header is not UTF-8; the byte offset is named.
+        MalformedFileError: Not comma-separated values, or no record at all.
+    """
+    for mark, name in _OTHER_ENCODINGS:
+        if start.startswith(mark):
+            raise EncodingError(f"the file is {name}, byte offset 0", way_out=_WAY_OUT)
+    begin = len(UTF8_BOM) if start.startswith(UTF8_BOM) else 0
+    if whole and begin == len(start):
+        raise MalformedFileError("the file is empty, without even a header", way_out=_WAY_OUT)
+    if start.startswith((b"<", b"{", b"[{"), begin):
+        raise MalformedFileError("the file is markup or JSON, not a table", way_out=_WAY_OUT)
+    record = _read_record(start, begin, whole=whole)
+    if record is None:
+        return None
+    raw_cells, end, after = record
+    raw = start[begin:end]
+    if b"\x00" in raw:
+        raise MalformedFileError(
+            f"the header holds a NUL, byte offset {begin + raw.index(0)}", way_out=_WAY_OUT
+        )
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise EncodingError(
+            f"the header is not UTF-8 text, byte offset {begin + error.start}", way_out=_WAY_OUT
+        ) from None
+    line_end = CR if start[after - 1 : after] == b"\r" and after > end else LF
+    _refuse_other_delimiters(raw, raw_cells, start[after:], line_end)
+    cells = tuple(cell.decode() for cell in map(_unquoted, raw_cells))
+    quoted = b",".join(b'"%s"' % cell.encode().replace(b'"', b'""') for cell in cells)
+    return Layout(
+        header=cells,
+        header_forms=tuple(dict.fromkeys((raw, _with_few_quotes(cells), quoted))),
+        line_end=line_end,
+        rows_offset=after,
+        rows_line=1 + start.count(bytes([line_end]), begin, after),
+    )
+
+
+def _read_record(data: bytes, begin: int, *, whole: bool) -> tuple[list[bytes], int, int] | None:
+    """The raw cells of the first record, its end, and the begin of the next record."""
+    cells = []
+    at = begin
+    while True:
+        end = _cell_end(data, at, whole=whole)
+        if end is None:
+            return None
+        cells.append(data[at:end])
+        following = data[end : end + 2]
+        if following[:1] == b",":
+            at = end + 1
+        elif following == b"\r" and not whole:
+            return None
+        else:
+            lines = 2 if following == b"\r\n" else len(following[:1])
+            return cells, end, end + lines
+
+
+def _cell_end(data: bytes, at: int, *, whole: bool) -> int | None:
+    """Where the header cell that begins at `at` ends; None when the bytes given do not tell."""
+    quoted = data[at : at + 1] == b'"'
+    end = at
+    if quoted:
+        end = data.find(b'"', at + 1)
+        while end >= 0 and data[end + 1 : end + 2] == b'"':
+            end = data.find(b'"', end + 2)
+        if end < 0 or (end + 1 == len(data) and not whole):
+            if whole:
+                raise MalformedFileError(
+                    f"the header has a quote that never closes, byte offset {at}", way_out=_WAY_OUT
+                )
+            return None
+        end += 1
+        if data[end : end + 1] not in (b",", b"\n", b"\r", b""):
+            raise MalformedFileError(
+                f"the header has text after a closing quote, byte offset {end}", way_out=_WAY_OUT
+            )
+        return end
+    while end < len(data) and data[end] not in (COMMA, LF, CR):
+        if data[end] == QUOTE:
+            raise MalformedFileError(
+                f"the header has a quote inside an unquoted cell, byte offset {end}",
+                way_out=_WAY_OUT,
+            )
+        end += 1
+    return end if end < len(data) or whole else None
+
+
+def _unquoted(cell: bytes) -> bytes:
+    return cell[1:-1].replace(b'""', b'"') if cell.startswith(b'"') else cell
+
+
+def _with_few_quotes(cells: tuple[str, ...]) -> bytes:
+    return b",".join(
+        b'"%s"' % cell.encode().replace(b'"', b'""')
+        if any(mark in cell for mark in ',"\r\n')
+        else cell.encode()
+        for cell in cells
+    )
+
+
+def _refuse_other_delimiters(
+    raw: bytes, raw_cells: list[bytes], rows: bytes, line_end: int
+) -> None:
+    """Raise for a file that another delimiter or another quote seems to divide.
+
+    In a header of one column one other delimiter outside quotes is enough. In a header of more,
+    there must be more of them than commas, and the first rows must have as many: then a semicolon
+    in a column's name, or a decimal comma in a semicolon file, is not mistaken.
+    """
+    unquoted = b",".join(cell for cell in raw_cells if not cell.startswith(b'"'))
+    lines = rows.split(bytes([line_end]))[:_ROWS_COMPARED]
+    for delimiter, name in _OTHER_DELIMITERS.items():
+        count = unquoted.count(delimiter)
+        if not count:
+            continue
+        alike = all(line.count(delimiter) >= count for line in lines if line.strip())
+        if len(raw_cells) == 1 or (count >= len(raw_cells) and lines[0] and alike):
+            raise MalformedFileError(f"{name} divide the cells, not commas", way_out=_WAY_OUT)
+    if len(raw_cells) > 1 and all(_in_apostrophes(cell) for cell in raw_cells):
+        raise MalformedFileError("apostrophes quote the header's cells", way_out=_WAY_OUT)
+    if raw.startswith(b"sep="):
+        raise MalformedFileError(
+            "a line for a spreadsheet program stands before the header", way_out=_WAY_OUT
+        )
+
+
+def _in_apostrophes(cell: bytes) -> bool:
+    return len(cell) > 1 and cell.startswith(b"'") and cell.endswith(b"'")

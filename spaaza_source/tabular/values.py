@@ -1,0 +1,270 @@
+"""What text fits which type, exactly, and the conversion of text that fits.
+
+The forms are narrow on purpose: text that another reader might take for a number or a time stays
+text. Every form is checked here on Arrow's bytes, before any lenient converter sees them. Which
+type a column gets is left to `inference`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spaaza_source.tabular.column_types import ColumnType
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Lengths: TypeAlias = npt.NDArray[np.int32]
+
+BIGINT_DIGITS = 18
+"""One digit fewer than 64 bits hold, so that no 19-digit identifier is ever taken for a number."""
+
+_ZERO, _NINE_MORE, _MINUS, _POINT = 0x30, 9, 0x2D, 0x2E
+_DATE_LENGTH, _TIME_LENGTH = 10, 19
+_DATE_FORM = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME_FORM = _DATE_FORM + "[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,6})?"
+_ZONE_FORM = "(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
+_DOUBLE_FORM = "-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_FIRST_MICROSECOND = -62_135_596_800_000_000
+_LAST_MICROSECOND = 253_402_300_799_999_999
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The filled cells of one column, as their bytes in a row: begins and lengths in `text`."""
+
+    text: Bytes
+    begins: Lengths
+    lengths: Lengths
+    strings: Any
+
+    @classmethod
+    def of(cls, strings: Any) -> Cells:
+        """The cells of an Arrow string array in which every empty cell is NULL."""
+        _, offsets_buffer, text_buffer = strings.buffers()
+        if offsets_buffer is None or text_buffer is None or strings.null_count == len(strings):
+            nothing = np.empty(0, np.int32)
+            return cls(np.empty(0, np.uint8), nothing, nothing, strings)
+        offsets = np.frombuffer(offsets_buffer, np.int32)
+        offsets = offsets[strings.offset : strings.offset + len(strings) + 1]
+        text = np.frombuffer(text_buffer, np.uint8)[offsets[0] : offsets[-1]]
+        lengths = np.diff(offsets)
+        filled = lengths > 0
+        return cls(text, (offsets[:-1] - offsets[0])[filled], lengths[filled], strings)
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+
+def all_bool(cells: Cells) -> bool:
+    """Whether every cell is exactly `true` or `false`."""
+    words = cells.lengths
+    if not bool(((words == 4) | (words == 5)).all()):  # noqa: PLR2004 - lengths of the two words
+        return False
+    return bool(pc.all(_bool_fits(cells.strings)).as_py())
+
+
+def all_bigint(cells: Cells) -> bool:
+    """Whether every cell is a whole number of at most 18 digits, as it would be printed."""
+    if int(cells.lengths.max(initial=0)) > BIGINT_DIGITS + 1:
+        return False
+    negative = cells.text[cells.begins] == _MINUS
+    digits = cells.lengths - negative
+    if int(digits.max(initial=0)) > BIGINT_DIGITS or not digits.all():
+        return False
+    if _count_digits(cells.text) + int(np.count_nonzero(negative)) != len(cells.text):
+        return False
+    zero_first = cells.text[cells.begins + negative] == _ZERO
+    return not bool((zero_first & ((digits > 1) | negative)).any())
+
+
+def all_decimal(cells: Cells, precision: int, scale: int, whole_digits: int) -> bool:
+    """Whether every cell is a number that decimal(precision, scale) holds without rounding.
+
+    `whole_digits` is the limit for a number without a point.
+    """
+    negative = cells.text[cells.begins] == _MINUS
+    points = np.flatnonzero(cells.text == _POINT)
+    marks = len(points) + int(np.count_nonzero(negative))
+    if _count_digits(cells.text) + marks != len(cells.text):
+        return False
+    holders = np.searchsorted(cells.begins, points, side="right") - 1
+    if bool((np.diff(holders) == 0).any()):
+        return False
+    before = cells.lengths - negative
+    fraction = cells.begins[holders] + cells.lengths[holders] - points - 1
+    before[holders] -= (fraction + 1).astype(np.int32)
+    limit = np.full(len(cells), min(whole_digits, precision - scale), np.int32)
+    limit[holders] = precision - scale
+    pointed = np.zeros(len(cells), np.bool_)
+    pointed[holders] = True
+    if not bool(((before > 0) & (before <= np.maximum(limit, 1))).all()):
+        return False
+    if not bool(((fraction > 0) & (fraction <= scale)).all()):
+        return False
+    zero_first = cells.text[cells.begins + negative] == _ZERO
+    if precision == scale and not bool(zero_first.all()):
+        return False
+    return not bool((zero_first & ((before > 1) | (negative & ~pointed))).any())
+
+
+def all_date(cells: Cells) -> bool:
+    """Whether every cell is `YYYY-MM-DD` and a day of the calendar."""
+    if not bool((cells.lengths == _DATE_LENGTH).all()):
+        return False
+    table = cells.text.reshape(-1, _DATE_LENGTH)
+    return _matches(table, "0000-00-00") and _casts(cells.strings, pa.date32())
+
+
+def all_timestamp(cells: Cells) -> tuple[bool, bool] | None:
+    """Whether every cell is a time: None if not, else whether some have a zone, some have none."""
+    length = int(cells.lengths[0]) if len(cells) else 0
+    if length in (_TIME_LENGTH, _TIME_LENGTH + 1) and bool((cells.lengths == length).all()):
+        table = cells.text.reshape(-1, length)
+        zoned = length > _TIME_LENGTH
+        middle = table[:, _DATE_LENGTH]
+        if (
+            not _matches(table[:, :_TIME_LENGTH], "0000-00-00?00:00:00")
+            or not bool(((middle == ord("T")) | (middle == ord(" "))).all())
+            or (zoned and not bool((table[:, _TIME_LENGTH] == ord("Z")).all()))
+            or not _casts(cells.strings, pa.timestamp("us", tz="UTC" if zoned else None))
+        ):
+            return None
+        return zoned, not zoned
+    if bool((cells.lengths < _TIME_LENGTH).any()):
+        return None
+    if not bool(pc.all(fitting(cells.strings, ColumnType("timestamp"))).as_py()):
+        return None
+    zones = _zoned(cells.strings)
+    return bool(pc.any(zones).as_py()), not bool(pc.all(zones).as_py())
+
+
+def fitting(strings: Any, column_type: ColumnType) -> Any:
+    """Which cells fit the type, as an Arrow bool array; NULL cells stay NULL.
+
+    Slower than the `all_` functions, cell by cell, and the same rules.
+    """
+    match column_type.data_type:
+        case "text":
+            fits = pc.is_valid(strings)
+        case "bool":
+            fits = _bool_fits(strings)
+        case "bigint":
+            fits = _formed(strings, f"0|-?[1-9][0-9]{{0,{BIGINT_DIGITS - 1}}}")
+        case "decimal":
+            fits = _formed(strings, _decimal_form(column_type.precision, column_type.scale))
+        case "double":
+            fits = _double_fits(strings)
+        case "date":
+            fits = _in_calendar(strings, _formed(strings, _DATE_FORM))
+        case _:
+            fits = _timestamp_fits(strings)
+    return fits
+
+
+def converted(strings: Any, column_type: ColumnType) -> Any:
+    """The values of cells that all fit the type, as an Arrow array of that type."""
+    if column_type.data_type == "text":
+        return strings
+    if column_type.data_type == "bool":
+        return pc.equal(strings, "true")
+    if column_type.data_type == "timestamp":
+        return _timestamps(strings)
+    return pc.cast(strings, column_type.arrow)
+
+
+def _timestamps(strings: Any) -> Any:
+    """Times as UTC; a time without a zone is UTC, as the vendor's documents have it."""
+    zoned = pc.if_else(_zoned(strings), strings, pc.binary_join_element_wise(strings, "Z", ""))
+    return pc.cast(zoned, pa.timestamp("us", tz="UTC"))
+
+
+def _zoned(strings: Any) -> Any:
+    return pc.match_substring_regex(strings, f"{_ZONE_FORM}$", ignore_case=False)
+
+
+def _bool_fits(strings: Any) -> Any:
+    return pc.or_(pc.equal(strings, "true"), pc.equal(strings, "false"))
+
+
+def _formed(strings: Any, form: str) -> Any:
+    return pc.match_substring_regex(strings, f"^(?:{form})$")
+
+
+def _double_fits(strings: Any) -> Any:
+    formed = _formed(strings, _DOUBLE_FORM)
+    values = pc.cast(pc.if_else(formed, strings, None), pa.float64())
+    return pc.and_(formed, pc.fill_null(pc.is_finite(values), False))
+
+
+def _timestamp_fits(strings: Any) -> Any:
+    fits = _in_calendar(strings, _formed(strings, f"{_TIME_FORM}{_ZONE_FORM}?"))
+    # An offset can carry a time out of the years 1 to 9999, which no Python date can hold.
+    micros = pc.cast(_timestamps(pc.if_else(fits, strings, None)), pa.int64())
+    inside = pc.and_(
+        pc.greater_equal(micros, _FIRST_MICROSECOND), pc.less_equal(micros, _LAST_MICROSECOND)
+    )
+    return pc.and_(fits, pc.fill_null(inside, False))
+
+
+def _decimal_form(precision: int, scale: int) -> str:
+    more = precision - scale - 1
+    first = f"[1-9][0-9]{{0,{more}}}" if more >= 0 else "0"
+    if scale == 0:
+        return f"0|-?{first}"
+    return f"0|-?{first}|-?(?:0|{first})[.][0-9]{{1,{scale}}}"
+
+
+def _count_digits(text: Bytes) -> int:
+    return int(np.count_nonzero((text - np.uint8(_ZERO)) <= _NINE_MORE))
+
+
+def _matches(table: Bytes, form: str) -> bool:
+    """Whether every row of bytes has digits where the form has a zero, and else the form's own.
+
+    A question mark leaves the byte to the caller; the year 0000 never matches.
+    """
+    for index, mark in enumerate(form):
+        column = table[:, index]
+        if mark == "0":
+            if not bool(((column - np.uint8(_ZERO)) <= _NINE_MORE).all()):
+                return False
+        elif mark != "?" and not bool((column == ord(mark)).all()):
+            return False
+    return not bool((table[:, :4] == _ZERO).all(axis=1).any())
+
+
+def _casts(strings: Any, arrow: Any) -> bool:
+    try:
+        pc.cast(strings, arrow)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _in_calendar(strings: Any, formed: Any) -> Any:
+    """Of cells formed as dates or times, which name a day of the calendar and a time of day."""
+    part = _number_at(strings, formed)
+    year, month, day = part(0, 4), part(5, 7), part(8, 10)
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    days = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])[np.clip(month, 0, 12)]
+    days = days + (leap & (month == 2))  # noqa: PLR2004 - February
+    good = (year > 0) & (month > 0) & (month <= 12) & (day > 0) & (day <= days)  # noqa: PLR2004
+    good &= (part(11, 13) < 24) & (part(14, 16) < 60) & (part(17, 19) < 60)  # noqa: PLR2004
+    return pc.and_(formed, pa.array(good))
+
+
+def _number_at(strings: Any, formed: Any) -> Any:
+    dates = pc.fill_null(pc.if_else(formed, strings, None), "2000-01-01")
+
+    def part(begin: int, end: int) -> Any:
+        digits = pc.utf8_slice_codeunits(dates, begin, end)
+        return pc.cast(pc.if_else(pc.equal(digits, ""), "0", digits), pa.int32()).to_numpy(
+            zero_copy_only=False
+        )
+
+    return part

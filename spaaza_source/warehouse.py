@@ -1,0 +1,61 @@
+"""Where a command loads to: a dlt destination, set up for loads like these.
+
+Scripts and notebooks name their destination to dlt themselves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dlt
+import duckdb
+from dlt.common.destination import TDestinationReferenceArg
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
+from spaaza_source.errors import SettingsError, UnavailableError
+
+#: The schema that holds the tables; never the name of a database, which DuckDB would confuse.
+DATASET = "spaaza_data"
+#: The order of rows in a table means nothing here, and keeping it doubles the time of a load.
+DUCKDB_SETTINGS = {"preserve_insertion_order": False}
+
+
+def duckdb_file(path: Path | None) -> TDestinationReferenceArg:
+    """A DuckDB file; without a path, the one that dlt's configuration names.
+
+    Raises:
+        SettingsError: The file cannot be a DuckDB database.
+        UnavailableError: Another process holds it.
+    """
+    if path is not None:
+        _check(path)
+    return dlt.destinations.duckdb(
+        # Without a path, dlt's configuration fills it in.
+        credentials=DuckDbCredentials(
+            str(path) if path else None,  # type: ignore[arg-type]
+            global_config=dict(DUCKDB_SETTINGS),
+        )
+    )
+
+
+def _check(path: Path) -> None:
+    if not path.absolute().parent.is_dir():
+        raise SettingsError(
+            f"the folder of {str(path)!r} does not exist", where="db", way_out="Create it first."
+        )
+    if not path.exists():
+        return
+    try:
+        duckdb.connect(str(path)).close()
+    except duckdb.IOException as failure:
+        if "lock" in str(failure):
+            raise UnavailableError(
+                f"{str(path)!r} is open in another process",
+                where="db",
+                way_out="Close it there, then run again.",
+            ) from None
+        raise SettingsError(
+            f"{str(path)!r} is not a DuckDB database, or cannot be written",
+            where="db",
+            way_out="Name another file.",
+        ) from None

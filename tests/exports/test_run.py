@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spaaza_source.errors import (
+    ExportFailedError,
+    ExportTimeoutError,
+    SpaazaSourceError,
+    UnexpectedAnswerError,
+)
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.run import Export, ExportRun, Patience, Phase
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.spaaza.credentials import AccessToken
+from spaaza_source.spaaza.service import SpaazaExports
+from spaaza_source.spaaza.tasks import TasksApi, vendor_http
+from tests.clocks import FakeClock
+from tests.vendors import Answer, ScriptedServer, Seen
+
+
+def token(**given: str) -> AccessToken:
+    credentials = AccessToken()
+    credentials.update(given)
+    return credentials
+
+
+def run_against(
+    base_url: str, clock: FakeClock, folder: Path, patience: Patience, **given: str
+) -> ExportRun:
+    credentials = token(**(given or {"access_token_id": "id", "access_token_secret": "secret"}))
+    api = TasksApi(vendor_http(base_url, 1743, credentials, clock))
+    service = SpaazaExports(api, 1743, start_margin=timedelta(0))
+    return ExportRun(service, lambda: folder, patience, clock)
+
+
+@contextmanager
+def sandbox_run(
+    folder: Path, patience: Patience | None = None, **settings: Any
+) -> Iterator[tuple[Sandbox, ExportRun, FakeClock]]:
+    clock = FakeClock()
+    with Sandbox(SandboxSettings(clock=clock.now, **{"rows": 50, **settings})) as sandbox:
+        patience = patience or Patience()
+        run = run_against(sandbox.base_url, clock, folder, patience, **sandbox.credentials)
+        yield sandbox, run, clock
+
+
+def request(subject: str = "users") -> ExportRequest:
+    return ExportRequest(subject.replace("-", "_"), subject, "1743")
+
+
+def wait(*exports: Export) -> None:
+    """Until all are settled: the run's clock is a fake, so this takes milliseconds."""
+    while not all(export.settled for export in exports):
+        time.sleep(0.002)
+
+
+def test_an_export_is_asked_for_waited_for_and_fetched(tmp_path: Path) -> None:
+    with sandbox_run(tmp_path, run_seconds=60) as (sandbox, run, clock):
+        export = run.begin(request())
+        wait(export)
+    file = export.file()
+    assert file.path.read_bytes().count(b"\n") >= 51
+    assert export.job is not None
+    assert export.job.vendor_state == "DONE"
+    assert 60 <= export.wait_seconds < 90
+    assert 3 <= export.polls <= 6
+    assert sandbox.tasks[0]["desc"] == f"spaaza_source users #{request().fingerprint}"
+    assert clock.monotonic() >= 60
+
+
+def test_exports_are_waited_for_side_by_side(tmp_path: Path) -> None:
+    subjects = ("users", "vouchers", "products")
+    with sandbox_run(tmp_path, Patience(max_concurrent=3), run_seconds=100) as (_, run, clock):
+        exports = [run.begin(request(subject)) for subject in subjects]
+        wait(*exports)
+    assert [export.error for export in exports] == [None] * 3
+    assert clock.monotonic() < 2 * 100
+
+
+def test_no_more_run_at_one_time_than_allowed(tmp_path: Path) -> None:
+    subjects = ("users", "vouchers", "products", "transactions")
+    with sandbox_run(tmp_path, Patience(max_concurrent=2), run_seconds=100) as (_, run, clock):
+        exports = [run.begin(request(subject)) for subject in subjects]
+        wait(*exports)
+    assert clock.monotonic() >= 2 * 100
+    assert {export.phase for export in exports} == {Phase.ARRIVED}
+
+
+def test_an_export_that_fails_names_its_job_and_what_the_vendor_logged(tmp_path: Path) -> None:
+    with sandbox_run(tmp_path, max_export_rows=10) as (sandbox, run, _):
+        export = run.begin(request())
+        wait(export)
+        with pytest.raises(ExportFailedError) as raised:
+            export.file()
+        job = sandbox.tasks[0]["id"]
+    assert f"job {job} ended in ERROR" in str(raised.value)
+    assert "timed out" in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_never_ends_meets_its_deadline(tmp_path: Path) -> None:
+    patience = Patience(export_timeout=600)
+    with sandbox_run(tmp_path, patience, run_seconds=10_000) as (sandbox, run, clock):
+        export = run.begin(request())
+        wait(export)
+        job = sandbox.tasks[0]["id"]
+    with pytest.raises(ExportTimeoutError, match=f"job {job} is still INPROGRESS"):
+        export.file()
+    assert 600 <= clock.monotonic() < 700
+
+
+def test_a_failed_export_leaves_the_others_alone(tmp_path: Path) -> None:
+    rows = {"users": 5_000, "products": 5}
+    with sandbox_run(tmp_path, max_export_rows=100, rows_per_index=rows) as (_, run, _clock):
+        users, products = run.begin(request()), run.begin(request("products"))
+        wait(users, products)
+    assert (users.phase, products.phase) == (Phase.FAILED, Phase.ARRIVED)
+
+
+def test_a_dropped_export_leaves_no_file(tmp_path: Path) -> None:
+    with sandbox_run(tmp_path) as (_, run, _clock):
+        export = run.begin(request())
+        wait(export)
+        assert export.file().path.exists()
+        run.drop(export)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Vendor:
+    """A Tasks API whose task is done at once, and whose file's host is scripted."""
+
+    def __init__(self, *states: str, file: Answer, link: Answer | None = None) -> None:
+        self.states = list(states) or ["DONE"]
+        self.file = file
+        self.given_link = link
+        self.files = 0
+        self.base_url = ""
+
+    def __call__(self, seen: Seen) -> Answer:
+        if seen.method == "POST":
+            return Answer.json(self.task("READY"), 201)
+        if seen.path.endswith("/download_url"):
+            return self.given_link or Answer.json({"url": f"{self.base_url}/file?sig=canary"})
+        if seen.path.startswith("/file"):
+            self.files += 1
+            return self.file
+        return Answer.json(self.task(self.states.pop(0) if self.states[1:] else self.states[0]))
+
+    def task(self, code: str) -> dict[str, Any]:
+        dates = {"last_run_date": "0001-01-01T00:00:00Z", "created_date": None}
+        return {"id": 7, "chain": 1743, "state": {"code": code, **dates}}
+
+
+def outcome(vendor: Vendor, folder: Path) -> Export:
+    with ScriptedServer(vendor) as server:
+        vendor.base_url = server.base_url
+        export = run_against(server.base_url, FakeClock(), folder, Patience()).begin(request())
+        wait(export)
+    return export
+
+
+@pytest.mark.parametrize("code", ["INPROGRESS", "IN_PROGRESS", "inprogress", "SOMETHING_NEW", ""])
+def test_any_state_but_done_is_waited_on(code: str, tmp_path: Path) -> None:
+    export = outcome(Vendor("READY", code, "DONE", file=Answer(200, b"a\n1\n")), tmp_path)
+    assert export.phase is Phase.ARRIVED
+    assert export.polls == 3
+
+
+def test_a_refused_link_is_asked_for_again_twice_at_most(tmp_path: Path) -> None:
+    vendor = Vendor(file=Answer(403))
+    export = outcome(vendor, tmp_path)
+    assert vendor.files == 3
+    with pytest.raises(SpaazaSourceError, match="refused the link") as raised:
+        export.file()
+    assert "canary" not in str(raised.value)
+
+
+def test_done_without_a_link_stops(tmp_path: Path) -> None:
+    export = outcome(Vendor(file=Answer(200), link=Answer.json({"href": "x"})), tmp_path)
+    with pytest.raises(UnexpectedAnswerError, match="not a url"):
+        export.file()
+
+
+def test_a_task_without_a_state_stops(tmp_path: Path) -> None:
+    class Stateless(Vendor):
+        def task(self, code: str) -> dict[str, Any]:
+            return {"id": 7, "desc": code}
+
+    vendor = Stateless(file=Answer(200))
+    with pytest.raises(UnexpectedAnswerError, match="has no state"):
+        outcome(vendor, tmp_path).file()

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+
+import pytest
+
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports.windows import Window, chosen_window, iso, parse_instant
+
+NOON = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("given", "instant"),
+    [
+        ("2026-05-26T12:00:00Z", NOON),
+        ("2026-05-26T12:00:00", NOON),
+        ("2026-05-26 14:00:00+02:00", NOON),
+        ("2026-05-26T12:00:00.5Z", NOON + timedelta(milliseconds=500)),
+        ("2026-05-26", NOON - timedelta(hours=12)),
+        (date(2026, 5, 26), NOON - timedelta(hours=12)),
+        (NOON.replace(tzinfo=None), NOON),
+        (NOON.astimezone(timezone(timedelta(hours=9))), NOON),
+    ],
+)
+def test_a_date_becomes_an_instant_in_utc(given: object, instant: datetime) -> None:
+    parsed = parse_instant(given, "start_date")
+    assert parsed == instant
+    assert parsed.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("given", ["yesterday", "2026-13-01", "26-05-2026", "", 20260526, None])
+def test_what_is_no_date_is_refused_by_its_setting(given: object) -> None:
+    with pytest.raises(SettingsError, match=r"^start_date: .* is not a date"):
+        parse_instant(given, "start_date")
+
+
+def test_a_window_needs_its_start_before_its_end() -> None:
+    with pytest.raises(SettingsError, match="holds no time"):
+        Window(NOON, NOON)
+
+
+def test_without_dates_there_is_no_window() -> None:
+    assert chosen_window(None, None, NOON) is None
+
+
+def test_a_start_alone_reaches_to_now() -> None:
+    assert chosen_window("2026-01-01", None, NOON) == Window(
+        datetime(2026, 1, 1, tzinfo=timezone.utc), NOON
+    )
+
+
+def test_an_end_alone_is_refused() -> None:
+    with pytest.raises(SettingsError, match="end_date is given without start_date"):
+        chosen_window(None, "2026-01-01", NOON)
+
+
+def test_instants_are_written_as_the_vendor_writes_them() -> None:
+    assert iso(NOON) == "2026-05-26T12:00:00Z"
+    assert iso(NOON + timedelta(microseconds=1)) == "2026-05-26T12:00:00.000001Z"

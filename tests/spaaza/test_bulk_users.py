@@ -1,0 +1,151 @@
+"""The bulk users export, on the sample rows that the vendor's own document prints."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spaaza_source import spaaza_bulk_users
+from spaaza_source.errors import CredentialsError, IncompleteDownloadError
+from spaaza_source.explain import explain
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.spaaza.bulk_columns import TYPES
+from tests.vendors import Answer, ScriptedServer, Seen, in_turn
+from tests.warehouses import column_types, pipeline_into, query
+
+SAMPLE = (Path(__file__).parent / "fixtures" / "bulk_users.csv").read_bytes()
+SESSION = {"session_user_id": "1", "session_key": "canary-key"}
+HEADERS = {
+    "Content-Type": "text/csv",
+    "Content-Encoding": "gzip",
+    "Content-Disposition": "attachment;filename=spaaza-export.csv",
+}
+
+
+def load(folder: Path, file: bytes, **given: Any) -> Seen:
+    """Load a file as the vendor would send it; the request that asked for it."""
+    answer = Answer(200, gzip.compress(file), HEADERS)
+    with ScriptedServer(in_turn(answer)) as server:
+        pipeline_into(folder).run(spaaza_bulk_users(server.base_url, 1743, SESSION, **given))
+    return server.seen[0]
+
+
+def test_the_documented_rows_load_with_the_right_names_and_types(tmp_path: Path) -> None:
+    load(tmp_path, SAMPLE)
+    types = column_types(tmp_path, "bulk_users")
+    assert types["spaaza_user_id"] == "BIGINT"
+    assert types["email_username"] == "VARCHAR"
+    assert types["opted_in"] == "BOOLEAN"
+    assert types["created_date"] == "TIMESTAMP WITH TIME ZONE"
+    assert types["birthday"] == "DATE"
+    assert types["average_spend_value"].startswith("DECIMAL")
+    assert types["postal_code"] == "VARCHAR"
+    assert types["phone_number"] == "VARCHAR"
+    assert set(types) == set(TYPES)
+    assert query(
+        tmp_path,
+        "SELECT email_username, opted_in, created_date::VARCHAR, birthday, average_spend_value,"
+        " postal_code, house_number, last_login_date, id"
+        " FROM bulk_users WHERE spaaza_user_id = 2001121",
+    ) == [
+        (
+            "onemoretime@spaaza.com",
+            True,
+            "2018-10-29 10:10:26+00",
+            date(2003, 4, 4),
+            Decimal("0.00"),
+            "1017CB",
+            "504",
+            None,
+            "404121",
+        )
+    ]
+    assert query(tmp_path, "SELECT count(*), count(postal_code) FROM bulk_users") == [(5, 1)]
+    assert query(tmp_path, "SELECT count(*) FROM bulk_users WHERE facebook_email = ''") == [(0,)]
+
+
+def test_the_request_is_what_the_document_shows(tmp_path: Path) -> None:
+    seen = load(tmp_path, SAMPLE)
+    assert (seen.method, seen.path) == ("POST", "/segments/export/users")
+    assert json.loads(seen.body) == {
+        "entity": "people",
+        "chain_id": 1743,
+        "join": "all",
+        "rules": [],
+    }
+    sent = {name.lower(): value for name, value in seen.headers.items()}
+    assert sent["x-spaaza-session-user-id"] == "1"
+    assert sent["x-spaaza-session-key"] == "canary-key"
+    assert sent["x-spaaza-session-chain-id"] == "1743"
+    assert sent["content-type"] == "application/json"
+    assert "gzip" in sent["accept-encoding"]
+
+
+def test_a_column_that_the_vendor_appends_is_loaded_too(tmp_path: Path) -> None:
+    header, *rows = SAMPLE.decode().splitlines()
+    longer = "\n".join([f"{header},Shoe Size", *(f"{row},42" for row in rows)])
+    load(tmp_path, longer.encode())
+    assert query(tmp_path, "SELECT DISTINCT shoe_size FROM bulk_users") == [(42,)]
+
+
+def test_columns_are_known_by_name_not_by_place(tmp_path: Path) -> None:
+    rows = [line.split(",") for line in SAMPLE.decode().splitlines()]
+    turned = "\n".join(",".join(reversed(row)) for row in rows)
+    load(tmp_path, turned.encode())
+    assert query(tmp_path, "SELECT first_name FROM bulk_users WHERE id = '404098'") == [("Simon",)]
+
+
+def test_everything_stays_text_where_text_is_asked_for(tmp_path: Path) -> None:
+    load(tmp_path, SAMPLE, column_types="text")
+    assert set(column_types(tmp_path, "bulk_users").values()) == {"VARCHAR"}
+
+
+def test_the_load_is_accounted_for(tmp_path: Path) -> None:
+    load(tmp_path, SAMPLE)
+    ((table, rows, rejected, size, received, state, begun),) = query(
+        tmp_path,
+        "SELECT table_name, rows, rejected, bytes, bytes_received, state, created_at"
+        " FROM export_jobs",
+    )
+    assert (table, rows, rejected, size, state) == ("bulk_users", 5, 0, len(SAMPLE), "STREAMED")
+    assert received < size
+    assert abs((datetime.now(timezone.utc) - begun).total_seconds()) < 600
+
+
+def test_a_stream_that_ends_early_loads_nothing(tmp_path: Path) -> None:
+    answer = Answer(200, gzip.compress(SAMPLE)[:-20], HEADERS)
+    with ScriptedServer(in_turn(answer)) as server:
+        source = spaaza_bulk_users(server.base_url, 1743, SESSION)
+        with pytest.raises(Exception, match="gzip data ends") as raised:
+            pipeline_into(tmp_path).run(source)
+    assert isinstance(raised.value.__cause__.__cause__, IncompleteDownloadError)  # type: ignore[union-attr]
+    assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
+
+
+def test_a_wrong_session_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(rows=5)) as sandbox:
+        source = spaaza_bulk_users(sandbox.base_url, sandbox.chain_id, SESSION)
+        with pytest.raises(Exception, match="refused the credentials") as raised:
+            pipeline_into(tmp_path).run(source)
+    words, code = explain(raised.value)
+    assert code == 2
+    assert words.startswith("POST 127.0.0.1")
+    assert "canary" not in words
+    assert isinstance(raised.value.__cause__.__cause__, CredentialsError)  # type: ignore[union-attr]
+
+
+def test_the_sandboxs_users_load_whole(tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(rows=2_000)) as sandbox:
+        source = spaaza_bulk_users(sandbox.base_url, sandbox.chain_id, sandbox.session)
+        pipeline_into(tmp_path).run(source)
+    assert query(tmp_path, "SELECT count(*), count(DISTINCT spaaza_user_id) FROM bulk_users") == [
+        (2_000, 2_000)
+    ]
+    variants = [name for name in column_types(tmp_path, "bulk_users") if name.endswith("__v_text")]
+    assert variants == []

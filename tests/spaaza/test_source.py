@@ -1,0 +1,230 @@
+"""The whole road: a sandbox's exports into a DuckDB file, through dlt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pyarrow as pa
+import pytest
+
+from spaaza_source import spaaza_source
+from spaaza_source.errors import ExportFailedError
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.spaaza.indexes import INDEXES
+from tests.warehouses import column_types, pipeline_into, query
+
+ROWS = 300
+#: A span inside the sandbox's history that holds some rows of each index, not all.
+START, END = "2025-03-01T00:00:00Z", "2025-06-01T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(rows=ROWS)) as served:
+        yield served
+
+
+def source(sandbox: Sandbox, **given: Any) -> Any:
+    return spaaza_source(
+        sandbox.base_url,
+        sandbox.chain_id,
+        sandbox.credentials,
+        **{"poll_interval": 0.02, "start_margin": 0, "max_concurrent_exports": 6, **given},
+    )
+
+
+def test_six_indexes_become_six_typed_tables(sandbox: Sandbox, tmp_path: Path) -> None:
+    pipeline_into(tmp_path).run(source(sandbox))
+    for table in INDEXES:
+        assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(ROWS,)]
+    transactions = column_types(tmp_path, "transactions")
+    assert transactions["timestamp"] == "TIMESTAMP WITH TIME ZONE"
+    assert transactions["total_value"].startswith("DECIMAL")
+    assert transactions["retailer_basket_code"] == "VARCHAR"
+    assert query(
+        tmp_path, "SELECT count(*) FROM transactions WHERE retailer_basket_code NOT LIKE '0%'"
+    ) == [(0,)]
+    joined = "SELECT count(*) FROM product_variants v JOIN products p ON v.product_id = p.id"
+    assert query(tmp_path, joined) == [(ROWS,)]
+
+
+def test_the_dataset_reads_as_a_frame_and_as_arrow(sandbox: Sandbox, tmp_path: Path) -> None:
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(source(sandbox).with_resources("users"))
+    users = pipeline.dataset()["users"]
+    frame, table = users.df(), users.arrow()
+    assert frame is not None
+    assert table is not None
+    assert len(frame) == table.num_rows == ROWS
+    assert list(frame.columns) == table.column_names
+
+
+def test_only_what_is_selected_is_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    before = len(sandbox.tasks)
+    pipeline_into(tmp_path).run(source(sandbox).with_resources("products", "vouchers"))
+    asked = sandbox.tasks[: len(sandbox.tasks) - before]
+    assert {task["target"]["export_index"] for task in asked} == {"products", "vouchers"}
+    assert len(asked) == 2
+
+
+def test_every_export_is_accounted_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    pipeline_into(tmp_path).run(source(sandbox))
+    jobs = query(
+        tmp_path,
+        "SELECT table_name, state, rows, rejected, loaded, length(sha256), bytes > 0, polls > 0,"
+        " created_at <= finished_at, _dlt_load_id FROM export_jobs ORDER BY table_name",
+    )
+    loads = {job[-1] for job in jobs}
+    assert [job[0] for job in jobs] == sorted(INDEXES)
+    assert {job[1:-1] for job in jobs} == {("DONE", ROWS, 0, ROWS, 64, True, True, True)}
+    assert query(tmp_path, "SELECT load_id FROM _dlt_loads") == [(loads.pop(),)]
+    assert query(tmp_path, "SELECT count(*) FROM rejected_rows") == [(0,)]
+    assert query(tmp_path, "SELECT count(*) FROM column_changes") == [(0,)]
+
+
+def test_a_second_load_replaces_the_first(sandbox: Sandbox, tmp_path: Path) -> None:
+    pipeline = pipeline_into(tmp_path)
+    for _ in range(2):
+        pipeline.run(source(sandbox).with_resources("users"))
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(ROWS,)]
+    assert query(tmp_path, "SELECT count(*) FROM export_jobs") == [(2,)]
+
+
+def test_a_range_is_loaded_and_replaced_exactly(sandbox: Sandbox, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    part = tmp_path / "part"
+    for folder in (whole, part):
+        folder.mkdir()
+    pipeline_into(whole, "whole").run(source(sandbox))
+    pipeline = pipeline_into(part, "part")
+    for _ in range(2):
+        pipeline.run(source(sandbox, start_date=START, end_date=END))
+    for table, column in (
+        ("transactions", "timestamp"),
+        ("wallet_ledger", "timestamp"),
+        ("vouchers", "date_time_creation"),
+    ):
+        wanted = f"SELECT count(*) FROM {table} WHERE {column} >= '{START}' AND {column} < '{END}'"
+        ((inside,),) = query(whole, wanted)
+        assert 0 < inside < ROWS
+        assert query(part, f"SELECT count(*) FROM {table}") == [(inside,)]
+    # No filter tells which users changed in a range: they always come whole.
+    assert query(part, "SELECT count(*) FROM users") == [(ROWS,)]
+
+
+def test_two_ranges_that_touch_neither_overlap_nor_leave_a_gap(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(source(sandbox).with_resources("transactions"))
+    # A bound that is the very time of a row: the sharpest of cases.
+    ((bound,),) = query(
+        tmp_path,
+        "SELECT strftime(timestamp, '%Y-%m-%dT%H:%M:%S.%fZ') FROM transactions"
+        " ORDER BY timestamp OFFSET 150 LIMIT 1",
+    )
+    (tmp_path / "halves").mkdir()
+    halves = pipeline_into(tmp_path / "halves", "halves")
+    for start, end in (("2020-01-01", bound), (bound, "2030-01-01")):
+        halves.run(source(sandbox, start_date=start, end_date=end).with_resources("transactions"))
+    same = "SELECT count(*), count(DISTINCT id), sum(total_value) FROM transactions"
+    assert query(tmp_path / "halves", same) == query(tmp_path, same)
+
+
+def test_a_users_own_steps_see_only_the_tables(sandbox: Sandbox, tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def shout(table: pa.Table) -> pa.Table:
+        seen.append(type(table))
+        return table.append_column("shouted", pa.array(["!"] * table.num_rows))
+
+    chosen = source(sandbox).with_resources("users")
+    chosen.users.add_map(shout)
+    pipeline_into(tmp_path).run(chosen)
+    assert set(seen) == {pa.Table}
+    assert query(tmp_path, "SELECT count(shouted) FROM users") == [(ROWS,)]
+    assert "shouted" not in column_types(tmp_path, "export_jobs")
+
+
+def test_a_users_hints_win(sandbox: Sandbox, tmp_path: Path) -> None:
+    chosen = source(sandbox).with_resources("users")
+    chosen.users.apply_hints(
+        primary_key="id",
+        write_disposition={"disposition": "merge", "strategy": "upsert"},
+        columns={"id": {"data_type": "text"}},
+    )
+    pipeline = pipeline_into(tmp_path)
+    for _ in range(2):
+        pipeline.run(chosen)
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(ROWS,)]
+    assert column_types(tmp_path, "users")["id"] == "VARCHAR"
+    assert column_types(tmp_path, "export_jobs")["job_id"] == "VARCHAR"
+
+
+def test_resources_run_alone_in_parallel_and_without_a_pipeline(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(source(sandbox).products)
+    assert query(tmp_path, "SELECT table_name FROM export_jobs") == [("products",)]
+    chosen = source(sandbox)
+    for resource in chosen.resources.values():
+        resource.parallelize()
+    pipeline.run(chosen)
+    assert query(tmp_path, "SELECT count(DISTINCT table_name) FROM export_jobs") == [(6,)]
+    rows = sum(table.num_rows for table in source(sandbox).vouchers)
+    assert rows == ROWS
+
+
+def test_a_segment_narrows_what_comes(sandbox: Sandbox, tmp_path: Path) -> None:
+    rule = {"field_name": "type", "field_type": "keyword", "operator": "is", "value": "online"}
+    chosen = source(sandbox, segments={"transactions": [rule]})
+    pipeline_into(tmp_path).run(chosen.with_resources("transactions"))
+    assert query(tmp_path, "SELECT DISTINCT type FROM transactions") == [("online",)]
+
+
+def test_a_failed_export_loads_nothing_and_says_why(tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(rows=ROWS, max_export_rows=10)) as small:
+        with pytest.raises(Exception, match="ended in ERROR") as raised:
+            pipeline_into(tmp_path).run(source(small).with_resources("users"))
+        assert isinstance(raised.value.__cause__.__cause__, ExportFailedError)  # type: ignore[union-attr]
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as warehouse:
+        assert warehouse.sql("SELECT table_name FROM duckdb_tables()").fetchall() == []
+    assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
+
+
+def test_an_index_without_rows_is_a_success(tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(rows=0)) as empty:
+        pipeline_into(tmp_path).run(source(empty).with_resources("products"))
+    assert query(tmp_path, "SELECT rows, loaded FROM export_jobs") == [(0, 0)]
+
+
+def test_no_download_is_left_behind(sandbox: Sandbox, tmp_path: Path) -> None:
+    pipeline_into(tmp_path).run(source(sandbox))
+    assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
+
+
+def test_progress_hears_of_states_and_bytes(sandbox: Sandbox, tmp_path: Path) -> None:
+    heard: list[tuple[str, str | None, str | None, int]] = []
+
+    class Listener(dlt.common.runtime.collector.NullCollector):
+        def update(self, name: str, inc: int = 1, *rest: Any, **more: Any) -> None:
+            del rest
+            heard.append((name, more.get("label"), more.get("message"), inc))
+
+    pipeline = dlt.pipeline(
+        "heard",
+        pipelines_dir=str(tmp_path),
+        destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
+        dataset_name="loyalty",
+        progress=Listener(),
+    )
+    pipeline.run(source(sandbox).with_resources("users"))
+    states = [message for name, label, message, _ in heard if (name, label) == ("users", "export")]
+    assert states[-1] == "arrived"
+    received = sum(inc for name, label, _, inc in heard if (name, label) == ("users", "download"))
+    assert query(tmp_path, "SELECT bytes_received FROM export_jobs") == [(received,)]

@@ -1,0 +1,215 @@
+"""The `spaaza` command as a user meets it: a process of its own, its output and its exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.vendors import Answer, ScriptedServer, in_turn
+
+PREFIX = "SOURCES__SPAAZA__"
+QUICK = {PREFIX + "POLL_INTERVAL": "0.02", PREFIX + "START_MARGIN": "0"}
+
+
+def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "spaaza_source.cli", *arguments],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def settings_for(sandbox: Sandbox, **changed: str) -> dict[str, str]:
+    given = {
+        "BASE_URL": sandbox.base_url,
+        "CHAIN_ID": str(sandbox.chain_id),
+        "CREDENTIALS__ACCESS_TOKEN_ID": sandbox.credentials["access_token_id"],
+        "CREDENTIALS__ACCESS_TOKEN_SECRET": sandbox.credentials["access_token_secret"],
+        **changed,
+    }
+    return {**QUICK, **{PREFIX + name: value for name, value in given.items() if value}}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(rows=200)) as served:
+        yield served
+
+
+def test_the_demo_loads_six_indexes_and_says_where_they_are() -> None:
+    ran = spaaza("demo", "--db", "demo.duckdb", "--rows", "150")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    table = dict(re.findall(r"^(\w+) +([\d,]+) +0 +[\d,]+ +[\d.]+$", ran.stdout, re.MULTILINE))
+    assert table == dict.fromkeys(
+        ["product_variants", "products", "transactions", "users", "vouchers", "wallet_ledger"],
+        "150",
+    )
+    assert str(Path("demo.duckdb").absolute()) in ran.stdout
+    # The next command that it names works when it is typed.
+    named = re.search(r'^  (\S+) -c "(.*)"$', ran.stdout, re.MULTILINE)
+    assert named
+    typed = subprocess.run([named[1], "-c", named[2]], capture_output=True, text=True, check=True)
+    assert "retailer_basket_code" in typed.stdout
+
+
+def test_one_index_loads_with_settings_from_the_environment_alone(sandbox: Sandbox) -> None:
+    ran = spaaza("load", "vouchers", **settings_for(sandbox))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "vouchers: arrived" in ran.stdout
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        assert warehouse.sql("SELECT count(*) FROM spaaza_data.vouchers").fetchall() == [(200,)]
+
+
+def test_a_range_of_time_can_be_loaded(sandbox: Sandbox) -> None:
+    dates = ("--start-date", "2025-01-01", "--end-date", "2026-01-01")
+    ran = spaaza("load", "wallet-ledger", "--db", "w.duckdb", *dates, **settings_for(sandbox))
+    assert ran.returncode == 0, ran.stderr
+    with duckdb.connect("w.duckdb") as warehouse:
+        ((rows, years),) = warehouse.sql(
+            "SELECT count(*), list(DISTINCT year(timestamp)) FROM spaaza_data.wallet_ledger"
+        ).fetchall()
+    assert 0 < rows < 200
+    assert years == [2025]
+
+
+def test_check_says_what_works(sandbox: Sandbox) -> None:
+    ran = spaaza("check", **settings_for(sandbox))
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"host: .* answers", ran.stdout)
+    assert re.search(r"credentials: accepted", ran.stdout)
+    assert re.search(r"chain: +1743", ran.stdout)
+
+
+def free_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port: int = unused.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("command", ["check", "load"])
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"BASE_URL": ""}, r"base_url \(SOURCES__SPAAZA__BASE_URL\) is not set"),
+        ({"CHAIN_ID": ""}, r"chain_id \(SOURCES__SPAAZA__CHAIN_ID\) is not set"),
+        (
+            {"CREDENTIALS__ACCESS_TOKEN_SECRET": ""},
+            r"credentials \(.*CREDENTIALS__ACCESS_TOKEN_SECRET\) is not set",
+        ),
+        ({"BASE_URL": "services.example"}, "base_url: 'services.example' is not a web address"),
+        ({"BASE_URL": "http://127.0.0.1:{port}"}, "no connection to the host can be made"),
+        ({"CHAIN_ID": "seventeen"}, "chain_id: what is set for it is of the wrong kind"),
+        ({"CHAIN_ID": "999"}, "permission_denied_or_non_existent"),
+        ({"CREDENTIALS__ACCESS_TOKEN_SECRET": "canary"}, "the vendor refused the credentials"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_and_exit_code_2(
+    sandbox: Sandbox, command: str, changed: dict[str, str], sentence: str
+) -> None:
+    changed = {name: value.format(port=free_port()) for name, value in changed.items()}
+    if changed.get("CHAIN_ID") == "999":
+        # A token tells its chain itself; with a session, the chain is said beside it.
+        changed |= {
+            "CREDENTIALS__ACCESS_TOKEN_ID": "",
+            "CREDENTIALS__SESSION_USER_ID": sandbox.session["session_user_id"],
+            "CREDENTIALS__SESSION_KEY": sandbox.session["session_key"],
+        }
+    ran = spaaza(command, **settings_for(sandbox, **changed))
+    assert ran.returncode == 2, ran.stderr
+    assert re.search(sentence, ran.stderr), ran.stderr
+    assert ran.stderr.startswith("spaaza: ")
+    assert ran.stderr.count("\n") == 1
+    assert "canary" not in ran.stderr + ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("load", "shoes"), "there is no index 'shoes'"),
+        (("load", "--start-date", "soon"), "start_date: 'soon' is not a date"),
+        (("load", "--end-date", "2026-01-01"), "end_date is given without start_date"),
+        (
+            ("load", "--start-date", "2026-02-01", "--end-date", "2026-01-01"),
+            "holds no time",
+        ),
+        (("load", "--destination", "postgrez"), "The destination is not one that dlt knows"),
+        (("load", "--db", "no/such/folder/x.duckdb"), "does not exist"),
+        (("load", "--db", "not-a.duckdb"), "is not a DuckDB database"),
+        (("load", "--db", "x.duckdb", "--destination", "postgres"), "--db names a DuckDB file"),
+        (("load", "--rows", "5"), "No such option"),
+        (("demo", "--rows", "many"), "not a valid integer"),
+        (("sandbox", "--port", "99999"), "not in the range"),
+        (("dance",), "No such command"),
+    ],
+)
+def test_a_wrong_word_on_the_command_line_exits_with_2(
+    sandbox: Sandbox, arguments: tuple[str, ...], sentence: str
+) -> None:
+    Path("not-a.duckdb").write_bytes(b"certainly not" * 1000)
+    ran = spaaza(*arguments, **settings_for(sandbox))
+    assert ran.returncode == 2, ran.stderr
+    assert sentence in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_debug_shows_the_traceback(sandbox: Sandbox) -> None:
+    ran = spaaza("load", "--debug", "--start-date", "soon", **settings_for(sandbox))
+    assert ran.returncode == 2
+    assert "Traceback" in ran.stderr
+    assert "start_date: 'soon' is not a date" in ran.stderr
+
+
+def test_another_web_site_is_not_taken_for_the_vendor(sandbox: Sandbox) -> None:
+    page = Answer(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
+    with ScriptedServer(in_turn(Answer(404), page)) as server:
+        settings = settings_for(sandbox, BASE_URL=server.base_url)
+        ran = spaaza("check", **settings)
+    assert ran.returncode == 2
+    assert "base_url" in ran.stderr
+
+
+def test_a_vendor_that_is_down_is_no_wrong_setting(sandbox: Sandbox) -> None:
+    answer = Answer(429, headers={"Retry-After": "86400"})
+    with ScriptedServer(in_turn(answer)) as server:
+        ran = spaaza("load", **settings_for(sandbox, BASE_URL=server.base_url))
+    assert ran.returncode == 1
+    assert "too many requests" in ran.stderr
+
+
+def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
+    port = sandbox.base_url.rsplit(":", 1)[1]
+    ran = spaaza("sandbox", "--port", port)
+    assert ran.returncode == 2
+    assert f"port {port} cannot be used" in ran.stderr
+
+
+def test_the_sandbox_serves_until_it_is_stopped() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "spaaza_source.cli", "sandbox", "--port", "0", "--rows", "20"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        shown = dict(
+            line.split("export ")[1].strip().split("=", 1)
+            for line in (next(lines) for _ in range(6))
+            if "export " in line
+        )
+        ran = spaaza("load", "products", **QUICK, **shown)
+        process.terminate()
+        assert process.wait(10) == 0
+    assert ran.returncode == 0, ran.stderr
