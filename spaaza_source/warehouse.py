@@ -34,7 +34,10 @@ def duckdb_file(path: Path | None) -> TDestinationReferenceArg:
         credentials=DuckDbCredentials(
             str(path) if path else None,  # type: ignore[arg-type]
             global_config=dict(DUCKDB_SETTINGS),
-        )
+        ),
+        # DuckDB spreads one copy over all cores; several at once only add up their buffers
+        # (with six tables of a million rows on two cores: 1 GB more, and no sooner done).
+        loader_parallelism_strategy="sequential",
     )
 
 

@@ -79,7 +79,15 @@ def export_tables(
             yield None
         progress.report()
         export.file()
-        yield from load_file(export, reading, time_column)
+        # One file after the other: each is read on all cores, and memory holds one at a time.
+        while not run.reading.acquire(blocking=False):
+            yield None
+        try:
+            yield from load_file(export, reading, time_column)
+        finally:
+            run.reading.release()
+            # Arrow keeps what it has freed; a load that follows needs the room.
+            pa.default_memory_pool().release_unused()
     finally:
         run.drop(export)
 

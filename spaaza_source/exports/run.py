@@ -143,6 +143,8 @@ class ExportRun:
         self._exports: list[Export] = []
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
+        #: Whoever reads a file of this run holds it meanwhile.
+        self.reading = threading.Lock()
 
     def begin(self, request: ExportRequest) -> Export:
         """Put a request on the road; returns at once."""

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, BinaryIO, Literal, TypeAlias, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -105,25 +105,27 @@ class CsvFile:
 
     def _span_tables(self) -> Iterator[tuple[Span, Any]]:
         readings = [_Reading.of(column, seen) for column, seen in self._pairs()]
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            self._prove_unchanged(descriptor)
 
-            def read(span: Span) -> tuple[Span, Any]:
-                data = span.sound(os.pread(descriptor, span.length, span.offset))
-                parsed = _parse(data, [reading.parsed_as for reading in readings], span.rows)
-                return span, self._table(parsed, readings)
+        def made(piece: tuple[Span, bytes]) -> tuple[Span, Any]:
+            span, data = piece
+            parsed = _parse(data, [reading.parsed_as for reading in readings], span.rows)
+            return span, self._table(parsed, readings)
 
-            yield from _in_threads(read, self._spans)
-            self._prove_unchanged(descriptor)
-        finally:
-            os.close(descriptor)
+        with self.path.open("rb") as file:
+            self._prove_unchanged(file)
+            yield from _in_threads(made, self._pieces(file))
+            self._prove_unchanged(file)
+
+    def _pieces(self, file: BinaryIO) -> Iterator[tuple[Span, bytes]]:
+        for span in self._spans:
+            file.seek(span.offset)
+            yield span, span.sound(file.read(span.length))
 
     def _pairs(self) -> Iterable[tuple[Column, Evidence]]:
         return zip(self.columns, self._evidence, strict=True)
 
-    def _prove_unchanged(self, descriptor: int) -> None:
-        if _identity(os.fstat(descriptor)) != self._identity:
+    def _prove_unchanged(self, file: BinaryIO) -> None:
+        if _identity(file) != self._identity:
             raise MalformedFileError(
                 "the file changed while it was read", way_out="Keep it as it is, and run again."
             )
@@ -149,6 +151,11 @@ def open_csv(
 ) -> CsvFile:
     """Examine a whole CSV file: its structure, encoding, header and types.
 
+    What is not certain stops the load. A record ends with LF, CRLF or CR; LF and CRLF may mix only
+    where every row has the header's width. An empty line is an empty cell in a file of one column;
+    with more columns it is a bad row, at the file's end too, and before another row it stops the
+    load, as text around a table does, a second table, or the header once more.
+
     Args:
         path: The file, UTF-8, comma-separated as RFC 4180 has it, with a header row.
         name_column: Spells a header as a column name; dlt's snake case unless given.
@@ -173,7 +180,7 @@ def open_csv(
     if not 0 <= max_rejected_share <= 1:
         raise SettingsError("max_rejected_share must be between 0 and 1")
     with Path(path).open("rb") as file:
-        identity = _identity(os.fstat(file.fileno()))
+        identity = _identity(file)
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
         names = name_columns(scan.layout.header, name_column)
         default = TEXT if column_types == "text" else None
@@ -247,16 +254,12 @@ def _in_threads(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
     threads = _processors()
     with ThreadPoolExecutor(threads, thread_name_prefix="csv") as pool:
         running: deque[Future[_R]] = deque()
-        try:
-            for item in items:
-                running.append(pool.submit(work, item))
-                if len(running) > threads:
-                    yield running.popleft().result()
-            while running:
+        for item in items:
+            running.append(pool.submit(work, item))
+            if len(running) > threads:
                 yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
+        while running:
+            yield running.popleft().result()
 
 
 def _processors() -> int:
@@ -349,5 +352,6 @@ def _cut(table: Any) -> Iterator[Any]:
         yield table.slice(begin, TABLE_ROWS)
 
 
-def _identity(status: os.stat_result) -> tuple[int, ...]:
+def _identity(file: BinaryIO) -> tuple[int, ...]:
+    status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -168,7 +168,7 @@ def _refuse_other_delimiters(
     in a column's name, or a decimal comma in a semicolon file, is not mistaken.
     """
     unquoted = b",".join(cell for cell in raw_cells if not cell.startswith(b'"'))
-    lines = rows.split(bytes([line_end]))[:_ROWS_COMPARED]
+    lines = rows.split(bytes([line_end]), _ROWS_COMPARED)[:_ROWS_COMPARED]
     for delimiter, name in _OTHER_DELIMITERS.items():
         count = unquoted.count(delimiter)
         if not count:

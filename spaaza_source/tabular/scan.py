@@ -49,6 +49,11 @@ class RejectedRow:
     raw: bytes
 
     @property
+    def text(self) -> str:
+        """The same bytes as text: the whole file has been proven to be UTF-8."""
+        return self.raw.decode()
+
+    @property
     def place(self) -> str:
         """Where it is, for a message; never what it holds."""
         column = "" if self.column is None else f", column {self.column}"

@@ -179,6 +179,7 @@ def read_out(data: bytes, block: int, **options: Any) -> tuple[list[Row], list[b
 @bounded
 @given(table=tables(), style=styles, block=st.sampled_from([1, 2, 3, 7, 50, 4096]))
 @example((1, [[""], ["a"], [""]]), Style("\n", final_end=True, mark=True, quotes=0), 1)
+@example((1, [[""], ["\r"]]), Style("\n", final_end=False, mark=False, quotes=0), 2)
 @example((2, [["\ufeffx", "\r"], ["\ufeff", '"']]), Style("\r", False, False, 0), 3)
 def test_any_table_in_any_legal_style_comes_back_cell_for_cell(
     table: tuple[int, list[list[str]]], style: Style, block: int
@@ -227,3 +228,35 @@ def test_any_damaged_byte_is_refused_rejected_or_changes_nothing_else(
     assert tail == original[len(original) - len(tail) :]
     assert len(rejected) == 1
     assert len(read) < len(original)
+
+
+@bounded
+@given(
+    lines=st.lists(
+        st.one_of(
+            st.sampled_from(["1,2,3", '"x","y","z"', '"a\nb",,', ",,", '"",""""," "']),
+            st.text(st.sampled_from('a,"\n\r\\'), max_size=10),
+        ),
+        max_size=8,
+    ),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    final=st.booleans(),
+    block=st.sampled_from([1, 5, 4096]),
+)
+def test_any_text_at_all_is_refused_or_read_as_the_reference_reads_it(
+    lines: list[str], end: str, final: bool, block: int
+) -> None:
+    data = (end.join(["c0,c1,c2", *lines]) + end * final).encode()
+    try:
+        read, rejected = read_out(data, block, max_rejected_share=1.0)
+    except SpaazaSourceError as error:
+        event(type(error).__name__)
+        return
+    meaning = reference(data, 3)
+    event("doubtful" if meaning.doubtful else "rejected" if rejected else "read")
+    if not meaning.doubtful:
+        assert (read, rejected) == (meaning.rows, meaning.bad)
+    else:
+        # The reference stops at the doubtful record; what stands before it is certain.
+        assert read[: len(meaning.rows)] == meaning.rows
+        assert rejected[: len(meaning.bad)] == meaning.bad

@@ -55,6 +55,7 @@ def file_with(bad: bytes) -> bytes:
         (b'1,TV 40",3', "a quote in an unquoted cell"),
         (b'1,2, "x"', "a quote in an unquoted cell"),
         (b'5" pipe,"two\nlines",3', "a quote in an unquoted cell"),
+        (b'"two\nlines",5" pipe,3', "a quote in an unquoted cell"),
         (b'"say "hi" now",2,3', "text after a closing quote"),
         (b'"say \\"hi\\" now",2,3', "text after a closing quote"),
         (b"1,\0,3", "a NUL byte"),
@@ -68,6 +69,7 @@ def test_a_bad_row_is_kept_apart_byte_for_byte_with_its_place(
     file = opened(file_with(bad + b"\n"))
     [row] = file.rejected
     assert (row.line, row.offset, row.reason, row.raw) == (102, 606, reason, bad)
+    assert row.text == bad.decode()
     assert rows(file) == [[1, 2, 3]] * 200
 
 
@@ -100,6 +102,8 @@ def test_fail_stops_at_the_first_bad_row_with_its_line_and_column(opened: Any) -
         b'1,2,"never closed\n',
         b'"1,2,3\n',
         b'x",2\n',
+        b'5" x,2,"a"b\n',
+        b'"a\\"b\\"c\\",\n',
         b"1,2,3\n\n",
     ],
     ids=repr,

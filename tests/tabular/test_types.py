@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.tabular import ColumnType, open_csv
+from spaaza_source.tabular import ColumnType, open_csv, scan
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.values import converted, fitting
 
@@ -300,3 +300,49 @@ def test_both_ways_of_checking_agree_with_the_rules_in_python(
         assert [value.as_py() for value in values] == [Decimal(cell) for cell in fitted]
     if data_type == "bigint":
         assert [str(value) for value in values] == fitted
+
+
+def test_quotes_around_a_cell_change_nothing_about_its_type(tmp_path: Path) -> None:
+    path = tmp_path / "quoted.csv"
+    path.write_text('n,m,b,d,t\n"1","1.5","true","2024-01-01","2024-01-01T00:00:00Z"\n1,2,true,,\n')
+    file = open_csv(path)
+    assert [column.type.data_type for column in file.columns if column.type] == [
+        "bigint",
+        "decimal",
+        "bool",
+        "date",
+        "timestamp",
+    ]
+    [table] = file.tables()
+    assert [table[name][0].as_py() for name in ("n", "m", "b", "d")] == [
+        1,
+        Decimal("1.5"),
+        True,
+        dt.date(2024, 1, 1),
+    ]
+
+
+def test_a_known_type_belongs_to_the_name_wherever_the_column_stands(tmp_path: Path) -> None:
+    known = {"code": ColumnType("text"), "points": ColumnType("bigint")}
+    found = []
+    for text in ("code,points\n1,2\n", "points,new,code\n2,x,1\n"):
+        path = tmp_path / "moved.csv"
+        path.write_text(text)
+        [row] = next(open_csv(path, known_types=known).tables()).to_pylist()
+        found.append((row["code"], row["points"]))
+    assert found == [("1", 2)] * 2
+
+
+def test_times_with_and_without_a_zone_may_stand_far_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "BLOCK", 64)
+    path = tmp_path / "mixed.csv"
+    path.write_text("t\n" + "2024-01-01T10:00:00Z\n" * 50 + "2024-01-01 10:00:00\n" * 50)
+    [table] = open_csv(path).tables()
+    assert set(table["t"].to_pylist()) == {dt.datetime(2024, 1, 1, 10, tzinfo=UTC)}
+    assert table.num_rows == 100
+    path.write_text("t\n" + "2024-01-01T10:00:00Z\n" * 50 + "soon\n" + "2024-01-02\n" * 50)
+    [table] = open_csv(path, known_types={"t": ColumnType("timestamp")}).tables()
+    assert table["t"].null_count == 51
+    assert table["t__v_text"].null_count == 50
