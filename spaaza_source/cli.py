@@ -36,7 +36,7 @@ DB = click.Path(dir_okay=False, path_type=Path)
 @click.version_option(package_name="spaaza-source")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(*, debug: bool) -> None:
-    r"""Load a loyalty platform's exports into a warehouse.
+    """Load a loyalty platform's exports into a warehouse.
 
     Settings come from .dlt/config.toml and .dlt/secrets.toml, or from the environment:
 
@@ -47,7 +47,7 @@ def cli(*, debug: bool) -> None:
     SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_SECRET
 
     Exit codes: 0 all is well, 1 something failed, 2 a setting is wrong.
-    """
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
     del debug  # `main` looks at it: it handles what the commands raise
 
 
@@ -182,10 +182,10 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, console: Console) -> None:
 
 def _show_next(console: Console, db: Path, table: str) -> None:
     console.print(f"\nThe database is {db.absolute()}, its schema {DATASET}. Look into it:\n")
-    query = f"FROM {DATASET}.{table} LIMIT 5"
+    look = f"d = duckdb.connect('{db}'); d.sql('FROM {DATASET}.{table} LIMIT 5').show()"
     # Soft-wrapped, so that it can be copied from a narrow terminal.
     console.print(
-        f"""  {sys.executable} -c "import duckdb; duckdb.connect('{db}').sql('{query}').show()\"""",
+        f'  {sys.executable} -c "import duckdb; {look}"',
         soft_wrap=True,
         highlight=False,
         markup=False,

@@ -1,4 +1,4 @@
-"""The endpoints (VENDOR_FACTS A2, D): each reads its request, asks the tasks or the shop, answers.
+"""The endpoints: each reads its request, asks the tasks or the shop, answers.
 
 Not documented, so chosen here: creating a task answers 201; `GET /tasks` shows 100 tasks unless
 `limit` says otherwise.

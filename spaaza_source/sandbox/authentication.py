@@ -1,4 +1,4 @@
-"""Who may ask, by two ways to authenticate (VENDOR_FACTS A6); what they may ask is `api`'s."""
+"""Who may ask, by two ways to authenticate; what they may ask is `api`'s."""
 
 import hmac
 

@@ -1,7 +1,7 @@
 """Request bodies, read strictly as the documents show them; segments are left to `segments`.
 
 Strict means: a field that no document shows, a wrong type or a missing field is refused with its
-path in the message (vendor documents 000 to 003; VENDOR_FACTS A3 and D). `trigger.user_list` is
+path in the message (the vendor's export guides). `trigger.user_list` is
 named by the vendor but nowhere described, so it is refused as well.
 """
 

@@ -1,4 +1,4 @@
-"""The products and product-variants tables (VENDOR_FACTS C4); for their headers see `shop`."""
+"""The products and product-variants tables; for their headers see `shop`."""
 
 import numpy as np
 import pyarrow as pa

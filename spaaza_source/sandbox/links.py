@@ -1,6 +1,6 @@
 """Download links, signed and checked as a storage service does; the file is left to `api`.
 
-The names of the files are documented for four indexes (VENDOR_FACTS A5); those of products and
+The names of the files are documented for four indexes; those of products and
 product-variants are a guess.
 """
 

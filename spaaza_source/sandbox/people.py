@@ -1,4 +1,4 @@
-"""The users table and its bulk form (VENDOR_FACTS C5, D); only the bulk headers are documented."""
+"""The users table and its bulk form; only the bulk headers are documented."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""The vouchers and wallet-ledger tables (VENDOR_FACTS C1, C3); for their headers see `shop`."""
+"""The vouchers and wallet-ledger tables; for their headers see `shop`."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""The transactions table, one row a basket (VENDOR_FACTS C2); for its headers see `shop`."""
+"""The transactions table, one row a basket; for its headers see `shop`."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""When a repeating task is due again (VENDOR_FACTS A3); running it is left to `tasks`."""
+"""When a repeating task is due again; running it is left to `tasks`."""
 
 import calendar
 from datetime import datetime, timedelta

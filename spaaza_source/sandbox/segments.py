@@ -1,4 +1,4 @@
-"""Segment filters (VENDOR_FACTS B): read strictly, then evaluated in columns on blocks of rows.
+"""Segment filters: read strictly, then evaluated in columns on blocks of rows.
 
 Where the documents are silent this sandbox has to choose, and a client must not rely on it:
 * both ends of `is_between_date` belong to it (documented by example only), compared to the

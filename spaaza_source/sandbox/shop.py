@@ -4,7 +4,7 @@ Which headers are documented, and which are our guess:
 
 * `bulk_users`: documented. The 68 headers stand in vendor document 003, word for word.
 * The six task exports: no header list is public, so all of theirs are a guess. They follow the
-  vendor's documents as published elsewhere (VENDOR_FACTS C), in snake_case, nested fields
+  vendor's documents as published elsewhere, in snake_case, nested fields
   flattened with an underscore.
   - `transactions`: names of the receipt document (C2); documented as a filter: `timestamp`. One
     row a basket, its items as JSON in `line_items`: both the grain and the JSON are a guess.

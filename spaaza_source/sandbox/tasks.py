@@ -92,7 +92,7 @@ class Task:
         return entries[::-1]
 
     def as_json(self, now: datetime, log_limit: int, log_offset: int) -> dict[str, Any]:
-        """The task object of the API (VENDOR_FACTS A4)."""
+        """The task object of the API."""
         return {
             "id": self.number,
             "chain": self.order.chain,

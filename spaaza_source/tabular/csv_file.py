@@ -18,14 +18,14 @@ from typing import Any, BinaryIO, Literal, TypeAlias, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
-from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from spaaza_source.errors import MalformedFileError, SettingsError
+from spaaza_source.errors import FileError, MalformedFileError, SettingsError
 from spaaza_source.tabular.column_types import TEXT, ColumnType
 from spaaza_source.tabular.header import VARIANT_SUFFIX, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.layout import UTF8_BOM
 from spaaza_source.tabular.scan import RejectedRow, Scan, Span
+from spaaza_source.tabular.spelling import spelling
 from spaaza_source.tabular.values import converted, fitting
 
 ColumnTypes: TypeAlias = Literal["inferred", "text"]
@@ -36,7 +36,7 @@ TABLE_ROWS = 122_880
 TABLE_BYTES = 64 * 2**20
 """Bytes of CSV that one table is made of at most, so that wide rows keep memory bounded."""
 
-_snake_case = NamingConvention().normalize_identifier
+_spelled = spelling()
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -143,7 +143,7 @@ class CsvFile:
 def open_csv(
     path: str | os.PathLike[str],
     *,
-    name_column: Callable[[str], str] = _snake_case,
+    name_column: Callable[[str], str] = _spelled,
     known_types: Mapping[str, ColumnType] = MappingProxyType({}),
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
@@ -158,7 +158,8 @@ def open_csv(
 
     Args:
         path: The file, UTF-8, comma-separated as RFC 4180 has it, with a header row.
-        name_column: Spells a header as a column name; dlt's snake case unless given.
+        name_column: Spells a header as a column name; unless given, dlt's snake case without the
+            punctuation around a header.
         known_types: Types by column name, sticky or declared. They win over `column_types`. A
             value that does not fit becomes NULL, and its text goes to `<name>__v_text`.
         column_types: `inferred` types the other columns over the whole file; `text` keeps them
@@ -171,6 +172,7 @@ def open_csv(
         EncodingError: The file is not UTF-8.
         MalformedFileError: The file is not such a CSV file, or its structure is lost.
         TooManyRejectedRowsError: More rows are bad than allowed.
+        FileError: The file cannot be opened.
         SettingsError: A setting has an impossible value.
     """
     if column_types not in ("inferred", "text"):
@@ -179,7 +181,7 @@ def open_csv(
         raise SettingsError("on_bad_row must be 'reject' or 'fail'")
     if not 0 <= max_rejected_share <= 1:
         raise SettingsError("max_rejected_share must be between 0 and 1")
-    with Path(path).open("rb") as file:
+    with _opened(Path(path)) as file:
         identity = _identity(file)
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
         names = name_columns(scan.layout.header, name_column)
@@ -200,6 +202,15 @@ def open_csv(
         _evidence=tuple(evidence),
         _identity=identity,
     )
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as failure:
+        raise FileError(
+            f"the file cannot be opened ({failure.strerror})", where=path.name
+        ) from None
 
 
 def _schema(columns: Iterable[Column]) -> Any:

@@ -77,3 +77,8 @@ def test_an_unknown_setting_is_refused(tmp_path: Path, setting: dict[str, str]) 
     source.write_text("a\n")
     with pytest.raises(SettingsError):
         convert_csv(source, tmp_path / "out.parquet", **setting)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot be opened"):
+        convert_csv(tmp_path / "missing.csv", tmp_path / "out.parquet")

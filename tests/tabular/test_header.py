@@ -28,7 +28,7 @@ def test_columns_keep_the_vendors_text_and_get_dlts_name(tmp_path: Path) -> None
         "Town/City",
         "Sign-up, store",
     ]
-    assert names(file) == ["id", "email_usernamex", "town_city", "sign_up_store"]
+    assert names(file) == ["id", "email_username", "town_city", "sign_up_store"]
 
 
 def test_a_header_alone_gives_no_rows_and_all_columns(tmp_path: Path) -> None:
