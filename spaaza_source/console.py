@@ -39,6 +39,7 @@ class ExportLines(Collector):
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._began = 0.0
         self._said: dict[str, str] = {}
+        self._rows: dict[str, int] = {}
 
     def update(  # noqa: D102, PLR0917 - dlt's own method
         self,
@@ -54,6 +55,8 @@ class ExportLines(Collector):
             self._export(name, message or "")
         elif label == DOWNLOADING:
             self._download(name, inc, total)
+        elif (name, EXPORTING) in self._tasks:
+            self._read(name, inc)
 
     def _export(self, name: str, state: str) -> None:
         if self._bars is None:
@@ -80,16 +83,23 @@ class ExportLines(Collector):
             self._tasks[name, DOWNLOADING] = task
         self._bars.update(task, advance=arrived, total=total)
 
+    def _read(self, name: str, rows: int) -> None:
+        self._rows[name] = self._rows.get(name, 0) + rows
+        if self._bars is not None:
+            task = self._tasks[name, EXPORTING]
+            self._bars.update(task, state=f"{self._rows[name]:,} rows")
+
     def _start(self, step: str) -> None:
         self._began = time.monotonic()
         self._said = {}
+        self._rows = {}
         self._tasks = {}
         if step.startswith("Extract "):
             if self._live:
                 self._bars = Progress(
                     SpinnerColumn(),
                     TextColumn("{task.description:<20}"),
-                    TextColumn("{task.fields[state]:<12}"),
+                    TextColumn("{task.fields[state]:<16}"),
                     BarColumn(bar_width=24),
                     _Bytes(),
                     TimeElapsedColumn(),

@@ -69,9 +69,11 @@ TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             job_id="text",
             table_name="text",
             column_name="text",
-            header="text",
             change="text",
-            detail="text",
+            header="text",
+            previous_name="text",
+            position="bigint",
+            previous_position="bigint",
         ),
     ),
 }

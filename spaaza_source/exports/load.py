@@ -18,16 +18,17 @@ import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common.runtime.collector_base import Collector
-from dlt.common.schema.typing import TColumnSchema
+from dlt.extract.hints import TResourceHints
 
 from spaaza_source.errors import FileError, SettingsError, SpaazaSourceError
+from spaaza_source.exports.columns import change_entries, decided, known_types, table_hints
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import Export, ExportRun, Phase
 from spaaza_source.exports.settings import choice, number
 from spaaza_source.exports.windows import Window
-from spaaza_source.tabular import ColumnType, CsvFile, open_csv
-from spaaza_source.tabular.column_types import TEXT, TIMESTAMP
+from spaaza_source.tabular import CsvFile, open_csv
+from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.spelling import spelling
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
@@ -110,7 +111,7 @@ def load_file(export: Export, reading: Reading, time_column: str | None = None) 
         file = open_csv(
             export.file().path,
             name_column=spelling(dlt.current.source_schema().naming.normalize_identifier),
-            known_types=_known_types(request.table),
+            known_types=known_types(request.table),
             column_types=reading.column_types,
             on_bad_row=reading.on_bad_row,
             max_rejected_share=reading.max_rejected_share,
@@ -122,18 +123,21 @@ def load_file(export: Export, reading: Reading, time_column: str | None = None) 
         error.where = f"{request}, job {job}" + (f", {error.where}" if error.where else "")
         raise
     loaded = 0
-    # Without rows no type can be told; a table of no typed column at all dlt cannot create.
-    tables = file.tables() if file.rows or any(column.type for column in file.columns) else ()
-    for table in tables:
+    changes = change_entries(request.table, file)
+    hints: TResourceHints | None = table_hints(request.table, file) if in_a_load() else None
+    for table in file.tables():
         kept = narrow(table)
         loaded += kept.num_rows
         spent += time.monotonic()
-        yield kept
+        # The first table carries what the schema shall know; dlt keeps it for the rest.
+        yield dlt.mark.with_hints(decided(kept, hints), hints) if hints else kept
+        hints = None
         spent -= time.monotonic()
     spent += time.monotonic()
     yield entries("export_jobs", [_job_entry(export, file, loaded, spent)])
     yield entries("rejected_rows", _rejected_entries(export, file))
-    yield entries("column_changes", [])
+    job_id = export.job.job_id if export.job else None
+    yield entries("column_changes", [{"job_id": job_id, **change} for change in changes])
 
 
 def working_folder() -> Path:
@@ -175,28 +179,6 @@ class Progress:
             self._collector.update(
                 export.request.table, inc=arrived, total=total, label=DOWNLOADING
             )
-
-
-def _known_types(table: str) -> dict[str, ColumnType]:
-    """The types that a user's hints, or earlier loads, have settled, by column name."""
-    schema = dlt.current.source_schema()
-    settled: dict[str, Any] = {}
-    if table in schema.tables:
-        settled.update(schema.get_table_columns(table))
-    hints = dlt.current.resource().columns
-    if isinstance(hints, dict):
-        settled.update(
-            {schema.naming.normalize_identifier(name): hint for name, hint in hints.items()}
-        )
-    return {name: _type_of(hint) for name, hint in settled.items() if hint.get("data_type")}
-
-
-def _type_of(hint: TColumnSchema) -> ColumnType:
-    try:
-        return ColumnType.of_dlt(str(hint["data_type"]), hint.get("precision"), hint.get("scale"))
-    except SettingsError:
-        # A type that CSV has no form for (json, binary, …) arrives as text, for the destination.
-        return TEXT
 
 
 def _narrowing(file: CsvFile, request: ExportRequest, time_column: str | None) -> Any:

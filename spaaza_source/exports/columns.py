@@ -1,0 +1,149 @@
+"""What dlt's schema remembers of a table's columns between loads, and what a new file changes.
+
+Types and headers are kept in the schema, not beside it: so they travel to the destination and back
+with it, move with the load package, and obey dlt's contracts and refresh modes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import dlt
+import pyarrow as pa
+from dlt.common.schema.typing import TColumnSchema, TTableSchema
+from dlt.extract.hints import TResourceHints, make_hints
+
+from spaaza_source.errors import SettingsError
+from spaaza_source.tabular import Column, ColumnType
+from spaaza_source.tabular.column_types import TEXT
+from spaaza_source.tabular.drift import column_changes
+
+#: Table hint: the names of the last header, in its order.
+HEADER = "x-header"
+#: Table hint: no file has brought a row yet.
+ROWLESS = "x-rowless"
+#: Column hint: text only because no value has shown its type yet.
+UNDECIDED = "x-undecided"
+
+
+class Columns(Protocol):
+    """What is asked of a file here."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Its columns, in its order."""
+
+    @property
+    def rows(self) -> int:
+        """Its good rows."""
+
+
+def known_types(table: str) -> dict[str, ColumnType]:
+    """The types that a user's hints, or earlier loads, have settled, by column name.
+
+    Hints win. A column that no value has decided yet has no type here.
+    """
+    schema = dlt.current.source_schema()
+    settled: dict[str, Any] = {}
+    if table in schema.tables:
+        settled.update(
+            {
+                name: column
+                for name, column in schema.get_table_columns(table).items()
+                if not column.get(UNDECIDED)
+            }
+        )
+    settled.update(
+        {
+            schema.naming.normalize_identifier(name): hint
+            for name, hint in _hinted().items()
+            if not hint.get(UNDECIDED)
+        }
+    )
+    return {name: _type_of(hint) for name, hint in settled.items() if hint.get("data_type")}
+
+
+def table_hints(table: str, file: Columns) -> TResourceHints:
+    """What the schema shall say of the table from this file on.
+
+    Every column keeps the vendor's header as its description; a variant column is marked as one,
+    so that dlt's `data_type` contract rules over it. A file without a row in a table that never
+    had one makes its undecided columns text, so that they exist; the first row begins them anew.
+    """
+    schema = dlt.current.source_schema()
+    before = schema.tables.get(table)
+    rowless = file.rows == 0 and (before is None or before.get(ROWLESS, False))
+    if before is not None and before.get(ROWLESS) and file.rows:
+        _begin_anew(before)
+    columns: list[Any] = []
+    for column in file.columns:
+        hint: dict[str, Any] = {"name": column.name, "description": column.header}
+        if column.type is None:
+            if not rowless:
+                continue
+            hint |= {"data_type": "text", UNDECIDED: True}
+        elif _hinted().get(column.name, {}).get(UNDECIDED):
+            # An earlier run of this very source object put the hint there.
+            hint |= {"data_type": column.type.data_type, UNDECIDED: False}
+        columns.append(hint)
+        if column.has_variant:
+            columns.append({"name": column.variant, "variant": True})
+    remembered: dict[str, Any] = {HEADER: [column.name for column in file.columns]}
+    if rowless or (before is not None and ROWLESS in before):
+        remembered[ROWLESS] = rowless
+    return make_hints(columns=columns, additional_table_hints=remembered)
+
+
+def decided(table: pa.Table, hints: TResourceHints) -> pa.Table:
+    """An empty table whose undecided columns are text where the hints say so."""
+    columns: Any = hints.get("columns") or {}
+    for place, field in enumerate(table.schema):
+        if columns.get(field.name, {}).get(UNDECIDED):
+            table = table.set_column(
+                place, pa.field(field.name, pa.string()), pa.nulls(table.num_rows, pa.string())
+            )
+    return table
+
+
+def change_entries(table: str, file: Columns) -> list[dict[str, Any]]:
+    """Rows for `column_changes`: how this header differs from the last; none for the first."""
+    before = dlt.current.source_schema().tables.get(table, {}).get(HEADER)
+    if not isinstance(before, list):
+        return []
+    headers = {column.name: column.header for column in file.columns}
+    return [
+        {
+            "table_name": table,
+            "column_name": change.name,
+            "change": change.change,
+            "header": headers.get(change.name),
+            "previous_name": change.previous_name,
+            "position": change.position,
+            "previous_position": change.previous_position,
+        }
+        for change in column_changes(before, list(headers))
+    ]
+
+
+def _begin_anew(before: TTableSchema) -> None:
+    """Let dlt drop a table that never had a row, and create it with the types that rows show."""
+    package: Any = dlt.current.load_package_state()["state"]
+    package.setdefault("dropped_tables", []).append({**before, "columns": dict(before["columns"])})
+    for name, column in list(before["columns"].items()):
+        if column.get(UNDECIDED):
+            del before["columns"][name]
+
+
+def _hinted() -> Mapping[str, Any]:
+    """The column hints of the resource that is being extracted."""
+    hints = dlt.current.resource().columns
+    return hints if isinstance(hints, Mapping) else {}
+
+
+def _type_of(hint: TColumnSchema) -> ColumnType:
+    try:
+        return ColumnType.of_dlt(str(hint["data_type"]), hint.get("precision"), hint.get("scale"))
+    except SettingsError:
+        # A type that a file has no form for (json, binary, …) arrives as text, for the destination.
+        return TEXT
