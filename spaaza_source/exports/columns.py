@@ -64,6 +64,12 @@ def known_types(table: str) -> dict[str, ColumnType]:
     return {name: _type_of(hint) for name, hint in settled.items() if hint.get("data_type")}
 
 
+def is_rowless(table: str, file: Columns) -> bool:
+    """Whether the table has no row yet, and gets none from this file."""
+    before = dlt.current.source_schema().tables.get(table)
+    return file.rows == 0 and (before is None or bool(before.get(ROWLESS, False)))
+
+
 def table_hints(table: str, file: Columns) -> TResourceHints:
     """What the schema shall say of the table from this file on.
 
@@ -71,9 +77,8 @@ def table_hints(table: str, file: Columns) -> TResourceHints:
     so that dlt's `data_type` contract rules over it. A file without a row in a table that never
     had one makes its undecided columns text, so that they exist; the first row begins them anew.
     """
-    schema = dlt.current.source_schema()
-    before = schema.tables.get(table)
-    rowless = file.rows == 0 and (before is None or before.get(ROWLESS, False))
+    before = dlt.current.source_schema().tables.get(table)
+    rowless = is_rowless(table, file)
     if before is not None and before.get(ROWLESS) and file.rows:
         _begin_anew(before)
     columns: list[Any] = []
@@ -95,15 +100,17 @@ def table_hints(table: str, file: Columns) -> TResourceHints:
     return make_hints(columns=columns, additional_table_hints=remembered)
 
 
-def decided(table: pa.Table, hints: TResourceHints) -> pa.Table:
-    """An empty table whose undecided columns are text where the hints say so."""
-    columns: Any = hints.get("columns") or {}
-    for place, field in enumerate(table.schema):
-        if columns.get(field.name, {}).get(UNDECIDED):
-            table = table.set_column(
-                place, pa.field(field.name, pa.string()), pa.nulls(table.num_rows, pa.string())
-            )
-    return table
+def decided(table: pa.Table, file: Columns, *, rowless: bool) -> pa.Table:
+    """The table without its undecided columns; with them as text where it is to have no rows.
+
+    dlt would leave them out too, and warn of each at every load.
+    """
+    undecided = [column.name for column in file.columns if column.type is None]
+    for name in undecided if rowless else ():
+        place = table.schema.get_field_index(name)
+        empty = pa.nulls(table.num_rows, pa.string())
+        table = table.set_column(place, pa.field(name, pa.string()), empty)
+    return table if rowless else table.drop_columns(undecided)
 
 
 def change_entries(table: str, file: Columns) -> list[dict[str, Any]]:

@@ -21,7 +21,13 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.extract.hints import TResourceHints
 
 from spaaza_source.errors import FileError, SettingsError, SpaazaSourceError
-from spaaza_source.exports.columns import change_entries, decided, known_types, table_hints
+from spaaza_source.exports.columns import (
+    change_entries,
+    decided,
+    is_rowless,
+    known_types,
+    table_hints,
+)
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import Export, ExportRun, Phase
@@ -125,12 +131,13 @@ def load_file(export: Export, reading: Reading, time_column: str | None = None) 
     loaded = 0
     changes = change_entries(request.table, file)
     hints: TResourceHints | None = table_hints(request.table, file) if in_a_load() else None
+    rowless = is_rowless(request.table, file)
     for table in file.tables():
-        kept = narrow(table)
+        kept = decided(narrow(table), file, rowless=rowless)
         loaded += kept.num_rows
         spent += time.monotonic()
         # The first table carries what the schema shall know; dlt keeps it for the rest.
-        yield dlt.mark.with_hints(decided(kept, hints), hints) if hints else kept
+        yield dlt.mark.with_hints(kept, hints) if hints else kept
         hints = None
         spent -= time.monotonic()
     spent += time.monotonic()

@@ -8,31 +8,13 @@ Every way runs in a process of its own, in turns; the best of its runs counts. B
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import resource
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
 from spaaza_source.tabular import convert_csv, open_csv
 from spaaza_source.tabular.scan import Scan
-from tests.benchmarks.users_csv import write_users_csv
-
-DUCKDB_TYPES = {
-    "text": "VARCHAR",
-    "bool": "BOOLEAN",
-    "bigint": "BIGINT",
-    "decimal": "DECIMAL(38, 9)",
-    "date": "DATE",
-    "timestamp": "TIMESTAMPTZ",
-}
+from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 
 
 def by_duckdb(path: Path, casts: str) -> None:
@@ -64,7 +46,7 @@ def checks_types_and_tables(path: Path, _: str) -> None:
         pass
 
 
-WAYS: dict[str, Callable[[Path, str], None]] = {
+WAYS: dict[str, Way] = {
     "DuckDB COPY": by_duckdb,
     "convert_csv": by_convert_csv,
     "checks": checks_alone,
@@ -73,54 +55,7 @@ WAYS: dict[str, Callable[[Path, str], None]] = {
 }
 
 
-def casts_of(path: Path) -> str:
-    """The SELECT list that gives DuckDB the types which the reader finds."""
-    return ", ".join(
-        f'CAST("{column.header}" AS {DUCKDB_TYPES[column.type.data_type]}) AS "{column.name}"'
-        if column.type
-        else f'"{column.header}" AS "{column.name}"'
-        for column in open_csv(path).columns
-    )
-
-
-def measured(way: str, path: Path, casts: str) -> dict[str, float]:
-    """Seconds, processor seconds and peak MiB of one way, in a new process."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.reader", "--way", way, "--file", str(path)],
-        input=casts,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    found: dict[str, float] = json.loads(answer.stdout)
-    return found
-
-
-def measure_here(way: str, path: Path, casts: str) -> None:
-    began, worked = time.perf_counter(), time.process_time()
-    WAYS[way](path, casts)
-    seconds, worked = time.perf_counter() - began, time.process_time() - worked
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    json.dump({"seconds": seconds, "worked": worked, "peak": peak}, sys.stdout)
-
-
-def compare(rows: int, repeat: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="reader-benchmark-") as folder:
-        path = Path(folder, "users.csv")
-        write_users_csv(path, rows)
-        megabytes = path.stat().st_size / 1e6
-        casts = casts_of(path)
-        runs = [{way: measured(way, path, casts) for way in WAYS} for _ in range(repeat)]
-    best = {way: min((run[way] for run in runs), key=lambda run: run["seconds"]) for way in WAYS}
-    duckdb_seconds = best["DuckDB COPY"]["seconds"]
-    say(f"{rows:,} rows, 68 columns, {megabytes:,.0f} MB, {os.cpu_count()} processors")
-    say(f"{'':24}{'seconds':>9}{'rows/s':>12}{'MB/s':>8}{'ratio':>8}{'CPU s':>8}{'peak MiB':>10}")
-    for way, run in best.items():
-        say(
-            f"{way:24}{run['seconds']:9.2f}{rows / run['seconds']:12,.0f}"
-            f"{megabytes / run['seconds']:8.0f}{run['seconds'] / duckdb_seconds:8.2f}"
-            f"{run['worked']:8.2f}{run['peak']:10.0f}"
-        )
+def where_the_time_goes(best: dict[str, Run]) -> None:
     say("\nWhere the time of convert_csv goes:")
     stages = ["checks", "checks, types", "checks, types, tables", "convert_csv"]
     names = ["checks", "types", "values", "writing Parquet"]
@@ -131,22 +66,5 @@ def compare(rows: int, repeat: int) -> None:
         before = seconds
 
 
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
-    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.way:
-        measure_here(chosen.way, chosen.file, sys.stdin.read())
-    else:
-        compare(chosen.rows, chosen.repeat)
-
-
 if __name__ == "__main__":
-    main()
+    side_by_side("tests.benchmarks.reader", WAYS, where_the_time_goes, __doc__ or "")

@@ -1,0 +1,93 @@
+"""A CSV file on disk to a typed DuckDB table through the whole dlt pipeline, beside DuckDB alone.
+
+    python -m tests.benchmarks.pipeline [--rows N] [--repeat N]
+
+DuckDB is told the types and checks little; the pipeline finds the types, checks everything, and
+writes its ledger and state. Both start from no database and end with a closed one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+
+from spaaza_source.exports.download import FetchedFile
+from spaaza_source.exports.jobs import Job, JobState
+from spaaza_source.exports.load import Reading, load_file
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.run import Export, Phase
+from spaaza_source.warehouse import duckdb_file
+from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
+
+STEPS = ("extract", "normalize", "load")
+
+
+def by_duckdb(path: Path, casts: str) -> None:
+    target = path.with_suffix(".reference.duckdb")
+    target.unlink(missing_ok=True)
+    with duckdb.connect(str(target)) as database:
+        database.execute("SET preserve_insertion_order = false")
+        database.execute(
+            f"CREATE TABLE users AS SELECT {casts} FROM read_csv('{path}', all_varchar = true)"
+        )
+
+
+def by_pipeline(path: Path, _: str) -> dict[str, float]:
+    folder = Path(tempfile.mkdtemp(dir=path.parent))
+    try:
+        pipeline = dlt.pipeline(
+            "benchmark",
+            pipelines_dir=str(folder),
+            destination=duckdb_file(folder / "pipeline.duckdb"),
+            dataset_name="loyalty",
+        )
+        pipeline.run(dlt.resource(_users, name="users", write_disposition="replace")(path))
+        trace = pipeline.last_trace
+        return {
+            step.step: (step.finished_at - step.started_at).total_seconds()
+            for step in (trace.steps if trace else [])
+            if step.step in STEPS
+        }
+    finally:
+        shutil.rmtree(folder)
+
+
+def _users(path: Path) -> Iterator[Any]:
+    """The road from where a download has arrived."""
+    now = datetime.now(timezone.utc)
+    export = Export(
+        ExportRequest("users", "users", "1743"),
+        phase=Phase.ARRIVED,
+        job=Job("1", JobState.DONE, "DONE", now),
+        begun_at=now,
+        arrived=FetchedFile(
+            path, path.stat().st_size, path.stat().st_size, _no_hash(), proven=True
+        ),
+    )
+    yield from load_file(export, Reading())
+
+
+def _no_hash() -> str:
+    """The download hashes while it streams: no part of this measurement."""
+    return hashlib.sha256().hexdigest()
+
+
+WAYS: dict[str, Way] = {"DuckDB CREATE TABLE AS": by_duckdb, "dlt pipeline": by_pipeline}
+
+
+def where_the_time_goes(best: dict[str, Run]) -> None:
+    say("\nWhere the time of the pipeline goes:")
+    for step in STEPS:
+        say(f"  {step:20}{best['dlt pipeline'][step]:6.2f} s")
+
+
+if __name__ == "__main__":
+    side_by_side("tests.benchmarks.pipeline", WAYS, where_the_time_goes, __doc__ or "")
