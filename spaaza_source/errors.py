@@ -57,7 +57,13 @@ class CredentialsError(SettingsError):
 
 
 class UnavailableError(SpaazaSourceError):
-    """The vendor, or the way to it, is down or overloaded; nothing is wrong with the request."""
+    """The vendor, or the way to it, is down or overloaded; nothing is wrong with the request.
+
+    Attributes:
+        status: The HTTP status that said so; None where no answer came.
+    """
+
+    status: int | None = None
 
 
 class UnreachableError(UnavailableError):

@@ -117,6 +117,9 @@ class FileVendor:
         if seen.method == "POST":
             self.tasks.append(json.loads(seen.body))
             return Answer.json(self._task(len(self.tasks), "READY"), 201)
+        if seen.path.startswith("/tasks?"):
+            numbers = range(1, len(self.tasks) + 1)
+            return Answer.json([self._task(number, "DONE") for number in numbers])
         number = int(seen.path.split("?")[0].split("/")[2])
         if seen.path.endswith("/download_url"):
             return Answer.json({"url": f"{self.server.base_url}/file/{number}?sig=canary"})
@@ -125,7 +128,8 @@ class FileVendor:
         return Answer.json(self._task(number, "DONE"))
 
     def _task(self, number: int, code: str) -> dict[str, Any]:
-        return {"id": number, "chain": 1743, "state": {"code": code}}
+        desc = self.tasks[number - 1]["desc"]
+        return {"id": number, "chain": 1743, "desc": desc, "state": {"code": code}}
 
     def __enter__(self) -> Self:
         self.server.__enter__()

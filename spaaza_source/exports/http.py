@@ -224,6 +224,7 @@ class VendorHttp:
                 UnavailableError(
                     f"too many requests ({said})", where=place, way_out="Run again later."
                 ),
+                status=status,
                 retry_after=retry_after(response.headers.get("Retry-After"), self.now()),
             )
         if status >= 500:  # noqa: PLR2004
@@ -233,6 +234,7 @@ class VendorHttp:
                     where=place,
                     way_out="Run again later; if it stays so, show this to the vendor.",
                 ),
+                status=status,
                 tries=TRIES_AFTER_500 if status == 500 else TRIES,  # noqa: PLR2004
                 retry_after=retry_after(response.headers.get("Retry-After"), self.now()),
             )
@@ -256,9 +258,16 @@ class _RetriableError(Exception):
     """A failure that may pass, with the error to raise when it does not."""
 
     def __init__(
-        self, final: SpaazaSourceError, *, tries: int = TRIES, retry_after: float | None = None
+        self,
+        final: SpaazaSourceError,
+        *,
+        status: int | None = None,
+        tries: int = TRIES,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(str(final))
+        if isinstance(final, UnavailableError):
+            final.status = status
         self.final = final
         self.tries = tries
         self.retry_after = retry_after

@@ -6,7 +6,7 @@ Each vendor's package implements `ExportService`; the waiting is left to `run`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -46,6 +46,14 @@ class Job:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class OwnJob:
+    """A job that a run of this package asked for, and the fingerprint of its request."""
+
+    fingerprint: str
+    job: Job
+
+
 @dataclass(frozen=True, repr=False)
 class Link:
     """Where a finished export's file lies. Its query may be a signature, so it never shows.
@@ -72,8 +80,14 @@ class ExportService(Protocol):
     def base_url(self) -> str:
         """The vendor's address: a link may lead to loopback only where this does."""
 
+    def now(self) -> datetime:
+        """The present instant by the vendor's clock, UTC."""
+
+    def own_jobs(self) -> Iterator[OwnJob]:
+        """The jobs at the vendor that runs of this package asked for, in any order."""
+
     def create(self, request: ExportRequest) -> Job:
-        """Ask for the export. Never repeats a request whose fate is unknown."""
+        """Ask for the export, once. An `UnavailableError` leaves open whether it was created."""
 
     def look(self, job_id: str) -> Job:
         """How the job stands."""

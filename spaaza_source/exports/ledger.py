@@ -37,6 +37,7 @@ TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             selection="text",
             fingerprint="text",
             state="text",
+            adopted="bool",
             created_at="timestamp",
             finished_at="timestamp",
             loaded_at="timestamp",

@@ -42,6 +42,12 @@ EXPORTING = "export"
 DOWNLOADING = "download"
 
 
+#: Where dlt's source state keeps the ids of loaded jobs, by table.
+LOADED_JOBS = "loaded_jobs"
+#: Older ones are past any `max_age` that makes sense.
+JOBS_REMEMBERED = 200
+
+
 @dataclass(frozen=True)
 class Reading:
     """How files are read.
@@ -78,7 +84,7 @@ def export_tables(
     Raises:
         SpaazaSourceError: The export, its download or its file failed; nothing of it is loaded.
     """
-    export = run.begin(request)
+    export = run.begin(request, _loaded_jobs(request.table))
     progress = Progress(export)
     try:
         while not export.settled:
@@ -144,6 +150,8 @@ def load_file(export: Export, reading: Reading, time_column: str | None = None) 
     yield entries("export_jobs", [_job_entry(export, file, loaded, spent)])
     yield entries("rejected_rows", _rejected_entries(export, file))
     job_id = export.job.job_id if export.job else None
+    if job_id is not None:
+        _remember_loaded(request.table, job_id)
     yield entries("column_changes", [{"job_id": job_id, **change} for change in changes])
 
 
@@ -152,6 +160,18 @@ def working_folder() -> Path:
     if in_a_load():
         return Path(dlt.current.pipeline().working_dir) / "exports"
     return Path(tempfile.gettempdir()) / "spaaza_source"
+
+
+def _loaded_jobs(table: str) -> list[str]:
+    """Ids of the jobs whose rows this pipeline has loaded into the table, the newest last."""
+    jobs: list[str] = dlt.current.source_state().get(LOADED_JOBS, {}).get(table, [])
+    return list(jobs)
+
+
+def _remember_loaded(table: str, job_id: str) -> None:
+    """Note it in dlt's state, which moves with the load package: as loaded as the rows are."""
+    jobs = dlt.current.source_state().setdefault(LOADED_JOBS, {})
+    jobs[table] = [*jobs.get(table, []), job_id][-JOBS_REMEMBERED:]
 
 
 class Progress:
@@ -232,6 +252,7 @@ def _job_entry(export: Export, file: CsvFile, loaded: int, seconds: float) -> di
         "selection": json.dumps(request.selection) if request.selection else None,
         "fingerprint": request.fingerprint,
         "state": job.vendor_state if job else None,
+        "adopted": export.adopted,
         "created_at": (job.created_at if job else None) or export.begun_at,
         "finished_at": job.finished_at if job else None,
         "loaded_at": datetime.now(timezone.utc),

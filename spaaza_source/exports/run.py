@@ -10,13 +10,15 @@ from __future__ import annotations
 import enum
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from spaaza_source.errors import ExportFailedError, ExportTimeoutError, IncompleteDownloadError
+from spaaza_source.exports.adoption import Adoption
 from spaaza_source.exports.clock import Clock, SystemClock
 from spaaza_source.exports.download import FetchedFile, LinkRefusedError, open_link, save
 from spaaza_source.exports.jobs import ExportService, Job, JobState
@@ -49,16 +51,19 @@ class Patience:
         poll_interval: Seconds between two looks at a job.
         export_timeout: Seconds a job may take before the run gives up on it.
         max_concurrent: Jobs at the vendor at one time.
+        max_age: Seconds after which a finished job of an earlier run is asked for anew.
     """
 
     poll_interval: float = 15.0
     export_timeout: float = 3600.0
     max_concurrent: int = 3
+    max_age: float = 3600.0
 
     def __post_init__(self) -> None:
         number("poll_interval", self.poll_interval, least=0)
         number("export_timeout", self.export_timeout, least=0)
         number("max_concurrent_exports", self.max_concurrent, least=1)
+        number("max_age", self.max_age, least=0)
 
 
 @dataclass
@@ -68,7 +73,9 @@ class Export:
     Attributes:
         request: What was asked.
         phase: Where it stands.
+        loaded: Ids of jobs that are done with: none of them is taken up.
         job: The vendor's last word on it.
+        adopted: Whether an earlier run asked for the job.
         polls: Looks so far.
         begun_at: When it was asked for, UTC.
         received: Bytes that have arrived.
@@ -83,8 +90,10 @@ class Export:
     """
 
     request: ExportRequest
+    loaded: Collection[str] = ()
     phase: Phase = Phase.QUEUED
     job: Job | None = None
+    adopted: bool = False
     polls: int = 0
     begun_at: datetime | None = None
     received: int = 0
@@ -143,14 +152,20 @@ class ExportRun:
         self._exports: list[Export] = []
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
+        self._stop = threading.Event()
         #: Whoever reads a file of this run holds it meanwhile.
         self.reading = threading.Lock()
 
-    def begin(self, request: ExportRequest) -> Export:
-        """Put a request on the road; returns at once."""
+    def begin(self, request: ExportRequest, loaded: Collection[str] = ()) -> Export:
+        """Put a request on the road; returns at once.
+
+        Args:
+            request: What is wanted.
+            loaded: Ids of jobs whose rows have been loaded: none of them is taken up.
+        """
         folder = self._folder()
         folder.mkdir(parents=True, exist_ok=True)
-        export = Export(request)
+        export = Export(request, loaded)
         with self._lock:
             self._exports.append(export)
             if self._thread is None:
@@ -170,6 +185,9 @@ class ExportRun:
             export.arrived.path.unlink(missing_ok=True)
 
     def _work(self, folder: Path) -> None:
+        adoption = Adoption(
+            self._service, timedelta(seconds=self._patience.max_age), self._clock, self._stop
+        )
         with ThreadPoolExecutor(self._patience.max_concurrent, "downloads") as downloads:
             while True:
                 self._wake.clear()
@@ -183,13 +201,13 @@ class ExportRun:
                     if not live:
                         self._thread = None
                         return
-                self._turn(live)
+                self._turn(live, adoption)
                 for export in live:
                     if export.phase is Phase.DOWNLOADING:
                         downloads.submit(self._guard, export, self._download, folder)
                 self._rest(live)
 
-    def _turn(self, live: list[Export]) -> None:
+    def _turn(self, live: list[Export], adoption: Adoption) -> None:
         """Ask for as many as may run at one time; look at those that are due."""
         now = self._clock.monotonic()
         free = self._patience.max_concurrent - sum(
@@ -198,7 +216,7 @@ class ExportRun:
         for export in live:
             if export.phase is Phase.QUEUED and free > 0:
                 free -= 1
-                self._guard(export, self._create)
+                self._guard(export, self._find, adoption)
             elif export.phase is Phase.EXPORTING and export.look_at <= now:
                 self._guard(export, self._look)
 
@@ -218,12 +236,14 @@ class ExportRun:
             export.error = error
             export.phase = Phase.FAILED
 
-    def _create(self, export: Export) -> None:
+    def _find(self, export: Export, adoption: Adoption) -> None:
         export.begun_at = self._clock.now()
         export.begun = self._clock.monotonic()
-        export.job = self._service.create(export.request)
+        export.job, export.adopted = adoption.job_for(export.request, export.loaded)
         export.phase = Phase.EXPORTING
         self._schedule(export)
+        if export.adopted and export.job.state is JobState.DONE:
+            export.look_at = export.begun
 
     def _schedule(self, export: Export) -> None:
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
@@ -264,7 +284,8 @@ class ExportRun:
             if export.dropped:
                 stop.set()
 
-        target = folder / f"{export.request.table}-{export.request.fingerprint}.part"
+        # A name of our own, and of this run: another may be fetching the same.
+        target = folder / f"{export.request.table}-{export.request.fingerprint}-{uuid4().hex[:8]}"
         for left in reversed(range(LINKS)):
             export.received = 0
             try:

@@ -6,11 +6,13 @@ The calls themselves are `tasks`; the waiting is the road's.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from spaaza_source.errors import SettingsError, UnexpectedAnswerError
-from spaaza_source.exports.jobs import Job, JobState, Link
+from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import parse_instant
@@ -23,6 +25,13 @@ STATES = {
     "DONE": JobState.DONE,
     "ERROR": JobState.FAILED,
 }
+
+#: How a task of ours is known, in the vendor's Console and in its list.
+OWN = re.compile(r"^spaaza_source .* #(?P<fingerprint>[0-9a-f]{12})$")
+
+#: Tasks to a page, and pages to look through: a chain's old tasks may never be deleted.
+PAGE = 100
+PAGES = 50
 
 #: The vendor writes dates that never came as the year 1.
 FIRST_REAL_YEAR = 1970
@@ -49,6 +58,25 @@ class SpaazaExports:
     def base_url(self) -> str:
         """The Services API's address."""
         return self._api.http.base_url
+
+    def now(self) -> datetime:
+        """The present instant by the vendor's clock, UTC."""
+        return self._api.http.now()
+
+    def own_jobs(self) -> Iterator[OwnJob]:
+        """The tasks whose description this package wrote, page by page."""
+        seen: set[str] = set()
+        for page in range(PAGES):
+            tasks = self._api.list_tasks(action="export", limit=PAGE, offset=page * PAGE)
+            fresh = [task for task in tasks if str(task["id"]) not in seen]
+            for task in fresh:
+                seen.add(str(task["id"]))
+                own = OWN.search(str(task.get("desc") or ""))
+                if own and task.get("chain") in (self._chain_id, None):
+                    yield OwnJob(own["fingerprint"], job_of(task))
+            # A vendor that knows no paging answers the same page again.
+            if len(tasks) < PAGE or not fresh:
+                return
 
     def create(self, request: ExportRequest) -> Job:
         """Create the task, once."""

@@ -44,6 +44,7 @@ def spaaza_source(
     export_timeout: float = 3600.0,
     max_concurrent_exports: int = 3,
     start_margin: float = 2.0,
+    max_age: float = 3600.0,
 ) -> Iterator[DltResource]:
     """Spaaza's exports: `transactions users vouchers wallet_ledger products product_variants`.
 
@@ -74,6 +75,8 @@ def spaaza_source(
         export_timeout: Seconds to wait for one export.
         max_concurrent_exports: Exports the vendor runs at one time.
         start_margin: Seconds ahead that an export is scheduled.
+        max_age: Seconds that a finished export, which an earlier run asked for and did not load,
+            is still good for.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
@@ -93,7 +96,7 @@ def spaaza_source(
             start_margin=timedelta(seconds=number("start_margin", start_margin, least=0)),
         ),
         working_folder,
-        Patience(poll_interval, export_timeout, max_concurrent_exports),
+        Patience(poll_interval, export_timeout, max_concurrent_exports, max_age),
     )
     reading = Reading(column_types, on_bad_row, max_rejected_share)
     file_format: ExportFormat = choice("export_format", export_format, "csv")

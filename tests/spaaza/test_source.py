@@ -65,7 +65,7 @@ def test_the_dataset_reads_as_a_frame_and_as_arrow(sandbox: Sandbox, tmp_path: P
 
 def test_only_what_is_selected_is_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
     before = len(sandbox.tasks)
-    pipeline_into(tmp_path).run(source(sandbox).with_resources("products", "vouchers"))
+    pipeline_into(tmp_path).run(source(sandbox, max_age=0).with_resources("products", "vouchers"))
     asked = sandbox.tasks[: len(sandbox.tasks) - before]
     assert {task["target"]["export_index"] for task in asked} == {"products", "vouchers"}
     assert len(asked) == 2
