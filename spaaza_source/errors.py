@@ -8,6 +8,7 @@ The class tells a caller what it can do::
     ├── UnavailableError            wait, then run again
     │   ├── UnreachableError        no connection to a host could be made
     │   ├── ExportTimeoutError      an export outlived its deadline
+    │   ├── LinkRefusedError        a file's host turned the link away
     │   └── IncompleteDownloadError a file did not arrive whole
     ├── VendorError                 ask the vendor
     │   ├── RequestRefusedError     the vendor refused what was asked
@@ -72,6 +73,10 @@ class UnreachableError(UnavailableError):
 
 class ExportTimeoutError(UnavailableError):
     """An export was not done by its deadline; it may still run at the vendor."""
+
+
+class LinkRefusedError(UnavailableError):
+    """A file's host turned its link away: it expired, or is not served yet."""
 
 
 class IncompleteDownloadError(UnavailableError):

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from typing_extensions import Self
 
 from spaaza_source.errors import (
     FileError,
     IncompleteDownloadError,
+    LinkRefusedError,
     SettingsError,
     UnavailableError,
+    UnexpectedAnswerError,
+    UnreachableError,
     UnsafeLinkError,
 )
 from spaaza_source.exports.gunzip import Gunzip
@@ -35,8 +42,9 @@ CHUNK = 1 << 17
 OnBytes = Callable[[int, int | None], None]
 
 
-class LinkRefusedError(UnavailableError):
-    """The file's host turned the link away: it may have expired, or not be served yet."""
+#: HTTP's number for a part of a file, and how it says which.
+PARTIAL = 206
+CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?:\d+|\*)")
 
 
 @dataclass(frozen=True)
@@ -58,17 +66,21 @@ class FetchedFile:
     proven: bool
 
 
-def open_link(link: Link, *, base_url: str) -> requests.Response:
+def open_link(
+    link: Link, *, base_url: str, carry_on: Mapping[str, str] | None = None
+) -> requests.Response:
     """Start the download of `link`, without any credential but the link's own.
 
     Args:
         link: What the vendor gave.
         base_url: The vendor's address: a link may lead to this machine only where this does.
+        carry_on: The `headers` of a download that broke off.
 
     Raises:
         UnsafeLinkError: The link, or a redirect on the way, is not `https`.
         LinkRefusedError: Its host answered 4xx.
-        UnavailableError: Its host failed, or cannot be reached.
+        UnreachableError: Its host cannot be reached.
+        UnavailableError: Its host failed.
     """
     session = requests.Session()
     session.auth = _no_credentials
@@ -79,13 +91,13 @@ def open_link(link: Link, *, base_url: str) -> requests.Response:
         try:
             response = session.get(
                 url,
-                headers={"Accept-Encoding": "identity", **headers},
+                headers={"Accept-Encoding": "identity", **(carry_on or {}), **headers},
                 stream=True,
                 timeout=TIMEOUT,
                 allow_redirects=False,
             )
         except requests.RequestException:
-            raise UnavailableError(
+            raise UnreachableError(
                 "the file's host cannot be reached",
                 where=_host(url),
                 way_out="Check the network and its rules for this host, then run again.",
@@ -107,11 +119,11 @@ def save(
     on_bytes: OnBytes = lambda _arrived, _total: None,
     stop: threading.Event | None = None,
 ) -> FetchedFile:
-    """Write a response's body to `path`, unpacked, hashed on the way.
+    """Write a response's body to `path`, unpacked, hashed on the way; nothing is left if it fails.
 
     Args:
         response: Opened with `stream=True`.
-        path: Our own name for the file; nothing of the server's is used. Gone if this raises.
+        path: Our own name for the file; nothing of the server's is used.
         on_bytes: Told of progress.
         stop: Set to end the download at once.
 
@@ -120,48 +132,128 @@ def save(
         FileError: The gzip data is damaged or a bomb.
         SettingsError: The disk is full or not writable.
     """
-    expected = _content_length(response)
-    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-    gunzip = Gunzip()
-    digest = hashlib.sha256()
-    received = size = 0
-    whole = False
-    try:
-        with path.open("wb") as file:
-            for data in response.raw.stream(CHUNK, decode_content=False):
-                received += len(data)
-                on_bytes(len(data), expected)
-                for piece in gunzip.feed(data):
-                    file.write(piece)
-                    digest.update(piece)
-                    size += len(piece)
-                if stop is not None and stop.is_set():
-                    raise IncompleteDownloadError("the download was stopped")
-            for piece in gunzip.finish():
-                file.write(piece)
-                digest.update(piece)
-                size += len(piece)
-        if expected is not None and received != expected:
+    with Download(path, on_bytes=on_bytes, stop=stop) as download:
+        return download.take(response)
+
+
+class Download:
+    """A file on its way, which a second response can carry on where the first broke off.
+
+    As a context manager it removes the file unless it arrived whole.
+
+    Args:
+        path: Our own name for the file.
+        on_bytes: Told of progress; a negative number when it starts over.
+        stop: Set to end the download at once.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        on_bytes: OnBytes = lambda _arrived, _total: None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._path = path
+        self._on_bytes = on_bytes
+        self._stop = stop or threading.Event()
+        self._whole = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._gunzip = Gunzip()
+        self._digest = hashlib.sha256()
+        self._received = self._size = 0
+        self._total: int | None = None
+        self._validator = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._whole:
+            self._path.unlink(missing_ok=True)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What to ask for so that the next response carries on; empty to start over."""
+        if not self._received or not self._validator:
+            return {}
+        return {"Range": f"bytes={self._received}-", "If-Range": self._validator}
+
+    def take(self, response: requests.Response) -> FetchedFile:
+        """Write what the response brings, to its end.
+
+        Raises:
+            IncompleteDownloadError: The body ended early, or the connection broke; what came is
+                kept, and another response may carry on.
+            UnexpectedAnswerError: It carries on from somewhere else.
+            FileError: The gzip data is damaged or a bomb.
+            SettingsError: The disk is full or not writable.
+        """
+        try:
+            self._line_up(response)
+            chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+            with self._path.open("ab" if self._received else "wb") as file:
+                for data in response.raw.stream(CHUNK, decode_content=False):
+                    self._received += len(data)
+                    self._on_bytes(len(data), self._total)
+                    self._write(file, self._gunzip.feed(data))
+                    if self._stop.is_set():
+                        raise IncompleteDownloadError("the download was stopped")
+                self._check_length()
+                self._write(file, self._gunzip.finish())
+        except (
+            urllib3.exceptions.HTTPError,
+            requests.RequestException,
+            ConnectionError,
+            TimeoutError,
+        ):
             raise IncompleteDownloadError(
-                f"{received:,} of {expected:,} bytes arrived", way_out="Run again."
-            )
-        whole = True
-    except (urllib3.exceptions.HTTPError, requests.RequestException):
-        raise IncompleteDownloadError(
-            f"the connection broke after {received:,} bytes", way_out="Run again."
-        ) from None
-    except OSError as failure:
-        if isinstance(failure, ConnectionError | TimeoutError):
-            raise IncompleteDownloadError(
-                f"the connection broke after {received:,} bytes", way_out="Run again."
+                f"the connection broke after {self._received:,} bytes", way_out="Run again."
             ) from None
-        raise _disk_error(failure, path) from None
-    finally:
-        response.close()
-        if not whole:
-            path.unlink(missing_ok=True)
-    proven = expected is not None or chunked or gunzip.is_gzip
-    return FetchedFile(path, received, size, digest.hexdigest(), proven)
+        except OSError as failure:
+            raise _disk_error(failure, self._path) from None
+        finally:
+            response.close()
+        self._whole = True
+        proven = self._total is not None or chunked or self._gunzip.is_gzip
+        return FetchedFile(self._path, self._received, self._size, self._digest.hexdigest(), proven)
+
+    def _line_up(self, response: requests.Response) -> None:
+        """Carry on where the file ends, or start over where the response does."""
+        if response.status_code == PARTIAL:
+            place = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if place is None or int(place["first"]) != self._received:
+                raise UnexpectedAnswerError(
+                    f"the file's host did not carry on at byte {self._received:,}",
+                    way_out="Run again.",
+                )
+            return
+        if self._received:
+            self._on_bytes(-self._received, None)
+            self._begin()
+        self._total = _content_length(response)
+        etag = response.headers.get("ETag", "")
+        # Only a strong ETag says that the bytes are the same.
+        self._validator = "" if etag.startswith("W/") else etag
+
+    def _write(self, file: BinaryIO, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            file.write(piece)
+            self._digest.update(piece)
+            self._size += len(piece)
+
+    def _check_length(self) -> None:
+        if self._total is not None and self._received != self._total:
+            raise IncompleteDownloadError(
+                f"{self._received:,} of {self._total:,} bytes arrived", way_out="Run again."
+            )
 
 
 def _check_scheme(url: str, base_url: str) -> None:
@@ -177,7 +269,7 @@ def _check_scheme(url: str, base_url: str) -> None:
 
 def _checked(response: requests.Response, url: str) -> requests.Response:
     status = response.status_code
-    if status == 200:  # noqa: PLR2004 - HTTP's own number
+    if status in (200, PARTIAL):
         return response
     response.close()
     if 400 <= status < 500:  # noqa: PLR2004

@@ -99,8 +99,6 @@ def export_tables(
             yield from load_file(export, reading, time_column)
         finally:
             run.reading.release()
-            # Arrow keeps what it has freed; a load that follows needs the room.
-            pa.default_memory_pool().release_unused()
     finally:
         run.drop(export)
 
@@ -147,6 +145,8 @@ def load_file(export: Export, reading: Reading, time_column: str | None = None) 
         hints = None
         spent -= time.monotonic()
     spent += time.monotonic()
+    # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
+    pa.default_memory_pool().release_unused()
     yield entries("export_jobs", [_job_entry(export, file, loaded, spent)])
     yield entries("rejected_rows", _rejected_entries(export, file))
     job_id = export.job.job_id if export.job else None

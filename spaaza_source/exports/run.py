@@ -17,18 +17,26 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from spaaza_source.errors import ExportFailedError, ExportTimeoutError, IncompleteDownloadError
+from spaaza_source.errors import (
+    ExportFailedError,
+    ExportTimeoutError,
+    IncompleteDownloadError,
+    LinkRefusedError,
+    UnreachableError,
+)
 from spaaza_source.exports.adoption import Adoption
 from spaaza_source.exports.clock import Clock, SystemClock
-from spaaza_source.exports.download import FetchedFile, LinkRefusedError, open_link, save
+from spaaza_source.exports.download import Download, FetchedFile, open_link
 from spaaza_source.exports.jobs import ExportService, Job, JobState
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.settings import number
 
-#: A link may expire between asking and using it, or not be served at once: this many are asked for.
-LINKS = 3
-#: Seconds between two links.
-LINK_PAUSE = 2.0
+#: A link may expire before it is used, or not be served at once: this many more are asked for.
+FRESH_LINKS = 2
+#: A connection may break: this many more carry on where it broke, each with a fresh link.
+RECONNECTS = 4
+#: Seconds between two connections.
+PAUSE = 2.0
 #: Looks are spread by this share, so that exports begun together are not polled together.
 JITTER = 0.1
 
@@ -286,22 +294,32 @@ class ExportRun:
 
         # A name of our own, and of this run: another may be fetching the same.
         target = folder / f"{export.request.table}-{export.request.fingerprint}-{uuid4().hex[:8]}"
-        for left in reversed(range(LINKS)):
-            export.received = 0
-            try:
-                link = self._service.link(job_id)
-                response = open_link(link, base_url=self._service.base_url)
-                file = save(response, target, on_bytes=on_bytes, stop=stop)
-                break
-            except (LinkRefusedError, IncompleteDownloadError):
-                if not left or stop.is_set():
-                    raise
-                self._clock.pause(LINK_PAUSE, stop)
+        with Download(target, on_bytes=on_bytes, stop=stop) as download:
+            file = self._fetched(job_id, download, stop)
         export.arrived = file
         export.download_seconds = self._clock.monotonic() - begun
         export.phase = Phase.ARRIVED
         if export.dropped:
             file.path.unlink(missing_ok=True)
+
+    def _fetched(self, job_id: str, download: Download, stop: threading.Event) -> FetchedFile:
+        """The whole file, by as many links and connections as are allowed."""
+        refused = broken = 0
+        while True:
+            try:
+                link = self._service.link(job_id)
+                return download.take(
+                    open_link(link, base_url=self._service.base_url, carry_on=download.headers)
+                )
+            except LinkRefusedError:
+                refused += 1
+                if refused > FRESH_LINKS or stop.is_set():
+                    raise
+            except (UnreachableError, IncompleteDownloadError):
+                broken += 1
+                if broken > RECONNECTS or stop.is_set():
+                    raise
+            self._clock.pause(PAUSE, stop)
 
 
 def _job_id(export: Export) -> str:

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from spaaza_source.errors import IncompleteDownloadError, UnavailableError, UnsafeLinkError
-from spaaza_source.exports.download import FetchedFile, LinkRefusedError, open_link, save
+from spaaza_source.errors import (
+    IncompleteDownloadError,
+    LinkRefusedError,
+    UnavailableError,
+    UnsafeLinkError,
+)
+from spaaza_source.exports.download import FetchedFile, open_link, save
 from spaaza_source.exports.jobs import Link
 from tests.vendors import Answer, ScriptedServer, in_turn
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -198,3 +200,80 @@ def test_a_task_without_a_state_stops(tmp_path: Path) -> None:
     vendor = Stateless(file=Answer(200))
     with pytest.raises(UnexpectedAnswerError, match="has no state"):
         outcome(vendor, tmp_path).file()
+
+
+class BreakingVendor(Vendor):
+    """Its file's host breaks off after every `piece` bytes, and carries on where it is asked to."""
+
+    def __init__(self, content: bytes, piece: int, etag: str = '"v1"', **lie: str) -> None:
+        super().__init__(file=Answer(200))
+        self.content = content
+        self.piece = piece
+        self.etag = etag
+        self.lie = lie
+        self.asked: list[str | None] = []
+
+    def __call__(self, seen: Seen) -> Answer:
+        if not seen.path.startswith("/file"):
+            return super().__call__(seen)
+        wanted = seen.headers.get("Range")
+        self.asked.append(wanted)
+        headers = {"ETag": self.etag}
+        if wanted and seen.headers.get("If-Range") == self.etag:
+            first = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            last = len(self.content) - 1
+            headers["Content-Range"] = f"bytes {first}-{last}/{len(self.content)}"
+            status = 206
+        else:
+            first, status = 0, 200
+        rest = self.content[first:]
+        headers["Content-Length"] = str(len(rest))
+        return Answer(status, rest[: self.piece], {**headers, **self.lie})
+
+
+TEXT = b"id,name\n" + b"1,a\n" * 100_000
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_broken_download_carries_on_where_it_broke(tmp_path: Path, packed: bool) -> None:
+    content = gzip.compress(TEXT) if packed else TEXT
+    vendor = BreakingVendor(content, len(content) // 3 + 1)
+    export = outcome(vendor, tmp_path)
+    assert export.file().path.read_bytes() == TEXT
+    assert export.file().sha256 == hashlib.sha256(TEXT).hexdigest()
+    assert (export.received, export.file().received) == (len(content), len(content))
+    third = len(content) // 3 + 1
+    assert vendor.asked == [None, f"bytes={third}-", f"bytes={2 * third}-"]
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_from_its_start(tmp_path: Path) -> None:
+    class Changing(BreakingVendor):
+        def __call__(self, seen: Seen) -> Answer:
+            if seen.path.startswith("/file") and len(self.asked) == 1:
+                self.content, self.etag, self.piece = TEXT[::2], '"v2"', len(TEXT)
+            return super().__call__(seen)
+
+    export = outcome(Changing(TEXT, 1_000), tmp_path)
+    assert export.file().path.read_bytes() == TEXT[::2]
+    assert export.received == len(TEXT[::2])
+
+
+def test_without_a_strong_etag_a_broken_download_starts_over(tmp_path: Path) -> None:
+    vendor = BreakingVendor(TEXT, 1_000, etag='W/"v1"')
+    with pytest.raises(SpaazaSourceError, match="connection broke"):
+        outcome(vendor, tmp_path).file()
+    assert vendor.asked == [None] * 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_carries_on_from_somewhere_else_stops_the_download(tmp_path: Path) -> None:
+    class Elsewhere(BreakingVendor):
+        def __call__(self, seen: Seen) -> Answer:
+            answer = super().__call__(seen)
+            if answer.status == 206:
+                answer.headers["Content-Range"] = f"bytes 7-{len(TEXT) - 1}/{len(TEXT)}"
+            return answer
+
+    with pytest.raises(UnexpectedAnswerError, match="did not carry on at byte"):
+        outcome(Elsewhere(TEXT, 1_000), tmp_path).file()
+    assert list(tmp_path.iterdir()) == []
