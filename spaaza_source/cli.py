@@ -6,10 +6,13 @@ package's; nothing here is needed by a pipeline script.
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 import dlt
@@ -19,15 +22,15 @@ from rich.console import Console
 
 from spaaza_source.console import ExportLines, show_loaded
 from spaaza_source.errors import SettingsError
-from spaaza_source.explain import explain
+from spaaza_source.explain import Terminated, explain, interruption
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.access import check_access
 from spaaza_source.spaaza.indexes import INDEXES, index_named
 from spaaza_source.spaaza.source import spaaza_source
 from spaaza_source.warehouse import DATASET, duckdb_file
 
-#: The exit code of a process that Ctrl-C ended.
-INTERRUPTED = 130
+#: A process that a signal ended exits with this and the signal's number.
+BY_SIGNAL = 128
 
 DB = click.Path(dir_okay=False, path_type=Path)
 
@@ -146,6 +149,7 @@ def main() -> None:
     """The `spaaza` command."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         cli.main(arguments, prog_name="spaaza", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -153,15 +157,20 @@ def main() -> None:
     except click.ClickException as wrong:
         wrong.show()
         sys.exit(wrong.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("spaaza: interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except Exception as failure:  # noqa: BLE001 - a command ends in a sentence, not a traceback
+    except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - a sentence, no traceback
+        if ended_by := interruption(failure):
+            click.echo("spaaza: interrupted; the next run takes up what was begun", err=True)
+            sys.exit(BY_SIGNAL + ended_by)
         if debug:
             traceback.print_exception(failure)
         words, code = explain(failure)
         click.echo(f"spaaza: {words}", err=True)
         sys.exit(code)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    """End by SIGTERM as by Ctrl-C: at once, but with everything closed and said."""
+    raise Terminated(number)
 
 
 def _pipeline(

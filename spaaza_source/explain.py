@@ -6,9 +6,11 @@ for someone at a terminal.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import click
 import duckdb
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
@@ -19,13 +21,35 @@ from dlt.common.configuration.exceptions import (
 )
 from dlt.common.configuration.providers import EnvironProvider
 from dlt.common.destination.exceptions import DestinationException, UnknownDestinationModule
-from dlt.common.exceptions import MissingDependencyException
+from dlt.common.exceptions import MissingDependencyException, SignalReceivedException
 
 from spaaza_source.errors import SettingsError, SpaazaSourceError
 from spaaza_source.exports.redaction import redact
 
 FAILED = 1
 WRONG_SETTINGS = 2
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised like Ctrl-C.
+
+    Args:
+        number: The signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def interruption(failure: BaseException) -> int | None:
+    """The number of the signal that is behind `failure`, if one is."""
+    for cause in _chain(failure):
+        if isinstance(cause, Terminated):
+            return cause.number
+        if isinstance(cause, KeyboardInterrupt | SignalReceivedException | click.Abort):
+            return signal.SIGINT
+    return None
 
 
 def explain(failure: BaseException) -> tuple[str, int]:

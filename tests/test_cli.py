@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -187,6 +189,35 @@ def test_a_vendor_that_is_down_is_no_wrong_setting(sandbox: Sandbox) -> None:
         ran = spaaza("load", **settings_for(sandbox, BASE_URL=server.base_url))
     assert ran.returncode == 1
     assert "too many requests" in ran.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_load_says_what_still_runs_and_is_carried_on(number: signal.Signals) -> None:
+    with Sandbox(SandboxSettings(rows=20, run_seconds=3)) as slow:
+        settings = settings_for(slow)
+        with subprocess.Popen(
+            [sys.executable, "-m", "spaaza_source.cli", "load", "users"],
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            while "INPROGRESS" not in process.stdout.readline():
+                assert process.poll() is None
+            process.send_signal(number)
+            began = time.monotonic()
+            said = process.stderr.read()
+            assert process.wait() == 128 + number
+        assert time.monotonic() - began < 2
+        job = slow.tasks[0]["id"]
+        assert f"job {job} is still INPROGRESS; the next run takes it up" in said
+        assert "spaaza: interrupted" in said
+        assert "Traceback" not in said
+        ran = spaaza("load", "users", **settings)
+        assert ran.returncode == 0, ran.stderr
+        assert len(slow.tasks) == 1
 
 
 def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 from dlt.extract.hints import TResourceHints
 
@@ -101,6 +102,12 @@ def export_tables(
             run.reading.release()
     finally:
         run.drop(export)
+        if export.phase is Phase.EXPORTING and export.job is not None:
+            # Left early, by Ctrl-C or because another resource failed.
+            logger.warning(
+                f"{request}: the vendor's job {export.job.job_id} is still"
+                f" {export.job.vendor_state}; the next run takes it up"
+            )
 
 
 def load_file(export: Export, reading: Reading, time_column: str | None = None) -> Iterator[Any]:
