@@ -6,7 +6,7 @@ with it, move with the load package, and obey dlt's contracts and refresh modes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import dlt
@@ -70,12 +70,13 @@ def is_rowless(table: str, file: Columns) -> bool:
     return file.rows == 0 and (before is None or bool(before.get(ROWLESS, False)))
 
 
-def table_hints(table: str, file: Columns) -> TResourceHints:
+def table_hints(table: str, file: Columns, *, without: Collection[str] = ()) -> TResourceHints:
     """What the schema shall say of the table from this file on.
 
     Every column keeps the vendor's header as its description; a variant column is marked as one,
     so that dlt's `data_type` contract rules over it. A file without a row in a table that never
     had one makes its undecided columns text, so that they exist; the first row begins them anew.
+    Nothing is said of the columns that the table is to be `without`.
     """
     before = dlt.current.source_schema().tables.get(table)
     rowless = is_rowless(table, file)
@@ -83,6 +84,8 @@ def table_hints(table: str, file: Columns) -> TResourceHints:
         _begin_anew(before)
     columns: list[Any] = []
     for column in file.columns:
+        if column.name in without:
+            continue
         hint: dict[str, Any] = {"name": column.name, "description": column.header}
         if column.type is None:
             if not rowless:

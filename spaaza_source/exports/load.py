@@ -36,6 +36,7 @@ from spaaza_source.exports.settings import choice, number
 from spaaza_source.exports.windows import Window
 from spaaza_source.tabular import CsvFile, open_csv
 from spaaza_source.tabular.column_types import TIMESTAMP
+from spaaza_source.tabular.privacy import Policy
 from spaaza_source.tabular.spelling import spelling
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
@@ -70,7 +71,11 @@ class Reading:
 
 
 def export_tables(
-    run: ExportRun, request: ExportRequest, reading: Reading, time_column: str | None = None
+    run: ExportRun,
+    request: ExportRequest,
+    reading: Reading,
+    policy: Policy,
+    time_column: str | None = None,
 ) -> Iterator[Any]:
     """What a resource yields for one export: typed tables, then the entries for the ledger.
 
@@ -80,6 +85,7 @@ def export_tables(
         run: The exports of this load.
         request: What to ask for.
         reading: How to read the file.
+        policy: What happens to its personal columns.
         time_column: The column that the request's window is taken by, as the header has it.
 
     Raises:
@@ -97,7 +103,7 @@ def export_tables(
         while not run.reading.acquire(blocking=False):
             yield None
         try:
-            yield from load_file(export, reading, time_column)
+            yield from load_file(export, reading, policy, time_column)
         finally:
             run.reading.release()
     finally:
@@ -110,17 +116,20 @@ def export_tables(
             )
 
 
-def load_file(export: Export, reading: Reading, time_column: str | None = None) -> Iterator[Any]:
+def load_file(
+    export: Export, reading: Reading, policy: Policy, time_column: str | None = None
+) -> Iterator[Any]:
     """The tables of an export's file, then its entries for the ledger.
 
     Args:
         export: One that has arrived.
         reading: How to read the file.
+        policy: What happens to its personal columns.
         time_column: The column that the request's window is taken by, as the header has it.
 
     Raises:
         FileError: The file must not be loaded.
-        SettingsError: It has no column to take the window by.
+        SettingsError: It has no column to take the window by, or none that the policy names.
     """
     request = export.request
     spent = -time.monotonic()
@@ -128,11 +137,12 @@ def load_file(export: Export, reading: Reading, time_column: str | None = None) 
         file = open_csv(
             export.file().path,
             name_column=spelling(dlt.current.source_schema().naming.normalize_identifier),
-            known_types=known_types(request.table),
+            known_types=policy.types(known_types(request.table)),
             column_types=reading.column_types,
             on_bad_row=reading.on_bad_row,
             max_rejected_share=reading.max_rejected_share,
         )
+        policy.require(column.name for column in file.columns)
         narrow = _narrowing(file, request, time_column)
     except SpaazaSourceError as error:
         # The reader knows lines and columns, not whose file it is.
@@ -141,10 +151,13 @@ def load_file(export: Export, reading: Reading, time_column: str | None = None) 
         raise
     loaded = 0
     changes = change_entries(request.table, file)
-    hints: TResourceHints | None = table_hints(request.table, file) if in_a_load() else None
+    dropped = {column.name for column in file.columns if policy.action(column.name) == "drop"}
+    hints: TResourceHints | None = None
+    if in_a_load():
+        hints = table_hints(request.table, file, without=dropped)
     rowless = is_rowless(request.table, file)
     for table in file.tables():
-        kept = decided(narrow(table), file, rowless=rowless)
+        kept = policy.applied(decided(narrow(table), file, rowless=rowless))
         loaded += kept.num_rows
         spent += time.monotonic()
         # The first table carries what the schema shall know; dlt keeps it for the rest.
@@ -154,8 +167,8 @@ def load_file(export: Export, reading: Reading, time_column: str | None = None) 
     spent += time.monotonic()
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
-    yield entries("export_jobs", [_job_entry(export, file, loaded, spent)])
-    yield entries("rejected_rows", _rejected_entries(export, file))
+    yield entries("export_jobs", [_job_entry(export, file, loaded, spent, policy)])
+    yield entries("rejected_rows", _rejected_entries(export, file, policy))
     job_id = export.job.job_id if export.job else None
     if job_id is not None:
         _remember_loaded(request.table, job_id)
@@ -246,7 +259,11 @@ def _inside(table: pa.Table, name: str, window: Window) -> pa.Table:
     return table.filter(pc.and_(after, before))
 
 
-def _job_entry(export: Export, file: CsvFile, loaded: int, seconds: float) -> dict[str, Any]:
+def _job_entry(
+    export: Export, file: CsvFile, loaded: int, seconds: float, policy: Policy
+) -> dict[str, Any]:
+    # The value of a rule may be a person's address.
+    shown = export.request.selection and not policy.hides_raw
     request, job, fetched = export.request, export.job, export.file()
     return {
         "job_id": job.job_id if job else None,
@@ -256,7 +273,7 @@ def _job_entry(export: Export, file: CsvFile, loaded: int, seconds: float) -> di
         "export_format": request.export_format,
         "window_start": request.window.start if request.window else None,
         "window_end": request.window.end if request.window else None,
-        "selection": json.dumps(request.selection) if request.selection else None,
+        "selection": json.dumps(request.selection) if shown else None,
         "fingerprint": request.fingerprint,
         "state": job.vendor_state if job else None,
         "adopted": export.adopted,
@@ -276,7 +293,7 @@ def _job_entry(export: Export, file: CsvFile, loaded: int, seconds: float) -> di
     }
 
 
-def _rejected_entries(export: Export, file: CsvFile) -> list[dict[str, Any]]:
+def _rejected_entries(export: Export, file: CsvFile, policy: Policy) -> list[dict[str, Any]]:
     return [
         {
             "job_id": export.job.job_id if export.job else None,
@@ -284,7 +301,8 @@ def _rejected_entries(export: Export, file: CsvFile) -> list[dict[str, Any]]:
             "line_number": row.line,
             "byte_offset": row.offset,
             "reason": row.reason,
-            "raw": row.raw,
+            # In a row that does not fit, nobody can tell a personal cell from another.
+            "raw": None if policy.hides_raw else row.raw,
         }
         for row in file.rejected
     ]

@@ -7,9 +7,10 @@ road is joined at the download.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Optional
 
 import dlt
+from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.exports.clock import SystemClock
@@ -21,7 +22,9 @@ from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import Export, Phase
 from spaaza_source.spaaza.bulk_columns import hints
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
+from spaaza_source.spaaza.personal import policies
 from spaaza_source.spaaza.tasks import vendor_http
+from spaaza_source.tabular.privacy import Policy
 
 PATH = "/segments/export/users"
 
@@ -35,6 +38,8 @@ def spaaza_bulk_users(
     column_types: Literal["inferred", "text"] = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
+    privacy: Any = None,
+    privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
 ) -> Iterator[DltResource]:
     """All users of a chain, with the 68 documented columns and whatever the vendor appends.
 
@@ -47,6 +52,8 @@ def spaaza_bulk_users(
         column_types: `inferred`, with the documented columns typed as documented, or `text`.
         on_bad_row: `reject` keeps a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop when a larger share of the rows is bad.
+        privacy: As for `spaaza_source`, for the table `bulk_users`.
+        privacy_secret: The same.
 
     Raises:
         SettingsError: A setting is missing or wrong.
@@ -54,15 +61,16 @@ def spaaza_bulk_users(
     chain = checked_chain(chain_id)
     http = vendor_http(checked_base_url(base_url), chain, checked(credentials))
     reading = Reading(column_types, on_bad_row, max_rejected_share)
+    policy = policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
     yield dlt.resource(
         _users,
         name="bulk_users",
         write_disposition="replace",
-        columns=None if reading.column_types == "text" else hints(),
-    )(http, chain, reading)
+        columns=None if reading.column_types == "text" else policy.declared(hints()),
+    )(http, chain, reading, policy)
 
 
-def _users(http: VendorHttp, chain: int, reading: Reading) -> Iterator[Any]:
+def _users(http: VendorHttp, chain: int, reading: Reading, policy: Policy) -> Iterator[Any]:
     clock = SystemClock()
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
     begun_at = clock.now()
@@ -92,6 +100,6 @@ def _users(http: VendorHttp, chain: int, reading: Reading) -> Iterator[Any]:
     export.download_seconds = clock.monotonic() - begun
     export.phase = Phase.ARRIVED
     try:
-        yield from load_file(export, reading)
+        yield from load_file(export, reading, policy)
     finally:
         export.arrived.path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Literal, Optional
 
 import dlt
+from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.exports.clock import SystemClock
@@ -20,7 +21,8 @@ from spaaza_source.exports.run import ExportRun, Patience
 from spaaza_source.exports.settings import by_table, choice, number
 from spaaza_source.exports.windows import Window, chosen_window, iso
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
-from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
+from spaaza_source.spaaza.indexes import INDEXES, index_named
+from spaaza_source.spaaza.personal import policies
 from spaaza_source.spaaza.segments import selection_for
 from spaaza_source.spaaza.service import SpaazaExports
 from spaaza_source.spaaza.tasks import TasksApi, vendor_http
@@ -39,6 +41,8 @@ def spaaza_source(
     column_types: Literal["inferred", "text"] = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
+    privacy: Any = None,
+    privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     time_columns: Optional[dict[str, str]] = None,  # noqa: UP045
     poll_interval: float = 15.0,
     export_timeout: float = 3600.0,
@@ -69,6 +73,10 @@ def spaaza_source(
         column_types: `inferred` from the file, or `text` for every column.
         on_bad_row: `reject` keeps a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop when a larger share of a file's rows is bad.
+        privacy: `pseudonymise` for every column that is known to be personal; or by table
+            `pseudonymise`, or by column `hash`, `drop` or `keep`. A hash is the HMAC-SHA-256 of
+            the cell's text, so that equal values still join.
+        privacy_secret: What is hashed with, 16 characters at least; from dlt's secrets.
         time_columns: By table: the column that a window is taken by, if the file does not call
             it as the filter does (`timestamp`, `date_time_creation`).
         poll_interval: Seconds between two looks at an export; the vendor asks for 10 to 30.
@@ -99,6 +107,7 @@ def spaaza_source(
         Patience(poll_interval, export_timeout, max_concurrent_exports, max_age),
     )
     reading = Reading(column_types, on_bad_row, max_rejected_share)
+    hidden = policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = choice("export_format", export_format, "csv")
     for index in INDEXES.values():
         narrowed = window if index.time_field else None
@@ -116,25 +125,23 @@ def spaaza_source(
                 window=narrowed,
             ),
         )
-        yield _resource(index, request, run, reading, times.get(index.table))
+        column = times.get(index.table) or index.time_field
+        yield dlt.resource(
+            export_tables,
+            name=index.table,
+            write_disposition=_disposition(request.window, column or ""),
+        )(run, request, reading, hidden[index.table], column)
 
 
-def _resource(
-    index: Index, request: ExportRequest, run: ExportRun, reading: Reading, time_column: str | None
-) -> DltResource:
-    column = time_column or index.time_field
-    # A full export is the table; an export of a window is that range of it.
-    disposition: Any = "replace"
-    if request.window is not None:
-        disposition = {
-            "disposition": "merge",
-            "strategy": "delete-insert",
-            "destination_scope": _scope(column or "", request.window),
-        }
-    resource: DltResource = dlt.resource(
-        export_tables, name=index.table, write_disposition=disposition
-    )(run, request, reading, column)
-    return resource
+def _disposition(window: Window | None, column: str) -> Any:
+    """A full export is the table; an export of a window is that range of it."""
+    if window is None:
+        return "replace"
+    return {
+        "disposition": "merge",
+        "strategy": "delete-insert",
+        "destination_scope": _scope(column, window),
+    }
 
 
 def _scope(column: str, window: Window) -> str:

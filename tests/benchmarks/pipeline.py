@@ -24,6 +24,7 @@ from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.load import Reading, load_file
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import Export, Phase
+from spaaza_source.tabular.privacy import Policy
 from spaaza_source.warehouse import duckdb_file
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 
@@ -72,7 +73,7 @@ def _users(path: Path) -> Iterator[Any]:
             path, path.stat().st_size, path.stat().st_size, _no_hash(), proven=True
         ),
     )
-    yield from load_file(export, Reading())
+    yield from load_file(export, Reading(), Policy())
 
 
 def _no_hash() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import dlt
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from spaaza_source import spaaza_source
@@ -228,3 +229,73 @@ def test_progress_hears_of_states_and_bytes(sandbox: Sandbox, tmp_path: Path) ->
     assert states[-1] == "arrived"
     received = sum(inc for name, label, _, inc in heard if (name, label) == ("users", "download"))
     assert query(tmp_path, "SELECT bytes_received FROM export_jobs") == [(received,)]
+
+
+PRIVACY_SECRET = "canary-privacy-secret-9d2f"
+
+
+def test_a_column_under_a_policy_reaches_nothing_in_the_clear(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "clear").mkdir()
+    pipeline_into(tmp_path / "clear", "clear").run(source(sandbox).with_resources("users"))
+    people = query(tmp_path / "clear", "SELECT username, lastname FROM users")
+    (tmp_path / "hidden").mkdir()
+    chosen = source(
+        sandbox,
+        privacy={"users": {"username": "hash", "lastname": "drop"}},
+        privacy_secret=PRIVACY_SECRET,
+        segments={
+            "users": [
+                {
+                    "field_name": "country_code",
+                    "field_type": "keyword",
+                    "operator": "is_not",
+                    "value": people[0][0],
+                }
+            ]
+        },
+    )
+    pipeline = pipeline_into(tmp_path / "hidden", "hidden")
+    pipeline.extract(chosen.with_resources("users"))
+    pipeline.normalize()
+    # Before the load has cleaned up: the package, the state, the trace.
+    written = b"".join(
+        path.read_bytes() for path in (tmp_path / "hidden").rglob("*.*") if path.is_file()
+    )
+    pipeline.load()
+    written += (tmp_path / "hidden" / "warehouse.duckdb").read_bytes()
+    names = column_types(tmp_path / "hidden", "users")
+    assert "lastname" not in names
+    hashes = query(tmp_path / "hidden", "SELECT username FROM users")
+    assert {len(name) for (name,) in hashes if name} == {64}
+    assert len(set(hashes)) == len({username for username, _ in people})
+    for username, _ in people:
+        assert username.encode() not in written
+    assert PRIVACY_SECRET.encode() not in written
+    tables = pq_tables(tmp_path / "hidden")
+    assert all("lastname" not in table for table in tables)
+
+
+def pq_tables(folder: Path) -> list[list[str]]:
+    return [pq.read_schema(path).names for path in folder.rglob("*.parquet")]
+
+
+def test_a_policy_that_names_no_column_stops_the_load(sandbox: Sandbox, tmp_path: Path) -> None:
+    chosen = source(
+        sandbox, privacy={"users": {"shoe_size": "drop"}}, privacy_secret=PRIVACY_SECRET
+    )
+    with pytest.raises(Exception, match="'users' has no column 'shoe_size'"):
+        pipeline_into(tmp_path).run(chosen.with_resources("users"))
+
+
+def test_the_preset_covers_all_indexes(sandbox: Sandbox, tmp_path: Path) -> None:
+    chosen = source(sandbox, privacy="pseudonymise", privacy_secret=PRIVACY_SECRET)
+    pipeline_into(tmp_path).run(chosen)
+    # Hashes are the same in every table: what belonged together still does.
+    assert query(
+        tmp_path,
+        "SELECT count(*) > 0, bool_and(u.id IS NOT NULL) FROM wallet_ledger w"
+        " LEFT JOIN users u ON w.user_id = u.id WHERE w.user_id IS NOT NULL",
+    ) == [(True, True)]
+    assert query(tmp_path, "SELECT DISTINCT length(user_id) FROM wallet_ledger") == [(64,)]
