@@ -20,7 +20,7 @@ from spaaza_source.errors import SettingsError, UnavailableError
 DATASET = "spaaza_data"
 #: What one core needs to copy and merge at full speed; with all of its usual four fifths of the
 #: memory, DuckDB keeps more and is no faster.
-MEMORY_OF_A_CORE = 256
+MEMORY_OF_A_CORE = 192
 
 
 def duckdb_file(path: Path | None) -> TDestinationReferenceArg:

@@ -3,7 +3,7 @@
 from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_file import Column, CsvFile, open_csv
-from spaaza_source.tabular.scan import RejectedRow
+from spaaza_source.tabular.rejected import RejectedRow
 
 __all__ = [
     "Column",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pyarrow import parquet
 
-from spaaza_source.tabular.csv_file import Column, ColumnTypes, OnBadRow, open_csv
+from spaaza_source.tabular.csv_file import Column, open_csv
+from spaaza_source.tabular.source_file import ColumnTypes, OnBadRow
 
 
 @dataclass(frozen=True)

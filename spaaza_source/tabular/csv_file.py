@@ -13,23 +13,30 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Literal, TypeAlias, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from spaaza_source.errors import FileError, MalformedFileError, SettingsError
+from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import TEXT, ColumnType
 from spaaza_source.tabular.header import VARIANT_SUFFIX, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.layout import UTF8_BOM
-from spaaza_source.tabular.scan import RejectedRow, Scan, Span
+from spaaza_source.tabular.rejected import RejectedRow
+from spaaza_source.tabular.scan import Scan, Span
+from spaaza_source.tabular.source_file import (
+    ColumnTypes,
+    Identity,
+    OnBadRow,
+    check_settings,
+    identity,
+    opened,
+    prove_unchanged,
+)
 from spaaza_source.tabular.spelling import spelling
 from spaaza_source.tabular.values import converted, fitting
-
-ColumnTypes: TypeAlias = Literal["inferred", "text"]
-OnBadRow: TypeAlias = Literal["reject", "fail"]
 
 TABLE_ROWS = 122_880
 """Rows of one table: a row group of this size suits DuckDB and Parquet readers."""
@@ -77,7 +84,7 @@ class CsvFile:
     schema: Any
     _spans: tuple[Span, ...]
     _evidence: tuple[Evidence, ...]
-    _identity: tuple[int, ...]
+    _identity: Identity
 
     def tables(self) -> Iterator[Any]:
         """Read the good rows as `pyarrow.Table`s of about 120,000 rows, all of one schema.
@@ -112,9 +119,9 @@ class CsvFile:
             return span, self._table(parsed, readings)
 
         with self.path.open("rb") as file:
-            self._prove_unchanged(file)
+            prove_unchanged(file, self._identity)
             yield from _in_threads(made, self._pieces(file))
-            self._prove_unchanged(file)
+            prove_unchanged(file, self._identity)
 
     def _pieces(self, file: BinaryIO) -> Iterator[tuple[Span, bytes]]:
         for span in self._spans:
@@ -123,12 +130,6 @@ class CsvFile:
 
     def _pairs(self) -> Iterable[tuple[Column, Evidence]]:
         return zip(self.columns, self._evidence, strict=True)
-
-    def _prove_unchanged(self, file: BinaryIO) -> None:
-        if _identity(file) != self._identity:
-            raise MalformedFileError(
-                "the file changed while it was read", way_out="Keep it as it is, and run again."
-            )
 
     def _table(self, parsed: Any, readings: Sequence[_Reading]) -> Any:
         columns, variants = [], []
@@ -175,14 +176,9 @@ def open_csv(
         FileError: The file cannot be opened.
         SettingsError: A setting has an impossible value.
     """
-    if column_types not in ("inferred", "text"):
-        raise SettingsError("column_types must be 'inferred' or 'text'")
-    if on_bad_row not in ("reject", "fail"):
-        raise SettingsError("on_bad_row must be 'reject' or 'fail'")
-    if not 0 <= max_rejected_share <= 1:
-        raise SettingsError("max_rejected_share must be between 0 and 1")
-    with _opened(Path(path)) as file:
-        identity = _identity(file)
+    check_settings(column_types, on_bad_row, max_rejected_share)
+    with opened(Path(path)) as file:
+        known_as = identity(file)
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
         names = name_columns(scan.layout.header, name_column)
         default = TEXT if column_types == "text" else None
@@ -200,17 +196,8 @@ def open_csv(
         schema=_schema(columns),
         _spans=tuple(scan.spans),
         _evidence=tuple(evidence),
-        _identity=identity,
+        _identity=known_as,
     )
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as failure:
-        raise FileError(
-            f"the file cannot be opened ({failure.strerror})", where=path.name
-        ) from None
 
 
 def _schema(columns: Iterable[Column]) -> Any:
@@ -361,8 +348,3 @@ def _cut(table: Any) -> Iterator[Any]:
     """A table in pieces of no more than TABLE_ROWS rows."""
     for begin in range(0, table.num_rows, TABLE_ROWS):
         yield table.slice(begin, TABLE_ROWS)
-
-
-def _identity(file: BinaryIO) -> tuple[int, ...]:
-    status = os.fstat(file.fileno())
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,6 +1,7 @@
 """The header's cells become column names, or the header is refused with all its faults at once.
 
-Reading the header's bytes is left to `layout`; how one name is spelled is the caller's function.
+Reading the header's bytes is left to `layout`, gathering the keys of objects to `json_shape`; how
+one name is spelled is the caller's function.
 """
 
 from __future__ import annotations
@@ -32,21 +33,48 @@ def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tu
         HeaderError: Names every fault found: no name, a name twice, two headers that become one
             name, a name that dlt keeps for itself, a value where a name should be.
     """
-    names = [_spelled(cell, name_column) for cell in header]
-    faults = [
-        *_nameless(header, names),
-        *_values(header),
-        *_repeated(header, names),
-        *_reserved(header, names),
-    ]
-    if faults:
-        more = len(faults) - _FAULTS_SHOWN
-        faults = [*faults[:_FAULTS_SHOWN], *([f"and {more} more faults"] if more > 0 else [])]
-        raise HeaderError(
-            "the header cannot name the columns of a table: " + "; ".join(faults),
-            way_out="Ask the vendor for a header row whose names differ.",
-        )
+    names = [spelled(cell, name_column) for cell in header]
+    faults = [*_values(header), *name_faults(header, names)]
+    refuse(faults, "the header cannot name the columns of a table")
     return tuple(names)
+
+
+def name_faults(header: Sequence[str], names: Sequence[str], what: str = "column") -> list[str]:
+    """What is wrong with the names that stand beside one another.
+
+    Args:
+        header: The names as the vendor wrote them.
+        names: The same as `spelled` has them.
+        what: What they name, for the messages.
+    """
+    return [
+        *_nameless(header, names, what),
+        *_repeated(header, names, what),
+        *_reserved(header, names, what),
+    ]
+
+
+def refuse(faults: Sequence[str], cause: str) -> None:
+    """Raise for faults, if there are any.
+
+    Raises:
+        HeaderError: Names the first of them.
+    """
+    if not faults:
+        return
+    more = len(faults) - _FAULTS_SHOWN
+    listed = [*faults[:_FAULTS_SHOWN], *([f"and {more} more faults"] if more > 0 else [])]
+    raise HeaderError(
+        f"{cause}: " + "; ".join(listed), way_out="Ask the vendor for names that differ."
+    )
+
+
+def spelled(cell: str, name_column: Callable[[str], str]) -> str:
+    """A header as a column's name; empty where it has none."""
+    try:
+        return name_column(cell)
+    except ValueError:  # dlt's naming conventions refuse a blank name so
+        return ""
 
 
 def shown(header: str) -> str:
@@ -54,16 +82,9 @@ def shown(header: str) -> str:
     return repr(header if len(header) <= _SHOWN else header[: _SHOWN - 1] + "…")
 
 
-def _spelled(cell: str, name_column: Callable[[str], str]) -> str:
-    try:
-        return name_column(cell)
-    except ValueError:  # dlt's naming conventions refuse a blank name so
-        return ""
-
-
-def _nameless(header: Sequence[str], names: Sequence[str]) -> list[str]:
+def _nameless(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
     return [
-        f"column {number} ({shown(cell)}) has no name"
+        f"{what} {number} ({shown(cell)}) has no name"
         for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
         if not name or not cell.strip()
     ]
@@ -80,27 +101,27 @@ def _values(header: Sequence[str]) -> list[str]:
     ]
 
 
-def _repeated(header: Sequence[str], names: Sequence[str]) -> list[str]:
+def _repeated(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
     columns: dict[str, list[int]] = defaultdict(list)
     for index, name in enumerate(names):
         if name:
             columns[name].append(index)
     faults = [
-        f"columns {_listed(header, indexes)} all become {shown(name)}"
+        f"{what}s {_listed(header, indexes)} all become {shown(name)}"
         for name, indexes in columns.items()
         if len(indexes) > 1
     ]
     return faults + [
-        f"columns {_listed(header, [*columns[plain], *indexes])} collide: the second is the name "
+        f"{what}s {_listed(header, [*columns[plain], *indexes])} collide: the second is the name "
         "for values that do not fit the first"
         for name, indexes in columns.items()
         if name.endswith(VARIANT_SUFFIX) and (plain := name.removesuffix(VARIANT_SUFFIX)) in columns
     ]
 
 
-def _reserved(header: Sequence[str], names: Sequence[str]) -> list[str]:
+def _reserved(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
     return [
-        f"column {number} ({shown(cell)}) takes a name that dlt keeps for itself"
+        f"{what} {number} ({shown(cell)}) takes a name that dlt keeps for itself"
         for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
         if name.lower().startswith("_dlt")
     ]

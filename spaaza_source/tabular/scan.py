@@ -12,52 +12,16 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from spaaza_source.errors import (
-    EncodingError,
-    FileError,
-    MalformedFileError,
-    TooManyRejectedRowsError,
-)
+from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.damage import StructureLostError
 from spaaza_source.tabular.header import shown
 from spaaza_source.tabular.layout import CR, LONGEST_RECORD, read_layout
+from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
 from spaaza_source.tabular.structure import BadRecord, Examined, UnclosedQuoteError, examine
 
 BLOCK = 4 * 2**20
-REJECTED_BYTES_KEPT = 128 * 2**20
-"""Bytes of rejected rows that memory may hold, counting each as its text and an overhead."""
-
-_ROW_OVERHEAD = 256
-_SHOWN_ROWS = 5
 _SECOND_TABLE = 3
 _WAY_OUT = "Ask the vendor for a sound file."
-
-
-@dataclass(frozen=True)
-class RejectedRow:
-    """A row that does not fit.
-
-    `line` is the physical line on which it starts, from 1; `offset` its first byte in the file,
-    from 0; `column` the number of the cell that breaks it, from 1, where one does; `raw` its bytes
-    in the file without the record end.
-    """
-
-    line: int
-    offset: int
-    reason: str
-    column: int | None
-    raw: bytes
-
-    @property
-    def text(self) -> str:
-        """The same bytes as text: the whole file has been proven to be UTF-8."""
-        return self.raw.decode()
-
-    @property
-    def place(self) -> str:
-        """Where it is, for a message; never what it holds."""
-        column = "" if self.column is None else f", column {self.column}"
-        return f"line {self.line}, byte offset {self.offset}{column}"
 
 
 @dataclass(frozen=True)
@@ -94,8 +58,9 @@ class Scan:
 
     def __init__(self, file: BinaryIO, *, reject: bool, max_rejected_share: float) -> None:
         self._file = file
-        self._reject = reject
-        self._max_rejected_share = max_rejected_share
+        self._bad = RejectedRows(
+            reject=reject, max_share=max_rejected_share, bytes_kept=REJECTED_BYTES_KEPT
+        )
         start = file.read(BLOCK)
         layout = read_layout(start, whole=len(start) < BLOCK)
         while layout is None:
@@ -105,13 +70,12 @@ class Scan:
             layout = read_layout(start, whole=not more)
         self.layout = layout
         self.rows = 0
-        self.rejected: list[RejectedRow] = []
+        self.rejected = self._bad.rows
         self.spans: list[Span] = []
         self.ends_with_newline = start[layout.rows_offset - 1 :][:1] in (b"\n", b"\r")
         self._rest = start[layout.rows_offset :]
         self._offset = layout.rows_offset
         self._line = layout.rows_line
-        self._rejected_bytes = 0
         self._crlf_ends = int(start[: layout.rows_offset].endswith(b"\r\n"))
         self._ends = int(self.ends_with_newline)
         self._blank_before = False
@@ -232,13 +196,7 @@ class Scan:
     def _reject_row(self, record: BadRecord, data: bytes, line: int) -> None:
         raw = data[record.start : record.end]
         offset = self._offset + record.start
-        row = RejectedRow(line, offset, record.reason, record.column, raw)
-        if not self._reject:
-            raise MalformedFileError(f"a bad row: {row.reason}", where=row.place, way_out=_WAY_OUT)
-        self.rejected.append(row)
-        self._rejected_bytes += len(raw) + _ROW_OVERHEAD
-        if self._rejected_bytes > REJECTED_BYTES_KEPT:
-            raise self._too_many(f"more bad rows than fit {REJECTED_BYTES_KEPT // 2**20} MiB")
+        self._bad.add(RejectedRow(line, offset, record.reason, record.column, raw))
 
     def _repeated_headers(self, data: bytes, examined: Examined) -> list[BadRecord]:
         """Records that repeat the header; with more than one column they stop the load.
@@ -339,16 +297,7 @@ class Scan:
                 where=self.rejected[-self._run_length].place,
                 way_out="Ask for one table in one file.",
             )
-        total = self.rows + len(self.rejected)
-        if len(self.rejected) > self._max_rejected_share * total:
-            raise self._too_many(
-                f"{len(self.rejected)} of {total} rows are bad, "
-                f"more than {self._max_rejected_share:.2%}"
-            )
-
-    def _too_many(self, cause: str) -> FileError:
-        first = "; ".join(f"{row.place}: {row.reason}" for row in self.rejected[:_SHOWN_ROWS])
-        return TooManyRejectedRowsError(f"{cause}. The first: {first}", way_out=_WAY_OUT)
+        self._bad.judge(self.rows)
 
 
 def _refuse_long_record(length: int, line: int) -> None:

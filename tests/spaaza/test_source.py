@@ -281,6 +281,29 @@ def pq_tables(folder: Path) -> list[list[str]]:
     return [pq.read_schema(path).names for path in folder.rglob("*.parquet")]
 
 
+def test_no_secret_is_written_to_dlts_own_files(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = "SOURCES__SPAAZA__"
+    secret = sandbox.credentials["access_token_secret"]
+    monkeypatch.setenv(prefix + "BASE_URL", sandbox.base_url)
+    monkeypatch.setenv(prefix + "CHAIN_ID", str(sandbox.chain_id))
+    monkeypatch.setenv(
+        prefix + "CREDENTIALS__ACCESS_TOKEN_ID", "0b0e7c1e-5a5d-4f0e-9a54-1743c0ffee00"
+    )
+    monkeypatch.setenv(prefix + "CREDENTIALS__ACCESS_TOKEN_SECRET", secret)
+    monkeypatch.setenv(prefix + "PRIVACY", "pseudonymise")
+    monkeypatch.setenv(prefix + "PRIVACY_SECRET", PRIVACY_SECRET)
+    monkeypatch.setenv(prefix + "POLL_INTERVAL", "0.02")
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(spaaza_source().with_resources("users"))
+    assert (tmp_path / "pipelines" / "spaaza" / "trace.pickle").exists()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert PRIVACY_SECRET.encode() not in path.read_bytes(), path
+            assert secret.encode() not in path.read_bytes(), path
+
+
 def test_a_policy_that_names_no_column_stops_the_load(sandbox: Sandbox, tmp_path: Path) -> None:
     chosen = source(
         sandbox, privacy={"users": {"shoe_size": "drop"}}, privacy_secret=PRIVACY_SECRET

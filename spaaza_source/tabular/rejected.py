@@ -1,0 +1,93 @@
+"""Rows that do not fit: kept apart with their raw bytes, counted, and too many of them a stop.
+
+What makes a row bad is left to `scan` and `json_elements`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spaaza_source.errors import MalformedFileError, TooManyRejectedRowsError
+
+REJECTED_BYTES_KEPT = 128 * 2**20
+"""Bytes of rejected rows that memory may hold, counting each as its text and an overhead."""
+
+_ROW_OVERHEAD = 256
+_SHOWN_ROWS = 5
+_WAY_OUT = "Ask the vendor for a sound file."
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that does not fit.
+
+    `line` is the physical line on which it starts, from 1; `offset` its first byte in the file,
+    from 0; `column` the number of the cell that breaks it, from 1, where one does; `raw` its bytes
+    in the file without the record end.
+    """
+
+    line: int
+    offset: int
+    reason: str
+    column: int | None
+    raw: bytes
+
+    @property
+    def text(self) -> str:
+        """The same bytes as text: the whole file has been proven to be UTF-8."""
+        return self.raw.decode()
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a message; never what it holds."""
+        column = "" if self.column is None else f", column {self.column}"
+        return f"line {self.line}, byte offset {self.offset}{column}"
+
+
+class RejectedRows:
+    """The bad rows of one pass over a file, in its order, in `rows`.
+
+    Args:
+        reject: Whether bad rows are kept; else the first one stops the pass.
+        max_share: The largest share of all rows that may be bad, from 0 to 1.
+        bytes_kept: The most that memory may hold of them.
+    """
+
+    def __init__(
+        self, *, reject: bool, max_share: float, bytes_kept: int = REJECTED_BYTES_KEPT
+    ) -> None:
+        self.rows: list[RejectedRow] = []
+        self._reject = reject
+        self._max_share = max_share
+        self._bytes_kept = bytes_kept
+        self._bytes = 0
+
+    def add(self, row: RejectedRow) -> None:
+        """Keep one more.
+
+        Raises:
+            MalformedFileError: Bad rows are not to be kept.
+            TooManyRejectedRowsError: Memory may not hold more of them.
+        """
+        if not self._reject:
+            raise MalformedFileError(f"a bad row: {row.reason}", where=row.place, way_out=_WAY_OUT)
+        self.rows.append(row)
+        self._bytes += len(row.raw) + _ROW_OVERHEAD
+        if self._bytes > self._bytes_kept:
+            raise self._too_many(f"more bad rows than fit {self._bytes_kept // 2**20} MiB")
+
+    def judge(self, good: int) -> None:
+        """Hold their number against that of the good rows, at the end of the file.
+
+        Raises:
+            TooManyRejectedRowsError: Their share is larger than allowed.
+        """
+        total = good + len(self.rows)
+        if len(self.rows) > self._max_share * total:
+            raise self._too_many(
+                f"{len(self.rows)} of {total} rows are bad, more than {self._max_share:.2%}"
+            )
+
+    def _too_many(self, cause: str) -> TooManyRejectedRowsError:
+        first = "; ".join(f"{row.place}: {row.reason}" for row in self.rows[:_SHOWN_ROWS])
+        return TooManyRejectedRowsError(f"{cause}. The first: {first}", way_out=_WAY_OUT)
