@@ -22,6 +22,10 @@ LOOKS = (2.0, 5.0, 10.0)
 NOT_DONE = (429, 500, 502, 503)
 
 
+#: No export runs longer than this, so none that was asked for earlier has just been finished.
+LONGEST_RUN = timedelta(days=2)
+
+
 class Adoption:
     """Finds or creates the job of a request; for one thread.
 
@@ -53,11 +57,15 @@ class Adoption:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
         if self._own is None:
-            self._own = list(self._service.own_jobs())
+            self._own = self._listed()
         found = self._found(request, loaded)
         if found is not None:
             return self._take(found), True
         return self._take(self._asked(request, loaded)), False
+
+    def _listed(self) -> list[OwnJob]:
+        """What the vendor has of ours; a job may have run for long before it was finished."""
+        return list(self._service.own_jobs(self._service.now() - self._max_age - LONGEST_RUN))
 
     def _take(self, job: Job) -> Job:
         self._taken.add(job.job_id)
@@ -103,7 +111,7 @@ class Adoption:
         for seconds in LOOKS:
             if self._clock.pause(seconds, self._stop):
                 return None
-            self._own = list(self._service.own_jobs())
+            self._own = self._listed()
             found = self._found(request, loaded)
             if found is not None:
                 return found

@@ -83,8 +83,8 @@ class ExportService(Protocol):
     def now(self) -> datetime:
         """The present instant by the vendor's clock, UTC."""
 
-    def own_jobs(self) -> Iterator[OwnJob]:
-        """The jobs at the vendor that runs of this package asked for, in any order."""
+    def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
+        """The jobs that runs of this package asked for since then, in any order; older ones too."""
 
     def create(self, request: ExportRequest) -> Job:
         """Ask for the export, once. An `UnavailableError` leaves open whether it was created."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from spaaza_source.errors import SettingsError, UnexpectedAnswerError
@@ -31,7 +32,7 @@ OWN = re.compile(r"^spaaza_source .* #(?P<fingerprint>[0-9a-f]{12})$")
 
 #: Tasks to a page, and pages to look through: a chain's old tasks may never be deleted.
 PAGE = 100
-PAGES = 50
+PAGES = 500
 
 #: The vendor writes dates that never came as the year 1.
 FIRST_REAL_YEAR = 1970
@@ -63,20 +64,27 @@ class SpaazaExports:
         """The present instant by the vendor's clock, UTC."""
         return self._api.http.now()
 
-    def own_jobs(self) -> Iterator[OwnJob]:
-        """The tasks whose description this package wrote, page by page."""
+    def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
+        """The tasks whose description this package wrote, page by page.
+
+        The documents tell neither the order of the list nor how long a page may be: so a short
+        page is not taken for the last one, and only a list that runs from new to old is left
+        before its end.
+        """
         seen: set[str] = set()
-        for page in range(PAGES):
-            tasks = self._api.list_tasks(action="export", limit=PAGE, offset=page * PAGE)
+        offset = 0
+        for _ in range(PAGES):
+            tasks = self._api.list_tasks(action="export", limit=PAGE, offset=offset)
             fresh = [task for task in tasks if str(task["id"]) not in seen]
             for task in fresh:
-                seen.add(str(task["id"]))
                 own = OWN.search(str(task.get("desc") or ""))
                 if own and task.get("chain") in (self._chain_id, None):
                     yield OwnJob(own["fingerprint"], job_of(task))
             # A vendor that knows no paging answers the same page again.
-            if len(tasks) < PAGE or not fresh:
+            if not fresh or _older_from_here(fresh, since):
                 return
+            seen.update(str(task["id"]) for task in fresh)
+            offset += len(tasks)
 
     def create(self, request: ExportRequest) -> Job:
         """Create the task, once."""
@@ -131,6 +139,17 @@ def job_of(task: Task) -> Job:
         finished_at=_instant(state.get("last_modified")) if known is JobState.DONE else None,
         detail=_logs(task.get("logs")) if known is JobState.FAILED else "",
     )
+
+
+def _older_from_here(tasks: Sequence[Task], since: datetime) -> bool:
+    """Whether a page runs from new to old, and ends before `since`."""
+    states = [task.get("state") for task in tasks]
+    created = [
+        _instant(state.get("created_date")) if isinstance(state, dict) else None for state in states
+    ]
+    known = [instant for instant in created if instant is not None]
+    falls = all(newer >= older for newer, older in pairwise(known))
+    return falls and len(known) == len(tasks) > 1 and known[0] > known[-1] and known[-1] < since
 
 
 def _instant(value: Any) -> datetime | None:

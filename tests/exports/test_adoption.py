@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,11 @@ class ForgetfulVendor:
     Each entry of `posts` is the answer, and whether the task was created all the same.
     """
 
-    def __init__(self, *posts: tuple[Answer, bool], old_tasks: int = 0) -> None:
+    def __init__(
+        self, *posts: tuple[Answer, bool], old_tasks: int = 0, longest_page: int = 1_000
+    ) -> None:
+        self.longest_page = longest_page
+        self.lists = 0
         self.posts: Iterator[tuple[Answer, bool]] = iter(posts)
         self.posted = 0
         self.tasks = [self._task(number, f"somebody's {number}") for number in range(old_tasks)]
@@ -100,7 +105,8 @@ class ForgetfulVendor:
             return answer if answer.body else Answer.json(self.tasks[-1], answer.status)
         if seen.path.startswith("/tasks?"):
             query = dict(part.split("=") for part in seen.path.split("?")[1].split("&"))
-            offset, limit = int(query["offset"]), int(query["limit"])
+            offset, limit = int(query["offset"]), min(int(query["limit"]), self.longest_page)
+            self.lists += 1
             return Answer.json(self.tasks[offset : offset + limit])
         if seen.path.endswith("/download_url"):
             return Answer.json({"url": f"{self.base_url}/file"})
@@ -153,12 +159,25 @@ def test_a_request_whose_fate_nobody_knows_is_not_made_again(
     assert vendor.posted == 1
 
 
-def test_the_tasks_are_looked_through_page_by_page(tmp_path: Path) -> None:
-    vendor = ForgetfulVendor(old_tasks=3 * PAGE + 7)
+@pytest.mark.parametrize("longest_page", [1_000, 30])
+def test_the_tasks_are_looked_through_page_by_page(tmp_path: Path, longest_page: int) -> None:
+    vendor = ForgetfulVendor(old_tasks=3 * PAGE + 7, longest_page=longest_page)
     vendor.tasks[2 * PAGE]["desc"] = description(request())
     export = outcome(vendor, tmp_path)
     assert export.adopted
     assert vendor.posted == 0
+
+
+def test_a_list_from_new_to_old_is_left_where_it_gets_too_old(tmp_path: Path) -> None:
+    vendor = ForgetfulVendor(old_tasks=20 * PAGE)
+    for number, task in enumerate(vendor.tasks):
+        day = datetime(2026, 5, 26, tzinfo=timezone.utc) - timedelta(hours=number)
+        task["state"]["created_date"] = day.isoformat()
+    vendor.tasks[PAGE // 2]["desc"] = description(request())
+    vendor.tasks[PAGE // 2]["state"]["last_modified"] = "2026-05-26T12:00:00Z"
+    export = outcome(vendor, tmp_path)
+    assert export.adopted
+    assert vendor.lists == 1
 
 
 def test_a_person_can_read_what_a_task_is_for() -> None:
