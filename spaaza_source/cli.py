@@ -18,11 +18,12 @@ import click
 import dlt
 from dlt.common.destination import TDestinationReferenceArg
 from dlt.extract import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
 from rich.console import Console
 
 from spaaza_source.console import ExportLines, show_loaded
 from spaaza_source.errors import SettingsError
-from spaaza_source.explain import Terminated, explain, interruption
+from spaaza_source.explain import Terminated, explain, failed_export, interruption
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.access import check_access
 from spaaza_source.spaaza.indexes import INDEXES, index_named
@@ -33,6 +34,18 @@ from spaaza_source.warehouse import DATASET, duckdb_file
 BY_SIGNAL = 128
 
 DB = click.Path(dir_okay=False, path_type=Path)
+
+
+class ExportsFailedError(Exception):
+    """Some exports of a load failed; the others are loaded.
+
+    Args:
+        failures: What dlt raised for each.
+    """
+
+    def __init__(self, failures: Sequence[Exception]) -> None:
+        super().__init__(f"{len(failures)} exports failed")
+        self.failures = failures
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -163,9 +176,11 @@ def main() -> None:
             sys.exit(BY_SIGNAL + ended_by)
         if debug:
             traceback.print_exception(failure)
-        words, code = explain(failure)
-        click.echo(f"spaaza: {words}", err=True)
-        sys.exit(code)
+        causes = failure.failures if isinstance(failure, ExportsFailedError) else [failure]
+        told = [explain(cause) for cause in causes]
+        for words, _ in told:
+            click.echo(f"spaaza: {words}", err=True)
+        sys.exit(max(code for _, code in told))
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
@@ -182,9 +197,29 @@ def _pipeline(
 
 
 def _load(pipeline: dlt.Pipeline, source: DltSource, console: Console) -> None:
-    """Run the pipeline, then show what it loaded."""
-    loaded = pipeline.run(source)
-    jobs = pipeline.dataset()["export_jobs"].where("_dlt_load_id", "in", loaded.loads_ids)
+    """Run the pipeline, then show what it loaded.
+
+    An export that fails stops the whole extraction. The others are then loaded without it: what
+    they have asked for is taken up, so nothing is exported twice.
+    """
+    failures: dict[str, Exception] = {}
+    while tables := [name for name in source.selected_resources if name not in failures]:
+        try:
+            loaded = pipeline.run(source.with_resources(*tables))
+        except PipelineStepFailed as failure:
+            table = failed_export(failure)
+            if table not in tables:
+                raise
+            failures[table] = failure
+        else:
+            _show_loads(pipeline, loaded.loads_ids, console)
+            break
+    if failures:
+        raise ExportsFailedError(list(failures.values()))
+
+
+def _show_loads(pipeline: dlt.Pipeline, loads: Sequence[str], console: Console) -> None:
+    jobs = pipeline.dataset()["export_jobs"].where("_dlt_load_id", "in", list(loads))
     table = jobs.arrow()
     show_loaded(console, [] if table is None else table.to_pylist())
 

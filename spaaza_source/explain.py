@@ -22,8 +22,16 @@ from dlt.common.configuration.exceptions import (
 from dlt.common.configuration.providers import EnvironProvider
 from dlt.common.destination.exceptions import DestinationException, UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException, SignalReceivedException
+from dlt.extract.exceptions import ResourceExtractionError
 
-from spaaza_source.errors import SettingsError, SpaazaSourceError
+from spaaza_source.errors import (
+    ExportTimeoutError,
+    FileError,
+    IncompleteDownloadError,
+    SettingsError,
+    SpaazaSourceError,
+    VendorError,
+)
 from spaaza_source.exports.redaction import redact
 
 FAILED = 1
@@ -50,6 +58,20 @@ def interruption(failure: BaseException) -> int | None:
         if isinstance(cause, KeyboardInterrupt | SignalReceivedException | click.Abort):
             return signal.SIGINT
     return None
+
+
+def failed_export(failure: BaseException) -> str | None:
+    """The resource whose own export failed, so that the others can be loaded without it.
+
+    None where waiting or other settings are called for: then the others would fail like it.
+    """
+    causes = list(_chain(failure))
+    resource = next((each for each in causes if isinstance(each, ResourceExtractionError)), None)
+    ours = next((each for each in causes if isinstance(each, SpaazaSourceError)), None)
+    its_own = VendorError | FileError | ExportTimeoutError | IncompleteDownloadError
+    if resource is None or not isinstance(ours, its_own):
+        return None
+    return str(resource.pipe_name)
 
 
 def explain(failure: BaseException) -> tuple[str, int]:

@@ -220,6 +220,28 @@ def test_an_interrupted_load_says_what_still_runs_and_is_carried_on(number: sign
         assert len(slow.tasks) == 1
 
 
+def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
+    rows = {"users": 500, "products": 500}
+    limited = SandboxSettings(rows=20, rows_per_index=rows, max_export_rows=100)
+    with Sandbox(limited) as served:
+        ran = spaaza("load", **settings_for(served))
+        asked = [task["target"]["export_index"] for task in served.tasks]
+    assert ran.returncode == 1
+    failed = [line for line in ran.stderr.splitlines() if line.startswith("spaaza: ")]
+    assert {re.match(r"spaaza: (\S+): the vendor's job", line)[1] for line in failed} == set(rows)  # type: ignore[index]
+    assert "vouchers" in ran.stdout.split("rejected")[1]
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        loaded = warehouse.sql("SELECT table_name FROM spaaza_data.export_jobs").fetchall()
+    assert {name for (name,) in loaded} == {
+        "transactions",
+        "vouchers",
+        "wallet_ledger",
+        "product_variants",
+    }
+    # What the others had asked for was taken up.
+    assert sorted(asked) == sorted(set(asked))
+
+
 def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
     port = sandbox.base_url.rsplit(":", 1)[1]
     ran = spaaza("sandbox", "--port", port)

@@ -143,7 +143,7 @@ def load_file(
             max_rejected_share=reading.max_rejected_share,
         )
         policy.require(column.name for column in file.columns)
-        narrow = _narrowing(file, request, time_column)
+        narrow = _narrowing(file, request, time_column, policy)
     except SpaazaSourceError as error:
         # The reader knows lines and columns, not whose file it is.
         job = export.job.job_id if export.job else "none"
@@ -228,7 +228,9 @@ class Progress:
             )
 
 
-def _narrowing(file: CsvFile, request: ExportRequest, time_column: str | None) -> Any:
+def _narrowing(
+    file: CsvFile, request: ExportRequest, time_column: str | None, policy: Policy
+) -> Any:
     """What leaves out the rows that lie outside the request's window."""
     window = request.window
     if window is None or time_column is None:
@@ -239,6 +241,11 @@ def _narrowing(file: CsvFile, request: ExportRequest, time_column: str | None) -
     if column is None:
         raise SettingsError(
             f"the file has no column {name!r} to take the window by", way_out=way_out
+        )
+    if policy.action(name) in ("hash", "drop"):
+        raise SettingsError(
+            f"the column {name!r} is hashed or dropped, so no window can be taken by it",
+            way_out="Keep it in the policy, or leave out start_date.",
         )
     if column.type not in (TIMESTAMP, None):
         raise SettingsError(f"the column {name!r} does not hold times", way_out=way_out)
