@@ -21,6 +21,8 @@ from spaaza_source.tabular.drift import column_changes
 
 #: Table hint: the names of the last header, in its order.
 HEADER = "x-header"
+#: Table hint: the format of the exports it is loaded from.
+FORMAT = "x-export-format"
 #: Table hint: no file has brought a row yet.
 ROWLESS = "x-rowless"
 #: Column hint: text only because no value has shown its type yet.
@@ -70,18 +72,71 @@ def is_rowless(table: str, file: Columns) -> bool:
     return file.rows == 0 and (before is None or bool(before.get(ROWLESS, False)))
 
 
-def table_hints(table: str, file: Columns, *, without: Collection[str] = ()) -> TResourceHints:
+def nested_types(table: str, place: tuple[str, ...]) -> dict[str, ColumnType]:
+    """The same for the table that dlt makes of the lists at a path of names."""
+    schema = dlt.current.source_schema()
+    nested = schema.tables.get(schema.naming.shorten_fragments(table, *place), {})
+    columns: Any = nested.get("columns", {})
+    return {name: _type_of(hint) for name, hint in columns.items() if hint.get("data_type")}
+
+
+def check_format(table: str, export_format: str) -> None:
+    """Refuse to mix formats in one table: only records have the keys of dlt's nested tables.
+
+    Raises:
+        SettingsError: The table was loaded from the other format.
+    """
+    before = dlt.current.source_schema().tables.get(table, {}).get(FORMAT, export_format)
+    if before != export_format:
+        raise SettingsError(
+            f"the table was loaded from {before} exports",
+            where="export_format",
+            way_out=f"Load {export_format} exports into another dataset.",
+        )
+
+
+def table_hints(
+    table: str,
+    file: Columns,
+    *,
+    export_format: str = "csv",
+    without: Collection[str] = (),
+    columns: Collection[Any] | None = None,
+    nested: Mapping[Any, Any] | None = None,
+) -> TResourceHints:
     """What the schema shall say of the table from this file on.
 
     Every column keeps the vendor's header as its description; a variant column is marked as one,
     so that dlt's `data_type` contract rules over it. A file without a row in a table that never
     had one makes its undecided columns text, so that they exist; the first row begins them anew.
     Nothing is said of the columns that the table is to be `without`.
+
+    Args:
+        table: Its name.
+        file: The file.
+        export_format: The file's format.
+        without: Columns that are dropped.
+        columns: Hints that are ready, in the place of those made here.
+        nested: Hints of nested tables, as dlt's `nested_hints`.
     """
     before = dlt.current.source_schema().tables.get(table)
     rowless = is_rowless(table, file)
     if before is not None and before.get(ROWLESS) and file.rows:
         _begin_anew(before)
+    remembered: dict[str, Any] = {
+        HEADER: [column.name for column in file.columns],
+        FORMAT: export_format,
+    }
+    if rowless or (before is not None and ROWLESS in before):
+        remembered[ROWLESS] = rowless
+    if columns is None:
+        columns = _column_hints(file, without, rowless=rowless)
+    return make_hints(
+        columns=list(columns), additional_table_hints=remembered, nested_hints=dict(nested or {})
+    )
+
+
+def _column_hints(file: Columns, without: Collection[str], *, rowless: bool) -> list[Any]:
     columns: list[Any] = []
     for column in file.columns:
         if column.name in without:
@@ -97,10 +152,7 @@ def table_hints(table: str, file: Columns, *, without: Collection[str] = ()) -> 
         columns.append(hint)
         if column.has_variant:
             columns.append({"name": column.variant, "variant": True})
-    remembered: dict[str, Any] = {HEADER: [column.name for column in file.columns]}
-    if rowless or (before is not None and ROWLESS in before):
-        remembered[ROWLESS] = rowless
-    return make_hints(columns=columns, additional_table_hints=remembered)
+    return columns
 
 
 def decided(table: pa.Table, file: Columns, *, rowless: bool) -> pa.Table:

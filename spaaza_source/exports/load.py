@@ -9,35 +9,23 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import dlt
 import pyarrow as pa
-import pyarrow.compute as pc
 from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 from dlt.extract.hints import TResourceHints
 
-from spaaza_source.errors import FileError, SettingsError, SpaazaSourceError
-from spaaza_source.exports.columns import (
-    change_entries,
-    decided,
-    is_rowless,
-    known_types,
-    table_hints,
-)
+from spaaza_source.errors import SpaazaSourceError
+from spaaza_source.exports.columns import change_entries, check_format
+from spaaza_source.exports.content import Content, Reading, open_content
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import Export, ExportRun, Phase
-from spaaza_source.exports.settings import choice, number
-from spaaza_source.exports.windows import Window
-from spaaza_source.tabular import CsvFile, open_csv
-from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.privacy import Policy
-from spaaza_source.tabular.spelling import spelling
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
 EXPORTING = "export"
@@ -48,26 +36,6 @@ DOWNLOADING = "download"
 LOADED_JOBS = "loaded_jobs"
 #: Older ones are past any `max_age` that makes sense.
 JOBS_REMEMBERED = 200
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How files are read.
-
-    Attributes:
-        column_types: `inferred`, or `text` for every column.
-        on_bad_row: `reject` or `fail`.
-        max_rejected_share: Stop when a larger share of the rows is bad.
-    """
-
-    column_types: Literal["inferred", "text"] = "inferred"
-    on_bad_row: Literal["reject", "fail"] = "reject"
-    max_rejected_share: float = 0.01
-
-    def __post_init__(self) -> None:
-        choice("column_types", self.column_types, "inferred", "text")
-        choice("on_bad_row", self.on_bad_row, "reject", "fail")
-        number("max_rejected_share", self.max_rejected_share, least=0)
 
 
 def export_tables(
@@ -134,16 +102,8 @@ def load_file(
     request = export.request
     spent = -time.monotonic()
     try:
-        file = open_csv(
-            export.file().path,
-            name_column=spelling(dlt.current.source_schema().naming.normalize_identifier),
-            known_types=policy.types(known_types(request.table)),
-            column_types=reading.column_types,
-            on_bad_row=reading.on_bad_row,
-            max_rejected_share=reading.max_rejected_share,
-        )
-        policy.require(column.name for column in file.columns)
-        narrow = _narrowing(file, request, time_column, policy)
+        check_format(request.table, request.export_format)
+        file = open_content(export.file().path, request, reading, policy, time_column)
     except SpaazaSourceError as error:
         # The reader knows lines and columns, not whose file it is.
         job = export.job.job_id if export.job else "none"
@@ -151,17 +111,12 @@ def load_file(
         raise
     loaded = 0
     changes = change_entries(request.table, file)
-    dropped = {column.name for column in file.columns if policy.action(column.name) == "drop"}
-    hints: TResourceHints | None = None
-    if in_a_load():
-        hints = table_hints(request.table, file, without=dropped)
-    rowless = is_rowless(request.table, file)
-    for table in file.tables():
-        kept = policy.applied(decided(narrow(table), file, rowless=rowless))
-        loaded += kept.num_rows
+    hints: TResourceHints | None = file.hints() if in_a_load() else None
+    for item, rows in file.items():
+        loaded += rows
         spent += time.monotonic()
-        # The first table carries what the schema shall know; dlt keeps it for the rest.
-        yield dlt.mark.with_hints(kept, hints) if hints else kept
+        # The first item carries what the schema shall know; dlt keeps it for the rest.
+        yield dlt.mark.with_hints(item, hints) if hints else item
         hints = None
         spent -= time.monotonic()
     spent += time.monotonic()
@@ -228,46 +183,8 @@ class Progress:
             )
 
 
-def _narrowing(
-    file: CsvFile, request: ExportRequest, time_column: str | None, policy: Policy
-) -> Any:
-    """What leaves out the rows that lie outside the request's window."""
-    window = request.window
-    if window is None or time_column is None:
-        return lambda table: table
-    name = dlt.current.source_schema().naming.normalize_identifier(time_column)
-    way_out = f"Set time_columns to {{'{request.table}': COLUMN}}, or leave out start_date."
-    column = next((column for column in file.columns if column.name == name), None)
-    if column is None:
-        raise SettingsError(
-            f"the file has no column {name!r} to take the window by", way_out=way_out
-        )
-    if policy.action(name) in ("hash", "drop"):
-        raise SettingsError(
-            f"the column {name!r} is hashed or dropped, so no window can be taken by it",
-            way_out="Keep it in the policy, or leave out start_date.",
-        )
-    if column.type not in (TIMESTAMP, None):
-        raise SettingsError(f"the column {name!r} does not hold times", way_out=way_out)
-    return lambda table: _inside(table, name, window)
-
-
-def _inside(table: pa.Table, name: str, window: Window) -> pa.Table:
-    times = table.column(name)
-    if times.null_count:
-        raise FileError(
-            f"{times.null_count} rows have no time in the column {name!r}, so no window is theirs",
-            way_out="Load without start_date, or ask the vendor.",
-        )
-    if not pa.types.is_timestamp(times.type):
-        return table
-    after = pc.greater_equal(times, pa.scalar(window.start, times.type))
-    before = pc.less(times, pa.scalar(window.end, times.type))
-    return table.filter(pc.and_(after, before))
-
-
 def _job_entry(
-    export: Export, file: CsvFile, loaded: int, seconds: float, policy: Policy
+    export: Export, file: Content, loaded: int, seconds: float, policy: Policy
 ) -> dict[str, Any]:
     # The value of a rule may be a person's address.
     shown = export.request.selection and not policy.hides_raw
@@ -300,7 +217,7 @@ def _job_entry(
     }
 
 
-def _rejected_entries(export: Export, file: CsvFile, policy: Policy) -> list[dict[str, Any]]:
+def _rejected_entries(export: Export, file: Content, policy: Policy) -> list[dict[str, Any]]:
     return [
         {
             "job_id": export.job.job_id if export.job else None,

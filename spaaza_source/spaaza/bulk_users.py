@@ -14,10 +14,11 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.exports.clock import SystemClock
+from spaaza_source.exports.content import Reading
 from spaaza_source.exports.download import save
 from spaaza_source.exports.http import VendorHttp, checked_base_url
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.load import Progress, Reading, load_file, working_folder
+from spaaza_source.exports.load import Progress, load_file, working_folder
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import Export, Phase
 from spaaza_source.spaaza.bulk_columns import hints

@@ -14,8 +14,9 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.exports.clock import SystemClock
+from spaaza_source.exports.content import Reading
 from spaaza_source.exports.http import checked_base_url
-from spaaza_source.exports.load import Reading, export_tables, working_folder
+from spaaza_source.exports.load import export_tables, working_folder
 from spaaza_source.exports.request import ExportFormat, ExportRequest
 from spaaza_source.exports.run import ExportRun, Patience
 from spaaza_source.exports.settings import by_table, choice, number
@@ -69,7 +70,7 @@ def spaaza_source(
             whole. Without it, everything comes.
         end_date: Where the range ends, itself left out; now, without it.
         segments: By table: a saved segment's id, a list of rules, or a dict with `rules`.
-        export_format: `csv`.
+        export_format: `csv`, or `json`, whose nested lists become tables of their own.
         column_types: `inferred` from the file, or `text` for every column.
         on_bad_row: `reject` keeps a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop when a larger share of a file's rows is bad.
@@ -108,7 +109,7 @@ def spaaza_source(
     )
     reading = Reading(column_types, on_bad_row, max_rejected_share)
     hidden = policies(privacy, privacy_secret, list(INDEXES))
-    file_format: ExportFormat = choice("export_format", export_format, "csv")
+    file_format: ExportFormat = choice("export_format", export_format, "csv", "json")
     for index in INDEXES.values():
         narrowed = window if index.time_field else None
         request = ExportRequest(

@@ -3,6 +3,7 @@
 from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_file import Column, CsvFile, open_csv
+from spaaza_source.tabular.json_file import JsonFile, NestedTable, open_json
 from spaaza_source.tabular.rejected import RejectedRow
 
 __all__ = [
@@ -10,7 +11,10 @@ __all__ = [
     "ColumnType",
     "Conversion",
     "CsvFile",
+    "JsonFile",
+    "NestedTable",
     "RejectedRow",
     "convert_csv",
     "open_csv",
+    "open_json",
 ]

@@ -85,18 +85,20 @@ class Policy:
             found = self.actions.get(key, found)
         return found
 
-    def types(self, known: Mapping[str, ColumnType]) -> Mapping[str, ColumnType]:
+    def types(
+        self, known: Mapping[str, ColumnType], *, under: tuple[str, ...] = ()
+    ) -> Mapping[str, ColumnType]:
         """`known` types, with text for each column that is hashed or dropped.
 
         So a hash is of the cell as it stands, no cell of such a column ever misses its type, and
         none is looked at to find a type. Hand it to the reader as it is: it also answers for
-        columns that it does not list.
+        columns that it does not list. `under` is the path of the nested table that they are of.
 
         Raises:
             SettingsError: The table, or a hint, has a type for a hashed column that is not text.
         """
         for name, column_type in known.items():
-            if self.action(name) == "hash" and column_type != TEXT:
+            if self.action("__".join([*under, name])) == "hash" and column_type != TEXT:
                 raise SettingsError(
                     f"the column {name!r} of {self.table!r} is {column_type} already, and a hash "
                     "is text",
@@ -104,7 +106,7 @@ class Policy:
                     way_out="Take away the column's hint, or load into a new dataset: this one "
                     "holds the column in the clear.",
                 )
-        return _Types(self, known)
+        return _Types(self, known, under)
 
     def declared(self, hints: Iterable[TColumnSchema]) -> list[TColumnSchema]:
         """Column hints as they are true under the policy: without dropped ones, hashes as text."""
@@ -278,12 +280,15 @@ class Policies:
 class _Types(Mapping[str, ColumnType]):
     """Known types, under a policy, of any column that is asked for."""
 
-    def __init__(self, policy: Policy, known: Mapping[str, ColumnType]) -> None:
+    def __init__(
+        self, policy: Policy, known: Mapping[str, ColumnType], under: tuple[str, ...]
+    ) -> None:
         self._policy = policy
         self._known = known
+        self._under = under
 
     def __getitem__(self, name: str) -> ColumnType:
-        hidden = self._policy.action(name) in ("hash", "drop")
+        hidden = self._policy.action("__".join([*self._under, name])) in ("hash", "drop")
         return TEXT if hidden else self._known[name]
 
     def __iter__(self) -> Iterator[str]:

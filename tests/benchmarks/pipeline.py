@@ -19,9 +19,10 @@ from typing import Any
 import dlt
 import duckdb
 
+from spaaza_source.exports.content import Reading
 from spaaza_source.exports.download import FetchedFile
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.load import Reading, load_file
+from spaaza_source.exports.load import load_file
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import Export, Phase
 from spaaza_source.tabular.privacy import Policy

@@ -1,0 +1,186 @@
+"""JSON text in and out, strictly: no name twice, no NaN, every number as its digits were written.
+
+The standard library parses; where values begin and end in a file is left to `json_elements`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from spaaza_source.errors import MalformedFileError
+from spaaza_source.tabular.header import shown
+
+SPACE = " \t\n\r"
+DEEPEST = 100
+"""Objects and lists inside one another; a deeper value stops the load."""
+
+_DLT_MARKS = "\uf026-\uf02d"
+"""dlt puts one of these before a value that JSON has no form for, and reads it back as one."""
+_MARKED = re.compile(f"[{_DLT_MARKS}]")
+_SUSPICIOUS = re.compile(rf"[{_DLT_MARKS}]|\\u(?:0000|[dD][89a-fA-F]|[fF]02)")
+_DIGITS_WRITTEN_OUT = 60
+
+
+class Number(str):
+    """A number's text as the file has it."""
+
+    __slots__ = ()
+
+
+class BrokenJSONError(Exception):
+    """No JSON value, broken at a place; `unclosed` tells of a string that nothing ends."""
+
+    def __init__(self, at: int, *, unclosed: bool = False) -> None:
+        super().__init__()
+        self.at = at
+        self.unclosed = unclosed
+
+
+class _ConstantError(Exception):
+    """NaN or Infinity, which Python's parser takes and JSON does not have."""
+
+
+class TooDeepError(Exception):
+    """A value nests deeper than DEEPEST."""
+
+
+def read_value(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins at a place of a text, and where it ends; numbers are `Number`s.
+
+    Raises:
+        BrokenJSONError: There is no value, or not the whole of one.
+        TooDeepError: It nests deeper than the interpreter can follow.
+        MalformedFileError: An object in it names a key twice.
+    """
+    try:
+        value, end = _decoder.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        # The error holds the text, so it goes no further.
+        unclosed = error.msg.startswith("Unterminated string")
+        raise BrokenJSONError(error.pos, unclosed=unclosed) from None
+    except _ConstantError:
+        raise BrokenJSONError(at) from None
+    except RecursionError:
+        raise TooDeepError from None
+    return value, int(end)
+
+
+def check_depth(raw: str, value: Any) -> None:
+    """Raise for a value that nests too deep.
+
+    Raises:
+        TooDeepError: It does.
+    """
+    if raw.count("{") + raw.count("[") <= DEEPEST:
+        return
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [part for whole in level for part in _parts(whole)]
+        if not level:
+            return
+    raise TooDeepError
+
+
+def unloadable(raw: str, value: Any) -> str | None:
+    """Why a value cannot be loaded as it is, or None.
+
+    Args:
+        raw: The text that the value was read from.
+        value: The value.
+    """
+    if not _SUSPICIOUS.search(raw):
+        return None
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if type(part) is str:
+            reason = _unloadable_text(part)
+            if reason:
+                return reason
+        elif type(part) is dict:
+            waiting += part.keys()
+            waiting += part.values()
+        elif type(part) is list:
+            waiting += part
+    return None
+
+
+def plain(number: Number) -> str:
+    """A number without an exponent, as a cell of a table would have it.
+
+    `1e5` is `100000.0`: a number with an exponent is never a whole one. One that no decimal column
+    holds stays as it is, and no form but text fits it.
+    """
+    if "e" not in number and "E" not in number:
+        return "0" if number == "-0" else str(number)
+    try:
+        value = Decimal(number)
+    except ArithmeticError:
+        return str(number)
+    if not value:
+        return "0.0"
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or abs(exponent) + len(digits) > _DIGITS_WRITTEN_OUT:
+        return str(number)
+    text = f"{value:f}"
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.rstrip('0') or '0'}"
+
+
+def written(value: Any) -> str:
+    """A value as JSON text, its numbers as they were read."""
+    if type(value) is dict:
+        members = (f"{written(key)}: {written(part)}" for key, part in value.items())
+        return "{" + ", ".join(members) + "}"
+    if type(value) is list:
+        return "[" + ", ".join(map(written, value)) + "]"
+    if type(value) is Number:
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise MalformedFileError(
+            f"an object has the key {shown(twice)} twice",
+            way_out="Ask the vendor which of the two counts.",
+        )
+    return members
+
+
+def _no_constant(_: str) -> None:
+    raise _ConstantError
+
+
+def _parts(whole: Any) -> Iterator[Any]:
+    if type(whole) is dict:
+        return iter(whole.values())
+    return iter(whole if type(whole) is list else ())
+
+
+def _unloadable_text(text: str) -> str | None:
+    if "\x00" in text:
+        return "a NUL character"
+    if _MARKED.match(text):
+        return "a text that begins with a character which dlt keeps for itself"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "half a character: a surrogate without its pair"
+    return None
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=Number,
+    parse_float=Number,
+    parse_constant=_no_constant,
+)
