@@ -151,7 +151,7 @@ class _Text:
         self.at += 1
         return True
 
-    def value(self) -> Any:
+    def value(self) -> tuple[Any, str]:
         """Pass over the value that begins here, and return it with its text."""
         while True:
             try:
@@ -297,7 +297,8 @@ def _envelope(text: _Text) -> Iterator[Record | RejectedRow]:
                 break
             if not text.take(","):
                 raise text.broken("a comma or the end of the object is missing")
-    if listed and "id" not in keys:
+    own_id = any(key.lower() == "id" for key in keys)
+    if listed and not own_id:
         return
     raise MalformedFileError(
         "the file is one object with an id of its own, so its list is not that of the records"

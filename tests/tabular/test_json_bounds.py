@@ -52,9 +52,10 @@ def test_nesting_has_a_limit_and_no_recursion_breaks(opened: Any) -> None:
     def nested(levels: int) -> str:
         return '{"a":' * levels + "1" + "}" * levels
 
-    file = opened(f"[{nested(100)}]")
+    deepest = nested(100).replace("{", '{"b":[],', 1)
+    file = opened(f"[{deepest}]")
     assert [column.name for column in file.columns] == ["__".join("a" * 100)]
-    assert json.dumps(records(file)[0], separators=(",", ":")) == nested(100)
+    assert json.dumps(records(file)[0], separators=(",", ":")) == deepest
     for data in (
         f"[{nested(101)}]",
         f"[{nested(50_000)}]",

@@ -17,7 +17,7 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     TooManyRejectedRowsError,
 )
-from spaaza_source.tabular import ColumnType, json_elements, open_json
+from spaaza_source.tabular import ColumnType, json_elements, json_file, open_json
 from tests.json_exports import opened_json, records, types
 
 TWO = [{"id": 1, "a": "x"}, {"id": 2, "a": "y"}]
@@ -40,8 +40,8 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         '[{"id":1,"a":"x"},{"id":2,"a":"y"}]',
         '\ufeff \r\n[ {"id" : 1 ,\t"a" : "x" } ,\n{"id":2,"a":"y"} ]\r\n\n',
         '{"data":[{"id":1,"a":"x"},{"id":2,"a":"y"}]}',
-        '{"total":2,"data":[{"id":1,"a":"x"},{"id":2,"a":"y"}],"next":null,"error":false}\n',
-        '\ufeff{\n "data": [\n  {"id":1,"a":"x"},\n  {"id":2,"a":"y"}\n ],\n "pages": 1\n}',
+        '{"total":2000,"data":[{"id":1,"a":"x"},{"id":2,"a":"y"}],"next":null,"error":false}\n',
+        '\ufeff{\n "data": [\n  {"id":1,"a":"x"},\n  {"id":2,"a":"y"}\n ],\n "pages": 12345\n}',
         '{"data":\n[{"id":1,"a":"x"},{"id":2,"a":"y"}]}',
         '{"id":1,"a":"x"}\n{"id":2,"a":"y"}\n',
         '{"id":1,"a":"x"}\n{"id":2,"a":"y"}',
@@ -80,7 +80,7 @@ def test_a_line_that_stands_alone_is_a_record_only_if_its_columns_are_known(open
 
 def test_a_list_inside_a_single_record_is_never_taken_for_the_list_of_records(opened: Any) -> None:
     with pytest.raises(MalformedFileError, match="an id of its own"):
-        opened('{"id":7,"total":"1.00","line_items":[{"sku":"a"},{"sku":"b"}]}\n')
+        opened('{"Id":7,"total":"1.00","line_items":[{"sku":"a"},{"sku":"b"}]}\n')
 
 
 # Stops
@@ -209,15 +209,23 @@ def test_no_message_holds_a_value(opened: Any) -> None:
             seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
 
 
-def test_a_file_that_is_missing_or_changes_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_changes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file.json"
     with pytest.raises(FileError, match="cannot be opened"):
         open_json(path)
     path.write_text('[{"a":1}]')
     file = open_json(path)
     path.write_text('[{"a":1},{"a":2}]')
+    monkeypatch.setattr(json_file, "BATCH_ROWS", 1)
     with pytest.raises(MalformedFileError, match="changed"):
-        list(file.records())
+        next(file.records())
+    batches = open_json(path).records()
+    next(batches)
+    path.write_text('[{"a":1},{"a":2}]')
+    with pytest.raises(MalformedFileError, match="changed"):
+        list(batches)
 
 
 def test_impossible_settings_are_refused(opened: Any) -> None:

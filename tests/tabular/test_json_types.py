@@ -44,7 +44,7 @@ def opened(tmp_path: Path) -> Any:
         ("0.123456789 -0.5", "decimal", [Decimal("0.123456789"), Decimal("-0.5")]),
         ("0.1234567891 1", "text", ["0.1234567891", "1"]),
         ("1e5 2", "decimal", [Decimal(100000), Decimal(2)]),
-        ("1.50E+1 -25e-3 0e7", "decimal", [Decimal(15), Decimal("-0.025"), Decimal(0)]),
+        ("1.50E+1 -25e-3 0e400", "decimal", [Decimal(15), Decimal("-0.025"), Decimal(0)]),
         ("1e28", "decimal", [Decimal(10) ** 28]),
         ("1e29", "text", ["1e29"]),
         ("1E-10 1", "text", ["1E-10", "1"]),
@@ -201,6 +201,12 @@ def test_known_types_win_and_misfits_are_kept_as_text(opened: Any) -> None:
             "ratio__v_text": "true",
         },
     ]
+
+
+def test_a_known_column_that_holds_lists_alone_keeps_their_text(opened: Any) -> None:
+    file = opened([{"tags": ["a"]}, {"tags": {}}], known_types={"tags": ColumnType("text")})
+    assert (types(file), file.nested) == ({"tags": "text +"}, ())
+    assert [record["tags__v_text"] for record in records(file)] == ['["a"]', "{}"]
 
 
 def test_known_types_of_nested_tables_win_there(opened: Any) -> None:
