@@ -18,7 +18,7 @@ The class tells a caller what it can do::
     └── FileError                   mend the file, or ask the vendor for a sound one
         ├── HeaderError             the header cannot name a table's columns
         ├── EncodingError           the file is not UTF-8
-        ├── MalformedFileError      the file is not comma-separated values, or lost its structure
+        ├── MalformedFileError      the file is no such CSV or JSON, or lost its structure
         └── TooManyRejectedRowsError  more rows were bad than the settings allow
 
 No message holds a credential, the query of a signed link, or the value of a cell.
@@ -116,7 +116,7 @@ class EncodingError(FileError):
 
 
 class MalformedFileError(FileError):
-    """The file is not comma-separated values as RFC 4180 has them, or its structure is lost."""
+    """The file is not CSV as RFC 4180 has it, or not JSON records, or its structure is lost."""
 
 
 class TooManyRejectedRowsError(FileError):

@@ -148,6 +148,9 @@ def _json(
     window = _window_column(file, request, policy, time_column) if file.rows else None
 
     def items() -> Iterator[tuple[Any, int]]:
+        if not file.rows and request.table in dlt.current.source_schema().tables:
+            # Without it dlt would not touch the table, and a window that has become empty stays.
+            yield dlt.mark.materialize_table_schema(), 0
         for records in file.records():
             kept = _records_inside(records, *window) if window else records
             yield [policy.applied_to_record(record) for record in kept], len(kept)

@@ -113,6 +113,17 @@ def test_an_empty_list_empties_the_table(vendor: FileVendor, tmp_path: Path) -> 
     assert query(tmp_path, "SELECT count(*) FROM transactions__line_items") == [(0,)]
 
 
+def test_a_window_that_has_become_empty_is_cleared(vendor: FileVendor, tmp_path: Path) -> None:
+    load(vendor, tmp_path, BASKETS)
+    load(vendor, tmp_path, [], start_date="2026-05-15", end_date="2026-07-01")
+    assert query(tmp_path, "SELECT id FROM transactions") == [(1,)]
+
+
+def test_an_empty_list_alone_is_a_success(vendor: FileVendor, tmp_path: Path) -> None:
+    load(vendor, tmp_path, [])
+    assert query(tmp_path, "SELECT rows, loaded FROM export_jobs") == [(0, 0)]
+
+
 def test_one_table_has_one_format(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, BASKETS)
     with pytest.raises(Exception, match="loaded from json exports"):
