@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -10,6 +12,14 @@ from hypothesis import settings
 # The first example may pay for what libraries import late: pyarrow imports pandas, in 0.8 seconds.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_collection_finish() -> None:
+    # On Python 3.10 pyarrow's `read_csv` walks all that the garbage collector tracks, in 8 ms, as
+    # often as it is called: many seconds for a file read in tiny blocks. It passes over what
+    # is frozen.
+    if sys.version_info < (3, 11):
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
