@@ -14,6 +14,7 @@ The class tells a caller what it can do::
     │   ├── RequestRefusedError     the vendor refused what was asked
     │   ├── UnexpectedAnswerError   the vendor's answer has a shape nobody documented
     │   ├── ExportFailedError       an export ended in an error at the vendor
+    │   │   └── VanishedError       the vendor has no such job any more
     │   └── UnsafeLinkError         a download link leads where no export can be
     └── FileError                   mend the file, or ask the vendor for a sound one
         ├── HeaderError             the header cannot name a table's columns
@@ -88,7 +89,13 @@ class VendorError(SpaazaSourceError):
 
 
 class RequestRefusedError(VendorError):
-    """The vendor refused a request as such (HTTP 4xx other than 401, 403 and 429)."""
+    """The vendor refused a request as such (HTTP 4xx other than 401, 403 and 429).
+
+    Attributes:
+        status: The HTTP status that said so; None where the request was never sent.
+    """
+
+    status: int | None = None
 
 
 class UnexpectedAnswerError(VendorError):
@@ -97,6 +104,10 @@ class UnexpectedAnswerError(VendorError):
 
 class ExportFailedError(VendorError):
     """The vendor ran an export and it ended in an error."""
+
+
+class VanishedError(ExportFailedError):
+    """A job that the vendor had taken on is not there any more."""
 
 
 class UnsafeLinkError(VendorError):

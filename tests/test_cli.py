@@ -239,7 +239,8 @@ def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
         "product_variants",
     }
     # What the others had asked for was taken up.
-    assert sorted(asked) == sorted(set(asked))
+    others = [index for index in asked if index not in rows]
+    assert sorted(others) == sorted(set(others))
 
 
 def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:

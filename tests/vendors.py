@@ -124,8 +124,12 @@ class FileVendor:
         if seen.path.endswith("/download_url"):
             return Answer.json({"url": f"{self.server.base_url}/file/{number}?sig=canary"})
         if seen.path.startswith("/file/"):
-            return Answer(200, self.files[self.tasks[number - 1]["target"]["export_index"]])
+            return Answer(200, self.file(number))
         return Answer.json(self._task(number, "DONE"))
+
+    def file(self, number: int) -> bytes:
+        """The file of the export with that number, counted from 1."""
+        return self.files[self.tasks[number - 1]["target"]["export_index"]]
 
     def _task(self, number: int, code: str) -> dict[str, Any]:
         desc = self.tasks[number - 1]["desc"]

@@ -6,7 +6,7 @@ with it, move with the load package, and obey dlt's contracts and refresh modes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import dlt
@@ -66,18 +66,18 @@ def known_types(table: str) -> dict[str, ColumnType]:
     return {name: _type_of(hint) for name, hint in settled.items() if hint.get("data_type")}
 
 
-def is_rowless(table: str, file: Columns) -> bool:
-    """Whether the table has no row yet, and gets none from this file."""
-    before = dlt.current.source_schema().tables.get(table)
-    return file.rows == 0 and (before is None or bool(before.get(ROWLESS, False)))
-
-
 def nested_types(table: str, place: tuple[str, ...]) -> dict[str, ColumnType]:
     """The same for the table that dlt makes of the lists at a path of names."""
     schema = dlt.current.source_schema()
     nested = schema.tables.get(schema.naming.shorten_fragments(table, *place), {})
     columns: Any = nested.get("columns", {})
     return {name: _type_of(hint) for name, hint in columns.items() if hint.get("data_type")}
+
+
+def is_rowless(table: str, file: Columns) -> bool:
+    """Whether the table has no row yet, and gets none from this file."""
+    before = dlt.current.source_schema().tables.get(table)
+    return file.rows == 0 and (before is None or bool(before.get(ROWLESS, False)))
 
 
 def check_format(table: str, export_format: str) -> None:
@@ -98,25 +98,18 @@ def check_format(table: str, export_format: str) -> None:
 def table_hints(
     table: str,
     file: Columns,
+    columns: Iterable[Any],
     *,
     export_format: str = "csv",
-    without: Collection[str] = (),
-    columns: Collection[Any] | None = None,
     nested: Mapping[Any, Any] | None = None,
 ) -> TResourceHints:
     """What the schema shall say of the table from this file on.
 
-    Every column keeps the vendor's header as its description; a variant column is marked as one,
-    so that dlt's `data_type` contract rules over it. A file without a row in a table that never
-    had one makes its undecided columns text, so that they exist; the first row begins them anew.
-    Nothing is said of the columns that the table is to be `without`.
-
     Args:
         table: Its name.
         file: The file.
+        columns: Hints of its columns.
         export_format: The file's format.
-        without: Columns that are dropped.
-        columns: Hints that are ready, in the place of those made here.
         nested: Hints of nested tables, as dlt's `nested_hints`.
     """
     before = dlt.current.source_schema().tables.get(table)
@@ -129,14 +122,18 @@ def table_hints(
     }
     if rowless or (before is not None and ROWLESS in before):
         remembered[ROWLESS] = rowless
-    if columns is None:
-        columns = _column_hints(file, without, rowless=rowless)
     return make_hints(
         columns=list(columns), additional_table_hints=remembered, nested_hints=dict(nested or {})
     )
 
 
-def _column_hints(file: Columns, without: Collection[str], *, rowless: bool) -> list[Any]:
+def column_hints(file: Columns, *, without: Collection[str], rowless: bool) -> list[Any]:
+    """Hints of a CSV file's columns, but for those that the table is to be `without`.
+
+    Every column keeps the vendor's header as its description; a variant column is marked as one,
+    so that dlt's `data_type` contract rules over it. A file without a row in a table that never
+    had one makes its undecided columns text, so that they exist; the first row begins them anew.
+    """
     columns: list[Any] = []
     for column in file.columns:
         if column.name in without:

@@ -1,14 +1,14 @@
-"""An export's file as what dlt loads: Arrow tables of a CSV file, records of a JSON file.
+"""Exports' files as what dlt loads: Arrow tables of CSV files, records of JSON files.
 
-Both are opened, narrowed to a window and put under a policy here; what becomes of them is left to
-`load`, what is in them to `tabular`.
+They are opened, narrowed to their windows and put under a policy here; what becomes of them is
+left to `load`, what is in them to `tabular`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import dlt
@@ -16,14 +16,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.extract.hints import TResourceHints
 
-from spaaza_source.errors import FileError, SettingsError
+from spaaza_source.errors import (
+    FileError,
+    IncompleteDownloadError,
+    SettingsError,
+    SpaazaSourceError,
+)
 from spaaza_source.exports.columns import (
+    column_hints,
     decided,
     is_rowless,
     known_types,
     nested_types,
     table_hints,
 )
+from spaaza_source.exports.export import Export
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.settings import choice, number
 from spaaza_source.exports.windows import Window
@@ -72,135 +79,203 @@ class Content:
     items: Callable[[], Iterator[tuple[Any, int]]]
 
 
-def open_content(
-    path: Path, request: ExportRequest, reading: Reading, policy: Policy, time_column: str | None
-) -> Content:
-    """Open and examine an export's file.
+class Reader:
+    """Opens the files of one table; within a resource.
 
     Args:
-        path: The file.
-        request: What was asked for.
-        reading: How to read it.
-        policy: What happens to its personal columns.
-        time_column: The column that the request's window is taken by, as the header has it.
-
-    Raises:
-        FileError: The file must not be loaded.
-        SettingsError: It has no column to take the window by, or none that the policy names.
+        reading: How to read them.
+        policy: What happens to personal columns.
+        time_column: The column that windows are taken by, as the header has it.
     """
-    if request.export_format == "json":
-        return _json(path, request, reading, policy, time_column)
-    return _csv(path, request, reading, policy, time_column)
 
+    def __init__(self, reading: Reading, policy: Policy, time_column: str | None = None) -> None:
+        self.policy = policy
+        #: The column that windows are taken by, as dlt names it.
+        self.time_column = None if time_column is None else _named(time_column)
+        #: Why no window can be taken by it, as the file that was opened last shows.
+        self.no_times: str | None = None
+        self._reading = reading
+        self._examined: dict[int, CsvFile] = {}
 
-def _csv(
-    path: Path, request: ExportRequest, reading: Reading, policy: Policy, time_column: str | None
-) -> Content:
-    naming = dlt.current.source_schema().naming
-    file: CsvFile = open_csv(
-        path,
-        name_column=spelling(naming.normalize_identifier),
-        known_types=policy.types(known_types(request.table)),
-        column_types=reading.column_types,
-        on_bad_row=reading.on_bad_row,
-        max_rejected_share=reading.max_rejected_share,
-    )
-    policy.require(column.name for column in file.columns)
-    window = _window_column(file, request, policy, time_column)
-    dropped = [column.name for column in file.columns if policy.action(column.name) == "drop"]
+    def examine(self, export: Export) -> bool:
+        """Judge a file that has arrived; only a CSV file can be judged before its turn.
 
-    def items() -> Iterator[tuple[Any, int]]:
-        rowless = is_rowless(request.table, file)
-        for table in file.tables():
-            kept = _inside(table, *window) if window else table
-            yield policy.applied(decided(kept, file, rowless=rowless)), kept.num_rows
+        False where that has been done, or cannot be.
 
-    return Content(
-        file.columns,
-        file.rows,
-        file.rejected,
-        lambda: table_hints(request.table, file, without=dropped),
-        items,
-    )
+        Raises:
+            FileError: It must not be loaded.
+            IncompleteDownloadError: It ends where nothing proves that it is whole.
+            SettingsError: It has no column to take the window by, or none that the policy names.
+        """
+        if export.request.export_format != "csv" or id(export) in self._examined:
+            return False
+        with _placed(export):
+            self._examined[id(export)] = self._csv(export)
+        return True
 
+    def contents(self, exports: Sequence[Export]) -> Iterator[tuple[Export, Content]]:
+        """The files in their order, each column of one type in all CSV files among them.
 
-def _json(
-    path: Path, request: ExportRequest, reading: Reading, policy: Policy, time_column: str | None
-) -> Content:
-    naming = dlt.current.source_schema().naming
-    file: JsonFile = open_json(
-        path,
-        name_column=spelling(naming.normalize_identifier),
-        join_names=naming.shorten_fragments,
-        known_types=policy.types(known_types(request.table)),
-        nested_types=lambda place: policy.types(nested_types(request.table, place), under=place),
-        column_types=reading.column_types,
-        on_bad_row=reading.on_bad_row,
-        max_rejected_share=reading.max_rejected_share,
-    )
-    if file.rows:
-        nested = (
-            "__".join([*table.path, column.name])
-            for table in file.nested
-            for column in table.columns
+        Of files without rows only the last is given, and only if none has a row.
+
+        Raises:
+            FileError, IncompleteDownloadError, SettingsError: As by `examine`.
+        """
+        for export in exports:
+            self.examine(export)
+        parts = list(self._examined.values())
+        told = False
+        for place, export in enumerate(exports, 1):
+            with _placed(export):
+                file = self._examined.get(id(export))
+                content = (
+                    self._json_content(export)
+                    if file is None
+                    else self._csv_content(export, file.typed_like(parts))
+                )
+            is_last = place == len(exports)
+            silent = not content.rows and (told or not is_last)
+            told = told or not silent
+            yield export, replace(content, items=_nothing) if silent else content
+
+    def _csv(self, export: Export) -> CsvFile:
+        fetched = export.file()
+        file = open_csv(
+            fetched.path,
+            name_column=spelling(dlt.current.source_schema().naming.normalize_identifier),
+            known_types=self.policy.types(known_types(export.request.table)),
+            column_types=self._reading.column_types,
+            on_bad_row=self._reading.on_bad_row,
+            max_rejected_share=self._reading.max_rejected_share,
         )
-        policy.require([*(column.name for column in file.columns), *nested])
-    window = _window_column(file, request, policy, time_column) if file.rows else None
+        if not fetched.proven and not file.ends_with_newline:
+            raise IncompleteDownloadError(
+                "the file's host named no length, and the last row has no record end",
+                way_out="Run again; if it stays so, ask the vendor.",
+            )
+        self.policy.require(column.name for column in file.columns)
+        return file
 
-    def items() -> Iterator[tuple[Any, int]]:
-        if not file.rows and request.table in dlt.current.source_schema().tables:
-            # Without it dlt would not touch the table, and a window that has become empty stays.
-            yield dlt.mark.materialize_table_schema(), 0
-        for records in file.records():
-            kept = _records_inside(records, *window) if window else records
-            yield [policy.applied_to_record(record) for record in kept], len(kept)
+    def _csv_content(self, export: Export, file: CsvFile) -> Content:
+        table, policy = export.request.table, self.policy
+        window = self._window(file.columns, export.request)
+        dropped = [column.name for column in file.columns if policy.action(column.name) == "drop"]
 
-    def hints() -> TResourceHints:
-        told = file.hints(request.table)
-        columns = told["columns"].values()
-        return table_hints(
-            request.table,
-            file,
-            export_format="json",
-            columns=[hint for hint in columns if policy.action(hint["name"]) != "drop"],
-            nested={
-                place: {
-                    **nested,
-                    "columns": {
-                        name: hint
-                        for name, hint in nested["columns"].items()
-                        if policy.action("__".join([*place, name])) != "drop"
-                    },
-                }
-                for place, nested in told["nested_hints"].items()
-            },
+        def items() -> Iterator[tuple[Any, int]]:
+            rowless = is_rowless(table, file)
+            for rows in file.tables():
+                kept = _inside(rows, *window) if window else rows
+                yield policy.applied(decided(kept, file, rowless=rowless)), kept.num_rows
+
+        def hints() -> TResourceHints:
+            rowless = is_rowless(table, file)
+            return table_hints(table, file, column_hints(file, without=dropped, rowless=rowless))
+
+        return Content(file.columns, file.rows, file.rejected, hints, items)
+
+    def _json_content(self, export: Export) -> Content:
+        table, policy = export.request.table, self.policy
+        file = self._json(export)
+        window = self._window(file.columns, export.request) if file.rows else None
+
+        def items() -> Iterator[tuple[Any, int]]:
+            if not file.rows and table in dlt.current.source_schema().tables:
+                # Without it dlt would not touch the table, and a window now empty would stay.
+                yield dlt.mark.materialize_table_schema(), 0
+            for records in file.records():
+                kept = _records_inside(records, *window) if window else records
+                yield [policy.applied_to_record(record) for record in kept], len(kept)
+
+        def hints() -> TResourceHints:
+            told = file.hints(table)
+            return table_hints(
+                table,
+                file,
+                _kept(policy, (), told["columns"]).values(),
+                export_format="json",
+                nested={
+                    place: {**nested, "columns": _kept(policy, place, nested["columns"])}
+                    for place, nested in told["nested_hints"].items()
+                },
+            )
+
+        return Content(file.columns, file.rows, file.rejected, hints, items)
+
+    def _json(self, export: Export) -> JsonFile:
+        table, policy = export.request.table, self.policy
+        naming = dlt.current.source_schema().naming
+        file = open_json(
+            export.file().path,
+            name_column=spelling(naming.normalize_identifier),
+            join_names=naming.shorten_fragments,
+            known_types=policy.types(known_types(table)),
+            nested_types=lambda place: policy.types(nested_types(table, place), under=place),
+            column_types=self._reading.column_types,
+            on_bad_row=self._reading.on_bad_row,
+            max_rejected_share=self._reading.max_rejected_share,
+        )
+        if file.rows:
+            nested = (
+                "__".join([*part.path, column.name])
+                for part in file.nested
+                for column in part.columns
+            )
+            policy.require([*(column.name for column in file.columns), *nested])
+        return file
+
+    def _window(
+        self, columns: Sequence[Column], request: ExportRequest
+    ) -> tuple[str, Window] | None:
+        """The column that the request's window is taken by, and the window; None without one."""
+        self.no_times = self._not_a_time(columns)
+        if request.window is None or self.time_column is None:
+            return None
+        if self.no_times is None:
+            return self.time_column, request.window
+        raise SettingsError(
+            f"no window can be taken by the column {self.time_column!r}: {self.no_times}",
+            way_out=f"Set time_columns to {{'{request.table}': COLUMN}}, or leave out start_date.",
         )
 
-    return Content(file.columns, file.rows, file.rejected, hints, items)
-
-
-def _window_column(
-    file: CsvFile | JsonFile, request: ExportRequest, policy: Policy, time_column: str | None
-) -> tuple[str, Window] | None:
-    """The column that the request's window is taken by, and the window; None without one."""
-    window = request.window
-    if window is None or time_column is None:
+    def _not_a_time(self, columns: Sequence[Column]) -> str | None:
+        """Why no window can be taken by the time column; None where one can be."""
+        column = next((column for column in columns if column.name == self.time_column), None)
+        if column is None:
+            return "the file has none of this name"
+        if self.policy.action(column.name) in ("hash", "drop"):
+            return "the policy hashes or drops it"
+        if column.type not in (TIMESTAMP, None):
+            return "it does not hold times"
         return None
-    name = dlt.current.source_schema().naming.normalize_identifier(time_column)
-    way_out = f"Set time_columns to {{'{request.table}': COLUMN}}, or leave out start_date."
-    column = next((column for column in file.columns if column.name == name), None)
-    if column is None:
-        raise SettingsError(
-            f"the file has no column {name!r} to take the window by", way_out=way_out
-        )
-    if policy.action(name) in ("hash", "drop"):
-        raise SettingsError(
-            f"the column {name!r} is hashed or dropped, so no window can be taken by it",
-            way_out="Keep it in the policy, or leave out start_date.",
-        )
-    if column.type not in (TIMESTAMP, None):
-        raise SettingsError(f"the column {name!r} does not hold times", way_out=way_out)
-    return name, window
+
+
+@contextmanager
+def _placed(export: Export) -> Iterator[None]:
+    """The reader knows lines and columns, not whose file it is: errors are told that here."""
+    try:
+        yield
+    except SpaazaSourceError as error:
+        place = f"{export.request}, job {export.job.job_id}"
+        error.where = place + (f", {error.where}" if error.where else "")
+        raise
+
+
+def _named(column: str) -> str:
+    name: str = dlt.current.source_schema().naming.normalize_identifier(column)
+    return name
+
+
+def _nothing() -> Iterator[tuple[Any, int]]:
+    return iter(())
+
+
+def _kept(policy: Policy, place: tuple[str, ...], hints: Mapping[str, Any]) -> dict[str, Any]:
+    """The hints of the columns that the policy does not drop."""
+    return {
+        name: hint
+        for name, hint in hints.items()
+        if policy.action("__".join([*place, name])) != "drop"
+    }
 
 
 def _inside(table: pa.Table, name: str, window: Window) -> pa.Table:
@@ -209,8 +284,10 @@ def _inside(table: pa.Table, name: str, window: Window) -> pa.Table:
         raise _timeless(times.null_count, name)
     if not pa.types.is_timestamp(times.type):
         return table
-    after = pc.greater_equal(times, pa.scalar(window.start, times.type))
     before = pc.less(times, pa.scalar(window.end, times.type))
+    if window.start is None:
+        return table.filter(before)
+    after = pc.greater_equal(times, pa.scalar(window.start, times.type))
     return table.filter(pc.and_(after, before))
 
 
@@ -220,7 +297,12 @@ def _records_inside(
     timeless = sum(record.get(name) is None for record in records)
     if timeless:
         raise _timeless(timeless, name)
-    return [record for record in records if window.start <= record[name] < window.end]
+    start = window.start
+    return [
+        record
+        for record in records
+        if record[name] < window.end and (start is None or start <= record[name])
+    ]
 
 
 def _timeless(count: int, name: str) -> FileError:

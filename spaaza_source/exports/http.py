@@ -114,8 +114,7 @@ class VendorHttp:
         self._read_refusal = read_refusal
         self._clock = clock or SystemClock()
         self._ahead = timedelta(0)
-        #: Set it to end every wait at once; the call under way then raises.
-        self.stop = threading.Event()
+        self._never = threading.Event()
         self._sessions = threading.local()
 
     def now(self) -> datetime:
@@ -152,7 +151,7 @@ class VendorHttp:
                 self._pause(error.wait_seconds(tries), error.final)
 
     def _pause(self, seconds: float, final: SpaazaSourceError) -> None:
-        if seconds > LONGEST_RETRY_AFTER or self._clock.pause(seconds, self.stop):
+        if seconds > LONGEST_RETRY_AFTER or self._clock.pause(seconds, self._never):
             raise final
 
     def _session(self) -> requests.Session:
@@ -238,11 +237,13 @@ class VendorHttp:
                 tries=TRIES_AFTER_500 if status == 500 else TRIES,  # noqa: PLR2004
                 retry_after=retry_after(response.headers.get("Retry-After"), self.now()),
             )
-        raise RequestRefusedError(
+        refusal = RequestRefusedError(
             f"the vendor refused the request ({said})",
             where=place,
             way_out="Check the settings named there, or show this to the vendor.",
         )
+        refusal.status = status
+        raise refusal
 
     def _refusal(self, response: requests.Response) -> tuple[str, bool]:
         try:

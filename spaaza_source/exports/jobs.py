@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.windows import Window
 
 
 class JobState(enum.Enum):
@@ -34,6 +35,7 @@ class Job:
         state: In the road's words.
         vendor_state: In the vendor's own.
         created_at: When the vendor took the job on, UTC; None where it does not say.
+        started_at: When it began to run, UTC; the same.
         finished_at: When the vendor finished it, UTC; None before, or where it does not say.
         detail: What the vendor says of a failure, ready to be shown.
     """
@@ -42,15 +44,23 @@ class Job:
     state: JobState
     vendor_state: str
     created_at: datetime | None = None
+    started_at: datetime | None = None
     finished_at: datetime | None = None
     detail: str = ""
 
 
 @dataclass(frozen=True)
 class OwnJob:
-    """A job that a run of this package asked for, and the fingerprint of its request."""
+    """A job that a run of this package asked for.
+
+    Attributes:
+        fingerprint: Its request's.
+        window: Its request's; None for all rows.
+        job: How it stands.
+    """
 
     fingerprint: str
+    window: Window | None
     job: Job
 
 
@@ -90,7 +100,7 @@ class ExportService(Protocol):
         """Ask for the export, once. An `UnavailableError` leaves open whether it was created."""
 
     def look(self, job_id: str) -> Job:
-        """How the job stands."""
+        """How the job stands. A `VanishedError` says that there is none of this id any more."""
 
     def link(self, job_id: str) -> Link:
         """A fresh link to the file of a job that is done."""

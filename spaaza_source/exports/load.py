@@ -1,6 +1,6 @@
-"""From a request to what dlt loads: the file's tables, and the entries that account for them.
+"""From a table's exports to what dlt loads: their rows, and the entries that account for them.
 
-Asking and waiting are `run`'s, the file's insides `tabular`'s, the entries' shape `ledger`'s.
+Asking and waiting are `run`'s, the files' insides `content`'s, the entries' shape `ledger`'s.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,15 @@ import dlt
 import pyarrow as pa
 from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
-from dlt.extract.hints import TResourceHints
 
-from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.columns import change_entries, check_format
-from spaaza_source.exports.content import Content, Reading, open_content
+from spaaza_source.exports.content import Content, Reader, Reading
+from spaaza_source.exports.cursor import Cursor
+from spaaza_source.exports.disposition import disposition_for, is_declared
+from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.ledger import entries, in_a_load
-from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import Export, ExportRun, Phase
+from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.run import ExportRun
 from spaaza_source.tabular.privacy import Policy
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
@@ -32,102 +34,105 @@ EXPORTING = "export"
 DOWNLOADING = "download"
 
 
-#: Where dlt's source state keeps the ids of loaded jobs, by table.
-LOADED_JOBS = "loaded_jobs"
-#: Older ones are past any `max_age` that makes sense.
-JOBS_REMEMBERED = 200
-
-
 def export_tables(
     run: ExportRun,
-    request: ExportRequest,
+    wanted: Wanted,
     reading: Reading,
     policy: Policy,
     time_column: str | None = None,
 ) -> Iterator[Any]:
-    """What a resource yields for one export: typed tables, then the entries for the ledger.
+    """What a resource yields: typed tables, then the entries for the ledger.
 
     While the vendor works it yields None, dlt's way to give the other resources their turn.
 
     Args:
         run: The exports of this load.
-        request: What to ask for.
-        reading: How to read the file.
-        policy: What happens to its personal columns.
-        time_column: The column that the request's window is taken by, as the header has it.
+        wanted: What to ask for; its memory of earlier loads is filled in here.
+        reading: How to read the files.
+        policy: What happens to personal columns.
+        time_column: The column that windows are taken by, as the header has it.
 
     Raises:
-        SpaazaSourceError: The export, its download or its file failed; nothing of it is loaded.
+        SpaazaSourceError: An export, its download or its file failed; nothing of them is loaded.
     """
-    export = run.begin(request, _loaded_jobs(request.table))
-    progress = Progress(export)
+    check_format(wanted.table, wanted.ask(None).export_format)
+    cursor = Cursor(wanted.table)
+    exports = run.begin(
+        replace(wanted, loaded_until=cursor.loaded_until, loaded=cursor.loaded_jobs)
+    )
+    progress = Progress(exports)
+    reader = Reader(reading, policy, time_column)
     try:
-        while not export.settled:
+        while not exports.settled:
             progress.report()
+            # What has come is judged while the rest is on its way.
+            if run.reading.acquire(blocking=False):
+                try:
+                    _examine_one(exports, reader)
+                finally:
+                    run.reading.release()
             yield None
         progress.report()
-        export.file()
+        exports.checked()
         # One file after the other: each is read on all cores, and memory holds one at a time.
         while not run.reading.acquire(blocking=False):
             yield None
         try:
-            yield from load_file(export, reading, policy, time_column)
+            yield from load_files(exports, reader)
         finally:
             run.reading.release()
+        _move(cursor, exports, reader)
     finally:
-        run.drop(export)
-        if export.phase is Phase.EXPORTING and export.job is not None:
-            # Left early, by Ctrl-C or because another resource failed.
-            logger.warning(
-                f"{request}: the vendor's job {export.job.job_id} is still"
-                f" {export.job.vendor_state}; the next run takes it up"
-            )
+        run.drop(exports)
+        for export in exports.exports:
+            if export.phase is Phase.EXPORTING:
+                # Left early, by Ctrl-C or because something else failed.
+                logger.warning(
+                    f"{export.request}: the vendor's job {export.job.job_id} is still"
+                    f" {export.job.vendor_state}; the next run takes it up"
+                )
 
 
-def load_file(
-    export: Export, reading: Reading, policy: Policy, time_column: str | None = None
-) -> Iterator[Any]:
-    """The tables of an export's file, then its entries for the ledger.
+def load_files(exports: TableExports, reader: Reader) -> Iterator[Any]:
+    """The tables of a table's files, then its entries for the ledger.
 
     Args:
-        export: One that has arrived.
-        reading: How to read the file.
-        policy: What happens to its personal columns.
-        time_column: The column that the request's window is taken by, as the header has it.
+        exports: All have arrived.
+        reader: What opens them.
 
     Raises:
-        FileError: The file must not be loaded.
+        FileError: A file must not be loaded.
         SettingsError: It has no column to take the window by, or none that the policy names.
     """
-    request = export.request
+    table = exports.wanted.table
+    jobs, rejected, changes = [], [], []
     spent = -time.monotonic()
-    try:
-        check_format(request.table, request.export_format)
-        file = open_content(export.file().path, request, reading, policy, time_column)
-    except SpaazaSourceError as error:
-        # The reader knows lines and columns, not whose file it is.
-        job = export.job.job_id if export.job else "none"
-        error.where = f"{request}, job {job}" + (f", {error.where}" if error.where else "")
-        raise
-    loaded = 0
-    changes = change_entries(request.table, file)
-    hints: TResourceHints | None = file.hints() if in_a_load() else None
-    for item, rows in file.items():
-        loaded += rows
+    for export, content in reader.contents(exports.checked()):
+        changes += [
+            {"job_id": export.job.job_id, **change} for change in change_entries(table, content)
+        ]
+        hints: Any = content.hints() if in_a_load() else None
+        if hints and is_declared(dlt.current.resource().write_disposition):
+            hints["write_disposition"] = disposition_for(exports.reach, reader.time_column)
+        loaded = 0
+        for item, rows in content.items():
+            loaded += rows
+            spent += time.monotonic()
+            # The first item carries what the schema shall know; dlt keeps it for the rest.
+            yield dlt.mark.with_hints(item, hints) if hints else item
+            hints = None
+            spent -= time.monotonic()
         spent += time.monotonic()
-        # The first item carries what the schema shall know; dlt keeps it for the rest.
-        yield dlt.mark.with_hints(item, hints) if hints else item
-        hints = None
-        spent -= time.monotonic()
-    spent += time.monotonic()
+        jobs.append(_job_entry(export, reader.policy, content, loaded, spent))
+        rejected += _rejected_entries(export, content, reader.policy)
+        spent = -time.monotonic()
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
-    yield entries("export_jobs", [_job_entry(export, file, loaded, spent, policy)])
-    yield entries("rejected_rows", _rejected_entries(export, file, policy))
-    job_id = export.job.job_id if export.job else None
-    if job_id is not None:
-        _remember_loaded(request.table, job_id)
-    yield entries("column_changes", [{"job_id": job_id, **change} for change in changes])
+    replaced = [each for each in exports.exports if each.phase is Phase.REPLACED]
+    jobs += [_job_entry(export, reader.policy) for export in replaced]
+    yield entries("export_jobs", jobs)
+    yield entries("rejected_rows", rejected)
+    yield entries("column_changes", changes)
 
 
 def working_folder() -> Path:
@@ -137,26 +142,14 @@ def working_folder() -> Path:
     return Path(tempfile.gettempdir()) / "spaaza_source"
 
 
-def _loaded_jobs(table: str) -> list[str]:
-    """Ids of the jobs whose rows this pipeline has loaded into the table, the newest last."""
-    jobs: list[str] = dlt.current.source_state().get(LOADED_JOBS, {}).get(table, [])
-    return list(jobs)
-
-
-def _remember_loaded(table: str, job_id: str) -> None:
-    """Note it in dlt's state, which moves with the load package: as loaded as the rows are."""
-    jobs = dlt.current.source_state().setdefault(LOADED_JOBS, {})
-    jobs[table] = [*jobs.get(table, []), job_id][-JOBS_REMEMBERED:]
-
-
 class Progress:
-    """Tells the pipeline's `progress` of one export: its state, then the bytes that arrive.
+    """Tells the pipeline's `progress` of a table's exports: their state, and the bytes that come.
 
     It is told from the thread that extracts, whenever that thread looks.
     """
 
-    def __init__(self, export: Export) -> None:
-        self._export = export
+    def __init__(self, exports: TableExports) -> None:
+        self._exports = exports
         self._collector: Collector | None = (
             dlt.current.pipeline().collector if in_a_load() else None
         )
@@ -165,32 +158,59 @@ class Progress:
 
     def report(self) -> None:
         """Tell what has changed since the last call."""
-        export = self._export
+        exports = self._exports
         if self._collector is None:
             return
-        if export.state != self._state:
-            self._state = export.state
-            self._collector.update(
-                export.request.table, inc=0, message=self._state, label=EXPORTING
-            )
-        arrived = export.received - self._received
-        if arrived and export.phase in (Phase.DOWNLOADING, Phase.ARRIVED):
-            self._received += arrived
+        table, state = exports.wanted.table, exports.state
+        if state != self._state:
+            self._state = state
+            self._collector.update(table, inc=0, message=state, label=EXPORTING)
+        received = exports.received
+        if received != self._received:
             # dlt's own type forgets that a total may be unknown.
-            total: Any = export.total
-            self._collector.update(
-                export.request.table, inc=arrived, total=total, label=DOWNLOADING
-            )
+            total: Any = exports.total
+            arrived, self._received = received - self._received, received
+            self._collector.update(table, inc=arrived, total=total, label=DOWNLOADING)
+
+
+def _examine_one(exports: TableExports, reader: Reader) -> None:
+    for export in exports.current:
+        if export.phase is Phase.ARRIVED and reader.examine(export):
+            return
+
+
+def _move(cursor: Cursor, exports: TableExports, reader: Reader) -> None:
+    """Note what has been loaded, and until when, where the next load goes on from there."""
+    current = exports.current
+    cursor.note_loaded([export.job.job_id for export in current])
+    span = exports.wanted.span
+    if span is None or span.is_backfill or not span.goes_on:
+        return
+    if exports.reach is not None:
+        cursor.move(exports.reach.end)
+        return
+    (export,) = current
+    if reader.no_times is None:
+        cursor.move(export.job.created_at or export.begun_at)
+    else:
+        logger.warning(
+            f"{exports.wanted.table}: every load brings all rows, for no window can be taken by the"
+            f" column {reader.time_column!r}: {reader.no_times}; time_columns can name another"
+        )
 
 
 def _job_entry(
-    export: Export, file: Content, loaded: int, seconds: float, policy: Policy
+    export: Export,
+    policy: Policy,
+    content: Content | None = None,
+    loaded: int | None = None,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
     # The value of a rule may be a person's address.
     shown = export.request.selection and not policy.hides_raw
-    request, job, fetched = export.request, export.job, export.file()
+    request, job, fetched = export.request, export.job, export.arrived
     return {
-        "job_id": job.job_id if job else None,
+        "job_id": job.job_id,
         "table_name": request.table,
         "subject": request.subject,
         "account": request.account,
@@ -199,28 +219,36 @@ def _job_entry(
         "window_end": request.window.end if request.window else None,
         "selection": json.dumps(request.selection) if shown else None,
         "fingerprint": request.fingerprint,
-        "state": job.vendor_state if job else None,
+        "state": job.vendor_state,
         "adopted": export.adopted,
-        "created_at": (job.created_at if job else None) or export.begun_at,
-        "finished_at": job.finished_at if job else None,
-        "loaded_at": datetime.now(timezone.utc),
+        "split_from": export.split_from,
+        "created_at": job.created_at or export.begun_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "loaded_at": None if content is None else datetime.now(timezone.utc),
+        "queue_seconds": _seconds(job.created_at, job.started_at),
+        "run_seconds": _seconds(job.started_at, job.finished_at),
         "wait_seconds": export.wait_seconds,
-        "download_seconds": export.download_seconds,
+        "download_seconds": export.download_seconds if fetched else None,
         "convert_seconds": seconds,
         "polls": export.polls,
-        "bytes_received": fetched.received,
-        "bytes": fetched.size,
-        "sha256": fetched.sha256,
-        "rows": file.rows,
-        "rejected": len(file.rejected),
+        "bytes_received": fetched.received if fetched else None,
+        "bytes": fetched.size if fetched else None,
+        "sha256": fetched.sha256 if fetched else None,
+        "rows": content.rows if content else None,
+        "rejected": len(content.rejected) if content else None,
         "loaded": loaded,
     }
+
+
+def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
+    return None if begin is None or end is None else max(0.0, (end - begin).total_seconds())
 
 
 def _rejected_entries(export: Export, file: Content, policy: Policy) -> list[dict[str, Any]]:
     return [
         {
-            "job_id": export.job.job_id if export.job else None,
+            "job_id": export.job.job_id,
             "table_name": export.request.table,
             "line_number": row.line,
             "byte_offset": row.offset,

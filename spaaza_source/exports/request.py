@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from spaaza_source.exports.windows import Window, iso
+from spaaza_source.exports.windows import Window
 
 ExportFormat = Literal["csv", "json"]
 
@@ -43,7 +43,7 @@ class ExportRequest:
             self.subject,
             self.account,
             self.export_format,
-            [iso(self.window.start), iso(self.window.end)] if self.window else None,
+            str(self.window) if self.window else None,
             self.selection,
         ]
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))

@@ -1,17 +1,15 @@
 """Takes requests to files: asks, waits and downloads for all exports of one load, side by side.
 
 One loop in a thread of its own asks and looks; downloads have threads beside it; whoever asked
-reads `Export` at leisure. What becomes of a file is left to `load`, how a vendor is asked to its
-`ExportService`.
+reads `TableExports` at leisure. What is asked for is left to `plan` and `pieces`, what becomes of
+a file to `load`, how a vendor is asked to its `ExportService`.
 """
 
 from __future__ import annotations
 
-import enum
 import random
 import threading
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,13 +21,17 @@ from spaaza_source.errors import (
     IncompleteDownloadError,
     LinkRefusedError,
     UnreachableError,
+    VanishedError,
 )
 from spaaza_source.exports.adoption import Adoption
 from spaaza_source.exports.clock import Clock, SystemClock
 from spaaza_source.exports.download import Download, FetchedFile, open_link
+from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.jobs import ExportService, Job, JobState
+from spaaza_source.exports.plan import Wanted, plan_for
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.settings import number
+from spaaza_source.exports.windows import Window
 
 #: A link may expire before it is used, or not be served at once: this many more are asked for.
 FRESH_LINKS = 2
@@ -37,18 +39,13 @@ FRESH_LINKS = 2
 RECONNECTS = 4
 #: Seconds between two connections.
 PAUSE = 2.0
-#: Looks are spread by this share, so that exports begun together are not polled together.
-JITTER = 0.1
-
-
-class Phase(enum.Enum):
-    """Where one export stands on its road."""
-
-    QUEUED = "queued"
-    EXPORTING = "exporting"
-    DOWNLOADING = "downloading"
-    ARRIVED = "arrived"
-    FAILED = "failed"
+#: Before an export that failed, and cannot be split, is asked for once more, the run waits as long
+#: as between so many looks.
+RETRY_PAUSE = 2
+#: Each pause between two looks at a job is longer than the one before it by this factor.
+BACKOFF = 1.25
+#: A pause is shortened by up to this share, so that exports begun together are not polled together.
+JITTER = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -56,83 +53,35 @@ class Patience:
     """How a run waits.
 
     Attributes:
-        poll_interval: Seconds between two looks at a job.
+        poll_interval: Seconds between the first looks at a job.
+        max_poll_interval: Seconds that pauses between looks grow to; None for twice the first.
         export_timeout: Seconds a job may take before the run gives up on it.
         max_concurrent: Jobs at the vendor at one time.
         max_age: Seconds after which a finished job of an earlier run is asked for anew.
     """
 
     poll_interval: float = 15.0
+    max_poll_interval: float | None = None
     export_timeout: float = 3600.0
     max_concurrent: int = 3
     max_age: float = 3600.0
 
     def __post_init__(self) -> None:
         number("poll_interval", self.poll_interval, least=0)
+        if self.max_poll_interval is not None:
+            number("max_poll_interval", self.max_poll_interval, least=self.poll_interval)
         number("export_timeout", self.export_timeout, least=0)
         number("max_concurrent_exports", self.max_concurrent, least=1)
         number("max_age", self.max_age, least=0)
 
-
-@dataclass
-class Export:
-    """One request on its road. The run writes it, anyone may read it.
-
-    Attributes:
-        request: What was asked.
-        phase: Where it stands.
-        loaded: Ids of jobs that are done with: none of them is taken up.
-        job: The vendor's last word on it.
-        adopted: Whether an earlier run asked for the job.
-        polls: Looks so far.
-        begun_at: When it was asked for, UTC.
-        received: Bytes that have arrived.
-        total: Bytes to come in all, where the file's host says so.
-        wait_seconds: From asking to the vendor's being done.
-        download_seconds: From the first link to the whole file.
-        arrived: The file, once it is there.
-        error: What kept it from arriving.
-        begun: When it was asked for, on the run's stopwatch.
-        look_at: When it is looked at next, on the same.
-        dropped: Nobody waits for it any more.
-    """
-
-    request: ExportRequest
-    loaded: Collection[str] = ()
-    phase: Phase = Phase.QUEUED
-    job: Job | None = None
-    adopted: bool = False
-    polls: int = 0
-    begun_at: datetime | None = None
-    received: int = 0
-    total: int | None = None
-    wait_seconds: float = 0.0
-    download_seconds: float = 0.0
-    arrived: FetchedFile | None = None
-    error: BaseException | None = None
-    begun: float = 0.0
-    look_at: float = 0.0
-    dropped: bool = False
-
-    @property
-    def settled(self) -> bool:
-        """Whether the file is there, or never will be."""
-        return self.phase in (Phase.ARRIVED, Phase.FAILED)
-
-    @property
-    def state(self) -> str:
-        """The vendor's own word while it works, ours otherwise."""
-        if self.phase is Phase.EXPORTING and self.job is not None:
-            return self.job.vendor_state
-        return self.phase.value
-
-    def file(self) -> FetchedFile:
-        """The file of a settled export; raises what kept it from arriving."""
-        if self.error is not None:
-            raise self.error
-        if self.arrived is None:
-            raise RuntimeError("an export was asked for its file before it settled")
-        return self.arrived
+    def pause(self, looks: int) -> float:
+        """Seconds to the next look after so many."""
+        longest = self.max_poll_interval
+        if longest is None:
+            longest = 2 * self.poll_interval
+        # No more than 40 powers: beyond, the number would be too large for a float.
+        grown = min(self.poll_interval * BACKOFF ** min(looks, 40), longest)
+        return grown * random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret
 
 
 class ExportRun:
@@ -157,25 +106,20 @@ class ExportRun:
         self._patience = patience
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._exports: list[Export] = []
+        self._tables: list[TableExports] = []
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
-        self._stop = threading.Event()
+        self._lines = threading.BoundedSemaphore(patience.max_concurrent)
         #: Whoever reads a file of this run holds it meanwhile.
         self.reading = threading.Lock()
 
-    def begin(self, request: ExportRequest, loaded: Collection[str] = ()) -> Export:
-        """Put a request on the road; returns at once.
-
-        Args:
-            request: What is wanted.
-            loaded: Ids of jobs whose rows have been loaded: none of them is taken up.
-        """
+    def begin(self, wanted: Wanted) -> TableExports:
+        """Put a table on the road; returns at once."""
         folder = self._folder()
         folder.mkdir(parents=True, exist_ok=True)
-        export = Export(request, loaded)
+        table = TableExports(wanted)
         with self._lock:
-            self._exports.append(export)
+            self._tables.append(table)
             if self._thread is None:
                 # A daemon: a main thread that ends must not wait for a vendor.
                 self._thread = threading.Thread(
@@ -183,131 +127,219 @@ class ExportRun:
                 )
                 self._thread.start()
         self._wake.set()
-        return export
+        return table
 
-    def drop(self, export: Export) -> None:
-        """Nobody waits for this export any more: stop looking, remove its file."""
-        export.dropped = True
+    def drop(self, table: TableExports) -> None:
+        """Nobody waits for this table any more: stop looking, remove its files."""
+        table.stop.set()
         self._wake.set()
-        if export.arrived is not None:
-            export.arrived.path.unlink(missing_ok=True)
+        for export in table.exports:
+            if export.arrived is not None:
+                export.arrived.path.unlink(missing_ok=True)
 
     def _work(self, folder: Path) -> None:
-        adoption = Adoption(
-            self._service, timedelta(seconds=self._patience.max_age), self._clock, self._stop
-        )
-        with ThreadPoolExecutor(self._patience.max_concurrent, "downloads") as downloads:
-            while True:
-                self._wake.clear()
-                with self._lock:
-                    self._exports = [
-                        export
-                        for export in self._exports
-                        if export.phase in (Phase.QUEUED, Phase.EXPORTING) and not export.dropped
-                    ]
-                    live = list(self._exports)
-                    if not live:
-                        self._thread = None
-                        return
-                self._turn(live, adoption)
-                for export in live:
-                    if export.phase is Phase.DOWNLOADING:
-                        downloads.submit(self._guard, export, self._download, folder)
-                self._rest(live)
+        adoption = Adoption(self._service, timedelta(seconds=self._patience.max_age), self._clock)
+        while True:
+            self._wake.clear()
+            with self._lock:
+                for table in self._tables:
+                    _account(table)
+                self._tables = [
+                    table for table in self._tables if not table.settled and not table.stop.is_set()
+                ]
+                live = list(self._tables)
+                if not live:
+                    self._thread = None
+                    return
+            for table in live:
+                if not table.planned:
+                    self._guard(table, self._plan, adoption)
+            self._ask(live, adoption)
+            for table in live:
+                for export in list(table.exports):
+                    if export.phase is Phase.EXPORTING and self._is_due(export):
+                        self._guard(table, self._look, export, folder)
+            self._rest(live)
 
-    def _turn(self, live: list[Export], adoption: Adoption) -> None:
-        """Ask for as many as may run at one time; look at those that are due."""
-        now = self._clock.monotonic()
-        free = self._patience.max_concurrent - sum(
-            export.phase is Phase.EXPORTING for export in live
-        )
-        for export in live:
-            if export.phase is Phase.QUEUED and free > 0:
-                free -= 1
-                self._guard(export, self._find, adoption)
-            elif export.phase is Phase.EXPORTING and export.look_at <= now:
-                self._guard(export, self._look)
-
-    def _rest(self, live: list[Export]) -> None:
-        """Pause until the next look is due, an export begins, or a place has come free."""
-        looks = [export.look_at for export in live if export.phase is Phase.EXPORTING]
-        queued = any(export.phase is Phase.QUEUED for export in live)
-        if queued and len(looks) < self._patience.max_concurrent:
+    def _guard(self, table: TableExports, step: Callable[..., None], *more: object) -> None:
+        if table.error is not None or table.stop.is_set():
             return
-        if looks:
-            self._clock.pause(max(0.0, min(looks) - self._clock.monotonic()), self._wake)
-
-    def _guard(self, export: Export, step: Callable[..., None], *more: object) -> None:
         try:
-            step(export, *more)
+            step(table, *more)
         except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
-            export.error = error
-            export.phase = Phase.FAILED
+            table.error = error
+            table.stop.set()
 
-    def _find(self, export: Export, adoption: Adoption) -> None:
-        export.begun_at = self._clock.now()
-        export.begun = self._clock.monotonic()
-        export.job, export.adopted = adoption.job_for(export.request, export.loaded)
-        export.phase = Phase.EXPORTING
-        self._schedule(export)
-        if export.adopted and export.job.state is JobState.DONE:
-            export.look_at = export.begun
+    def _plan(self, table: TableExports, adoption: Adoption) -> None:
+        """Find out what to ask for, and what has been asked for already."""
+        own = adoption.own_jobs()
+        max_age = timedelta(seconds=self._patience.max_age)
+        plan = plan_for(table.wanted, own, self._now(), max_age)
+        for request, job in plan.adopted:
+            self._begun(table, Export(request, adoption.take(job), self._clock.now(), adopted=True))
+        table.plan(plan)
+        for request, _ in plan.adopted:
+            if request.window is not None:
+                table.pieces.begun(request.window)
 
-    def _schedule(self, export: Export) -> None:
-        spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
-        export.look_at = self._clock.monotonic() + self._patience.poll_interval * spread
+    def _now(self) -> datetime:
+        """The vendor's time in whole seconds, as its own guides write bounds."""
+        return self._service.now().replace(microsecond=0)
 
-    def _look(self, export: Export) -> None:
-        job = self._service.look(_job_id(export))
+    def _ask(self, live: list[TableExports], adoption: Adoption) -> None:
+        """Ask for as many as may run at one time, a table with fewer under way first."""
+        waiting = [table for table in live if table.error is None]
+        free = self._patience.max_concurrent - sum(map(_under_way, waiting))
+        while free > 0 and waiting:
+            table = min(waiting, key=_under_way)
+            request = self._next_request(table)
+            if request is None:
+                waiting.remove(table)
+            else:
+                free -= 1
+                self._guard(table, self._create, request, adoption)
+
+    def _next_request(self, table: TableExports) -> ExportRequest | None:
+        if table.error is not None or table.stop.is_set():
+            return None
+        now = self._clock.monotonic()
+        for at, request in table.requests:
+            if at <= now:
+                table.requests.remove((at, request))
+                return request
+        window = table.pieces.take()
+        return None if window is None else table.wanted.ask(window)
+
+    def _create(self, table: TableExports, request: ExportRequest, adoption: Adoption) -> None:
+        begun_at, begun = self._clock.now(), self._clock.monotonic()
+        job = adoption.create(request, table.wanted, table.stop)
+        parent = table.parent_of(request.window)
+        self._begun(table, Export(request, job, begun_at, split_from=parent, begun=begun))
+
+    def _begun(self, table: TableExports, export: Export) -> None:
+        now = self._clock.monotonic()
+        export.begun = export.begun or now
+        done = export.adopted and export.job.state is JobState.DONE
+        export.look_at = now + (0 if done else self._patience.pause(0))
+        table.exports.append(export)
+
+    def _is_due(self, export: Export) -> bool:
+        return export.look_at <= self._clock.monotonic()
+
+    def _look(self, table: TableExports, export: Export, folder: Path) -> None:
+        try:
+            job = self._service.look(export.job.job_id)
+        except VanishedError as vanished:
+            self._ask_again(table, export, vanished, pause=0)
+            return
         export.polls += 1
         export.job = job
         export.wait_seconds = self._clock.monotonic() - export.begun
         if job.state is JobState.DONE:
             export.phase = Phase.DOWNLOADING
+            # A daemon, as above; it waits for a free line itself.
+            threading.Thread(
+                target=self._fetch, args=(table, export, folder), name="download", daemon=True
+            ).start()
         elif job.state is JobState.FAILED:
-            raise ExportFailedError(
-                f"the vendor's job {job.job_id} ended in {job.vendor_state}"
-                + (f" ({job.detail})" if job.detail else ""),
-                where=str(export.request),
-                way_out="Ask for a shorter span with start_date and end_date, or ask the vendor.",
-            )
+            self._failed(table, export)
         elif export.wait_seconds > self._patience.export_timeout:
-            raise ExportTimeoutError(
-                f"the vendor's job {job.job_id} is still {job.vendor_state}"
-                f" after {export.wait_seconds:.0f} seconds",
-                where=str(export.request),
-                way_out="Run again later, or raise export_timeout.",
-            )
+            self._timed_out(table, export)
         else:
-            self._schedule(export)
+            export.look_at = self._clock.monotonic() + self._patience.pause(export.polls)
 
-    def _download(self, export: Export, folder: Path) -> None:
-        job_id = _job_id(export)
+    def _failed(self, table: TableExports, export: Export) -> None:
+        if self._split(table, export):
+            return
+        job = export.job
+        error = ExportFailedError(
+            f"the vendor's job {job.job_id} ended in {job.vendor_state}"
+            + (f" ({job.detail})" if job.detail else ""),
+            where=str(export.request),
+            way_out="Ask for a shorter span with start_date and end_date, or ask the vendor.",
+        )
+        if table.wanted.span is not None:
+            raise error
+        self._ask_again(table, export, error, pause=RETRY_PAUSE * self._patience.poll_interval)
+
+    def _timed_out(self, table: TableExports, export: Export) -> None:
+        # What the vendor has not even begun would take no less time in parts.
+        if export.job.state is JobState.RUNNING and self._split(table, export):
+            return
+        raise ExportTimeoutError(
+            f"the vendor's job {export.job.job_id} is still {export.job.vendor_state}"
+            f" after {export.wait_seconds:.0f} seconds",
+            where=str(export.request),
+            way_out="Run again later, or raise export_timeout.",
+        )
+
+    def _split(self, table: TableExports, export: Export) -> bool:
+        """Plan the halves of its window in its place, where it can be cut."""
+        if table.wanted.span is None:
+            return False
+        window = export.request.window
+        if window is None:
+            window = table.reach = Window(None, self._now())
+        if not table.pieces.failed(window):
+            return False
+        export.phase = Phase.REPLACED
+        return True
+
+    def _ask_again(
+        self, table: TableExports, export: Export, error: BaseException, *, pause: float
+    ) -> None:
+        """Make the request once more, and no third time."""
+        made = [each for each in table.exports if each.request == export.request]
+        if len(made) > 1:
+            raise error
+        export.phase = Phase.REPLACED
+        table.requests.append((self._clock.monotonic() + pause, export.request))
+
+    def _rest(self, live: list[TableExports]) -> None:
+        """Pause until the next look is due, a table begins, or a file has come."""
+        live = [table for table in live if not table.stop.is_set()]
+        dues = [
+            export.look_at
+            for table in live
+            for export in table.exports
+            if export.phase is Phase.EXPORTING
+        ]
+        now = self._clock.monotonic()
+        dues += [at for table in live for at, _ in table.requests if at > now]
+        if dues:
+            self._clock.pause(max(0.0, min(dues) - now), self._wake)
+        elif any(_downloading(table) for table in live):
+            self._wake.wait()
+
+    def _fetch(self, table: TableExports, export: Export, folder: Path) -> None:
+        with self._lines:
+            self._guard(table, self._download, export, folder)
+        self._wake.set()
+
+    def _download(self, table: TableExports, export: Export, folder: Path) -> None:
         begun = self._clock.monotonic()
-        stop = threading.Event()
 
         def on_bytes(arrived: int, total: int | None) -> None:
             export.received += arrived
             export.total = total
-            if export.dropped:
-                stop.set()
 
         # A name of our own, and of this run: another may be fetching the same.
-        target = folder / f"{export.request.table}-{export.request.fingerprint}-{uuid4().hex[:8]}"
-        with Download(target, on_bytes=on_bytes, stop=stop) as download:
-            file = self._fetched(job_id, download, stop)
+        request = export.request
+        target = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
+        with Download(target, on_bytes=on_bytes, stop=table.stop) as download:
+            file = self._fetched(export.job, download, table.stop)
         export.arrived = file
         export.download_seconds = self._clock.monotonic() - begun
         export.phase = Phase.ARRIVED
-        if export.dropped:
+        if table.stop.is_set():
             file.path.unlink(missing_ok=True)
 
-    def _fetched(self, job_id: str, download: Download, stop: threading.Event) -> FetchedFile:
+    def _fetched(self, job: Job, download: Download, stop: threading.Event) -> FetchedFile:
         """The whole file, by as many links and connections as are allowed."""
         refused = broken = 0
         while True:
             try:
-                link = self._service.link(job_id)
+                link = self._service.link(job.job_id)
                 return download.take(
                     open_link(link, base_url=self._service.base_url, carry_on=download.headers)
                 )
@@ -322,7 +354,24 @@ class ExportRun:
             self._clock.pause(PAUSE, stop)
 
 
-def _job_id(export: Export) -> str:
-    if export.job is None:
-        raise RuntimeError("an export without a job was looked at")
-    return export.job.job_id
+def _account(table: TableExports) -> None:
+    """Tell the table's plan what has come, and the table when that was all."""
+    for export in table.exports:
+        window = export.request.window
+        if window is not None and export.phase is Phase.ARRIVED and table.pieces.awaits(window):
+            table.pieces.arrived(window, export.file().size)
+    ended = (Phase.ARRIVED, Phase.REPLACED)
+    table.complete = (
+        table.planned
+        and not table.requests
+        and not table.pieces
+        and all(export.phase in ended for export in table.exports)
+    )
+
+
+def _under_way(table: TableExports) -> int:
+    return sum(export.phase is Phase.EXPORTING for export in table.exports)
+
+
+def _downloading(table: TableExports) -> bool:
+    return any(export.phase is Phase.DOWNLOADING for export in table.exports)

@@ -1,6 +1,6 @@
-"""A half-open span of time, `[start, end)`, and how a user's dates become one.
+"""A half-open span of time, `[start, end)`, its text, and how a user's dates become instants.
 
-Which windows a load asks for is left to the plan; what a vendor's filter looks like, to the vendor.
+Which windows a load asks for is left to `plan`; what a vendor's filter looks like, to the vendor.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from spaaza_source.errors import SettingsError
 
 #: `datetime.fromisoformat` of Python 3.10 knows neither `Z` nor a fraction of any length.
 _ZULU = re.compile(r"[Zz]$")
+#: A window as it is written in a job's description.
+_WRITTEN = re.compile(r"\[(\*|[^\s,]+), ([^\s)]+)\)")
 _FRACTION = re.compile(r"\.(\d{1,6})(?=$|[+-])")
 
 #: Vendors take inclusive and exclusive bounds, at whole seconds: nobody documents which. A request
@@ -20,22 +22,57 @@ _FRACTION = re.compile(r"\.(\d{1,6})(?=$|[+-])")
 MARGIN = timedelta(seconds=1)
 
 
+#: No platform holds rows older than this: where a window without a start is cut, it begins here.
+EARLIEST = datetime(2005, 1, 1, tzinfo=timezone.utc)
+
+
 @dataclass(frozen=True)
 class Window:
-    """All instants `t` with `start <= t < end`; both ends aware, in UTC."""
+    """All instants `t` with `start <= t < end`; both ends aware, in UTC.
 
-    start: datetime
+    Without a start it holds everything before its end.
+    """
+
+    start: datetime | None
     end: datetime
 
     def __post_init__(self) -> None:
-        if self.start >= self.end:
+        if self.begin >= self.end:
             raise SettingsError(
-                f"the window from {iso(self.start)} to {iso(self.end)} holds no time",
+                f"the window from {iso(self.begin)} to {iso(self.end)} holds no time",
                 way_out="Give a start_date that lies before the end_date.",
             )
 
+    @property
+    def begin(self) -> datetime:
+        """Its start; the earliest of all instants where it has none."""
+        return self.start or EARLIEST
+
+    @property
+    def length(self) -> timedelta:
+        """From its begin to its end."""
+        return self.end - self.begin
+
+    def holds(self, other: Window) -> bool:
+        """Whether the other lies inside this one; each lies inside itself."""
+        reaches_back = self.start is None or (other.start is not None and self.start <= other.start)
+        return reaches_back and other.end <= self.end
+
     def __str__(self) -> str:
-        return f"[{iso(self.start)}, {iso(self.end)})"
+        start = "*" if self.start is None else iso(self.start)
+        return f"[{start}, {iso(self.end)})"
+
+
+def parse_window(text: str) -> Window | None:
+    """The window that `str` wrote; None for any other text."""
+    written = _WRITTEN.fullmatch(text)
+    if written is None:
+        return None
+    try:
+        start = None if written[1] == "*" else parse_instant(written[1], "start")
+        return Window(start, parse_instant(written[2], "end"))
+    except SettingsError:
+        return None
 
 
 def iso(instant: datetime) -> str:
@@ -72,28 +109,3 @@ def parse_instant(value: object, setting: str) -> datetime:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     return moment.astimezone(timezone.utc)
-
-
-def chosen_window(start: object, end: object, now: datetime) -> Window | None:
-    """The window that a user's `start_date` and `end_date` span, or None for all history.
-
-    Args:
-        start: ISO text, `datetime`, or None.
-        end: The same; None means `now`.
-        now: The present instant, aware.
-
-    Raises:
-        SettingsError: A date cannot be read, the end has no start, or the window holds no time.
-    """
-    if start is None:
-        if end is not None:
-            raise SettingsError(
-                "end_date is given without start_date",
-                where="end_date",
-                way_out="Give both for a range, or start_date alone for all since then.",
-            )
-        return None
-    return Window(
-        parse_instant(start, "start_date"),
-        now if end is None else parse_instant(end, "end_date"),
-    )

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Literal, Optional
+from uuid import uuid4
 
 import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.exports.clock import SystemClock
-from spaaza_source.exports.content import Reading
+from spaaza_source.exports.content import Reader, Reading
 from spaaza_source.exports.download import save
+from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.http import VendorHttp, checked_base_url
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.load import Progress, load_file, working_folder
+from spaaza_source.exports.load import Progress, load_files, working_folder
+from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import Export, Phase
 from spaaza_source.spaaza.bulk_columns import hints
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
 from spaaza_source.spaaza.personal import policies
@@ -76,13 +78,10 @@ def _users(http: VendorHttp, chain: int, reading: Reading, policy: Policy) -> It
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
     begun_at = clock.now()
     job_id = f"bulk-users-{chain}-{begun_at:%Y%m%dT%H%M%S.%fZ}"
-    export = Export(
-        request,
-        phase=Phase.DOWNLOADING,
-        job=Job(job_id, JobState.DONE, "STREAMED", created_at=begun_at),
-        begun_at=begun_at,
-    )
-    progress = Progress(export)
+    job = Job(job_id, JobState.DONE, "STREAMED", created_at=begun_at)
+    export = Export(request, job, begun_at, phase=Phase.DOWNLOADING)
+    exports = TableExports(Wanted(request.table, lambda _: request), exports=[export])
+    progress = Progress(exports)
     folder = working_folder()
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -95,12 +94,12 @@ def _users(http: VendorHttp, chain: int, reading: Reading, policy: Policy) -> It
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     export.arrived = save(
         http.stream(PATH, body),
-        folder / f"{request.table}-{request.fingerprint}.part",
+        folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}",
         on_bytes=on_bytes,
     )
     export.download_seconds = clock.monotonic() - begun
     export.phase = Phase.ARRIVED
     try:
-        yield from load_file(export, reading, policy)
+        yield from load_files(exports, Reader(reading, policy))
     finally:
         export.arrived.path.unlink(missing_ok=True)

@@ -20,21 +20,24 @@ class Index:
         export_index: What the Tasks API calls it.
         time_field: The field a window is taken by, as the filters name it; None where no filter
             by time is documented, or where it would miss rows that changed since.
+        is_final: Whether a row stays as it is once its time has passed, but for what comes late:
+            then a load may go on where the last one ended.
     """
 
     table: str
     export_index: str
     time_field: str | None = None
+    is_final: bool = False
 
 
 INDEXES: dict[str, Index] = {
     index.table: index
     for index in (
-        Index("transactions", "transactions", time_field="timestamp"),
+        Index("transactions", "transactions", time_field="timestamp", is_final=True),
         # `created_date` can be filtered, but a changed profile keeps it: users come whole.
         Index("users", "users"),
         Index("vouchers", "vouchers", time_field="date_time_creation"),
-        Index("wallet_ledger", "wallet-ledger", time_field="timestamp"),
+        Index("wallet_ledger", "wallet-ledger", time_field="timestamp", is_final=True),
         Index("products", "products"),
         Index("product_variants", "product-variants"),
     )

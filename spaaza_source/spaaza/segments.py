@@ -162,7 +162,11 @@ def selection_for(
                 where=where,
                 way_out="Leave out start_date, or join the rules by 'all'.",
             )
-        rules.append(date(time_field).between(window.start - MARGIN, window.end + MARGIN))
+        end = window.end + MARGIN
+        field = date(time_field)
+        rules.append(
+            field.between(window.start - MARGIN, end) if window.start else field.before(end)
+        )
     if not rules and not own:
         return {}
     segment_body = {"entity": "people", "index": index, "join": "all", "chain_id": chain_id}

@@ -12,11 +12,16 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from spaaza_source.errors import SettingsError, UnexpectedAnswerError
+from spaaza_source.errors import (
+    LinkRefusedError,
+    RequestRefusedError,
+    SettingsError,
+    UnexpectedAnswerError,
+)
 from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import parse_instant
+from spaaza_source.exports.windows import parse_instant, parse_window
 from spaaza_source.spaaza.tasks import Task, TasksApi, export_task
 
 #: The vendor writes INPROGRESS; other spellings cost nothing to understand.
@@ -27,12 +32,18 @@ STATES = {
     "ERROR": JobState.FAILED,
 }
 
+#: States whose `last_modified` is the time at which they were reached.
+ENDED = (JobState.DONE, JobState.FAILED)
+
 #: How a task of ours is known, in the vendor's Console and in its list.
-OWN = re.compile(r"^spaaza_source .* #(?P<fingerprint>[0-9a-f]{12})$")
+OWN = re.compile(r"^spaaza_source \S+ \S+(?: (?P<window>\[.*\)))? #(?P<fingerprint>[0-9a-f]{12})$")
 
 #: Tasks to a page, and pages to look through: a chain's old tasks may never be deleted.
 PAGE = 100
 PAGES = 500
+
+#: Entries of a task's log that the vendor gives unasked, and that an error shows.
+LOGS_GIVEN, LOGS_SHOWN = 10, 50
 
 #: The vendor writes dates that never came as the year 1.
 FIRST_REAL_YEAR = 1970
@@ -79,7 +90,8 @@ class SpaazaExports:
             for task in fresh:
                 own = OWN.search(str(task.get("desc") or ""))
                 if own and task.get("chain") in (self._chain_id, None):
-                    yield OwnJob(own["fingerprint"], job_of(task))
+                    window = parse_window(own["window"] or "")
+                    yield OwnJob(own["fingerprint"], window, job_of(task))
             # A vendor that knows no paging answers the same page again.
             if not fresh or _older_from_here(fresh, since):
                 return
@@ -105,17 +117,28 @@ class SpaazaExports:
 
     def look(self, job_id: str) -> Job:
         """The task as it stands."""
-        return job_of(self._api.get_task(job_id))
+        task = self._api.get_task(job_id)
+        job = job_of(task)
+        logs = task.get("logs")
+        if job.state is JobState.FAILED and isinstance(logs, list) and len(logs) >= LOGS_GIVEN:
+            return job_of(self._api.get_task(job_id, log_limit=LOGS_SHOWN))
+        return job
 
     def link(self, job_id: str) -> Link:
         """A signed link: its host must see no credential of ours."""
-        return Link(self._api.download_url(job_id))
+        try:
+            return Link(self._api.download_url(job_id))
+        except RequestRefusedError as refusal:
+            # Right after a job is done there may be none for a moment.
+            raise LinkRefusedError(
+                refusal.cause, where=refusal.where, way_out="Run again."
+            ) from None
 
 
 def description(request: ExportRequest) -> str:
     """The task's `desc`: readable in the vendor's Console, and found again by its fingerprint."""
     span = f" {request.window}" if request.window else ""
-    return f"spaaza_source {request.subject}{span} #{request.fingerprint}"
+    return f"spaaza_source {request.subject} {request.export_format}{span} #{request.fingerprint}"
 
 
 def job_of(task: Task) -> Job:
@@ -136,7 +159,8 @@ def job_of(task: Task) -> Job:
         state=known,
         vendor_state=redact(code),
         created_at=_instant(state.get("created_date")),
-        finished_at=_instant(state.get("last_modified")) if known is JobState.DONE else None,
+        started_at=_instant(state.get("last_run_date")),
+        finished_at=_instant(state.get("last_modified")) if known in ENDED else None,
         detail=_logs(task.get("logs")) if known is JobState.FAILED else "",
     )
 

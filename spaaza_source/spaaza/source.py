@@ -5,7 +5,8 @@ What a user may set stands here; the calls are `tasks`, the waiting and loading 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal, Optional
 
@@ -13,16 +14,18 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.exports.clock import SystemClock
+from spaaza_source.errors import SettingsError
 from spaaza_source.exports.content import Reading
+from spaaza_source.exports.disposition import BY_TIME, WHOLE
 from spaaza_source.exports.http import checked_base_url
 from spaaza_source.exports.load import export_tables, working_folder
+from spaaza_source.exports.plan import Span, Wanted
 from spaaza_source.exports.request import ExportFormat, ExportRequest
 from spaaza_source.exports.run import ExportRun, Patience
 from spaaza_source.exports.settings import by_table, choice, number
-from spaaza_source.exports.windows import Window, chosen_window, iso
+from spaaza_source.exports.windows import EARLIEST, Window
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
-from spaaza_source.spaaza.indexes import INDEXES, index_named
+from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
 from spaaza_source.spaaza.personal import policies
 from spaaza_source.spaaza.segments import selection_for
 from spaaza_source.spaaza.service import SpaazaExports
@@ -45,7 +48,11 @@ def spaaza_source(
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     time_columns: Optional[dict[str, str]] = None,  # noqa: UP045
+    lag: float = 86_400.0,
+    window: Optional[Literal["month", "week", "day"]] = None,  # noqa: UP045
+    smallest_window: float = 3600.0,
     poll_interval: float = 15.0,
+    max_poll_interval: Optional[float] = None,  # noqa: UP045
     export_timeout: float = 3600.0,
     max_concurrent_exports: int = 3,
     start_margin: float = 2.0,
@@ -53,9 +60,13 @@ def spaaza_source(
 ) -> Iterator[DltResource]:
     """Spaaza's exports: `transactions users vouchers wallet_ledger products product_variants`.
 
-    Each resource asks for one export, waits for it, and yields it as typed `pyarrow.Table`s with
-    columns named after the file's header. Every load also writes `export_jobs`, `rejected_rows`
-    and `column_changes`.
+    Each resource asks for its exports, waits for them, and yields them as typed `pyarrow.Table`s
+    with columns named after the file's header. Every load also writes `export_jobs`,
+    `rejected_rows` and `column_changes`.
+
+    A first load brings all rows, or those since `start_date`. From then on transactions and
+    wallet_ledger go on where the last load ended, less `lag`, and replace that range of the table;
+    the other indexes come whole again, vouchers since `start_date` where there is one.
 
     Every argument also comes from dlt's configuration, under `sources.spaaza`.
 
@@ -65,10 +76,10 @@ def spaaza_source(
         credentials: `access_token_id` and `access_token_secret`, or `session_user_id` and
             `session_key`.
         start_date: Where history begins: ISO 8601 text or a datetime, UTC where it names no zone.
-            It narrows transactions, wallet_ledger and vouchers, by their time of creation; that
-            range of the table is replaced. The other indexes know no such filter and always come
-            whole. Without it, everything comes.
-        end_date: Where the range ends, itself left out; now, without it.
+            It narrows transactions, wallet_ledger and vouchers, by their time of creation. The
+            other indexes know no such filter and always come whole.
+        end_date: Where the range ends, itself left out. With both, exactly that range is loaded
+            and replaced, and what later loads go on from stays as it was.
         segments: By table: a saved segment's id, a list of rules, or a dict with `rules`.
         export_format: `csv`, or `json`, whose nested lists become tables of their own.
         column_types: `inferred` from the file, or `text` for every column.
@@ -80,7 +91,12 @@ def spaaza_source(
         privacy_secret: What is hashed with, 16 characters at least; from dlt's secrets.
         time_columns: By table: the column that a window is taken by, if the file does not call
             it as the filter does (`timestamp`, `date_time_creation`).
-        poll_interval: Seconds between two looks at an export; the vendor asks for 10 to 30.
+        lag: Seconds before the last load's end at which the next begins, for rows that come late.
+        window: History is asked for by `month`, `week` or `day`, in UTC. Unless one is named, by
+            month, and by longer windows where a failure has shown how much the vendor manages.
+        smallest_window: Seconds; a window whose export fails is asked for in halves down to this.
+        poll_interval: Seconds to the first look at an export; the vendor asks for 10 to 30.
+        max_poll_interval: Seconds that pauses between looks grow to; twice the first, unless given.
         export_timeout: Seconds to wait for one export.
         max_concurrent_exports: Exports the vendor runs at one time.
         start_margin: Seconds ahead that an export is scheduled.
@@ -92,9 +108,14 @@ def spaaza_source(
     """
     chain = checked_chain(chain_id)
     api = TasksApi(vendor_http(checked_base_url(base_url), chain, checked(credentials)))
-    window = chosen_window(start_date, end_date, SystemClock().now())
+    span = replace(
+        Span.of(start_date, end_date),
+        lag=timedelta(seconds=number("lag", lag, least=0)),
+        size=None if window is None else choice("window", window, "month", "week", "day"),
+        smallest=timedelta(seconds=number("smallest_window", smallest_window, least=60)),
+    )
     wanted = {index_named(name).table: segment for name, segment in by_table("segments", segments)}
-    times = {
+    columns = {
         index_named(name).table: str(column)
         for name, column in by_table("time_columns", time_columns)
     }
@@ -105,52 +126,64 @@ def spaaza_source(
             start_margin=timedelta(seconds=number("start_margin", start_margin, least=0)),
         ),
         working_folder,
-        Patience(poll_interval, export_timeout, max_concurrent_exports, max_age),
+        Patience(poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age),
     )
     reading = Reading(column_types, on_bad_row, max_rejected_share)
     hidden = policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = choice("export_format", export_format, "csv", "json")
     for index in INDEXES.values():
-        narrowed = window if index.time_field else None
-        request = ExportRequest(
+        ask = _request_of(index, chain, file_format, wanted.get(index.table))
+        column = columns.get(index.table) or index.time_field
+        times = _span_of(index, span, ask)
+        disposition = BY_TIME if times and times.start else WHOLE
+        yield dlt.resource(export_tables, name=index.table, write_disposition=disposition)(
+            run,
+            Wanted(index.table, ask, times),
+            reading,
+            hidden[index.table],
+            column,
+        )
+
+
+def _request_of(
+    index: Index, chain: int, file_format: ExportFormat, segment: object
+) -> Callable[[Window | None], ExportRequest]:
+    """Makes an index's request for a window, or for all rows."""
+
+    def ask(window: Window | None) -> ExportRequest:
+        return ExportRequest(
             table=index.table,
             subject=index.export_index,
             account=str(chain),
             export_format=file_format,
-            window=narrowed,
+            window=window,
             selection=selection_for(
-                wanted.get(index.table),
+                segment,
                 index=index.export_index,
                 chain_id=chain,
                 time_field=index.time_field,
-                window=narrowed,
+                window=window,
             ),
         )
-        column = times.get(index.table) or index.time_field
-        yield dlt.resource(
-            export_tables,
-            name=index.table,
-            write_disposition=_disposition(request.window, column or ""),
-        )(run, request, reading, hidden[index.table], column)
+
+    ask(None)
+    return ask
 
 
-def _disposition(window: Window | None, column: str) -> Any:
-    """A full export is the table; an export of a window is that range of it."""
-    if window is None:
-        return "replace"
-    return {
-        "disposition": "merge",
-        "strategy": "delete-insert",
-        "destination_scope": _scope(column, window),
-    }
+def _span_of(
+    index: Index, span: Span, ask: Callable[[Window | None], ExportRequest]
+) -> Span | None:
+    """The times that an index is loaded by; None where it always comes whole.
 
-
-def _scope(column: str, window: Window) -> str:
-    """The rows of the destination that a window's export replaces, as SQL.
-
-    The column's name is dlt's, made of letters, digits and underscores, and it is qualified: so
-    no database needs it quoted, and each folds its case as it folded it when it was created.
+    Raises:
+        SettingsError: A start is given, but the index's segment cannot be narrowed to a window.
     """
-    name = dlt.Schema("spaaza").naming.normalize_identifier(column)
-    start, end = iso(window.start), iso(window.end)
-    return f"{{table}}.{name} >= '{start}' AND {{table}}.{name} < '{end}'"
+    if index.time_field is None:
+        return None
+    try:
+        ask(Window(None, EARLIEST + timedelta(days=1)))
+    except SettingsError:
+        if span.start is not None:
+            raise
+        return None
+    return replace(span, goes_on=index.is_final)

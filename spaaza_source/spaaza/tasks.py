@@ -11,14 +11,17 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from spaaza_source.errors import UnexpectedAnswerError
+from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
 from spaaza_source.exports.clock import Clock
 from spaaza_source.exports.http import VendorHttp
+from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.windows import iso
 from spaaza_source.spaaza.credentials import AccessToken, AdminSession
 
 #: The core API's code for a permission that is missing; it comes with HTTP 500.
 PERMISSION_DENIED = 68
+
+NOT_FOUND = 404
 
 Task = dict[str, Any]
 
@@ -43,7 +46,8 @@ class TasksApi:
     """The Tasks API of one chain.
 
     Every call raises only errors under `SpaazaSourceError`: `CredentialsError` on 401, 403 and
-    the permission error that arrives as 500; `RequestRefusedError` on another 4xx;
+    the permission error that arrives as 500; `VanishedError` where a task is looked at that is
+    not there; `RequestRefusedError` on another 4xx;
     `UnavailableError` when the vendor cannot be reached or keeps failing.
 
     Args:
@@ -61,7 +65,14 @@ class TasksApi:
         """`GET /tasks/{id}`: the task with its newest log entries (the vendor's default is 10)."""
         params = None if log_limit is None else {"log_limit": log_limit}
         path = f"/tasks/{_segment(task_id)}"
-        return _task(self.http.get(path, params), f"GET {path}")
+        try:
+            return _task(self.http.get(path, params), f"GET {path}")
+        except RequestRefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            raise VanishedError(
+                f"the vendor has no task {redact(str(task_id))} any more", way_out="Run again."
+            ) from None
 
     def list_tasks(
         self,

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, TypeVar
@@ -109,6 +109,27 @@ class CsvFile:
             rows += span.rows
             size += span.length
         yield from _cut(pa.concat_tables(waiting))
+
+    def typed_like(self, others: Sequence[CsvFile]) -> CsvFile:
+        """This file with the types that hold for its columns in the others too.
+
+        Args:
+            others: Other parts of the same table; this file may be among them.
+        """
+        known: dict[str, Evidence] = {column.name: seen for column, seen in self._pairs()}
+        for other in others:
+            for column, seen in other._pairs():  # noqa: SLF001 - one of our own
+                if column.name in known:
+                    known[column.name] = known[column.name].merged(seen)
+        evidence = [
+            replace(seen, fits=known[column.name].fits, filled=known[column.name].filled)
+            for column, seen in self._pairs()
+        ]
+        columns = tuple(
+            replace(column, type=seen.column_type)
+            for column, seen in zip(self.columns, evidence, strict=True)
+        )
+        return replace(self, columns=columns, schema=_schema(columns), _evidence=tuple(evidence))
 
     def _span_tables(self) -> Iterator[tuple[Span, Any]]:
         readings = [_Reading.of(column, seen) for column, seen in self._pairs()]

@@ -19,12 +19,13 @@ from typing import Any
 import dlt
 import duckdb
 
-from spaaza_source.exports.content import Reading
+from spaaza_source.exports.content import Reader, Reading
 from spaaza_source.exports.download import FetchedFile
+from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.load import load_file
+from spaaza_source.exports.load import load_files
+from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import Export, Phase
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.warehouse import duckdb_file
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
@@ -65,16 +66,18 @@ def by_pipeline(path: Path, _: str) -> dict[str, float]:
 def _users(path: Path) -> Iterator[Any]:
     """The road from where a download has arrived."""
     now = datetime.now(timezone.utc)
+    request = ExportRequest("users", "users", "1743")
     export = Export(
-        ExportRequest("users", "users", "1743"),
+        request,
+        Job("1", JobState.DONE, "DONE", now),
+        now,
         phase=Phase.ARRIVED,
-        job=Job("1", JobState.DONE, "DONE", now),
-        begun_at=now,
         arrived=FetchedFile(
             path, path.stat().st_size, path.stat().st_size, _no_hash(), proven=True
         ),
     )
-    yield from load_file(export, Reading(), Policy())
+    exports = TableExports(Wanted("users", lambda _: request), exports=[export])
+    yield from load_files(exports, Reader(Reading(), Policy()))
 
 
 def _no_hash() -> str:

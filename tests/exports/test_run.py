@@ -3,7 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,8 +17,10 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     UnexpectedAnswerError,
 )
+from spaaza_source.exports.export import Export, Phase, TableExports
+from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import Export, ExportRun, Patience, Phase
+from spaaza_source.exports.run import ExportRun, Patience
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.service import SpaazaExports
@@ -57,30 +59,40 @@ def request(subject: str = "users") -> ExportRequest:
     return ExportRequest(subject.replace("-", "_"), subject, "1743")
 
 
-def wait(*exports: Export) -> None:
+def begin(run: ExportRun, wanted: ExportRequest, loaded: Collection[str] = ()) -> TableExports:
+    """Put a table on the road that knows no windows."""
+    return run.begin(Wanted(wanted.table, lambda _: wanted, loaded=loaded))
+
+
+def wait(*tables: TableExports) -> None:
     """Until all are settled: the run's clock is a fake, so this takes milliseconds."""
-    while not all(export.settled for export in exports):
+    while not all(table.settled for table in tables):
         time.sleep(0.002)
+
+
+def arrived(table: TableExports) -> Export:
+    """The one export of a table, once it is there; raises what kept it from arriving."""
+    wait(table)
+    (export,) = table.checked()
+    return export
 
 
 def test_an_export_is_asked_for_waited_for_and_fetched(tmp_path: Path) -> None:
     with sandbox_run(tmp_path, run_seconds=60) as (sandbox, run, clock):
-        export = run.begin(request())
-        wait(export)
+        export = arrived(begin(run, request()))
     file = export.file()
     assert file.path.read_bytes().count(b"\n") >= 51
-    assert export.job is not None
     assert export.job.vendor_state == "DONE"
     assert 60 <= export.wait_seconds < 90
-    assert 3 <= export.polls <= 6
-    assert sandbox.tasks[0]["desc"] == f"spaaza_source users #{request().fingerprint}"
+    assert 3 <= export.polls <= 5
+    assert sandbox.tasks[0]["desc"] == f"spaaza_source users csv #{request().fingerprint}"
     assert clock.monotonic() >= 60
 
 
 def test_exports_are_waited_for_side_by_side(tmp_path: Path) -> None:
     subjects = ("users", "vouchers", "products")
     with sandbox_run(tmp_path, Patience(max_concurrent=3), run_seconds=100) as (_, run, clock):
-        exports = [run.begin(request(subject)) for subject in subjects]
+        exports = [begin(run, request(subject)) for subject in subjects]
         wait(*exports)
     assert [export.error for export in exports] == [None] * 3
     assert clock.monotonic() < 2 * 100
@@ -89,18 +101,16 @@ def test_exports_are_waited_for_side_by_side(tmp_path: Path) -> None:
 def test_no_more_run_at_one_time_than_allowed(tmp_path: Path) -> None:
     subjects = ("users", "vouchers", "products", "transactions")
     with sandbox_run(tmp_path, Patience(max_concurrent=2), run_seconds=100) as (_, run, clock):
-        exports = [run.begin(request(subject)) for subject in subjects]
+        exports = [begin(run, request(subject)) for subject in subjects]
         wait(*exports)
     assert clock.monotonic() >= 2 * 100
-    assert {export.phase for export in exports} == {Phase.ARRIVED}
+    assert {arrived(export).phase for export in exports} == {Phase.ARRIVED}
 
 
 def test_an_export_that_fails_names_its_job_and_what_the_vendor_logged(tmp_path: Path) -> None:
     with sandbox_run(tmp_path, max_export_rows=10) as (sandbox, run, _):
-        export = run.begin(request())
-        wait(export)
         with pytest.raises(ExportFailedError) as raised:
-            export.file()
+            arrived(begin(run, request()))
         job = sandbox.tasks[0]["id"]
     assert f"job {job} ended in ERROR" in str(raised.value)
     assert "timed out" in str(raised.value)
@@ -110,28 +120,27 @@ def test_an_export_that_fails_names_its_job_and_what_the_vendor_logged(tmp_path:
 def test_an_export_that_never_ends_meets_its_deadline(tmp_path: Path) -> None:
     patience = Patience(export_timeout=600)
     with sandbox_run(tmp_path, patience, run_seconds=10_000) as (sandbox, run, clock):
-        export = run.begin(request())
-        wait(export)
+        table = begin(run, request())
+        wait(table)
         job = sandbox.tasks[0]["id"]
     with pytest.raises(ExportTimeoutError, match=f"job {job} is still INPROGRESS"):
-        export.file()
+        table.checked()
     assert 600 <= clock.monotonic() < 700
 
 
 def test_a_failed_export_leaves_the_others_alone(tmp_path: Path) -> None:
     rows = {"users": 5_000, "products": 5}
     with sandbox_run(tmp_path, max_export_rows=100, rows_per_index=rows) as (_, run, _clock):
-        users, products = run.begin(request()), run.begin(request("products"))
+        users, products = begin(run, request()), begin(run, request("products"))
         wait(users, products)
-    assert (users.phase, products.phase) == (Phase.FAILED, Phase.ARRIVED)
+    assert (users.state, products.state) == ("failed", "arrived")
 
 
 def test_a_dropped_export_leaves_no_file(tmp_path: Path) -> None:
     with sandbox_run(tmp_path) as (_, run, _clock):
-        export = run.begin(request())
-        wait(export)
-        assert export.file().path.exists()
-        run.drop(export)
+        table = begin(run, request())
+        assert arrived(table).file().path.exists()
+        run.drop(table)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,9 +174,8 @@ class Vendor:
 def outcome(vendor: Vendor, folder: Path) -> Export:
     with ScriptedServer(vendor) as server:
         vendor.base_url = server.base_url
-        export = run_against(server.base_url, FakeClock(), folder, Patience()).begin(request())
-        wait(export)
-    return export
+        run = run_against(server.base_url, FakeClock(), folder, Patience())
+        return arrived(begin(run, request()))
 
 
 @pytest.mark.parametrize("code", ["INPROGRESS", "IN_PROGRESS", "inprogress", "SOMETHING_NEW", ""])
@@ -179,17 +187,15 @@ def test_any_state_but_done_is_waited_on(code: str, tmp_path: Path) -> None:
 
 def test_a_refused_link_is_asked_for_again_twice_at_most(tmp_path: Path) -> None:
     vendor = Vendor(file=Answer(403))
-    export = outcome(vendor, tmp_path)
-    assert vendor.files == 3
     with pytest.raises(SpaazaSourceError, match="refused the link") as raised:
-        export.file()
+        outcome(vendor, tmp_path)
+    assert vendor.files == 3
     assert "canary" not in str(raised.value)
 
 
 def test_done_without_a_link_stops(tmp_path: Path) -> None:
-    export = outcome(Vendor(file=Answer(200), link=Answer.json({"href": "x"})), tmp_path)
     with pytest.raises(UnexpectedAnswerError, match="not a url"):
-        export.file()
+        outcome(Vendor(file=Answer(200), link=Answer.json({"href": "x"})), tmp_path)
 
 
 def test_a_task_without_a_state_stops(tmp_path: Path) -> None:
@@ -199,7 +205,7 @@ def test_a_task_without_a_state_stops(tmp_path: Path) -> None:
 
     vendor = Stateless(file=Answer(200))
     with pytest.raises(UnexpectedAnswerError, match="has no state"):
-        outcome(vendor, tmp_path).file()
+        outcome(vendor, tmp_path)
 
 
 class BreakingVendor(Vendor):
@@ -261,7 +267,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_its_start(tmp_path: Path)
 def test_without_a_strong_etag_a_broken_download_starts_over(tmp_path: Path) -> None:
     vendor = BreakingVendor(TEXT, 1_000, etag='W/"v1"')
     with pytest.raises(SpaazaSourceError, match="connection broke"):
-        outcome(vendor, tmp_path).file()
+        outcome(vendor, tmp_path)
     assert vendor.asked == [None] * 5
     assert list(tmp_path.iterdir()) == []
 
@@ -275,5 +281,5 @@ def test_a_host_that_carries_on_from_somewhere_else_stops_the_download(tmp_path:
             return answer
 
     with pytest.raises(UnexpectedAnswerError, match="did not carry on at byte"):
-        outcome(Elsewhere(TEXT, 1_000), tmp_path).file()
+        outcome(Elsewhere(TEXT, 1_000), tmp_path)
     assert list(tmp_path.iterdir()) == []

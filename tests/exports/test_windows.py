@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.windows import Window, chosen_window, iso, parse_instant
+from spaaza_source.exports.windows import Window, iso, parse_instant, parse_window
 
 NOON = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
 
@@ -40,21 +40,27 @@ def test_a_window_needs_its_start_before_its_end() -> None:
         Window(NOON, NOON)
 
 
-def test_without_dates_there_is_no_window() -> None:
-    assert chosen_window(None, None, NOON) is None
-
-
-def test_a_start_alone_reaches_to_now() -> None:
-    assert chosen_window("2026-01-01", None, NOON) == Window(
-        datetime(2026, 1, 1, tzinfo=timezone.utc), NOON
-    )
-
-
-def test_an_end_alone_is_refused() -> None:
-    with pytest.raises(SettingsError, match="end_date is given without start_date"):
-        chosen_window(None, "2026-01-01", NOON)
-
-
 def test_instants_are_written_as_the_vendor_writes_them() -> None:
     assert iso(NOON) == "2026-05-26T12:00:00Z"
     assert iso(NOON + timedelta(microseconds=1)) == "2026-05-26T12:00:00.000001Z"
+
+
+@pytest.mark.parametrize("start", [NOON, None])
+def test_a_window_can_be_read_from_its_text(start: datetime | None) -> None:
+    window = Window(start, NOON + timedelta(hours=1, microseconds=5))
+    assert parse_window(str(window)) == window
+
+
+@pytest.mark.parametrize("text", ["", "[*, *)", "[x, 2026-01-01)", "[2026-01-02, 2026-01-01)", "a"])
+def test_other_text_is_no_window(text: str) -> None:
+    assert parse_window(text) is None
+
+
+def test_a_window_holds_what_lies_inside_it() -> None:
+    hour = timedelta(hours=1)
+    window = Window(NOON, NOON + 2 * hour)
+    assert window.holds(window)
+    assert window.holds(Window(NOON + hour, NOON + 2 * hour))
+    assert not window.holds(Window(NOON - hour, NOON + hour))
+    assert not window.holds(Window(None, NOON + hour))
+    assert Window(None, NOON + hour).holds(Window(None, NOON))

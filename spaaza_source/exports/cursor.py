@@ -1,0 +1,53 @@
+"""What a pipeline remembers of a table between loads: until when it is loaded, and from which jobs.
+
+It is kept in dlt's state, which moves with the load package: it is as loaded as the rows are, and
+a fresh machine restores it from the destination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import dlt
+
+from spaaza_source.exports.windows import iso, parse_instant
+
+#: Key of the resource's state: the end of the last load, ISO 8601 in UTC.
+LOADED_UNTIL = "loaded_until"
+#: Key of the source's state: ids of loaded jobs by table, the newest last.
+LOADED_JOBS = "loaded_jobs"
+#: Older ones are past any `max_age` that makes sense.
+JOBS_REMEMBERED = 400
+
+
+class Cursor:
+    """What is remembered of one table; within its resource.
+
+    Args:
+        table: Its name.
+    """
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    @property
+    def loaded_until(self) -> datetime | None:
+        """All rows of before are loaded; None before the first load."""
+        until = dlt.current.resource_state().get(LOADED_UNTIL)
+        return None if until is None else parse_instant(until, LOADED_UNTIL)
+
+    @property
+    def loaded_jobs(self) -> list[str]:
+        """Ids of jobs whose rows are loaded, the newest last."""
+        jobs: list[str] = dlt.current.source_state().get(LOADED_JOBS, {}).get(self._table, [])
+        return list(jobs)
+
+    def move(self, until: datetime) -> None:
+        """All rows of before are in this load package, or loaded."""
+        dlt.current.resource_state()[LOADED_UNTIL] = iso(until)
+
+    def note_loaded(self, job_ids: Iterable[str]) -> None:
+        """The rows of these jobs are in this load package."""
+        jobs = dlt.current.source_state().setdefault(LOADED_JOBS, {})
+        jobs[self._table] = [*jobs.get(self._table, []), *job_ids][-JOBS_REMEMBERED:]

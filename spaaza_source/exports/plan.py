@@ -1,0 +1,271 @@
+"""What a load asks for: which times, in which windows, and which jobs there are for them already.
+
+Everything here is computed, nothing is sent; the asking is left to `run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports.jobs import Job, JobState, OwnJob
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.windows import Window, parse_instant
+
+Size = Literal["month", "week", "day"]
+
+#: The longest window of each size.
+LENGTHS: dict[Size, timedelta] = {
+    "month": timedelta(days=31),
+    "week": timedelta(days=7),
+    "day": timedelta(days=1),
+}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which times of a table a load has to cover.
+
+    Attributes:
+        start: Where history begins; None for all of it.
+        end: Where it ends, itself left out; None for now.
+        lag: How far before the last load's end the next one begins.
+        size: The windows that history is asked for in; None for months that may grow.
+        smallest: No shorter window is asked for.
+        goes_on: Whether a load goes on where the last one ended; else it begins at `start` again.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    lag: timedelta = timedelta(days=1)
+    size: Size | None = None
+    smallest: timedelta = timedelta(hours=1)
+    goes_on: bool = True
+
+    @classmethod
+    def of(cls, start_date: object, end_date: object) -> Span:
+        """A user's dates: ISO text, `datetime`, `date` or None each.
+
+        Raises:
+            SettingsError: A date cannot be read, the end has no start, or no time lies between.
+        """
+        if start_date is None and end_date is not None:
+            raise SettingsError(
+                "end_date is given without start_date",
+                where="end_date",
+                way_out="Give both for a range, or start_date alone for all since then.",
+            )
+        start = None if start_date is None else parse_instant(start_date, "start_date")
+        end = None if end_date is None else parse_instant(end_date, "end_date")
+        if end is not None:
+            Window(start, end)
+        return cls(start, end)
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether both ends are given: such a load neither reads nor moves the cursor."""
+        return self.end is not None
+
+    def reach(self, loaded_until: datetime | None, now: datetime) -> Window | None:
+        """What a load covers; None for all rows, whatever their time.
+
+        Args:
+            loaded_until: The cursor: where the last load ended.
+            now: The present instant by the vendor's clock.
+
+        Raises:
+            SettingsError: The start lies in the future.
+        """
+        if self.is_backfill:
+            return Window(self.start, self.end or now)
+        start = self.start
+        if self.goes_on and loaded_until is not None:
+            again = min(loaded_until, now) - self.lag
+            start = again if start is None else max(start, again)
+        return None if start is None else Window(start, now)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a load wants of one table.
+
+    Attributes:
+        table: Its name.
+        ask: Makes the request for a window; for all rows of None.
+        span: Which times; None where the table cannot be asked for by time.
+        loaded_until: The table's cursor.
+        loaded: Ids of jobs whose rows have been loaded: they are done with.
+    """
+
+    table: str
+    ask: Callable[[Window | None], ExportRequest]
+    span: Span | None = None
+    loaded_until: datetime | None = None
+    loaded: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for one table.
+
+    Attributes:
+        reach: The span of time it covers; None for all rows.
+        windows: What to ask for, in the order of time; `[None]` stands for all rows.
+        adopted: Jobs that there are already, each with its request.
+        failed: Windows that have just failed at the vendor, so only parts of them are worth asking.
+    """
+
+    reach: Window | None
+    windows: Sequence[Window | None]
+    adopted: Sequence[tuple[ExportRequest, Job]] = ()
+    failed: Sequence[Window] = ()
+
+
+def plan_for(wanted: Wanted, own: Iterable[OwnJob], now: datetime, max_age: timedelta) -> Plan:
+    """The plan for one table.
+
+    Args:
+        wanted: What is wanted.
+        own: The jobs that the vendor has of ours.
+        now: The present instant by the vendor's clock.
+        max_age: How old a finished job may be and still be used.
+    """
+    own = [job for job in own if job.job.job_id not in wanted.loaded]
+    reach = wanted.span.reach(wanted.loaded_until, now) if wanted.span else None
+    if reach is None:
+        whole = wanted.ask(None)
+        ours = [job for job in own if job.fingerprint == whole.fingerprint]
+        found = youngest(usable(ours, now - max_age))
+        if found is not None:
+            return Plan(None, [], [(whole, found.job)])
+        if wanted.span is None or not just_failed(ours, now - max_age):
+            return Plan(None, [None])
+        # All rows at once were too many: they are asked for by time.
+        reach = Window(None, now)
+    return _cover(wanted, reach, own, now, max_age)
+
+
+def _cover(
+    wanted: Wanted, reach: Window, own: Sequence[OwnJob], now: datetime, max_age: timedelta
+) -> Plan:
+    """Take what jobs cover of the reach, plan windows for the rest."""
+    mine = [
+        (job, window)
+        for job in own
+        if (window := job.window) is not None
+        and reach.holds(window)
+        and wanted.ask(window).fingerprint == job.fingerprint
+    ]
+    good = usable([job for job, _ in mine], now - max_age)
+    taken: list[tuple[Window, Job]] = []
+    # What is done is sure; what runs may be a window that was given up for its halves.
+    for state in (JobState.DONE, None):
+        candidates = [
+            (window, job.job)
+            for job, window in mine
+            if job in good and (job.job.state is JobState.DONE) == (state is JobState.DONE)
+        ]
+        for window, found in sorted(
+            candidates, key=lambda each: (each[0].begin, -each[0].length, -_age_key(each[1]))
+        ):
+            if all(window.end <= other.begin or other.end <= window.begin for other, _ in taken):
+                taken.append((window, found))
+    taken.sort(key=lambda each: each[0].begin)
+    gaps = _gaps(reach, [window for window, _ in taken])
+    span = wanted.span or Span()
+    if taken and gaps and not span.is_backfill:
+        tail = gaps[-1]
+        if tail.end == reach.end and tail.start == taken[-1][0].end and tail.length <= max_age:
+            # An earlier run's "now" is good enough: the next load goes on from there.
+            gaps.pop()
+            reach = Window(reach.start, taken[-1][0].end)
+    unbounded = reach.start is None and _whole_failed(wanted, own, now - max_age)
+    failed = [Window(None, reach.end)] if unbounded else []
+    failed += [
+        window for job, window in mine if just_failed([job], now - max_age) and job not in good
+    ]
+    size = span.size or "month"
+    return Plan(
+        reach,
+        [window for gap in gaps for window in cut(gap, size, now)],
+        [(wanted.ask(window), job) for window, job in taken],
+        [window for window in failed if window.length >= 2 * span.smallest],
+    )
+
+
+def cut(window: Window, size: Size, now: datetime) -> list[Window]:
+    """A window in calendar months, weeks from Monday, or days, all in UTC.
+
+    One no longer than that stays whole, and so does the time to come.
+    """
+    if window.start is None or window.length <= LENGTHS[size]:
+        return [window]
+    parts = []
+    start = window.start
+    while (bound := _next_bound(start, size)) < min(window.end, now):
+        parts.append(Window(start, bound))
+        start = bound
+    return [*parts, Window(start, window.end)]
+
+
+def usable(own: Iterable[OwnJob], oldest: datetime) -> list[OwnJob]:
+    """Those that wait, run, or were finished since `oldest`."""
+    return [
+        job
+        for job in own
+        if job.job.state is not JobState.FAILED
+        and (
+            job.job.state is not JobState.DONE
+            or (job.job.finished_at is not None and job.job.finished_at >= oldest)
+        )
+    ]
+
+
+def youngest(own: Iterable[OwnJob]) -> OwnJob | None:
+    """The one that was created last."""
+    return max(own, key=lambda job: _age_key(job.job), default=None)
+
+
+def just_failed(own: Iterable[OwnJob], oldest: datetime) -> bool:
+    """Whether one of them ended in an error since `oldest`."""
+    return any(
+        job.job.state is JobState.FAILED
+        and job.job.created_at is not None
+        and job.job.created_at >= oldest
+        for job in own
+    )
+
+
+def _whole_failed(wanted: Wanted, own: Iterable[OwnJob], oldest: datetime) -> bool:
+    whole = wanted.ask(None).fingerprint
+    return just_failed([job for job in own if job.fingerprint == whole], oldest)
+
+
+def _age_key(job: Job) -> float:
+    return job.created_at.timestamp() if job.created_at else 0.0
+
+
+def _gaps(reach: Window, taken: Sequence[Window]) -> list[Window]:
+    gaps = []
+    at, begin = reach.start, reach.begin
+    for window in taken:
+        if begin < window.begin:
+            gaps.append(Window(at, window.begin))
+        at = begin = window.end
+    if begin < reach.end:
+        gaps.append(Window(at, reach.end))
+    return gaps
+
+
+def _next_bound(instant: datetime, size: Size) -> datetime:
+    day = instant.replace(hour=0, minute=0, second=0, microsecond=0)
+    match size:
+        case "day":
+            return day + timedelta(days=1)
+        case "week":
+            return day + timedelta(days=7 - day.weekday())
+        case "month":
+            return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
