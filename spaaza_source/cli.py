@@ -9,10 +9,13 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import dlt
@@ -24,14 +27,26 @@ from rich.console import Console
 from spaaza_source.console import ExportLines, show_loaded
 from spaaza_source.errors import SettingsError
 from spaaza_source.explain import Terminated, explain, failed_export, interruption
+from spaaza_source.exports.request import REPEATS, Repeat
+from spaaza_source.listing import (
+    JOBS_SHOWN,
+    show_jobs,
+    show_plan,
+    show_submitted,
+    show_waiting,
+)
+from spaaza_source.planning import export_history, next_load, planned_exports, usual_seconds
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.access import check_access
-from spaaza_source.spaaza.indexes import INDEXES, index_named
+from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.source import spaaza_source
+from spaaza_source.target import Target
 from spaaza_source.warehouse import DATASET, duckdb_file
 
 #: A process that a signal ended exits with this and the signal's number.
 BY_SIGNAL = 128
+
+WIDE = 200
 
 DB = click.Path(dir_okay=False, path_type=Path)
 
@@ -75,7 +90,7 @@ def cli(*, debug: bool) -> None:
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the data.")
 def demo(*, db: Path, rows: int, seed: int) -> None:
     """Load six generated indexes into DuckDB, from a sandbox inside this process."""
-    console = Console()
+    console = _console()
     target = duckdb_file(db)
     with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
         console.print(f"A sandbox of the vendor's API answers at {served.base_url}.")
@@ -124,38 +139,111 @@ def check() -> None:
         click.echo(line)
 
 
+def _of_a_load(command: Callable[..., None]) -> Callable[..., None]:
+    """What a command must know to plan or do a load: which indexes, whither, of which time."""
+    for decorate in (
+        click.option("--end-date", help="Where the range ends, itself left out; needs a start."),
+        click.option("--start-date", help="Where history begins: 2026-05-26 or …T12:00:00Z."),
+        click.option(
+            "--dataset", default=DATASET, show_default=True, help="Schema that holds the tables."
+        ),
+        click.option("--destination", help="Another dlt destination; dlt's config sets it up."),
+        click.option("--db", type=DB, help="DuckDB file to load into.  [default: spaaza.duckdb]"),
+        click.argument("indexes", nargs=-1, metavar="[INDEX]..."),
+    ):
+        command = decorate(command)
+    return command
+
+
 @cli.command()
-@click.argument("indexes", nargs=-1, metavar="[INDEX]...")
-@click.option("--db", type=DB, help="DuckDB file to load into.  [default: spaaza.duckdb]")
-@click.option("--destination", help="Another dlt destination; dlt's configuration sets it up.")
-@click.option("--dataset", default=DATASET, show_default=True, help="Schema that holds the tables.")
-@click.option("--start-date", help="Where history begins: 2026-05-26 or 2026-05-26T12:00:00Z.")
-@click.option("--end-date", help="Where the range ends, itself left out; now, without it.")
-def load(
-    *,
-    indexes: Sequence[str],
-    db: Path | None,
-    destination: str | None,
-    dataset: str,
-    start_date: str | None,
-    end_date: str | None,
-) -> None:
-    """Load some indexes, or all of them.
+@_of_a_load
+def load(**given: Any) -> None:
+    """Load some indexes, or all of them: what came since the last load, or history at first.
 
     The indexes: transactions, users, vouchers, wallet_ledger, products, product_variants.
     """
-    tables = [index_named(name).table for name in indexes] or list(INDEXES)
-    into_duckdb = destination in (None, "duckdb")
-    if db is not None and not into_duckdb:
-        raise SettingsError("--db names a DuckDB file, but --destination another kind")
-    source = spaaza_source(start_date=start_date, end_date=end_date)
-    target = duckdb_file(db) if into_duckdb else destination
-    console = Console()
-    for _ in check_access():
-        """A wrong setting is told before anything is asked for."""
-    _load(_pipeline("spaaza", target, dataset, console), source.with_resources(*tables), console)
-    if into_duckdb:
-        _show_next(console, db or Path("spaaza.duckdb"), tables[0])
+    console = _console()
+    target = Target.of(**given)
+    source = target.source()
+    # A wrong setting is told before anything is asked for.
+    deque(check_access(), maxlen=0)
+    _load(_pipeline("spaaza", target.destination, target.dataset, console), source, console)
+    if target.db is not None:
+        _show_next(console, target.db, target.tables[0])
+
+
+@cli.command()
+@_of_a_load
+def plan(**given: Any) -> None:
+    """Show what the next load would ask the vendor for. Nothing is asked for."""
+    console = _console()
+    target = Target.of(**given)
+    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    run, wanted = next_load(target.source(), pipeline, restore=target.exists)
+    history = usual_seconds(export_history(pipeline)) if target.exists else {}
+    show_plan(console, planned_exports(wanted, run.plans(wanted), history))
+
+
+@cli.command()
+@_of_a_load
+@click.option(
+    "--repeat",
+    type=click.Choice(REPEATS),
+    help="Let the vendor make each export again by itself, all rows of it.",
+)
+@click.option(
+    "--apart",
+    type=click.FloatRange(0),
+    default=300.0,
+    show_default=True,
+    help="Seconds between one batch of exports and the next.",
+)
+def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
+    """Ask the vendor for what the next load needs, and leave; `collect` loads it later."""
+    console = _console()
+    target = Target.of(**given)
+    if repeat is not None and (given["start_date"] or given["end_date"]):
+        raise SettingsError(
+            "an export that repeats brings all rows",
+            where="--repeat",
+            way_out="Leave out --start-date and --end-date.",
+        )
+    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    run, wanted = next_load(target.source(), pipeline, restore=target.exists)
+    show_submitted(console, run.submit(wanted, timedelta(seconds=apart), repeat))
+
+
+@cli.command()
+@_of_a_load
+def collect(**given: Any) -> None:
+    """Load the exports that are done, each once, and say which are not. Nothing is asked for."""
+    console = _console()
+    target = Target.of(**given)
+    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    run, wanted = next_load(target.source(only_finished=True), pipeline, restore=target.exists)
+    tables = [each.table for each in wanted]
+    done = dict(zip(tables, run.plans(wanted), strict=True))
+    waiting = run.plans(replace(each, only_finished=False) for each in wanted)
+    ready = [table for table, plan in done.items() if plan.adopted]
+    if ready:
+        source = target.source(only_finished=True).with_resources(*ready)
+        _load(pipeline, source, console)
+    show_waiting(console, dict(zip(tables, waiting, strict=True)), ready)
+
+
+@cli.command()
+@_of_a_load
+@click.option("--all", "every", is_flag=True, help="However old.")
+def jobs(*, every: bool, **given: Any) -> None:
+    """Show the exports the vendor has of ours, beside what became of them here."""
+    console = _console()
+    target = Target.of(**given)
+    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    run, wanted = next_load(target.source(), pipeline, restore=target.exists)
+    subjects = {each.ask(None).subject for each in wanted}
+    own = [job for job in run.own_jobs() if job.subject in subjects]
+    history = export_history(pipeline) if target.exists else []
+    show_jobs(console, own, history, None if every else JOBS_SHOWN)
 
 
 def main() -> None:
@@ -186,6 +274,12 @@ def main() -> None:
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     """End by SIGTERM as by Ctrl-C: at once, but with everything closed and said."""
     raise Terminated(number)
+
+
+def _console() -> Console:
+    """Where there is no terminal, lines may be long: nobody reads them at 80 columns."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
 
 
 def _pipeline(

@@ -14,6 +14,7 @@ from spaaza_source.exports.clock import Clock
 from spaaza_source.exports.jobs import ExportService, Job, OwnJob
 from spaaza_source.exports.plan import Wanted, usable, youngest
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.windows import EARLIEST
 
 #: Seconds to wait before each look for a job whose creation was not answered.
 LOOKS = (2.0, 5.0, 10.0)
@@ -31,12 +32,21 @@ class Adoption:
         service: The vendor.
         max_age: How old a finished job may be and still be taken up.
         clock: The time to wait by.
+        all_jobs: Whether old jobs count too, for what one of them repeats is new.
     """
 
-    def __init__(self, service: ExportService, max_age: timedelta, clock: Clock) -> None:
+    def __init__(
+        self,
+        service: ExportService,
+        max_age: timedelta,
+        clock: Clock,
+        *,
+        all_jobs: bool = False,
+    ) -> None:
         self._service = service
         self._max_age = max_age
         self._clock = clock
+        self._all_jobs = all_jobs
         self._own: list[OwnJob] | None = None
         self._taken: set[str] = set()
 
@@ -55,19 +65,26 @@ class Adoption:
         self._taken.add(job.job_id)
         return job
 
-    def create(self, request: ExportRequest, wanted: Wanted, stop: threading.Event) -> Job:
+    def create(
+        self,
+        request: ExportRequest,
+        wanted: Wanted,
+        stop: threading.Event,
+        later: timedelta = timedelta(0),
+    ) -> Job:
         """A new job; where the answer was lost, the job that may have come of it all the same.
 
         Args:
             request: What is wanted.
             wanted: For which table.
             stop: Set to cut a wait short.
+            later: How much later than now it is to begin.
 
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
         try:
-            return self.take(self._service.create(request))
+            return self.take(self._service.create(request, later))
         except UnreachableError:
             raise
         except UnavailableError as lost:
@@ -77,11 +94,12 @@ class Adoption:
             if lost.status not in NOT_DONE or stop.is_set():
                 raise
         # Once more and no third time: if this answer is lost too, the next run looks for the job.
-        return self.take(self._service.create(request))
+        return self.take(self._service.create(request, later))
 
     def _listed(self) -> list[OwnJob]:
         """What the vendor has of ours; a job may have run for long before it was finished."""
-        return list(self._service.own_jobs(self._service.now() - self._max_age - LONGEST_RUN))
+        since = self._service.now() - self._max_age - LONGEST_RUN
+        return list(self._service.own_jobs(EARLIEST if self._all_jobs else since))
 
     def _looked_for(
         self, request: ExportRequest, wanted: Wanted, stop: threading.Event

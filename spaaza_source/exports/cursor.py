@@ -6,8 +6,9 @@ a fresh machine restores it from the destination.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import dlt
 
@@ -19,6 +20,22 @@ LOADED_UNTIL = "loaded_until"
 LOADED_JOBS = "loaded_jobs"
 #: Older ones are past any `max_age` that makes sense.
 JOBS_REMEMBERED = 400
+
+
+def loaded_before(state: Mapping[str, Any], source: str, table: str) -> dict[str, Any]:
+    """What a pipeline remembers of a table, as arguments of `Wanted`.
+
+    Args:
+        state: A pipeline's, as `pipeline.state` is.
+        source: The source's section.
+        table: The table's name.
+    """
+    own = state.get("sources", {}).get(source, {})
+    until = own.get("resources", {}).get(table, {}).get(LOADED_UNTIL)
+    return {
+        "loaded_until": None if until is None else parse_instant(until, LOADED_UNTIL),
+        "loaded": list(own.get(LOADED_JOBS, {}).get(table, [])),
+    }
 
 
 class Cursor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from spaaza_source.exports.request import ExportRequest
@@ -31,7 +31,7 @@ class Job:
     """One answer to "how is it going?".
 
     Attributes:
-        job_id: The vendor's id, as text.
+        job_id: The vendor's id, as text; of a job that the vendor repeats, of one run of it.
         state: In the road's words.
         vendor_state: In the vendor's own.
         created_at: When the vendor took the job on, UTC; None where it does not say.
@@ -55,11 +55,13 @@ class OwnJob:
 
     Attributes:
         fingerprint: Its request's.
+        subject: What the vendor calls the table.
         window: Its request's; None for all rows.
         job: How it stands.
     """
 
     fingerprint: str
+    subject: str
     window: Window | None
     job: Job
 
@@ -96,8 +98,11 @@ class ExportService(Protocol):
     def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
         """The jobs that runs of this package asked for since then, in any order; older ones too."""
 
-    def create(self, request: ExportRequest) -> Job:
-        """Ask for the export, once. An `UnavailableError` leaves open whether it was created."""
+    def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
+        """Ask for the export, once, to begin so much later than now.
+
+        An `UnavailableError` leaves open whether it was created.
+        """
 
     def look(self, job_id: str) -> Job:
         """How the job stands. A `VanishedError` says that there is none of this id any more."""

@@ -73,7 +73,9 @@ def export_tables(
                     run.reading.release()
             yield None
         progress.report()
-        exports.checked()
+        if not exports.checked():
+            # Only what is finished was wanted, and nothing is.
+            return
         # One file after the other: each is read on all cores, and memory holds one at a time.
         while not run.reading.acquire(blocking=False):
             yield None

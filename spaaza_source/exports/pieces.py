@@ -88,9 +88,8 @@ class Pieces:
             self._asked.remove(window)
         if window.length < 2 * self._smallest:
             return False
-        middle = _whole_seconds(window.begin + window.length / 2)
         self._failed.append(window)
-        self._todo += [Window(window.start, middle), Window(middle, window.end)]
+        self._todo += window.halves()
         self._todo.sort(key=lambda each: each.begin)
         return True
 

@@ -6,13 +6,13 @@ Everything here is computed, nothing is sent; the asking is left to `run`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.jobs import Job, JobState, OwnJob
-from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.request import REPEATS, ExportRequest
 from spaaza_source.exports.windows import Window, parse_instant
 
 Size = Literal["month", "week", "day"]
@@ -23,6 +23,9 @@ LENGTHS: dict[Size, timedelta] = {
     "week": timedelta(days=7),
     "day": timedelta(days=1),
 }
+
+#: How old a finished job may be and still be collected: the vendor repeats one a month at least.
+COLLECT_AGE = timedelta(days=35)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class Wanted:
         span: Which times; None where the table cannot be asked for by time.
         loaded_until: The table's cursor.
         loaded: Ids of jobs whose rows have been loaded: they are done with.
+        only_finished: Whether nothing is to be asked for: only what is done counts.
     """
 
     table: str
@@ -105,6 +109,7 @@ class Wanted:
     span: Span | None = None
     loaded_until: datetime | None = None
     loaded: Collection[str] = ()
+    only_finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,19 +138,60 @@ def plan_for(wanted: Wanted, own: Iterable[OwnJob], now: datetime, max_age: time
         now: The present instant by the vendor's clock.
         max_age: How old a finished job may be and still be used.
     """
-    own = [job for job in own if job.job.job_id not in wanted.loaded]
-    reach = wanted.span.reach(wanted.loaded_until, now) if wanted.span else None
-    if reach is None:
-        whole = wanted.ask(None)
-        ours = [job for job in own if job.fingerprint == whole.fingerprint]
-        found = youngest(usable(ours, now - max_age))
-        if found is not None:
-            return Plan(None, [], [(whole, found.job)])
-        if wanted.span is None or not just_failed(ours, now - max_age):
-            return Plan(None, [None])
+    own = list(own)
+    if wanted.only_finished:
+        max_age = max(max_age, COLLECT_AGE)
+    plan = _whole(wanted, own, now, max_age)
+    if plan is None:
+        reach = wanted.span.reach(wanted.loaded_until, now) if wanted.span else None
+        new = [job for job in own if job.job.job_id not in wanted.loaded]
         # All rows at once were too many: they are asked for by time.
-        reach = Window(None, now)
-    return _cover(wanted, reach, own, now, max_age)
+        plan = _cover(wanted, reach or Window(None, now), new, now, max_age)
+    return _finished(plan) if wanted.only_finished else plan
+
+
+def _whole(wanted: Wanted, own: Sequence[OwnJob], now: datetime, max_age: timedelta) -> Plan | None:
+    """The plan where all rows are wanted at once; None where they are wanted by time."""
+    if wanted.span and wanted.span.reach(wanted.loaded_until, now) is not None:
+        return None
+    whole = wanted.ask(None)
+    fingerprints = {whole.fingerprint: whole}
+    if wanted.only_finished:
+        repeated = [replace(whole, repeat=repeat) for repeat in REPEATS]
+        fingerprints |= {request.fingerprint: request for request in repeated}
+    ours = [job for job in own if job.fingerprint in fingerprints]
+    # Nothing older may take the place of what is loaded.
+    loaded = youngest(job for job in ours if job.job.job_id in wanted.loaded)
+    ours = [
+        job
+        for job in ours
+        if job.job.job_id not in wanted.loaded
+        and (loaded is None or _age_key(job.job) > _age_key(loaded.job))
+    ]
+    good = usable(ours, now - max_age)
+    if wanted.only_finished:
+        good = [job for job in good if job.job.state is JobState.DONE] or good
+    found = youngest(good)
+    if found is not None:
+        return Plan(None, [], [(fingerprints[found.fingerprint], found.job)])
+    if wanted.span is None or not just_failed(ours, now - max_age):
+        return Plan(None, [None])
+    return None
+
+
+def _finished(plan: Plan) -> Plan:
+    """As much of the plan, from its begin, as is done without a gap."""
+    done: list[tuple[ExportRequest, Job]] = []
+    at = plan.reach.start if plan.reach else None
+    for request, job in plan.adopted:
+        window = request.window
+        if job.state is not JobState.DONE or (window is not None and window.start != at):
+            break
+        done.append((request, job))
+        at = window.end if window else None
+    last = done[-1][0].window if done else None
+    reach = Window(plan.reach.start, last.end) if plan.reach and last else plan.reach
+    return Plan(reach, [], done)
 
 
 def _cover(
@@ -194,6 +240,17 @@ def _cover(
         [(wanted.ask(window), job) for window, job in taken],
         [window for window in failed if window.length >= 2 * span.smallest],
     )
+
+
+def halved(plan: Plan) -> list[Window | None]:
+    """The windows of a plan, those in two of which an export has just failed."""
+    windows: list[Window | None] = []
+    for window in plan.windows:
+        if window is not None and any(window.holds(failed) for failed in plan.failed):
+            windows += window.halves()
+        else:
+            windows.append(window)
+    return windows
 
 
 def cut(window: Window, size: Size, now: datetime) -> list[Window]:

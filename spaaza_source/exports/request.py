@@ -14,6 +14,8 @@ from typing import Any, Literal
 from spaaza_source.exports.windows import Window
 
 ExportFormat = Literal["csv", "json"]
+Repeat = Literal["daily", "weekly", "monthly"]
+REPEATS: tuple[Repeat, ...] = ("daily", "weekly", "monthly")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ExportRequest:
         export_format: `csv` or `json`.
         window: The span of time asked for; None for everything.
         selection: The vendor's own filter, passed through as it is; empty for none.
+        repeat: How often the vendor is to make the export again by itself; None for once.
     """
 
     table: str
@@ -35,17 +38,20 @@ class ExportRequest:
     export_format: ExportFormat = "csv"
     window: Window | None = None
     selection: Mapping[str, Any] = field(default_factory=dict)
+    repeat: Repeat | None = None
 
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits, the same for the same request in every run and on every machine."""
-        parts = [
+        parts: list[Any] = [
             self.subject,
             self.account,
             self.export_format,
             str(self.window) if self.window else None,
             self.selection,
         ]
+        if self.repeat is not None:
+            parts.append(self.repeat)
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

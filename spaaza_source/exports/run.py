@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -27,9 +27,9 @@ from spaaza_source.exports.adoption import Adoption
 from spaaza_source.exports.clock import Clock, SystemClock
 from spaaza_source.exports.download import Download, FetchedFile, open_link
 from spaaza_source.exports.export import Export, Phase, TableExports
-from spaaza_source.exports.jobs import ExportService, Job, JobState
-from spaaza_source.exports.plan import Wanted, plan_for
-from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
+from spaaza_source.exports.plan import Plan, Wanted, halved, plan_for, youngest
+from spaaza_source.exports.request import ExportRequest, Repeat
 from spaaza_source.exports.settings import number
 from spaaza_source.exports.windows import Window
 
@@ -137,8 +137,80 @@ class ExportRun:
             if export.arrived is not None:
                 export.arrived.path.unlink(missing_ok=True)
 
+    def plans(self, wanted: Iterable[Wanted]) -> list[Plan]:
+        """What would be done for each table if it were begun now; nothing is asked for.
+
+        Raises:
+            SpaazaSourceError: The vendor could not be asked for its list, or refused.
+        """
+        wanted = list(wanted)
+        adoption = self._adoption(wanted)
+        own = adoption.own_jobs()
+        now, max_age = self._now(), timedelta(seconds=self._patience.max_age)
+        return [plan_for(each, own, now, max_age) for each in wanted]
+
+    def own_jobs(self) -> list[OwnJob]:
+        """Every job that the vendor has of ours, however old.
+
+        Raises:
+            SpaazaSourceError: The vendor could not be asked, or refused.
+        """
+        return self._adoption([], all_jobs=True).own_jobs()
+
+    def submit(
+        self, wanted: Sequence[Wanted], apart: timedelta, repeat: Repeat | None = None
+    ) -> list[tuple[ExportRequest, Job, bool]]:
+        """Ask for all that is missing, and do not wait.
+
+        As many as may run at one time are scheduled together, the next so much later.
+
+        Args:
+            wanted: The tables.
+            apart: The time from one batch to the next.
+            repeat: How often the vendor is to make each export again; None for once. What
+                repeats brings all rows of a table.
+
+        Returns:
+            Each request, its job, and whether the job was there already.
+
+        Raises:
+            SpaazaSourceError: The vendor could not be asked, or refused. What was asked for
+                before that is taken up by the next call.
+        """
+        adoption = self._adoption(wanted, all_jobs=repeat is not None)
+        submitted = []
+        asked = 0
+        for each in wanted:
+            adopted, missing = self._to_submit(each, adoption, repeat)
+            submitted += [(request, adoption.take(job), True) for request, job in adopted]
+            for request in missing:
+                later = asked // self._patience.max_concurrent * apart
+                job = adoption.create(request, each, threading.Event(), later)
+                submitted.append((request, job, False))
+                asked += 1
+        return submitted
+
+    def _to_submit(
+        self, wanted: Wanted, adoption: Adoption, repeat: Repeat | None
+    ) -> tuple[Sequence[tuple[ExportRequest, Job]], list[ExportRequest]]:
+        """What is there already, and what is still to be asked for."""
+        own = adoption.own_jobs()
+        if repeat is None:
+            max_age = timedelta(seconds=self._patience.max_age)
+            plan = plan_for(wanted, own, self._now(), max_age)
+            return plan.adopted, [wanted.ask(window) for window in halved(plan)]
+        request = replace(wanted.ask(None), repeat=repeat)
+        there = youngest(job for job in own if job.fingerprint == request.fingerprint)
+        return ([(request, there.job)], []) if there else ([], [request])
+
+    def _adoption(self, wanted: Iterable[Wanted], *, all_jobs: bool = False) -> Adoption:
+        max_age = timedelta(seconds=self._patience.max_age)
+        all_jobs = all_jobs or any(each.only_finished for each in wanted)
+        return Adoption(self._service, max_age, self._clock, all_jobs=all_jobs)
+
     def _work(self, folder: Path) -> None:
-        adoption = Adoption(self._service, timedelta(seconds=self._patience.max_age), self._clock)
+        with self._lock:
+            adoption = self._adoption([table.wanted for table in self._tables])
         while True:
             self._wake.clear()
             with self._lock:
@@ -228,11 +300,12 @@ class ExportRun:
 
     def _look(self, table: TableExports, export: Export, folder: Path) -> None:
         try:
-            job = self._service.look(export.job.job_id)
+            done = export.adopted and export.job.state is JobState.DONE
+            job = export.job if done else self._service.look(export.job.job_id)
         except VanishedError as vanished:
             self._ask_again(table, export, vanished, pause=0)
             return
-        export.polls += 1
+        export.polls += not done
         export.job = job
         export.wait_seconds = self._clock.monotonic() - export.begun
         if job.state is JobState.DONE:

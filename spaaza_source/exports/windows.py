@@ -53,6 +53,11 @@ class Window:
         """From its begin to its end."""
         return self.end - self.begin
 
+    def halves(self) -> tuple[Window, Window]:
+        """It in two, cut at a whole second."""
+        middle = (self.begin + self.length / 2).replace(microsecond=0)
+        return Window(self.start, middle), Window(middle, self.end)
+
     def holds(self, other: Window) -> bool:
         """Whether the other lies inside this one; each lies inside itself."""
         reaches_back = self.start is None or (other.start is not None and self.start <= other.start)

@@ -21,7 +21,7 @@ from spaaza_source.errors import (
 from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import parse_instant, parse_window
+from spaaza_source.exports.windows import iso, parse_instant, parse_window
 from spaaza_source.spaaza.tasks import Task, TasksApi, export_task
 
 #: The vendor writes INPROGRESS; other spellings cost nothing to understand.
@@ -36,7 +36,13 @@ STATES = {
 ENDED = (JobState.DONE, JobState.FAILED)
 
 #: How a task of ours is known, in the vendor's Console and in its list.
-OWN = re.compile(r"^spaaza_source \S+ \S+(?: (?P<window>\[.*\)))? #(?P<fingerprint>[0-9a-f]{12})$")
+OWN = re.compile(
+    r"^spaaza_source (?P<subject>\S+) \S+(?: (?P<window>\[.*\)))?(?: (?:daily|weekly|monthly))?"
+    r" #(?P<fingerprint>[0-9a-f]{12})$"
+)
+
+#: Stands between a task's id and the time of one of its runs.
+RUN = "@"
 
 #: Tasks to a page, and pages to look through: a chain's old tasks may never be deleted.
 PAGE = 100
@@ -91,16 +97,16 @@ class SpaazaExports:
                 own = OWN.search(str(task.get("desc") or ""))
                 if own and task.get("chain") in (self._chain_id, None):
                     window = parse_window(own["window"] or "")
-                    yield OwnJob(own["fingerprint"], window, job_of(task))
+                    yield OwnJob(own["fingerprint"], own["subject"], window, job_of(task))
             # A vendor that knows no paging answers the same page again.
             if not fresh or _older_from_here(fresh, since):
                 return
             seen.update(str(task["id"]) for task in fresh)
             offset += len(tasks)
 
-    def create(self, request: ExportRequest) -> Job:
+    def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the task, once."""
-        once = self._api.http.now() + self._start_margin
+        once = self._api.http.now() + self._start_margin + later
         return job_of(
             self._api.create_task(
                 export_task(
@@ -111,23 +117,25 @@ class SpaazaExports:
                     # Up to the next whole second: never earlier than the margin says.
                     once=once + timedelta(seconds=1),
                     selection=request.selection,
+                    repeat=request.repeat,
                 )
             )
         )
 
     def look(self, job_id: str) -> Job:
         """The task as it stands."""
-        task = self._api.get_task(job_id)
+        task_id = _task_of(job_id)
+        task = self._api.get_task(task_id)
         job = job_of(task)
         logs = task.get("logs")
         if job.state is JobState.FAILED and isinstance(logs, list) and len(logs) >= LOGS_GIVEN:
-            return job_of(self._api.get_task(job_id, log_limit=LOGS_SHOWN))
+            return job_of(self._api.get_task(task_id, log_limit=LOGS_SHOWN))
         return job
 
     def link(self, job_id: str) -> Link:
         """A signed link: its host must see no credential of ours."""
         try:
-            return Link(self._api.download_url(job_id))
+            return Link(self._api.download_url(_task_of(job_id)))
         except RequestRefusedError as refusal:
             # Right after a job is done there may be none for a moment.
             raise LinkRefusedError(
@@ -137,8 +145,9 @@ class SpaazaExports:
 
 def description(request: ExportRequest) -> str:
     """The task's `desc`: readable in the vendor's Console, and found again by its fingerprint."""
-    span = f" {request.window}" if request.window else ""
-    return f"spaaza_source {request.subject} {request.export_format}{span} #{request.fingerprint}"
+    parts = [request.subject, request.export_format, request.window, request.repeat]
+    told = " ".join(str(part) for part in parts if part)
+    return f"spaaza_source {told} #{request.fingerprint}"
 
 
 def job_of(task: Task) -> Job:
@@ -154,15 +163,30 @@ def job_of(task: Task) -> Job:
             f"task {redact(str(task['id']))} has no state", way_out="Show this to the vendor."
         )
     known = STATES.get(code.upper().replace("_", "").replace(" ", ""), JobState.UNKNOWN)
+    created, started, modified = (
+        _instant(state.get(name)) for name in ("created_date", "last_run_date", "last_modified")
+    )
+    job_id = str(task["id"])
+    trigger = task.get("trigger")
+    if isinstance(trigger, dict) and trigger.get("repeat") and started is not None:
+        # A task that repeats waits again after a run: what counts is that the run is over.
+        job_id = f"{job_id}{RUN}{iso(started)}"
+        created = started
+        known = JobState.DONE if known is JobState.WAITING else known
     return Job(
-        job_id=str(task["id"]),
+        job_id=job_id,
         state=known,
         vendor_state=redact(code),
-        created_at=_instant(state.get("created_date")),
-        started_at=_instant(state.get("last_run_date")),
-        finished_at=_instant(state.get("last_modified")) if known in ENDED else None,
+        created_at=created,
+        started_at=started,
+        finished_at=modified if known in ENDED else None,
         detail=_logs(task.get("logs")) if known is JobState.FAILED else "",
     )
+
+
+def _task_of(job_id: str) -> str:
+    """The task's own id, whichever run of it is meant."""
+    return job_id.partition(RUN)[0]
 
 
 def _older_from_here(tasks: Sequence[Task], since: datetime) -> bool:

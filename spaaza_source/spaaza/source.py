@@ -57,6 +57,7 @@ def spaaza_source(
     max_concurrent_exports: int = 3,
     start_margin: float = 2.0,
     max_age: float = 3600.0,
+    only_finished: bool = False,
 ) -> Iterator[DltResource]:
     """Spaaza's exports: `transactions users vouchers wallet_ledger products product_variants`.
 
@@ -102,6 +103,8 @@ def spaaza_source(
         start_margin: Seconds ahead that an export is scheduled.
         max_age: Seconds that a finished export, which an earlier run asked for and did not load,
             is still good for.
+        only_finished: Ask for nothing; load what earlier runs, `spaaza submit` or the vendor's own
+            recurring tasks have asked for and is done, each once. The rest is left alone.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
@@ -135,10 +138,11 @@ def spaaza_source(
         ask = _request_of(index, chain, file_format, wanted.get(index.table))
         column = columns.get(index.table) or index.time_field
         times = _span_of(index, span, ask)
-        disposition = BY_TIME if times and times.start else WHOLE
+        # A declared "replace" would empty the table of a resource that has nothing to load.
+        disposition = BY_TIME if only_finished or (times and times.start) else WHOLE
         yield dlt.resource(export_tables, name=index.table, write_disposition=disposition)(
             run,
-            Wanted(index.table, ask, times),
+            Wanted(index.table, ask, times, only_finished=only_finished),
             reading,
             hidden[index.table],
             column,

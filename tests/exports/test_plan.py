@@ -40,7 +40,8 @@ def job(
 ) -> OwnJob:
     number = str(hash((window, state, age)))
     at = NOW - age
-    return OwnJob(ask(window).fingerprint, window, Job(number, state, state.value, at, at, at))
+    found = Job(number, state, state.value, at, at, at)
+    return OwnJob(ask(window).fingerprint, "transactions", window, found)
 
 
 def planned(span: Span, own: Iterable[OwnJob] = (), **given: Any) -> Plan:

@@ -1,0 +1,139 @@
+"""What the `spaaza` command shows of exports before and after a load: plans and jobs, as tables.
+
+What happens while they run is left to `console`, what is shown to `planning` and the road.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from spaaza_source.exports.jobs import Job, OwnJob
+from spaaza_source.exports.plan import Plan
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.windows import Window, iso
+from spaaza_source.planning import PlannedExport, filter_text
+
+#: Jobs that `spaaza jobs` shows unless it is asked for all.
+JOBS_SHOWN = 30
+SECONDS_OF_A_MINUTE = 60
+
+
+def show_plan(console: Console, exports: Sequence[PlannedExport]) -> None:
+    """What the next load asks for: index, window, filter, job, time."""
+    table = _table("index", "window", "filter", "job", "takes about")
+    for export in exports:
+        job = export.job
+        table.add_row(
+            export.request.subject,
+            _window(export.request.window),
+            filter_text(export.request),
+            "to be created" if job is None else f"{job.job_id} is {job.vendor_state}: adopted",
+            _duration(export.seconds),
+        )
+    console.print(table)
+    missing = sum(export.job is None for export in exports)
+    console.print(f"\n{len(exports)} exports, {missing} to be created. Nothing has been asked for.")
+
+
+def show_submitted(console: Console, submitted: Iterable[tuple[ExportRequest, Job, bool]]) -> None:
+    """What has been asked for: index, window, job."""
+    table = _table("index", "window", "job", "")
+    for request, job, was_there in submitted:
+        table.add_row(
+            request.subject,
+            request.repeat or _window(request.window),
+            job.job_id,
+            f"was there, {job.vendor_state}" if was_there else "created",
+        )
+    console.print(table)
+    console.print("\n`spaaza collect` loads them once they are done.")
+
+
+def show_waiting(console: Console, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
+    """What has not been collected, and why."""
+    loaded = set(loaded)
+    for table, plan in plans.items():
+        waiting = [job for _, job in plan.adopted if job.finished_at is None]
+        if waiting:
+            told = ", ".join(f"job {job.job_id} is {job.vendor_state}" for job in waiting)
+        elif plan.failed:
+            told = "an export has failed; `spaaza submit` asks for it in parts"
+        elif table in loaded:
+            continue
+        else:
+            told = "nothing new is done; `spaaza submit` asks for it"
+        console.print(f"{table}: {told}", highlight=False, soft_wrap=True)
+
+
+def show_jobs(
+    console: Console,
+    own: Iterable[OwnJob],
+    history: Iterable[Mapping[str, Any]],
+    most: int | None,
+) -> None:
+    """The vendor's jobs, new to old, beside what became of them: rows, when they were loaded.
+
+    Args:
+        console: Where to.
+        own: The vendor's list.
+        history: Rows of `export_jobs`.
+        most: How many are shown; None for all.
+    """
+    loads = {str(row["job_id"]): row for row in history}
+    jobs = sorted(own, key=lambda each: _order(each.job), reverse=True)
+    table = _table("job", "index", "window", "state", "created", "rows", "loaded")
+    for each in jobs[:most]:
+        load = loads.pop(each.job.job_id, {})
+        loaded_at = load.get("loaded_at")
+        table.add_row(
+            each.job.job_id,
+            each.subject,
+            _window(each.window),
+            each.job.vendor_state,
+            _minute(each.job.created_at),
+            "" if load.get("loaded") is None else f"{load['loaded']:,}",
+            _minute(loaded_at) if isinstance(loaded_at, datetime) else "no",
+        )
+    console.print(table)
+    if most is not None and len(jobs) > most:
+        console.print(f"\n{len(jobs) - most} older ones: --all shows them.")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _window(window: Window | None) -> str:
+    if window is None:
+        return "all rows"
+    start = "the begin" if window.start is None else _short(window.start)
+    return f"{start} to {_short(window.end)}"
+
+
+def _short(instant: datetime) -> str:
+    """Midnights without their time."""
+    return iso(instant).removesuffix("T00:00:00Z")
+
+
+def _minute(instant: datetime | None) -> str:
+    return "" if instant is None else f"{instant:%Y-%m-%d %H:%M}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < SECONDS_OF_A_MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / SECONDS_OF_A_MINUTE:.0f} min"
+
+
+def _order(job: Job) -> tuple[float, str]:
+    return (job.created_at.timestamp() if job.created_at else 0.0, job.job_id)

@@ -1,0 +1,76 @@
+"""What a command's load is of, and where it goes: its indexes, dates, destination and dataset.
+
+The commands themselves are `cli`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.destination import TDestinationReferenceArg
+from dlt.extract import DltSource
+
+from spaaza_source.errors import SettingsError
+from spaaza_source.spaaza.indexes import INDEXES, index_named
+from spaaza_source.spaaza.source import spaaza_source
+from spaaza_source.warehouse import duckdb_file
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a load is of, and where it goes.
+
+    Attributes:
+        tables: The tables.
+        destination: dlt's name of the destination, or a DuckDB file's.
+        db: The DuckDB file, if it is one.
+        dataset: The schema.
+        dates: `start_date` and `end_date`.
+    """
+
+    tables: Sequence[str]
+    destination: TDestinationReferenceArg
+    db: Path | None
+    dataset: str
+    dates: Mapping[str, str | None]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        indexes: Sequence[str],
+        db: Path | None,
+        destination: str | None,
+        dataset: str,
+        start_date: str | None,
+        end_date: str | None,
+    ) -> Target:
+        """From what a command is given."""
+        tables = [index_named(name).table for name in indexes] or list(INDEXES)
+        into_duckdb = destination in (None, "duckdb")
+        if db is not None and not into_duckdb:
+            raise SettingsError("--db names a DuckDB file, but --destination another kind")
+        return cls(
+            tables=list(dict.fromkeys(tables)),
+            destination=duckdb_file(db) if into_duckdb else destination,
+            db=(db or Path("spaaza.duckdb")) if into_duckdb else None,
+            dataset=dataset,
+            dates={"start_date": start_date, "end_date": end_date},
+        )
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to look into; looking must not create a file."""
+        configured: Any = dlt.secrets.get("destination.duckdb.credentials")
+        return self.db is None or configured is not None or self.db.exists()
+
+    def source(self, *, only_finished: bool = False) -> DltSource:
+        """The source, with what the command was given over what dlt's configuration says."""
+        given: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
+        if only_finished:
+            given["only_finished"] = True
+        return spaaza_source(**given).with_resources(*self.tables)
