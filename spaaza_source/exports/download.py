@@ -1,7 +1,7 @@
 """Brings a finished export's file to this machine's disk, whole or not at all.
 
-Which link, when, and what is done about an expired one is left to `run`; reading the file, to
-`tabular`.
+Which link, when, and what is done about an expired one is left to `run`; which addresses it may
+lead to, to `addresses`; reading the file, to `tabular`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -31,6 +32,7 @@ from spaaza_source.errors import (
     UnreachableError,
     UnsafeLinkError,
 )
+from spaaza_source.exports.addresses import CheckedAdapter
 from spaaza_source.exports.gunzip import Gunzip
 from spaaza_source.exports.http import TIMEOUT, is_loopback
 from spaaza_source.exports.jobs import Link
@@ -77,38 +79,38 @@ def open_link(
         carry_on: The `headers` of a download that broke off.
 
     Raises:
-        UnsafeLinkError: The link, or a redirect on the way, is not `https`.
+        UnsafeLinkError: The link, or a redirect on the way, is not `https`, or leads to this
+            machine or a private network.
         LinkRefusedError: Its host answered 4xx.
         UnreachableError: Its host cannot be reached.
         UnavailableError: Its host failed.
     """
-    session = requests.Session()
-    session.auth = _no_credentials
-    session.trust_env = not is_loopback(base_url)
     url, headers = link.url, dict(link.headers)
-    for _ in range(6):
-        _check_scheme(url, base_url)
-        try:
-            response = session.get(
-                url,
-                headers={"Accept-Encoding": "identity", **(carry_on or {}), **headers},
-                stream=True,
-                timeout=TIMEOUT,
-                allow_redirects=False,
-            )
-        except requests.RequestException:
-            raise UnreachableError(
-                "the file's host cannot be reached",
-                where=_host(url),
-                way_out="Check the network and its rules for this host, then run again.",
-            ) from None
-        if not response.is_redirect:
-            return _checked(response, url)
-        target = urljoin(url, response.headers["Location"])
-        response.close()
-        if _host(target) != _host(url):
-            headers = {}
-        url = target
+    with _Session(base_url) as session:
+        for _ in range(6):
+            origin = _checked_origin(url, base_url)
+            try:
+                response = session.get(
+                    url,
+                    headers={"Accept-Encoding": "identity", **(carry_on or {}), **headers},
+                    stream=True,
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                )
+            except requests.exceptions.InvalidURL:
+                raise _no_address() from None
+            except requests.RequestException:
+                raise UnreachableError(
+                    "the file's host cannot be reached",
+                    where=_host(url),
+                    way_out="Check the network and its rules for this host, then run again.",
+                ) from None
+            if not response.is_redirect:
+                return _checked(response, url)
+            response.close()
+            url = _joined(url, response.headers["Location"])
+            if _checked_origin(url, base_url) != origin:
+                headers = {}
     raise UnsafeLinkError("the link redirects without end", where=_host(url))
 
 
@@ -256,14 +258,63 @@ class Download:
             )
 
 
-def _check_scheme(url: str, base_url: str) -> None:
-    scheme = urlsplit(url).scheme.lower()
-    if scheme == "https" or (scheme == "http" and is_loopback(base_url) and is_loopback(url)):
+class _Session(requests.Session):
+    """Carries no credential and no cookie, and connects only to where a file may be."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        local = is_loopback(base_url)
+        self.auth = _no_credentials
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.trust_env = not local
+        self.mount("https://", CheckedAdapter(loopback=local))
+        # Plain text stays on this machine, whatever an odd spelling let pass before.
+        self.mount("http://", CheckedAdapter(public=False, loopback=local))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - its interface
+        """Nowhere: without this the whole body of a redirect is read, and its target prepared."""
         return
-    raise UnsafeLinkError(
-        f"the link has the scheme {scheme!r}, not https",
-        where=_host(url),
-        way_out="Ask the vendor; nothing was fetched.",
+
+
+def _checked_origin(url: str, base_url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a link that may be opened as far as its text can tell."""
+    parts = _parts(url)
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and is_loopback(base_url) and is_loopback(url)
+    ):
+        raise UnsafeLinkError(
+            f"the link has the scheme {parts.scheme!r}, not https",
+            where=_host(url),
+            way_out="Ask the vendor; nothing was fetched.",
+        )
+    if not parts.hostname:
+        raise _no_address()
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        raise _no_address() from None
+    # Before a backslash `requests` ends the host, where `urlsplit` goes on to an `@`.
+    if "\\" in parts.netloc:
+        raise _no_address()
+    return parts
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise _no_address() from None
+
+
+def _no_address() -> UnsafeLinkError:
+    # Nothing of it is shown: in what cannot be taken apart, the query cannot be left out.
+    return UnsafeLinkError(
+        "the link is not a web address", way_out="Ask the vendor; nothing was fetched."
     )
 
 
