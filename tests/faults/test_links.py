@@ -1,12 +1,14 @@
-"""Faults 21 and 22: where a link leads, and what goes along."""
+"""Faults 21 to 24: where a link leads, what goes along, where a file is put, and a full disk."""
 
 from __future__ import annotations
 
+import resource
 import select
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from spaaza_source.errors import UnreachableError, UnsafeLinkError
+from spaaza_source.errors import SettingsError, UnreachableError, UnsafeLinkError
 from spaaza_source.exports.addresses import CheckedAdapter
 from spaaza_source.exports.download import _Session, open_link, save
 from spaaza_source.exports.jobs import Link
@@ -409,3 +411,64 @@ def test_no_cookie_is_kept_between_hops(tmp_path: Path) -> None:
     with ScriptedServer(in_turn(moved, Answer(200, TEXT))) as server:
         assert fetched(server, tmp_path / "f") == TEXT
     assert "Cookie" not in server.seen[1].headers
+
+
+@pytest.mark.parametrize("name", ["../stolen", "{folder}/stolen", "..\\stolen", "stolen.csv"])
+def test_the_servers_file_names_are_never_used(tmp_path: Path, name: str) -> None:
+    name = name.format(folder=tmp_path)
+    folder = tmp_path / "own"
+    folder.mkdir()
+    named = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Location": name}
+    moved = Answer(302, headers={"Location": "/..%2f..%2fstolen/../../stolen", **named})
+    with ScriptedServer(in_turn(moved, Answer(200, TEXT, named))) as server:
+        assert fetched(server, folder / "ours") == TEXT
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["ours", "own"]
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("size", [100, len(TEXT)])
+def test_a_full_disk_stops_and_leaves_nothing(tmp_path: Path, size: int) -> None:
+    # A link to the device that is always full: a removal takes away the link, not the device.
+    (tmp_path / "f").symlink_to("/dev/full")
+    with (
+        ScriptedServer(in_turn(Answer(200, TEXT[:size]))) as server,
+        pytest.raises(SettingsError, match="the disk is full") as stopped,
+    ):
+        fetched(server, tmp_path / "f")
+    assert stopped.value.where == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_file_that_breaks_off_on_the_disk_is_removed(tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(TEXT) // 2, len(TEXT) // 2))
+
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from spaaza_source.errors import SettingsError\n"
+        "from spaaza_source.exports.download import Download, open_link\n"
+        "from spaaza_source.exports.jobs import Link\n"
+        "url, path = sys.argv[1], Path(sys.argv[2])\n"
+        "try:\n"
+        "    with Download(path) as download:\n"
+        "        try:\n"
+        "            download.take(open_link(Link(url), base_url=url))\n"
+        "        finally:\n"
+        "            print(path.stat().st_size)\n"
+        "except SettingsError as error:\n"
+        "    print(error)\n"
+    )
+    with ScriptedServer(in_turn(Answer(200, TEXT))) as server:
+        ran = subprocess.run(
+            [sys.executable, "-c", code, server.base_url, str(tmp_path / "f")],
+            preexec_fn=limit,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    written, error = ran.stdout.splitlines()
+    assert int(written) == len(TEXT) // 2
+    assert error.startswith(f"{tmp_path}: the file cannot be written (File too large).")
+    assert list(tmp_path.iterdir()) == []
