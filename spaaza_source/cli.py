@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -166,7 +165,7 @@ def load(**given: Any) -> None:
     target = Target.of(**given)
     source = target.source()
     # A wrong setting is told before anything is asked for.
-    deque(check_access(), maxlen=0)
+    list(check_access())
     _load(_pipeline("spaaza", target.destination, target.dataset, console), source, console)
     if target.db is not None:
         _show_next(console, target.db, target.tables[0])
