@@ -101,7 +101,7 @@ def in_turn(*answers: Answer) -> Callable[[Seen], Answer]:
     return lambda _request: left.pop(0) if len(left) > 1 else left[0]
 
 
-class FileVendor:
+class FileVendor(ScriptedServer):
     """A Tasks API whose every export is done at once and is the file that a test gives it.
 
     `files` maps the vendor's name of an index to the file of its next exports; change it between
@@ -111,7 +111,7 @@ class FileVendor:
     def __init__(self, **files: bytes) -> None:
         self.files = {name.replace("_", "-"): file for name, file in files.items()}
         self.tasks: list[dict[str, Any]] = []
-        self.server = ScriptedServer(self._answer)
+        super().__init__(self._answer)
 
     def _answer(self, seen: Seen) -> Answer:
         if seen.method == "POST":
@@ -122,7 +122,7 @@ class FileVendor:
             return Answer.json([self._task(number, "DONE") for number in numbers])
         number = int(seen.path.split("?")[0].split("/")[2])
         if seen.path.endswith("/download_url"):
-            return Answer.json({"url": f"{self.server.base_url}/file/{number}?sig=canary"})
+            return Answer.json({"url": f"{self.base_url}/file/{number}?sig=canary"})
         if seen.path.startswith("/file/"):
             return Answer(200, self.file(number))
         return Answer.json(self._task(number, "DONE"))
@@ -134,15 +134,3 @@ class FileVendor:
     def _task(self, number: int, code: str) -> dict[str, Any]:
         desc = self.tasks[number - 1]["desc"]
         return {"id": number, "chain": 1743, "desc": desc, "state": {"code": code}}
-
-    def __enter__(self) -> Self:
-        self.server.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.server.__exit__(kind, error, trace)

@@ -48,7 +48,7 @@ def vendor() -> Iterator[FileVendor]:
 def load(vendor: FileVendor, folder: Path, records: list[Any], **given: Any) -> None:
     vendor.files["transactions"] = json.dumps(records).encode()
     source = spaaza_source(
-        vendor.server.base_url,
+        vendor.base_url,
         1743,
         CREDENTIALS,
         **{"poll_interval": 0, "start_margin": 0, "export_format": "json", **given},
@@ -134,7 +134,7 @@ def test_a_broken_file_stops(vendor: FileVendor, tmp_path: Path) -> None:
     vendor.files["transactions"] = b""
     text = json.dumps(BASKETS).encode()[:-30]
     source = spaaza_source(
-        vendor.server.base_url,
+        vendor.base_url,
         1743,
         CREDENTIALS,
         poll_interval=0,
