@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,14 @@ NAMES = st.lists(st.sampled_from("abcdefgh"), unique=True)
         ("id name city", "id city", [ColumnChange("removed", "name", previous_position=2)]),
         ("id name city", "name id city", [ColumnChange("moved", "name", None, 1, 2)]),
         ("a b c d", "d a b c", [ColumnChange("moved", "d", None, 1, 4)]),
+        ("a b c d", "b c d a", [ColumnChange("moved", "a", None, 4, 1)]),
+        # Two that swapped: either may be said to have moved, and it is always the one in front.
+        ("id name city", "id city name", [ColumnChange("moved", "city", None, 2, 3)]),
+        (
+            "a b c d",
+            "d b c a",
+            [ColumnChange("moved", "d", None, 1, 4), ColumnChange("moved", "a", None, 4, 1)],
+        ),
         (
             "id phone_number city",
             "id phone_nr city",
@@ -38,13 +48,7 @@ NAMES = st.lists(st.sampled_from("abcdefgh"), unique=True)
 def test_a_change_of_the_header_is_told_as_what_it_is(
     before: str, after: str, changes: list[ColumnChange]
 ) -> None:
-    told = column_changes(before.split(), after.split())
-    kinds = [change.change for change in told if change.change == "moved"]
-    if kinds and changes and changes[0].name != told[0].name:
-        # Two columns that swapped: either may be said to have moved.
-        assert len(told) == len(changes)
-    else:
-        assert told == changes
+    assert column_changes(before.split(), after.split()) == changes
 
 
 @given(NAMES, NAMES)
@@ -58,8 +62,10 @@ def test_the_changes_lead_from_one_header_to_the_other(before: list[str], after:
     assert not kept & added
 
 
-@given(st.permutations("abcdefgh"))
-def test_what_has_not_moved_has_kept_its_order(after: list[str]) -> None:
-    moved = {change.name for change in column_changes("abcdefgh", after)}
+@given(st.permutations("abcdef"))
+def test_the_fewest_columns_have_moved(after: list[str]) -> None:
+    moved = {change.name for change in column_changes("abcdef", after)}
     stayed = [name for name in after if name not in moved]
     assert stayed == sorted(stayed)
+    longer = combinations(after, len(stayed) + 1)
+    assert not any(list(names) == sorted(names) for names in longer)
