@@ -253,6 +253,18 @@ def test_a_known_vector_of_the_standard_comes_out() -> None:
     ]
 
 
+@pytest.mark.parametrize("length", [0, 1, 16, 63, 64, 65, 200])
+def test_a_secret_of_any_length_hashes_as_the_standard_has_it(length: int) -> None:
+    secret = "k\u00e9y\udcff"[:length].ljust(length, "k")
+    key = secret.encode(errors="surrogatepass")
+    messages = [b"", b"a", b"a", b"ab" * 100]
+    keyed = KeyedHash(secret)
+    for _ in range(2):
+        assert list(keyed.digests(messages)) == [
+            hmac.digest(key, message, "sha256") for message in messages
+        ]
+
+
 def test_equal_text_has_equal_hashes_in_every_table_and_other_text_has_not() -> None:
     both = policies(PRESET)
     ids = pa.table({"user_id": ["7", "07"]})
