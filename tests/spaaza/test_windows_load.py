@@ -207,7 +207,7 @@ def test_a_file_that_does_not_name_the_time_comes_whole_every_time(
             logger.addHandler(caplog.handler)
             pipeline.run(
                 spaaza_source(
-                    vendor.server.base_url,
+                    vendor.base_url,
                     1743,
                     {"access_token_id": "a", "access_token_secret": "b"},
                     poll_interval=0.01,
@@ -252,7 +252,7 @@ def test_the_windows_of_a_load_agree_about_types_and_bring_their_own_columns(
     with MonthlyFiles(january, march, february) as vendor:
         pipeline_into(tmp_path).run(
             spaaza_source(
-                vendor.server.base_url,
+                vendor.base_url,
                 1743,
                 {"access_token_id": "a", "access_token_secret": "b"},
                 poll_interval=0.01,
