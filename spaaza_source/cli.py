@@ -26,6 +26,7 @@ from rich.console import Console
 from spaaza_source.console import ExportLines, show_loaded
 from spaaza_source.errors import SettingsError
 from spaaza_source.explain import Terminated, explain, failed_export, interruption
+from spaaza_source.exports.kept import kept_loads, tables_of
 from spaaza_source.exports.request import REPEATS, Repeat
 from spaaza_source.listing import (
     JOBS_SHOWN,
@@ -156,14 +157,27 @@ def _of_a_load(command: Callable[..., None]) -> Callable[..., None]:
 
 @cli.command()
 @_of_a_load
-def load(**given: Any) -> None:
+@click.option(
+    "--keep-files",
+    type=click.Path(file_okay=False),
+    help="Folder to keep what was downloaded in, personal columns and all.",
+)
+@click.option(
+    "--from-files",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Load what was kept: the folder of one load, or of several, in their order.",
+)
+def load(*, keep_files: str | None, from_files: Path | None, **given: Any) -> None:
     """Load some indexes, or all of them: what came since the last load, or history at first.
 
     The indexes: transactions, users, vouchers, wallet_ledger, products, product_variants.
     """
     console = _console()
     target = Target.of(**given)
-    source = target.source()
+    if from_files is not None:
+        _load_kept(target, from_files, console)
+        return
+    source = target.source(**({"keep_files": keep_files} if keep_files else {}))
     # A wrong setting is told before anything is asked for.
     list(check_access())
     _load(_pipeline("spaaza", target.destination, target.dataset, console), source, console)
@@ -309,6 +323,16 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, console: Console) -> None:
             break
     if failures:
         raise ExportsFailedError(list(failures.values()))
+
+
+def _load_kept(target: Target, folder: Path, console: Console) -> None:
+    """Load what earlier loads have kept, in the order in which they were made."""
+    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    for load in kept_loads(folder):
+        tables = [table for table in target.tables if table in tables_of(load)]
+        if tables:
+            source = target.source(from_files=str(load)).with_resources(*tables)
+            _load(pipeline, source, console)
 
 
 def _show_loads(pipeline: dlt.Pipeline, loads: Sequence[str], console: Console) -> None:

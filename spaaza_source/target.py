@@ -68,9 +68,11 @@ class Target:
         configured: Any = dlt.secrets.get("destination.duckdb.credentials")
         return self.db is None or configured is not None or self.db.exists()
 
-    def source(self, *, only_finished: bool = False) -> DltSource:
-        """The source, with what the command was given over what dlt's configuration says."""
+    def source(self, **more: Any) -> DltSource:
+        """The source, with what the command was given over what dlt's configuration says.
+
+        Args:
+            more: Further arguments of `spaaza_source`.
+        """
         given: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
-        if only_finished:
-            given["only_finished"] = True
-        return spaaza_source(**given).with_resources(*self.tables)
+        return spaaza_source(**given, **more).with_resources(*self.tables)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -170,3 +171,13 @@ def test_an_older_snapshot_never_takes_the_place_of_a_newer_one(
     with duckdb.connect("spaaza.duckdb") as warehouse:
         loaded = warehouse.sql("SELECT job_id FROM spaaza_data.export_jobs").fetchall()
     assert loaded == [(str(sandbox.tasks[0]["id"]),)]
+
+
+def test_kept_files_are_loaded_again_from_the_command_line(
+    spaaza: Spaaza, sandbox: Sandbox
+) -> None:
+    spaaza("load", "users", "products", "--keep-files", "kept")
+    sandbox.stop()
+    Path("spaaza.duckdb").unlink()
+    spaaza("load", "users", "--from-files", "kept")
+    assert rows_of("users") == ROWS

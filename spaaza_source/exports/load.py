@@ -24,6 +24,7 @@ from spaaza_source.exports.content import Content, Reader, Reading
 from spaaza_source.exports.cursor import Cursor
 from spaaza_source.exports.disposition import disposition_for, is_declared
 from spaaza_source.exports.export import Export, Phase, TableExports
+from spaaza_source.exports.kept import keep, kept_exports, prove
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.run import ExportRun
@@ -40,6 +41,8 @@ def export_tables(
     reading: Reading,
     policy: Policy,
     time_column: str | None = None,
+    *,
+    keep_files: Path | None = None,
 ) -> Iterator[Any]:
     """What a resource yields: typed tables, then the entries for the ledger.
 
@@ -51,6 +54,7 @@ def export_tables(
         reading: How to read the files.
         policy: What happens to personal columns.
         time_column: The column that windows are taken by, as the header has it.
+        keep_files: Where the files are kept; None to remove them.
 
     Raises:
         SpaazaSourceError: An export, its download or its file failed; nothing of them is loaded.
@@ -84,6 +88,8 @@ def export_tables(
         finally:
             run.reading.release()
         _move(cursor, exports, reader)
+        if keep_files is not None and in_a_load():
+            keep(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
     finally:
         run.drop(exports)
         for export in exports.exports:
@@ -93,6 +99,31 @@ def export_tables(
                     f"{export.request}: the vendor's job {export.job.job_id} is still"
                     f" {export.job.vendor_state}; the next run takes it up"
                 )
+
+
+def kept_tables(
+    folder: Path, wanted: Wanted, reading: Reading, policy: Policy, time_column: str | None = None
+) -> Iterator[Any]:
+    """What a resource yields from the files that an earlier load has kept; nothing without any.
+
+    Args:
+        folder: Of that load.
+        wanted: The table.
+        reading: How to read the files.
+        policy: What happens to personal columns.
+        time_column: The column that windows are taken by, as the header has it.
+
+    Raises:
+        FileError: A file must not be loaded, or is not as it was kept.
+    """
+    exports = kept_exports(folder, wanted)
+    if exports is None:
+        return
+    prove(exports.current)
+    check_format(wanted.table, exports.current[0].request.export_format)
+    reader = Reader(reading, policy, time_column)
+    yield from load_files(exports, reader)
+    _move(Cursor(wanted.table), exports, reader)
 
 
 def load_files(exports: TableExports, reader: Reader) -> Iterator[Any]:

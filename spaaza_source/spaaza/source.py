@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal, Optional
 
 import dlt
@@ -18,7 +19,7 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.exports.content import Reading
 from spaaza_source.exports.disposition import BY_TIME, WHOLE
 from spaaza_source.exports.http import checked_base_url
-from spaaza_source.exports.load import export_tables, working_folder
+from spaaza_source.exports.load import export_tables, kept_tables, working_folder
 from spaaza_source.exports.plan import Span, Wanted
 from spaaza_source.exports.request import ExportFormat, ExportRequest
 from spaaza_source.exports.run import ExportRun, Patience
@@ -58,6 +59,8 @@ def spaaza_source(
     start_margin: float = 2.0,
     max_age: float = 3600.0,
     only_finished: bool = False,
+    keep_files: Optional[str] = None,  # noqa: UP045
+    from_files: Optional[str] = None,  # noqa: UP045
 ) -> Iterator[DltResource]:
     """Spaaza's exports: `transactions users vouchers wallet_ledger products product_variants`.
 
@@ -105,6 +108,10 @@ def spaaza_source(
             is still good for.
         only_finished: Ask for nothing; load what earlier runs, `spaaza submit` or the vendor's own
             recurring tasks have asked for and is done, each once. The rest is left alone.
+        keep_files: A folder to keep what was downloaded in, a folder in it for each load. The
+            files are as the vendor sent them: with personal columns, whatever `privacy` says.
+        from_files: The folder of one load that was kept: load it again from its files. The vendor
+            is not asked for anything.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
@@ -117,7 +124,7 @@ def spaaza_source(
         size=None if window is None else choice("window", window, "month", "week", "day"),
         smallest=timedelta(seconds=number("smallest_window", smallest_window, least=60)),
     )
-    wanted = {index_named(name).table: segment for name, segment in by_table("segments", segments)}
+    chosen = {index_named(name).table: segment for name, segment in by_table("segments", segments)}
     columns = {
         index_named(name).table: str(column)
         for name, column in by_table("time_columns", time_columns)
@@ -134,19 +141,23 @@ def spaaza_source(
     reading = Reading(column_types, on_bad_row, max_rejected_share)
     hidden = policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = choice("export_format", export_format, "csv", "json")
+    kept = None if keep_files is None else Path(keep_files)
     for index in INDEXES.values():
-        ask = _request_of(index, chain, file_format, wanted.get(index.table))
+        ask = _request_of(index, chain, file_format, chosen.get(index.table))
         column = columns.get(index.table) or index.time_field
         times = _span_of(index, span, ask)
+        wanted = Wanted(index.table, ask, times, only_finished=only_finished)
         # A declared "replace" would empty the table of a resource that has nothing to load.
-        disposition = BY_TIME if only_finished or (times and times.start) else WHOLE
-        yield dlt.resource(export_tables, name=index.table, write_disposition=disposition)(
-            run,
-            Wanted(index.table, ask, times, only_finished=only_finished),
-            reading,
-            hidden[index.table],
-            column,
-        )
+        disposition = BY_TIME if only_finished or from_files or (times and times.start) else WHOLE
+        if from_files is None:
+            resource = dlt.resource(export_tables, name=index.table, write_disposition=disposition)(
+                run, wanted, reading, hidden[index.table], column, keep_files=kept
+            )
+        else:
+            resource = dlt.resource(kept_tables, name=index.table, write_disposition=disposition)(
+                Path(from_files), wanted, reading, hidden[index.table], column
+            )
+        yield resource
 
 
 def _request_of(
