@@ -100,6 +100,7 @@ def demo(*, db: Path, rows: int, seed: int) -> None:
             served.credentials,
             poll_interval=0.5,
             start_margin=0.0,
+            stagger=0.0,
             max_concurrent_exports=len(INDEXES),
         )
         _load(_pipeline("spaaza_demo", target, DATASET, console), source, console)

@@ -19,7 +19,7 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.vendors import Answer, ScriptedServer, in_turn
 
 PREFIX = "SOURCES__SPAAZA__"
-QUICK = {PREFIX + "POLL_INTERVAL": "0.02", PREFIX + "START_MARGIN": "0"}
+QUICK = {PREFIX + "POLL_INTERVAL": "0.02", PREFIX + "START_MARGIN": "0", PREFIX + "STAGGER": "0"}
 
 
 def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ a reply that was lost, loses nothing. Which jobs are of use is left to `plan`.
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from spaaza_source.errors import UnavailableError, UnreachableError
 from spaaza_source.exports.clock import Clock
@@ -21,6 +21,8 @@ LOOKS = (2.0, 5.0, 10.0)
 #: Answers with which a gateway says that it did not get through: then one more request is safe
 #: once the job has been looked for and not found. After a timeout nobody knows, so none is sent.
 NOT_DONE = (429, 500, 502, 503)
+#: How far off the vendor's clock may be thought to be: its answers tell whole seconds.
+CLOCK_ERROR = timedelta(seconds=2)
 #: No export runs longer than this, so none that was asked for earlier has just been finished.
 LONGEST_RUN = timedelta(days=2)
 
@@ -83,12 +85,13 @@ class Adoption:
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
+        begun = self._service.now() - CLOCK_ERROR
         try:
             return self.take(self._service.create(request, later))
         except UnreachableError:
             raise
         except UnavailableError as lost:
-            found = self._looked_for(request, wanted, stop)
+            found = self._looked_for(request, wanted, begun, stop)
             if found is not None:
                 return self.take(found)
             if lost.status not in NOT_DONE or stop.is_set():
@@ -102,7 +105,7 @@ class Adoption:
         return list(self._service.own_jobs(EARLIEST if self._all_jobs else since))
 
     def _looked_for(
-        self, request: ExportRequest, wanted: Wanted, stop: threading.Event
+        self, request: ExportRequest, wanted: Wanted, since: datetime, stop: threading.Event
     ) -> Job | None:
         for seconds in LOOKS:
             if self._clock.pause(seconds, stop):
@@ -113,7 +116,7 @@ class Adoption:
                 for own in self.own_jobs()
                 if own.fingerprint == request.fingerprint and own.job.job_id not in wanted.loaded
             ]
-            found = youngest(usable(ours, self._service.now() - self._max_age))
+            found = youngest(usable(ours, since))
             if found is not None:
                 return found.job
         return None

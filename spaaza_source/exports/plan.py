@@ -168,13 +168,14 @@ def _whole(wanted: Wanted, own: Sequence[OwnJob], now: datetime, max_age: timede
         if job.job.job_id not in wanted.loaded
         and (loaded is None or _age_key(job.job) > _age_key(loaded.job))
     ]
-    good = usable(ours, now - max_age)
+    since = oldest(now, max_age)
+    good = usable(ours, since)
     if wanted.only_finished:
         good = [job for job in good if job.job.state is JobState.DONE] or good
     found = youngest(good)
     if found is not None:
         return Plan(None, [], [(fingerprints[found.fingerprint], found.job)])
-    if wanted.span is None or not just_failed(ours, now - max_age):
+    if wanted.span is None or not just_failed(ours, since):
         return Plan(None, [None])
     return None
 
@@ -205,7 +206,8 @@ def _cover(
         and reach.holds(window)
         and wanted.ask(window).fingerprint == job.fingerprint
     ]
-    good = usable([job for job, _ in mine], now - max_age)
+    since = oldest(now, max_age)
+    good = usable([job for job, _ in mine], since)
     taken: list[tuple[Window, Job]] = []
     # What is done is sure; what runs may be a window that was given up for its halves.
     for state in (JobState.DONE, None):
@@ -228,11 +230,9 @@ def _cover(
             # An earlier run's "now" is good enough: the next load goes on from there.
             gaps.pop()
             reach = Window(reach.start, taken[-1][0].end)
-    unbounded = reach.start is None and _whole_failed(wanted, own, now - max_age)
+    unbounded = reach.start is None and _whole_failed(wanted, own, since)
     failed = [Window(None, reach.end)] if unbounded else []
-    failed += [
-        window for job, window in mine if just_failed([job], now - max_age) and job not in good
-    ]
+    failed += [window for job, window in mine if just_failed([job], since) and job not in good]
     size = span.size or "month"
     return Plan(
         reach,
@@ -268,15 +268,20 @@ def cut(window: Window, size: Size, now: datetime) -> list[Window]:
     return [*parts, Window(start, window.end)]
 
 
-def usable(own: Iterable[OwnJob], oldest: datetime) -> list[OwnJob]:
-    """Those that wait, run, or were finished since `oldest`."""
+def oldest(now: datetime, max_age: timedelta) -> datetime:
+    """Since when a job must have been finished to be used; for an age of 0 none ever was."""
+    return now - max_age if max_age else datetime.max.replace(tzinfo=now.tzinfo)
+
+
+def usable(own: Iterable[OwnJob], since: datetime) -> list[OwnJob]:
+    """Those that wait, run, or were finished since then."""
     return [
         job
         for job in own
         if job.job.state is not JobState.FAILED
         and (
             job.job.state is not JobState.DONE
-            or (job.job.finished_at is not None and job.job.finished_at >= oldest)
+            or (job.job.finished_at is not None and job.job.finished_at >= since)
         )
     ]
 
@@ -286,19 +291,19 @@ def youngest(own: Iterable[OwnJob]) -> OwnJob | None:
     return max(own, key=lambda job: _age_key(job.job), default=None)
 
 
-def just_failed(own: Iterable[OwnJob], oldest: datetime) -> bool:
-    """Whether one of them ended in an error since `oldest`."""
+def just_failed(own: Iterable[OwnJob], since: datetime) -> bool:
+    """Whether one of them, created since then, ended in an error."""
     return any(
         job.job.state is JobState.FAILED
         and job.job.created_at is not None
-        and job.job.created_at >= oldest
+        and job.job.created_at >= since
         for job in own
     )
 
 
-def _whole_failed(wanted: Wanted, own: Iterable[OwnJob], oldest: datetime) -> bool:
+def _whole_failed(wanted: Wanted, own: Iterable[OwnJob], since: datetime) -> bool:
     whole = wanted.ask(None).fingerprint
-    return just_failed([job for job in own if job.fingerprint == whole], oldest)
+    return just_failed([job for job in own if job.fingerprint == whole], since)
 
 
 def _age_key(job: Job) -> float:

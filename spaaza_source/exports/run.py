@@ -7,6 +7,7 @@ a file to `load`, how a vendor is asked to its `ExportService`.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +59,7 @@ class Patience:
         export_timeout: Seconds a job may take before the run gives up on it.
         max_concurrent: Jobs at the vendor at one time.
         max_age: Seconds after which a finished job of an earlier run is asked for anew.
+        stagger: Seconds between the starts of exports that are asked for together.
     """
 
     poll_interval: float = 15.0
@@ -65,6 +67,7 @@ class Patience:
     export_timeout: float = 3600.0
     max_concurrent: int = 3
     max_age: float = 3600.0
+    stagger: float = 0.0
 
     def __post_init__(self) -> None:
         number("poll_interval", self.poll_interval, least=0)
@@ -73,6 +76,7 @@ class Patience:
         number("export_timeout", self.export_timeout, least=0)
         number("max_concurrent_exports", self.max_concurrent, least=1)
         number("max_age", self.max_age, least=0)
+        number("stagger", self.stagger, least=0)
 
     def pause(self, looks: int) -> float:
         """Seconds to the next look after so many."""
@@ -109,6 +113,8 @@ class ExportRun:
         self._tables: list[TableExports] = []
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
+        #: When the export that was asked for last is scheduled, on the clock's stopwatch.
+        self._start = -math.inf
         self._lines = threading.BoundedSemaphore(patience.max_concurrent)
         #: Whoever reads a file of this run holds it meanwhile.
         self.reading = threading.Lock()
@@ -269,7 +275,10 @@ class ExportRun:
                 waiting.remove(table)
             else:
                 free -= 1
-                self._guard(table, self._create, request, adoption)
+                now = self._clock.monotonic()
+                self._start = max(now, self._start + self._patience.stagger)
+                later = timedelta(seconds=self._start - now)
+                self._guard(table, self._create, request, adoption, later)
 
     def _next_request(self, table: TableExports) -> ExportRequest | None:
         if table.error is not None or table.stop.is_set():
@@ -282,9 +291,11 @@ class ExportRun:
         window = table.pieces.take()
         return None if window is None else table.wanted.ask(window)
 
-    def _create(self, table: TableExports, request: ExportRequest, adoption: Adoption) -> None:
+    def _create(
+        self, table: TableExports, request: ExportRequest, adoption: Adoption, later: timedelta
+    ) -> None:
         begun_at, begun = self._clock.now(), self._clock.monotonic()
-        job = adoption.create(request, table.wanted, table.stop)
+        job = adoption.create(request, table.wanted, table.stop, later)
         parent = table.parent_of(request.window)
         self._begun(table, Export(request, job, begun_at, split_from=parent, begun=begun))
 

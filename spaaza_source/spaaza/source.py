@@ -57,6 +57,7 @@ def spaaza_source(
     export_timeout: float = 3600.0,
     max_concurrent_exports: int = 3,
     start_margin: float = 2.0,
+    stagger: float = 1.0,
     max_age: float = 3600.0,
     only_finished: bool = False,
     keep_files: Optional[str] = None,  # noqa: UP045
@@ -104,8 +105,9 @@ def spaaza_source(
         export_timeout: Seconds to wait for one export.
         max_concurrent_exports: Exports the vendor runs at one time.
         start_margin: Seconds ahead that an export is scheduled.
+        stagger: Seconds between the starts of exports that are asked for together.
         max_age: Seconds that a finished export, which an earlier run asked for and did not load,
-            is still good for.
+            is still good for; 0 for none.
         only_finished: Ask for nothing; load what earlier runs, `spaaza submit` or the vendor's own
             recurring tasks have asked for and is done, each once. The rest is left alone.
         keep_files: A folder to keep what was downloaded in, a folder in it for each load. The
@@ -136,7 +138,14 @@ def spaaza_source(
             start_margin=timedelta(seconds=number("start_margin", start_margin, least=0)),
         ),
         working_folder,
-        Patience(poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age),
+        Patience(
+            poll_interval,
+            max_poll_interval,
+            export_timeout,
+            max_concurrent_exports,
+            max_age,
+            stagger,
+        ),
     )
     reading = Reading(column_types, on_bad_row, max_rejected_share)
     hidden = policies(privacy, privacy_secret, list(INDEXES))

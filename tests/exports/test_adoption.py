@@ -58,6 +58,13 @@ def test_a_finished_job_is_good_for_a_while(tmp_path: Path, max_age: float, task
         assert len(sandbox.tasks) == tasks
 
 
+def test_no_age_lets_no_finished_job_be_taken_up(tmp_path: Path) -> None:
+    with sandbox_run(tmp_path, Patience(max_age=0)) as (sandbox, run, _):
+        for _ in range(2):
+            assert not arrived(begin(run, request())).adopted
+        assert len(sandbox.tasks) == 2
+
+
 def test_only_the_very_same_request_is_taken_for_it(tmp_path: Path) -> None:
     other = ExportRequest("users", "users", "1743", selection={"segment_id": "x"})
     segment = {"entity": "people", "index": "users", "join": "all", "chain_id": 1743, "rules": []}

@@ -23,7 +23,7 @@ def vendor() -> Iterator[FileVendor]:
 def source(vendor: FileVendor, **given: Any) -> Any:
     credentials = {"access_token_id": "id", "access_token_secret": "secret"}
     return spaaza_source(
-        vendor.base_url, 1743, credentials, poll_interval=0, start_margin=0, **given
+        vendor.base_url, 1743, credentials, poll_interval=0, start_margin=0, stagger=0, **given
     ).with_resources("products")
 
 

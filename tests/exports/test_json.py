@@ -51,7 +51,7 @@ def load(vendor: FileVendor, folder: Path, records: list[Any], **given: Any) -> 
         vendor.base_url,
         1743,
         CREDENTIALS,
-        **{"poll_interval": 0, "start_margin": 0, "export_format": "json", **given},
+        **{"poll_interval": 0, "start_margin": 0, "stagger": 0, "export_format": "json", **given},
     )
     pipeline_into(folder).run(source.with_resources("transactions"))
 
@@ -139,6 +139,7 @@ def test_a_broken_file_stops(vendor: FileVendor, tmp_path: Path) -> None:
         CREDENTIALS,
         poll_interval=0,
         start_margin=0,
+        stagger=0,
         export_format="json",
     )
     for broken in (text, b"", b"<html>", b'{"error": {"name": "x"}}'):
@@ -157,6 +158,7 @@ def test_both_formats_of_the_sandbox_give_the_same_tables(tmp_path: Path) -> Non
                 sandbox.credentials,
                 poll_interval=0.02,
                 start_margin=0,
+                stagger=0,
                 export_format=export_format,
             )
             pipeline_into(tmp_path / export_format, export_format).run(source)

@@ -17,7 +17,7 @@ MONTHS = ["2026-01-05", "2026-02-05", "2026-03-05"]
 
 
 def source(vendor: FileVendor, **given: Any) -> Any:
-    settings = {"poll_interval": 0.01, "start_margin": 0, **given}
+    settings = {"poll_interval": 0.01, "start_margin": 0, "stagger": 0, **given}
     token = {"access_token_id": "a", "access_token_secret": "b"}
     return spaaza_source(vendor.base_url, 1743, token, **settings)
 

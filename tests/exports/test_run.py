@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun, Patience
+from spaaza_source.exports.windows import parse_instant
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.service import SpaazaExports
@@ -283,3 +285,12 @@ def test_a_host_that_carries_on_from_somewhere_else_stops_the_download(tmp_path:
     with pytest.raises(UnexpectedAnswerError, match="did not carry on at byte"):
         outcome(Elsewhere(TEXT, 1_000), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_exports_that_are_asked_for_together_start_one_after_the_other(tmp_path: Path) -> None:
+    subjects = ("users", "vouchers", "products")
+    with sandbox_run(tmp_path, Patience(stagger=60)) as (sandbox, run, _):
+        wait(*[begin(run, request(subject)) for subject in subjects])
+        times = sorted(task["trigger"]["once"] for task in sandbox.tasks)
+    starts = [parse_instant(time, "once") for time in times]
+    assert all(second - first >= timedelta(seconds=58) for first, second in pairwise(starts))

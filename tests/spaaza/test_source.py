@@ -34,7 +34,13 @@ def source(sandbox: Sandbox, **given: Any) -> Any:
         sandbox.base_url,
         sandbox.chain_id,
         sandbox.credentials,
-        **{"poll_interval": 0.02, "start_margin": 0, "max_concurrent_exports": 6, **given},
+        **{
+            "poll_interval": 0.02,
+            "start_margin": 0,
+            "stagger": 0,
+            "max_concurrent_exports": 6,
+            **given,
+        },
     )
 
 
@@ -73,7 +79,7 @@ def test_only_what_is_selected_is_asked_for(sandbox: Sandbox, tmp_path: Path) ->
 
 
 def test_every_export_is_accounted_for(sandbox: Sandbox, tmp_path: Path) -> None:
-    pipeline_into(tmp_path).run(source(sandbox))
+    pipeline_into(tmp_path).run(source(sandbox, max_age=0))
     jobs = query(
         tmp_path,
         "SELECT table_name, state, rows, rejected, loaded, length(sha256), bytes > 0, polls > 0,"

@@ -54,7 +54,7 @@ def sandbox(calendar: Calendar) -> Iterator[Sandbox]:
 
 
 def source(sandbox: Sandbox, table: str = "transactions", **given: Any) -> Any:
-    settings = {"poll_interval": 0.02, "start_margin": 0, **given}
+    settings = {"poll_interval": 0.02, "start_margin": 0, "stagger": 0, **given}
     return spaaza_source(
         sandbox.base_url, sandbox.chain_id, sandbox.credentials, **settings
     ).with_resources(table)
@@ -212,6 +212,7 @@ def test_a_file_that_does_not_name_the_time_comes_whole_every_time(
                     {"access_token_id": "a", "access_token_secret": "b"},
                     poll_interval=0.01,
                     start_margin=0,
+                    stagger=0,
                 ).with_resources("transactions")
             )
             logger.removeHandler(caplog.handler)
@@ -257,6 +258,7 @@ def test_the_windows_of_a_load_agree_about_types_and_bring_their_own_columns(
                 {"access_token_id": "a", "access_token_secret": "b"},
                 poll_interval=0.01,
                 start_margin=0,
+                stagger=0,
                 start_date="2026-01-01",
                 end_date="2026-04-01",
             ).with_resources("transactions")
