@@ -28,6 +28,7 @@ from spaaza_source.exports.kept import keep, kept_exports, prove
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.run import ExportRun
+from spaaza_source.exports.turn import DOWNLOADS
 from spaaza_source.tabular.privacy import Policy
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
@@ -171,7 +172,7 @@ def load_files(exports: TableExports, reader: Reader) -> Iterator[Any]:
 def working_folder() -> Path:
     """Where downloads are put: the pipeline's own folder, or a temporary one without a pipeline."""
     if in_a_load():
-        return Path(dlt.current.pipeline().working_dir) / "exports"
+        return Path(dlt.current.pipeline().working_dir) / DOWNLOADS
     return Path(tempfile.gettempdir()) / "spaaza_source"
 
 

@@ -24,6 +24,7 @@ from spaaza_source.exports.plan import Span, Wanted
 from spaaza_source.exports.request import ExportFormat, ExportRequest
 from spaaza_source.exports.run import ExportRun, Patience
 from spaaza_source.exports.settings import by_table, choice, number
+from spaaza_source.exports.turn import take_turns
 from spaaza_source.exports.windows import EARLIEST, Window
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
@@ -118,6 +119,7 @@ def spaaza_source(
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
+    take_turns()
     chain = checked_chain(chain_id)
     api = TasksApi(vendor_http(checked_base_url(base_url), chain, checked(credentials)))
     span = replace(

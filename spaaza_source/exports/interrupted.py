@@ -1,0 +1,99 @@
+"""Lets a load that was cut short begin anew, so that no row of it is loaded twice.
+
+dlt notes that a file has been copied after the destination has committed it. Killed between the
+two, it copies the file once more when it resumes, into tables that it does not empty again. So a
+load package with a copy of unknown fate is put back to where nothing of it had been loaded: dlt
+then empties its staging tables, and the tables that a load replaces, before it copies anything.
+
+The package keeps its id, its files and its state; nothing is downloaded again.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dlt.common import logger
+from dlt.common.pipeline import SupportsPipeline
+from dlt.common.schema import Schema
+from dlt.common.schema.utils import get_write_disposition
+from dlt.common.storages import FileStorage, LoadStorage, PackageStorage, ParsedLoadJobFileName
+
+from spaaza_source.exports.columns import FORMAT
+
+#: What a load makes of its files on the way, and makes again: merges, and copies from a stage.
+FOLLOWING = ("sql", "reference")
+
+
+def begin_anew(pipeline: SupportsPipeline) -> list[str]:
+    """Put back each load package of exports whose loading was cut short.
+
+    Nobody else may be loading them meanwhile.
+
+    Args:
+        pipeline: Whose.
+
+    Returns:
+        The ids of those that were put back.
+    """
+    folder = Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER
+    if not folder.is_dir():
+        return []
+    packages = PackageStorage(FileStorage(str(folder)), "normalized")
+    cut_short = [load for load in packages.list_packages() if _is_cut_short(packages, load)]
+    for load in cut_short:
+        logger.info(f"The load {load} was cut short; it begins anew")
+        _put_back(packages, load)
+    return cut_short
+
+
+def _is_cut_short(packages: PackageStorage, load: str) -> bool:
+    """Whether a copy has an unknown fate: begun and not noted, or tried before."""
+    folders = (packages.list_started_jobs(load), packages.list_new_jobs(load))
+    begun, new = ([Path(file).name for file in files] for files in folders)
+    noted = set(packages.list_pending_transitions(load))
+    unknown = [name for name in begun if name not in noted]
+    unknown += [name for name in new if ParsedLoadJobFileName.parse(name).retry_count]
+    if not any(_is_copy(name) for name in unknown):
+        return False
+    schema = packages.load_schema(load)
+    return any(FORMAT in table for table in schema.tables.values())
+
+
+def _is_copy(name: str) -> bool:
+    return ParsedLoadJobFileName.parse(name).file_format not in FOLLOWING
+
+
+def _put_back(packages: PackageStorage, load: str) -> None:
+    """As if no job had been begun; killed on the way, it is done again.
+
+    What was begun, and tells that the load was cut short, is therefore put back last.
+    """
+    schema = packages.load_schema(load)
+    package = Path(packages.storage.make_full_path(packages.get_package_path(load)))
+    _set_up_again(package)
+    new = package / PackageStorage.NEW_JOBS_FOLDER
+    completed = package / PackageStorage.COMPLETED_JOBS_FOLDER
+    started = package / PackageStorage.STARTED_JOBS_FOLDER
+    for folder in (new, completed, started):
+        for file in sorted(folder.iterdir()):
+            if not _is_copy(file.name):
+                file.unlink()
+            elif not _is_appended(schema, file.name):
+                packages.clear_pending_transition(load, file.name)
+                file.rename(new / file.name)
+
+
+def _set_up_again(package: Path) -> None:
+    """Let dlt prepare the destination's tables, and empty them, as for a new package."""
+    applied = package / PackageStorage.APPLIED_SCHEMA_UPDATES_FILE_NAME
+    expected = package / PackageStorage.SCHEMA_UPDATES_FILE_NAME
+    if applied.exists() and not expected.exists():
+        # Tables and columns that are there already are left as they are.
+        expected.write_text(json.dumps(json.loads(applied.read_bytes())), encoding="utf-8")
+
+
+def _is_appended(schema: Schema, name: str) -> bool:
+    """Whether nothing takes the rows away again that such a file has brought."""
+    table = ParsedLoadJobFileName.parse(name).table_name
+    return get_write_disposition(schema.tables, table) == "append"

@@ -1,0 +1,76 @@
+"""Stands at the begin of each run of a pipeline: one run at a time, after an orderly end.
+
+dlt tells it of every run (`SupportsTracking`), also of those that a user's own script makes. What
+a killed run has left in the load package is put in order by `interrupted`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from dlt.common import logger
+from dlt.common.pipeline import SupportsPipeline
+from dlt.common.runtime.tracking import SupportsTracking
+from dlt.pipeline import trace as traces
+from filelock import FileLock, Timeout
+
+from spaaza_source.exports.interrupted import begin_anew
+
+#: Seconds between two looks whether the other run has ended.
+LOOK = 0.2
+#: Under a pipeline's working folder: where its downloads are put.
+DOWNLOADS = "exports"
+
+
+class Turn(SupportsTracking):
+    """Holds a lock beside the pipeline's working folder from a run's begin to its end.
+
+    The system frees the lock of a process that is gone, however it went.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, FileLock] = {}
+
+    def on_start_trace(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
+        """Wait for the turn, then clear away what a killed run has left."""
+        del step
+        folder = Path(pipeline.working_dir)
+        lock = FileLock(f"{folder}.lock", poll_interval=LOOK, thread_local=False)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            logger.warning(
+                f"Another run of the pipeline {pipeline.pipeline_name!r} is under way; this one"
+                " begins when it has ended"
+            )
+            lock.acquire()
+        self._held[trace.transaction_id] = lock
+        shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
+        begin_anew(pipeline)
+
+    def on_start_trace_step(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
+        """Nothing to do: the turn is the whole run's."""
+
+    def on_end_trace_step(
+        self, trace: Any, step: Any, pipeline: SupportsPipeline, step_info: Any, send_state: bool
+    ) -> None:
+        """Nothing to do: the turn is the whole run's."""
+
+    def on_end_trace(self, trace: Any, pipeline: SupportsPipeline, send_state: bool) -> None:
+        """Let the next one begin."""
+        del pipeline, send_state
+        lock = self._held.pop(trace.transaction_id, None)
+        if lock is not None:
+            lock.release()
+
+
+_TURN = Turn()
+
+
+def take_turns() -> None:
+    """From now on each run of a pipeline in this process waits for its turn."""
+    if _TURN not in traces.TRACKING_MODULES:
+        traces.TRACKING_MODULES.append(_TURN)

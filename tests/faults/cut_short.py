@@ -1,0 +1,56 @@
+"""One load in a process of its own, which can be killed just after the destination's commit.
+
+`python -m tests.faults.cut_short FOLDER SETTINGS`: the settings as JSON. Where `killed_after` names
+a table, the process dies by SIGKILL when a file of that table is committed and dlt has not yet
+noted it; the kill stands where dlt writes its note. What is to come of it is left to the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from dlt.common.storages import PackageStorage, ParsedLoadJobFileName
+
+from spaaza_source import spaaza_source
+from tests.warehouses import pipeline_into
+
+QUICK = {"poll_interval": 0.02, "start_margin": 0, "stagger": 0}
+
+
+def load(
+    folder: Path,
+    *,
+    base_url: str,
+    table: str,
+    killed_after: str | None = None,
+    hints: dict[str, Any] | None = None,
+    **settings: Any,
+) -> None:
+    """Load one table, or begin to."""
+    if killed_after is not None:
+        _kill_after_commit_of(killed_after)
+    given = {"credentials": {"access_token_id": "a", "access_token_secret": "b"}, **settings}
+    source = spaaza_source(base_url, 1743, **{**QUICK, **given}).with_resources(table)
+    source.resources[table].apply_hints(**hints or {})
+    pipeline_into(folder).run(source)
+
+
+def _kill_after_commit_of(table: str) -> None:
+    note = PackageStorage.save_pending_transition
+
+    def killed(self: PackageStorage, load_id: str, file_name: str, *more: Any) -> None:
+        job = ParsedLoadJobFileName.parse(file_name)
+        if job.table_name == table and job.file_format not in {"sql", "reference"}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        note(self, load_id, file_name, *more)
+
+    PackageStorage.save_pending_transition = killed  # type: ignore[assignment, method-assign]
+
+
+if __name__ == "__main__":
+    load(Path(sys.argv[1]), **json.loads(sys.argv[2]))

@@ -1,0 +1,74 @@
+"""A load that is killed between the destination's commit and dlt's note of it is loaded once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.cut_short import load
+from tests.vendors import FileVendor
+from tests.warehouses import query
+
+OLD = b"user_id,created_date,name\n1,2026-05-03T10:00:00Z,Ann\n2,2026-05-04T10:00:00Z,Bob\n"
+NEW = OLD.replace(b"Bob", b"Rob") + b"3,2026-05-05T10:00:00Z,Cy\n"
+UPSERT = {
+    "write_disposition": {"disposition": "merge", "strategy": "upsert"},
+    "primary_key": "user_id",
+}
+WINDOW = {
+    "start_date": "2026-05-01",
+    "end_date": "2026-06-01",
+    "time_columns": {"transactions": "created_date"},
+}
+
+
+def run(folder: Path, **settings: Any) -> int:
+    """In a process of its own; its exit code."""
+    arguments = [sys.executable, "-m", "tests.faults.cut_short", str(folder), json.dumps(settings)]
+    return subprocess.run(arguments, check=False, timeout=120).returncode
+
+
+@pytest.mark.parametrize(
+    ("table", "settings"),
+    [
+        pytest.param("users", {}, id="whole"),
+        pytest.param("users", {"hints": UPSERT}, id="upsert"),
+        pytest.param(
+            "transactions",
+            {**WINDOW, "time_columns": {"transactions": "created_date"}},
+            id="window",
+        ),
+    ],
+)
+@pytest.mark.parametrize("killed_after", ["the table", "export_jobs"])
+def test_what_was_committed_is_not_loaded_again(
+    table: str, settings: dict[str, Any], killed_after: str, tmp_path: Path
+) -> None:
+    killed_after = table if killed_after == "the table" else killed_after
+    with FileVendor(**{table: OLD}) as vendor:
+        given = {"base_url": vendor.base_url, "table": table, "max_age": 0, **settings}
+        assert run(tmp_path, **given) == 0
+        vendor.files[table] = NEW
+        assert run(tmp_path, **given, killed_after=killed_after) == -signal.SIGKILL
+        load(tmp_path, **given)
+        assert len(vendor.tasks) == 2
+    names = "SELECT user_id, name FROM {} ORDER BY ALL"
+    assert query(tmp_path, names.format(table)) == [(1, "Ann"), (2, "Rob"), (3, "Cy")]
+    assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
+
+
+def test_so_it_is_where_a_table_is_replaced_by_way_of_a_staging_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__REPLACE_STRATEGY", "insert-from-staging")
+    with FileVendor(users=NEW) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users"}
+        assert run(tmp_path, **given, killed_after="users") == -signal.SIGKILL
+        load(tmp_path, **given)
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(3,)]
