@@ -100,6 +100,17 @@ def test_exports_are_waited_for_side_by_side(tmp_path: Path) -> None:
     assert clock.monotonic() < 2 * 100
 
 
+def test_looks_grow_apart_from_ten_to_thirty_seconds() -> None:
+    patience = Patience()
+    for looks in range(100):
+        pauses = [patience.pause(looks) for _ in range(50)]
+        assert min(pauses) >= 10
+        assert max(pauses) <= 30
+        assert max(pauses) - min(pauses) > 1
+        if looks > 5:
+            assert min(pauses) >= 20
+
+
 def test_no_more_run_at_one_time_than_allowed(tmp_path: Path) -> None:
     subjects = ("users", "vouchers", "products", "transactions")
     with sandbox_run(tmp_path, Patience(max_concurrent=2), run_seconds=100) as (_, run, clock):
