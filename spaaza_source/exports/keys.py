@@ -1,0 +1,116 @@
+"""Which columns tell one row of a table from every other, as the rows themselves prove it.
+
+No vendor promises a key. So the cells of the columns that may be one are collected while the rows
+pass by; what a user calls the key is held to it, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: The names of its columns.
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Why some columns are no key.
+
+    Attributes:
+        empty: Rows that lack a part of it.
+        repeated: Rows whose key an earlier row has.
+        first: The first such row, counted from 0 over all rows.
+    """
+
+    empty: int
+    repeated: int
+    first: int
+
+
+class Keys:
+    """The cells that may be keys, of one load of one table.
+
+    Args:
+        candidates: What may be the key, the likeliest first; columns as dlt names them.
+    """
+
+    def __init__(self, candidates: Sequence[Key]) -> None:
+        self._candidates = list(dict.fromkeys(candidates))
+        self._parts: list[pa.Table] = []
+        #: Rows seen so far.
+        self.rows = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Take note of some rows; what they have no column for can be no key any more."""
+        if not rows.num_rows:
+            return
+        self.rows += rows.num_rows
+        held = set(rows.column_names)
+        self._candidates = [key for key in self._candidates if held.issuperset(key)]
+        names = dict.fromkeys(name for key in self._candidates for name in key)
+        self._parts.append(rows.select(list(names)))
+
+    def add_records(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Take note of rows that are records; an absent field is an empty one."""
+        if not records:
+            return
+        names = dict.fromkeys(name for key in self._candidates for name in key)
+        # As text: records of one table may differ in what they hold.
+        cells = {
+            name: pa.array(
+                [None if (cell := record.get(name)) is None else str(cell) for record in records],
+                pa.string(),
+            )
+            for name in names
+        }
+        self.rows += len(records)
+        self._parts.append(pa.table(cells))
+
+    def proven(self) -> Key | None:
+        """The first candidate that every row has and no two rows share; None without rows."""
+        return next((key for key in self._candidates if self._holds(key)), None)
+
+    def has_columns(self, key: Key) -> bool:
+        """Whether all rows so far have the columns of that candidate."""
+        return key in self._candidates
+
+    def breach(self, key: Key) -> Breach | None:
+        """Why that candidate is no key; None where it is one, or there is no row."""
+        if not self._parts or self._holds(key):
+            return None
+        cells = self.cells(key)
+        numbered = cells.append_column("row number", pa.array(range(cells.num_rows), pa.int64()))
+        filled = numbered.filter(_filled(cells))
+        firsts = filled.group_by(list(key), use_threads=False).aggregate([("row number", "min")])
+        sound = pc.is_in(numbered["row number"], value_set=firsts["row number_min"])
+        return Breach(
+            empty=cells.num_rows - filled.num_rows,
+            repeated=filled.num_rows - firsts.num_rows,
+            first=pc.index(sound, pa.scalar(False)).as_py(),
+        )
+
+    def cells(self, key: Key) -> pa.Table:
+        """The key of every row, in their order; there must be a row."""
+        parts = [part.select(list(key)) for part in self._parts]
+        return pa.concat_tables(parts, promote_options="permissive")
+
+    def _holds(self, key: Key) -> bool:
+        if not self._parts:
+            return False
+        cells = self.cells(key)
+        if any(column.null_count for column in cells.columns):
+            return False
+        return bool(cells.group_by(list(key)).aggregate([]).num_rows == cells.num_rows)
+
+
+def _filled(cells: pa.Table) -> pa.ChunkedArray:
+    """Which rows lack no part of their key."""
+    filled = pc.is_valid(cells.column(0))
+    for column in cells.columns[1:]:
+        filled = pc.and_(filled, pc.is_valid(column))
+    return filled

@@ -1,0 +1,55 @@
+"""What is a key, and why something is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from spaaza_source.exports.keys import Breach, Key, Keys
+
+
+def keys(*parts: dict[str, Any], candidates: list[Key]) -> Keys:
+    collected = Keys(candidates)
+    for part in parts:
+        collected.add(pa.table(part))
+    return collected
+
+
+def test_the_first_candidate_that_every_row_has_once_is_the_key() -> None:
+    part = {"id": [1, 1], "code": ["a", None], "number": [7, 8], "name": ["x", "y"]}
+    candidates: list[Key] = [("other",), ("id",), ("code",), ("number",), ("name",)]
+    assert keys(part, candidates=candidates).proven() == ("number",)
+
+
+def test_the_parts_of_a_table_share_its_key() -> None:
+    assert keys({"id": [1]}, {"id": [2]}, candidates=[("id",)]).proven() == ("id",)
+    assert keys({"id": [1]}, {"id": [1]}, candidates=[("id",)]).proven() is None
+    assert keys({"id": [1]}, {"code": [1]}, candidates=[("id",)]).proven() is None
+
+
+def test_several_columns_may_be_a_key_together() -> None:
+    part = {"chain": [1, 1, 2], "code": ["a", "b", "a"]}
+    candidates: list[Key] = [("chain",), ("code",), ("chain", "code")]
+    assert keys(part, candidates=candidates).proven() == ("chain", "code")
+
+
+def test_no_row_proves_no_key() -> None:
+    assert keys({"id": []}, candidates=[("id",)]).proven() is None
+    assert keys({"id": []}, candidates=[("id",)]).breach(("id",)) is None
+
+
+def test_a_breach_counts_and_names_the_first_row() -> None:
+    parts = [{"id": [1, 2, 3]}, {"id": [2, None, 2]}]
+    assert keys(*parts, candidates=[("id",)]).breach(("id",)) == Breach(1, 2, first=3)
+    compound = keys({"a": [1, 1, None], "b": [1, 2, 2]}, candidates=[("a", "b")])
+    assert compound.breach(("a", "b")) == Breach(1, 0, first=2)
+    assert keys({"id": [1, 2]}, candidates=[("id",)]).breach(("id",)) is None
+
+
+def test_records_have_keys_too() -> None:
+    collected = Keys([("id",), ("code",)])
+    collected.add_records([{"id": 1, "code": "a"}, {"id": "1", "code": "b"}])
+    collected.add_records([{"code": "c"}])
+    assert collected.proven() == ("code",)
+    assert collected.breach(("id",)) == Breach(1, 1, first=1)
