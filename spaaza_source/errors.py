@@ -20,7 +20,9 @@ The class tells a caller what it can do::
         ├── HeaderError             the header cannot name a table's columns
         ├── EncodingError           the file is not UTF-8
         ├── MalformedFileError      the file is no such CSV or JSON, or lost its structure
-        └── TooManyRejectedRowsError  more rows were bad than the settings allow
+        ├── TooManyRejectedRowsError  more rows were bad than the settings allow
+        ├── BrokenKeyError          what is to tell rows apart does not
+        └── TooManyDeletionsError   more rows would go from a table than the settings allow
 
 No message holds a credential, the query of a signed link, or the value of a cell.
 """
@@ -132,3 +134,11 @@ class MalformedFileError(FileError):
 
 class TooManyRejectedRowsError(FileError):
     """A larger share of the rows is bad than the settings allow."""
+
+
+class BrokenKeyError(FileError):
+    """What is to tell the rows of a table apart is empty in some, or the same in several."""
+
+
+class TooManyDeletionsError(FileError):
+    """A file lacks so many of the rows that the table holds that it is more likely at fault."""

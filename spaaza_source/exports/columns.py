@@ -25,6 +25,8 @@ HEADER = "x-header"
 FORMAT = "x-export-format"
 #: Table hint: no file has brought a row yet.
 ROWLESS = "x-rowless"
+#: Table hint: the columns that told all of its rows apart when they last came all at once.
+KEY = "x-proven-key"
 #: Column hint: text only because no value has shown its type yet.
 UNDECIDED = "x-undecided"
 
@@ -78,6 +80,18 @@ def is_rowless(table: str, file: Columns) -> bool:
     """Whether the table has no row yet, and gets none from this file."""
     before = dlt.current.source_schema().tables.get(table)
     return file.rows == 0 and (before is None or bool(before.get(ROWLESS, False)))
+
+
+def has_rows(table: str) -> bool:
+    """Whether an earlier load has brought the table rows."""
+    before = dlt.current.source_schema().tables.get(table, {})
+    return FORMAT in before and not before.get(ROWLESS, False)
+
+
+def proven_key(table: str) -> tuple[str, ...]:
+    """The columns that tell the rows apart that the table holds; none where nothing does."""
+    key: Any = dlt.current.source_schema().tables.get(table, {}).get(KEY)
+    return tuple(key or ())
 
 
 def check_format(table: str, export_format: str) -> None:

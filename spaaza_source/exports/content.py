@@ -70,6 +70,7 @@ class Content:
         rejected: Its bad ones.
         hints: What dlt's schema is told of the table.
         items: What dlt gets, each with the number of its rows.
+        place: Where a row of these is, counted from 0, for a message.
     """
 
     columns: Sequence[Column]
@@ -77,6 +78,7 @@ class Content:
     rejected: Sequence[RejectedRow]
     hints: Callable[[], TResourceHints]
     items: Callable[[], Iterator[tuple[Any, int]]]
+    place: Callable[[int], str]
 
 
 class Reader:
@@ -171,7 +173,12 @@ class Reader:
             rowless = is_rowless(table, file)
             return table_hints(table, file, column_hints(file, without=dropped, rowless=rowless))
 
-        return Content(file.columns, file.rows, file.rejected, hints, items)
+        def place(row: int) -> str:
+            if window:
+                row = _row_inside(file, row, *window)
+            return f"line {file.line_of(row):,} of {export.request}, job {export.job.job_id}"
+
+        return Content(file.columns, file.rows, file.rejected, hints, items, place)
 
     def _json_content(self, export: Export) -> Content:
         table, policy = export.request.table, self.policy
@@ -199,7 +206,10 @@ class Reader:
                 },
             )
 
-        return Content(file.columns, file.rows, file.rejected, hints, items)
+        def place(row: int) -> str:
+            return f"record {row + 1:,} of {export.request}, job {export.job.job_id}"
+
+        return Content(file.columns, file.rows, file.rejected, hints, items, place)
 
     def _json(self, export: Export) -> JsonFile:
         table, policy = export.request.table, self.policy
@@ -279,16 +289,32 @@ def _kept(policy: Policy, place: tuple[str, ...], hints: Mapping[str, Any]) -> d
 
 
 def _inside(table: pa.Table, name: str, window: Window) -> pa.Table:
+    return table.filter(_is_inside(table, name, window))
+
+
+def _is_inside(table: pa.Table, name: str, window: Window) -> pa.ChunkedArray:
     times = table.column(name)
     if times.null_count:
         raise _timeless(times.null_count, name)
     if not pa.types.is_timestamp(times.type):
-        return table
+        # No row has shown a time yet, so there is none.
+        return pa.chunked_array([pa.repeat(pa.scalar(True), len(times))])
     before = pc.less(times, pa.scalar(window.end, times.type))
     if window.start is None:
-        return table.filter(before)
-    after = pc.greater_equal(times, pa.scalar(window.start, times.type))
-    return table.filter(pc.and_(after, before))
+        return before
+    return pc.and_(before, pc.greater_equal(times, pa.scalar(window.start, times.type)))
+
+
+def _row_inside(file: CsvFile, number: int, name: str, window: Window) -> int:
+    """Which of the file's good rows is the window's with that number, both from 0."""
+    before = 0
+    for rows in file.tables():
+        inside = pc.indices_nonzero(_is_inside(rows, name, window))
+        if number < len(inside):
+            return before + int(inside[number].as_py())
+        number -= len(inside)
+        before += rows.num_rows
+    raise IndexError(number)
 
 
 def _records_inside(

@@ -1,46 +1,241 @@
-"""How a load's rows take the place of what the table holds: all of it, or a span of time.
+"""How a load's rows take the place of what the table holds, in dlt's own write dispositions.
 
-Both are dlt's own write dispositions. A user's, set by `apply_hints`, is left as it is.
+What a user sets by `apply_hints` is left as it is, or refused where it cannot be right. Which rows
+a load brings is left to `plan`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
+import dlt
+import pyarrow as pa
 from dlt.common.schema.typing import TDeleteInsertStrategyDict, TWriteDispositionDict
+from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
+from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports.columns import KEY
+from spaaza_source.exports.keys import Key
+from spaaza_source.exports.plan import Span
+from spaaza_source.exports.row_version import row_versions
 from spaaza_source.exports.windows import Window, iso
 
 #: What a resource is declared with: dicts, so that a user's own "replace" can be told from ours.
 WHOLE: TWriteDispositionDict = {"disposition": "replace"}
 BY_TIME: TDeleteInsertStrategyDict = {"disposition": "merge", "strategy": "delete-insert"}
 
+#: Strategies that take away what an export does not bring, so it must bring everything.
+WHOLE_ONLY = ("scd2", "cdc")
+#: Strategies that find a row by its key.
+BY_KEY = ("upsert", "cdc", "insert-only")
+#: The columns that dlt's `scd2` and an `append` need, and that no file has.
+ROW_VERSION = "row_version"
+LOAD_ID = "_dlt_load_id"
 
-def is_declared(disposition: Any) -> bool:
-    """Whether it is ours still: as declared, or as an earlier load has made it of that."""
-    return disposition in (WHOLE, BY_TIME) or (
-        isinstance(disposition, dict) and "destination_scope" in disposition
-    )
 
-
-def disposition_for(reach: Window | None, column: str | None) -> Any:
-    """All rows are the table; those of a span of time are that range of it.
+class Disposition:
+    """A resource's way to take rows in: the source's own, or its user's.
 
     Args:
-        reach: The span of time that was asked for.
-        column: The column that it is taken by, as dlt names it.
+        declared: What the resource was made with.
     """
-    if reach is None or reach.start is None or column is None:
-        return WHOLE
-    return {**BY_TIME, "destination_scope": _scope(column, reach.start, reach.end)}
+
+    def __init__(self, declared: Mapping[str, Any]) -> None:
+        #: What is not the user's: a load sets its own, and a source object may be run again.
+        self._ours: list[Any] = [declared]
+        self._users: dict[str, Any] | None = None
+        self._key: Key | None = None
+
+    @staticmethod
+    def tell(hints: Mapping[str, Any]) -> None:
+        """Tell dlt's schema of the table what is known only after the last row.
+
+        Not by an item with hints: dlt would hold the item to a contract twice, and fail.
+        """
+        if not hints:
+            return
+        resource, schema = dlt.current.resource(), dlt.current.source_schema()
+        resource.apply_hints(**hints)
+        told = normalize_table_identifiers(resource.compute_table_schema(), schema.naming)
+        if told["name"] not in schema.tables:
+            return
+        # What a contract has kept out of the table stays out.
+        there = schema.tables[told["name"]]["columns"]
+        told["columns"] = {name: hint for name, hint in told["columns"].items() if name in there}
+        schema.update_table(told)
+
+    @property
+    def users(self) -> dict[str, Any] | None:
+        """What the user has set, as a dict; None where the source may choose."""
+        found: Any = dlt.current.resource().write_disposition
+        if found not in self._ours:
+            self._users = {"disposition": found} if isinstance(found, str) else dict(found)
+        return self._users
+
+    @property
+    def strategy(self) -> str | None:
+        """The user's: a merge strategy, `replace` or `append`; None where the source may choose."""
+        users = self.users
+        if users is None:
+            return None
+        if users["disposition"] != "merge":
+            return str(users["disposition"])
+        return str(users.get("strategy") or _strategies()[0])
+
+    @property
+    def users_key(self) -> Key | None:
+        """The columns that the user calls the key."""
+        try:
+            table = dlt.current.resource().compute_table_schema()
+        except DataItemRequiredForDynamicTableHints:
+            return None
+        naming = dlt.current.source_schema().naming
+        found = get_columns_names_with_prop(table, "primary_key", include_incomplete=True)
+        key = tuple(naming.normalize_identifier(name) for name in found)
+        return None if not key or key == self._key else key
+
+    def span(self, span: Span | None, table: str) -> Span | None:
+        """Which times a load may ask for.
+
+        Args:
+            span: As the settings have it; None for always all rows.
+            table: The resource's name.
+
+        Raises:
+            SettingsError: The user's disposition cannot be right with these settings.
+        """
+        strategy = self.strategy
+        if strategy in WHOLE_ONLY:
+            if span is not None and span.start is not None:
+                raise SettingsError(
+                    f"{strategy} would take every row outside of the span for deleted",
+                    where=f"write_disposition of {table}",
+                    way_out="Leave out start_date, or use another disposition.",
+                )
+            return None
+        if strategy in BY_KEY and self.users_key is None:
+            raise SettingsError(
+                f"{strategy} needs a key",
+                where=f"write_disposition of {table}",
+                way_out="Name it: apply_hints(primary_key=…).",
+            )
+        if strategy == "delete-insert" and not self._deletes():
+            raise SettingsError(
+                "without a key, dlt would append what is to be merged",
+                where=f"write_disposition of {table}",
+                way_out="Name one: apply_hints(primary_key=…) or merge_key=….",
+            )
+        return span
+
+    def _deletes(self) -> bool:
+        users = self.users or {}
+        table: Any = dlt.current.resource().compute_table_schema()
+        keyed = any(
+            get_columns_names_with_prop(table, key, include_incomplete=True)
+            for key in ("primary_key", "merge_key")
+        )
+        return keyed or bool(users.get("destination_scope"))
+
+    def users_hints(self) -> dict[str, Any]:
+        """What a user's disposition lacks to be right, for dlt's schema."""
+        users = self.users or {}
+        match self.strategy:
+            case "append":
+                # Repeatable, should it be cut short: the rows of this very load are replaced.
+                load = str(dlt.current.load_package_state()["load_id"])
+                return self._chosen(
+                    {**BY_TIME, "destination_scope": f"{{table}}.{LOAD_ID} = '{load}'"}
+                )
+            case "scd2" if not users.get("row_version_column_name"):
+                return self._chosen({**users, "row_version_column_name": ROW_VERSION})
+            case _:
+                return {}
+
+    def own_hints(
+        self, reach: Window | None, time_column: str | None, key: Key | None, *, merged: bool
+    ) -> dict[str, Any]:
+        """What the source chooses, once all rows have been seen, for dlt's schema.
+
+        Args:
+            reach: The span of time that the rows are of; None for all rows.
+            time_column: The column that it is taken by, as dlt names it.
+            key: What tells the rows apart, where something does.
+            merged: Whether all rows are merged into the table by their key; else they replace it.
+        """
+        if self.users is not None:
+            return {}
+        told = self._chosen(_own(reach, time_column, key if merged else None))
+        if scope_of(reach, time_column) is None:
+            told["additional_table_hints"] = {KEY: list(key or ())}
+        if self.users_key is None:
+            table: Any = dlt.current.source_schema().tables.get(dlt.current.resource().name, {})
+            before = get_columns_names_with_prop(table, "primary_key") if table else []
+            told["columns"] = [
+                # Nullable as the file's columns are: else dlt writes each file anew.
+                {"name": name, "primary_key": name in (key or ()), "nullable": True}
+                for name in dict.fromkeys([*(key or ()), *before])
+            ]
+            self._key = key
+        return told
+
+    def _chosen(self, disposition: Any) -> dict[str, Any]:
+        self._ours.append(disposition)
+        return {"write_disposition": disposition}
+
+    def added(self, rows: pa.Table) -> pa.Table:
+        """The rows with the column that the user's disposition needs and no file has."""
+        match self.strategy:
+            case "append":
+                load = str(dlt.current.load_package_state()["load_id"])
+                ids = pa.repeat(load, rows.num_rows)
+                return rows.append_column(pa.field(LOAD_ID, pa.string(), nullable=False), ids)
+            case "scd2" if (self.users or {}).get(
+                "row_version_column_name", ROW_VERSION
+            ) == ROW_VERSION:
+                versions = row_versions(rows)
+                return rows.append_column(
+                    pa.field(ROW_VERSION, pa.string(), nullable=False), versions
+                )
+            case _:
+                return rows
 
 
-def _scope(column: str, start: datetime, end: datetime) -> str:
-    """The rows of the destination that a window's export replaces, as SQL.
+def scope_of(reach: Window | None, column: str | None) -> str | None:
+    """The rows of the destination that a span's exports replace, as SQL about `{table}`.
 
     The column's name is dlt's, made of letters, digits and underscores, and it is qualified: so
     no database needs it quoted, and each folds its case as it folded it when it was created.
+
+    Args:
+        reach: The span; None for all rows, and so is the answer.
+        column: The column that it is taken by, as dlt names it.
     """
+    if reach is None or reach.start is None or column is None:
+        return None
     name = f"{{table}}.{column}"
-    return f"{name} >= '{iso(start)}' AND {name} < '{iso(end)}'"
+    return f"{name} >= '{iso(reach.start)}' AND {name} < '{iso(reach.end)}'"
+
+
+def _own(reach: Window | None, column: str | None, key: Key | None) -> Any:
+    """All rows are the table; those of a span of time are that range of it."""
+    scope = scope_of(reach, column)
+    if scope is not None:
+        return {**BY_TIME, "destination_scope": scope}
+    if key is None or "cdc" not in _strategies():
+        return WHOLE
+    return {
+        "disposition": "merge",
+        "strategy": "cdc",
+        "skip_unchanged_rows": True,
+        # All of them; dlt would keep an earlier load's scope.
+        "destination_scope": "1 = 1",
+    }
+
+
+def _strategies() -> list[str]:
+    """The merge strategies of the destination, its default first."""
+    destination = dlt.current.pipeline().destination
+    capabilities = destination.capabilities()
+    return list(capabilities.supported_merge_strategies or [])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,13 +22,13 @@ from dlt.common.runtime.collector_base import Collector
 from spaaza_source.exports.columns import change_entries, check_format
 from spaaza_source.exports.content import Content, Reader, Reading
 from spaaza_source.exports.cursor import Cursor
-from spaaza_source.exports.disposition import disposition_for, is_declared
 from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.kept import keep, kept_exports, prove
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.turn import DOWNLOADS
+from spaaza_source.exports.upkeep import Intake, Upkeep
 from spaaza_source.tabular.privacy import Policy
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
@@ -43,6 +43,7 @@ def export_tables(
     policy: Policy,
     time_column: str | None = None,
     *,
+    upkeep: Upkeep,
     keep_files: Path | None = None,
 ) -> Iterator[Any]:
     """What a resource yields: typed tables, then the entries for the ledger.
@@ -55,6 +56,7 @@ def export_tables(
         reading: How to read the files.
         policy: What happens to personal columns.
         time_column: The column that windows are taken by, as the header has it.
+        upkeep: What the rows are held to, and how they are taken in.
         keep_files: Where the files are kept; None to remove them.
 
     Raises:
@@ -62,8 +64,9 @@ def export_tables(
     """
     check_format(wanted.table, wanted.ask(None).export_format)
     cursor = Cursor(wanted.table)
+    span = upkeep.disposition.span(wanted.span, wanted.table) if in_a_load() else wanted.span
     exports = run.begin(
-        replace(wanted, loaded_until=cursor.loaded_until, loaded=cursor.loaded_jobs)
+        replace(wanted, span=span, loaded_until=cursor.loaded_until, loaded=cursor.loaded_jobs)
     )
     progress = Progress(exports)
     reader = Reader(reading, policy, time_column)
@@ -85,7 +88,7 @@ def export_tables(
         while not run.reading.acquire(blocking=False):
             yield None
         try:
-            yield from load_files(exports, reader)
+            yield from load_files(exports, reader, upkeep)
         finally:
             run.reading.release()
         _move(cursor, exports, reader)
@@ -103,7 +106,13 @@ def export_tables(
 
 
 def kept_tables(
-    folder: Path, wanted: Wanted, reading: Reading, policy: Policy, time_column: str | None = None
+    folder: Path,
+    wanted: Wanted,
+    reading: Reading,
+    policy: Policy,
+    time_column: str | None = None,
+    *,
+    upkeep: Upkeep,
 ) -> Iterator[Any]:
     """What a resource yields from the files that an earlier load has kept; nothing without any.
 
@@ -113,6 +122,7 @@ def kept_tables(
         reading: How to read the files.
         policy: What happens to personal columns.
         time_column: The column that windows are taken by, as the header has it.
+        upkeep: What the rows are held to, and how they are taken in.
 
     Raises:
         FileError: A file must not be loaded, or is not as it was kept.
@@ -123,43 +133,50 @@ def kept_tables(
     prove(exports.current)
     check_format(wanted.table, exports.current[0].request.export_format)
     reader = Reader(reading, policy, time_column)
-    yield from load_files(exports, reader)
+    yield from load_files(exports, reader, upkeep)
     _move(Cursor(wanted.table), exports, reader)
 
 
-def load_files(exports: TableExports, reader: Reader) -> Iterator[Any]:
+def load_files(exports: TableExports, reader: Reader, upkeep: Upkeep) -> Iterator[Any]:
     """The tables of a table's files, then its entries for the ledger.
 
     Args:
         exports: All have arrived.
         reader: What opens them.
+        upkeep: What the rows are held to, and how they are taken in.
 
     Raises:
-        FileError: A file must not be loaded.
+        FileError: A file must not be loaded, or its rows may not be taken in.
         SettingsError: It has no column to take the window by, or none that the policy names.
     """
     table = exports.wanted.table
     jobs, rejected, changes = [], [], []
+    intake = _intake(exports, upkeep) if in_a_load() else None
+    taken: list[tuple[Content, int]] = []
     spent = -time.monotonic()
     for export, content in reader.contents(exports.checked()):
         changes += [
             {"job_id": export.job.job_id, **change} for change in change_entries(table, content)
         ]
-        hints: Any = content.hints() if in_a_load() else None
-        if hints and is_declared(dlt.current.resource().write_disposition):
-            hints["write_disposition"] = disposition_for(exports.reach, reader.time_column)
+        hints: Any = None
+        if intake is not None:
+            hints = {**content.hints(), **intake.hints()}
         loaded = 0
         for item, rows in content.items():
             loaded += rows
+            rows_taken = item if intake is None else intake.taken(item)
             spent += time.monotonic()
             # The first item carries what the schema shall know; dlt keeps it for the rest.
-            yield dlt.mark.with_hints(item, hints) if hints else item
+            yield dlt.mark.with_hints(rows_taken, hints) if hints else rows_taken
             hints = None
             spent -= time.monotonic()
         spent += time.monotonic()
+        taken.append((content, loaded))
         jobs.append(_job_entry(export, reader.policy, content, loaded, spent))
         rejected += _rejected_entries(export, content, reader.policy)
         spent = -time.monotonic()
+    if intake is not None:
+        intake.ended(exports.reach, reader.time_column, lambda row: _place(taken, row))
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
     replaced = [each for each in exports.exports if each.phase is Phase.REPLACED]
@@ -167,6 +184,20 @@ def load_files(exports: TableExports, reader: Reader) -> Iterator[Any]:
     yield entries("export_jobs", jobs)
     yield entries("rejected_rows", rejected)
     yield entries("column_changes", changes)
+
+
+def _place(taken: Sequence[tuple[Content, int]], row: int) -> str:
+    """Where a row is, counted from 0 over all files."""
+    for content, rows in taken:
+        if row < rows:
+            return content.place(row)
+        row -= rows
+    raise IndexError(row)
+
+
+def _intake(exports: TableExports, upkeep: Upkeep) -> Intake:
+    wanted = exports.wanted
+    return Intake(wanted.table, upkeep, nested=exports.checked()[0].request.export_format == "json")
 
 
 def working_folder() -> Path:

@@ -16,6 +16,8 @@ from dlt.extract import DltResource
 
 from spaaza_source.exports.clock import SystemClock
 from spaaza_source.exports.content import Reader, Reading
+from spaaza_source.exports.deletions import Deletions
+from spaaza_source.exports.disposition import WHOLE, Disposition
 from spaaza_source.exports.download import save
 from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.http import VendorHttp, checked_base_url
@@ -23,12 +25,15 @@ from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.load import Progress, load_files, working_folder
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.upkeep import Upkeep
 from spaaza_source.spaaza.bulk_columns import hints
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
 from spaaza_source.spaaza.personal import policies
 from spaaza_source.spaaza.tasks import vendor_http
 from spaaza_source.tabular.privacy import Policy
 
+#: Columns that may be the key; the rows must prove it.
+KEYS = ("spaaza_user_id", "user_id", "id")
 PATH = "/segments/export/users"
 
 
@@ -43,6 +48,8 @@ def spaaza_bulk_users(
     max_rejected_share: float = 0.01,
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
+    max_deleted_share: float = 0.2,
+    accept_deletes: bool = False,
 ) -> Iterator[DltResource]:
     """All users of a chain, with the 68 documented columns and whatever the vendor appends.
 
@@ -57,6 +64,8 @@ def spaaza_bulk_users(
         max_rejected_share: Stop when a larger share of the rows is bad.
         privacy: As for `spaaza_source`, for the table `bulk_users`.
         privacy_secret: The same.
+        max_deleted_share: The same.
+        accept_deletes: The same.
 
     Raises:
         SettingsError: A setting is missing or wrong.
@@ -64,16 +73,19 @@ def spaaza_bulk_users(
     chain = checked_chain(chain_id)
     http = vendor_http(checked_base_url(base_url), chain, checked(credentials))
     reading = Reading(column_types, on_bad_row, max_rejected_share)
+    deletions = Deletions(max_deleted_share, accept_deletes)
     policy = policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
     yield dlt.resource(
         _users,
         name="bulk_users",
-        write_disposition="replace",
+        write_disposition=WHOLE,
         columns=None if reading.column_types == "text" else policy.declared(hints()),
-    )(http, chain, reading, policy)
+    )(http, chain, reading, policy, Upkeep(Disposition(WHOLE), deletions, KEYS))
 
 
-def _users(http: VendorHttp, chain: int, reading: Reading, policy: Policy) -> Iterator[Any]:
+def _users(
+    http: VendorHttp, chain: int, reading: Reading, policy: Policy, upkeep: Upkeep
+) -> Iterator[Any]:
     clock = SystemClock()
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
     begun_at = clock.now()
@@ -100,6 +112,6 @@ def _users(http: VendorHttp, chain: int, reading: Reading, policy: Policy) -> It
     export.download_seconds = clock.monotonic() - begun
     export.phase = Phase.ARRIVED
     try:
-        yield from load_files(exports, Reader(reading, policy))
+        yield from load_files(exports, Reader(reading, policy), upkeep)
     finally:
         export.arrived.path.unlink(missing_ok=True)

@@ -22,12 +22,15 @@ class Index:
             by time is documented, or where it would miss rows that changed since.
         is_final: Whether a row stays as it is once its time has passed, but for what comes late:
             then a load may go on where the last one ended.
+        keys: Columns that may be its key, the likeliest first. No document promises one, so the
+            rows must prove it.
     """
 
     table: str
     export_index: str
     time_field: str | None = None
     is_final: bool = False
+    keys: tuple[str, ...] = ()
 
 
 INDEXES: dict[str, Index] = {
@@ -35,11 +38,20 @@ INDEXES: dict[str, Index] = {
     for index in (
         Index("transactions", "transactions", time_field="timestamp", is_final=True),
         # `created_date` can be filtered, but a changed profile keeps it: users come whole.
-        Index("users", "users"),
-        Index("vouchers", "vouchers", time_field="date_time_creation"),
+        Index("users", "users", keys=("id", "user_id", "spaaza_user_id")),
+        Index(
+            "vouchers",
+            "vouchers",
+            time_field="date_time_creation",
+            keys=("id", "voucher_id", "voucher_key", "key"),
+        ),
         Index("wallet_ledger", "wallet-ledger", time_field="timestamp", is_final=True),
-        Index("products", "products"),
-        Index("product_variants", "product-variants"),
+        Index("products", "products", keys=("id", "product_id", "owner_code")),
+        Index(
+            "product_variants",
+            "product-variants",
+            keys=("id", "product_variant_id", "variant_id", "owner_code"),
+        ),
     )
 }
 

@@ -17,7 +17,8 @@ from dlt.extract import DltResource
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.content import Reading
-from spaaza_source.exports.disposition import BY_TIME, WHOLE
+from spaaza_source.exports.deletions import Deletions
+from spaaza_source.exports.disposition import BY_TIME, WHOLE, Disposition
 from spaaza_source.exports.http import checked_base_url
 from spaaza_source.exports.load import export_tables, kept_tables, working_folder
 from spaaza_source.exports.plan import Span, Wanted
@@ -25,6 +26,7 @@ from spaaza_source.exports.request import ExportFormat, ExportRequest
 from spaaza_source.exports.run import ExportRun, Patience
 from spaaza_source.exports.settings import by_table, choice, number
 from spaaza_source.exports.turn import take_turns
+from spaaza_source.exports.upkeep import Upkeep
 from spaaza_source.exports.windows import EARLIEST, Window
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
@@ -61,6 +63,8 @@ def spaaza_source(
     stagger: float = 1.0,
     max_age: float = 3600.0,
     only_finished: bool = False,
+    max_deleted_share: float = 0.2,
+    accept_deletes: bool = False,
     keep_files: Optional[str] = None,  # noqa: UP045
     from_files: Optional[str] = None,  # noqa: UP045
 ) -> Iterator[DltResource]:
@@ -111,6 +115,9 @@ def spaaza_source(
             is still good for; 0 for none.
         only_finished: Ask for nothing; load what earlier runs, `spaaza submit` or the vendor's own
             recurring tasks have asked for and is done, each once. The rest is left alone.
+        max_deleted_share: Stop a load that would take a larger share of a table's rows away, from
+            0 to 1, or all of them.
+        accept_deletes: Let a load take away any number of rows.
         keep_files: A folder to keep what was downloaded in, a folder in it for each load. The
             files are as the vendor sent them: with personal columns, whatever `privacy` says.
         from_files: The folder of one load that was kept: load it again from its files. The vendor
@@ -152,6 +159,7 @@ def spaaza_source(
     reading = Reading(column_types, on_bad_row, max_rejected_share)
     hidden = policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = choice("export_format", export_format, "csv", "json")
+    deletions = Deletions(max_deleted_share, accept_deletes)
     kept = None if keep_files is None else Path(keep_files)
     for index in INDEXES.values():
         ask = _request_of(index, chain, file_format, chosen.get(index.table))
@@ -159,16 +167,17 @@ def spaaza_source(
         times = _span_of(index, span, ask)
         wanted = Wanted(index.table, ask, times, only_finished=only_finished)
         # A declared "replace" would empty the table of a resource that has nothing to load.
-        disposition = BY_TIME if only_finished or from_files or (times and times.start) else WHOLE
+        declared = BY_TIME if only_finished or from_files or (times and times.start) else WHOLE
+        upkeep = Upkeep(Disposition(declared), deletions, index.keys)
+        given = (wanted, reading, hidden[index.table], column)
         if from_files is None:
-            resource = dlt.resource(export_tables, name=index.table, write_disposition=disposition)(
-                run, wanted, reading, hidden[index.table], column, keep_files=kept
+            yield dlt.resource(export_tables, name=index.table, write_disposition=declared)(
+                run, *given, upkeep=upkeep, keep_files=kept
             )
         else:
-            resource = dlt.resource(kept_tables, name=index.table, write_disposition=disposition)(
-                Path(from_files), wanted, reading, hidden[index.table], column
+            yield dlt.resource(kept_tables, name=index.table, write_disposition=declared)(
+                Path(from_files), *given, upkeep=upkeep
             )
-        yield resource
 
 
 def _request_of(

@@ -7,6 +7,7 @@ The bytes are judged by `scan`, the types by `inference`; writing the tables any
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,6 +39,7 @@ from spaaza_source.tabular.source_file import (
 from spaaza_source.tabular.spelling import spelling
 from spaaza_source.tabular.values import converted, fitting
 
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 TABLE_ROWS = 122_880
 """Rows of one table: a row group of this size suits DuckDB and Parquet readers."""
 TABLE_BYTES = 64 * 2**20
@@ -130,6 +132,22 @@ class CsvFile:
             for column, seen in zip(self.columns, evidence, strict=True)
         )
         return replace(self, columns=columns, schema=_schema(columns), _evidence=tuple(evidence))
+
+    def line_of(self, row: int) -> int:
+        """The physical line, from 1, on which a good row starts; for messages, as it reads again.
+
+        Args:
+            row: Its number among the good rows, from 0.
+        """
+        with self.path.open("rb") as file:
+            for span in self._spans:
+                if row < span.rows:
+                    file.seek(span.offset)
+                    begin = span.begin_of(row, file.read(span.length))
+                    file.seek(0)
+                    return 1 + len(_LINE_END.findall(file.read(span.offset + begin)))
+                row -= span.rows
+        raise IndexError(row)
 
     def _span_tables(self) -> Iterator[tuple[Span, Any]]:
         readings = [_Reading.of(column, seen) for column, seen in self._pairs()]

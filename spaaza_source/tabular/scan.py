@@ -15,7 +15,7 @@ import pyarrow as pa
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.damage import StructureLostError
 from spaaza_source.tabular.header import shown
-from spaaza_source.tabular.layout import CR, LONGEST_RECORD, read_layout
+from spaaza_source.tabular.layout import CR, LF, LONGEST_RECORD, QUOTE, read_layout
 from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
 from spaaza_source.tabular.structure import BadRecord, Examined, UnclosedQuoteError, examine
 
@@ -42,6 +42,19 @@ class Span:
             parts.append(data[at:begin])
             at = end
         return b"".join([*parts, data[at:]])
+
+    def begin_of(self, row: int, data: bytes) -> int:
+        """Where a good row begins within the span, of the span's bytes; `row` counts from 0."""
+        sound = np.frombuffer(self.sound(data), np.uint8)
+        # Good rows have whole quotes, so what ends them is what stands outside of these.
+        outside = np.cumsum(sound == QUOTE) % 2 == 0
+        ends = np.flatnonzero((sound == LF) & outside)
+        if not len(ends):
+            ends = np.flatnonzero((sound == CR) & outside)
+        begin = int(ends[row - 1]) + 1 if row else 0
+        for bad, end in self.skipped:
+            begin += end - bad if bad <= begin else 0
+        return begin
 
 
 class Scan:

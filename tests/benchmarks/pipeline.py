@@ -20,12 +20,15 @@ import dlt
 import duckdb
 
 from spaaza_source.exports.content import Reader, Reading
+from spaaza_source.exports.disposition import WHOLE, Disposition
 from spaaza_source.exports.download import FetchedFile
 from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.load import load_files
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.upkeep import Upkeep
+from spaaza_source.spaaza.bulk_users import KEYS
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.warehouse import duckdb_file
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
@@ -52,7 +55,7 @@ def by_pipeline(path: Path, _: str) -> dict[str, float]:
             destination=duckdb_file(folder / "pipeline.duckdb"),
             dataset_name="loyalty",
         )
-        pipeline.run(dlt.resource(_users, name="users", write_disposition="replace")(path))
+        pipeline.run(dlt.resource(_users, name="users", write_disposition=WHOLE)(path))
         trace = pipeline.last_trace
         return {
             step.step: (step.finished_at - step.started_at).total_seconds()
@@ -77,7 +80,9 @@ def _users(path: Path) -> Iterator[Any]:
         ),
     )
     exports = TableExports(Wanted("users", lambda _: request), exports=[export])
-    yield from load_files(exports, Reader(Reading(), Policy()))
+    yield from load_files(
+        exports, Reader(Reading(), Policy()), Upkeep(Disposition(WHOLE), candidates=KEYS)
+    )
 
 
 def _no_hash() -> str:

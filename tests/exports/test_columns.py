@@ -127,7 +127,7 @@ def test_a_header_alone_is_a_table_whose_types_the_first_rows_decide(
         "name": "VARCHAR",
         "since": "DATE",
     }
-    load(vendor, tmp_path, "id,name,since\n")
+    load(vendor, tmp_path, "id,name,since\n", accept_deletes=True)
     assert query(tmp_path, "FROM products") == []
     assert column_types(tmp_path, "products")["id"] == "BIGINT"
 

@@ -108,7 +108,10 @@ def test_a_record_that_is_none_is_kept_apart(vendor: FileVendor, tmp_path: Path)
 
 def test_an_empty_list_empties_the_table(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, BASKETS)
-    load(vendor, tmp_path, [], start_date="2020-01-01", end_date="2027-01-01")
+    span = {"start_date": "2020-01-01", "end_date": "2027-01-01"}
+    with pytest.raises(Exception, match="2 of the 2 rows"):
+        load(vendor, tmp_path, [], **span)
+    load(vendor, tmp_path, [], **span, accept_deletes=True)
     assert query(tmp_path, "SELECT count(*) FROM transactions") == [(0,)]
     assert query(tmp_path, "SELECT count(*) FROM transactions__line_items") == [(0,)]
 

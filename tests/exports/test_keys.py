@@ -40,7 +40,7 @@ def test_no_row_proves_no_key() -> None:
 
 
 def test_a_breach_counts_and_names_the_first_row() -> None:
-    parts = [{"id": [1, 2, 3]}, {"id": [2, None, 2]}]
+    parts: list[dict[str, Any]] = [{"id": [1, 2, 3]}, {"id": [2, None, 2]}]
     assert keys(*parts, candidates=[("id",)]).breach(("id",)) == Breach(1, 2, first=3)
     compound = keys({"a": [1, 1, None], "b": [1, 2, 2]}, candidates=[("a", "b")])
     assert compound.breach(("a", "b")) == Breach(1, 0, first=2)
