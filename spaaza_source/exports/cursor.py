@@ -16,6 +16,8 @@ from spaaza_source.exports.windows import iso, parse_instant
 
 #: Key of the resource's state: the end of the last load, ISO 8601 in UTC.
 LOADED_UNTIL = "loaded_until"
+#: Key of the resource's state: when a load last began at the begin of the table's span.
+BEGUN_AT = "begun_at"
 #: Key of the source's state: ids of loaded jobs by table, the newest last.
 LOADED_JOBS = "loaded_jobs"
 #: Older ones are past any `max_age` that makes sense.
@@ -31,9 +33,10 @@ def loaded_before(state: Mapping[str, Any], source: str, table: str) -> dict[str
         table: The table's name.
     """
     own = state.get("sources", {}).get(source, {})
-    until = own.get("resources", {}).get(table, {}).get(LOADED_UNTIL)
+    resource = own.get("resources", {}).get(table, {})
     return {
-        "loaded_until": None if until is None else parse_instant(until, LOADED_UNTIL),
+        "loaded_until": _instant(resource, LOADED_UNTIL),
+        "begun_at": _instant(resource, BEGUN_AT),
         "loaded": list(own.get(LOADED_JOBS, {}).get(table, [])),
     }
 
@@ -51,8 +54,12 @@ class Cursor:
     @property
     def loaded_until(self) -> datetime | None:
         """All rows of before are loaded; None before the first load."""
-        until = dlt.current.resource_state().get(LOADED_UNTIL)
-        return None if until is None else parse_instant(until, LOADED_UNTIL)
+        return _instant(dlt.current.resource_state(), LOADED_UNTIL)
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """When a load last began at the begin of the table's span."""
+        return _instant(dlt.current.resource_state(), BEGUN_AT)
 
     @property
     def loaded_jobs(self) -> list[str]:
@@ -64,7 +71,19 @@ class Cursor:
         """All rows of before are in this load package, or loaded."""
         dlt.current.resource_state()[LOADED_UNTIL] = iso(until)
 
+    def begin(self, at: datetime | None) -> None:
+        """A load has begun at the begin of the table's span; None for the next one to do so."""
+        if at is None:
+            dlt.current.resource_state().pop(BEGUN_AT, None)
+        else:
+            dlt.current.resource_state()[BEGUN_AT] = iso(at)
+
     def note_loaded(self, job_ids: Iterable[str]) -> None:
         """The rows of these jobs are in this load package."""
         jobs = dlt.current.source_state().setdefault(LOADED_JOBS, {})
         jobs[self._table] = [*jobs.get(self._table, []), *job_ids][-JOBS_REMEMBERED:]
+
+
+def _instant(state: Mapping[str, Any], key: str) -> datetime | None:
+    found = state.get(key)
+    return None if found is None else parse_instant(found, key)

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import dlt
-import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common import logger
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.errors import TooManyDeletionsError
-from spaaza_source.exports.keys import Key, Keys
+from spaaza_source.exports.keys import Key, Keys, joined
 from spaaza_source.exports.settings import number
 
 #: So many may always go, however small the table, but for its last.
@@ -85,18 +84,10 @@ def _number(client: Any, sql: str) -> int:
 def _gone(client: Any, name: str, keys: Keys, key: Key) -> int:
     """How many keys of the table the load does not bring."""
     columns = ", ".join(key)
-    brought = _joined(keys.cells(key))
+    brought = joined(keys.cells(key))
     gone = 0
     with client.execute_query(f"SELECT {columns} FROM {name}") as cursor:  # noqa: S608
         for chunk in cursor.iter_arrow(chunk_size=CHUNK):
-            there = pc.is_in(_joined(chunk), value_set=brought)
+            there = pc.is_in(joined(chunk), value_set=brought)
             gone += len(there) - int(pc.sum(there).as_py() or 0)
     return gone
-
-
-def _joined(cells: pa.Table) -> pa.ChunkedArray:
-    """Each row's key as one text: destinations have types of their own."""
-    texts = [column.cast(pa.string()) for column in cells.columns]
-    if len(texts) == 1:
-        return texts[0]
-    return pc.binary_join_element_wise(*texts, "\x1f")

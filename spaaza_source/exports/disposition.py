@@ -180,6 +180,16 @@ class Disposition:
             self._key = key
         return told
 
+    def partial_hints(self, key: Key | None) -> dict[str, Any]:
+        """What the source chooses for rows that changed, to be merged by a key; None for no row."""
+        if key is None:
+            return self._chosen({"disposition": "append"})
+        if "upsert" not in _strategies():
+            return self._chosen({**BY_TIME, "deduplicated": True})
+        return self._chosen(
+            {"disposition": "merge", "strategy": "upsert", "skip_unchanged_rows": True}
+        )
+
     def _chosen(self, disposition: Any) -> dict[str, Any]:
         self._ours.append(disposition)
         return {"write_disposition": disposition}

@@ -42,18 +42,37 @@ class Keys:
     def __init__(self, candidates: Sequence[Key]) -> None:
         self._candidates = list(dict.fromkeys(candidates))
         self._parts: list[pa.Table] = []
+        self._files: list[int] = []
         #: Rows seen so far.
         self.rows = 0
+        #: What `unseen` tells rows apart by.
+        self.seen_by: Key | None = None
 
-    def add(self, rows: pa.Table) -> None:
+    def unseen(self, rows: pa.Table, file: int) -> pa.Table:
+        """Those of a file's rows that no file before it has brought.
+
+        They are told apart by the first candidate that there is; whether it is a key is to be
+        proven when all have passed.
+        """
+        key = self.seen_by
+        if key is None:
+            key = next((each for each in self._candidates if held_by(rows, each)), None)
+            self.seen_by = key
+        before = [part for part, its in zip(self._parts, self._files, strict=True) if its != file]
+        if key is None or not before or not held_by(rows, key):
+            return rows
+        seen = joined(pa.concat_tables([part.select(list(key)) for part in before]))
+        return rows.filter(pc.invert(pc.is_in(joined(rows.select(list(key))), value_set=seen)))
+
+    def add(self, rows: pa.Table, file: int = 0) -> None:
         """Take note of some rows; what they have no column for can be no key any more."""
         if not rows.num_rows:
             return
         self.rows += rows.num_rows
-        held = set(rows.column_names)
-        self._candidates = [key for key in self._candidates if held.issuperset(key)]
+        self._candidates = [key for key in self._candidates if held_by(rows, key)]
         names = dict.fromkeys(name for key in self._candidates for name in key)
         self._parts.append(rows.select(list(names)))
+        self._files.append(file)
 
     def add_records(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Take note of rows that are records; an absent field is an empty one."""
@@ -70,6 +89,7 @@ class Keys:
         }
         self.rows += len(records)
         self._parts.append(pa.table(cells))
+        self._files.append(0)
 
     def proven(self) -> Key | None:
         """The first candidate that every row has and no two rows share; None without rows."""
@@ -106,6 +126,17 @@ class Keys:
         if any(column.null_count for column in cells.columns):
             return False
         return bool(cells.group_by(list(key)).aggregate([]).num_rows == cells.num_rows)
+
+
+def joined(cells: pa.Table) -> pa.ChunkedArray:
+    """Each row's key as one text: tables have types of their own."""
+    texts = [column.cast(pa.string()) for column in cells.columns]
+    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "\x1f")
+
+
+def held_by(rows: pa.Table, key: Key) -> bool:
+    """Whether the rows have the columns of a key."""
+    return set(rows.column_names).issuperset(key)
 
 
 def _filled(cells: pa.Table) -> pa.ChunkedArray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,11 +24,13 @@ from spaaza_source.exports.content import Content, Reader, Reading
 from spaaza_source.exports.cursor import Cursor
 from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.kept import keep, kept_exports, prove
+from spaaza_source.exports.keys import Key
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.turn import DOWNLOADS
 from spaaza_source.exports.upkeep import Intake, Upkeep
+from spaaza_source.exports.windows import Window
 from spaaza_source.tabular.privacy import Policy
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
@@ -66,7 +68,13 @@ def export_tables(
     cursor = Cursor(wanted.table)
     span = upkeep.disposition.span(wanted.span, wanted.table) if in_a_load() else wanted.span
     exports = run.begin(
-        replace(wanted, span=span, loaded_until=cursor.loaded_until, loaded=cursor.loaded_jobs)
+        replace(
+            wanted,
+            span=span,
+            loaded_until=cursor.loaded_until,
+            begun_at=cursor.begun_at,
+            loaded=cursor.loaded_jobs,
+        )
     )
     progress = Progress(exports)
     reader = Reader(reading, policy, time_column)
@@ -88,10 +96,10 @@ def export_tables(
         while not run.reading.acquire(blocking=False):
             yield None
         try:
-            yield from load_files(exports, reader, upkeep)
+            key = yield from load_files(exports, reader, upkeep)
         finally:
             run.reading.release()
-        _move(cursor, exports, reader)
+        _move(cursor, exports, reader, key)
         if keep_files is not None and in_a_load():
             keep(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
     finally:
@@ -133,17 +141,22 @@ def kept_tables(
     prove(exports.current)
     check_format(wanted.table, exports.current[0].request.export_format)
     reader = Reader(reading, policy, time_column)
-    yield from load_files(exports, reader, upkeep)
-    _move(Cursor(wanted.table), exports, reader)
+    key = yield from load_files(exports, reader, upkeep)
+    _move(Cursor(wanted.table), exports, reader, key)
 
 
-def load_files(exports: TableExports, reader: Reader, upkeep: Upkeep) -> Iterator[Any]:
+def load_files(
+    exports: TableExports, reader: Reader, upkeep: Upkeep
+) -> Generator[Any, None, Key | None]:
     """The tables of a table's files, then its entries for the ledger.
 
     Args:
         exports: All have arrived.
         reader: What opens them.
         upkeep: What the rows are held to, and how they are taken in.
+
+    Returns:
+        What tells the rows apart; None where nothing does.
 
     Raises:
         FileError: A file must not be loaded, or its rows may not be taken in.
@@ -154,7 +167,7 @@ def load_files(exports: TableExports, reader: Reader, upkeep: Upkeep) -> Iterato
     intake = _intake(exports, upkeep) if in_a_load() else None
     taken: list[tuple[Content, int]] = []
     spent = -time.monotonic()
-    for export, content in reader.contents(exports.checked()):
+    for number, (export, content) in enumerate(reader.contents(exports.checked())):
         changes += [
             {"job_id": export.job.job_id, **change} for change in change_entries(table, content)
         ]
@@ -163,11 +176,11 @@ def load_files(exports: TableExports, reader: Reader, upkeep: Upkeep) -> Iterato
             hints = {**content.hints(), **intake.hints()}
         loaded = 0
         for item, rows in content.items():
-            loaded += rows
-            rows_taken = item if intake is None else intake.taken(item)
+            item_taken = item if intake is None else intake.taken(item, file=number)
+            loaded += item_taken.num_rows if isinstance(item_taken, pa.Table) else rows
             spent += time.monotonic()
             # The first item carries what the schema shall know; dlt keeps it for the rest.
-            yield dlt.mark.with_hints(rows_taken, hints) if hints else rows_taken
+            yield dlt.mark.with_hints(item_taken, hints) if hints else item_taken
             hints = None
             spent -= time.monotonic()
         spent += time.monotonic()
@@ -184,6 +197,7 @@ def load_files(exports: TableExports, reader: Reader, upkeep: Upkeep) -> Iterato
     yield entries("export_jobs", jobs)
     yield entries("rejected_rows", rejected)
     yield entries("column_changes", changes)
+    return None if intake is None else intake.key
 
 
 def _place(taken: Sequence[tuple[Content, int]], row: int) -> str:
@@ -196,8 +210,26 @@ def _place(taken: Sequence[tuple[Content, int]], row: int) -> str:
 
 
 def _intake(exports: TableExports, upkeep: Upkeep) -> Intake:
-    wanted = exports.wanted
-    return Intake(wanted.table, upkeep, nested=exports.checked()[0].request.export_format == "json")
+    wanted, current = exports.wanted, exports.checked()
+    shows_changes = wanted.span is not None and wanted.span.begins_again is not None
+    return Intake(
+        wanted.table,
+        upkeep,
+        nested=any(export.request.export_format == "json" for export in current),
+        partial=shows_changes and not _is_full(wanted, exports.reach),
+        overlapping=shows_changes and len(current) > 1,
+    )
+
+
+def _is_full(wanted: Wanted, reach: Window | None) -> bool:
+    """Whether the exports bring all that the table is to hold, rather than some of it."""
+    if reach is None:
+        return True
+    span, until = wanted.span, wanted.loaded_until
+    if span is None or span.is_backfill or reach.start != span.start:
+        return False
+    # Of what is collected, later windows may be missing still.
+    return until is None or reach.end >= until
 
 
 def working_folder() -> Path:
@@ -244,24 +276,37 @@ def _examine_one(exports: TableExports, reader: Reader) -> None:
             return
 
 
-def _move(cursor: Cursor, exports: TableExports, reader: Reader) -> None:
+def _move(cursor: Cursor, exports: TableExports, reader: Reader, key: Key | None) -> None:
     """Note what has been loaded, and until when, where the next load goes on from there."""
-    current = exports.current
+    wanted, current = exports.wanted, exports.current
     cursor.note_loaded([export.job.job_id for export in current])
-    span = exports.wanted.span
+    span, reach = wanted.span, exports.reach
     if span is None or span.is_backfill or not span.goes_on:
         return
-    if exports.reach is not None:
-        cursor.move(exports.reach.end)
-        return
-    (export,) = current
-    if reader.no_times is None:
-        cursor.move(export.job.created_at or export.begun_at)
-    else:
+    first = current[0]
+    end = reach.end if reach else first.job.created_at or first.begun_at
+    if span.begins_again is not None:
+        _note_begin(cursor, exports, end, key)
+    elif reach is None and reader.no_times is not None:
         logger.warning(
-            f"{exports.wanted.table}: every load brings all rows, for no window can be taken by the"
+            f"{wanted.table}: every load brings all rows, for no window can be taken by the"
             f" column {reader.time_column!r}: {reader.no_times}; time_columns can name another"
         )
+        return
+    cursor.move(end)
+
+
+def _note_begin(cursor: Cursor, exports: TableExports, end: datetime, key: Key | None) -> None:
+    """Note whether later loads may bring only what changed since."""
+    wanted = exports.wanted
+    if not _is_full(wanted, exports.reach):
+        return
+    if key is None and any(export.file().size for export in exports.current):
+        logger.warning(
+            f"{wanted.table}: every load brings all rows, for no column is known to tell them"
+            " apart, so changed ones could not be merged; primary_key can name some"
+        )
+    cursor.begin(end if key else None)
 
 
 def _job_entry(

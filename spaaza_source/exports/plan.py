@@ -39,6 +39,8 @@ class Span:
         size: The windows that history is asked for in; None for months that may grow.
         smallest: No shorter window is asked for.
         goes_on: Whether a load goes on where the last one ended; else it begins at `start` again.
+        begins_again: After how long a load begins at `start` again all the same, for changes that
+            no window shows; None for never.
     """
 
     start: datetime | None = None
@@ -47,6 +49,7 @@ class Span:
     size: Size | None = None
     smallest: timedelta = timedelta(hours=1)
     goes_on: bool = True
+    begins_again: timedelta | None = None
 
     @classmethod
     def of(cls, start_date: object, end_date: object) -> Span:
@@ -72,11 +75,14 @@ class Span:
         """Whether both ends are given: such a load neither reads nor moves the cursor."""
         return self.end is not None
 
-    def reach(self, loaded_until: datetime | None, now: datetime) -> Window | None:
+    def reach(
+        self, loaded_until: datetime | None, begun_at: datetime | None, now: datetime
+    ) -> Window | None:
         """What a load covers; None for all rows, whatever their time.
 
         Args:
             loaded_until: The cursor: where the last load ended.
+            begun_at: When a load last began at `start`.
             now: The present instant by the vendor's clock.
 
         Raises:
@@ -85,7 +91,10 @@ class Span:
         if self.is_backfill:
             return Window(self.start, self.end or now)
         start = self.start
-        if self.goes_on and loaded_until is not None:
+        old = self.begins_again is not None and (
+            begun_at is None or now - begun_at >= self.begins_again
+        )
+        if self.goes_on and not old and loaded_until is not None:
             again = min(loaded_until, now) - self.lag
             start = again if start is None else max(start, again)
         return None if start is None else Window(start, now)
@@ -100,6 +109,7 @@ class Wanted:
         ask: Makes the request for a window; for all rows of None.
         span: Which times; None where the table cannot be asked for by time.
         loaded_until: The table's cursor.
+        begun_at: When the table was last loaded from the begin of its span.
         loaded: Ids of jobs whose rows have been loaded: they are done with.
         only_finished: Whether nothing is to be asked for: only what is done counts.
     """
@@ -108,8 +118,15 @@ class Wanted:
     ask: Callable[[Window | None], ExportRequest]
     span: Span | None = None
     loaded_until: datetime | None = None
+    begun_at: datetime | None = None
     loaded: Collection[str] = ()
     only_finished: bool = False
+
+    def reach(self, now: datetime) -> Window | None:
+        """What a load of it covers now; None for all rows."""
+        if self.span is None:
+            return None
+        return self.span.reach(self.loaded_until, self.begun_at, now)
 
 
 @dataclass(frozen=True)
@@ -143,7 +160,7 @@ def plan_for(wanted: Wanted, own: Iterable[OwnJob], now: datetime, max_age: time
         max_age = max(max_age, COLLECT_AGE)
     plan = _whole(wanted, own, now, max_age)
     if plan is None:
-        reach = wanted.span.reach(wanted.loaded_until, now) if wanted.span else None
+        reach = wanted.reach(now)
         new = [job for job in own if job.job.job_id not in wanted.loaded]
         # All rows at once were too many: they are asked for by time.
         plan = _cover(wanted, reach or Window(None, now), new, now, max_age)
@@ -152,7 +169,7 @@ def plan_for(wanted: Wanted, own: Iterable[OwnJob], now: datetime, max_age: time
 
 def _whole(wanted: Wanted, own: Sequence[OwnJob], now: datetime, max_age: timedelta) -> Plan | None:
     """The plan where all rows are wanted at once; None where they are wanted by time."""
-    if wanted.span and wanted.span.reach(wanted.loaded_until, now) is not None:
+    if wanted.reach(now) is not None:
         return None
     whole = wanted.ask(None)
     fingerprints = {whole.fingerprint: whole}

@@ -46,31 +46,57 @@ class Intake:
         table: Its name.
         upkeep: How it is kept.
         nested: Whether the rows are records with lists in them, which become tables.
+        partial: Whether the rows are those that changed, to be merged among the others by their
+            key; else they are all rows, or all of a span of time.
+        overlapping: Whether one row may come in several files.
     """
 
-    def __init__(self, table: str, upkeep: Upkeep, *, nested: bool) -> None:
+    def __init__(
+        self,
+        table: str,
+        upkeep: Upkeep,
+        *,
+        nested: bool = False,
+        partial: bool = False,
+        overlapping: bool = False,
+    ) -> None:
         self._table = table
         self._upkeep = upkeep
         self._nested = nested
-        self._declared = upkeep.disposition.users_key
         # Later it is in the schema anyway.
         self._held = has_rows(table)
         self._held_key = proven_key(table)
+        self._partial = partial and self._held
+        self._overlapping = overlapping
+        self._declared = upkeep.disposition.users_key
         naming = dlt.current.source_schema().naming
-        candidates = [(naming.normalize_identifier(name),) for name in upkeep.candidates]
-        self._keys = Keys([self._declared] if self._declared else candidates)
+        candidates: list[Key] = [(naming.normalize_identifier(name),) for name in upkeep.candidates]
+        if self._declared:
+            candidates = [self._declared]
+        elif self._held_key:
+            candidates.insert(0, self._held_key)
+        self._keys = Keys(candidates)
+        #: What tells the rows apart; known once all have passed.
+        self.key: Key | None = None
 
     def hints(self) -> dict[str, Any]:
         """What dlt has to know before the first row."""
         return self._upkeep.disposition.users_hints()
 
-    def taken(self, rows: Any) -> Any:
-        """The rows as they are to be loaded."""
+    def taken(self, rows: Any, *, file: int) -> Any:
+        """The rows as they are to be loaded.
+
+        Args:
+            rows: An Arrow table, or records.
+            file: The number of the file that they are from.
+        """
         if not isinstance(rows, pa.Table):
             if isinstance(rows, list):
                 self._keys.add_records(rows)
             return rows
-        self._keys.add(rows)
+        if self._overlapping:
+            rows = self._keys.unseen(rows, file)
+        self._keys.add(rows, file)
         return self._upkeep.disposition.added(rows)
 
     def ended(
@@ -80,44 +106,74 @@ class Intake:
 
         Args:
             reach: The span of time that the rows are of; None for all rows.
-            time_column: The column that it is taken by, as dlt names it.
+            time_column: The column that it is taken by, as dlt names it; None where the rows do not
+                take a span's place.
             place: Tells where a row is, counted from 0 over all rows.
 
         Raises:
-            BrokenKeyError: What the user calls the key does not tell the rows apart.
+            BrokenKeyError: What the user calls the key, or what was the key so far, does not tell
+                the rows apart.
             TooManyDeletionsError: More rows would go from the table than may.
         """
-        key = self._key(place)
+        self.key = self._proven(place)
         disposition = self._upkeep.disposition
+        strategy = disposition.strategy
+        if self._partial:
+            if strategy is None:
+                self._merge(place)
+            return
         # Into an empty table nothing needs to be merged. A merge leaves rows alone that have no key
         # of their own, and the rows of nested tables have none that a later load would find.
-        merged = self._held and key == self._held_key and not self._nested
-        hints = disposition.own_hints(reach, time_column, key, merged=merged)
-        strategy = disposition.strategy
+        merged = self._held and self.key == self._held_key and not self._nested
+        hints = disposition.own_hints(reach, time_column, self.key, merged=merged)
         if self._held and (strategy is None or strategy in TAKING_AWAY):
             scope = None
             if strategy is None:
                 scope = scope_of(reach, time_column)
             elif strategy == "scd2":
                 scope = _still_valid(disposition.users or {})
-            self._upkeep.deletions.check(self._table, self._keys, key, scope)
+            self._upkeep.deletions.check(self._table, self._keys, self.key, scope)
         disposition.tell(hints)
 
-    def _key(self, place: Callable[[int], str]) -> Key | None:
+    def _merge(self, place: Callable[[int], str]) -> None:
+        """Merge the rows among those that the table holds."""
+        key = self._held_key or None
+        if self._keys.rows:
+            if key is None:
+                raise BrokenKeyError(
+                    "nothing tells the table's rows apart, so changed ones cannot be merged",
+                    where=self._table,
+                    way_out="Load all rows: leave out start_date and end_date.",
+                )
+            self._held_to(key, place)
+        self.key = key
+        self._upkeep.disposition.tell(self._upkeep.disposition.partial_hints(key))
+
+    def _proven(self, place: Callable[[int], str]) -> Key | None:
         if self._declared is None:
-            return self._keys.proven()
+            key = self._keys.proven()
+            if self._overlapping and self._keys.rows and key != self._keys.seen_by:
+                raise BrokenKeyError(
+                    "its windows share rows, and no column tells them apart",
+                    where=self._table,
+                    way_out="Load all rows: leave out start_date.",
+                )
+            return key
         if self._keys.rows and not self._keys.has_columns(self._declared):
             # A column that the user's own map adds; nothing is known of it here.
             return None
-        breach = self._keys.breach(self._declared)
-        if breach is None:
-            return self._declared
-        raise BrokenKeyError(
-            f"the key {', '.join(self._declared)} is empty in {breach.empty:,} rows and repeats"
-            f" that of an earlier row in {breach.repeated:,}",
-            where=f"{self._table}, first in {place(breach.first)}",
-            way_out="Name columns that tell the rows apart as primary_key, or leave it out.",
-        )
+        self._held_to(self._declared, place)
+        return self._declared
+
+    def _held_to(self, key: Key, place: Callable[[int], str]) -> None:
+        breach = self._keys.breach(key) if self._keys.has_columns(key) else None
+        if breach is not None:
+            raise BrokenKeyError(
+                f"the key {', '.join(key)} is empty in {breach.empty:,} rows and repeats that of an"
+                f" earlier row in {breach.repeated:,}",
+                where=f"{self._table}, first in {place(breach.first)}",
+                way_out="Name columns that tell the rows apart as primary_key, or load all rows.",
+            )
 
 
 def _still_valid(users: dict[str, Any]) -> str:

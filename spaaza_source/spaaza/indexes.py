@@ -20,6 +20,8 @@ class Index:
         export_index: What the Tasks API calls it.
         time_field: The field a window is taken by, as the filters name it; None where no filter
             by time is documented, or where it would miss rows that changed since.
+        change_field: The field that tells when a row last changed so that it must be loaded again;
+            None where no filter by one is documented.
         is_final: Whether a row stays as it is once its time has passed, but for what comes late:
             then a load may go on where the last one ended.
         keys: Columns that may be its key, the likeliest first. No document promises one, so the
@@ -29,6 +31,7 @@ class Index:
     table: str
     export_index: str
     time_field: str | None = None
+    change_field: str | None = None
     is_final: bool = False
     keys: tuple[str, ...] = ()
 
@@ -43,6 +46,8 @@ INDEXES: dict[str, Index] = {
             "vouchers",
             "vouchers",
             time_field="date_time_creation",
+            # Locks, early expiry and deletion no filter can see.
+            change_field="date_time_redeemed",
             keys=("id", "voucher_id", "voucher_key", "key"),
         ),
         Index("wallet_ledger", "wallet-ledger", time_field="timestamp", is_final=True),

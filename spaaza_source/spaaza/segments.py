@@ -118,7 +118,12 @@ def _joined(join: Literal["all", "any"], index: str, rules: Sequence[Rule]) -> d
 
 
 def selection_for(
-    segment: object, *, index: str, chain_id: int, time_field: str | None, window: Window | None
+    segment: object,
+    *,
+    index: str,
+    chain_id: int,
+    time_fields: Sequence[str],
+    window: Window | None,
 ) -> dict[str, Any]:
     """What an export's `trigger` says of which rows are wanted: a segment, its id, or nothing.
 
@@ -126,7 +131,8 @@ def selection_for(
         segment: A user's: a saved segment's id, a list of rules, or a dict with `rules`.
         index: The vendor's name of the index.
         chain_id: The chain whose rows they are.
-        time_field: The field that `window` is taken by.
+        time_fields: The fields that `window` is taken by: a row is in it by any of them. Without
+            one there are no windows.
         window: The span of time wanted.
 
     Raises:
@@ -155,22 +161,26 @@ def selection_for(
                 "a segment is a saved segment's id, a list of rules, or a dict with 'rules'",
                 where=where,
             )
-    if window is not None and time_field is not None:
-        if own.get("join", "all") != "all" and rules:
+    if window is not None and time_fields:
+        if rules and (own.get("join", "all") != "all" or len(time_fields) > 1):
             raise SettingsError(
                 "rules joined by 'any' cannot be narrowed to a span of time",
                 where=where,
                 way_out="Leave out start_date, or join the rules by 'all'.",
             )
-        end = window.end + MARGIN
-        field = date(time_field)
-        rules.append(
-            field.between(window.start - MARGIN, end) if window.start else field.before(end)
-        )
+        rules += [_inside(date(name), window) for name in time_fields]
+        if len(time_fields) > 1:
+            own["join"] = "any"
     if not rules and not own:
         return {}
     segment_body = {"entity": "people", "index": index, "join": "all", "chain_id": chain_id}
     return {"segment": {**segment_body, **own, "rules": [dict(rule) for rule in rules]}}
+
+
+def _inside(field: DateField, window: Window) -> Rule:
+    """A window asked for with a margin, whatever the vendor makes of its bounds."""
+    end = window.end + MARGIN
+    return field.between(window.start - MARGIN, end) if window.start else field.before(end)
 
 
 def _text(instant: Instant) -> str:

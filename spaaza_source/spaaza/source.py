@@ -63,6 +63,7 @@ def spaaza_source(
     stagger: float = 1.0,
     max_age: float = 3600.0,
     only_finished: bool = False,
+    snapshot_every: float = 7.0,
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
     keep_files: Optional[str] = None,  # noqa: UP045
@@ -75,8 +76,9 @@ def spaaza_source(
     `rejected_rows` and `column_changes`.
 
     A first load brings all rows, or those since `start_date`. From then on transactions and
-    wallet_ledger go on where the last load ended, less `lag`, and replace that range of the table;
-    the other indexes come whole again, vouchers since `start_date` where there is one.
+    wallet_ledger go on where the last load ended, less `lag`, and replace that range of the table.
+    So do vouchers, with those created or redeemed since, which are merged by a key that the rows
+    prove; every `snapshot_every` days they come whole again. The other indexes always do.
 
     Every argument also comes from dlt's configuration, under `sources.spaaza`.
 
@@ -86,8 +88,8 @@ def spaaza_source(
         credentials: `access_token_id` and `access_token_secret`, or `session_user_id` and
             `session_key`.
         start_date: Where history begins: ISO 8601 text or a datetime, UTC where it names no zone.
-            It narrows transactions, wallet_ledger and vouchers, by their time of creation. The
-            other indexes know no such filter and always come whole.
+            It narrows transactions and wallet_ledger by their time, vouchers to those created or
+            redeemed since. The other indexes know no such filter and always come whole.
         end_date: Where the range ends, itself left out. With both, exactly that range is loaded
             and replaced, and what later loads go on from stays as it was.
         segments: By table: a saved segment's id, a list of rules, or a dict with `rules`.
@@ -115,6 +117,8 @@ def spaaza_source(
             is still good for; 0 for none.
         only_finished: Ask for nothing; load what earlier runs, `spaaza submit` or the vendor's own
             recurring tasks have asked for and is done, each once. The rest is left alone.
+        snapshot_every: Days after which a load of vouchers brings all rows again: no filter shows a
+            voucher that was locked, expired early or deleted.
         max_deleted_share: Stop a load that would take a larger share of a table's rows away, from
             0 to 1, or all of them.
         accept_deletes: Let a load take away any number of rows.
@@ -159,12 +163,17 @@ def spaaza_source(
     reading = Reading(column_types, on_bad_row, max_rejected_share)
     hidden = policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = choice("export_format", export_format, "csv", "json")
+    begins_again = timedelta(days=number("snapshot_every", snapshot_every, least=0))
     deletions = Deletions(max_deleted_share, accept_deletes)
     kept = None if keep_files is None else Path(keep_files)
     for index in INDEXES.values():
         ask = _request_of(index, chain, file_format, chosen.get(index.table))
-        column = columns.get(index.table) or index.time_field
+        changes = _shows_changes(index, file_format, chosen.get(index.table))
+        # A row that changed may be of any time.
+        column = None if changes else columns.get(index.table) or index.time_field
         times = _span_of(index, span, ask)
+        if changes and times is not None:
+            times = replace(times, goes_on=True, begins_again=begins_again)
         wanted = Wanted(index.table, ask, times, only_finished=only_finished)
         # A declared "replace" would empty the table of a resource that has nothing to load.
         declared = BY_TIME if only_finished or from_files or (times and times.start) else WHOLE
@@ -184,6 +193,8 @@ def _request_of(
     index: Index, chain: int, file_format: ExportFormat, segment: object
 ) -> Callable[[Window | None], ExportRequest]:
     """Makes an index's request for a window, or for all rows."""
+    changes = _shows_changes(index, file_format, segment)
+    fields = [index.time_field, index.change_field if changes else None]
 
     def ask(window: Window | None) -> ExportRequest:
         return ExportRequest(
@@ -196,13 +207,22 @@ def _request_of(
                 segment,
                 index=index.export_index,
                 chain_id=chain,
-                time_field=index.time_field,
+                time_fields=[field for field in fields if field],
                 window=window,
             ),
         )
 
     ask(None)
     return ask
+
+
+def _shows_changes(index: Index, file_format: ExportFormat, segment: object) -> bool:
+    """Whether an index's windows can bring the rows that changed in them.
+
+    Not in JSON, whose lists become tables that a later load could not merge; nor beside rules of
+    the user's: a segment joins all rules or any, no groups of them.
+    """
+    return index.change_field is not None and file_format == "csv" and segment is None
 
 
 def _span_of(

@@ -42,7 +42,7 @@ def body(
 
 
 def made(index: str, desc: str, segment: Any = None, **more: Any) -> dict[str, Any]:
-    selection = selection_for(segment, index=index, chain_id=CHAIN, time_field=None, window=None)
+    selection = selection_for(segment, index=index, chain_id=CHAIN, time_fields=[], window=None)
     return export_task(
         chain_id=CHAIN,
         desc=desc,
@@ -192,7 +192,7 @@ def test_a_window_is_asked_for_with_a_margin_on_both_sides() -> None:
         [keyword("type").equals("online")],
         index="transactions",
         chain_id=CHAIN,
-        time_field="timestamp",
+        time_fields=["timestamp"],
         window=Window(start, end),
     )["segment"]
     assert [rule["field_name"] for rule in sent["rules"]] == ["type", "timestamp"]

@@ -183,7 +183,7 @@ def test_resources_run_alone_in_parallel_and_without_a_pipeline(
         resource.parallelize()
     pipeline.run(chosen)
     assert query(tmp_path, "SELECT count(DISTINCT table_name) FROM export_jobs") == [(6,)]
-    rows = sum(table.num_rows for table in source(sandbox).vouchers)
+    rows = sum(table.num_rows for table in source(sandbox).users)
     assert rows == ROWS
 
 

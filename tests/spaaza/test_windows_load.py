@@ -153,11 +153,15 @@ def test_a_backfill_leaves_the_cursor_alone(
     assert everything(tmp_path)[0][0] == ROWS
 
 
-def test_vouchers_change_later_and_come_whole_again(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_vouchers_change_later_and_come_whole_once_a_week(
+    sandbox: Sandbox, calendar: Calendar, tmp_path: Path
+) -> None:
     pipeline = pipeline_into(tmp_path)
-    for _ in range(2):
+    for _ in range(9):
         pipeline.run(source(sandbox, "vouchers"))
-    assert asked(sandbox) == [None, None]
+        calendar.now += DAY
+    assert [window is None for window in asked(sandbox)] == [True, *[False] * 6, True, False]
+    assert query(tmp_path, "SELECT count(*), count(DISTINCT id) FROM vouchers") == [(ROWS, ROWS)]
 
 
 @pytest.mark.parametrize("start", [None, "2023-11-01"])
