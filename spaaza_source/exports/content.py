@@ -7,7 +7,6 @@ left to `load`, what is in them to `tabular`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,7 +19,6 @@ from spaaza_source.errors import (
     FileError,
     IncompleteDownloadError,
     SettingsError,
-    SpaazaSourceError,
 )
 from spaaza_source.exports.columns import (
     column_hints,
@@ -30,7 +28,7 @@ from spaaza_source.exports.columns import (
     nested_types,
     table_hints,
 )
-from spaaza_source.exports.export import Export
+from spaaza_source.exports.export import Export, placed
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.settings import choice, number
 from spaaza_source.exports.windows import Window
@@ -109,7 +107,7 @@ class Reader:
         """
         if export.request.export_format != "csv" or id(export) in self._examined:
             return False
-        with _placed(export):
+        with placed(export):
             self._examined[id(export)] = self._csv(export)
         return True
 
@@ -126,7 +124,7 @@ class Reader:
         parts = list(self._examined.values())
         told = False
         for place, export in enumerate(exports, 1):
-            with _placed(export):
+            with placed(export):
                 file = self._examined.get(id(export))
                 content = (
                     self._json_content(export)
@@ -247,17 +245,6 @@ class Reader:
         if column.type not in (TIMESTAMP, None):
             return "it does not hold times"
         return None
-
-
-@contextmanager
-def _placed(export: Export) -> Iterator[None]:
-    """The reader knows lines and columns, not whose file it is: errors are told that here."""
-    try:
-        yield
-    except SpaazaSourceError as error:
-        place = f"{export.request}, job {export.job.job_id}"
-        error.where = place + (f", {error.where}" if error.where else "")
-        raise
 
 
 def _named(column: str) -> str:

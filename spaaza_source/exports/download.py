@@ -35,6 +35,7 @@ from spaaza_source.exports.addresses import CheckedAdapter
 from spaaza_source.exports.gunzip import Gunzip
 from spaaza_source.exports.http import TIMEOUT, is_loopback
 from spaaza_source.exports.jobs import Link
+from spaaza_source.exports.redaction import hide_queries_in_logs
 
 #: Small enough that progress and a stop are prompt on a slow line.
 CHUNK = 1 << 17
@@ -287,6 +288,7 @@ class _Session(requests.Session):
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
+        hide_queries_in_logs()
         local = is_loopback(base_url)
         self.auth = _no_credentials
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
