@@ -21,6 +21,7 @@ from spaaza_source.errors import (
     SettingsError,
 )
 from spaaza_source.exports.columns import (
+    check_header,
     column_hints,
     decided,
     is_rowless,
@@ -151,6 +152,7 @@ class Reader:
                 "the file's host named no length, and the last row has no record end",
                 way_out="Run again; if it stays so, ask the vendor.",
             )
+        check_header(export.request.table, file)
         self.policy.require(column.name for column in file.columns)
         return file
 
@@ -212,6 +214,7 @@ class Reader:
             on_bad_row=self._reading.on_bad_row,
             max_rejected_share=self._reading.max_rejected_share,
         )
+        check_header(table, file)
         if file.rows:
             nested = (
                 "__".join([*part.path, column.name])
