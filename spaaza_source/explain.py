@@ -28,6 +28,7 @@ from spaaza_source.errors import (
     ExportTimeoutError,
     FileError,
     IncompleteDownloadError,
+    LinkRefusedError,
     SettingsError,
     SpaazaSourceError,
     VendorError,
@@ -68,7 +69,9 @@ def failed_export(failure: BaseException) -> str | None:
     causes = list(_chain(failure))
     resource = next((each for each in causes if isinstance(each, ResourceExtractionError)), None)
     ours = next((each for each in causes if isinstance(each, SpaazaSourceError)), None)
-    its_own = VendorError | FileError | ExportTimeoutError | IncompleteDownloadError
+    its_own = (
+        VendorError | FileError | ExportTimeoutError | IncompleteDownloadError | LinkRefusedError
+    )
     if resource is None or not isinstance(ours, its_own):
         return None
     return str(resource.pipe_name)

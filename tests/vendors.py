@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from typing_extensions import Self
 
 
 @dataclass
 class Answer:
-    """What to send; `body` may be shorter than the Content-Length in `headers` claims."""
+    """What to send; `body` may be shorter than the Content-Length in `headers` claims.
+
+    Behind the body the connection is `reset`, or nothing more comes on it (`stall`).
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    then: Literal["", "reset", "stall"] = ""
 
     @classmethod
     def json(cls, value: Any, status: int = 200, **headers: str) -> Answer:
@@ -43,6 +49,7 @@ class ScriptedServer:
 
     def __init__(self, answer: Callable[[Seen], Answer]) -> None:
         self.seen: list[Seen] = []
+        self.over = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -64,6 +71,13 @@ class ScriptedServer:
                 self.wfile.write(reply.body)
                 if int(headers["Content-Length"] or -1) != len(reply.body):
                     self.close_connection = True
+                if reply.then == "stall":
+                    outer.over.wait(30)
+                elif reply.then == "reset":
+                    # Closed without a goodbye.
+                    linger = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    socket.close(self.connection.detach())
 
             do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - http.server's names
 
@@ -90,6 +104,7 @@ class ScriptedServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.over.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -14,7 +14,7 @@ import pyarrow as pa
 from dlt.common.schema.typing import TColumnSchema, TTableSchema
 from dlt.extract.hints import TResourceHints, make_hints
 
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import HeaderError, SettingsError
 from spaaza_source.tabular import Column, ColumnType
 from spaaza_source.tabular.column_types import TEXT
 from spaaza_source.tabular.drift import column_changes
@@ -177,6 +177,25 @@ def decided(table: pa.Table, file: Columns, *, rowless: bool) -> pa.Table:
         empty = pa.nulls(table.num_rows, pa.string())
         table = table.set_column(place, pa.field(name, pa.string()), empty)
     return table if rowless else table.drop_columns(undecided)
+
+
+def check_header(table: str, file: Columns) -> None:
+    """Refuse a file that has no column of the table's last header.
+
+    Some servers answer with an error in plain words, which is a table of one column for all that
+    the file itself can tell.
+
+    Raises:
+        HeaderError: It has none.
+    """
+    before = dlt.current.source_schema().tables.get(table, {}).get(HEADER)
+    if not isinstance(before, list) or not before or not file.columns:
+        return
+    if not {column.name for column in file.columns} & set(before):
+        raise HeaderError(
+            f"the file has none of the {len(before)} columns that the table's last file had",
+            way_out="Ask the vendor what this file is; load another kind into another dataset.",
+        )
 
 
 def change_entries(table: str, file: Columns) -> list[dict[str, Any]]:

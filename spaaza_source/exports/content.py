@@ -7,7 +7,6 @@ left to `load`, what is in them to `tabular`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,9 +19,9 @@ from spaaza_source.errors import (
     FileError,
     IncompleteDownloadError,
     SettingsError,
-    SpaazaSourceError,
 )
 from spaaza_source.exports.columns import (
+    check_header,
     column_hints,
     decided,
     is_rowless,
@@ -30,7 +29,7 @@ from spaaza_source.exports.columns import (
     nested_types,
     table_hints,
 )
-from spaaza_source.exports.export import Export
+from spaaza_source.exports.export import Export, placed
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.settings import choice, number
 from spaaza_source.exports.windows import Window
@@ -111,7 +110,7 @@ class Reader:
         """
         if export.request.export_format != "csv" or id(export) in self._examined:
             return False
-        with _placed(export):
+        with placed(export):
             self._examined[id(export)] = self._csv(export)
         return True
 
@@ -128,7 +127,7 @@ class Reader:
         parts = list(self._examined.values())
         told = False
         for place, export in enumerate(exports, 1):
-            with _placed(export):
+            with placed(export):
                 file = self._examined.get(id(export))
                 content = (
                     self._json_content(export)
@@ -155,6 +154,7 @@ class Reader:
                 "the file's host named no length, and the last row has no record end",
                 way_out="Run again; if it stays so, ask the vendor.",
             )
+        check_header(export.request.table, file)
         self.policy.require(column.name for column in file.columns)
         return file
 
@@ -224,6 +224,7 @@ class Reader:
             on_bad_row=self._reading.on_bad_row,
             max_rejected_share=self._reading.max_rejected_share,
         )
+        check_header(table, file)
         if file.rows:
             nested = (
                 "__".join([*part.path, column.name])
@@ -257,17 +258,6 @@ class Reader:
         if column.type not in (TIMESTAMP, None):
             return "it does not hold times"
         return None
-
-
-@contextmanager
-def _placed(export: Export) -> Iterator[None]:
-    """The reader knows lines and columns, not whose file it is: errors are told that here."""
-    try:
-        yield
-    except SpaazaSourceError as error:
-        place = f"{export.request}, job {export.job.job_id}"
-        error.where = place + (f", {error.where}" if error.where else "")
-        raise
 
 
 def _named(column: str) -> str:

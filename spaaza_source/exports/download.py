@@ -27,7 +27,6 @@ from spaaza_source.errors import (
     IncompleteDownloadError,
     LinkRefusedError,
     SettingsError,
-    UnavailableError,
     UnexpectedAnswerError,
     UnreachableError,
     UnsafeLinkError,
@@ -36,6 +35,7 @@ from spaaza_source.exports.addresses import CheckedAdapter
 from spaaza_source.exports.gunzip import Gunzip
 from spaaza_source.exports.http import TIMEOUT, is_loopback
 from spaaza_source.exports.jobs import Link
+from spaaza_source.exports.redaction import hide_queries_in_logs
 
 #: Small enough that progress and a stop are prompt on a slow line.
 CHUNK = 1 << 17
@@ -44,9 +44,10 @@ CHUNK = 1 << 17
 OnBytes = Callable[[int, int | None], None]
 
 
-#: HTTP's number for a part of a file, and how it says which.
+#: HTTP's number for a part of a file, how it says which, and its number for one that is not there.
 PARTIAL = 206
-CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?:\d+|\*)")
+CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)")
+NO_SUCH_PART = 416
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,16 @@ def open_link(
             machine or a private network.
         LinkRefusedError: Its host answered 4xx.
         UnreachableError: Its host cannot be reached.
-        UnavailableError: Its host failed.
+        IncompleteDownloadError: Its host failed.
     """
-    url, headers = link.url, dict(link.headers)
+    url, headers, carry_on = link.url, dict(link.headers), dict(carry_on or {})
     with _Session(base_url) as session:
         for _ in range(6):
             origin = _checked_origin(url, base_url)
             try:
                 response = session.get(
                     url,
-                    headers={"Accept-Encoding": "identity", **(carry_on or {}), **headers},
+                    headers={"Accept-Encoding": "identity", **carry_on, **headers},
                     stream=True,
                     timeout=TIMEOUT,
                     allow_redirects=False,
@@ -105,6 +106,11 @@ def open_link(
                     where=_host(url),
                     way_out="Check the network and its rules for this host, then run again.",
                 ) from None
+            if carry_on and response.status_code == NO_SUCH_PART:
+                # It has become shorter, or all of it had come and only its end was missing.
+                carry_on = {}
+                response.close()
+                continue
             if not response.is_redirect:
                 return _checked(response, url)
             response.close()
@@ -224,26 +230,45 @@ class Download:
         finally:
             response.close()
         self._whole = True
-        proven = self._total is not None or chunked or self._gunzip.is_gzip
+        # A part of unknown whole proves nothing by its own end.
+        ended = chunked and response.status_code != PARTIAL
+        proven = self._total is not None or ended or self._gunzip.is_gzip
         return FetchedFile(self._path, self._received, self._size, self._digest.hexdigest(), proven)
 
     def _line_up(self, response: requests.Response) -> None:
         """Carry on where the file ends, or start over where the response does."""
-        if response.status_code == PARTIAL:
-            place = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-            if place is None or int(place["first"]) != self._received:
-                raise UnexpectedAnswerError(
-                    f"the file's host did not carry on at byte {self._received:,}",
-                    way_out="Run again.",
-                )
-            return
-        if self._received:
-            self._on_bytes(-self._received, None)
-            self._begin()
-        self._total = _content_length(response)
         etag = response.headers.get("ETag", "")
+        if response.status_code == PARTIAL:
+            self._check_part(response, etag)
+            return
+        self._start_over()
+        self._total = _content_length(response)
         # Only a strong ETag says that the bytes are the same.
         self._validator = "" if etag.startswith("W/") else etag
+
+    def _start_over(self) -> None:
+        if self._received:
+            self._on_bytes(-self._received, None)
+        self._begin()
+
+    def _check_part(self, response: requests.Response, etag: str) -> None:
+        """Prove that a part of a file carries on the very file that has come so far."""
+        place = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if place is None or int(place["first"]) != self._received:
+            raise UnexpectedAnswerError(
+                f"the file's host did not carry on at byte {self._received:,}",
+                way_out="Run again.",
+            )
+        total = None if place["total"] == "*" else int(place["total"])
+        changed = etag not in ("", self._validator) or (
+            None not in (total, self._total) and total != self._total
+        )
+        if changed and self._received:
+            # A host that knows no If-Range: without a validator the next answer is the whole file.
+            self._start_over()
+            raise IncompleteDownloadError("the file changed while it came", way_out="Run again.")
+        if self._total is None:
+            self._total = total
 
     def _write(self, file: BinaryIO, pieces: Iterable[bytes]) -> None:
         for piece in pieces:
@@ -263,6 +288,7 @@ class _Session(requests.Session):
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
+        hide_queries_in_logs()
         local = is_loopback(base_url)
         self.auth = _no_credentials
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -329,7 +355,7 @@ def _checked(response: requests.Response, url: str) -> requests.Response:
             where=_host(url),
             way_out="Run again: the vendor then gives a fresh link.",
         )
-    raise UnavailableError(
+    raise IncompleteDownloadError(
         f"the file's host failed (HTTP {status})", where=_host(url), way_out="Run again later."
     )
 

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import enum
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.download import FetchedFile
 from spaaza_source.exports.jobs import Job
 from spaaza_source.exports.pieces import Pieces
 from spaaza_source.exports.plan import LENGTHS, Plan, Span, Wanted
+from spaaza_source.exports.redaction import without_context
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import Window
 
@@ -178,3 +182,15 @@ class TableExports:
         if bounded:
             return min(bounded)[1]
         return around[0][1] if around else None
+
+
+@contextmanager
+def placed(export: Export) -> Iterator[None]:
+    """Tell errors whose file it is: what fetches or reads one knows hosts, lines and columns."""
+    try:
+        with without_context():
+            yield
+    except SpaazaSourceError as error:
+        place = f"{export.request}, job {export.job.job_id}"
+        error.where = place + (f", {error.where}" if error.where else "")
+        raise

@@ -23,20 +23,19 @@ class Gunzip:
     """Feed it every byte, then call `finish`.
 
     Whether the bytes are gzip is seen from their first two, whatever a header claims: storage
-    servers drop or repeat the header. Several members in a row are one text, as in RFC 1952.
+    servers drop or repeat the header. A file that was packed, and packed again on its way, is
+    unpacked twice: no text begins as gzip does.
     """
 
     def __init__(self) -> None:
-        self._start = b""
-        self._decided = False
-        self._member: zlib._Decompress | None = None
+        self._outer = _Layer()
+        self._inner = _Layer()
         self._taken = 0
-        self._given = 0
 
     @property
     def is_gzip(self) -> bool:
         """Whether the bytes so far are gzip."""
-        return self._member is not None
+        return self._outer.is_gzip
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The bytes that `data` adds.
@@ -45,6 +44,47 @@ class Gunzip:
             FileError: The gzip data is damaged, or unpacks to more than any table would.
         """
         self._taken += len(data)
+        for packed in self._bounded(self._outer, data):
+            yield from self._bounded(self._inner, packed)
+
+    def finish(self) -> Iterator[bytes]:
+        """The bytes held back until now.
+
+        Raises:
+            IncompleteDownloadError: The gzip data ends before its trailer.
+        """
+        for packed in self._outer.finish():
+            yield from self._inner.feed(packed)
+        yield from self._inner.finish()
+
+    def _bounded(self, layer: _Layer, data: bytes) -> Iterator[bytes]:
+        for piece in layer.feed(data):
+            if layer.given > RATIO_COUNTS_FROM and layer.given > LARGEST_RATIO * self._taken:
+                raise FileError(
+                    f"the gzip data unpacks to more than {LARGEST_RATIO} times its size",
+                    way_out="Ask the vendor what this file is.",
+                )
+            yield piece
+
+
+class _Layer:
+    """Bytes that may be gzip; several members in a row are one text, as in RFC 1952.
+
+    Attributes:
+        given: Bytes unpacked so far.
+    """
+
+    def __init__(self) -> None:
+        self.given = 0
+        self._start = b""
+        self._decided = False
+        self._member: zlib._Decompress | None = None
+
+    @property
+    def is_gzip(self) -> bool:
+        return self._member is not None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
         if not self._decided:
             data = self._start + data
             if len(data) < len(MAGIC):
@@ -59,11 +99,6 @@ class Gunzip:
         yield from self._unpack(data)
 
     def finish(self) -> Iterator[bytes]:
-        """The bytes held back until now.
-
-        Raises:
-            IncompleteDownloadError: The gzip data ends before its trailer.
-        """
         if self._member is None:
             if not self._decided and self._start:
                 yield self._start
@@ -87,12 +122,7 @@ class Gunzip:
                     "the gzip data is damaged",
                     way_out="Run again; if it stays so, ask the vendor.",
                 ) from None
-            self._given += len(piece)
-            if self._given > RATIO_COUNTS_FROM and self._given > LARGEST_RATIO * self._taken:
-                raise FileError(
-                    f"the gzip data unpacks to more than {LARGEST_RATIO} times its size",
-                    way_out="Ask the vendor what this file is.",
-                )
+            self.given += len(piece)
             if piece:
                 yield piece
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail

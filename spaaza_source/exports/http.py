@@ -28,7 +28,7 @@ from spaaza_source.errors import (
     UnreachableError,
 )
 from spaaza_source.exports.clock import Clock, SystemClock
-from spaaza_source.exports.redaction import redact
+from spaaza_source.exports.redaction import hide_queries_in_logs, redact
 
 #: Seconds to connect, and seconds without a byte of an answer.
 TIMEOUT = (10.0, 60.0)
@@ -110,7 +110,8 @@ class VendorHttp:
         self.base_url = base_url
         self._host = urlsplit(base_url).netloc
         self._headers = dict(headers)
-        self._secrets = tuple(secrets)
+        #: Values no message may show.
+        self.secrets = tuple(secrets)
         self._read_refusal = read_refusal
         self._clock = clock or SystemClock()
         self._ahead = timedelta(0)
@@ -152,12 +153,13 @@ class VendorHttp:
 
     def _pause(self, seconds: float, final: SpaazaSourceError) -> None:
         if seconds > LONGEST_RETRY_AFTER or self._clock.pause(seconds, self._never):
-            raise final
+            raise final from None
 
     def _session(self) -> requests.Session:
         # A session per thread: `requests` does not promise to share one between them.
         session: requests.Session | None = getattr(self._sessions, "session", None)
         if session is None:
+            hide_queries_in_logs()
             session = requests.Session()
             session.headers.update({"Accept": "application/json", **self._headers})
             # Without this, a .netrc file may replace the Authorization header.
@@ -249,10 +251,12 @@ class VendorHttp:
         try:
             words, is_permission = self._read_refusal(response.json())
         except ValueError:
-            # A proxy's page of HTML tells a reader nothing its status does not.
+            # A proxy's page tells a reader nothing its status does not.
             kind = response.headers.get("Content-Type", "")
-            words, is_permission = ("" if "html" in kind else response.text[:200]), False
-        return redact(words, self._secrets), is_permission
+            page = "html" in kind or response.text.lstrip().startswith("<")
+            words, is_permission = ("" if page else response.text), False
+        # Cut by `redact`, once nothing secret can lie across the cut.
+        return redact(words, self.secrets), is_permission
 
 
 class _RetriableError(Exception):

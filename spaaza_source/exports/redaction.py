@@ -5,8 +5,13 @@ Used wherever words of a vendor or of a library reach an error or a log.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from spaaza_source.errors import SpaazaSourceError
 
 HIDDEN = "***"
 
@@ -14,7 +19,7 @@ _QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s\"'<>?]*)\?[^\s\"'<>]*", re.IGN
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|basic)\s+[^\s\"',]+", re.IGNORECASE)
 _NAMED = re.compile(
-    r"\b((?:x-amz-[a-z-]+|x-spaaza-session-key|x-app-token|session_key|access_token_secret|"
+    r"\b((?:x-(?:amz|goog)-[a-z-]+|x-spaaza-session-key|x-app-token|session_key|access_token_secret|"
     r"signature|token|sig|awsaccesskeyid)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,<>]+",
     re.IGNORECASE,
 )
@@ -31,7 +36,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         text: Words that are not our own.
         secrets: Values to hide wherever they stand.
     """
-    for secret in sorted(secrets, key=len, reverse=True):
+    every = {form for secret in secrets for form in (secret, quote(secret, safe=""))}
+    for secret in sorted(every, key=len, reverse=True):
         if secret:
             text = text.replace(secret, HIDDEN)
     text = _QUERY.sub(rf"\1?{HIDDEN}", text)
@@ -40,3 +46,47 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _NAMED.sub(rf"\1{HIDDEN}", text)
     text = _CONTROL.sub(" ", text).strip()
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+@contextmanager
+def without_context() -> Iterator[None]:
+    """Let an error of ours out without the one it was raised in place of.
+
+    That one may quote a row or a signed link. `from None` keeps it out of a traceback, but dlt
+    writes it into a pipeline's trace all the same.
+    """
+    try:
+        yield
+    except SpaazaSourceError as error:
+        if error.__suppress_context__:
+            error.__context__ = None
+        raise
+
+
+class _HidesQueries(logging.Filter):
+    """Takes the query out of the addresses that a log record names."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_shown, record.args))
+        record.exc_info = None
+        return True
+
+
+def _shown(argument: object) -> object:
+    if isinstance(argument, int | float):
+        return argument
+    if isinstance(argument, Exception):
+        # It quotes headers that could not be read.
+        return type(argument).__name__
+    path, mark, _ = redact(str(argument)).partition("?")
+    return path + (mark and mark + HIDDEN)
+
+
+_HIDES_QUERIES = _HidesQueries()
+
+
+def hide_queries_in_logs() -> None:
+    """Keep signed links out of the log of urllib3, which at DEBUG tells each address in full."""
+    for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(_HIDES_QUERIES)

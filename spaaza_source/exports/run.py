@@ -27,9 +27,10 @@ from spaaza_source.errors import (
 from spaaza_source.exports.adoption import Adoption
 from spaaza_source.exports.clock import Clock, SystemClock
 from spaaza_source.exports.download import Download, FetchedFile, open_link
-from spaaza_source.exports.export import Export, Phase, TableExports
+from spaaza_source.exports.export import Export, Phase, TableExports, placed
 from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
 from spaaza_source.exports.plan import Plan, Wanted, halved, plan_for, youngest
+from spaaza_source.exports.redaction import without_context
 from spaaza_source.exports.request import ExportRequest, Repeat
 from spaaza_source.exports.settings import number
 from spaaza_source.exports.windows import Window
@@ -243,7 +244,8 @@ class ExportRun:
         if table.error is not None or table.stop.is_set():
             return
         try:
-            step(table, *more)
+            with without_context():
+                step(table, *more)
         except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
             table.error = error
             table.stop.set()
@@ -410,7 +412,7 @@ class ExportRun:
         # A name of our own, and of this run: another may be fetching the same.
         request = export.request
         target = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
-        with Download(target, on_bytes=on_bytes, stop=table.stop) as download:
+        with placed(export), Download(target, on_bytes=on_bytes, stop=table.stop) as download:
             file = self._fetched(export.job, download, table.stop)
         export.arrived = file
         export.download_seconds = self._clock.monotonic() - begun

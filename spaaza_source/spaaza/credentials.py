@@ -14,12 +14,16 @@ from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
 
+#: Characters from which on a token's id is hidden in messages: a shorter one may be any word.
+LONG_ENOUGH = 8
+
 
 @configspec
 class AccessToken(CredentialsConfiguration):
     """A service client's token, sent as `Authorization: Bearer ID:SECRET`."""
 
-    access_token_id: str = None  # type: ignore[assignment]  # dlt's way to say "required"
+    # It opens nothing by itself; as a secret it stays out of dlt's trace.
+    access_token_id: TSecretStrValue = None  # type: ignore[assignment]  # dlt's "required"
     access_token_secret: TSecretStrValue = None  # type: ignore[assignment]
 
     def headers(self, chain_id: int) -> dict[str, str]:
@@ -29,7 +33,9 @@ class AccessToken(CredentialsConfiguration):
 
     def secrets(self) -> tuple[str, ...]:
         """What no message may show."""
-        return (str(self.access_token_secret),)
+        token_id = str(self.access_token_id)
+        ids = [token_id] if len(token_id) >= LONG_ENOUGH else []
+        return (str(self.access_token_secret), *ids)
 
 
 @configspec

@@ -97,7 +97,7 @@ class SpaazaExports:
                 own = OWN.search(str(task.get("desc") or ""))
                 if own and task.get("chain") in (self._chain_id, None):
                     window = parse_window(own["window"] or "")
-                    yield OwnJob(own["fingerprint"], own["subject"], window, job_of(task))
+                    yield OwnJob(own["fingerprint"], own["subject"], window, self._job(task))
             # A vendor that knows no paging answers the same page again.
             if not fresh or _older_from_here(fresh, since):
                 return
@@ -107,7 +107,7 @@ class SpaazaExports:
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the task, once."""
         once = self._api.http.now() + self._start_margin + later
-        return job_of(
+        return self._job(
             self._api.create_task(
                 export_task(
                     chain_id=self._chain_id,
@@ -126,10 +126,10 @@ class SpaazaExports:
         """The task as it stands."""
         task_id = _task_of(job_id)
         task = self._api.get_task(task_id)
-        job = job_of(task)
+        job = self._job(task)
         logs = task.get("logs")
         if job.state is JobState.FAILED and isinstance(logs, list) and len(logs) >= LOGS_GIVEN:
-            return job_of(self._api.get_task(task_id, log_limit=LOGS_SHOWN))
+            return self._job(self._api.get_task(task_id, log_limit=LOGS_SHOWN))
         return job
 
     def link(self, job_id: str) -> Link:
@@ -142,6 +142,9 @@ class SpaazaExports:
                 refusal.cause, where=refusal.where, way_out="Run again."
             ) from None
 
+    def _job(self, task: Task) -> Job:
+        return job_of(task, self._api.http.secrets)
+
 
 def description(request: ExportRequest) -> str:
     """The task's `desc`: readable in the vendor's Console, and found again by its fingerprint."""
@@ -150,8 +153,12 @@ def description(request: ExportRequest) -> str:
     return f"spaaza_source {told} #{request.fingerprint}"
 
 
-def job_of(task: Task) -> Job:
+def job_of(task: Task, secrets: Sequence[str] = ()) -> Job:
     """A task as a job.
+
+    Args:
+        task: As the vendor gives it.
+        secrets: Values that nothing of the job may show.
 
     Raises:
         UnexpectedAnswerError: The task has no state.
@@ -176,11 +183,11 @@ def job_of(task: Task) -> Job:
     return Job(
         job_id=job_id,
         state=known,
-        vendor_state=redact(code),
+        vendor_state=redact(code, secrets),
         created_at=created,
         started_at=started,
         finished_at=modified if known in ENDED else None,
-        detail=_logs(task.get("logs")) if known is JobState.FAILED else "",
+        detail=_logs(task.get("logs"), secrets) if known is JobState.FAILED else "",
     )
 
 
@@ -211,8 +218,9 @@ def _instant(value: Any) -> datetime | None:
     return instant if instant.year >= FIRST_REAL_YEAR else None
 
 
-def _logs(logs: Any) -> str:
+def _logs(logs: Any, secrets: Sequence[str]) -> str:
     """Log entries have no documented shape: shown as they are."""
     if not logs:
         return ""
-    return redact(logs if isinstance(logs, str) else json.dumps(logs, ensure_ascii=False))
+    text = logs if isinstance(logs, str) else json.dumps(logs, ensure_ascii=False)
+    return redact(text, secrets)

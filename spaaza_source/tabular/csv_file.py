@@ -11,6 +11,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -312,7 +313,9 @@ def _parse(
         data = UTF8_BOM + data
     names = [str(index) for index in range(len(types))]
     chosen = names if include is None else [names[index] for index in include]
-    try:
+    parsed = None
+    # Arrow's message quotes the row, so neither it nor its traceback may go on.
+    with suppress(pa.ArrowInvalid):
         parsed = arrow_csv.read_csv(
             pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(
@@ -330,9 +333,8 @@ def _parse(
                 quoted_strings_can_be_null=True,
             ),
         )
-    except pa.ArrowInvalid:
-        # Arrow's message quotes the row, so neither it nor its traceback may go on.
-        raise _disagreement(f"{rows} rows, or bytes that are not rows") from None
+    if parsed is None:
+        raise _disagreement(f"{rows} rows, or bytes that are not rows")
     if parsed.num_rows != rows:
         raise _disagreement(f"{rows} rows or {parsed.num_rows}")
     return parsed

@@ -17,7 +17,9 @@ VARIANT_SUFFIX = "__v_text"
 
 _SHOWN = 80
 _FAULTS_SHOWN = 20
-_A_VALUE = re.compile(r"-?\d+\.\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+_A_VALUE = re.compile(r"-?\d+\.\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?|[^@\s]+@[^@\s]+\.[^@\s]+")
+_NOT_SHOWN = re.compile(r"[@=]|://|\d{6}")
+"""In an address, a query, a number of a person or an order: the text may be a value after all."""
 _A_NUMBER = re.compile(r"-?\d+")
 
 
@@ -34,7 +36,8 @@ def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tu
             name, a name that dlt keeps for itself, a value where a name should be.
     """
     names = [spelled(cell, name_column) for cell in header]
-    faults = [*_values(header), *name_faults(header, names)]
+    # With a value among the names all of them may be values, and no value is shown.
+    faults = _values(header) or name_faults(header, names)
     refuse(faults, "the header cannot name the columns of a table")
     return tuple(names)
 
@@ -78,7 +81,12 @@ def spelled(cell: str, name_column: Callable[[str], str]) -> str:
 
 
 def shown(header: str) -> str:
-    """A header for a message: quoted, escaped, and no longer than 80 characters."""
+    """A header for a message: quoted, escaped, and no longer than 80 characters.
+
+    One that looks like a value is not shown.
+    """
+    if _NOT_SHOWN.search(header):
+        return "a text that looks like a value"
     return repr(header if len(header) <= _SHOWN else header[: _SHOWN - 1] + "…")
 
 
@@ -107,7 +115,7 @@ def _repeated(header: Sequence[str], names: Sequence[str], what: str) -> list[st
         if name:
             columns[name].append(index)
     faults = [
-        f"{what}s {_listed(header, indexes)} all become {shown(name)}"
+        f"{what}s {_listed(header, indexes)} all become {_shown_name(name, header, indexes)}"
         for name, indexes in columns.items()
         if len(indexes) > 1
     ]
@@ -125,6 +133,11 @@ def _reserved(header: Sequence[str], names: Sequence[str], what: str) -> list[st
         for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
         if name.lower().startswith("_dlt")
     ]
+
+
+def _shown_name(name: str, header: Sequence[str], indexes: Sequence[int]) -> str:
+    """A column's name for a message, if the headers that became it may be shown."""
+    return "one name" if any(_NOT_SHOWN.search(header[index]) for index in indexes) else shown(name)
 
 
 def _listed(header: Sequence[str], indexes: Sequence[int]) -> str:

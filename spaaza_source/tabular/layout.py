@@ -5,6 +5,7 @@ What the header's cells mean as column names is left to `header`, all later reco
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from spaaza_source.errors import EncodingError, MalformedFileError
@@ -21,6 +22,9 @@ _OTHER_ENCODINGS = (
     (b"\xfe\xff", "UTF-16"),
 )
 _OTHER_DELIMITERS = {b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
+_NO_TABLE = re.compile(rb"\s*(<|\{|\[\s*[\[\]{\"\d])")
+_WORDS = (b"null", b"true", b"false")
+"""Markup, an object or a list; and what JSON may be besides. A server's error is often of these."""
 _ROWS_COMPARED = 10
 _WAY_OUT = "Ask for comma-separated values as RFC 4180 has them, in UTF-8, with a header row."
 
@@ -66,7 +70,7 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
     begin = len(UTF8_BOM) if start.startswith(UTF8_BOM) else 0
     if whole and begin == len(start):
         raise MalformedFileError("the file is empty, without even a header", way_out=_WAY_OUT)
-    if start.startswith((b"<", b"{", b"[{"), begin):
+    if _NO_TABLE.match(start, begin) or (whole and start[begin:].strip() in _WORDS):
         raise MalformedFileError("the file is markup or JSON, not a table", way_out=_WAY_OUT)
     record = _read_record(start, begin, whole=whole)
     if record is None:

@@ -3,11 +3,11 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spaaza_source.errors import FileError, IncompleteDownloadError
-from spaaza_source.exports.gunzip import Gunzip
+from spaaza_source.exports.gunzip import MAGIC, Gunzip
 
 
 def unpacked(data: bytes, piece: int = 7) -> bytes:
@@ -22,6 +22,8 @@ def unpacked(data: bytes, piece: int = 7) -> bytes:
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 50))
 def test_members_in_a_row_are_one_text(texts: list[bytes], piece: int) -> None:
+    # That would have been packed twice.
+    assume(not b"".join(texts).startswith(MAGIC))
     assert unpacked(b"".join(gzip.compress(text) for text in texts), piece) == b"".join(texts)
 
 
@@ -32,6 +34,7 @@ def test_what_is_not_gzip_stays_as_it_is(data: bytes) -> None:
 
 @given(st.binary(min_size=1, max_size=300), st.integers(3, 17))
 def test_a_cut_member_is_incomplete(text: bytes, missing: int) -> None:
+    assume(not text.startswith(MAGIC))
     with pytest.raises(IncompleteDownloadError):
         unpacked(gzip.compress(text)[:-missing])
 

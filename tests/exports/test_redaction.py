@@ -14,6 +14,7 @@ CANARY = "canary-7f3a"
         f"https://user:{CANARY}@host/path",
         f"Authorization: Bearer id:{CANARY}",
         f"X-Amz-Credential={CANARY}",
+        f"X-Goog-Signature={CANARY}",
         f"sig={CANARY}",
         f'{{"session_key": "{CANARY}"}}',
         f"X-Spaaza-Session-Key: {CANARY}",

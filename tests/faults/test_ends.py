@@ -1,0 +1,137 @@
+"""Fault 17: a file that comes without a length counts only if its own end proves it whole.
+
+Through a whole load into DuckDB: the host says nothing, so only the reader can tell.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from spaaza_source import spaaza_source
+from spaaza_source.errors import FileError, IncompleteDownloadError, SpaazaSourceError
+from spaaza_source.exports import run
+from tests.faults.hosts import QUICK, TOKEN, BadHost, chunked, ours, until_closed
+from tests.vendors import Answer
+from tests.warehouses import pipeline_into, query
+
+ROWS = b'id,name,note\n1,a,\n2,b,"two\nlines"\n3,c,last'
+WHOLE = ROWS + b"\n"
+PACKED = gzip.compress(ROWS)
+RECORDS = json.dumps([{"id": number, "name": "a"} for number in range(3)]).encode()
+LINES = b'{"id": 1, "name": "a"}\n{"id": 2, "name": "b"}\n{"id": 3, "name": "c"}\n'
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "PAUSE", 0.0)
+
+
+def load(folder: Path, answer: Answer, **given: Any) -> list[tuple[Any, ...]]:
+    with BadHost("users", lambda _seen, _whole: answer, users=b"") as vendor:
+        source = spaaza_source(vendor.base_url, 1743, TOKEN, **QUICK, **given)
+        pipeline_into(folder).run(source.with_resources("users"))
+    return query(folder, "SELECT id FROM users ORDER BY id")
+
+
+def check_stop(
+    folder: Path, answer: Answer, error: type[SpaazaSourceError], words: str, **given: Any
+) -> None:
+    with pytest.raises(Exception, match=words) as stopped:
+        load(folder, answer, **given)
+    assert isinstance(ours(stopped.value), error)
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as warehouse:
+        assert warehouse.sql("FROM duckdb_tables()").fetchall() == []
+    assert list((folder / "pipelines" / "spaaza" / "exports").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "error", "words"),
+    [
+        (WHOLE[:-2], IncompleteDownloadError, "the last row has no record end"),
+        (ROWS, IncompleteDownloadError, "the last row has no record end"),
+        (WHOLE[: WHOLE.index(b",last")], FileError, "2 cells where the header has 3"),
+        (WHOLE[: WHOLE.index(b"last")], IncompleteDownloadError, "no record end"),
+        (WHOLE[: WHOLE.index(b"3,") + 1], FileError, "1 cells where the header has 3"),
+        (WHOLE[: WHOLE.index(b"lines")], FileError, "a quote opens a cell and never closes"),
+        (WHOLE[: WHOLE.index(b"two")], FileError, "a quote opens a cell and never closes"),
+        (WHOLE[: WHOLE.index(b'"\n3')] + b'"', IncompleteDownloadError, "no record end"),
+        (WHOLE[: WHOLE.index(b"note") + 2], IncompleteDownloadError, "no record end"),
+        (WHOLE[: WHOLE.index(b"name") + 2], IncompleteDownloadError, "no record end"),
+        (WHOLE.replace(b"\n", b"\r\n")[:-1], FileError, "in the middle of a record end"),
+        (b"", FileError, "the file is empty"),
+    ],
+    ids=[
+        "inside the last cell",
+        "before the last record end",
+        "before a separator",
+        "behind a separator",
+        "behind the first cell",
+        "inside quotes, at a line's begin",
+        "inside quotes",
+        "behind the closing quote",
+        "inside the header",
+        "inside the header's second cell",
+        "between CR and LF",
+        "before anything",
+    ],
+)
+def test_a_cut_file_without_a_length_is_not_loaded(
+    tmp_path: Path, sent: bytes, error: type[SpaazaSourceError], words: str
+) -> None:
+    check_stop(tmp_path, until_closed(sent), error, words)
+
+
+@pytest.mark.parametrize("rows", [3, 2])
+def test_a_final_record_end_is_the_proof_there_is(tmp_path: Path, rows: int) -> None:
+    """A cut that falls behind a record's end is the one that nothing in such a file shows."""
+    sent = WHOLE if rows == 3 else WHOLE[: WHOLE.index(b"3,")]
+    assert load(tmp_path, until_closed(sent)) == [(number + 1,) for number in range(rows)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(200, ROWS), chunked(ROWS), until_closed(PACKED), chunked(PACKED)],
+    ids=["a length", "a chunked end", "a gzip trailer", "both"],
+)
+def test_a_proven_end_needs_no_record_end(tmp_path: Path, answer: Answer) -> None:
+    assert load(tmp_path, answer) == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (chunked(WHOLE, whole=False), "the connection broke"),
+        (chunked(WHOLE[: WHOLE.index(b"3,")], whole=False), "the connection broke"),
+        (chunked(PACKED, whole=False), "the connection broke"),
+        (until_closed(PACKED[:-9]), "ends before its checksum"),
+        (until_closed(PACKED[:-1]), "ends before its checksum"),
+    ],
+)
+def test_a_cut_of_what_has_an_end_is_noticed(tmp_path: Path, answer: Answer, words: str) -> None:
+    check_stop(tmp_path, answer, IncompleteDownloadError, words)
+
+
+@pytest.mark.parametrize("sent", [RECORDS, b'{"users": ' + RECORDS + b"}", LINES, LINES[:-1]])
+def test_json_proves_itself(tmp_path: Path, sent: bytes) -> None:
+    assert len(load(tmp_path, until_closed(sent), export_format="json")) == 3
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        RECORDS[:-1],
+        RECORDS[: RECORDS.rindex(b",")],
+        RECORDS[: RECORDS.rindex(b"{")],
+        b'{"users": ' + RECORDS,
+        LINES[:-2],
+        LINES[: LINES.rindex(b"c")],
+    ],
+)
+def test_cut_json_is_not_loaded(tmp_path: Path, sent: bytes) -> None:
+    check_stop(tmp_path, until_closed(sent), FileError, "users, job 1", export_format="json")

@@ -1,0 +1,127 @@
+"""Fault 20: HTTP 200 with an error in the place of the file stops at the header check.
+
+Nothing of such a page is shown: it may quote the signed link, or the key that signed it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spaaza_source import spaaza_source
+from spaaza_source.errors import FileError, HeaderError
+from spaaza_source.tabular import open_csv
+from tests.faults.hosts import QUICK, TOKEN, BadHost, ours
+from tests.vendors import Answer
+from tests.warehouses import pipeline_into, query
+
+ROWS = b"id,name,city\n1,a,x\n2,b,y\n"
+DENIED = (
+    b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>canary</AWSAccessKeyId>"
+    b"<StringToSign>GET /file?X-Amz-Signature=canary</StringToSign></Error>"
+)
+MARKUP = [
+    DENIED,
+    b'<?xml version="1.0" encoding="UTF-8"?>\n' + DENIED,
+    b"\xef\xbb\xbf" + DENIED,
+    b"\n\n  " + DENIED,
+    b"<!DOCTYPE html>\n<html>\n<body>canary, canary</body>\n</html>\n",
+    b" <html><body>canary</body></html>",
+    gzip.compress(DENIED),
+]
+JSON = [
+    b'{"error": {"code": 68, "name": "canary"}}',
+    b'{"message":"canary"}',
+    b'\r\n {"errors": ["X-Amz-Signature=canary"]}',
+    b'["canary"]',
+    b'[\n  {"message": "canary"}\n]',
+    b"[]",
+    b"{}",
+    b"null\n",
+    b"false",
+]
+#: For all that the text itself can tell, tables of one column or two, without a row.
+WORDS = [
+    b"Access Denied",
+    b'"canary"',
+    b"AccessDenied: Request has expired, X-Amz-Signature=canary",
+    b"upstream connect error\nreset reason: canary\n",
+]
+
+
+class Shop:
+    """A warehouse that holds users, and a vendor whose next file of users is an error."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.vendor = BadHost("users", None, users=ROWS)
+
+    def load(self, body: bytes, **given: Any) -> None:
+        self.vendor.host = lambda _seen, _whole: Answer(200, body, {"Content-Type": "text/csv"})
+        source = spaaza_source(self.vendor.base_url, 1743, TOKEN, **QUICK, max_age=0, **given)
+        pipeline_into(self.folder).run(source.with_resources("users"))
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    with shop.vendor:
+        shop.load(ROWS)
+        yield shop
+
+
+@pytest.mark.parametrize("body", [MARKUP[0], MARKUP[-1], JSON[0], JSON[-1], *WORDS])
+def test_an_error_in_the_place_of_a_table_changes_nothing(shop: Shop, body: bytes) -> None:
+    with pytest.raises(Exception, match="users, job") as stopped:
+        shop.load(body)
+    error = ours(stopped.value)
+    assert isinstance(error, FileError)
+    assert "canary" not in str(stopped.value) + str(error)
+    assert query(shop.folder, "SELECT id, name, city FROM users") == [
+        (1, "a", "x"),
+        (2, "b", "y"),
+    ]
+    assert list((shop.folder / "pipelines" / "spaaza" / "exports").iterdir()) == []
+
+
+@pytest.mark.parametrize("body", [*MARKUP[:-1], *JSON])
+def test_no_table_begins_with_an_error(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "f").write_bytes(body)
+    with pytest.raises(FileError) as stopped:
+        open_csv(tmp_path / "f")
+    assert "canary" not in str(stopped.value)
+
+
+@pytest.mark.parametrize("body", [MARKUP[4], JSON[0], JSON[1], WORDS[0]])
+def test_an_error_in_the_place_of_json_changes_nothing(tmp_path: Path, body: bytes) -> None:
+    records = json.dumps([{"id": 1, "name": "a"}]).encode()
+    first = Shop(tmp_path)
+    with first.vendor:
+        first.load(records, export_format="json")
+        with pytest.raises(Exception, match="users, job 2") as stopped:
+            first.load(body, export_format="json")
+    assert isinstance(ours(stopped.value), FileError)
+    assert "canary" not in str(stopped.value)
+    assert query(tmp_path, "SELECT id, name FROM users") == [(1, "a")]
+
+
+def test_json_records_without_a_known_key_are_no_rows_of_the_table(tmp_path: Path) -> None:
+    first = Shop(tmp_path)
+    with first.vendor:
+        first.load(b'[{"id": 1, "name": "a"}]', export_format="json")
+        with pytest.raises(Exception, match="none of the 2 columns") as stopped:
+            first.load(b'[{"code": 403, "message": "canary"}]', export_format="json")
+    assert isinstance(ours(stopped.value), HeaderError)
+
+
+def test_one_column_that_stayed_is_enough(tmp_path: Path) -> None:
+    first = Shop(tmp_path)
+    with first.vendor:
+        first.load(ROWS)
+        first.load(b"Name,shoe size\nc,44\n")
+    assert query(tmp_path, "SELECT name, shoe_size FROM users") == [("c", 44)]
