@@ -7,10 +7,12 @@ a killed run has left in the load package is put in order by `interrupted`.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dlt.common import logger
+from dlt.common.configuration.specs import known_sections
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.runtime.tracking import SupportsTracking
 from dlt.pipeline import trace as traces
@@ -62,9 +64,17 @@ class Turn(SupportsTracking):
     def on_end_trace(self, trace: Any, pipeline: SupportsPipeline, send_state: bool) -> None:
         """Let the next one begin."""
         del pipeline, send_state
+        # An id that belongs to a secret is no secret to dlt, which writes the rest into its trace.
+        told = trace.resolved_config_values
+        told[:] = [value for value in told if not _is_credential(value.sections)]
         lock = self._held.pop(trace.transaction_id, None)
         if lock is not None:
             lock.release()
+
+
+def _is_credential(sections: Sequence[str]) -> bool:
+    """Whether a setting is one of a source's credentials."""
+    return known_sections.SOURCES in sections[:1] and "credentials" in sections
 
 
 _TURN = Turn()

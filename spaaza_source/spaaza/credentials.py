@@ -22,8 +22,7 @@ LONG_ENOUGH = 8
 class AccessToken(CredentialsConfiguration):
     """A service client's token, sent as `Authorization: Bearer ID:SECRET`."""
 
-    # It opens nothing by itself; as a secret it stays out of dlt's trace.
-    access_token_id: TSecretStrValue = None  # type: ignore[assignment]  # dlt's "required"
+    access_token_id: str = None  # type: ignore[assignment]  # dlt's way to say "required"
     access_token_secret: TSecretStrValue = None  # type: ignore[assignment]
 
     def headers(self, chain_id: int) -> dict[str, str]:
