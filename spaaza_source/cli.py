@@ -168,20 +168,33 @@ def _of_a_load(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Load what was kept: the folder of one load, or of several, in their order.",
 )
-def load(*, keep_files: str | None, from_files: Path | None, **given: Any) -> None:
+@click.option("--accept-deletes", is_flag=True, help="Let the load take away any number of rows.")
+@click.option(
+    "--full-refresh", is_flag=True, help="Drop these tables and what is known of them; load anew."
+)
+def load(
+    *,
+    keep_files: str | None,
+    from_files: Path | None,
+    accept_deletes: bool,
+    full_refresh: bool,
+    **given: Any,
+) -> None:
     """Load some indexes, or all of them: what came since the last load, or history at first.
 
     The indexes: transactions, users, vouchers, wallet_ledger, products, product_variants.
     """
     console = _console()
     target = Target.of(**given)
+    more: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
     if from_files is not None:
-        _load_kept(target, from_files, console)
+        _load_kept(target, from_files, console, **more)
         return
-    source = target.source(**({"keep_files": keep_files} if keep_files else {}))
+    source = target.source(**more, **({"keep_files": keep_files} if keep_files else {}))
     # A wrong setting is told before anything is asked for.
     list(check_access())
-    _load(_pipeline("spaaza", target.destination, target.dataset, console), source, console)
+    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    _load(pipeline, source, console, full_refresh=full_refresh)
     if target.db is not None:
         _show_next(console, target.db, target.tables[0])
 
@@ -304,7 +317,13 @@ def _pipeline(
     )
 
 
-def _load(pipeline: dlt.Pipeline, source: DltSource, console: Console) -> None:
+def _load(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    console: Console,
+    *,
+    full_refresh: bool = False,
+) -> None:
     """Run the pipeline, then show what it loaded.
 
     An export that fails stops the whole extraction. The others are then loaded without it: what
@@ -313,7 +332,11 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, console: Console) -> None:
     failures: dict[str, Exception] = {}
     while tables := [name for name in source.selected_resources if name not in failures]:
         try:
-            loaded = pipeline.run(source.with_resources(*tables))
+            chosen = source.with_resources(*tables)
+            if full_refresh:
+                loaded = pipeline.run(chosen, refresh="drop_resources")
+            else:
+                loaded = pipeline.run(chosen)
         except PipelineStepFailed as failure:
             table = failed_export(failure)
             if table not in tables:
@@ -326,13 +349,13 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, console: Console) -> None:
         raise ExportsFailedError(list(failures.values()))
 
 
-def _load_kept(target: Target, folder: Path, console: Console) -> None:
+def _load_kept(target: Target, folder: Path, console: Console, **more: Any) -> None:
     """Load what earlier loads have kept, in the order in which they were made."""
     pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
     for load in kept_loads(folder):
         tables = [table for table in target.tables if table in tables_of(load)]
         if tables:
-            source = target.source(from_files=str(load)).with_resources(*tables)
+            source = target.source(from_files=str(load), **more).with_resources(*tables)
             _load(pipeline, source, console)
 
 

@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.vendors import Answer, ScriptedServer, in_turn
+from tests.vendors import Answer, FileVendor, ScriptedServer, in_turn
 
 PREFIX = "SOURCES__SPAAZA__"
 QUICK = {PREFIX + "POLL_INTERVAL": "0.02", PREFIX + "START_MARGIN": "0", PREFIX + "STAGGER": "0"}
@@ -241,6 +242,34 @@ def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
     # What the others had asked for was taken up.
     others = [index for index in asked if index not in rows]
     assert sorted(others) == sorted(set(others))
+
+
+def test_a_mass_deletion_asks_first_and_a_refresh_begins_anew() -> None:
+    def users() -> list[tuple[Any, ...]]:
+        with duckdb.connect("spaaza.duckdb") as warehouse:
+            return warehouse.sql("SELECT id FROM spaaza_data.users ORDER BY id").fetchall()
+
+    with FileVendor(users=b"id\n1\n2\n3\n4\n") as vendor:
+        given = {
+            "BASE_URL": vendor.base_url,
+            "CHAIN_ID": "1743",
+            "CREDENTIALS__ACCESS_TOKEN_ID": "an id",
+            "CREDENTIALS__ACCESS_TOKEN_SECRET": "a secret",
+            "MAX_AGE": "0",
+        }
+        settings = {**QUICK, **{PREFIX + name: value for name, value in given.items()}}
+        assert spaaza("load", "users", **settings).returncode == 0
+        vendor.files["users"] = b"id\n1\n"
+        stopped = spaaza("load", "users", **settings)
+        assert stopped.returncode == 1
+        assert "3 of the 4 rows" in stopped.stderr
+        assert "--accept-deletes" in stopped.stderr
+        assert users() == [(1,), (2,), (3,), (4,)]
+        assert spaaza("load", "users", "--accept-deletes", **settings).returncode == 0
+        assert users() == [(1,)]
+        vendor.files["users"] = b"id,name\n7,a\n8,b\n"
+        assert spaaza("load", "users", "--full-refresh", **settings).returncode == 0
+        assert users() == [(7,), (8,)]
 
 
 def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:

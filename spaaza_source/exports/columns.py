@@ -83,9 +83,11 @@ def is_rowless(table: str, file: Columns) -> bool:
 
 
 def has_rows(table: str) -> bool:
-    """Whether an earlier load has brought the table rows."""
+    """Whether an earlier load has brought the table rows, and this one does not begin anew."""
     before = dlt.current.source_schema().tables.get(table, {})
-    return FORMAT in before and not before.get(ROWLESS, False)
+    package: Any = dlt.current.load_package_state()["state"]
+    emptied = {each["name"] for each in package.get("truncated_tables", [])}
+    return FORMAT in before and not before.get(ROWLESS, False) and table not in emptied
 
 
 def proven_key(table: str) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from spaaza_source.exports.keys import Key
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.run import ExportRun
+from spaaza_source.exports.scheduler import scheduled
 from spaaza_source.exports.turn import DOWNLOADS
 from spaaza_source.exports.upkeep import Intake, Upkeep
 from spaaza_source.exports.windows import Window
@@ -46,6 +47,7 @@ def export_tables(
     time_column: str | None = None,
     *,
     upkeep: Upkeep,
+    by_scheduler: bool | None = None,
     keep_files: Path | None = None,
 ) -> Iterator[Any]:
     """What a resource yields: typed tables, then the entries for the ledger.
@@ -59,6 +61,7 @@ def export_tables(
         policy: What happens to personal columns.
         time_column: The column that windows are taken by, as the header has it.
         upkeep: What the rows are held to, and how they are taken in.
+        by_scheduler: Whether a scheduler's interval is the span; None for what dlt says.
         keep_files: Where the files are kept; None to remove them.
 
     Raises:
@@ -66,7 +69,9 @@ def export_tables(
     """
     check_format(wanted.table, wanted.ask(None).export_format)
     cursor = Cursor(wanted.table)
-    span = upkeep.disposition.span(wanted.span, wanted.table) if in_a_load() else wanted.span
+    span = wanted.span and scheduled(wanted.span, allowed=by_scheduler)
+    if in_a_load():
+        span = upkeep.disposition.span(span, wanted.table)
     exports = run.begin(
         replace(
             wanted,

@@ -64,6 +64,7 @@ def spaaza_source(
     max_age: float = 3600.0,
     only_finished: bool = False,
     snapshot_every: float = 7.0,
+    allow_external_schedulers: Optional[bool] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
     keep_files: Optional[str] = None,  # noqa: UP045
@@ -119,6 +120,9 @@ def spaaza_source(
             recurring tasks have asked for and is done, each once. The rest is left alone.
         snapshot_every: Days after which a load of vouchers brings all rows again: no filter shows a
             voucher that was locked, expired early or deleted.
+        allow_external_schedulers: Load the interval that a scheduler gives (Airflow's data
+            interval, or `DLT_INTERVAL_START` and `…_END`) like `start_date` and `end_date`, as
+            dlt's incrementals do; unless given, as dlt's launcher says.
         max_deleted_share: Stop a load that would take a larger share of a table's rows away, from
             0 to 1, or all of them.
         accept_deletes: Let a load take away any number of rows.
@@ -181,7 +185,7 @@ def spaaza_source(
         given = (wanted, reading, hidden[index.table], column)
         if from_files is None:
             yield dlt.resource(export_tables, name=index.table, write_disposition=declared)(
-                run, *given, upkeep=upkeep, keep_files=kept
+                run, *given, upkeep=upkeep, by_scheduler=allow_external_schedulers, keep_files=kept
             )
         else:
             yield dlt.resource(kept_tables, name=index.table, write_disposition=declared)(

@@ -21,7 +21,8 @@ UPSERT = {
     "write_disposition": {"disposition": "merge", "strategy": "upsert"},
     "primary_key": "user_id",
 }
-WINDOW = {
+SCD2 = {"write_disposition": {"disposition": "merge", "strategy": "scd2"}}
+WINDOW: dict[str, Any] = {
     "start_date": "2026-05-01",
     "end_date": "2026-06-01",
     "time_columns": {"transactions": "created_date"},
@@ -34,21 +35,29 @@ def run(folder: Path, **settings: Any) -> int:
     return subprocess.run(arguments, check=False, timeout=120).returncode
 
 
+AFTER = [(1, "Ann"), (2, "Rob"), (3, "Cy")]
+
+
 @pytest.mark.parametrize(
-    ("table", "settings"),
+    ("table", "settings", "rows"),
     [
-        pytest.param("users", {}, id="whole"),
-        pytest.param("users", {"hints": UPSERT}, id="upsert"),
+        pytest.param("users", {"hints": {"primary_key": "user_id"}}, AFTER, id="merged"),
+        pytest.param("users", {"hints": {"write_disposition": "replace"}}, AFTER, id="replace"),
+        pytest.param("users", {"hints": UPSERT}, AFTER, id="upsert"),
+        pytest.param("transactions", WINDOW, AFTER, id="window"),
+        pytest.param("vouchers", {"hints": {"primary_key": "user_id"}}, AFTER, id="changed"),
         pytest.param(
-            "transactions",
-            {**WINDOW, "time_columns": {"transactions": "created_date"}},
-            id="window",
+            "users",
+            {"hints": {"write_disposition": "append"}},
+            sorted([(1, "Ann"), (2, "Bob"), *AFTER]),
+            id="append",
         ),
+        pytest.param("users", {"hints": SCD2}, sorted([(2, "Bob"), *AFTER]), id="scd2"),
     ],
 )
 @pytest.mark.parametrize("killed_after", ["the table", "export_jobs"])
 def test_what_was_committed_is_not_loaded_again(
-    table: str, settings: dict[str, Any], killed_after: str, tmp_path: Path
+    table: str, settings: dict[str, Any], rows: list[Any], killed_after: str, tmp_path: Path
 ) -> None:
     killed_after = table if killed_after == "the table" else killed_after
     with FileVendor(**{table: OLD}) as vendor:
@@ -58,9 +67,20 @@ def test_what_was_committed_is_not_loaded_again(
         assert run(tmp_path, **given, killed_after=killed_after) == -signal.SIGKILL
         load(tmp_path, **given)
         assert len(vendor.tasks) == 2
-    names = "SELECT user_id, name FROM {} ORDER BY ALL"
-    assert query(tmp_path, names.format(table)) == [(1, "Ann"), (2, "Rob"), (3, "Cy")]
+    assert query(tmp_path, f"SELECT user_id, name FROM {table} ORDER BY ALL") == rows
     assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
+
+
+@pytest.mark.parametrize("killed_after", ["users", "users__tags"])
+def test_so_it_is_with_the_tables_of_nested_lists(killed_after: str, tmp_path: Path) -> None:
+    records = [{"user_id": number, "tags": [{"name": "a"}, {"name": "b"}]} for number in range(3)]
+    with FileVendor(users=json.dumps(records).encode()) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users"}
+        given["export_format"] = "json"
+        assert run(tmp_path, **given, killed_after=killed_after) == -signal.SIGKILL
+        load(tmp_path, **given)
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(3,)]
+    assert query(tmp_path, "SELECT count(*) FROM users__tags") == [(6,)]
 
 
 def test_so_it_is_where_a_table_is_replaced_by_way_of_a_staging_table(
