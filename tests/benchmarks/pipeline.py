@@ -55,7 +55,7 @@ def by_pipeline(path: Path, _: str) -> dict[str, float]:
             destination=duckdb_file(folder / "pipeline.duckdb"),
             dataset_name="loyalty",
         )
-        pipeline.run(dlt.resource(_users, name="users", write_disposition=WHOLE)(path))
+        pipeline.run(dlt.resource(arrived_users, name="users", write_disposition=WHOLE)(path))
         trace = pipeline.last_trace
         return {
             step.step: (step.finished_at - step.started_at).total_seconds()
@@ -66,7 +66,7 @@ def by_pipeline(path: Path, _: str) -> dict[str, float]:
         shutil.rmtree(folder)
 
 
-def _users(path: Path) -> Iterator[Any]:
+def arrived_users(path: Path) -> Iterator[Any]:
     """The road from where a download has arrived."""
     now = datetime.now(timezone.utc)
     request = ExportRequest("users", "users", "1743")
