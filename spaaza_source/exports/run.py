@@ -25,7 +25,7 @@ from spaaza_source.errors import (
     VanishedError,
 )
 from spaaza_source.exports.adoption import Adoption
-from spaaza_source.exports.clock import Clock, SystemClock
+from spaaza_source.exports.clock import Clock, Deadline, SystemClock
 from spaaza_source.exports.download import Download, FetchedFile, open_link
 from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
@@ -151,7 +151,8 @@ class ExportRun:
         """
         wanted = list(wanted)
         adoption = self._adoption(wanted)
-        own = adoption.own_jobs()
+        with self._service.within(self._deadline()):
+            own = adoption.own_jobs()
         now, max_age = self._now(), timedelta(seconds=self._patience.max_age)
         return [plan_for(each, own, now, max_age) for each in wanted]
 
@@ -161,7 +162,8 @@ class ExportRun:
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
-        return self._adoption([], all_jobs=True).own_jobs()
+        with self._service.within(self._deadline()):
+            return self._adoption([], all_jobs=True).own_jobs()
 
     def submit(
         self, wanted: Sequence[Wanted], apart: timedelta, repeat: Repeat | None = None
@@ -187,11 +189,14 @@ class ExportRun:
         submitted = []
         asked = 0
         for each in wanted:
-            adopted, missing = self._to_submit(each, adoption, repeat)
+            with self._service.within(self._deadline()):
+                adopted, missing = self._to_submit(each, adoption, repeat)
             submitted += [(request, adoption.take(job), True) for request, job in adopted]
             for request in missing:
                 later = asked // self._patience.max_concurrent * apart
-                job = adoption.create(request, each, threading.Event(), later)
+                deadline = self._deadline()
+                with self._service.within(deadline):
+                    job = adoption.create(request, each, deadline, later)
                 submitted.append((request, job, False))
                 asked += 1
         return submitted
@@ -243,10 +248,16 @@ class ExportRun:
         if table.error is not None or table.stop.is_set():
             return
         try:
-            step(table, *more)
+            with self._service.within(self._deadline(table)):
+                step(table, *more)
         except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
             table.error = error
             table.stop.set()
+
+    def _deadline(self, table: TableExports | None = None, waited: float = 0) -> Deadline:
+        """Until when a vendor is waited for on behalf of an export, or of what comes before it."""
+        seconds = self._patience.export_timeout - waited
+        return Deadline(self._clock, seconds, None if table is None else table.stop)
 
     def _plan(self, table: TableExports, adoption: Adoption) -> None:
         """Find out what to ask for, and what has been asked for already."""
@@ -294,8 +305,8 @@ class ExportRun:
     def _create(
         self, table: TableExports, request: ExportRequest, adoption: Adoption, later: timedelta
     ) -> None:
-        begun_at, begun = self._clock.now(), self._clock.monotonic()
-        job = adoption.create(request, table.wanted, table.stop, later)
+        begun_at, begun = self._service.now(), self._clock.monotonic()
+        job = adoption.create(request, table.wanted, self._deadline(table), later)
         parent = table.parent_of(request.window)
         self._begun(table, Export(request, job, begun_at, split_from=parent, begun=begun))
 
@@ -310,10 +321,13 @@ class ExportRun:
         return export.look_at <= self._clock.monotonic()
 
     def _look(self, table: TableExports, export: Export, folder: Path) -> None:
+        done = export.adopted and export.job.state is JobState.DONE
+        waited = self._clock.monotonic() - export.begun
         try:
-            done = export.adopted and export.job.state is JobState.DONE
-            job = export.job if done else self._service.look(export.job.job_id)
+            with self._service.within(self._deadline(table, waited)):
+                job = export.job if done else self._service.look(export.job.job_id)
         except VanishedError as vanished:
+            vanished.where = str(export.request)
             self._ask_again(table, export, vanished, pause=0)
             return
         export.polls += not done

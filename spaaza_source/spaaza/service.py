@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -18,6 +19,7 @@ from spaaza_source.errors import (
     SettingsError,
     UnexpectedAnswerError,
 )
+from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
@@ -80,6 +82,10 @@ class SpaazaExports:
     def now(self) -> datetime:
         """The present instant by the vendor's clock, UTC."""
         return self._api.http.now()
+
+    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
+        """Calls that this thread makes meanwhile wait no longer than until then."""
+        return self._api.http.within(deadline)
 
     def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
         """The tasks whose description this package wrote, page by page.
