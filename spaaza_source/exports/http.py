@@ -211,7 +211,7 @@ class VendorHttp:
         response = self._response(method, path, **content)
         try:
             return response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _RetriableError(
                 UnexpectedAnswerError(
                     f"HTTP {response.status_code} with a body that is not JSON",
@@ -246,7 +246,7 @@ class VendorHttp:
         try:
             theirs = parsedate_to_datetime(response.headers["Date"])
             self._ahead = theirs.astimezone(timezone.utc) - self._clock.now()
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return
 
     def _refuse(self, response: requests.Response, place: str) -> NoReturn:
@@ -300,11 +300,11 @@ class VendorHttp:
     def _refusal(self, response: requests.Response) -> tuple[str, bool]:
         try:
             words, is_permission = self._read_refusal(response.json())
-        except ValueError:
+        except (ValueError, RecursionError):
             # A proxy's page of HTML tells a reader nothing its status does not.
             kind = response.headers.get("Content-Type", "")
             words, is_permission = ("" if "html" in kind else response.text[:200]), False
-        return redact(words, self._secrets), is_permission
+        return self.redact(words), is_permission
 
 
 class _RetriableError(Exception):

@@ -274,15 +274,17 @@ def oldest(now: datetime, max_age: timedelta) -> datetime:
 
 
 def usable(own: Iterable[OwnJob], since: datetime) -> list[OwnJob]:
-    """Those that wait, run, or were finished since then."""
+    """Those that wait, run, or were finished since then (or asked for, if that is all it says)."""
+
+    def is_young(job: Job) -> bool:
+        known = job.finished_at or job.created_at
+        return known is not None and known >= since
+
     return [
-        job
-        for job in own
-        if job.job.state is not JobState.FAILED
-        and (
-            job.job.state is not JobState.DONE
-            or (job.job.finished_at is not None and job.job.finished_at >= since)
-        )
+        each
+        for each in own
+        if each.job.state is not JobState.FAILED
+        and (each.job.state is not JobState.DONE or is_young(each.job))
     ]
 
 

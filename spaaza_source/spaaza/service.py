@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -17,14 +17,13 @@ from spaaza_source.errors import (
     LinkRefusedError,
     RequestRefusedError,
     SettingsError,
-    UnexpectedAnswerError,
 )
 from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
-from spaaza_source.exports.redaction import redact
+from spaaza_source.exports.redaction import LONGEST, redact
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import iso, parse_instant, parse_window
-from spaaza_source.spaaza.tasks import Task, TasksApi, export_task
+from spaaza_source.spaaza.tasks import Task, TasksApi, export_task, state_code
 
 #: The vendor writes INPROGRESS; other spellings cost nothing to understand.
 STATES = {
@@ -101,9 +100,9 @@ class SpaazaExports:
             fresh = [task for task in tasks if str(task["id"]) not in seen]
             for task in fresh:
                 own = OWN.search(str(task.get("desc") or ""))
-                if own and task.get("chain") in (self._chain_id, None):
+                if own and str(task.get("chain") or self._chain_id) == str(self._chain_id):
                     window = parse_window(own["window"] or "")
-                    yield OwnJob(own["fingerprint"], own["subject"], window, job_of(task))
+                    yield OwnJob(own["fingerprint"], own["subject"], window, self._job(task))
             # A vendor that knows no paging answers the same page again.
             if not fresh or _older_from_here(fresh, since):
                 return
@@ -113,7 +112,7 @@ class SpaazaExports:
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the task, once."""
         once = self._api.http.now() + self._start_margin + later
-        return job_of(
+        return self._job(
             self._api.create_task(
                 export_task(
                     chain_id=self._chain_id,
@@ -132,10 +131,10 @@ class SpaazaExports:
         """The task as it stands."""
         task_id = _task_of(job_id)
         task = self._api.get_task(task_id)
-        job = job_of(task)
+        job = self._job(task)
         logs = task.get("logs")
         if job.state is JobState.FAILED and isinstance(logs, list) and len(logs) >= LOGS_GIVEN:
-            return job_of(self._api.get_task(task_id, log_limit=LOGS_SHOWN))
+            return self._job(self._api.get_task(task_id, log_limit=LOGS_SHOWN))
         return job
 
     def link(self, job_id: str) -> Link:
@@ -148,6 +147,9 @@ class SpaazaExports:
                 refusal.cause, where=refusal.where, way_out="Run again."
             ) from None
 
+    def _job(self, task: Task) -> Job:
+        return job_of(task, self._api.http.redact)
+
 
 def description(request: ExportRequest) -> str:
     """The task's `desc`: readable in the vendor's Console, and found again by its fingerprint."""
@@ -156,18 +158,15 @@ def description(request: ExportRequest) -> str:
     return f"spaaza_source {told} #{request.fingerprint}"
 
 
-def job_of(task: Task) -> Job:
+def job_of(task: Task, fit: Callable[[str], str] = redact) -> Job:
     """A task as a job.
 
-    Raises:
-        UnexpectedAnswerError: The task has no state.
+    Args:
+        task: One without a state is in an unknown one.
+        fit: Makes words of the vendor's fit to be shown.
     """
-    state = task.get("state")
-    code = state.get("code") if isinstance(state, dict) else None
-    if not isinstance(state, dict) or not isinstance(code, str):
-        raise UnexpectedAnswerError(
-            f"task {redact(str(task['id']))} has no state", way_out="Show this to the vendor."
-        )
+    code = state_code(task) or ""
+    state = task["state"] if isinstance(task.get("state"), dict) else {}
     known = STATES.get(code.upper().replace("_", "").replace(" ", ""), JobState.UNKNOWN)
     created, started, modified = (
         _instant(state.get(name)) for name in ("created_date", "last_run_date", "last_modified")
@@ -182,11 +181,11 @@ def job_of(task: Task) -> Job:
     return Job(
         job_id=job_id,
         state=known,
-        vendor_state=redact(code),
+        vendor_state=fit(code),
         created_at=created,
         started_at=started,
         finished_at=modified if known in ENDED else None,
-        detail=_logs(task.get("logs")) if known is JobState.FAILED else "",
+        detail=_logs(task.get("logs"), fit) if known is JobState.FAILED else "",
     )
 
 
@@ -217,8 +216,16 @@ def _instant(value: Any) -> datetime | None:
     return instant if instant.year >= FIRST_REAL_YEAR else None
 
 
-def _logs(logs: Any) -> str:
-    """Log entries have no documented shape: shown as they are."""
-    if not logs:
-        return ""
-    return redact(logs if isinstance(logs, str) else json.dumps(logs, ensure_ascii=False))
+def _logs(logs: Any, fit: Callable[[str], str]) -> str:
+    """Log entries have no documented shape: shown as they are.
+
+    Nor have they an order, and what was written last tells the cause: where not all can be shown,
+    both ends are.
+    """
+    entries = logs if isinstance(logs, list) else [logs] if logs else []
+    told = "; ".join(
+        fit(entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False))
+        for entry in entries
+    )
+    half = LONGEST // 2
+    return told if len(told) <= LONGEST else f"{told[:half]} … {told[-half:]}"

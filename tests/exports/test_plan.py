@@ -168,6 +168,15 @@ def test_what_failed_or_is_old_or_reaches_out_or_is_another_request_is_not(usele
     assert plan.adopted == []
 
 
+@pytest.mark.parametrize(("age", "adopted"), [(HOUR / 2, True), (2 * HOUR, False)])
+def test_of_a_job_that_does_not_say_when_it_was_done_its_begin_counts(
+    age: timedelta, adopted: bool
+) -> None:
+    april = job(APRIL, age=age)
+    undated = replace(april, job=replace(april.job, finished_at=None))
+    assert bool(planned(SPAN, [undated]).adopted) == adopted
+
+
 def test_what_is_loaded_is_not_adopted() -> None:
     april = job(APRIL)
     plan = planned(SPAN, [april], loaded=[april.job.job_id])
