@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from dlt.common import logger
+
 from spaaza_source.errors import (
     ExportFailedError,
     ExportTimeoutError,
@@ -116,6 +118,8 @@ class ExportRun:
         #: When the export that was asked for last is scheduled, on the clock's stopwatch.
         self._start = -math.inf
         self._lines = threading.BoundedSemaphore(patience.max_concurrent)
+        #: States of the vendor's that no document mentions, and that have been told of.
+        self._strange: set[str] = set()
         #: Whoever reads a file of this run holds it meanwhile.
         self.reading = threading.Lock()
 
@@ -333,6 +337,12 @@ class ExportRun:
         export.polls += not done
         export.job = job
         export.wait_seconds = self._clock.monotonic() - export.begun
+        if job.state is JobState.UNKNOWN and job.vendor_state not in self._strange:
+            self._strange.add(job.vendor_state)
+            logger.warning(
+                f"{export.request}: the vendor's job {job.job_id} is in the state"
+                f" {job.vendor_state!r}, which no document mentions; it is waited for"
+            )
         if job.state is JobState.DONE:
             export.phase = Phase.DOWNLOADING
             # A daemon, as above; it waits for a free line itself.
