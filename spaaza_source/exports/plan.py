@@ -24,6 +24,9 @@ LENGTHS: dict[Size, timedelta] = {
     "day": timedelta(days=1),
 }
 
+#: A load that goes on asks for this much at least, however short a while ago the last one was.
+SHORTEST = timedelta(seconds=1)
+
 #: How old a finished job may be and still be collected: the vendor repeats one a month at least.
 COLLECT_AGE = timedelta(days=35)
 
@@ -86,7 +89,7 @@ class Span:
             return Window(self.start, self.end or now)
         start = self.start
         if self.goes_on and loaded_until is not None:
-            again = min(loaded_until, now) - self.lag
+            again = min(loaded_until - self.lag, now - max(self.lag, SHORTEST))
             start = again if start is None else max(start, again)
         return None if start is None else Window(start, now)
 

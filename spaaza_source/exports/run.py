@@ -269,7 +269,9 @@ class ExportRun:
         max_age = timedelta(seconds=self._patience.max_age)
         plan = plan_for(table.wanted, own, self._now(), max_age)
         for request, job in plan.adopted:
-            self._begun(table, Export(request, adoption.take(job), self._clock.now(), adopted=True))
+            self._begun(
+                table, Export(request, adoption.take(job), self._service.now(), adopted=True)
+            )
         table.plan(plan)
         for request, _ in plan.adopted:
             if request.window is not None:

@@ -132,6 +132,12 @@ def test_a_cursor_ahead_of_the_vendors_clock_leaves_no_gap() -> None:
     assert plan.windows == [Window(NOW - HOUR, NOW)]
 
 
+@pytest.mark.parametrize("ahead", [timedelta(0), HOUR])
+def test_nor_does_a_load_right_after_another_fail(ahead: timedelta) -> None:
+    plan = planned(Span(lag=timedelta(0)), loaded_until=NOW + ahead)
+    assert plan.windows == [Window(NOW - timedelta(seconds=1), NOW)]
+
+
 def test_a_start_in_the_future_is_refused() -> None:
     with pytest.raises(SettingsError, match="holds no time"):
         planned(Span.of("2030-01-01", None))
