@@ -65,9 +65,11 @@ class UnavailableError(SpaazaSourceError):
 
     Attributes:
         status: The HTTP status that said so; None where no answer came.
+        retry_after: Seconds the vendor asks to wait; None where it does not say.
     """
 
     status: int | None = None
+    retry_after: float | None = None
 
 
 class UnreachableError(UnavailableError):

@@ -38,3 +38,24 @@ class SystemClock:
     def pause(self, seconds: float, wake: threading.Event) -> bool:
         """Sleep, unless `wake` is set first."""
         return wake.wait(seconds)
+
+
+class Deadline:
+    """How long something may be waited for in all, however many waits that takes.
+
+    Args:
+        clock: The time to wait by.
+        seconds: From now.
+        stop: Cuts every wait short; None for nothing that does.
+    """
+
+    def __init__(self, clock: Clock, seconds: float, stop: threading.Event | None = None) -> None:
+        self._clock = clock
+        self._at = clock.monotonic() + seconds
+        self.stop = stop or threading.Event()
+
+    def pause(self, seconds: float) -> bool:
+        """Wait for `seconds`; false, without a wait, where they end after it, or when stopped."""
+        if self._clock.monotonic() + seconds > self._at:
+            return False
+        return not self._clock.pause(seconds, self.stop)

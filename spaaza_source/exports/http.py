@@ -7,9 +7,11 @@ vendor's error body says is read by the vendor's own package; downloads are left
 from __future__ import annotations
 
 import ipaddress
+import math
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, TypeVar
@@ -27,7 +29,7 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from spaaza_source.exports.clock import Clock, SystemClock
+from spaaza_source.exports.clock import Clock, Deadline, SystemClock
 from spaaza_source.exports.redaction import hide_queries_in_logs, redact
 
 #: Seconds to connect, and seconds without a byte of an answer.
@@ -35,8 +37,13 @@ TIMEOUT = (10.0, 60.0)
 #: Tries of one GET. An HTTP 500 may be a permission error, which no waiting cures: fewer for it.
 TRIES = 5
 TRIES_AFTER_500 = 3
-#: The longest a vendor's Retry-After is obeyed, in seconds; beyond it the run stops.
-LONGEST_RETRY_AFTER = 300.0
+#: Seconds that one call waits in all, unless `within` says otherwise: where a vendor's Retry-After
+#: asks for more, the call fails at once.
+LONGEST_WAIT = 300.0
+#: Too many requests, and the header by which Voucherify says of which kind. An account that has
+#: used up its calls of a billing cycle has none before the next, whatever Retry-After says.
+TOO_MANY = 429
+LIMIT_TYPE, CYCLE_LIMIT = "X-Rate-Limit-Type", "api_calls_cycle"
 
 _T = TypeVar("_T")
 
@@ -115,16 +122,49 @@ class VendorHttp:
         self._read_refusal = read_refusal
         self._clock = clock or SystemClock()
         self._ahead = timedelta(0)
-        self._never = threading.Event()
-        self._sessions = threading.local()
+        self._local = threading.local()
 
     def now(self) -> datetime:
         """The present instant by the vendor's clock, as far as its answers have shown it."""
         return self._clock.now() + self._ahead
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """The JSON at `path`, tried again where trying again can help."""
-        return self._persist(lambda: self._json("GET", path, params=params))
+    @contextmanager
+    def within(self, deadline: Deadline) -> Iterator[None]:
+        """Calls that this thread makes meanwhile wait no longer than until then."""
+        before = self._deadline
+        self._local.deadline = deadline
+        try:
+            yield
+        finally:
+            self._local.deadline = before
+
+    def redact(self, text: str) -> str:
+        """Words of the vendor's, fit to be shown."""
+        return redact(text, self.secrets)
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        read: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """The JSON at `path`, tried again where trying again can help.
+
+        Args:
+            path: Where.
+            params: The query.
+            read: Makes of the JSON what is returned instead; raises `UnexpectedAnswerError` where
+                that is not what it should be, and then the vendor is asked again.
+        """
+
+        def call() -> Any:
+            answer = self._json("GET", path, params=params)
+            try:
+                return read(answer) if read else answer
+            except UnexpectedAnswerError as odd:
+                raise _RetriableError(odd) from None
+
+        return self._persist(call)
 
     def post(self, path: str, body: Any = None) -> Any:
         """The JSON that answers `body`; sent once, whatever happens to it."""
@@ -142,22 +182,23 @@ class VendorHttp:
 
     def _persist(self, call: Callable[[], _T]) -> _T:
         tries = 0
+        deadline = self._deadline or Deadline(self._clock, LONGEST_WAIT)
         while True:
             tries += 1
             try:
                 return call()
             except _RetriableError as error:
-                if tries >= error.tries:
+                if tries >= error.tries or not deadline.pause(error.wait_seconds(tries)):
                     raise error.final from None
-                self._pause(error.wait_seconds(tries), error.final)
 
-    def _pause(self, seconds: float, final: SpaazaSourceError) -> None:
-        if seconds > LONGEST_RETRY_AFTER or self._clock.pause(seconds, self._never):
-            raise final from None
+    @property
+    def _deadline(self) -> Deadline | None:
+        deadline: Deadline | None = getattr(self._local, "deadline", None)
+        return deadline
 
     def _session(self) -> requests.Session:
         # A session per thread: `requests` does not promise to share one between them.
-        session: requests.Session | None = getattr(self._sessions, "session", None)
+        session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             hide_queries_in_logs()
             session = requests.Session()
@@ -165,14 +206,14 @@ class VendorHttp:
             # Without this, a .netrc file may replace the Authorization header.
             session.auth = _as_it_is
             session.trust_env = not is_loopback(self.base_url)
-            self._sessions.session = session
+            self._local.session = session
         return session
 
     def _json(self, method: str, path: str, **content: Any) -> Any:
         response = self._response(method, path, **content)
         try:
             return response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _RetriableError(
                 UnexpectedAnswerError(
                     f"HTTP {response.status_code} with a body that is not JSON",
@@ -207,7 +248,7 @@ class VendorHttp:
         try:
             theirs = parsedate_to_datetime(response.headers["Date"])
             self._ahead = theirs.astimezone(timezone.utc) - self._clock.now()
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return
 
     def _refuse(self, response: requests.Response, place: str) -> NoReturn:
@@ -220,13 +261,24 @@ class VendorHttp:
                 where=place,
                 way_out="Check the credentials, and that they belong to this account.",
             )
-        if status == 429:  # noqa: PLR2004
+        asked_to_wait = retry_after(response.headers.get("Retry-After"), self.now())
+        if status == TOO_MANY and response.headers.get(LIMIT_TYPE) == CYCLE_LIMIT:
+            raise _RetriableError(
+                UnavailableError(
+                    f"the account has used up its calls of this billing cycle ({said})",
+                    where=place,
+                    way_out="Run again in the next one, or ask the vendor for more calls.",
+                ),
+                status=status,
+                retry_after=math.inf,
+            )
+        if status == TOO_MANY:
             raise _RetriableError(
                 UnavailableError(
                     f"too many requests ({said})", where=place, way_out="Run again later."
                 ),
                 status=status,
-                retry_after=retry_after(response.headers.get("Retry-After"), self.now()),
+                retry_after=asked_to_wait,
             )
         if status >= 500:  # noqa: PLR2004
             raise _RetriableError(
@@ -237,7 +289,7 @@ class VendorHttp:
                 ),
                 status=status,
                 tries=TRIES_AFTER_500 if status == 500 else TRIES,  # noqa: PLR2004
-                retry_after=retry_after(response.headers.get("Retry-After"), self.now()),
+                retry_after=asked_to_wait,
             )
         refusal = RequestRefusedError(
             f"the vendor refused the request ({said})",
@@ -250,13 +302,13 @@ class VendorHttp:
     def _refusal(self, response: requests.Response) -> tuple[str, bool]:
         try:
             words, is_permission = self._read_refusal(response.json())
-        except ValueError:
+        except (ValueError, RecursionError):
             # A proxy's page tells a reader nothing its status does not.
             kind = response.headers.get("Content-Type", "")
             page = "html" in kind or response.text.lstrip().startswith("<")
             words, is_permission = ("" if page else response.text), False
         # Cut by `redact`, once nothing secret can lie across the cut.
-        return redact(words, self.secrets), is_permission
+        return self.redact(words), is_permission
 
 
 class _RetriableError(Exception):
@@ -272,7 +324,7 @@ class _RetriableError(Exception):
     ) -> None:
         super().__init__(str(final))
         if isinstance(final, UnavailableError):
-            final.status = status
+            final.status, final.retry_after = status, retry_after
         self.final = final
         self.tries = tries
         self.retry_after = retry_after

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import Window
 
@@ -95,13 +97,16 @@ class ExportService(Protocol):
     def now(self) -> datetime:
         """The present instant by the vendor's clock, UTC."""
 
+    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
+        """Calls that this thread makes meanwhile wait no longer than until then."""
+
     def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
         """The jobs that runs of this package asked for since then, in any order; older ones too."""
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Ask for the export, once, to begin so much later than now.
 
-        An `UnavailableError` leaves open whether it was created.
+        An `UnavailableError` or an `UnexpectedAnswerError` leaves open whether it was created.
         """
 
     def look(self, job_id: str) -> Job:

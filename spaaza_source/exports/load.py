@@ -288,20 +288,33 @@ def _move(cursor: Cursor, exports: TableExports, reader: Reader, key: Key | None
     span, reach = wanted.span, exports.reach
     if span is None or span.is_backfill or not span.goes_on:
         return
-    first = current[0]
-    end = reach.end if reach else first.job.created_at or first.begun_at
+    until = _until(exports)
     if span.begins_again is not None:
-        _note_begin(cursor, exports, end, key)
+        _note_begin(cursor, exports, until, key)
     elif reach is None and reader.no_times is not None:
         logger.warning(
             f"{wanted.table}: every load brings all rows, for no window can be taken by the"
             f" column {reader.time_column!r}: {reader.no_times}; time_columns can name another"
         )
         return
-    cursor.move(end)
+    if until is not None:
+        cursor.move(until)
 
 
-def _note_begin(cursor: Cursor, exports: TableExports, end: datetime, key: Key | None) -> None:
+def _until(exports: TableExports) -> datetime | None:
+    """Until when the exports bring all rows; None where nobody knows."""
+    last, reach = exports.current[-1], exports.reach
+    created = last.job.created_at
+    if reach is not None:
+        # By the vendor's word alone, where its clock is behind what we take it to be.
+        return min(reach.end, created or reach.end)
+    # Nobody knows how old a job is that an earlier run asked for and the vendor gives no date.
+    return created or (None if last.adopted else last.begun_at)
+
+
+def _note_begin(
+    cursor: Cursor, exports: TableExports, end: datetime | None, key: Key | None
+) -> None:
     """Note whether later loads may bring only what changed since."""
     wanted = exports.wanted
     if not _is_full(wanted, exports.reach):

@@ -24,6 +24,9 @@ LENGTHS: dict[Size, timedelta] = {
     "day": timedelta(days=1),
 }
 
+#: A load that goes on asks for this much at least, however short a while ago the last one was.
+SHORTEST = timedelta(seconds=1)
+
 #: How old a finished job may be and still be collected: the vendor repeats one a month at least.
 COLLECT_AGE = timedelta(days=35)
 
@@ -91,11 +94,11 @@ class Span:
         if self.is_backfill:
             return Window(self.start, self.end or now)
         start = self.start
-        old = self.begins_again is not None and (
-            begun_at is None or now - begun_at >= self.begins_again
-        )
+        # Of whole seconds, `now` may lie before what was begun a moment ago.
+        every = self.begins_again
+        old = every is not None and (not every or begun_at is None or now - begun_at >= every)
         if self.goes_on and not old and loaded_until is not None:
-            again = min(loaded_until, now) - self.lag
+            again = min(loaded_until - self.lag, now - max(self.lag, SHORTEST))
             start = again if start is None else max(start, again)
         return None if start is None else Window(start, now)
 
@@ -291,15 +294,17 @@ def oldest(now: datetime, max_age: timedelta) -> datetime:
 
 
 def usable(own: Iterable[OwnJob], since: datetime) -> list[OwnJob]:
-    """Those that wait, run, or were finished since then."""
+    """Those that wait, run, or were finished since then (or asked for, if that is all it says)."""
+
+    def is_young(job: Job) -> bool:
+        known = job.finished_at or job.created_at
+        return known is not None and known >= since
+
     return [
-        job
-        for job in own
-        if job.job.state is not JobState.FAILED
-        and (
-            job.job.state is not JobState.DONE
-            or (job.job.finished_at is not None and job.job.finished_at >= since)
-        )
+        each
+        for each in own
+        if each.job.state is not JobState.FAILED
+        and (each.job.state is not JobState.DONE or is_young(each.job))
     ]
 
 

@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from dlt.common import logger
+
 from spaaza_source.errors import (
     ExportFailedError,
     ExportTimeoutError,
@@ -25,7 +27,7 @@ from spaaza_source.errors import (
     VanishedError,
 )
 from spaaza_source.exports.adoption import Adoption
-from spaaza_source.exports.clock import Clock, SystemClock
+from spaaza_source.exports.clock import Clock, Deadline, SystemClock
 from spaaza_source.exports.download import Download, FetchedFile, open_link
 from spaaza_source.exports.export import Export, Phase, TableExports, placed
 from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
@@ -117,6 +119,8 @@ class ExportRun:
         #: When the export that was asked for last is scheduled, on the clock's stopwatch.
         self._start = -math.inf
         self._lines = threading.BoundedSemaphore(patience.max_concurrent)
+        #: States of the vendor's that no document mentions, and that have been told of.
+        self._strange: set[str] = set()
         #: Whoever reads a file of this run holds it meanwhile.
         self.reading = threading.Lock()
 
@@ -152,7 +156,8 @@ class ExportRun:
         """
         wanted = list(wanted)
         adoption = self._adoption(wanted)
-        own = adoption.own_jobs()
+        with self._service.within(self._deadline()):
+            own = adoption.own_jobs()
         now, max_age = self._now(), timedelta(seconds=self._patience.max_age)
         return [plan_for(each, own, now, max_age) for each in wanted]
 
@@ -162,7 +167,8 @@ class ExportRun:
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
-        return self._adoption([], all_jobs=True).own_jobs()
+        with self._service.within(self._deadline()):
+            return self._adoption([], all_jobs=True).own_jobs()
 
     def submit(
         self, wanted: Sequence[Wanted], apart: timedelta, repeat: Repeat | None = None
@@ -188,11 +194,14 @@ class ExportRun:
         submitted = []
         asked = 0
         for each in wanted:
-            adopted, missing = self._to_submit(each, adoption, repeat)
+            with self._service.within(self._deadline()):
+                adopted, missing = self._to_submit(each, adoption, repeat)
             submitted += [(request, adoption.take(job), True) for request, job in adopted]
             for request in missing:
                 later = asked // self._patience.max_concurrent * apart
-                job = adoption.create(request, each, threading.Event(), later)
+                deadline = self._deadline()
+                with self._service.within(deadline):
+                    job = adoption.create(request, each, deadline, later)
                 submitted.append((request, job, False))
                 asked += 1
         return submitted
@@ -244,11 +253,16 @@ class ExportRun:
         if table.error is not None or table.stop.is_set():
             return
         try:
-            with without_context():
+            with without_context(), self._service.within(self._deadline(table)):
                 step(table, *more)
         except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
             table.error = error
             table.stop.set()
+
+    def _deadline(self, table: TableExports | None = None, waited: float = 0) -> Deadline:
+        """Until when a vendor is waited for on behalf of an export, or of what comes before it."""
+        seconds = self._patience.export_timeout - waited
+        return Deadline(self._clock, seconds, None if table is None else table.stop)
 
     def _plan(self, table: TableExports, adoption: Adoption) -> None:
         """Find out what to ask for, and what has been asked for already."""
@@ -256,7 +270,9 @@ class ExportRun:
         max_age = timedelta(seconds=self._patience.max_age)
         plan = plan_for(table.wanted, own, self._now(), max_age)
         for request, job in plan.adopted:
-            self._begun(table, Export(request, adoption.take(job), self._clock.now(), adopted=True))
+            self._begun(
+                table, Export(request, adoption.take(job), self._service.now(), adopted=True)
+            )
         table.plan(plan)
         for request, _ in plan.adopted:
             if request.window is not None:
@@ -296,8 +312,8 @@ class ExportRun:
     def _create(
         self, table: TableExports, request: ExportRequest, adoption: Adoption, later: timedelta
     ) -> None:
-        begun_at, begun = self._clock.now(), self._clock.monotonic()
-        job = adoption.create(request, table.wanted, table.stop, later)
+        begun_at, begun = self._service.now(), self._clock.monotonic()
+        job = adoption.create(request, table.wanted, self._deadline(table), later)
         parent = table.parent_of(request.window)
         self._begun(table, Export(request, job, begun_at, split_from=parent, begun=begun))
 
@@ -312,15 +328,24 @@ class ExportRun:
         return export.look_at <= self._clock.monotonic()
 
     def _look(self, table: TableExports, export: Export, folder: Path) -> None:
+        done = export.adopted and export.job.state is JobState.DONE
+        waited = self._clock.monotonic() - export.begun
         try:
-            done = export.adopted and export.job.state is JobState.DONE
-            job = export.job if done else self._service.look(export.job.job_id)
+            with self._service.within(self._deadline(table, waited)):
+                job = export.job if done else self._service.look(export.job.job_id)
         except VanishedError as vanished:
+            vanished.where = str(export.request)
             self._ask_again(table, export, vanished, pause=0)
             return
         export.polls += not done
         export.job = job
         export.wait_seconds = self._clock.monotonic() - export.begun
+        if job.state is JobState.UNKNOWN and job.vendor_state not in self._strange:
+            self._strange.add(job.vendor_state)
+            logger.warning(
+                f"{export.request}: the vendor's job {job.job_id} is in the state"
+                f" {job.vendor_state!r}, which no document mentions; it is waited for"
+            )
         if job.state is JobState.DONE:
             export.phase = Phase.DOWNLOADING
             # A daemon, as above; it waits for a free line itself.

@@ -53,10 +53,10 @@ def _checks(base_url: str, chain_id: int, credentials: SpaazaCredentials) -> Ite
         ) from error
     yield f"host:        {address} answers ({time.monotonic() - began:.1f} s)"
     yield "credentials: accepted"
-    chains = {task.get("chain") for task in tasks} - {None}
-    if chains - {chain}:
+    chains = {str(task["chain"]) for task in tasks if task.get("chain") is not None}
+    if chains - {str(chain)}:
         raise CredentialsError(
-            f"these credentials see the tasks of chain {', '.join(map(str, chains))}, not {chain}",
+            f"these credentials see the tasks of chain {', '.join(sorted(chains))}, not {chain}",
             where="chain_id",
             way_out="Correct chain_id, or take the credentials of that chain.",
         )

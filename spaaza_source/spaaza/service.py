@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,13 +17,13 @@ from spaaza_source.errors import (
     LinkRefusedError,
     RequestRefusedError,
     SettingsError,
-    UnexpectedAnswerError,
 )
+from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
-from spaaza_source.exports.redaction import redact
+from spaaza_source.exports.redaction import LONGEST, redact
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import iso, parse_instant, parse_window
-from spaaza_source.spaaza.tasks import Task, TasksApi, export_task
+from spaaza_source.spaaza.tasks import Task, TasksApi, export_task, state_code
 
 #: The vendor writes INPROGRESS; other spellings cost nothing to understand.
 STATES = {
@@ -81,6 +82,10 @@ class SpaazaExports:
         """The present instant by the vendor's clock, UTC."""
         return self._api.http.now()
 
+    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
+        """Calls that this thread makes meanwhile wait no longer than until then."""
+        return self._api.http.within(deadline)
+
     def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
         """The tasks whose description this package wrote, page by page.
 
@@ -95,7 +100,7 @@ class SpaazaExports:
             fresh = [task for task in tasks if str(task["id"]) not in seen]
             for task in fresh:
                 own = OWN.search(str(task.get("desc") or ""))
-                if own and task.get("chain") in (self._chain_id, None):
+                if own and str(task.get("chain") or self._chain_id) == str(self._chain_id):
                     window = parse_window(own["window"] or "")
                     yield OwnJob(own["fingerprint"], own["subject"], window, self._job(task))
             # A vendor that knows no paging answers the same page again.
@@ -143,7 +148,7 @@ class SpaazaExports:
             ) from None
 
     def _job(self, task: Task) -> Job:
-        return job_of(task, self._api.http.secrets)
+        return job_of(task, self._api.http.redact)
 
 
 def description(request: ExportRequest) -> str:
@@ -153,22 +158,15 @@ def description(request: ExportRequest) -> str:
     return f"spaaza_source {told} #{request.fingerprint}"
 
 
-def job_of(task: Task, secrets: Sequence[str] = ()) -> Job:
+def job_of(task: Task, fit: Callable[[str], str] = redact) -> Job:
     """A task as a job.
 
     Args:
-        task: As the vendor gives it.
-        secrets: Values that nothing of the job may show.
-
-    Raises:
-        UnexpectedAnswerError: The task has no state.
+        task: One without a state is in an unknown one.
+        fit: Makes words of the vendor's fit to be shown.
     """
-    state = task.get("state")
-    code = state.get("code") if isinstance(state, dict) else None
-    if not isinstance(state, dict) or not isinstance(code, str):
-        raise UnexpectedAnswerError(
-            f"task {redact(str(task['id']))} has no state", way_out="Show this to the vendor."
-        )
+    code = state_code(task) or ""
+    state = task["state"] if isinstance(task.get("state"), dict) else {}
     known = STATES.get(code.upper().replace("_", "").replace(" ", ""), JobState.UNKNOWN)
     created, started, modified = (
         _instant(state.get(name)) for name in ("created_date", "last_run_date", "last_modified")
@@ -183,11 +181,11 @@ def job_of(task: Task, secrets: Sequence[str] = ()) -> Job:
     return Job(
         job_id=job_id,
         state=known,
-        vendor_state=redact(code, secrets),
+        vendor_state=fit(code),
         created_at=created,
         started_at=started,
         finished_at=modified if known in ENDED else None,
-        detail=_logs(task.get("logs"), secrets) if known is JobState.FAILED else "",
+        detail=_logs(task.get("logs"), fit) if known is JobState.FAILED else "",
     )
 
 
@@ -218,9 +216,16 @@ def _instant(value: Any) -> datetime | None:
     return instant if instant.year >= FIRST_REAL_YEAR else None
 
 
-def _logs(logs: Any, secrets: Sequence[str]) -> str:
-    """Log entries have no documented shape: shown as they are."""
-    if not logs:
-        return ""
-    text = logs if isinstance(logs, str) else json.dumps(logs, ensure_ascii=False)
-    return redact(text, secrets)
+def _logs(logs: Any, fit: Callable[[str], str]) -> str:
+    """Log entries have no documented shape: shown as they are.
+
+    Nor have they an order, and what was written last tells the cause: where not all can be shown,
+    both ends are.
+    """
+    entries = logs if isinstance(logs, list) else [logs] if logs else []
+    told = "; ".join(
+        fit(entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False))
+        for entry in entries
+    )
+    half = LONGEST // 2
+    return told if len(told) <= LONGEST else f"{told[:half]} … {told[-half:]}"

@@ -59,20 +59,28 @@ class TasksApi:
 
     def create_task(self, body: Mapping[str, Any]) -> Task:
         """`POST /tasks`: the task as created. Sent once."""
-        return _task(self.http.post("/tasks", body), "POST /tasks")
+        return _task_in_a_state(self.http.post("/tasks", body), "POST /tasks")
 
     def get_task(self, task_id: str | int, *, log_limit: int | None = None) -> Task:
         """`GET /tasks/{id}`: the task with its newest log entries (the vendor's default is 10)."""
         params = None if log_limit is None else {"log_limit": log_limit}
         path = f"/tasks/{_segment(task_id)}"
+
+        def read(answer: Any) -> Task:
+            task = _task_in_a_state(answer, f"GET {path}")
+            if str(task["id"]) != str(task_id):
+                raise _unexpected(f"GET {path}", "the task that was asked for")
+            return task
+
         try:
-            return _task(self.http.get(path, params), f"GET {path}")
+            found: Task = self.http.get(path, params, read)
         except RequestRefusedError as refusal:
             if refusal.status != NOT_FOUND:
                 raise
             raise VanishedError(
                 f"the vendor has no task {redact(str(task_id))} any more", way_out="Run again."
             ) from None
+        return found
 
     def list_tasks(
         self,
@@ -85,10 +93,8 @@ class TasksApi:
         """`GET /tasks`: the chain's tasks, one page."""
         given = {"status": status, "action": action, "limit": limit, "offset": offset}
         params = {name: value for name, value in given.items() if value is not None}
-        answer = self.http.get("/tasks", params)
-        if not isinstance(answer, list):
-            raise _unexpected("GET /tasks", "a list of tasks")
-        return [_task(task, "GET /tasks") for task in answer]
+        tasks: list[Task] = self.http.get("/tasks", params, _tasks)
+        return tasks
 
     def execute_task(self, task_id: str | int) -> dict[str, Any]:
         """`POST /tasks/{id}/execute`: run it now; the answer is its state, not the task."""
@@ -101,10 +107,14 @@ class TasksApi:
     def download_url(self, task_id: str | int) -> str:
         """`GET /tasks/{id}/download_url`: a link to the result, good for about an hour."""
         path = f"/tasks/{_segment(task_id)}/download_url"
-        answer = self.http.get(path)
-        url = answer.get("url") if isinstance(answer, dict) else None
-        if not isinstance(url, str) or not url:
-            raise _unexpected(f"GET {path}", "a url")
+
+        def read(answer: Any) -> str:
+            url = answer.get("url") if isinstance(answer, dict) else None
+            if not isinstance(url, str) or not url.strip():
+                raise _unexpected(f"GET {path}", "a url")
+            return url
+
+        url: str = self.http.get(path, read=read)
         return url
 
 
@@ -157,7 +167,10 @@ def read_refusal(body: Any) -> tuple[str, bool]:
     if isinstance(body, dict):
         errors.append(body.get("error"))
         older = body.get("errors")
-        errors += list(older.values()) if isinstance(older, dict) else older or []
+        if isinstance(older, dict | list):
+            errors += list(older.values()) if isinstance(older, dict) else older
+        else:
+            errors.append(older)
     words = []
     denied = False
     for error in errors:
@@ -172,14 +185,41 @@ def read_refusal(body: Any) -> tuple[str, bool]:
     return "; ".join(word for word in words if word), denied
 
 
+def state_code(task: Task) -> str | None:
+    """What the vendor calls the state of a task; None where it names none."""
+    state = task.get("state")
+    code = state.get("code") if isinstance(state, dict) else None
+    return code if isinstance(code, str) else None
+
+
 def _segment(task_id: str | int) -> str:
     return quote(str(task_id), safe="")
 
 
+def _tasks(answer: Any) -> list[Task]:
+    # Their states are left to whoever looks at one: a strange task of somebody's stops nothing.
+    if not isinstance(answer, list):
+        raise _unexpected("GET /tasks", "a list of tasks")
+    return [_task(task, "GET /tasks") for task in answer]
+
+
 def _task(answer: Any, place: str) -> Task:
-    if not isinstance(answer, dict) or not isinstance(answer.get("id"), int | str):
+    task_id = answer.get("id") if isinstance(answer, dict) else None
+    if isinstance(task_id, bool) or not isinstance(task_id, int | str) or task_id == "":
         raise _unexpected(place, "a task with an id")
-    return answer
+    task: Task = answer
+    return task
+
+
+def _task_in_a_state(answer: Any, place: str) -> Task:
+    task = _task(answer, place)
+    if state_code(task) is None:
+        raise UnexpectedAnswerError(
+            f"task {redact(str(task['id']))} has no state",
+            where=place,
+            way_out="Run again later; if it stays so, show this to the vendor.",
+        )
+    return task
 
 
 def _unexpected(place: str, wanted: str) -> UnexpectedAnswerError:

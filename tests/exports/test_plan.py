@@ -132,6 +132,12 @@ def test_a_cursor_ahead_of_the_vendors_clock_leaves_no_gap() -> None:
     assert plan.windows == [Window(NOW - HOUR, NOW)]
 
 
+@pytest.mark.parametrize("ahead", [timedelta(0), HOUR])
+def test_nor_does_a_load_right_after_another_fail(ahead: timedelta) -> None:
+    plan = planned(Span(lag=timedelta(0)), loaded_until=NOW + ahead)
+    assert plan.windows == [Window(NOW - timedelta(seconds=1), NOW)]
+
+
 def test_a_start_in_the_future_is_refused() -> None:
     with pytest.raises(SettingsError, match="holds no time"):
         planned(Span.of("2030-01-01", None))
@@ -166,6 +172,15 @@ def test_what_failed_or_is_old_or_reaches_out_or_is_another_request_is_not(usele
     plan = planned(SPAN, [useless])
     assert plan.windows == [MARCH, APRIL, MAY]
     assert plan.adopted == []
+
+
+@pytest.mark.parametrize(("age", "adopted"), [(HOUR / 2, True), (2 * HOUR, False)])
+def test_of_a_job_that_does_not_say_when_it_was_done_its_begin_counts(
+    age: timedelta, adopted: bool
+) -> None:
+    april = job(APRIL, age=age)
+    undated = replace(april, job=replace(april.job, finished_at=None))
+    assert bool(planned(SPAN, [undated]).adopted) == adopted
 
 
 def test_what_is_loaded_is_not_adopted() -> None:

@@ -1,0 +1,76 @@
+"""Fault 12: a signal while the vendor is waited for; the process leaves, the next carries on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.test_cli import settings_for, spaaza
+
+TABLES = ("users", "vouchers", "products")
+#: Seconds that leaving may take. On a machine that others keep busy all takes longer; what is at
+#: once is then a part of the time that the load took to begin.
+AT_ONCE, AT_ONCE_SHARE = 1.0, 0.5
+
+
+def interrupted(
+    settings: dict[str, str], number: signal.Signals, waits: Callable[[], bool], *tables: str
+) -> str:
+    """What a load says that gets the signal once it waits."""
+    started = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-m", "spaaza_source.cli", "load", *tables],
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not waits():
+            assert process.poll() is None
+            time.sleep(0.01)
+        took = time.monotonic() - started
+        # A vendor has a job a moment before the run knows of it.
+        time.sleep(0.2)
+        process.send_signal(number)
+        sent = time.monotonic()
+        _, said = process.communicate(timeout=10)
+        assert time.monotonic() - sent < max(AT_ONCE, AT_ONCE_SHARE * took)
+        assert process.returncode == 128 + number
+    return said
+
+
+class Calendar:
+    """A clock that a test can set forward."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(timezone.utc) + self.ahead
+
+
+def test_interrupted_runs_name_their_jobs_and_leave_them_to_the_next() -> None:
+    clock = Calendar()
+    with Sandbox(SandboxSettings(rows=20, run_seconds=600, clock=clock)) as sandbox:
+        settings = settings_for(sandbox)
+
+        def all_run() -> bool:
+            states = [task["state"]["code"] for task in sandbox.tasks]
+            looked = sum(call.method == "GET" for call in sandbox.calls[calls:])
+            return states == ["INPROGRESS"] * len(TABLES) and looked > 2 * len(TABLES)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            calls = len(sandbox.calls)
+            said = interrupted(settings, number, all_run, *TABLES)
+            for task in sandbox.tasks:
+                assert f"job {task['id']} is still INPROGRESS; the next run takes it up" in said
+        clock.ahead += timedelta(seconds=600)
+        ran = spaaza("load", *TABLES, **settings)
+        assert ran.returncode == 0, ran.stderr
+        assert len(sandbox.tasks) == len(TABLES)
