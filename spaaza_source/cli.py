@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,16 +16,10 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
-import dlt
-from dlt.common.destination import TDestinationReferenceArg
-from dlt.extract import DltSource
-from dlt.pipeline.exceptions import PipelineStepFailed
 from rich.console import Console
 
-from spaaza_source.console import ExportLines, show_loaded
 from spaaza_source.errors import SettingsError
-from spaaza_source.explain import Terminated, explain, failed_export, interruption
-from spaaza_source.exports.kept import kept_loads, tables_of
+from spaaza_source.explain import Terminated, explain, interruption
 from spaaza_source.exports.request import REPEATS, Repeat
 from spaaza_source.listing import (
     JOBS_SHOWN,
@@ -35,32 +28,19 @@ from spaaza_source.listing import (
     show_submitted,
     show_waiting,
 )
+from spaaza_source.loading import ExportsFailedError, load_and_show, load_kept, pipeline_to
 from spaaza_source.planning import export_history, next_load, planned_exports, usual_seconds
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.access import check_access
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.source import spaaza_source
-from spaaza_source.target import Target
+from spaaza_source.target import DB, Target, of_a_load
 from spaaza_source.warehouse import DATASET, duckdb_file
 
 #: A process that a signal ended exits with this and the signal's number.
 BY_SIGNAL = 128
 
 WIDE = 200
-
-DB = click.Path(dir_okay=False, path_type=Path)
-
-
-class ExportsFailedError(Exception):
-    """Some exports of a load failed; the others are loaded.
-
-    Args:
-        failures: What dlt raised for each.
-    """
-
-    def __init__(self, failures: Sequence[Exception]) -> None:
-        super().__init__(f"{len(failures)} exports failed")
-        self.failures = failures
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -103,7 +83,7 @@ def demo(*, db: Path, rows: int, seed: int) -> None:
             stagger=0.0,
             max_concurrent_exports=len(INDEXES),
         )
-        _load(_pipeline("spaaza_demo", target, DATASET, console), source, console)
+        load_and_show(pipeline_to("spaaza_demo", target, DATASET, console), source, console)
     _show_next(console, db, "transactions")
 
 
@@ -140,24 +120,8 @@ def check() -> None:
         click.echo(line)
 
 
-def _of_a_load(command: Callable[..., None]) -> Callable[..., None]:
-    """What a command must know to plan or do a load: which indexes, whither, of which time."""
-    for decorate in (
-        click.option("--end-date", help="Where the range ends, itself left out; needs a start."),
-        click.option("--start-date", help="Where history begins: 2026-05-26 or …T12:00:00Z."),
-        click.option(
-            "--dataset", default=DATASET, show_default=True, help="Schema that holds the tables."
-        ),
-        click.option("--destination", help="Another dlt destination; dlt's config sets it up."),
-        click.option("--db", type=DB, help="DuckDB file to load into.  [default: spaaza.duckdb]"),
-        click.argument("indexes", nargs=-1, metavar="[INDEX]..."),
-    ):
-        command = decorate(command)
-    return command
-
-
 @cli.command()
-@_of_a_load
+@of_a_load
 @click.option(
     "--keep-files",
     type=click.Path(file_okay=False),
@@ -188,31 +152,31 @@ def load(
     target = Target.of(**given)
     more: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
     if from_files is not None:
-        _load_kept(target, from_files, console, **more)
+        load_kept(target, from_files, console, **more)
         return
     source = target.source(**more, **({"keep_files": keep_files} if keep_files else {}))
     # A wrong setting is told before anything is asked for.
     list(check_access())
-    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
-    _load(pipeline, source, console, full_refresh=full_refresh)
+    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    load_and_show(pipeline, source, console, full_refresh=full_refresh)
     if target.db is not None:
         _show_next(console, target.db, target.tables[0])
 
 
 @cli.command()
-@_of_a_load
+@of_a_load
 def plan(**given: Any) -> None:
     """Show what the next load would ask the vendor for. Nothing is asked for."""
     console = _console()
     target = Target.of(**given)
-    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
     history = usual_seconds(export_history(pipeline)) if target.exists else {}
     show_plan(console, planned_exports(wanted, run.plans(wanted), history))
 
 
 @cli.command()
-@_of_a_load
+@of_a_load
 @click.option(
     "--repeat",
     type=click.Choice(REPEATS),
@@ -235,18 +199,18 @@ def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
             where="--repeat",
             way_out="Leave out --start-date and --end-date.",
         )
-    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
     show_submitted(console, run.submit(wanted, timedelta(seconds=apart), repeat))
 
 
 @cli.command()
-@_of_a_load
+@of_a_load
 def collect(**given: Any) -> None:
     """Load the exports that are done, each once, and say which are not. Nothing is asked for."""
     console = _console()
     target = Target.of(**given)
-    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
     run, wanted = next_load(target.source(only_finished=True), pipeline, restore=target.exists)
     tables = [each.table for each in wanted]
     done = dict(zip(tables, run.plans(wanted), strict=True))
@@ -254,18 +218,18 @@ def collect(**given: Any) -> None:
     ready = [table for table, plan in done.items() if plan.adopted]
     if ready:
         source = target.source(only_finished=True).with_resources(*ready)
-        _load(pipeline, source, console)
+        load_and_show(pipeline, source, console)
     show_waiting(console, dict(zip(tables, waiting, strict=True)), ready)
 
 
 @cli.command()
-@_of_a_load
+@of_a_load
 @click.option("--all", "every", is_flag=True, help="However old.")
 def jobs(*, every: bool, **given: Any) -> None:
     """Show the exports the vendor has of ours, beside what became of them here."""
     console = _console()
     target = Target.of(**given)
-    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
     subjects = {each.ask(None).subject for each in wanted}
     own = [job for job in run.own_jobs() if job.subject in subjects]
@@ -307,62 +271,6 @@ def _console() -> Console:
     """Where there is no terminal, lines may be long: nobody reads them at 80 columns."""
     console = Console()
     return console if console.is_terminal else Console(width=WIDE)
-
-
-def _pipeline(
-    name: str, destination: TDestinationReferenceArg, dataset: str, console: Console
-) -> dlt.Pipeline:
-    return dlt.pipeline(
-        name, destination=destination, dataset_name=dataset, progress=ExportLines(console)
-    )
-
-
-def _load(
-    pipeline: dlt.Pipeline,
-    source: DltSource,
-    console: Console,
-    *,
-    full_refresh: bool = False,
-) -> None:
-    """Run the pipeline, then show what it loaded.
-
-    An export that fails stops the whole extraction. The others are then loaded without it: what
-    they have asked for is taken up, so nothing is exported twice.
-    """
-    failures: dict[str, Exception] = {}
-    while tables := [name for name in source.selected_resources if name not in failures]:
-        try:
-            chosen = source.with_resources(*tables)
-            if full_refresh:
-                loaded = pipeline.run(chosen, refresh="drop_resources")
-            else:
-                loaded = pipeline.run(chosen)
-        except PipelineStepFailed as failure:
-            table = failed_export(failure)
-            if table not in tables:
-                raise
-            failures[table] = failure
-        else:
-            _show_loads(pipeline, loaded.loads_ids, console)
-            break
-    if failures:
-        raise ExportsFailedError(list(failures.values()))
-
-
-def _load_kept(target: Target, folder: Path, console: Console, **more: Any) -> None:
-    """Load what earlier loads have kept, in the order in which they were made."""
-    pipeline = _pipeline("spaaza", target.destination, target.dataset, console)
-    for load in kept_loads(folder):
-        tables = [table for table in target.tables if table in tables_of(load)]
-        if tables:
-            source = target.source(from_files=str(load), **more).with_resources(*tables)
-            _load(pipeline, source, console)
-
-
-def _show_loads(pipeline: dlt.Pipeline, loads: Sequence[str], console: Console) -> None:
-    jobs = pipeline.dataset()["export_jobs"].where("_dlt_load_id", "in", list(loads))
-    table = jobs.arrow()
-    show_loaded(console, [] if table is None else table.to_pylist())
 
 
 def _show_next(console: Console, db: Path, table: str) -> None:

@@ -5,11 +5,12 @@ The commands themselves are `cli`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import dlt
 from dlt.common.destination import TDestinationReferenceArg
 from dlt.extract import DltSource
@@ -17,7 +18,9 @@ from dlt.extract import DltSource
 from spaaza_source.errors import SettingsError
 from spaaza_source.spaaza.indexes import INDEXES, index_named
 from spaaza_source.spaaza.source import spaaza_source
-from spaaza_source.warehouse import duckdb_file
+from spaaza_source.warehouse import DATASET, duckdb_file
+
+DB = click.Path(dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -76,3 +79,19 @@ class Target:
         """
         given: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
         return spaaza_source(**given, **more).with_resources(*self.tables)
+
+
+def of_a_load(command: Callable[..., None]) -> Callable[..., None]:
+    """What a command must know to plan or do a load: which indexes, whither, of which time."""
+    for decorate in (
+        click.option("--end-date", help="Where the range ends, itself left out; needs a start."),
+        click.option("--start-date", help="Where history begins: 2026-05-26 or …T12:00:00Z."),
+        click.option(
+            "--dataset", default=DATASET, show_default=True, help="Schema that holds the tables."
+        ),
+        click.option("--destination", help="Another dlt destination; dlt's config sets it up."),
+        click.option("--db", type=DB, help="DuckDB file to load into.  [default: spaaza.duckdb]"),
+        click.argument("indexes", nargs=-1, metavar="[INDEX]..."),
+    ):
+        command = decorate(command)
+    return command

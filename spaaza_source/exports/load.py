@@ -1,16 +1,16 @@
 """From a table's exports to what dlt loads: their rows, and the entries that account for them.
 
-Asking and waiting are `run`'s, the files' insides `content`'s, the entries' shape `ledger`'s.
+Asking and waiting are `run`'s, the files' insides `content`'s, the entries' shape `ledger`'s,
+what they tell `accounts`'.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ import pyarrow as pa
 from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 
+from spaaza_source.exports.accounts import job_entry, rejected_entries
 from spaaza_source.exports.columns import change_entries, check_format
 from spaaza_source.exports.content import Content, Reader, Reading
 from spaaza_source.exports.cursor import Cursor
-from spaaza_source.exports.export import Export, Phase, TableExports
+from spaaza_source.exports.export import Phase, TableExports
 from spaaza_source.exports.kept import keep, kept_exports, prove
 from spaaza_source.exports.keys import Key
 from spaaza_source.exports.ledger import entries, in_a_load
@@ -190,15 +191,15 @@ def load_files(
             spent -= time.monotonic()
         spent += time.monotonic()
         taken.append((content, loaded))
-        jobs.append(_job_entry(export, reader.policy, content, loaded, spent))
-        rejected += _rejected_entries(export, content, reader.policy)
+        jobs.append(job_entry(export, reader.policy, content, loaded, spent))
+        rejected += rejected_entries(export, content, reader.policy)
         spent = -time.monotonic()
     if intake is not None:
         intake.ended(exports.reach, reader.time_column, lambda row: _place(taken, row))
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
     replaced = [each for each in exports.exports if each.phase is Phase.REPLACED]
-    jobs += [_job_entry(export, reader.policy) for export in replaced]
+    jobs += [job_entry(export, reader.policy) for export in replaced]
     yield entries("export_jobs", jobs)
     yield entries("rejected_rows", rejected)
     yield entries("column_changes", changes)
@@ -325,64 +326,3 @@ def _note_begin(
             " apart, so changed ones could not be merged; primary_key can name some"
         )
     cursor.begin(end if key else None)
-
-
-def _job_entry(
-    export: Export,
-    policy: Policy,
-    content: Content | None = None,
-    loaded: int | None = None,
-    seconds: float | None = None,
-) -> dict[str, Any]:
-    # The value of a rule may be a person's address.
-    shown = export.request.selection and not policy.hides_raw
-    request, job, fetched = export.request, export.job, export.arrived
-    return {
-        "job_id": job.job_id,
-        "table_name": request.table,
-        "subject": request.subject,
-        "account": request.account,
-        "export_format": request.export_format,
-        "window_start": request.window.start if request.window else None,
-        "window_end": request.window.end if request.window else None,
-        "selection": json.dumps(request.selection) if shown else None,
-        "fingerprint": request.fingerprint,
-        "state": job.vendor_state,
-        "adopted": export.adopted,
-        "split_from": export.split_from,
-        "created_at": job.created_at or export.begun_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "loaded_at": None if content is None else datetime.now(timezone.utc),
-        "queue_seconds": _seconds(job.created_at, job.started_at),
-        "run_seconds": _seconds(job.started_at, job.finished_at),
-        "wait_seconds": export.wait_seconds,
-        "download_seconds": export.download_seconds if fetched else None,
-        "convert_seconds": seconds,
-        "polls": export.polls,
-        "bytes_received": fetched.received if fetched else None,
-        "bytes": fetched.size if fetched else None,
-        "sha256": fetched.sha256 if fetched else None,
-        "rows": content.rows if content else None,
-        "rejected": len(content.rejected) if content else None,
-        "loaded": loaded,
-    }
-
-
-def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
-    return None if begin is None or end is None else max(0.0, (end - begin).total_seconds())
-
-
-def _rejected_entries(export: Export, file: Content, policy: Policy) -> list[dict[str, Any]]:
-    return [
-        {
-            "job_id": export.job.job_id,
-            "table_name": export.request.table,
-            "line_number": row.line,
-            "byte_offset": row.offset,
-            "reason": row.reason,
-            # In a row that does not fit, nobody can tell a personal cell from another.
-            "raw": None if policy.hides_raw else row.raw,
-        }
-        for row in file.rejected
-    ]
