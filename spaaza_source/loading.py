@@ -16,9 +16,13 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from rich.console import Console
 
 from spaaza_source.console import ExportLines, show_loaded
+from spaaza_source.errors import SettingsError
 from spaaza_source.explain import failed_export
 from spaaza_source.exports.kept import kept_loads, tables_of
 from spaaza_source.target import Target
+
+#: Key of the pipeline's local state: where it loads to.
+PLACE = "spaaza_place"
 
 
 class ExportsFailedError(Exception):
@@ -36,10 +40,39 @@ class ExportsFailedError(Exception):
 def pipeline_to(
     name: str, destination: TDestinationReferenceArg, dataset: str, console: Console
 ) -> dlt.Pipeline:
-    """A command's pipeline, which tells of its exports on the console."""
-    return dlt.pipeline(
+    """A command's pipeline, which tells of its exports on the console.
+
+    What a pipeline remembers is of one destination. Where the last command of that name loaded
+    into another, it is forgotten here, and comes from the destination itself.
+
+    Raises:
+        SettingsError: A load into the other destination is not finished.
+    """
+    pipeline = dlt.pipeline(
         name, destination=destination, dataset_name=dataset, progress=ExportLines(console)
     )
+    place = _place(pipeline, dataset)
+    try:
+        before = pipeline.get_local_state_val(PLACE)
+    except KeyError:
+        before = place
+    if before != place:
+        if pipeline.has_pending_data:
+            raise SettingsError(
+                "a load into another destination is not finished",
+                where=f"pipeline {name!r}",
+                way_out="Run the same command with the destination of before, then this one.",
+            )
+        pipeline = pipeline.drop()
+    pipeline.set_local_state_val(PLACE, place)
+    return pipeline
+
+
+def _place(pipeline: dlt.Pipeline, dataset: str) -> str:
+    """What tells one destination from another, without a secret in it."""
+    config: Any = pipeline.destination_client().config
+    file = getattr(config.credentials, "database", None)
+    return f"{config.destination_type} {config.fingerprint()} {file} {dataset}"
 
 
 def load_and_show(
@@ -54,6 +87,9 @@ def load_and_show(
     An export that fails stops the whole extraction. The others are then loaded without it: what
     they have asked for is taken up, so nothing is exported twice.
     """
+    if full_refresh and pipeline.has_pending_data:
+        # dlt would end an interrupted load, and no more.
+        pipeline.run()
     failures: dict[str, Exception] = {}
     while tables := [name for name in source.selected_resources if name not in failures]:
         try:

@@ -30,7 +30,7 @@ class Target:
     Attributes:
         tables: The tables.
         destination: dlt's name of the destination, or a DuckDB file's.
-        db: The DuckDB file, if it is one.
+        db: The DuckDB file, if it is one that dlt's configuration does not name.
         dataset: The schema.
         dates: `start_date` and `end_date`.
     """
@@ -57,10 +57,12 @@ class Target:
         into_duckdb = destination in (None, "duckdb")
         if db is not None and not into_duckdb:
             raise SettingsError("--db names a DuckDB file, but --destination another kind")
+        if into_duckdb and db is None and _configured() is None:
+            db = Path("spaaza.duckdb")
         return cls(
             tables=list(dict.fromkeys(tables)),
             destination=duckdb_file(db) if into_duckdb else destination,
-            db=(db or Path("spaaza.duckdb")) if into_duckdb else None,
+            db=db,
             dataset=dataset,
             dates={"start_date": start_date, "end_date": end_date},
         )
@@ -68,8 +70,7 @@ class Target:
     @property
     def exists(self) -> bool:
         """Whether there is anything to look into; looking must not create a file."""
-        configured: Any = dlt.secrets.get("destination.duckdb.credentials")
-        return self.db is None or configured is not None or self.db.exists()
+        return self.db is None or self.db.exists()
 
     def source(self, **more: Any) -> DltSource:
         """The source, with what the command was given over what dlt's configuration says.
@@ -79,6 +80,11 @@ class Target:
         """
         given: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
         return spaaza_source(**given, **more).with_resources(*self.tables)
+
+
+def _configured() -> Any:
+    """The DuckDB file that dlt's configuration names."""
+    return dlt.secrets.get("destination.duckdb.credentials")
 
 
 def of_a_load(command: Callable[..., None]) -> Callable[..., None]:

@@ -35,7 +35,8 @@ def duckdb_file(path: Path | None) -> TDestinationReferenceArg:
     return dlt.destinations.duckdb(
         # Without a path, dlt's configuration fills it in.
         credentials=DuckDbCredentials(
-            str(path) if path else None,  # type: ignore[arg-type]
+            # Absolute: dlt takes others from where the pipeline was first run.
+            str(path.absolute()) if path else None,  # type: ignore[arg-type]
             global_config=duckdb_settings(),
         ),
         # DuckDB spreads one copy over all cores; several at once only add up their buffers

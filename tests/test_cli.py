@@ -272,6 +272,40 @@ def test_a_mass_deletion_asks_first_and_a_refresh_begins_anew() -> None:
         assert users() == [(7,), (8,)]
 
 
+def test_what_one_destination_holds_is_not_taken_for_the_others(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = settings_for(sandbox, MAX_AGE="0")
+    there = ["--db", str(tmp_path / "there.duckdb")]
+    for more in ([], there, [], ["--dataset", "other"], there):
+        assert spaaza("load", "transactions", *more, **settings).returncode == 0
+    windows = [bool(task["trigger"].get("segment")) for task in reversed(sandbox.tasks[:5])]
+    assert windows == [False, False, True, False, True]
+    for file, dataset in [
+        ("spaaza.duckdb", "spaaza_data"),
+        ("spaaza.duckdb", "other"),
+        (there[1], "spaaza_data"),
+    ]:
+        with duckdb.connect(file) as warehouse:
+            counted = warehouse.sql(f"SELECT count(*) FROM {dataset}.transactions")
+            assert counted.fetchall() == [(200,)]
+
+
+def test_the_file_is_where_the_command_is_run(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        ran = spaaza("load", "products", **settings_for(sandbox))
+        assert ran.returncode == 0
+        file = tmp_path / name / "spaaza.duckdb"
+        assert str(file) in ran.stdout
+        with duckdb.connect(str(file)) as warehouse:
+            counted = warehouse.sql("SELECT count(*) FROM spaaza_data.products")
+            assert counted.fetchall() == [(200,)]
+
+
 def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
     port = sandbox.base_url.rsplit(":", 1)[1]
     ran = spaaza("sandbox", "--port", port)
