@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from spaaza_source.exports.windows import Window, parse_window
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.service import OWN
-from tests.faults.watched import ENDED, PHASES, Order, WatchedLoad
+from tests.faults.watched import DATABASE, ENDED, PHASES, Order, WatchedLoad
 from tests.warehouses import column_types, query
 
 DAY = timedelta(days=1)
@@ -150,6 +153,24 @@ class Stage:
             self.start = max(window.end for window in self._windows() if window) - DAY
         self.clock.go_on(days)
         self.before = len(self.sandbox.tasks)
+
+    def is_torn(self) -> bool:
+        """Whether DuckDB itself cannot open its file any more.
+
+        A kill ends a write of a block in its middle, and DuckDB writes blocks in their place.
+        """
+        copy = self.folder / "copy"
+        copy.mkdir()
+        for file in self.folder.glob(f"{DATABASE}*"):
+            shutil.copy(file, copy)
+        try:
+            # Opened in a copy: the log is left for the next load to apply.
+            duckdb.connect(str(copy / DATABASE)).close()
+        except duckdb.IOException:
+            return True
+        finally:
+            shutil.rmtree(copy)
+        return False
 
     def is_loaded(self) -> bool:
         """Whether the load that is judged has come to its end, even if its process has not."""

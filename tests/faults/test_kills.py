@@ -10,10 +10,10 @@ import pytest
 from tests.faults.kills import trial
 from tests.faults.scenarios import SCENARIOS, Scenario, Undisturbed, undisturbed
 
-#: Each phase, in one of the two ways of loading.
+#: Each phase, in one of the two ways of loading; a commit is the weak moment of the load itself.
 KILLS = {
     "months": ("ask", "download", "normalize"),
-    "snapshot": ("plan", "poll", "convert", "load"),
+    "snapshot": ("plan", "poll", "convert", "commit"),
 }
 
 
