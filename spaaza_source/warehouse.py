@@ -64,14 +64,15 @@ def _check(path: Path) -> None:
     try:
         duckdb.connect(str(path)).close()
     except duckdb.IOException as failure:
-        if "lock" in str(failure):
+        # "lock" alone is in "block" too, and so in the words for a damaged file.
+        if "set lock" in str(failure):
             raise UnavailableError(
                 f"{str(path)!r} is open in another process",
                 where="db",
                 way_out="Close it there, then run again.",
             ) from None
         raise SettingsError(
-            f"{str(path)!r} is not a DuckDB database, or cannot be written",
+            f"{str(path)!r} is not a DuckDB database, is damaged, or cannot be written",
             where="db",
             way_out="Name another file.",
         ) from None

@@ -6,18 +6,29 @@ load package with a copy of unknown fate is put back to where nothing of it had 
 then empties its staging tables, and the tables that a load replaces, before it copies anything.
 
 The package keeps its id, its files and its state; nothing is downloaded again.
+
+dlt also puts a normalized package in its place before it removes what it was made of. Killed
+between the two, it would normalize that again in every later run, and fail, for the place is
+taken: so the removal is made up for.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import get_write_disposition
-from dlt.common.storages import FileStorage, LoadStorage, PackageStorage, ParsedLoadJobFileName
+from dlt.common.storages import (
+    FileStorage,
+    LoadStorage,
+    NormalizeStorage,
+    PackageStorage,
+    ParsedLoadJobFileName,
+)
 
 from spaaza_source.exports.columns import FORMAT
 
@@ -45,6 +56,31 @@ def begin_anew(pipeline: SupportsPipeline) -> list[str]:
         logger.info(f"The load {load} was cut short; it begins anew")
         _put_back(packages, load)
     return cut_short
+
+
+def end_normalizing(pipeline: SupportsPipeline) -> list[str]:
+    """Remove each extracted package that stands normalized already.
+
+    Nobody else may be normalizing meanwhile.
+
+    Args:
+        pipeline: Whose.
+
+    Returns:
+        The ids of those that were removed.
+    """
+    extracted = Path(pipeline.working_dir) / "normalize" / NormalizeStorage.EXTRACTED_FOLDER
+    loads = Path(pipeline.working_dir) / "load"
+    removed = []
+    for package in sorted(extracted.glob("*")):
+        # Where a folder cannot be renamed, dlt moves its files: some may be left in "new".
+        begun = (loads / LoadStorage.NEW_PACKAGES_FOLDER / package.name).exists()
+        places = (LoadStorage.NORMALIZED_FOLDER, LoadStorage.LOADED_FOLDER)
+        if not begun and any((loads / place / package.name).exists() for place in places):
+            logger.info(f"The load {package.name} had been normalized when its run was killed")
+            shutil.rmtree(package)
+            removed.append(package.name)
+    return removed
 
 
 def _is_cut_short(packages: PackageStorage, load: str) -> bool:

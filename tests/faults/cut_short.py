@@ -1,8 +1,10 @@
-"""One load in a process of its own, which can be killed just after the destination's commit.
+"""One load in a process of its own, which can be killed just after one of its commits.
 
 `python -m tests.faults.cut_short FOLDER SETTINGS`: the settings as JSON. Where `killed_after` names
 a table, the process dies by SIGKILL when a file of that table is committed and dlt has not yet
-noted it; the kill stands where dlt writes its note. What is to come of it is left to the tests.
+noted it; the kill stands where dlt writes its note. With `killed_normalized` it dies when dlt has
+put the normalized package in its place, and not yet removed the extracted one. What is to come of
+it is left to the tests.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dlt.common.storages import PackageStorage, ParsedLoadJobFileName
+from dlt.common.storages import LoadStorage, PackageStorage, ParsedLoadJobFileName
 
 from spaaza_source import spaaza_source
 from tests.warehouses import pipeline_into
@@ -28,12 +30,15 @@ def load(
     base_url: str,
     table: str,
     killed_after: str | None = None,
+    killed_normalized: bool = False,
     hints: dict[str, Any] | None = None,
     **settings: Any,
 ) -> None:
     """Load one table, or begin to."""
     if killed_after is not None:
         _kill_after_commit_of(killed_after)
+    if killed_normalized:
+        _kill_once_normalized()
     given = {"credentials": {"access_token_id": "a", "access_token_secret": "b"}, **settings}
     source = spaaza_source(base_url, 1743, **{**QUICK, **given}).with_resources(table)
     source.resources[table].apply_hints(**hints or {})
@@ -50,6 +55,16 @@ def _kill_after_commit_of(table: str) -> None:
         note(self, load_id, file_name, *more)
 
     PackageStorage.save_pending_transition = killed  # type: ignore[assignment, method-assign]
+
+
+def _kill_once_normalized() -> None:
+    put = LoadStorage.commit_new_load_package
+
+    def killed(self: LoadStorage, load_id: str) -> None:
+        put(self, load_id)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    LoadStorage.commit_new_load_package = killed  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A load that is killed between the destination's commit and dlt's note of it is loaded once."""
+"""A load that is killed between one of its commits and dlt's note of it is loaded once."""
 
 from __future__ import annotations
 
@@ -81,6 +81,19 @@ def test_so_it_is_with_the_tables_of_nested_lists(killed_after: str, tmp_path: P
         load(tmp_path, **given)
     assert query(tmp_path, "SELECT count(*) FROM users") == [(3,)]
     assert query(tmp_path, "SELECT count(*) FROM users__tags") == [(6,)]
+
+
+def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
+    with FileVendor(users=OLD) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
+        # Where there is no dataset yet, dlt itself begins anew.
+        assert run(tmp_path, **given) == 0
+        vendor.files["users"] = NEW
+        assert run(tmp_path, **given, killed_normalized=True) == -signal.SIGKILL
+        load(tmp_path, **given)
+        assert len(vendor.tasks) == 2
+    assert query(tmp_path, "SELECT user_id, name FROM users ORDER BY ALL") == AFTER
+    assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
 
 
 def test_so_it_is_where_a_table_is_replaced_by_way_of_a_staging_table(

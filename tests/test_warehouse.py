@@ -1,0 +1,48 @@
+"""The DuckDB file of a command: what is wrong with it is said before a load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from spaaza_source.errors import SettingsError, UnavailableError
+from spaaza_source.warehouse import duckdb_file
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE users AS SELECT range AS id FROM range(10)")
+    return path
+
+
+def test_a_file_that_another_process_holds_can_be_had_later(database: Path) -> None:
+    code = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "1\n"
+        with pytest.raises(UnavailableError, match="is open in another process"):
+            duckdb_file(database)
+        holder.communicate("\n")
+    duckdb_file(database)
+
+
+def test_a_file_with_a_damaged_block_is_not_said_to_be_open_elsewhere(database: Path) -> None:
+    # Three headers of 4 KiB come before the blocks.
+    damaged = bytearray(database.read_bytes())
+    damaged[3 * 4096 :] = bytes(byte ^ 1 for byte in damaged[3 * 4096 :])
+    database.write_bytes(damaged)
+    with pytest.raises(duckdb.IOException, match="block"):
+        duckdb.connect(str(database))
+    with pytest.raises(SettingsError, match="is damaged"):
+        duckdb_file(database)
