@@ -9,7 +9,8 @@ import pytest
 
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.export import Export
-from spaaza_source.exports.run import ExportRun, Patience
+from spaaza_source.exports.patience import Patience
+from spaaza_source.exports.run import ExportRun
 from tests.clocks import FakeClock
 from tests.exports.test_run import arrived, begin, request, run_against
 from tests.scripted_tasks import ScriptedTasks

@@ -8,10 +8,9 @@ a file to `load`, how a vendor is asked to its `ExportService`.
 from __future__ import annotations
 
 import math
-import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -21,74 +20,23 @@ from dlt.common import logger
 from spaaza_source.errors import (
     ExportFailedError,
     ExportTimeoutError,
-    IncompleteDownloadError,
-    LinkRefusedError,
-    UnreachableError,
     VanishedError,
 )
 from spaaza_source.exports.adoption import Adoption
 from spaaza_source.exports.clock import Clock, Deadline, SystemClock
-from spaaza_source.exports.download import Download, FetchedFile, open_link
+from spaaza_source.exports.download import Download
 from spaaza_source.exports.export import Export, Phase, TableExports, placed
+from spaaza_source.exports.fetch import fetched
 from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
+from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Plan, Wanted, halved, plan_for, youngest
 from spaaza_source.exports.redaction import without_context
 from spaaza_source.exports.request import ExportRequest, Repeat
-from spaaza_source.exports.settings import number
 from spaaza_source.exports.windows import Window
 
-#: A link may expire before it is used, or not be served at once: this many more are asked for.
-FRESH_LINKS = 2
-#: A connection may break: this many more carry on where it broke, each with a fresh link.
-RECONNECTS = 4
-#: Seconds between two connections.
-PAUSE = 2.0
 #: Before an export that failed, and cannot be split, is asked for once more, the run waits as long
 #: as between so many looks.
 RETRY_PAUSE = 2
-#: Each pause between two looks at a job is longer than the one before it by this factor.
-BACKOFF = 1.25
-#: A pause is shortened by up to this share, so that exports begun together are not polled together.
-JITTER = 1 / 3
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How a run waits.
-
-    Attributes:
-        poll_interval: Seconds between the first looks at a job.
-        max_poll_interval: Seconds that pauses between looks grow to; None for twice the first.
-        export_timeout: Seconds a job may take before the run gives up on it.
-        max_concurrent: Jobs at the vendor at one time.
-        max_age: Seconds after which a finished job of an earlier run is asked for anew.
-        stagger: Seconds between the starts of exports that are asked for together.
-    """
-
-    poll_interval: float = 15.0
-    max_poll_interval: float | None = None
-    export_timeout: float = 3600.0
-    max_concurrent: int = 3
-    max_age: float = 3600.0
-    stagger: float = 0.0
-
-    def __post_init__(self) -> None:
-        number("poll_interval", self.poll_interval, least=0)
-        if self.max_poll_interval is not None:
-            number("max_poll_interval", self.max_poll_interval, least=self.poll_interval)
-        number("export_timeout", self.export_timeout, least=0)
-        number("max_concurrent_exports", self.max_concurrent, least=1)
-        number("max_age", self.max_age, least=0)
-        number("stagger", self.stagger, least=0)
-
-    def pause(self, looks: int) -> float:
-        """Seconds to the next look after so many."""
-        longest = self.max_poll_interval
-        if longest is None:
-            longest = 2 * self.poll_interval
-        # No more than 40 powers: beyond, the number would be too large for a float.
-        grown = min(self.poll_interval * BACKOFF ** min(looks, 40), longest)
-        return grown * random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret
 
 
 class ExportRun:
@@ -438,31 +386,12 @@ class ExportRun:
         request = export.request
         target = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
         with placed(export), Download(target, on_bytes=on_bytes, stop=table.stop) as download:
-            file = self._fetched(export.job, download, table.stop)
+            file = fetched(self._service, export.job, download, self._clock, table.stop)
         export.arrived = file
         export.download_seconds = self._clock.monotonic() - begun
         export.phase = Phase.ARRIVED
         if table.stop.is_set():
             file.path.unlink(missing_ok=True)
-
-    def _fetched(self, job: Job, download: Download, stop: threading.Event) -> FetchedFile:
-        """The whole file, by as many links and connections as are allowed."""
-        refused = broken = 0
-        while True:
-            try:
-                link = self._service.link(job.job_id)
-                return download.take(
-                    open_link(link, base_url=self._service.base_url, carry_on=download.headers)
-                )
-            except LinkRefusedError:
-                refused += 1
-                if refused > FRESH_LINKS or stop.is_set():
-                    raise
-            except (UnreachableError, IncompleteDownloadError):
-                broken += 1
-                if broken > RECONNECTS or stop.is_set():
-                    raise
-            self._clock.pause(PAUSE, stop)
 
 
 def _account(table: TableExports) -> None:

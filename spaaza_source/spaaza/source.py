@@ -21,9 +21,10 @@ from spaaza_source.exports.deletions import Deletions
 from spaaza_source.exports.disposition import BY_TIME, WHOLE, Disposition
 from spaaza_source.exports.http import checked_base_url
 from spaaza_source.exports.load import export_tables, kept_tables, working_folder
+from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Span, Wanted
 from spaaza_source.exports.request import ExportFormat, ExportRequest
-from spaaza_source.exports.run import ExportRun, Patience
+from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.settings import by_table, choice, number
 from spaaza_source.exports.turn import take_turns
 from spaaza_source.exports.upkeep import Upkeep

@@ -12,8 +12,8 @@ import pytest
 
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.export import Export, Phase
+from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import Patience
 from spaaza_source.spaaza.service import PAGE, description
 from tests.clocks import FakeClock
 from tests.exports.test_run import arrived, begin, request, run_against, sandbox_run, wait

@@ -19,9 +19,10 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
 )
 from spaaza_source.exports.export import Export, Phase, TableExports
+from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import ExportRun, Patience
+from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.windows import parse_instant
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.credentials import AccessToken

@@ -14,11 +14,12 @@ import pytest
 
 from spaaza_source.cli import main
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports import adoption, run
+from spaaza_source.exports import adoption, fetch
 from spaaza_source.exports.export import Export
+from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import ExportRun, Patience
+from spaaza_source.exports.run import ExportRun
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.service import SpaazaExports
 from spaaza_source.spaaza.tasks import TasksApi, vendor_http
@@ -118,7 +119,7 @@ def settings_of(vendor: FileVendor) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in given.items():
             patch.setenv(f"SOURCES__SPAAZA__{name.upper()}", str(value))
-        patch.setattr(run, "PAUSE", 0.0)
+        patch.setattr(fetch, "PAUSE", 0.0)
         patch.setattr(adoption, "LOOKS", ())
         yield patch
     signal.signal(signal.SIGTERM, handler)

@@ -15,8 +15,8 @@ from dlt.extract import DltSource
 
 from spaaza_source import spaaza_source
 from spaaza_source.exports.export import Phase
+from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import Patience
 from spaaza_source.exports.windows import MARGIN, iso, parse_instant
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.sandbox.shop import Span

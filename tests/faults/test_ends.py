@@ -15,7 +15,7 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import FileError, IncompleteDownloadError, SpaazaSourceError
-from spaaza_source.exports import run
+from spaaza_source.exports import fetch
 from tests.faults.hosts import QUICK, TOKEN, BadHost, chunked, ours, until_closed
 from tests.vendors import Answer
 from tests.warehouses import pipeline_into, query
@@ -29,7 +29,7 @@ LINES = b'{"id": 1, "name": "a"}\n{"id": 2, "name": "b"}\n{"id": 3, "name": "c"}
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "PAUSE", 0.0)
+    monkeypatch.setattr(fetch, "PAUSE", 0.0)
 
 
 def load(folder: Path, answer: Answer, **given: Any) -> list[tuple[Any, ...]]:
