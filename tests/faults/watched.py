@@ -109,8 +109,9 @@ class WatchedLoad:
                 phase = self._told.recv()
             except (EOFError, OSError):
                 return
-            if phase == "load":
-                written = _written(self._database)
+            if phase in {"load", ENDED}:
+                # What is written as the process ends is no part of the load.
+                written = _written(self._database) if phase == "load" else None
             yield Begun(phase, time.monotonic())
 
     def kill(self) -> bool:
