@@ -134,7 +134,8 @@ def show_loaded(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
     table.add_column("index")
     for heading in ("rows", "rejected", "bytes", "seconds"):
         table.add_column(heading, justify="right")
-    for job in sorted(jobs, key=lambda job: str(job["table_name"])):
+    jobs = sorted(jobs, key=lambda job: str(job["table_name"]))
+    for job in jobs:
         spent = sum(
             float(job[part] or 0)
             for part in ("wait_seconds", "download_seconds", "convert_seconds")
@@ -148,3 +149,10 @@ def show_loaded(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
         )
     console.print()
     console.print(table)
+    counted = [job["proven"] for job in jobs if job.get("proven") is not None]
+    if counted:
+        console.print(
+            f"\nCounted in the destination: all rows of {sum(counted)} of {len(counted)} exports"
+            " are there.",
+            highlight=False,
+        )

@@ -16,6 +16,7 @@ The class tells a caller what it can do::
     │   ├── ExportFailedError       an export ended in an error at the vendor
     │   │   └── VanishedError       the vendor has no such job any more
     │   └── UnsafeLinkError         a download link leads where no export can be
+    ├── WrongCountError             load again: the destination lost rows, or doubled them
     └── FileError                   mend the file, or ask the vendor for a sound one
         ├── HeaderError             the header cannot name a table's columns
         ├── EncodingError           the file is not UTF-8
@@ -116,6 +117,10 @@ class VanishedError(ExportFailedError):
 
 class UnsafeLinkError(VendorError):
     """A download link has a scheme or an address that no export of this vendor can have."""
+
+
+class WrongCountError(SpaazaSourceError):
+    """The destination does not hold as many rows of a load as the load has brought."""
 
 
 class FileError(SpaazaSourceError):

@@ -11,7 +11,11 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.schema.typing import TDeleteInsertStrategyDict, TWriteDispositionDict
+from dlt.common.schema.typing import (
+    DEFAULT_VALIDITY_COLUMN_NAMES,
+    TDeleteInsertStrategyDict,
+    TWriteDispositionDict,
+)
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
 from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
@@ -144,10 +148,7 @@ class Disposition:
         match self.strategy:
             case "append":
                 # Repeatable, should it be cut short: the rows of this very load are replaced.
-                load = str(dlt.current.load_package_state()["load_id"])
-                return self._chosen(
-                    {**BY_TIME, "destination_scope": f"{{table}}.{LOAD_ID} = '{load}'"}
-                )
+                return self._chosen({**BY_TIME, "destination_scope": own_load()})
             case "scd2" if not users.get("row_version_column_name"):
                 return self._chosen({**users, "row_version_column_name": ROW_VERSION})
             case _:
@@ -210,6 +211,25 @@ class Disposition:
                 )
             case _:
                 return rows
+
+
+def own_load() -> str:
+    """The rows of the destination that the load which is extracted brings, as SQL about `{table}`.
+
+    For tables whose rows carry their load's id.
+    """
+    load = str(dlt.current.load_package_state()["load_id"])
+    return f"{{table}}.{LOAD_ID} = '{load}'"
+
+
+def still_valid(users: Mapping[str, Any]) -> str:
+    """The rows of an `scd2` table that have not been retired, as SQL about `{table}`.
+
+    Args:
+        users: The disposition.
+    """
+    _, until = users.get("validity_column_names") or DEFAULT_VALIDITY_COLUMN_NAMES
+    return f"({{table}}.{until} IS NULL OR {{table}}.{until} > CURRENT_TIMESTAMP)"
 
 
 def scope_of(reach: Window | None, column: str | None) -> str | None:

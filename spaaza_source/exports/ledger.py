@@ -1,7 +1,7 @@
 """The tables that account for every load: `export_jobs`, `rejected_rows`, `column_changes`.
 
 Their rows travel in the load package of the data they tell of, so both arrive or neither does.
-What is written into them is left to `load`.
+What is written into them is left to `accounts`, and to `proof` after the load.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             rows="bigint",
             rejected="bigint",
             loaded="bigint",
+            found="bigint",
+            counted="text",
+            proven="bool",
+            checked_at="timestamp",
+            settled_by="text",
         ),
     ),
     "rejected_rows": (

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.exports.accounts import job_entry, rejected_entries
+from spaaza_source.exports.claims import claim
 from spaaza_source.exports.columns import change_entries, check_format
 from spaaza_source.exports.content import Content, Reader, Reading
 from spaaza_source.exports.cursor import Cursor
@@ -32,6 +33,7 @@ from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.scheduler import scheduled
 from spaaza_source.exports.turn import DOWNLOADS
 from spaaza_source.exports.upkeep import Intake, Upkeep
+from spaaza_source.exports.verdicts import mends_earlier
 from spaaza_source.exports.windows import Window
 from spaaza_source.tabular.privacy import Policy
 
@@ -73,15 +75,15 @@ def export_tables(
     span = wanted.span and scheduled(wanted.span, allowed=by_scheduler)
     if in_a_load():
         span = upkeep.disposition.span(span, wanted.table)
-    exports = run.begin(
-        replace(
-            wanted,
-            span=span,
-            loaded_until=cursor.loaded_until,
-            begun_at=cursor.begun_at,
-            loaded=cursor.loaded_jobs,
-        )
+    wanted = replace(
+        wanted,
+        span=span,
+        loaded_until=cursor.loaded_until,
+        begun_at=cursor.begun_at,
+        loaded=cursor.loaded_jobs,
     )
+    afresh = in_a_load() and mends_earlier(wanted.table, wanted.reach(datetime.now(timezone.utc)))
+    exports = run.begin(wanted)
     progress = Progress(exports)
     reader = Reader(reading, policy, time_column)
     try:
@@ -102,7 +104,7 @@ def export_tables(
         while not run.reading.acquire(blocking=False):
             yield None
         try:
-            key = yield from load_files(exports, reader, upkeep)
+            key = yield from load_files(exports, reader, upkeep, afresh=afresh)
         finally:
             run.reading.release()
         _move(cursor, exports, reader, key)
@@ -152,7 +154,7 @@ def kept_tables(
 
 
 def load_files(
-    exports: TableExports, reader: Reader, upkeep: Upkeep
+    exports: TableExports, reader: Reader, upkeep: Upkeep, *, afresh: bool = False
 ) -> Generator[Any, None, Key | None]:
     """The tables of a table's files, then its entries for the ledger.
 
@@ -160,6 +162,7 @@ def load_files(
         exports: All have arrived.
         reader: What opens them.
         upkeep: What the rows are held to, and how they are taken in.
+        afresh: Whether all rows take the table's place even where they could be merged into it.
 
     Returns:
         What tells the rows apart; None where nothing does.
@@ -170,7 +173,7 @@ def load_files(
     """
     table = exports.wanted.table
     jobs, rejected, changes = [], [], []
-    intake = _intake(exports, upkeep) if in_a_load() else None
+    intake = _intake(exports, upkeep, afresh=afresh) if in_a_load() else None
     taken: list[tuple[Content, int]] = []
     spent = -time.monotonic()
     for number, (export, content) in enumerate(reader.contents(exports.checked())):
@@ -195,7 +198,10 @@ def load_files(
         rejected += rejected_entries(export, content, reader.policy)
         spent = -time.monotonic()
     if intake is not None:
-        intake.ended(exports.reach, reader.time_column, lambda row: _place(taken, row))
+        told = (exports.reach, reader.time_column)
+        intake.ended(*told, lambda row: _place(taken, row))
+        rows_of = [rows for _, rows in taken]
+        claim(table, intake.way(*told), reader.time_column, exports, rows_of)
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
     replaced = [each for each in exports.exports if each.phase is Phase.REPLACED]
@@ -215,7 +221,7 @@ def _place(taken: Sequence[tuple[Content, int]], row: int) -> str:
     raise IndexError(row)
 
 
-def _intake(exports: TableExports, upkeep: Upkeep) -> Intake:
+def _intake(exports: TableExports, upkeep: Upkeep, *, afresh: bool) -> Intake:
     wanted, current = exports.wanted, exports.checked()
     shows_changes = wanted.span is not None and wanted.span.begins_again is not None
     return Intake(
@@ -224,6 +230,7 @@ def _intake(exports: TableExports, upkeep: Upkeep) -> Intake:
         nested=any(export.request.export_format == "json" for export in current),
         partial=shows_changes and not _is_full(wanted, exports.reach),
         overlapping=shows_changes and len(current) > 1,
+        afresh=afresh,
     )
 
 

@@ -37,8 +37,8 @@ def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
     with duckdb.connect() as memory:
         memory.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         memory.register("rows", rows)
-        found = memory.execute(f"SELECT {version} FROM rows")  # noqa: S608
-        versions = found.fetch_arrow_table().column(0)
+        found = memory.sql(f"SELECT {version} FROM rows")  # noqa: S608
+        versions = found.to_arrow_table().column(0)
     return versions.combine_chunks().cast(pa.string())
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.schema.typing import DEFAULT_VALIDITY_COLUMN_NAMES
 
 from spaaza_source.errors import BrokenKeyError
+from spaaza_source.exports.claims import Way, way_of
 from spaaza_source.exports.columns import has_rows, proven_key
 from spaaza_source.exports.deletions import Deletions
-from spaaza_source.exports.disposition import Disposition, scope_of
+from spaaza_source.exports.disposition import Disposition, scope_of, still_valid
 from spaaza_source.exports.keys import Key, Keys
 from spaaza_source.exports.windows import Window
 
@@ -49,6 +49,7 @@ class Intake:
         partial: Whether the rows are those that changed, to be merged among the others by their
             key; else they are all rows, or all of a span of time.
         overlapping: Whether one row may come in several files.
+        afresh: Whether all rows take the table's place even where they could be merged into it.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Intake:
         nested: bool = False,
         partial: bool = False,
         overlapping: bool = False,
+        afresh: bool = False,
     ) -> None:
         self._table = table
         self._upkeep = upkeep
@@ -68,6 +70,7 @@ class Intake:
         self._held_key = proven_key(table)
         self._partial = partial and self._held
         self._overlapping = overlapping
+        self._afresh = afresh
         self._declared = upkeep.disposition.users_key
         naming = dlt.current.source_schema().naming
         candidates: list[Key] = [(naming.normalize_identifier(name),) for name in upkeep.candidates]
@@ -124,16 +127,33 @@ class Intake:
             return
         # Into an empty table nothing needs to be merged. A merge leaves rows alone that have no key
         # of their own, and the rows of nested tables have none that a later load would find.
-        merged = self._held and self.key == self._held_key and not self._nested
+        known = self._held and self.key == self._held_key
+        merged = known and not self._nested and not self._afresh
         hints = disposition.own_hints(reach, time_column, self.key, merged=merged)
         if self._held and (strategy is None or strategy in TAKING_AWAY):
             scope = None
             if strategy is None:
                 scope = scope_of(reach, time_column)
             elif strategy == "scd2":
-                scope = _still_valid(disposition.users or {})
+                scope = still_valid(disposition.users or {})
             self._upkeep.deletions.check(self._table, self._keys, self.key, scope)
         disposition.tell(hints)
+
+    def way(self, reach: Window | None, time_column: str | None) -> Way | None:
+        """How the rows are found in the destination once they are loaded; after `ended`.
+
+        Args:
+            reach: As `ended` has it.
+            time_column: The same.
+        """
+        return way_of(
+            self._upkeep.disposition,
+            self._table,
+            reach,
+            time_column,
+            self.key,
+            partial=self._partial,
+        )
 
     def _merge(self, place: Callable[[int], str]) -> None:
         """Merge the rows among those that the table holds."""
@@ -174,9 +194,3 @@ class Intake:
                 where=f"{self._table}, first in {place(breach.first)}",
                 way_out="Name columns that tell the rows apart as primary_key, or load all rows.",
             )
-
-
-def _still_valid(users: dict[str, Any]) -> str:
-    """The rows of an `scd2` table that have not been retired."""
-    _, until = users.get("validity_column_names") or DEFAULT_VALIDITY_COLUMN_NAMES
-    return f"{{table}}.{until} IS NULL OR {{table}}.{until} > CURRENT_TIMESTAMP"

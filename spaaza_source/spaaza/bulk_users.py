@@ -23,6 +23,7 @@ from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.http import VendorHttp, checked_base_url
 from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.load import Progress, load_files, working_folder
+from spaaza_source.exports.package_ends import prove_loads
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.upkeep import Upkeep
@@ -70,6 +71,7 @@ def spaaza_bulk_users(
     Raises:
         SettingsError: A setting is missing or wrong.
     """
+    prove_loads()
     chain = checked_chain(chain_id)
     http = vendor_http(checked_base_url(base_url), chain, checked(credentials))
     reading = Reading(column_types, on_bad_row, max_rejected_share)

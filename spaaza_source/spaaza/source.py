@@ -21,6 +21,7 @@ from spaaza_source.exports.deletions import Deletions
 from spaaza_source.exports.disposition import BY_TIME, WHOLE, Disposition
 from spaaza_source.exports.http import checked_base_url
 from spaaza_source.exports.load import export_tables, kept_tables, working_folder
+from spaaza_source.exports.package_ends import prove_loads
 from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Span, Wanted
 from spaaza_source.exports.request import ExportFormat, ExportRequest
@@ -136,6 +137,7 @@ def spaaza_source(
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
     take_turns()
+    prove_loads()
     chain = checked_chain(chain_id)
     api = TasksApi(vendor_http(checked_base_url(base_url), chain, checked(credentials)))
     span = replace(

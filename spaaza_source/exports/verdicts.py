@@ -1,0 +1,128 @@
+"""What `export_jobs` tells of counts: written after a load, looked at before the next one.
+
+The counting is `counting`'s, its judgement `proof`'s.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import dlt
+from dlt.common.pipeline import SupportsPipeline
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.job_client_impl import SqlJobClientBase
+
+from spaaza_source.errors import WrongCountError
+from spaaza_source.exports.counting import Finding
+from spaaza_source.exports.windows import Window, iso
+
+LEDGER = "export_jobs"
+#: Jobs that are noted in one statement.
+TOGETHER = 40
+
+
+def can_count(pipeline: SupportsPipeline) -> bool:
+    """Whether a pipeline's destination is a database that can be asked, and told."""
+    return issubclass(pipeline.destination.client_class, SqlJobClientBase)
+
+
+def note(client: Any, finding: Finding, load: str) -> None:
+    """Write what was found into `export_jobs`; where all is right, earlier faults are settled."""
+    claim = finding.claim
+    ledger = client.make_qualified_table_name(LEDGER)
+    now = datetime.now(timezone.utc)
+    for first in range(0, len(claim.jobs), TOGETHER):
+        jobs = claim.jobs[first : first + TOGETHER]
+        numbers = [(job.job_id, finding.by_job.get(job.job_id)) for job in jobs]
+        known = [(job, rows) for job, rows in numbers if rows is not None]
+        found = "NULL"
+        if known:
+            found = f"CASE job_id{' WHEN %s THEN %s' * len(known)} END"
+        client.execute_sql(
+            f"UPDATE {ledger} SET found = {found}, counted = %s, proven = %s, checked_at = %s"
+            f" WHERE table_name = %s AND job_id IN ({', '.join(['%s'] * len(jobs))})",
+            *(part for pair in known for part in pair),
+            finding.counted,
+            finding.right,
+            now,
+            claim.ledger,
+            *(job.job_id for job in jobs),
+        )
+    if finding.right:
+        within, bounds = _within(claim.reach)
+        client.execute_sql(
+            f"UPDATE {ledger} SET settled_by = %s"
+            f" WHERE table_name = %s AND proven = %s AND settled_by IS NULL{within}",
+            load,
+            claim.ledger,
+            False,
+            *bounds,
+        )
+
+
+def _within(reach: Window | None) -> tuple[str, list[datetime]]:
+    """Jobs whose rows a load has brought again, as SQL and its parameters."""
+    if reach is None:
+        return "", []
+    bounds = [reach.end]
+    after = ""
+    if reach.start is not None:
+        after = " AND window_start >= %s"
+        bounds.append(reach.start)
+    return f" AND window_end <= %s{after}", bounds
+
+
+def mends_earlier(table: str, reach: Window | None) -> bool:
+    """Whether a load brings rows again that an earlier one has lost or doubled.
+
+    One that would go on past them is stopped.
+
+    Args:
+        table: The resource that is extracted.
+        reach: The span of time that it is about to bring; None for all rows.
+
+    Raises:
+        WrongCountError: There are such rows, and this load does not bring them again.
+    """
+    columns = dlt.current.source_schema().tables.get(LEDGER, {}).get("columns", {})
+    pipeline = dlt.current.pipeline()
+    if "proven" not in columns or not can_count(pipeline):
+        return False
+    asked = (
+        "SELECT job_id, window_start, window_end, found, loaded FROM {ledger}"
+        " WHERE table_name = %s AND proven = %s AND settled_by IS NULL ORDER BY job_id"
+    )
+    try:
+        with pipeline.sql_client() as client:
+            ledger = client.make_qualified_table_name(LEDGER)
+            rows = client.execute_sql(asked.format(ledger=ledger), table, False) or []
+    except DatabaseUndefinedRelation:
+        return False
+    for job, start, end, *_ in rows:
+        if not _covers(reach, start, end):
+            raise WrongCountError(
+                "an earlier load brought rows that the destination does not hold, or holds twice,"
+                " and this one would not bring them again",
+                where=f"{table}, job {job}",
+                way_out=way_out(start, end),
+            )
+    return bool(rows)
+
+
+def _covers(reach: Window | None, start: datetime | None, end: datetime | None) -> bool:
+    if reach is None:
+        return True
+    if end is None or reach.end < end:
+        return False
+    return reach.start is None or (start is not None and reach.start <= start)
+
+
+def way_out(start: datetime | None, end: datetime | None) -> str:
+    """How the rows of a span, or all of a table, are brought again."""
+    anew = 'begin the table anew: refresh="drop_resources" (spaaza load --full-refresh)'
+    if start is None or end is None:
+        return f"{anew[0].upper()}{anew[1:]}."
+    return (
+        f'Load that range again with start_date="{iso(start)}", end_date="{iso(end)}", or {anew}.'
+    )
