@@ -18,11 +18,13 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
+from spaaza_source.advice import advise, present_lags
 from spaaza_source.errors import SettingsError
 from spaaza_source.explain import Terminated, explain, interruption
 from spaaza_source.exports.request import REPEATS, Repeat
 from spaaza_source.listing import (
     JOBS_SHOWN,
+    show_advice,
     show_jobs,
     show_plan,
     show_submitted,
@@ -225,12 +227,20 @@ def collect(**given: Any) -> None:
 @cli.command()
 @of_a_load
 @click.option("--all", "every", is_flag=True, help="However old.")
-def jobs(*, every: bool, **given: Any) -> None:
+@click.option(
+    "--advice", is_flag=True, help="Tell how late rows came instead, and which `lag` to set."
+)
+def jobs(*, every: bool, advice: bool, **given: Any) -> None:
     """Show the exports the vendor has of ours, beside what became of them here."""
     console = _console()
     target = Target.of(**given)
     pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
+    if advice:
+        lags = present_lags(wanted)
+        history = export_history(pipeline) if target.exists else []
+        show_advice(console, advise(history, lags), lags)
+        return
     subjects = {each.ask(None).subject for each in wanted}
     own = [job for job in run.own_jobs() if job.subject in subjects]
     history = export_history(pipeline) if target.exists else []

@@ -5,6 +5,7 @@ What happens while they run is left to `console`, what is shown to `planning` an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from spaaza_source.advice import Advice
 from spaaza_source.exports.jobs import Job, OwnJob
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
@@ -102,6 +104,59 @@ def show_jobs(
     console.print(table)
     if most is not None and len(jobs) > most:
         console.print(f"\n{len(jobs) - most} older ones: --all shows them.")
+
+
+def show_advice(console: Console, advices: Sequence[Advice], lags: Mapping[str, float]) -> None:
+    """How late rows came, and which `lag` follows from it.
+
+    Args:
+        console: Where to.
+        advices: Of the tables that were measured.
+        lags: By table the present `lag`, in seconds, of those that can be.
+    """
+    if not lags:
+        console.print("None of these indexes goes on by the time of its rows: they have no lag.")
+        return
+    if advices:
+        table = _table("index", "loads", "late rows", "latest", "lag", "advised")
+        for each in advices:
+            table.add_row(
+                each.table,
+                f"{each.loads:,}",
+                f"{each.late_rows:,}",
+                _span(each.latest) if each.late_rows else "none",
+                _span(lags[each.table]),
+                _span(each.lag),
+            )
+        console.print(table)
+        console.print()
+    for each in advices:
+        if each.at_the_end:
+            console.print(
+                f"{each.table}: rows came as late as the overlap reaches, so others may have come"
+                " later still: load history again with --start-date and --end-date.",
+                highlight=False,
+                soft_wrap=True,
+            )
+    unknown = sorted(set(lags).difference(each.table for each in advices))
+    if unknown:
+        console.print(
+            f"Nothing has been measured yet of {', '.join(unknown)}: a load measures what came late"
+            " if it goes on where an earlier one ended.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if advices:
+        longest = max(each.lag for each in advices)
+        console.print(f"Advised for all: lag = {longest:.0f}", highlight=False)
+
+
+def _span(seconds: float) -> str:
+    """Seconds as a person says them, never less than they are."""
+    for length, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{math.ceil(seconds / length * 10) / 10:g} {name}"
+    return f"{math.ceil(seconds)} s"
 
 
 def _table(*headings: str) -> Table:

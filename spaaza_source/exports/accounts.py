@@ -11,6 +11,7 @@ from typing import Any
 
 from spaaza_source.exports.content import Content
 from spaaza_source.exports.export import Export
+from spaaza_source.exports.lateness import Late
 from spaaza_source.tabular.privacy import Policy
 
 
@@ -62,6 +63,15 @@ def job_entry(
         "rows": content.rows if content else None,
         "rejected": len(content.rejected) if content else None,
         "loaded": loaded,
+    }
+
+
+def late_entry(late: Late) -> dict[str, Any]:
+    """What its row for `export_jobs` tells of rows that came late."""
+    return {
+        "late_rows": late.rows,
+        "latest_seconds": late.seconds,
+        "overlap_seconds": late.overlap,
     }
 
 

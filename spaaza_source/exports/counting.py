@@ -77,7 +77,7 @@ def _counts(client: Any, claim: Claim) -> tuple[int, dict[str, int]]:
     for first in range(0, max(1, len(windows)), TOGETHER):
         part = windows[first : first + TOGETHER]
         counted = ["count(*)"] + [
-            f"count(CASE WHEN {_inside(name, str(claim.time_column), window)} THEN 1 END)"
+            f"count(CASE WHEN {inside(name, str(claim.time_column), window)} THEN 1 END)"
             for _, window in part
         ]
         where = f" WHERE {claim.way.scope.format(table=name)}" if claim.way.scope else ""
@@ -86,7 +86,8 @@ def _counts(client: Any, claim: Claim) -> tuple[int, dict[str, int]]:
     return int(total), by_job
 
 
-def _inside(table: str, column: str, window: Window) -> str:
+def inside(table: str, column: str, window: Window) -> str:
+    """The rows of a window as SQL; the names as dlt has them."""
     name = f"{table}.{column}"
     after = f"{name} >= '{iso(window.start)}' AND " if window.start else ""
     return f"{after}{name} < '{iso(window.end)}'"

@@ -19,7 +19,7 @@ import pyarrow as pa
 from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 
-from spaaza_source.exports.accounts import job_entry, rejected_entries
+from spaaza_source.exports.accounts import job_entry, late_entry, rejected_entries
 from spaaza_source.exports.claims import claim
 from spaaza_source.exports.columns import change_entries, check_format
 from spaaza_source.exports.content import Content, Reader, Reading
@@ -27,6 +27,7 @@ from spaaza_source.exports.cursor import Cursor
 from spaaza_source.exports.export import Phase, TableExports
 from spaaza_source.exports.kept import keep, kept_exports, prove
 from spaaza_source.exports.keys import Key
+from spaaza_source.exports.lateness import lateness_of
 from spaaza_source.exports.ledger import entries, in_a_load
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.run import ExportRun
@@ -174,6 +175,9 @@ def load_files(
     table = exports.wanted.table
     jobs, rejected, changes = [], [], []
     intake = _intake(exports, upkeep, afresh=afresh) if in_a_load() else None
+    lateness = None
+    if intake is not None:
+        lateness = lateness_of(exports, reader.time_column, upkeep.disposition)
     taken: list[tuple[Content, int]] = []
     spent = -time.monotonic()
     for number, (export, content) in enumerate(reader.contents(exports.checked())):
@@ -186,6 +190,8 @@ def load_files(
         loaded = 0
         for item, rows in content.items():
             item_taken = item if intake is None else intake.taken(item, file=number)
+            if lateness is not None:
+                lateness.add(item)
             loaded += item_taken.num_rows if isinstance(item_taken, pa.Table) else rows
             spent += time.monotonic()
             # The first item carries what the schema shall know; dlt keeps it for the rest.
@@ -202,6 +208,9 @@ def load_files(
         intake.ended(*told, lambda row: _place(taken, row))
         rows_of = [rows for _, rows in taken]
         claim(table, intake.way(*told), reader.time_column, exports, rows_of)
+    if lateness is not None and jobs:
+        # The oldest of a load's exports is the one of the overlap.
+        jobs[0] |= late_entry(lateness.late())
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
     replaced = [each for each in exports.exports if each.phase is Phase.REPLACED]
