@@ -11,7 +11,11 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.schema.typing import TDeleteInsertStrategyDict, TWriteDispositionDict
+from dlt.common.schema.typing import (
+    MERGE_DISPOSITION_HINTS,
+    TDeleteInsertStrategyDict,
+    TWriteDispositionDict,
+)
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
 from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
@@ -64,6 +68,10 @@ class Disposition:
         # What a contract has kept out of the table stays out.
         there = schema.tables[told["name"]]["columns"]
         told["columns"] = {name: hint for name, hint in told["columns"].items() if name in there}
+        if "write_disposition" in hints:
+            # dlt would keep an earlier load's scope, and whatever else this one does not set.
+            for hint in MERGE_DISPOSITION_HINTS.values():
+                schema.tables[told["name"]].pop(hint, None)  # type: ignore[misc]
         schema.update_table(told)
 
     @property
@@ -235,13 +243,7 @@ def _own(reach: Window | None, column: str | None, key: Key | None) -> Any:
         return {**BY_TIME, "destination_scope": scope}
     if key is None or "cdc" not in _strategies():
         return WHOLE
-    return {
-        "disposition": "merge",
-        "strategy": "cdc",
-        "skip_unchanged_rows": True,
-        # All of them; dlt would keep an earlier load's scope.
-        "destination_scope": "1 = 1",
-    }
+    return {"disposition": "merge", "strategy": "cdc", "skip_unchanged_rows": True}
 
 
 def _strategies() -> list[str]:
