@@ -16,6 +16,7 @@ from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.errors import TooManyDeletionsError
+from spaaza_source.exports.destination import asked
 from spaaza_source.exports.keys import Key, Keys, joined
 from spaaza_source.exports.settings import number
 
@@ -55,13 +56,9 @@ class Deletions:
         if self.accepted:
             return
         try:
-            with dlt.current.pipeline().sql_client() as client:
-                name = client.make_qualified_table_name(table)
-                counted = f"SELECT count(*) FROM {name}"  # noqa: S608 - our own names
-                where = f" WHERE {scope.format(table=name)}" if scope else ""
-                held = _number(client, counted + where)
-                gone = _gone(client, name, keys, key) if key and not where else held - keys.rows
-                total = held if not where or gone <= 0 else _number(client, counted)
+            gone, total = asked(
+                dlt.current.pipeline(), lambda client: _gone_of(client, table, keys, key, scope)
+            )
         except DatabaseUndefinedRelation:
             return
         except SqlClientNotAvailable:
@@ -75,6 +72,18 @@ class Deletions:
                 way_out="If they are deleted indeed, load once with accept_deletes=True"
                 " (--accept-deletes); max_deleted_share sets how many may go unasked.",
             )
+
+
+def _gone_of(
+    client: Any, table: str, keys: Keys, key: Key | None, scope: str | None
+) -> tuple[int, int]:
+    """How many rows would go from the table, and of how many."""
+    name = client.make_qualified_table_name(table)
+    counted = f"SELECT count(*) FROM {name}"  # noqa: S608 - our own names
+    where = f" WHERE {scope.format(table=name)}" if scope else ""
+    held = _number(client, counted + where)
+    gone = _gone(client, name, keys, key) if key and not where else held - keys.rows
+    return gone, held if not where or gone <= 0 else _number(client, counted)
 
 
 def _number(client: Any, sql: str) -> int:

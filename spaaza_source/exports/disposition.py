@@ -13,6 +13,7 @@ import dlt
 import pyarrow as pa
 from dlt.common.schema.typing import (
     DEFAULT_VALIDITY_COLUMN_NAMES,
+    MERGE_DISPOSITION_HINTS,
     TDeleteInsertStrategyDict,
     TWriteDispositionDict,
 )
@@ -21,6 +22,7 @@ from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.columns import KEY
+from spaaza_source.exports.destination import merge_strategies
 from spaaza_source.exports.keys import Key
 from spaaza_source.exports.plan import Span
 from spaaza_source.exports.row_version import row_versions
@@ -68,6 +70,10 @@ class Disposition:
         # What a contract has kept out of the table stays out.
         there = schema.tables[told["name"]]["columns"]
         told["columns"] = {name: hint for name, hint in told["columns"].items() if name in there}
+        if "write_disposition" in hints:
+            # dlt would keep an earlier load's scope, and whatever else this one does not set.
+            for hint in MERGE_DISPOSITION_HINTS.values():
+                schema.tables[told["name"]].pop(hint, None)  # type: ignore[misc]
         schema.update_table(told)
 
     @property
@@ -255,17 +261,9 @@ def _own(reach: Window | None, column: str | None, key: Key | None) -> Any:
         return {**BY_TIME, "destination_scope": scope}
     if key is None or "cdc" not in _strategies():
         return WHOLE
-    return {
-        "disposition": "merge",
-        "strategy": "cdc",
-        "skip_unchanged_rows": True,
-        # All of them; dlt would keep an earlier load's scope.
-        "destination_scope": "1 = 1",
-    }
+    return {"disposition": "merge", "strategy": "cdc", "skip_unchanged_rows": True}
 
 
 def _strategies() -> list[str]:
     """The merge strategies of the destination, its default first."""
-    destination = dlt.current.pipeline().destination
-    capabilities = destination.capabilities()
-    return list(capabilities.supported_merge_strategies or [])
+    return merge_strategies(dlt.current.pipeline())

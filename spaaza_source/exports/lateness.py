@@ -20,6 +20,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.exports.columns import has_rows
 from spaaza_source.exports.counting import inside
+from spaaza_source.exports.destination import asked
 from spaaza_source.exports.disposition import Disposition
 from spaaza_source.exports.export import TableExports
 from spaaza_source.exports.verdicts import can_count
@@ -144,14 +145,18 @@ def _comparable(table: str, column: str, disposition: Disposition) -> bool:
 def _held(table: str, column: str, until: datetime, bounds: Sequence[float]) -> list[int] | None:
     ends = [until - timedelta(seconds=bound) for bound in (0.0, *bounds)]
     windows = [Window(start, end) for end, start in pairwise(ends)]
+
+    def counts(client: Any) -> Sequence[Any]:
+        name = client.make_qualified_table_name(table)
+        counted = ", ".join(
+            f"count(CASE WHEN {inside(name, column, window)} THEN 1 END)" for window in windows
+        )
+        overlap = inside(name, column, Window(ends[-1], until))
+        rows: Any = client.execute_sql(f"SELECT {counted} FROM {name} WHERE {overlap}")
+        return list(rows[0])
+
     try:
-        with dlt.current.pipeline().sql_client() as client:
-            name = client.make_qualified_table_name(table)
-            counted = ", ".join(
-                f"count(CASE WHEN {inside(name, column, window)} THEN 1 END)" for window in windows
-            )
-            overlap = inside(name, column, Window(ends[-1], until))
-            (row,) = client.execute_sql(f"SELECT {counted} FROM {name} WHERE {overlap}") or ()
+        row = asked(dlt.current.pipeline(), counts)
     except DatabaseUndefinedRelation:
         return None
     return [int(number) for number in row]

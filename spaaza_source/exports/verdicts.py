@@ -15,6 +15,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from spaaza_source.errors import WrongCountError
 from spaaza_source.exports.counting import Finding
+from spaaza_source.exports.destination import asked
 from spaaza_source.exports.windows import Window, iso
 
 LEDGER = "export_jobs"
@@ -89,17 +90,20 @@ def mends_earlier(table: str, reach: Window | None) -> bool:
     pipeline = dlt.current.pipeline()
     if "proven" not in columns or not can_count(pipeline):
         return False
-    asked = (
+    unsettled = (
         "SELECT job_id, window_start, window_end, found, loaded FROM {ledger}"
         " WHERE table_name = %s AND proven = %s AND settled_by IS NULL ORDER BY job_id"
     )
     try:
-        with pipeline.sql_client() as client:
-            ledger = client.make_qualified_table_name(LEDGER)
-            rows = client.execute_sql(asked.format(ledger=ledger), table, False) or []
+        rows = asked(
+            pipeline,
+            lambda client: client.execute_sql(
+                unsettled.format(ledger=client.make_qualified_table_name(LEDGER)), table, False
+            ),
+        )
     except DatabaseUndefinedRelation:
         return False
-    for job, start, end, *_ in rows:
+    for job, start, end, *_ in rows or []:
         if not _covers(reach, start, end):
             raise WrongCountError(
                 "an earlier load brought rows that the destination does not hold, or holds twice,"

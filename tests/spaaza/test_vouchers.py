@@ -127,3 +127,15 @@ def test_rules_of_the_users_own_bring_all_that_they_let_through(
     for _ in range(2):
         load(vendor, tmp_path, "1,new\n", segments={"vouchers": [rule]})
     assert vendor.asked() == [("all", ["status"])] * 2
+
+
+def test_a_merge_keeps_nothing_of_the_one_before(
+    vendor: VoucherFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("dlt").addHandler(caplog.handler)
+    load(vendor, tmp_path, "1,new\n2,new\n")
+    load(vendor, tmp_path, "1,new\n2,locked\n", snapshot_every=0)
+    load(vendor, tmp_path, "2,redeemed\n")
+    logging.getLogger("dlt").removeHandler(caplog.handler)
+    assert held(tmp_path) == [(1, "new"), (2, "redeemed")]
+    assert "dlt ignores this option" not in caplog.text
