@@ -114,6 +114,7 @@ def _put_back(packages: PackageStorage, load: str) -> None:
     for folder in (new, completed, started):
         for file in sorted(folder.iterdir()):
             if not _is_copy(file.name):
+                packages.clear_pending_transition(load, file.name)
                 file.unlink()
             elif not _is_appended(schema, file.name):
                 packages.clear_pending_transition(load, file.name)

@@ -36,7 +36,7 @@ def load(
 ) -> None:
     """Load one table, or begin to."""
     if killed_after is not None:
-        _kill_after_commit_of(killed_after)
+        kill_after_commit_of(killed_after)
     if killed_normalized:
         _kill_once_normalized()
     given = {"credentials": {"access_token_id": "a", "access_token_secret": "b"}, **settings}
@@ -45,7 +45,8 @@ def load(
     pipeline_into(folder).run(source)
 
 
-def _kill_after_commit_of(table: str) -> None:
+def kill_after_commit_of(table: str) -> None:
+    """Let this process die when a file of that table is committed, and not noted."""
     note = PackageStorage.save_pending_transition
 
     def killed(self: PackageStorage, load_id: str, file_name: str, *more: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -105,3 +106,29 @@ def test_so_it_is_where_a_table_is_replaced_by_way_of_a_staging_table(
         assert run(tmp_path, **given, killed_after="users") == -signal.SIGKILL
         load(tmp_path, **given)
     assert query(tmp_path, "SELECT count(*) FROM users") == [(3,)]
+
+
+def test_a_merge_that_dlt_has_noted_is_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FileVendor(users=OLD) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
+        load(tmp_path, **given)
+        vendor.files["users"] = NEW
+        assert run(tmp_path, **given, killed_after="export_jobs") == -signal.SIGKILL
+        (package,) = (tmp_path / "pipelines" / "spaaza" / "load" / "normalized").glob("*.*")
+        # As if it had been killed before dlt put the merge, which it had noted, among what is done.
+        merge = "users.0123456789.0.sql"
+        (package / "started_jobs" / merge).write_text("SELECT 1")
+        (package / ".pending_transitions").mkdir(exist_ok=True)
+        note = json.dumps({"state": "completed", "failed_message": None})
+        (package / ".pending_transitions" / merge).write_text(note)
+        logging.getLogger("dlt").addHandler(caplog.handler)
+        load(tmp_path, **given)
+        logging.getLogger("dlt").removeHandler(caplog.handler)
+    assert query(tmp_path, "SELECT user_id, name FROM users ORDER BY ALL") == [
+        (1, "Ann"),
+        (2, "Rob"),
+        (3, "Cy"),
+    ]
+    assert "no matching started job" not in caplog.text
