@@ -1,7 +1,7 @@
 """The `spaaza` command: what a terminal or a cron line can ask for.
 
-Exit codes: 0 all is well, 1 something failed, 2 a setting is wrong. The work itself is the
-package's; nothing here is needed by a pipeline script.
+Exit codes: 0 all is well, 1 something failed or differs, 2 a setting is wrong. The work itself is
+the package's; nothing here is needed by a pipeline script.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import click
 from rich.console import Console
 
 from spaaza_source.advice import advise, present_lags
+from spaaza_source.deep_check import deep_check
 from spaaza_source.errors import SettingsError
 from spaaza_source.explain import Terminated, explain, interruption
 from spaaza_source.exports.request import REPEATS, Repeat
 from spaaza_source.listing import (
     JOBS_SHOWN,
     show_advice,
+    show_differences,
     show_jobs,
     show_plan,
     show_submitted,
@@ -59,7 +61,7 @@ def cli(*, debug: bool) -> None:
     SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_ID
     SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_SECRET
 
-    Exit codes: 0 all is well, 1 something failed, 2 a setting is wrong.
+    Exit codes: 0 all is well, 1 something failed or differs, 2 a setting is wrong.
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     del debug  # `main` looks at it: it handles what the commands raise
 
@@ -116,10 +118,35 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
 
 
 @cli.command()
-def check() -> None:
-    """Tell whether host, chain and credentials work, and what is wrong where they don't."""
+@of_a_load
+@click.option(
+    "--deep", is_flag=True, help="Compare fresh exports of the indexes with their tables."
+)
+@click.option(
+    "--keys",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="How many keys of each kind of difference are shown.",
+)
+def check(*, deep: bool, keys: int, **given: Any) -> None:
+    """Tell whether host, chain and credentials work, and what is wrong where they don't.
+
+    With --deep, also ask for a fresh export of each index and tell which rows its table lacks, has
+    beyond it, or has otherwise; exit code 1 if there are any. Nothing is loaded. The other options
+    are for --deep alone.
+    """
     for line in check_access():
         click.echo(line)
+    if not deep:
+        return
+    console = _console()
+    target = Target.of(**given)
+    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    console.print(f"\nExporting {', '.join(target.tables)} afresh …", highlight=False)
+    checked = deep_check(pipeline, target.comparable(), keys, exists=target.exists)
+    if not show_differences(console, checked):
+        raise click.exceptions.Exit(1)
 
 
 @cli.command()

@@ -6,7 +6,7 @@ What happens while they run is left to `console`, what is shown to `planning` an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from spaaza_source.advice import Advice
+from spaaza_source.deep_check import Checked
+from spaaza_source.exports.comparison import Differences
 from spaaza_source.exports.jobs import Job, OwnJob
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
@@ -104,6 +106,42 @@ def show_jobs(
     console.print(table)
     if most is not None and len(jobs) > most:
         console.print(f"\n{len(jobs) - most} older ones: --all shows them.")
+
+
+def show_differences(console: Console, checked: Iterable[Checked]) -> bool:
+    """What fresh exports and tables differ in, keys and columns but no cells; whether all is equal.
+
+    Args:
+        console: Where to.
+        checked: The tables, as they are compared.
+    """
+    all_equal = True
+    for each in checked:
+        found = each.differences
+        all_equal = all_equal and found is not None and found.equal
+        span = f", {_window(each.window)}" if each.window else ""
+        for line in ["has not been loaded"] if found is None else _differences(found, span):
+            console.print(f"{each.table}: {line}", highlight=False, soft_wrap=True, markup=False)
+    return all_equal
+
+
+def _differences(found: Differences, span: str) -> Iterator[str]:
+    if found.equal:
+        yield f"equal, {found.held:,} rows{span}"
+        return
+    told = f"{found.missing:,} missing, {found.extra:,} extra"
+    told += f", {found.different:,} different" if found.key else ", as whole rows without a key"
+    yield f"{found.brought:,} rows exported, {found.held:,} in the table{span}: {told}"
+    counts = {"missing": found.missing, "extra": found.extra, "different": found.different}
+    for kind, keys in found.samples.items():
+        if keys:
+            shown = ", ".join(" ".join(key) for key in keys)
+            more = " …" if counts[kind] > len(keys) else ""
+            yield f"{kind} by {' '.join(found.key)}: {shown}{more}"
+    if found.columns:
+        yield "different in " + ", ".join(f"{name} ({n:,})" for name, n in found.columns.items())
+    if found.unknown:
+        yield f"columns that the table does not have: {', '.join(found.unknown)}"
 
 
 def show_advice(console: Console, advices: Sequence[Advice], lags: Mapping[str, float]) -> None:

@@ -6,7 +6,7 @@ The commands themselves are `cli`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,18 @@ class Target:
     def exists(self) -> bool:
         """Whether there is anything to look into; looking must not create a file."""
         return self.db is None or self.db.exists()
+
+    def comparable(self) -> list[DltSource]:
+        """Sources to compare the tables with: the dates narrow those that go by time, no others."""
+        final = [table for table in self.tables if INDEXES[table].is_final]
+        others = [table for table in self.tables if table not in final]
+        given = {"allow_external_schedulers": False}
+        sources = []
+        if final:
+            sources.append(replace(self, tables=final).source(**given))
+        if others:
+            sources.append(replace(self, tables=others, dates={}).source(**given))
+        return sources
 
     def source(self, **more: Any) -> DltSource:
         """The source, with what the command was given over what dlt's configuration says.

@@ -11,7 +11,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.exports.claims import Claim
-from spaaza_source.exports.windows import Window, iso
+from spaaza_source.exports.windows import inside
 
 #: Windows that are counted in one query.
 TOGETHER = 40
@@ -77,20 +77,13 @@ def _counts(client: Any, claim: Claim) -> tuple[int, dict[str, int]]:
     for first in range(0, max(1, len(windows)), TOGETHER):
         part = windows[first : first + TOGETHER]
         counted = ["count(*)"] + [
-            f"count(CASE WHEN {inside(name, str(claim.time_column), window)} THEN 1 END)"
+            f"count(CASE WHEN {inside(f'{name}.{claim.time_column}', window)} THEN 1 END)"
             for _, window in part
         ]
         where = f" WHERE {claim.way.scope.format(table=name)}" if claim.way.scope else ""
         total, *numbers = client.execute_sql(f"SELECT {', '.join(counted)} FROM {name}{where}")[0]
         by_job |= {job: int(rows) for (job, _), rows in zip(part, numbers, strict=True)}
     return int(total), by_job
-
-
-def inside(table: str, column: str, window: Window) -> str:
-    """The rows of a window as SQL; the names as dlt has them."""
-    name = f"{table}.{column}"
-    after = f"{name} >= '{iso(window.start)}' AND " if window.start else ""
-    return f"{after}{name} < '{iso(window.end)}'"
 
 
 def _found_by_key(client: Any, claim: Claim) -> Finding:

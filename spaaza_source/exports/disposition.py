@@ -26,7 +26,7 @@ from spaaza_source.exports.destination import merge_strategies
 from spaaza_source.exports.keys import Key
 from spaaza_source.exports.plan import Span
 from spaaza_source.exports.row_version import row_versions
-from spaaza_source.exports.windows import Window, iso
+from spaaza_source.exports.windows import Window, inside
 
 #: What a resource is declared with: dicts, so that a user's own "replace" can be told from ours.
 WHOLE: TWriteDispositionDict = {"disposition": "replace"}
@@ -250,8 +250,7 @@ def scope_of(reach: Window | None, column: str | None) -> str | None:
     """
     if reach is None or reach.start is None or column is None:
         return None
-    name = f"{{table}}.{column}"
-    return f"{name} >= '{iso(reach.start)}' AND {name} < '{iso(reach.end)}'"
+    return inside(f"{{table}}.{column}", reach)
 
 
 def _own(reach: Window | None, column: str | None, key: Key | None) -> Any:

@@ -19,12 +19,11 @@ import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.exports.columns import has_rows
-from spaaza_source.exports.counting import inside
 from spaaza_source.exports.destination import asked
 from spaaza_source.exports.disposition import Disposition
 from spaaza_source.exports.export import TableExports
 from spaaza_source.exports.verdicts import can_count
-from spaaza_source.exports.windows import Window
+from spaaza_source.exports.windows import Window, inside
 
 #: Each slice reaches this much further back than the one after it: what is measured is a ratio.
 GROWTH = 1.25
@@ -113,7 +112,11 @@ def lateness_of(
         return None
     if not _comparable(wanted.table, column, disposition):
         return None
-    bounds = slices((until - reach.start).total_seconds())
+    # In whole seconds, as a lag is: the present is told in them, an earlier load's end may not be.
+    overlap = (until - reach.start) // timedelta(seconds=1)
+    if not overlap:
+        return None
+    bounds = slices(overlap)
     held = _held(wanted.table, column, until, bounds)
     return None if held is None else Lateness(until, bounds, held, column)
 
@@ -148,10 +151,11 @@ def _held(table: str, column: str, until: datetime, bounds: Sequence[float]) -> 
 
     def counts(client: Any) -> Sequence[Any]:
         name = client.make_qualified_table_name(table)
+        times = f"{name}.{column}"
         counted = ", ".join(
-            f"count(CASE WHEN {inside(name, column, window)} THEN 1 END)" for window in windows
+            f"count(CASE WHEN {inside(times, window)} THEN 1 END)" for window in windows
         )
-        overlap = inside(name, column, Window(ends[-1], until))
+        overlap = inside(times, Window(ends[-1], until))
         rows: Any = client.execute_sql(f"SELECT {counted} FROM {name} WHERE {overlap}")
         return list(rows[0])
 

@@ -115,6 +115,7 @@ class Wanted:
         begun_at: When the table was last loaded from the begin of its span.
         loaded: Ids of jobs whose rows have been loaded: they are done with.
         only_finished: Whether nothing is to be asked for: only what is done counts.
+        afresh: Whether no job that is there already is new enough.
     """
 
     table: str
@@ -124,6 +125,7 @@ class Wanted:
     begun_at: datetime | None = None
     loaded: Collection[str] = ()
     only_finished: bool = False
+    afresh: bool = False
 
     def reach(self, now: datetime) -> Window | None:
         """What a load of it covers now; None for all rows."""
@@ -158,7 +160,7 @@ def plan_for(wanted: Wanted, own: Iterable[OwnJob], now: datetime, max_age: time
         now: The present instant by the vendor's clock.
         max_age: How old a finished job may be and still be used.
     """
-    own = list(own)
+    own = [] if wanted.afresh else list(own)
     if wanted.only_finished:
         max_age = max(max_age, COLLECT_AGE)
     plan = _whole(wanted, own, now, max_age)

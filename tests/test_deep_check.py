@@ -1,0 +1,222 @@
+"""`spaaza check --deep`: a fresh export is compared with its table, and nothing is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from spaaza_source import spaaza_source
+from spaaza_source.cli import cli
+from spaaza_source.errors import SettingsError
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.test_cli import settings_for
+from tests.vendors import FileVendor
+
+Spaaza = Callable[..., tuple[int, list[str]]]
+USERS = "id,name,born\n" + "".join(f"{number},n{number},2001-02-03\n" for number in range(1, 31))
+
+
+def runner(monkeypatch: pytest.MonkeyPatch, **settings: str) -> Spaaza:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"SOURCES__SPAAZA__{name}", value)
+
+    def run(*arguments: str) -> tuple[int, list[str]]:
+        ran = CliRunner().invoke(cli, arguments)
+        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+            raise ran.exception
+        return ran.exit_code, ran.output.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def vendor() -> Iterator[FileVendor]:
+    with FileVendor(users=USERS.encode(), transactions=b"", vouchers=b"") as served:
+        yield served
+
+
+@pytest.fixture
+def spaaza(vendor: FileVendor, monkeypatch: pytest.MonkeyPatch) -> Spaaza:
+    return runner(
+        monkeypatch,
+        BASE_URL=vendor.base_url,
+        CHAIN_ID="1743",
+        CREDENTIALS__ACCESS_TOKEN_ID="a",
+        CREDENTIALS__ACCESS_TOKEN_SECRET="b",
+        POLL_INTERVAL="0.01",
+        START_MARGIN="0",
+        STAGGER="0",
+    )
+
+
+def told(lines: list[str], table: str) -> list[str]:
+    return [line.split(": ", 1)[1] for line in lines if line.startswith(f"{table}: ")]
+
+
+def everything() -> Any:
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        warehouse.execute("SET search_path = 'spaaza_data'")
+        tables = warehouse.sql("SHOW TABLES").fetchall()
+        return {name: warehouse.sql(f'FROM "{name}" ORDER BY ALL').fetchall() for (name,) in tables}
+
+
+def hours_ago(hours: float) -> str:
+    instant = datetime.now(timezone.utc) - timedelta(hours=hours)
+    return instant.isoformat().replace("+00:00", "Z")
+
+
+def test_an_untouched_warehouse_is_equal_to_fresh_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox(SandboxSettings(rows=150)) as served:
+        for name, value in settings_for(served).items():
+            monkeypatch.setenv(name, value)
+        spaaza = runner(monkeypatch)
+        assert spaaza("load")[0] == 0
+        before, asked = everything(), len(served.tasks)
+        code, lines = spaaza("check", "--deep")
+        assert code == 0, lines
+        assert len(served.tasks) == asked + 6
+        tables = ("users", "products", "product_variants", "transactions", "wallet_ledger")
+        for table in (*tables, "vouchers"):
+            assert told(lines, table)[0].startswith("equal, 1"), lines
+        assert everything() == before
+
+
+def test_what_is_missing_extra_or_different_is_named(spaaza: Spaaza, vendor: FileVendor) -> None:
+    spaaza("load", "users")
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        warehouse.execute("SET search_path = 'spaaza_data'")
+        warehouse.execute("DELETE FROM users WHERE id IN (3, 4)")
+        warehouse.execute("UPDATE users SET name = 'secret' WHERE id IN (7, 8, 9)")
+        warehouse.execute("UPDATE users SET born = NULL WHERE id = 9")
+        warehouse.execute("INSERT INTO users (id, name) VALUES (99, 'secret')")
+    before = everything()
+    code, lines = spaaza("check", "--deep", "users", "--keys", "2")
+    assert code == 1
+    assert told(lines, "users") == [
+        "30 rows exported, 29 in the table: 2 missing, 1 extra, 3 different",
+        "missing by id: 3, 4",
+        "extra by id: 99",
+        "different by id: 7, 8 …",
+        "different in name (3), born (1)",
+    ]
+    assert "secret" not in "\n".join(lines)
+    assert everything() == before
+    spaaza("load", "users")
+    assert spaaza("check", "--deep", "users")[0] == 0
+    assert len(vendor.tasks) == 4
+
+
+def test_rows_without_a_key_are_compared_whole(spaaza: Spaaza, vendor: FileVendor) -> None:
+    vendor.files["users"] = b"code,name\na,x\na,x\nb,y\nc,\n"
+    spaaza("load", "users")
+    assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 4 rows"]
+    vendor.files["users"] = b"name,code\nx,a\ny,b\nz,c\n,c\n"
+    code, lines = spaaza("check", "--deep", "users")
+    assert code == 1
+    assert told(lines, "users") == [
+        "4 rows exported, 4 in the table: 1 missing, 1 extra, as whole rows without a key"
+    ]
+
+
+def test_what_came_since_the_last_load_is_left_out(spaaza: Spaaza, vendor: FileVendor) -> None:
+    rows = [f"{number},{hours_ago(number)}" for number in range(1, 9)]
+    vendor.files["transactions"] = "\n".join(["id,timestamp", *rows, ""]).encode()
+    spaaza("load", "transactions")
+    rows += [f"50,{hours_ago(-0.5)}", f"51,{hours_ago(4.5)}"]
+    vendor.files["transactions"] = "\n".join(["id,timestamp", *rows, ""]).encode()
+    code, lines = spaaza("check", "--deep", "transactions")
+    assert code == 1
+    (line,) = told(lines, "transactions")
+    assert "9 rows exported, 8 in the table, the begin to" in line
+    assert line.endswith("1 missing, 0 extra, as whole rows without a key")
+    assert spaaza("load", "transactions")[0] == 0
+    assert spaaza("check", "--deep", "transactions")[0] == 0
+    span = ("--start-date", hours_ago(4.2), "--end-date", hours_ago(0.5))
+    code, lines = spaaza("check", "--deep", "transactions", *span)
+    assert (code, told(lines, "transactions")[0][:13]) == (0, "equal, 4 rows")
+
+
+def test_hashed_and_dropped_columns_are_compared_as_the_table_has_them(
+    spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__SPAAZA__PRIVACY", '{"users": {"id": "hash", "name": "drop"}}')
+    monkeypatch.setenv("SOURCES__SPAAZA__PRIVACY_SECRET", "sixteen characters")
+    spaaza("load", "users")
+    assert spaaza("check", "--deep", "users")[0] == 0
+    vendor.files["users"] = USERS.replace("n17", "changed").replace("30,n30", "canary,n30").encode()
+    code, lines = spaaza("check", "--deep", "users")
+    assert code == 1
+    assert told(lines, "users")[0].endswith("1 missing, 1 extra, 0 different")
+    assert "canary" not in "\n".join(lines)
+
+
+def test_json_records_are_compared_too(
+    spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__SPAAZA__EXPORT_FORMAT", "json")
+    record = '{"id": %d, "at": "2026-05-02T00:00:00Z", "of": {"a": 1.5, "b": true}, "l": [1]}'
+    vendor.files["users"] = f"[{record % 1}, {record % 2}]".encode()
+    times = [f'{{"timestamp": "{hours_ago(hours)}", "n": {hours}}}' for hours in (3, 2, -1)]
+    vendor.files["transactions"] = f"[{', '.join(times[:2])}]".encode()
+    spaaza("load", "users", "transactions")
+    assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 2 rows"]
+    vendor.files["transactions"] = f"[{', '.join(times)}]".encode()
+    (line,) = told(spaaza("check", "--deep", "transactions")[1], "transactions")
+    assert line.startswith("equal, 2 rows, the begin to")
+    vendor.files["users"] = f"[{record % 1}, {record.replace('true', 'false') % 2}]".encode()
+    assert spaaza("check", "--deep", "users")[1][-1] == "users: different in of__b (1)"
+
+
+def test_a_column_that_the_table_lacks_is_a_difference(spaaza: Spaaza, vendor: FileVendor) -> None:
+    spaaza("load", "users")
+    vendor.files["users"] = b"id,name,born,extra\n" + b"\n".join(
+        line + b"," for line in USERS.encode().splitlines()[1:]
+    )
+    assert spaaza("check", "--deep", "users")[0] == 0
+    vendor.files["users"] = vendor.files["users"].replace(b"n3,2001-02-03,", b"n3,2001-02-03,x")
+    code, lines = spaaza("check", "--deep", "users")
+    assert (code, lines[-1]) == (1, "users: columns that the table does not have: extra")
+
+
+def test_a_table_that_was_never_loaded_is_said(spaaza: Spaaza, vendor: FileVendor) -> None:
+    code, lines = spaaza("check", "--deep", "users")
+    assert (code, lines[-1]) == (1, "users: has not been loaded")
+    assert not Path("spaaza.duckdb").exists()
+    assert vendor.tasks == []
+
+
+def test_vouchers_that_go_on_are_compared_whole(spaaza: Spaaza, vendor: FileVendor) -> None:
+    vendor.files["vouchers"] = b"id,date_time_creation\n1,2026-01-02T00:00:00Z\n"
+    spaaza("load", "vouchers")
+    vendor.files["vouchers"] += f"2,{hours_ago(-1)}\n".encode()
+    code, lines = spaaza("check", "--deep", "vouchers", "--start-date", "2026-03-01")
+    assert code == 0, lines
+    assert "segment" not in vendor.tasks[-1]["trigger"]
+
+
+def test_a_range_that_was_not_loaded_yet_is_said(spaaza: Spaaza, vendor: FileVendor) -> None:
+    vendor.files["transactions"] = f"id,timestamp\n1,{hours_ago(3)}\n".encode()
+    spaaza("load", "transactions")
+    span = ("--start-date", hours_ago(-1), "--end-date", hours_ago(-2))
+    with pytest.raises(SettingsError, match="of that range nothing was loaded"):
+        spaaza("check", "--deep", "transactions", *span)
+
+
+def test_only_the_valid_rows_of_a_history_are_compared(spaaza: Spaaza, vendor: FileVendor) -> None:
+    """A script of the user's own has loaded it, with `scd2`; the command finds it so."""
+    for name in ("n1", "changed"):
+        vendor.files["users"] = USERS.replace("1,n1,", f"1,{name},").encode()
+        tokens = {"access_token_id": "a", "access_token_secret": "b"}
+        source = spaaza_source(vendor.base_url, 1743, tokens, max_age=0).with_resources("users")
+        disposition: Any = {"disposition": "merge", "strategy": "scd2"}
+        source.users.apply_hints(write_disposition=disposition)
+        warehouse = dlt.destinations.duckdb("spaaza.duckdb")
+        dlt.pipeline("spaaza", destination=warehouse, dataset_name="spaaza_data").run(source)
+    assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]
