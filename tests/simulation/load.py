@@ -1,0 +1,112 @@
+"""The daily load, as a script makes it: in this process, or in one that is killed on its way."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spaaza_source import spaaza_source
+from tests.faults.cut_short import kill_after_commit_of
+from tests.warehouses import pipeline_into
+
+TABLES = ("transactions", "wallet_ledger", "vouchers", "users", "products", "product_variants")
+#: What counts as a step: a change to a pipeline's files.
+STEPS = frozenset({"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"})
+#: Seconds after which a load hangs.
+TIMEOUT = 120
+
+
+@dataclass(frozen=True)
+class End:
+    """When a load's process dies by SIGKILL.
+
+    Attributes:
+        step: Before so manieth change to its files.
+        committed: When a file of that table is committed, and dlt has not noted it.
+        seconds: After so many.
+    """
+
+    step: int | None = None
+    committed: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One load.
+
+    Attributes:
+        folder: Of the pipeline and its warehouse.
+        base_url: The vendor's.
+        credentials: For it.
+        tables: Which to load.
+        settings: Of the source, beside those that make it quick.
+    """
+
+    folder: Path
+    base_url: str
+    credentials: dict[str, str]
+    tables: Sequence[str] = TABLES
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Load, in this process."""
+        quick = {"poll_interval": 0.02, "start_margin": 0, "stagger": 0}
+        given = {**quick, "max_concurrent_exports": 6, **self.settings}
+        source = spaaza_source(self.base_url, 1743, self.credentials, **given)
+        pipeline_into(self.folder).run(source.with_resources(*self.tables))
+
+    def run_until(self, end: End) -> bool:
+        """Load in a process that comes to an untimely end; false where it ended before that.
+
+        The process must not be a fork of this one, whose threads hold locks.
+        """
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        process = context.Process(target=_run, args=(self, end), daemon=True)
+        process.start()
+        process.join(TIMEOUT if end.seconds is None else end.seconds)
+        if end.seconds is not None and process.is_alive():
+            process.kill()
+            process.join()
+        if process.exitcode not in {0, -signal.SIGKILL}:
+            raise RuntimeError(f"the load ended with {process.exitcode}")
+        return bool(process.exitcode)
+
+
+def _run(job: Job, end: End) -> None:
+    if end.step is not None:
+        _kill_at(end.step, str(job.folder))
+    if end.committed is not None:
+        kill_after_commit_of(end.committed)
+    job.run()
+
+
+def _kill_at(step: int, folder: str) -> None:
+    """Die before so manieth change to the files of a folder."""
+    steps = itertools.count(1)
+    lock = threading.Lock()
+
+    def watch(event: str, given: tuple[Any, ...]) -> None:
+        if event not in STEPS or not str(given[0]).startswith(folder):
+            return
+        if event == "open" and not _is_written(given):
+            return
+        with lock:
+            if next(steps) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+
+
+def _is_written(given: tuple[Any, ...]) -> bool:
+    _path, mode, flags = given
+    return bool(flags & (os.O_WRONLY | os.O_RDWR)) if mode is None else not mode.startswith("r")
