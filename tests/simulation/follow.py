@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from spaaza_source.spaaza.indexes import INDEXES
 from tests.simulation.clock import FastClock
 from tests.simulation.life import DAY, Habits, Life
 from tests.simulation.load import TABLES, End, Job
@@ -27,14 +28,15 @@ STEPS = 235
 SECONDS = 2.5
 #: How long after a crash the load is run again: within `max_age`, on its border, and beyond it.
 AGAIN = (timedelta(0), timedelta(minutes=10), timedelta(minutes=59), timedelta(hours=3))
-#: The chance that a day's load finds nothing of the earlier ones but the warehouse.
-FRESH = 0.05
+#: The chance that a load runs on a fresh machine, where nothing is left of those before it, or of
+#: the one that was just killed, but the warehouse.
+FRESH = 0.1
 #: Loads of one day, with all their crashes.
 TRIES = 4
 
 
 class WrongDayError(Exception):
-    """The tables are not what they must be."""
+    """A table is not what it must be."""
 
 
 @dataclass
@@ -67,7 +69,7 @@ class Follower:
         crashes: The chance that a load is killed.
         troubles: The chance that something goes wrong at the vendor on a day.
         habits: What kind of life the shop has.
-        say: Told of each day.
+        say: Told of each week.
     """
 
     folder: Path
@@ -119,8 +121,7 @@ class Follower:
             if not first and draw.random() < self.troubles:
                 vendor.expect(draw.choice(TROUBLES))
                 self.tally.troubles += 1
-            if tried == 1 and draw.random() < FRESH:
-                # The load runs on a machine that has never seen it.
+            if draw.random() < FRESH:
                 shutil.rmtree(self.folder / "pipelines", ignore_errors=True)
             job = self._job(vendor)
             if tried == TRIES or draw.random() >= self.crashes:
@@ -144,14 +145,17 @@ class Follower:
                 return End(step=draw.randint(1, STEPS))
 
     def _make_exact(self, vendor: Vendor) -> None:
-        """What a user does who must have everything as it is, also what came later than the lag."""
+        """What a user does who must have everything as it is, also what came later than the lag.
+
+        The whole range of what is loaded by time is loaded again, and the rest comes whole, the
+        vouchers too. Then no difference is excused.
+        """
         begun = self.clock()
-        dates = {
-            "start_date": FIRST_DAY - 365 * DAY,
-            "end_date": begun + DAY,
-        }
-        self._job(vendor, "transactions", "wallet_ledger", **dates).run()
-        self._job(vendor, *TABLES[2:], snapshot_every=0, max_age=0).run()
+        history = {"start_date": FIRST_DAY - 365 * DAY, "end_date": begun + DAY}
+        by_time = [name for name in TABLES if INDEXES[name].is_final]
+        whole = [name for name in TABLES if name not in by_time]
+        self._job(vendor, *by_time, **history).run()
+        self._job(vendor, *whole, snapshot_every=0, max_age=0).run()
         with self._warehouse() as warehouse:
             self._take_in(warehouse, vendor, begun, "at the end")
             for name, promise in self.promises.items():

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from spaaza_source import spaaza_source
+from spaaza_source.spaaza.indexes import INDEXES
 from tests.faults.cut_short import kill_after_commit_of
 from tests.warehouses import pipeline_into
 
-TABLES = ("transactions", "wallet_ledger", "vouchers", "users", "products", "product_variants")
+TABLES = tuple(INDEXES)
 #: What counts as a step: a change to a pipeline's files.
 STEPS = frozenset({"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"})
 #: Seconds after which a load hangs.
