@@ -14,16 +14,14 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.test_cli import settings_for, spaaza
 
 TABLES = ("users", "vouchers", "products")
-#: Seconds that leaving may take. On a machine that others keep busy all takes longer; what is at
-#: once is then a part of the time that the load took to begin.
-AT_ONCE, AT_ONCE_SHARE = 1.0, 0.5
+#: Seconds that leaving may take, and tries in which a machine that others keep busy may do so.
+AT_ONCE, TRIES = 1.0, 3
 
 
 def interrupted(
     settings: dict[str, str], number: signal.Signals, waits: Callable[[], bool], *tables: str
-) -> str:
-    """What a load says that gets the signal once it waits."""
-    started = time.monotonic()
+) -> tuple[str, float]:
+    """What a load says that gets the signal once it waits, and the seconds it takes to leave."""
     with subprocess.Popen(
         [sys.executable, "-m", "spaaza_source.cli", "load", *tables],
         env={**os.environ, **settings},
@@ -34,15 +32,14 @@ def interrupted(
         while not waits():
             assert process.poll() is None
             time.sleep(0.01)
-        took = time.monotonic() - started
         # A vendor has a job a moment before the run knows of it.
         time.sleep(0.2)
         process.send_signal(number)
         sent = time.monotonic()
         _, said = process.communicate(timeout=10)
-        assert time.monotonic() - sent < max(AT_ONCE, AT_ONCE_SHARE * took)
+        took = time.monotonic() - sent
         assert process.returncode == 128 + number
-    return said
+    return said, took
 
 
 class Calendar:
@@ -66,10 +63,16 @@ def test_interrupted_runs_name_their_jobs_and_leave_them_to_the_next() -> None:
             return states == ["INPROGRESS"] * len(TABLES) and looked > 2 * len(TABLES)
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            calls = len(sandbox.calls)
-            said = interrupted(settings, number, all_run, *TABLES)
-            for task in sandbox.tasks:
-                assert f"job {task['id']} is still INPROGRESS; the next run takes it up" in said
+            fastest = 2 * AT_ONCE
+            for _ in range(TRIES):
+                calls = len(sandbox.calls)
+                said, took = interrupted(settings, number, all_run, *TABLES)
+                for task in sandbox.tasks:
+                    assert f"job {task['id']} is still INPROGRESS; the next run takes it up" in said
+                fastest = min(fastest, took)
+                if fastest < AT_ONCE:
+                    break
+            assert fastest < AT_ONCE
         clock.ahead += timedelta(seconds=600)
         ran = spaaza("load", *TABLES, **settings)
         assert ran.returncode == 0, ran.stderr
