@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dlt
 import duckdb
 import pytest
 
@@ -46,3 +47,34 @@ def test_a_file_with_a_damaged_block_is_not_said_to_be_open_elsewhere(database: 
         duckdb.connect(str(database))
     with pytest.raises(SettingsError, match="is damaged"):
         duckdb_file(database)
+
+
+def test_a_merge_has_the_memory_that_duckdb_takes_by_itself(tmp_path: Path) -> None:
+    pipeline = dlt.pipeline(
+        "roomy",
+        pipelines_dir=str(tmp_path / "pipelines"),
+        destination=duckdb_file(tmp_path / "roomy.duckdb"),
+        dataset_name="loyalty",
+    )
+    for name in ("Ann", "Bob"):
+        row = [{"id": 1, "name": name}]
+        info = pipeline.run(row, table_name="users", write_disposition="merge", primary_key="id")
+    jobs = info.load_packages[0].jobs["completed_jobs"]
+    (merge,) = (job.file_path for job in jobs if job.file_path.endswith(".sql"))
+    with duckdb.connect() as untold:
+        ((default,),) = untold.execute("SELECT current_setting('memory_limit')").fetchall()
+    first = Path(merge).read_text(encoding="utf-8").splitlines()[0]
+    assert first.strip("; ") == f"SET memory_limit = '{default}'"
+    with pipeline.sql_client() as client:
+        assert client.execute_sql("SELECT name FROM users") == [("Bob",)]
+
+
+def test_the_destination_is_known_to_dlt_as_its_own(tmp_path: Path) -> None:
+    folder = str(tmp_path / "pipelines")
+    pipeline = dlt.pipeline(
+        "own", pipelines_dir=folder, destination=duckdb_file(tmp_path / "own.duckdb")
+    )
+    pipeline.run([{"id": 1}], table_name="users")
+    attached = dlt.attach("own", pipelines_dir=folder)
+    assert attached.destination.destination_type == "dlt.destinations.duckdb"
+    assert attached.destination.destination_name == "duckdb"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common import logger
 from dlt.common.destination.exceptions import SqlClientNotAvailable
@@ -17,7 +18,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.errors import TooManyDeletionsError
 from spaaza_source.exports.destination import asked
-from spaaza_source.exports.keys import Key, Keys, joined
+from spaaza_source.exports.keys import Key, Keys, among
 from spaaza_source.exports.settings import number
 
 #: So many may always go, however small the table, but for its last.
@@ -93,10 +94,9 @@ def _number(client: Any, sql: str) -> int:
 def _gone(client: Any, name: str, keys: Keys, key: Key) -> int:
     """How many keys of the table the load does not bring."""
     columns = ", ".join(key)
-    brought = joined(keys.cells(key))
-    gone = 0
     with client.execute_query(f"SELECT {columns} FROM {name}") as cursor:  # noqa: S608
-        for chunk in cursor.iter_arrow(chunk_size=CHUNK):
-            there = pc.is_in(joined(chunk), value_set=brought)
-            gone += len(there) - int(pc.sum(there).as_py() or 0)
-    return gone
+        chunks = list(cursor.iter_arrow(chunk_size=CHUNK))
+    if not chunks:
+        return 0
+    there = among(pa.concat_tables(chunks), keys.cells(key))
+    return len(there) - int(pc.sum(there).as_py() or 0)

@@ -61,8 +61,8 @@ class Keys:
         before = [part for part, its in zip(self._parts, self._files, strict=True) if its != file]
         if key is None or not before or not held_by(rows, key):
             return rows
-        seen = joined(pa.concat_tables([part.select(list(key)) for part in before]))
-        return rows.filter(pc.invert(pc.is_in(joined(rows.select(list(key))), value_set=seen)))
+        seen = pa.concat_tables([part.select(list(key)) for part in before])
+        return rows.filter(pc.invert(among(rows.select(list(key)), seen)))
 
     def add(self, rows: pa.Table, file: int = 0) -> None:
         """Take note of some rows; what they have no column for can be no key any more."""
@@ -126,6 +126,13 @@ class Keys:
         if any(column.null_count for column in cells.columns):
             return False
         return bool(cells.group_by(list(key)).aggregate([]).num_rows == cells.num_rows)
+
+
+def among(cells: pa.Table, others: pa.Table) -> pa.ChunkedArray:
+    """Which of some rows' keys are among those of others; the columns in one order."""
+    if cells.num_columns == 1 and cells.schema.types == others.schema.types:
+        return pc.is_in(cells.column(0), value_set=others.column(0))
+    return pc.is_in(joined(cells), value_set=joined(others))
 
 
 def joined(cells: pa.Table) -> pa.ChunkedArray:

@@ -27,7 +27,7 @@ from spaaza_source.tabular.header import VARIANT_SUFFIX, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.layout import UTF8_BOM
 from spaaza_source.tabular.rejected import RejectedRow
-from spaaza_source.tabular.scan import Scan, Span
+from spaaza_source.tabular.scan import BLOCK, Scan, Span
 from spaaza_source.tabular.source_file import (
     ColumnTypes,
     Identity,
@@ -160,7 +160,7 @@ class CsvFile:
 
         with self.path.open("rb") as file:
             prove_unchanged(file, self._identity)
-            yield from _in_threads(made, self._pieces(file))
+            yield from _in_threads(made, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
             prove_unchanged(file, self._identity)
 
     def _pieces(self, file: BinaryIO) -> Iterator[tuple[Span, bytes]]:
@@ -287,14 +287,17 @@ def _watched(chunks: Iterator[tuple[Span, bytes]], width: int) -> Iterator[tuple
         yield span, data
 
 
-def _in_threads(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """The results of work on items, in their order, a few at a time."""
+def _in_threads(work: Callable[[_T], _R], items: Iterable[_T], *, ahead: int = 0) -> Iterator[_R]:
+    """The results of work on items, in their order; so many at a time, or one for each processor.
+
+    Whoever takes them may be busy for a while; what is worked `ahead` is done meanwhile.
+    """
     threads = _processors()
     with ThreadPoolExecutor(threads, thread_name_prefix="csv") as pool:
         running: deque[Future[_R]] = deque()
         for item in items:
             running.append(pool.submit(work, item))
-            if len(running) > threads:
+            if len(running) > max(threads, ahead):
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()

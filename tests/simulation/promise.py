@@ -137,7 +137,8 @@ class Promise:
         if min(export.at for export in exports) < begun:
             return f"it was exported at {first.at}, before the load that began at {begun}"
         if any(one.end != other.start for one, other in pairwise(exports)):
-            return "its windows overlap, or leave a gap"
+            windows = ", ".join(f"{export.start} to {export.end}" for export in exports)
+            return f"its windows overlap, or leave a gap: {windows}"
         if last.end is not None:
             if last.end < begun - timedelta(seconds=1):
                 return f"its last window ends at {last.end}, before the load began at {begun}"
