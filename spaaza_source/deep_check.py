@@ -79,9 +79,8 @@ def deep_check(
                     continue
                 given = resource.explicit_args
                 until = loaded_before(state, source.name, table)["loaded_until"]
-                compared[table] = _Compared(
-                    database, Held.of(table, told, schema.naming), given, until
-                )
+                held = Held.of(table, told, schema.naming, INDEXES[table].passing)
+                compared[table] = _Compared(database, held, given, until)
             if compared and schema:
                 yield from _compare(pipeline, source, schema, compared, most)
 
@@ -151,7 +150,9 @@ class _Compared:
                     way_out="Give an earlier start_date, or load first.",
                 )
             self.times = (column, Window(start, end))
-        self.comparison = Comparison(database, held.table, held.columns, self.times)
+        self.comparison = Comparison(
+            database, held.table, held.columns, self.times, ignored=held.outdated
+        )
 
 
 def _take_afresh(source: DltSource, table: str) -> None:

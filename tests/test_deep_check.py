@@ -211,8 +211,10 @@ def test_a_range_that_was_not_loaded_yet_is_said(spaaza: Spaaza, vendor: FileVen
 
 def test_only_the_valid_rows_of_a_history_are_compared(spaaza: Spaaza, vendor: FileVendor) -> None:
     """A script of the user's own has loaded it, with `scd2`; the command finds it so."""
-    for name in ("n1", "changed"):
-        vendor.files["users"] = USERS.replace("1,n1,", f"1,{name},").encode()
+    for days, name in enumerate(("n1", "changed")):
+        first, *rows = USERS.replace("1,n1,", f"1,{name},").splitlines()
+        passed = "".join(f"\n{row},{days}" for row in rows)
+        vendor.files["users"] = f"{first},Days Since Last Purchase{passed}\n".encode()
         tokens = {"access_token_id": "a", "access_token_secret": "b"}
         source = spaaza_source(vendor.base_url, 1743, tokens, max_age=0).with_resources("users")
         disposition: Any = {"disposition": "merge", "strategy": "scd2"}

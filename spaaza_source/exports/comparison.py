@@ -6,7 +6,7 @@ table an export is to be compared with is left to `held`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -57,6 +57,7 @@ class Comparison:
         table: The table's name.
         columns: The table's.
         times: The column of times that rows are chosen by, and their span; None for all rows.
+        ignored: Columns of both that are not compared.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class Comparison:
         table: str,
         columns: Sequence[str],
         times: tuple[str, Window] | None = None,
+        ignored: Collection[str] = (),
     ) -> None:
         self._columns = list(columns)
         self._times = times
         self._types: dict[str, str] = {}
+        self._ignored = ignored
         self._unknown: set[str] = set()
         self._database = database.cursor()
         self._database.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
@@ -91,7 +94,7 @@ class Comparison:
         there = set(rows.column_names)
         self._unknown |= {
             name
-            for name in there.difference(self._columns)
+            for name in there.difference(self._columns, self._ignored)
             if rows.column(name).null_count < rows.num_rows
         }
         self._insert(

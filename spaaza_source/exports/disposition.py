@@ -6,7 +6,7 @@ a load brings is left to `plan`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dlt
@@ -25,7 +25,7 @@ from spaaza_source.exports.columns import KEY
 from spaaza_source.exports.destination import merge_strategies
 from spaaza_source.exports.keys import Key
 from spaaza_source.exports.plan import Span
-from spaaza_source.exports.row_version import row_versions
+from spaaza_source.exports.row_version import row_versions, unversioned
 from spaaza_source.exports.windows import Window, inside
 
 #: What a resource is declared with: dicts, so that a user's own "replace" can be told from ours.
@@ -46,9 +46,11 @@ class Disposition:
 
     Args:
         declared: What the resource was made with.
+        passing: Columns whose cells change by themselves: they make no version of a row.
     """
 
-    def __init__(self, declared: Mapping[str, Any]) -> None:
+    def __init__(self, declared: Mapping[str, Any], passing: Collection[str] = ()) -> None:
+        self._passing = passing
         #: What is not the user's: a load sets its own, and a source object may be run again.
         self._ours: list[Any] = [declared]
         self._users: dict[str, Any] | None = None
@@ -211,12 +213,18 @@ class Disposition:
             case "scd2" if (self.users or {}).get(
                 "row_version_column_name", ROW_VERSION
             ) == ROW_VERSION:
-                versions = row_versions(rows)
+                versions = row_versions(rows, self._unversioned())
                 return rows.append_column(
                     pa.field(ROW_VERSION, pa.string(), nullable=False), versions
                 )
             case _:
                 return rows
+
+    def _unversioned(self) -> set[str]:
+        columns: Any = dlt.current.resource().columns
+        told = columns if isinstance(columns, Mapping) else {}
+        naming = dlt.current.source_schema().naming
+        return unversioned(told, self._passing, naming.normalize_identifier)
 
 
 def own_load() -> str:

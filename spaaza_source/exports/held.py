@@ -5,7 +5,7 @@ They are read, nothing is changed; the comparing is left to `comparison`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from dlt.common.schema.utils import get_columns_names_with_prop, get_first_colum
 
 from spaaza_source.exports.columns import KEY
 from spaaza_source.exports.disposition import LOAD_ID
+from spaaza_source.exports.row_version import unversioned
 from spaaza_source.exports.windows import Window, inside
 
 #: Rows that are fetched at one time.
@@ -29,7 +30,8 @@ class Held:
 
     Attributes:
         table: Its name.
-        columns: Those that come from files.
+        columns: Those that come from files, and are as the last of these had them.
+        outdated: Those that are as the file had them which made the row's version.
         key: What tells its rows apart, as far as its loads have proven or a user has said.
         scope: The rows that the last load stands for, as SQL about `{table}`; None for all.
         naming: How dlt names columns.
@@ -37,22 +39,37 @@ class Held:
 
     table: str
     columns: list[str]
+    outdated: Collection[str]
     key: list[str]
     scope: str | None
     naming: NamingConvention
 
     @classmethod
-    def of(cls, table: str, told: Mapping[str, Any], naming: NamingConvention) -> Held:
-        """From what dlt's schema tells of the table."""
+    def of(
+        cls,
+        table: str,
+        told: Mapping[str, Any],
+        naming: NamingConvention,
+        passing: Collection[str] = (),
+    ) -> Held:
+        """From what dlt's schema tells of the table.
+
+        Args:
+            table: Its name.
+            told: What the schema tells.
+            naming: How dlt names columns.
+            passing: Columns that make no version of a row: a history has them as they were.
+        """
         schema: Any = told
         until = get_first_column_name_with_prop(schema, "x-valid-to")
         version = get_first_column_name_with_prop(schema, "x-row-version")
         since = get_first_column_name_with_prop(schema, "x-valid-from")
+        unsure = unversioned(told["columns"], passing) if until is not None else set()
         columns = [
             name
             for name, column in told["columns"].items()
             if not name.startswith("_dlt_")
-            and name not in (until, version, since)
+            and name not in (until, version, since, *unsure)
             and column.get("data_type")
         ]
         key = get_columns_names_with_prop(schema, "primary_key") or list(told.get(KEY) or ())
@@ -61,7 +78,7 @@ class Held:
             scope = f"{{table}}.{until} IS NULL"
         elif LOAD_ID in str(told.get("x-merge-destination-scope") or ""):
             scope = f"{{table}}.{LOAD_ID} = (SELECT max({LOAD_ID}) FROM {{table}})"
-        return cls(table, columns, [name for name in key if name in columns], scope, naming)
+        return cls(table, columns, unsure, [name for name in key if name in columns], scope, naming)
 
     def column(self, header: str | None) -> str | None:
         """The column of that header; None where there is none."""

@@ -6,10 +6,33 @@ row seems changed when the vendor moves a column, or appends one that it does no
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+
+#: Column hint: whether another cell of it makes another version of the row.
+VERSIONED = "x-versioned"
+
+
+def unversioned(
+    columns: Mapping[str, Any], passing: Collection[str], normalized: Callable[[str], str] = str
+) -> set[str]:
+    """The columns that make no version, as dlt names them.
+
+    Args:
+        columns: Column hints by name: what they say of it holds.
+        passing: Columns whose cells change by themselves.
+        normalized: Names a column as dlt does.
+    """
+    told = {
+        normalized(name): bool(hint[VERSIONED])
+        for name, hint in columns.items()
+        if VERSIONED in hint
+    }
+    versioned = dict.fromkeys(map(normalized, passing), False) | told
+    return {name for name, counts in versioned.items() if not counts}
 
 
 def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
@@ -17,7 +40,7 @@ def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
 
     Args:
         rows: Of a table, names as dlt has them.
-        without: Columns that do not count: those that are another at each export.
+        without: Columns that do not count.
     """
     names = sorted(
         field.name

@@ -35,6 +35,8 @@ from spaaza_source.tabular.privacy import Policy
 
 #: Columns that may be the key; the rows must prove it.
 KEYS = ("spaaza_user_id", "user_id", "id")
+#: Columns whose cells change by themselves.
+PASSING = ("days_since_last_purchase",)
 PATH = "/segments/export/users"
 
 
@@ -82,7 +84,7 @@ def spaaza_bulk_users(
         name="bulk_users",
         write_disposition=WHOLE,
         columns=None if reading.column_types == "text" else policy.declared(hints()),
-    )(http, chain, reading, policy, Upkeep(Disposition(WHOLE), deletions, KEYS))
+    )(http, chain, reading, policy, Upkeep(Disposition(WHOLE, PASSING), deletions, KEYS))
 
 
 def _users(

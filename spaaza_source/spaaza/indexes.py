@@ -26,6 +26,8 @@ class Index:
             then a load may go on where the last one ended.
         keys: Columns that may be its key, the likeliest first. No document promises one, so the
             rows must prove it.
+        passing: Columns whose cells change by themselves as time passes: they make no new version
+            of a row where its history is kept.
     """
 
     table: str
@@ -34,6 +36,7 @@ class Index:
     change_field: str | None = None
     is_final: bool = False
     keys: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
 
 
 INDEXES: dict[str, Index] = {
@@ -41,7 +44,12 @@ INDEXES: dict[str, Index] = {
     for index in (
         Index("transactions", "transactions", time_field="timestamp", is_final=True),
         # `created_date` can be filtered, but a changed profile keeps it: users come whole.
-        Index("users", "users", keys=("id", "user_id", "spaaza_user_id")),
+        Index(
+            "users",
+            "users",
+            keys=("id", "user_id", "spaaza_user_id"),
+            passing=("days_since_last_purchase",),
+        ),
         Index(
             "vouchers",
             "vouchers",
@@ -49,6 +57,7 @@ INDEXES: dict[str, Index] = {
             # Locks, early expiry and deletion no filter can see.
             change_field="date_time_redeemed",
             keys=("id", "voucher_id", "voucher_key", "key"),
+            passing=("voucher_expiry_seconds_remaining",),
         ),
         Index("wallet_ledger", "wallet-ledger", time_field="timestamp", is_final=True),
         Index("products", "products", keys=("id", "product_id", "owner_code")),

@@ -184,7 +184,7 @@ def spaaza_source(
         wanted = Wanted(index.table, ask, times, only_finished=only_finished)
         # A declared "replace" would empty the table of a resource that has nothing to load.
         declared = BY_TIME if only_finished or from_files or (times and times.start) else WHOLE
-        upkeep = Upkeep(Disposition(declared), deletions, index.keys)
+        upkeep = Upkeep(Disposition(declared, index.passing), deletions, index.keys)
         given = (wanted, reading, hidden[index.table], column)
         if from_files is None:
             yield dlt.resource(export_tables, name=index.table, write_disposition=declared)(

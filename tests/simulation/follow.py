@@ -191,7 +191,8 @@ class Follower:
         found = _query(
             warehouse,
             "SELECT _dlt_load_id, table_name, subject, job_id FROM export_jobs"
-            " WHERE loaded_at IS NOT NULL ORDER BY _dlt_load_id, table_name, window_start",
+            " WHERE loaded_at IS NOT NULL"
+            " ORDER BY _dlt_load_id, table_name, window_start NULLS FIRST",
         )
         tasks = {str(task["id"]): task for task in vendor.tasks}
         jobs = [entry["job_id"] for entry in found]

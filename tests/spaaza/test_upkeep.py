@@ -215,6 +215,25 @@ def test_history_is_kept_by_scd2_without_gap_or_overlap(vendor: FileVendor, tmp_
     assert query(tmp_path, "SELECT count(*) FROM users WHERE _dlt_valid_to IS NULL") == [(4,)]
 
 
+def test_time_that_passes_makes_no_version(vendor: FileVendor, tmp_path: Path) -> None:
+    for days, points, name in ((1, 5, "a"), (2, 6, "a"), (3, 7, "b")):
+        text = f"id,name,Points,Days Since Last Purchase\n1,{name},{points},{days}\n"
+        unversioned = {"Points": {"x-versioned": False}}
+        load(vendor, tmp_path, text, hints={"write_disposition": SCD2, "columns": unversioned})
+    versions = "SELECT name, points, days_since_last_purchase FROM users ORDER BY _dlt_valid_from"
+    assert query(tmp_path, versions) == [("a", 5, 1), ("b", 7, 3)]
+
+
+def test_time_that_passes_makes_versions_where_the_user_wants_them(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    for days in (1, 2):
+        text = f"id,Days Since Last Purchase\n1,{days}\n"
+        versioned = {"days_since_last_purchase": {"x-versioned": True}}
+        load(vendor, tmp_path, text, hints={"write_disposition": SCD2, "columns": versioned})
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
+
+
 def test_an_append_keeps_every_snapshot(vendor: FileVendor, tmp_path: Path) -> None:
     for _ in range(2):
         load(vendor, tmp_path, "id\n1\n2\n", hints={"write_disposition": "append"})
