@@ -68,7 +68,7 @@ class Promise:
         lag: The setting.
         snapshot_every: The setting.
         held: By row the version that the table must hold.
-        last: The export that was loaded last.
+        last: The exports that were loaded last, as if they were one.
         whole_at: When all rows came last.
     """
 
@@ -88,7 +88,8 @@ class Promise:
         """
         wrong = self._wrong_with(exports, begun)
         brought: set[int] = set()
-        if exports[0].end is None:
+        if exports[0].start is None:
+            # In one export, or in the pieces of one that failed.
             self.held = {}
             self.whole_at = exports[0].at
         for export in exports:
@@ -97,7 +98,8 @@ class Promise:
             else:
                 brought |= self._merge(export, brought)
         # Windows are exported one after the other: what is promised is the truth of the first.
-        self.last = replace(exports[-1], at=min(export.at for export in exports))
+        first_at = min(export.at for export in exports)
+        self.last = replace(exports[-1], at=first_at, start=exports[0].start)
         return wrong
 
     def rows(self) -> list[Mapping[str, Any]]:
@@ -176,8 +178,8 @@ class Promise:
         assert self.last is not None
         if self.last.end is None:
             return False
-        shown_by = change.shown_by
+        whole, shown_by = self.last.start is None, change.shown_by
         if shown_by is None:
             # A filter would have shown it, were there one.
-            return bool(self.last.fields)
-        return change.at - shown_by > self.lag or shown_by >= self.last.end
+            return bool(self.last.fields) and not whole
+        return shown_by >= self.last.end or (change.at - shown_by > self.lag and not whole)

@@ -66,8 +66,13 @@ class Vendor(Sandbox):
         self._server.config.app = self._troubled(self._recorder)
 
     def expect(self, trouble: str) -> None:
-        """Let the next call or export that one of `TROUBLES` fits fail, once."""
-        (self.shop.failing.append if trouble in INDEXES else self._troubles.append)(trouble)
+        """Let the next call or export that one of `TROUBLES` fits fail, once.
+
+        No two in a row: a vendor that always fails ends a load, and rightly.
+        """
+        coming = self.shop.failing if trouble in INDEXES else self._troubles
+        if trouble not in coming:
+            coming.append(trouble)
 
     def _troubled(self, app: ASGIApp) -> ASGIApp:
         async def troubled(scope: Scope, receive: Receive, send: Send) -> None:

@@ -41,16 +41,19 @@ def vendor() -> Iterator[VoucherFiles]:
         yield served
 
 
-def load(vendor: VoucherFiles, folder: Path, *files: str, **given: Any) -> None:
+def load(
+    vendor: VoucherFiles, folder: Path, *files: str, disposition: Any = None, **given: Any
+) -> None:
     vendor.given += files
-    pipeline_into(folder).run(
-        spaaza_source(
-            vendor.base_url,
-            1743,
-            {"access_token_id": "a", "access_token_secret": "b"},
-            **{"poll_interval": 0.01, "start_margin": 0, "stagger": 0, "max_age": 0, **given},
-        ).with_resources("vouchers")
-    )
+    source = spaaza_source(
+        vendor.base_url,
+        1743,
+        {"access_token_id": "a", "access_token_secret": "b"},
+        **{"poll_interval": 0.01, "start_margin": 0, "stagger": 0, "max_age": 0, **given},
+    ).with_resources("vouchers")
+    if disposition:
+        source.vouchers.apply_hints(write_disposition=disposition)
+    pipeline_into(folder).run(source)
 
 
 def held(folder: Path) -> list[tuple[Any, ...]]:
@@ -67,6 +70,22 @@ def test_what_was_created_or_redeemed_is_merged(vendor: VoucherFiles, tmp_path: 
     load(vendor, tmp_path, "")
     assert len(held(tmp_path)) == 4
     assert vendor.asked() == [None, CHANGED, CHANGED]
+
+
+def test_a_history_of_them_brings_them_whole(vendor: VoucherFiles, tmp_path: Path) -> None:
+    scd2 = {"disposition": "merge", "strategy": "scd2"}
+    for file in (
+        "1,new\n2,new\n3,new\n",
+        "1,new\n2,redeemed\n3,new\n",
+        "1,new\n2,expired\n3,new\n",
+    ):
+        load(vendor, tmp_path, file, disposition=scd2)
+    assert vendor.asked() == [None, None, None]
+    told = "status, _dlt_valid_from, _dlt_valid_to FROM vouchers"
+    versions = query(tmp_path, f"SELECT {told} WHERE id = 2 ORDER BY _dlt_valid_from")
+    assert [status for status, *_ in versions] == ["new", "redeemed", "expired"]
+    assert [until for *_, until in versions] == [since for _, since, _ in versions[1:]] + [None]
+    assert query(tmp_path, "SELECT count(*) FROM vouchers WHERE id <> 2") == [(2,)]
 
 
 def test_from_time_to_time_they_come_whole(vendor: VoucherFiles, tmp_path: Path) -> None:

@@ -1,0 +1,20 @@
+"""A daily load that crashes follows a living shop, and is right every day: a short life of one.
+
+`python -m tests.simulation` lives longer, from any seed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.follow import Follower
+
+
+@pytest.mark.parametrize("seed", [5])
+def test_every_day_the_tables_hold_what_is_promised(seed: int, tmp_path: Path) -> None:
+    tally = Follower(tmp_path, days=10, seed=seed, crashes=0.6, troubles=0.2).follow()
+    assert tally.days == 10
+    assert tally.crashes >= 2
+    assert tally.troubles >= 1
