@@ -6,6 +6,7 @@ passed on of them, after the user's own steps. It is read by `proof`, which may 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class ClaimedJob:
 
     Attributes:
         job_id: The vendor's job.
-        window: The span of time that it is of; None for all rows.
+        window: The span of time that it alone is of; None for all rows.
         loaded: Its rows, before the user's own steps.
     """
 
@@ -163,8 +164,14 @@ def claim(
     if way is None or callable(name):
         return
     table = dlt.current.source_schema().naming.normalize_tables_path(str(name))
+    windows = Counter(_text(export.request.window) for export in exports.current)
     jobs = [
-        {"job_id": export.job.job_id, "window": _text(export.request.window), "loaded": rows}
+        {
+            "job_id": export.job.job_id,
+            # The rows of parts of one result cannot be told from each other.
+            "window": text if windows[text := _text(export.request.window)] == 1 else None,
+            "loaded": rows,
+        }
         for export, rows in zip(exports.current, loaded, strict=True)
     ]
     state: Any = dlt.current.load_package_state()["state"]

@@ -6,8 +6,14 @@ What a connection brings is `download`'s, which jobs there are `run`'s.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
-from spaaza_source.errors import IncompleteDownloadError, LinkRefusedError, UnreachableError
+from spaaza_source.errors import (
+    IncompleteDownloadError,
+    LinkRefusedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from spaaza_source.exports.clock import Clock
 from spaaza_source.exports.download import Download, FetchedFile, open_link
 from spaaza_source.exports.jobs import ExportService, Job
@@ -21,28 +27,65 @@ PAUSE = 2.0
 
 
 def fetched(
-    service: ExportService, job: Job, download: Download, clock: Clock, stop: threading.Event
-) -> FetchedFile:
-    """The whole file.
+    service: ExportService,
+    job: Job,
+    begin: Callable[[], Download],
+    clock: Clock,
+    stop: threading.Event,
+) -> list[FetchedFile]:
+    """All parts of its result, each a whole file; one, from most vendors.
 
     Args:
         service: The vendor.
         job: One that is done.
-        download: Where the file goes.
+        begin: Says where the next file goes.
         clock: The time to wait by.
         stop: Set to give up.
 
     Raises:
         LinkRefusedError: Its links were turned away, the fresh ones too.
         UnavailableError: The connection broke too often.
+        UnexpectedAnswerError: The vendor named another number of parts than before.
     """
+    files: list[FetchedFile] = []
+    parts: int | None = None
+    try:
+        while parts is None or len(files) < parts:
+            with begin() as download:
+                number = len(files)
+                file, parts = _part(service, job, download, clock, stop, number=number, parts=parts)
+            files.append(file)
+    except BaseException:
+        for file in files:
+            file.path.unlink(missing_ok=True)
+        raise
+    return files
+
+
+def _part(
+    service: ExportService,
+    job: Job,
+    download: Download,
+    clock: Clock,
+    stop: threading.Event,
+    *,
+    number: int,
+    parts: int | None,
+) -> tuple[FetchedFile, int]:
+    """One part, counted from 0, and how many there are."""
     refused = broken = 0
     while True:
         try:
-            link = service.link(job.job_id)
-            return download.take(
-                open_link(link, base_url=service.base_url, carry_on=download.headers)
+            links = service.links(job.job_id)
+            if parts not in (None, len(links)):
+                raise UnexpectedAnswerError(
+                    f"the vendor named {parts} files of the result, and then {len(links)}",
+                    way_out="Run again.",
+                )
+            response = open_link(
+                links[number], base_url=service.base_url, carry_on=download.headers
             )
+            return download.take(response), len(links)
         except LinkRefusedError:
             refused += 1
             if refused > FRESH_LINKS or stop.is_set():

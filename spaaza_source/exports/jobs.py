@@ -6,7 +6,7 @@ Each vendor's package implements `ExportService`; the waiting is left to `run`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,7 +33,8 @@ class Job:
     """One answer to "how is it going?".
 
     Attributes:
-        job_id: The vendor's id, as text; of a job that the vendor repeats, of one run of it.
+        job_id: The vendor's id, as text; of a job that the vendor repeats, of one run of it; of a
+            further part of its result, with the part's number.
         state: In the road's words.
         vendor_state: In the vendor's own.
         created_at: When the vendor took the job on, UTC; None where it does not say.
@@ -112,5 +113,5 @@ class ExportService(Protocol):
     def look(self, job_id: str) -> Job:
         """How the job stands. A `VanishedError` says that there is none of this id any more."""
 
-    def link(self, job_id: str) -> Link:
-        """A fresh link to the file of a job that is done."""
+    def links(self, job_id: str) -> Sequence[Link]:
+        """Fresh links to the files of a job that is done, one for each part of its result."""

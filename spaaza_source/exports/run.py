@@ -24,7 +24,7 @@ from spaaza_source.errors import (
 )
 from spaaza_source.exports.adoption import Adoption
 from spaaza_source.exports.clock import Clock, Deadline, SystemClock
-from spaaza_source.exports.download import Download
+from spaaza_source.exports.download import Download, FetchedFile
 from spaaza_source.exports.export import Export, Phase, TableExports, placed
 from spaaza_source.exports.fetch import fetched
 from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
@@ -383,15 +383,31 @@ class ExportRun:
             export.total = total
 
         # A name of our own, and of this run: another may be fetching the same.
-        request = export.request
-        target = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
-        with placed(export), Download(target, on_bytes=on_bytes, stop=table.stop) as download:
-            file = fetched(self._service, export.job, download, self._clock, table.stop)
-        export.arrived = file
-        export.download_seconds = self._clock.monotonic() - begun
-        export.phase = Phase.ARRIVED
+        request, job = export.request, export.job
+        name = f"{request.table}-{request.fingerprint}"
+
+        def begin() -> Download:
+            return Download(
+                folder / f"{name}-{uuid4().hex[:8]}", on_bytes=on_bytes, stop=table.stop
+            )
+
+        with placed(export):
+            first, *more = fetched(self._service, job, begin, self._clock, table.stop)
+        seconds = self._clock.monotonic() - begun
+        for number, file in enumerate(more, 2):
+            part = replace(export, job=replace(job, job_id=f"{job.job_id}/{number}"))
+            _arrive(part, file, 0.0)
+            table.exports.append(part)
+        _arrive(export, first, seconds)
         if table.stop.is_set():
-            file.path.unlink(missing_ok=True)
+            for file in (first, *more):
+                file.path.unlink(missing_ok=True)
+
+
+def _arrive(export: Export, file: FetchedFile, seconds: float) -> None:
+    export.received = export.total = file.received
+    export.arrived, export.download_seconds = file, seconds
+    export.phase = Phase.ARRIVED
 
 
 def _account(table: TableExports) -> None:

@@ -137,10 +137,10 @@ class SpaazaExports:
             return self._job(self._api.get_task(task_id, log_limit=LOGS_SHOWN))
         return job
 
-    def link(self, job_id: str) -> Link:
+    def links(self, job_id: str) -> Sequence[Link]:
         """A signed link: its host must see no credential of ours."""
         try:
-            return Link(self._api.download_url(_task_of(job_id)))
+            return [Link(self._api.download_url(_task_of(job_id)))]
         except RequestRefusedError as refusal:
             # Right after a job is done there may be none for a moment.
             raise LinkRefusedError(
