@@ -10,6 +10,10 @@ The package keeps its id, its files and its state; nothing is downloaded again.
 dlt also puts a normalized package in its place before it removes what it was made of. Killed
 between the two, it would normalize that again in every later run, and fail, for the place is
 taken: so the removal is made up for.
+
+And it puts an extracted package in its place before it saves the schema that its rows have. Killed
+between the two, it would load them by the schema of the load before: take that one's span of time
+from the table, and know no new column. So the schema is saved from the package.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
@@ -29,6 +34,7 @@ from dlt.common.storages import (
     PackageStorage,
     ParsedLoadJobFileName,
 )
+from dlt.common.storages.exceptions import SchemaNotFoundError
 
 from spaaza_source.exports.columns import FORMAT
 
@@ -56,6 +62,38 @@ def begin_anew(pipeline: SupportsPipeline) -> list[str]:
         logger.info(f"The load {load} was cut short; it begins anew")
         _put_back(packages, load)
     return cut_short
+
+
+def end_extracting(pipeline: SupportsPipeline) -> list[str]:
+    """Save the schema of each extracted package whose run was killed before it did so.
+
+    Nobody else may be extracting meanwhile.
+
+    Args:
+        pipeline: Whose.
+
+    Returns:
+        The ids of these packages.
+    """
+    folder = Path(pipeline.working_dir) / "normalize" / NormalizeStorage.EXTRACTED_FOLDER
+    if not folder.is_dir():
+        return []
+    packages = PackageStorage(FileStorage(str(folder)), "extracted")
+    schemas: Any = pipeline.schemas
+    killed = []
+    for load in sorted(packages.list_packages()):
+        schema = packages.load_schema(load)
+        try:
+            saved = schemas.load_schema(schema.name).stored_version_hash
+        except SchemaNotFoundError:
+            # Then dlt takes the package's.
+            continue
+        # Only one that came of the saved one: who changed that by hand meanwhile, knows better.
+        if saved in schema.previous_hashes and _is_of_exports(schema):
+            logger.info(f"The load {load} had been extracted when its run was killed")
+            schemas.save_schema(schema)
+            killed.append(load)
+    return killed
 
 
 def end_normalizing(pipeline: SupportsPipeline) -> list[str]:
@@ -92,7 +130,10 @@ def _is_cut_short(packages: PackageStorage, load: str) -> bool:
     unknown += [name for name in new if ParsedLoadJobFileName.parse(name).retry_count]
     if not any(_is_copy(name) for name in unknown):
         return False
-    schema = packages.load_schema(load)
+    return _is_of_exports(packages.load_schema(load))
+
+
+def _is_of_exports(schema: Schema) -> bool:
     return any(FORMAT in table for table in schema.tables.values())
 
 

@@ -18,7 +18,7 @@ from dlt.common.runtime.tracking import SupportsTracking
 from dlt.pipeline import trace as traces
 from filelock import FileLock, Timeout
 
-from spaaza_source.exports.interrupted import begin_anew, end_normalizing
+from spaaza_source.exports.interrupted import begin_anew, end_extracting, end_normalizing
 
 #: Seconds between two looks whether the other run has ended.
 LOOK = 0.2
@@ -52,6 +52,7 @@ class Turn(SupportsTracking):
         self._held[trace.transaction_id] = lock
         shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
         end_normalizing(pipeline)
+        end_extracting(pipeline)
         begin_anew(pipeline)
 
     def on_start_trace_step(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:

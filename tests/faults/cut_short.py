@@ -2,9 +2,10 @@
 
 `python -m tests.faults.cut_short FOLDER SETTINGS`: the settings as JSON. Where `killed_after` names
 a table, the process dies by SIGKILL when a file of that table is committed and dlt has not yet
-noted it; the kill stands where dlt writes its note. With `killed_normalized` it dies when dlt has
-put the normalized package in its place, and not yet removed the extracted one. What is to come of
-it is left to the tests.
+noted it; the kill stands where dlt writes its note. With `killed_extracted` it dies when dlt has
+put the extracted package in its place, and not yet saved its schema; with `killed_normalized`, when
+the normalized package is in its place, and the extracted one not yet removed. What is to come of it
+is left to the tests.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dlt.common.storages import LoadStorage, PackageStorage, ParsedLoadJobFileName
+from dlt.extract.extract import Extract
 
 from spaaza_source import spaaza_source
 from tests.warehouses import pipeline_into
@@ -30,6 +32,7 @@ def load(
     base_url: str,
     table: str,
     killed_after: str | None = None,
+    killed_extracted: bool = False,
     killed_normalized: bool = False,
     hints: dict[str, Any] | None = None,
     **settings: Any,
@@ -37,8 +40,10 @@ def load(
     """Load one table, or begin to."""
     if killed_after is not None:
         kill_after_commit_of(killed_after)
+    if killed_extracted:
+        _kill_after(Extract, "commit_packages")
     if killed_normalized:
-        _kill_once_normalized()
+        _kill_after(LoadStorage, "commit_new_load_package")
     given = {"credentials": {"access_token_id": "a", "access_token_secret": "b"}, **settings}
     source = spaaza_source(base_url, 1743, **{**QUICK, **given}).with_resources(table)
     source.resources[table].apply_hints(**hints or {})
@@ -58,14 +63,15 @@ def kill_after_commit_of(table: str) -> None:
     PackageStorage.save_pending_transition = killed  # type: ignore[assignment, method-assign]
 
 
-def _kill_once_normalized() -> None:
-    put = LoadStorage.commit_new_load_package
+def _kill_after(owner: Any, method: str) -> None:
+    """Let this process die when a method of dlt's has done its work."""
+    work = getattr(owner, method)
 
-    def killed(self: LoadStorage, load_id: str) -> None:
-        put(self, load_id)
+    def killed(*given: Any, **more: Any) -> None:
+        work(*given, **more)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    LoadStorage.commit_new_load_package = killed  # type: ignore[method-assign]
+    setattr(owner, method, killed)
 
 
 if __name__ == "__main__":

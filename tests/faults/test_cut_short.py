@@ -84,6 +84,26 @@ def test_so_it_is_with_the_tables_of_nested_lists(killed_after: str, tmp_path: P
     assert query(tmp_path, "SELECT count(*) FROM users__tags") == [(6,)]
 
 
+def test_what_was_extracted_is_loaded_as_its_own_schema_says(tmp_path: Path) -> None:
+    """Not as the load before it: its window is another, and so are its columns."""
+    with FileVendor(transactions=OLD) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "transactions"}
+        given |= {**WINDOW, "max_age": 0}
+        assert run(tmp_path, **given) == 0
+        later = given | {"start_date": "2026-05-05"}
+        vendor.files["transactions"] = (
+            b"user_id,created_date,name,city\n3,2026-05-05T10:00:00Z,Cy,Ede\n"
+        )
+        assert run(tmp_path, **later, killed_extracted=True) == -signal.SIGKILL
+        load(tmp_path, **later)
+        assert len(vendor.tasks) == 2
+    assert query(tmp_path, "SELECT user_id, name, city FROM transactions ORDER BY ALL") == [
+        (1, "Ann", None),
+        (2, "Bob", None),
+        (3, "Cy", "Ede"),
+    ]
+
+
 def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
     with FileVendor(users=OLD) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
