@@ -319,14 +319,24 @@ def _move(cursor: Cursor, exports: TableExports, reader: Reader, key: Key | None
 
 
 def _until(exports: TableExports) -> datetime | None:
-    """Until when the exports bring all rows; None where nobody knows."""
-    last, reach = exports.current[-1], exports.reach
-    created = last.job.created_at
-    if reach is not None:
-        # By the vendor's word alone, where its clock is behind what we take it to be.
-        return min(reach.end, created or reach.end)
-    # Nobody knows how old a job is that an earlier run asked for and the vendor gives no date.
-    return created or (None if last.adopted else last.begun_at)
+    """Until when the exports bring all rows; None where nobody knows.
+
+    No later than any of them was asked for, as far as rows of its times can still have come late
+    since: the next load begins the lag before this, and would not look for them.
+    """
+    reach, span = exports.reach, exports.wanted.span
+    if reach is None or span is None:
+        last = exports.current[-1]
+        # Nobody knows how old a job is that an earlier run asked for and the vendor gives no date.
+        return last.job.created_at or (None if last.adopted else last.begun_at)
+    asked = [
+        created
+        for export in exports.current
+        if (created := export.job.created_at) is not None
+        and (export.request.window is None or export.request.window.end > created - span.lag)
+    ]
+    # By the vendor's word alone, where its clock is behind what we take it to be.
+    return min(reach.end, *asked) if asked else reach.end
 
 
 def _note_begin(
