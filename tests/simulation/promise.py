@@ -68,7 +68,8 @@ class Promise:
         lag: The setting.
         snapshot_every: The setting.
         held: By row the version that the table must hold.
-        last: The exports that were loaded last, as if they were one.
+        last: The exports that were loaded last, as if they were one: the first of them.
+        last_at: When the last of these ran.
         whole_at: When all rows came last.
     """
 
@@ -77,6 +78,7 @@ class Promise:
     snapshot_every: timedelta = 7 * DAY
     held: dict[int, int] = field(default_factory=dict)
     last: Export | None = None
+    last_at: datetime | None = None
     whole_at: datetime | None = None
 
     def load(self, exports: Sequence[Export], begun: datetime) -> str | None:
@@ -98,7 +100,7 @@ class Promise:
             else:
                 brought |= self._merge(export, brought)
         # Windows are exported one after the other: what is promised is the truth of the first.
-        first_at = min(export.at for export in exports)
+        first_at, self.last_at = (pick(export.at for export in exports) for pick in (min, max))
         self.last = replace(exports[-1], at=first_at, start=exports[0].start)
         return wrong
 
@@ -126,11 +128,13 @@ class Promise:
         return inexcusable
 
     def differing(self) -> int:
-        """How many rows differ from the truth of the last export, excused or not."""
+        """How many rows are as they were at no moment of the last exports, excused or not."""
         assert self.last is not None
-        truth = self.table.versions(self.last.at)
+        assert self.last_at is not None
+        moments = (self.last.at, self.last_at)
         return sum(
-            self.held.get(number) != truth.get(number) for number in truth.keys() | self.held.keys()
+            self.held.get(number, 0) not in row.shown_between(*moments)
+            for number, row in enumerate(self.table.rows)
         )
 
     def _wrong_with(self, exports: Sequence[Export], begun: datetime) -> str | None:
@@ -147,10 +151,10 @@ class Promise:
             before = None if self.last is None else self.last.end or self.last.at
             if before is None or (first.start is not None and first.start > before - self.lag):
                 return f"it begins at {first.start}, the last load ended at {before}"
-        if len(first.fields) > 1 and (
-            self.whole_at is None or last.at - self.whole_at > self.snapshot_every + DAY / 2
-        ):
-            return f"all rows came last at {self.whole_at}"
+        if len(first.fields) > 1 and first.start is not None:
+            at = self.whole_at
+            if at is None or last.at - at > self.snapshot_every + DAY / 2:
+                return f"all rows came last at {at}"
         return None
 
     def _replace(self, export: Export) -> None:

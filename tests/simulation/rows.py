@@ -47,6 +47,11 @@ class Row:
         """How many changes it had seen by then; 0 before it was made."""
         return bisect_right(self._changes, moment, key=lambda change: change.at)
 
+    def shown_between(self, first: datetime, last: datetime) -> set[int]:
+        """The versions that it showed from one moment to another; 0 where it was not there."""
+        versions = range(self.version(first), self.version(last) + 1)
+        return {version if self.cells(version) is not None else 0 for version in versions}
+
     def cells(self, version: int) -> Mapping[str, Any] | None:
         """What stood in it after so many changes; None where it was not there."""
         if not self._versions:
