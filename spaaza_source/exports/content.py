@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import dlt
@@ -39,6 +40,10 @@ from spaaza_source.tabular.privacy import Policy
 from spaaza_source.tabular.spelling import spelling
 
 
+def _as_they_are(_: ExportRequest, header: Sequence[str]) -> Sequence[str]:
+    return header
+
+
 @dataclass(frozen=True)
 class Reading:
     """How files are read.
@@ -47,11 +52,13 @@ class Reading:
         column_types: `inferred`, or `text` for every column.
         on_bad_row: `reject` or `fail`.
         max_rejected_share: Stop when a larger share of the rows is bad.
+        meaning: Gives the cells of a CSV file's header the names that they stand for.
     """
 
     column_types: Literal["inferred", "text"] = "inferred"
     on_bad_row: Literal["reject", "fail"] = "reject"
     max_rejected_share: float = 0.01
+    meaning: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _as_they_are
 
     def __post_init__(self) -> None:
         choice("column_types", self.column_types, "inferred", "text")
@@ -144,6 +151,7 @@ class Reader:
         file = open_csv(
             fetched.path,
             name_column=spelling(dlt.current.source_schema().naming.normalize_identifier),
+            meaning=partial(self._reading.meaning, export.request),
             known_types=self.policy.types(known_types(export.request.table)),
             column_types=self._reading.column_types,
             on_bad_row=self._reading.on_bad_row,

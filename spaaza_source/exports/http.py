@@ -44,6 +44,8 @@ LONGEST_WAIT = 300.0
 #: used up its calls of a billing cycle has none before the next, whatever Retry-After says.
 TOO_MANY = 429
 LIMIT_TYPE, CYCLE_LIMIT = "X-Rate-Limit-Type", "api_calls_cycle"
+#: Its headers of every answer: calls left, and the second since 1970 at which all are given anew.
+CALLS_LEFT, CALLS_ANEW = "X-Rate-Limit-Remaining", "X-Rate-Limit-Retry"
 
 _T = TypeVar("_T")
 
@@ -122,11 +124,20 @@ class VendorHttp:
         self._read_refusal = read_refusal
         self._clock = clock or SystemClock()
         self._ahead = timedelta(0)
+        #: Calls left, and when there are more, as the vendor said last; None where it says nothing.
+        self._left: tuple[int, float] | None = None
         self._local = threading.local()
 
     def now(self) -> datetime:
         """The present instant by the vendor's clock, as far as its answers have shown it."""
         return self._clock.now() + self._ahead
+
+    def pace(self) -> float:
+        """Seconds between two calls that make those which are left last until there are more."""
+        if self._left is None:
+            return 0.0
+        left, anew = self._left
+        return max(0.0, anew - self.now().timestamp()) / max(1, left)
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:
@@ -236,6 +247,7 @@ class VendorHttp:
         except requests.RequestException as failure:
             raise _lost(failure, place) from None
         self._note_clock(response)
+        self._note_limit(response)
         if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own numbers
             with response:
                 self._refuse(response, place)
@@ -250,6 +262,13 @@ class VendorHttp:
             self._ahead = theirs.astimezone(timezone.utc) - self._clock.now()
         except (KeyError, TypeError, ValueError, OverflowError):
             return
+
+    def _note_limit(self, response: requests.Response) -> None:
+        try:
+            left, anew = int(response.headers[CALLS_LEFT]), float(response.headers[CALLS_ANEW])
+        except (KeyError, ValueError):
+            return
+        self._left = (left, anew) if math.isfinite(anew) else None
 
     def _refuse(self, response: requests.Response, place: str) -> NoReturn:
         status = response.status_code
@@ -273,6 +292,8 @@ class VendorHttp:
                 retry_after=math.inf,
             )
         if status == TOO_MANY:
+            if asked_to_wait is None:
+                asked_to_wait = self.pace() or None
             raise _RetriableError(
                 UnavailableError(
                     f"too many requests ({said})", where=place, way_out="Run again later."

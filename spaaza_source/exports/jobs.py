@@ -98,6 +98,9 @@ class ExportService(Protocol):
     def now(self) -> datetime:
         """The present instant by the vendor's clock, UTC."""
 
+    def pace(self) -> float:
+        """Seconds between two calls that the vendor's limit leaves room for; 0 without a limit."""
+
     def within(self, deadline: Deadline) -> AbstractContextManager[None]:
         """Calls that this thread makes meanwhile wait no longer than until then."""
 

@@ -269,7 +269,7 @@ class ExportRun:
         now = self._clock.monotonic()
         export.begun = export.begun or now
         done = export.adopted and export.job.state is JobState.DONE
-        export.look_at = now + (0 if done else self._patience.pause(0))
+        export.look_at = now + (0 if done else self._pause(0))
         table.exports.append(export)
 
     def _is_due(self, export: Export) -> bool:
@@ -305,7 +305,12 @@ class ExportRun:
         elif export.wait_seconds > self._patience.export_timeout:
             self._timed_out(table, export)
         else:
-            export.look_at = self._clock.monotonic() + self._patience.pause(export.polls)
+            export.look_at = self._clock.monotonic() + self._pause(export.polls)
+
+    def _pause(self, looks: int) -> float:
+        """Seconds to the next look at an export; its calls are shared by all that are under way."""
+        shared = max(1, sum(map(_under_way, self._tables)))
+        return max(self._patience.pause(looks), self._service.pace() * shared)
 
     def _failed(self, table: TableExports, export: Export) -> None:
         if self._split(table, export):

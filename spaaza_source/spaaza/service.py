@@ -82,6 +82,10 @@ class SpaazaExports:
         """The present instant by the vendor's clock, UTC."""
         return self._api.http.now()
 
+    def pace(self) -> float:
+        """Seconds between two calls that the vendor's limit leaves room for; 0 without a limit."""
+        return self._api.http.pace()
+
     def within(self, deadline: Deadline) -> AbstractContextManager[None]:
         """Calls that this thread makes meanwhile wait no longer than until then."""
         return self._api.http.within(deadline)

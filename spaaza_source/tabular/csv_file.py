@@ -185,6 +185,7 @@ def open_csv(
     path: str | os.PathLike[str],
     *,
     name_column: Callable[[str], str] = _spelled,
+    meaning: Callable[[Sequence[str]], Sequence[str]] = tuple,
     known_types: Mapping[str, ColumnType] = MappingProxyType({}),
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
@@ -201,6 +202,8 @@ def open_csv(
         path: The file, UTF-8, comma-separated as RFC 4180 has it, with a header row.
         name_column: Spells a header as a column name; unless given, dlt's snake case without the
             punctuation around a header.
+        meaning: Gives the cells of a header the names that they stand for, where they are labels;
+            a `HeaderError` of it refuses the file.
         known_types: Types by column name, sticky or declared. They win over `column_types`. A
             value that does not fit becomes NULL, and its text goes to `<name>__v_text`.
         column_types: `inferred` types the other columns over the whole file; `text` keeps them
@@ -220,7 +223,7 @@ def open_csv(
     with opened(Path(path)) as file:
         known_as = identity(file)
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
-        names = name_columns(scan.layout.header, name_column)
+        names = name_columns(meaning(scan.layout.header), name_column)
         default = TEXT if column_types == "text" else None
         evidence = _gather(scan, [Evidence(known_types.get(name, default)) for name in names])
     columns = tuple(

@@ -1,0 +1,1 @@
+"""Voucherify: the objects of its `/exports`, on the common road."""

@@ -1,0 +1,136 @@
+"""The seven objects that Voucherify exports, and what is known of each.
+
+From the vendor's export guide ("Fields values") and its OpenAPI description (`exports.json`); how
+their rows become current tables is left to `source`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spaaza_source.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class ExportObject:
+    """One object.
+
+    Attributes:
+        table: Its resource and table.
+        exported_object: What `/exports` calls it.
+        fields: Those that are documented, but for `metadata`, whose columns nobody documents. They
+            are asked for unless others are chosen.
+        time_filters: The filters that bring what was made, or changed, in a span of time; none
+            where none is documented. All but the first tell of changes.
+        time_field: The field by which a window's rows take the place of those that the table has;
+            None where they are merged by their key.
+        order: How the file is sorted, so that it is the same file for the same rows.
+        keys: Fields that may be its key; the rows must prove it.
+        passing: Fields whose cells change by themselves as time passes.
+    """
+
+    table: str
+    exported_object: str
+    fields: tuple[str, ...]
+    time_filters: tuple[str, ...] = ()
+    time_field: str | None = None
+    order: str = "created_at"
+    keys: tuple[str, ...] = ("id",)
+    passing: tuple[str, ...] = ()
+
+
+def _fields(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+OBJECTS: dict[str, ExportObject] = {
+    each.table: each
+    for each in (
+        ExportObject(
+            "vouchers",
+            "voucher",
+            _fields(
+                "id code voucher_type value discount_type campaign campaign_id category start_date"
+                " expiration_date gift_balance loyalty_balance redemption_quantity redemption_count"
+                " active qr_code bar_code is_referral_code created_at updated_at"
+                " validity_timeframe_interval validity_timeframe_duration validity_day_of_week"
+                " discount_amount_limit discount_unit_type discount_unit_effect additional_info"
+                " customer_id customer_source_id"
+            ),
+            time_filters=("created_at", "updated_at"),
+            keys=("id", "code"),
+        ),
+        ExportObject(
+            "redemptions",
+            "redemption",
+            _fields(
+                "id object date voucher_code campaign promotion_tier_id customer_id tracking_id"
+                " order_amount gift_amount loyalty_points result failure_code failure_message"
+            ),
+            time_filters=("created_at",),
+        ),
+        ExportObject(
+            "publications",
+            "publication",
+            _fields("voucher_code customer_id date channel campaign is_winner"),
+            # The field is called `date`, the filter `created_at`. Nothing tells its rows apart.
+            time_filters=("created_at",),
+            time_field="date",
+            keys=(),
+        ),
+        ExportObject(
+            "customers",
+            "customer",
+            _fields(
+                "id source_id name description email phone birthdate created_at updated_at"
+                " address_city address_state address_line_1 address_line_2 address_country"
+                " address_postal_code redemptions_total_redeemed redemptions_total_failed"
+                " redemptions_total_succeeded redemptions_total_rolled_back"
+                " redemptions_total_rollback_failed redemptions_total_rollback_succeeded"
+                " orders_total_amount orders_total_count orders_average_amount"
+                " orders_last_order_amount orders_last_order_date loyalty_points"
+                " loyalty_referred_customers"
+            ),
+            time_filters=("created_at", "updated_at"),
+        ),
+        ExportObject(
+            "points_expirations",
+            "points_expiration",
+            _fields("id campaign_id voucher_id points status expires_at"),
+            order="expires_at",
+        ),
+        ExportObject(
+            "orders",
+            "order",
+            _fields(
+                "id source_id created_at updated_at status amount discount_amount"
+                " items_discount_amount total_discount_amount total_amount customer_id referrer_id"
+            ),
+            time_filters=("created_at", "updated_at"),
+        ),
+        ExportObject(
+            "voucher_transactions",
+            "voucher_transactions",
+            _fields(
+                "id campaign_id voucher_id type source_id reason source balance amount"
+                " related_transaction_id created_at details"
+            ),
+            time_filters=("created_at",),
+        ),
+    )
+}
+
+
+def object_named(name: object) -> ExportObject:
+    """The object of that table name; the vendor's own name for it serves too.
+
+    Raises:
+        SettingsError: There is no such object.
+    """
+    text = str(name).strip().lower()
+    for each in OBJECTS.values():
+        if text in (each.table, each.exported_object):
+            return each
+    raise SettingsError(
+        f"there is no object {text[:40]!r}", way_out=f"The objects are {', '.join(OBJECTS)}."
+    )

@@ -1,0 +1,55 @@
+"""Which columns of Voucherify's exports hold personal data, and what the preset does with each.
+
+How a column is hashed or dropped is `tabular.privacy`'s. Ids that one joins or counts by are
+hashed; what only tells who somebody is, or where, is dropped. Voucher codes stay: they lead to a
+person only inside the vendor's system. Metadata may hold anything, and nobody documents it: a
+column of it is dropped or hashed by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Literal, TypeAlias
+
+from spaaza_source.tabular.privacy import Policies
+
+Hidden: TypeAlias = dict[str, Literal["hash", "drop"]]
+
+_VARIABLE = "SOURCES__VOUCHERIFY__PRIVACY_SECRET"
+
+_OF_A_CUSTOMER: Hidden = {
+    "customer_id": "hash",
+    "customer_source_id": "hash",
+    "customer_name": "drop",
+    "tracking_id": "hash",
+}
+
+PERSONAL: dict[str, Hidden] = {
+    "vouchers": _OF_A_CUSTOMER,
+    "redemptions": _OF_A_CUSTOMER,
+    "publications": _OF_A_CUSTOMER,
+    "customers": {
+        **dict.fromkeys(("id", "source_id", "email", "phone"), "hash"),
+        **dict.fromkeys(("name", "description", "birthday", "birthdate"), "drop"),
+        **dict.fromkeys(
+            (f"address_{part}" for part in ("city", "line_1", "line_2", "postal_code")), "drop"
+        ),
+    },
+    "points_expirations": {},
+    "orders": {**_OF_A_CUSTOMER, "referrer_id": "hash"},
+    "voucher_transactions": {"details": "drop"},
+}
+
+
+def policies(privacy: Any, secret: Any, tables: Collection[str]) -> Policies:
+    """The policies that a user of a Voucherify source has set.
+
+    Args:
+        privacy: The setting `privacy`, as `tabular.privacy` describes it.
+        secret: The setting `privacy_secret`.
+        tables: The source's own tables.
+
+    Raises:
+        SettingsError: A setting is missing or wrong.
+    """
+    return Policies.of(privacy, secret, tables=tables, personal=PERSONAL, secret_variable=_VARIABLE)

@@ -1,0 +1,68 @@
+"""Columns are named by the fields that were asked for, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from spaaza_source.errors import HeaderError
+from spaaza_source.voucherify.labels import fields_of
+
+ASKED = ["id", "code", "voucher_type", "value"]
+
+
+def test_the_vendors_sample() -> None:
+    assert fields_of("voucher", ASKED, ["ID", "Code", "Voucher Type", "Value"]) == ASKED
+
+
+def test_fields_that_stand_as_they_are() -> None:
+    assert fields_of("voucher", ASKED, ASKED) == ASKED
+
+
+def test_labels_that_are_not_the_fields_name() -> None:
+    asked = ["created_at", "redemption_quantity", "is_referral_code", "bar_code"]
+    header = ["Creation Date", "Redemption Limit", "Is referral code?", "Barcode"]
+    assert fields_of("voucher", asked, header) == asked
+
+
+def test_the_order_names_what_no_label_does() -> None:
+    asked = ["id", "metadata.tier", "value"]
+    assert fields_of("voucher", asked, ["ID", "Customer level", "Value"]) == asked
+
+
+def test_columns_in_another_order_go_by_their_labels() -> None:
+    assert fields_of("voucher", ASKED, ["Value", "ID", "Voucher Type", "Code"]) == [
+        "value",
+        "id",
+        "voucher_type",
+        "code",
+    ]
+
+
+def test_a_column_that_is_missing() -> None:
+    assert fields_of("voucher", ASKED, ["ID", "Value"]) == ["id", "value"]
+
+
+def test_metadata_brings_columns_of_its_own() -> None:
+    asked = ["id", "metadata"]
+    header = ["ID", "Tier", "metadata.size"]
+    assert fields_of("voucher", asked, header) == ["id", "metadata.Tier", "metadata.size"]
+    assert fields_of("voucher", asked, ["ID", "Metadata"]) == ["id", "metadata"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        # Another order, and a label that nothing tells.
+        ["Value", "ID", "Voucher Type", "What?"],
+        # The label of a field that was not asked for, in the place of one that was.
+        ["ID", "Campaign", "Voucher Type", "Value"],
+        # Nothing is known: it may be no header at all.
+        ["v_1", "A-1", "DISCOUNT_VOUCHER", "10"],
+        ["ID", "Code", "What?"],
+        ["ID", "ID", "Code", "Value"],
+        ["ID", "Code", "Voucher Type", "Value", "More"],
+    ],
+)
+def test_nothing_is_guessed(header: list[str]) -> None:
+    with pytest.raises(HeaderError, match="does not show"):
+        fields_of("voucher", ASKED, header)

@@ -1,0 +1,85 @@
+"""A Voucherify whose exports are done at the first look: each is the file that a test gives it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from spaaza_source import voucherify_source
+from tests.vendors import Answer, ScriptedServer, Seen
+from tests.warehouses import pipeline_into
+
+KEYS = {"app_id": "app-id-canary", "app_token": "app-token-canary"}
+CREATED = "2026-05-10T04:00:00.123Z"
+DATE = "Sun, 10 May 2026 04:00:01 GMT"
+
+
+class VoucherifyVendor(ScriptedServer):
+    """`files` maps an exported object to its file, or to the files of a split result."""
+
+    def __init__(self, **files: str | list[str]) -> None:
+        self.files = files
+        self.bodies: list[dict[str, Any]] = []
+        #: What an export looks like; the last word before it is sent.
+        self.shown: Callable[[dict[str, Any]], dict[str, Any]] = lambda export: export
+        #: Answers the file's host gives before it gives files.
+        self.refusals: list[Answer] = []
+        #: The headers by which it tells of its limits.
+        self.limits: Callable[[], dict[str, str]] = dict
+        super().__init__(self._answer)
+
+    def _answer(self, seen: Seen) -> Answer:
+        path = urlsplit(seen.path).path
+        if path.startswith("/file/"):
+            _, _, number, part = path.split("/")
+            if self.refusals:
+                return self.refusals.pop(0)
+            return Answer(200, self._parts(int(number))[int(part)].encode())
+        if seen.headers.get("X-App-Token") != KEYS["app_token"]:
+            refusal = {"code": 401, "key": "unauthorized", "message": "Unauthorized"}
+            return Answer.json(refusal, 401)
+        if seen.method == "POST":
+            self.bodies.append(json.loads(seen.body))
+            answer = Answer.json(self._export(len(self.bodies), done=False))
+        elif path == "/v1/exports":
+            query = parse_qs(urlsplit(seen.path).query)
+            numbers = range(len(self.bodies), 0, -1) if query["page"] == ["1"] else range(0)
+            exports = [self._export(number) for number in numbers]
+            answer = Answer.json({"object": "list", "data_ref": "exports", "exports": exports})
+        else:
+            answer = Answer.json(self._export(int(path.rsplit("_", 1)[1])))
+        answer.headers.update({"Date": DATE, **self.limits()})
+        return answer
+
+    def _parts(self, number: int) -> list[str]:
+        parts = self.files[self.bodies[number - 1]["exported_object"]]
+        return [parts] if isinstance(parts, str) else parts
+
+    def _export(self, number: int, *, done: bool = True) -> dict[str, Any]:
+        body = self.bodies[number - 1]
+        urls = [
+            f"{self.base_url}/file/{number}/{part}?token=canary"
+            for part in range(len(self._parts(number)))
+        ]
+        result = {"url": urls[0]} if len(urls) == 1 else {"urls": urls}
+        export = {
+            "id": f"exp_{number}",
+            "object": "export",
+            "created_at": CREATED,
+            "status": "DONE" if done else "SCHEDULED",
+            "channel": "API",
+            "exported_object": body["exported_object"],
+            "parameters": body["parameters"],
+            "result": result if done else None,
+            "user_id": None,
+        }
+        return self.shown(export)
+
+
+def load(vendor: VoucherifyVendor, folder: Path, *tables: str, **given: Any) -> Any:
+    """Load some tables; what dlt tells of it."""
+    quick = {"poll_interval": 0.01, "max_age": 0, "credentials": KEYS, "objects": list(tables)}
+    return pipeline_into(folder).run(voucherify_source(vendor.base_url, **{**quick, **given}))
