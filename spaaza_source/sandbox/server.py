@@ -47,8 +47,8 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings | None = None, shop: Shop | None = None) -> None:
         self.settings = settings or SandboxSettings()
         shop = shop or GeneratedShop(self.settings)
-        self._writer = ExportWriter(shop, self.settings.max_export_rows)
-        self._book = TaskBook(self.settings, self._writer)
+        self._writer = ExportWriter(self.settings.max_export_rows)
+        self._book = TaskBook(self.settings, shop, self._writer)
         api = Api(self.settings, shop, self._book)
         self._recorder = CallRecorder(_dated(api.app, self.settings.clock))
         self._socket: socket.socket | None = None
