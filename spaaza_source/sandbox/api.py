@@ -11,7 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from spaaza_source.sandbox.authentication import require_session, require_token_or_session
@@ -19,6 +19,7 @@ from spaaza_source.sandbox.bodies import read_bulk_users, read_order
 from spaaza_source.sandbox.calls import Call, call_of
 from spaaza_source.sandbox.formats import file_parts
 from spaaza_source.sandbox.links import Links, file_name, task_of
+from spaaza_source.sandbox.queries import allow_query, whole_number
 from spaaza_source.sandbox.refusals import (
     Refused,
     from_http,
@@ -28,17 +29,12 @@ from spaaza_source.sandbox.refusals import (
 )
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.shop import Shop
+from spaaza_source.sandbox.stored import stored_file
 from spaaza_source.sandbox.tasks import STATES, Task, TaskBook
 
 LOG_LIMIT = 10
 _LIST_LIMIT = 100
 _MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
-
-
-class _StoredFile(FileResponse):
-    """A file in parts of a megabyte: each part costs the event loop a trip to a thread."""
-
-    chunk_size = 1 << 20
 
 
 class Api:
@@ -72,7 +68,7 @@ class Api:
 
     def _list(self, request: Request) -> Response:
         call = self._authenticated(request)
-        _allow_query(call, "status", "action", "campaign_id", "limit", "offset")
+        allow_query(call, "status", "action", "campaign_id", "limit", "offset")
         now = self._settings.clock()
         tasks = self._tasks.newest_first(now)
         if (status := call.query.get("status")) is not None:
@@ -81,21 +77,21 @@ class Api:
             tasks = [task for task in tasks if task.state(now) == status]
         if "campaign_id" in call.query:
             # An export belongs to no campaign.
-            _whole_number(call, "campaign_id", 0)
+            whole_number(call, "campaign_id", 0)
             tasks = []
         if (action := call.query.get("action")) is not None:
             tasks = [task for task in tasks if task.order.target["action"] == action]
-        offset = _whole_number(call, "offset", 0)
-        page = tasks[offset : offset + _whole_number(call, "limit", _LIST_LIMIT)]
+        offset = whole_number(call, "offset", 0)
+        page = tasks[offset : offset + whole_number(call, "limit", _LIST_LIMIT)]
         return JSONResponse([task.as_json(now, LOG_LIMIT, 0) for task in page])
 
     def _get(self, request: Request) -> Response:
         call = self._authenticated(request)
-        _allow_query(call, "log_limit", "offset")
+        allow_query(call, "log_limit", "offset")
         now = self._settings.clock()
         task = self._tasks.get(_task_number(request), now)
-        log_limit = _whole_number(call, "log_limit", LOG_LIMIT)
-        return JSONResponse(task.as_json(now, log_limit, _whole_number(call, "offset", 0)))
+        log_limit = whole_number(call, "log_limit", LOG_LIMIT)
+        return JSONResponse(task.as_json(now, log_limit, whole_number(call, "offset", 0)))
 
     def _execute(self, request: Request) -> Response:
         self._authenticated(request)
@@ -119,9 +115,7 @@ class Api:
         file = None if number is None else self._tasks.file_of(number, self._settings.clock())
         if file is None:
             return storage_refusal(404, "NoSuchKey", "The specified key does not exist.")
-        # Storage names no charset, which a response would add by itself to a text.
-        media_type = _MEDIA_TYPES[file.suffix[1:]]
-        return _StoredFile(file, headers={"content-type": media_type})
+        return stored_file(file, _MEDIA_TYPES[file.suffix[1:]])
 
     def _bulk_users(self, request: Request) -> Response:
         call = call_of(request.scope)
@@ -152,18 +146,6 @@ def _task_number(request: Request) -> int:
     if not (number.isascii() and number.isdigit()):
         raise task_not_found()
     return int(number)
-
-
-def _allow_query(call: Call, *names: str) -> None:
-    if unknown := [name for name in call.query if name not in names]:
-        raise invalid(unknown[0], "unknown parameter")
-
-
-def _whole_number(call: Call, name: str, default: int) -> int:
-    text = call.query.get(name, str(default))
-    if not (text.isascii() and text.isdigit()):
-        raise invalid(name, "must be a whole number")
-    return int(text)
 
 
 def _chain(first: Any, rest: Iterable[Any]) -> Iterator[Any]:

@@ -44,7 +44,7 @@ class Order:
 
 def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
     """The body of `POST /tasks`; raises Refused naming the first field that is wrong."""
-    body = _object_of(call)
+    body = object_of(call)
     body.allow("chain", "desc", "target", "trigger", "debug")
     chain = body.integer("chain")
     require_chain(chain, settings)
@@ -73,7 +73,7 @@ def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
 
 def read_bulk_users(call: Call, settings: SandboxSettings) -> None:
     """The body of the bulk users endpoint, which the vendor wants exactly as in its document."""
-    body = _object_of(call)
+    body = object_of(call)
     body.allow("entity", "chain_id", "join", "rules")
     body.one_of("entity", ("people",))
     require_chain(body.integer("chain_id"), settings)
@@ -82,7 +82,8 @@ def read_bulk_users(call: Call, settings: SandboxSettings) -> None:
         raise invalid("rules", "only an empty list is supported")
 
 
-def _object_of(call: Call) -> Fields:
+def object_of(call: Call) -> Fields:
+    """The JSON object that a body is; raises Refused for any other body."""
     content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise invalid("Content-Type", "must be application/json")

@@ -1,21 +1,20 @@
-"""One run of an export: the shop's rows, filtered, into a file; when it runs is left to `tasks`."""
+"""One run of an export: rows into a file; which rows, and when, is left to its callers."""
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
-from spaaza_source.sandbox.bodies import Order
 from spaaza_source.sandbox.formats import file_parts
-from spaaza_source.sandbox.shop import Shop
 
 # Two files written at once keep a small machine busy and its memory bounded.
 _WRITERS = 2
+# Small files are ready at once, so that a test which moves the clock sees the state it moved to.
+_PATIENCE_SECONDS = 2.0
 
 
 class _TooManyRowsError(Exception):
@@ -33,18 +32,20 @@ class Outcome:
 class ExportWriter:
     """Writes exports into a directory of its own, off the threads that answer requests."""
 
-    def __init__(self, shop: Shop, max_rows: int | None) -> None:
-        self._shop = shop
+    def __init__(self, max_rows: int | None) -> None:
         self._max_rows = max_rows
         self._directory = TemporaryDirectory(prefix="spaaza-sandbox-")
         self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="spaaza-sandbox-export")
         self._files = 0
         self._closing = threading.Event()
 
-    def submit(self, order: Order, at: datetime) -> "Future[Outcome]":
-        """Starts writing the rows that a run at this moment exports."""
+    def submit(
+        self, export_format: str, schema: Callable[[], pa.Schema], blocks: Iterable[pa.Table]
+    ) -> "Future[Outcome]":
+        """Starts writing blocks of rows; both they and their schema are made off this thread."""
         self._files += 1
-        return self._pool.submit(self._write, order, at, f"{self._files}.{order.export_format}")
+        name = f"{self._files}.{export_format}"
+        return self._pool.submit(self._write, export_format, schema, blocks, name)
 
     def close(self) -> None:
         """Gives up the files not yet written and removes the directory."""
@@ -52,27 +53,34 @@ class ExportWriter:
         self._pool.shutdown(cancel_futures=True)
         self._directory.cleanup()
 
-    def _write(self, order: Order, at: datetime, name: str) -> Outcome:
+    def _write(
+        self,
+        export_format: str,
+        schema: Callable[[], pa.Schema],
+        blocks: Iterable[pa.Table],
+        name: str,
+    ) -> Outcome:
         file = Path(self._directory.name) / name
-        counted = _Counted(self._rows(order, at), self._max_rows)
+        counted = _Counted(self._until_closed(blocks), self._max_rows)
         try:
             with file.open("wb") as out:
-                for part in file_parts(
-                    order.export_format, self._shop.schema(order.index), counted
-                ):
+                for part in file_parts(export_format, schema(), counted):
                     out.write(part)
         except _TooManyRowsError:
             file.unlink()
             return Outcome(counted.rows, None)
         return Outcome(counted.rows, file)
 
-    def _rows(self, order: Order, at: datetime) -> Iterator[pa.Table]:
-        segment = order.segment
-        near = {} if segment is None else segment.spans(at)
-        for block in self._shop.blocks(order.index, at, near):
+    def _until_closed(self, blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        for block in blocks:
             if self._closing.is_set():
                 raise CancelledError
-            yield block if segment is None else segment.keep(block, at)
+            yield block
+
+
+def wait_a_little(outcomes: "Iterable[Future[Outcome]]") -> None:
+    """Returns when all are written, or after two seconds."""
+    wait(list(outcomes), timeout=_PATIENCE_SECONDS)
 
 
 class _Counted:

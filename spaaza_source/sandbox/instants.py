@@ -15,6 +15,12 @@ def instant_text(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def millisecond_text(moment: datetime) -> str:
+    """`2026-05-26T12:00:00.000Z`, as in every export object of Voucherify."""
+    utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='milliseconds')}Z"
+
+
 def microseconds(moment: datetime) -> int:
     """Microseconds since 1970, the unit that generated times are held in."""
     passed = moment - _EPOCH

@@ -66,7 +66,7 @@ class Rule:
         """A boolean for each row, never null."""
         cells = block.column(self.column)
         if self.span_at is not None:
-            return pc.fill_null(_within(cells, self.span_at(run)), fill_value=False)
+            return pc.fill_null(within(cells, self.span_at(run)), fill_value=False)
         if self.numbers is not None:
             low, high = self.numbers
             numbers = pc.cast(cells, pa.float64())
@@ -125,6 +125,13 @@ def read_segment(
             raise invalid(where, "must be an object")
         rules.append(_read_rule(Fields(raw, where), schema))
     return Segment(join, tuple(rules))
+
+
+def within(cells: pa.ChunkedArray, span: Span) -> pa.ChunkedArray:
+    """Which times lie in a span; missing for a missing one."""
+    # Seconds become microseconds first: bounds are finer than a column in seconds can say.
+    times = pc.cast(pc.cast(cells, pa.timestamp("us", "UTC")), pa.int64())
+    return pc.and_(pc.greater_equal(times, span.low), pc.less_equal(times, span.high))
 
 
 def _read_rule(rule: Fields, schema: pa.Schema) -> Rule:
@@ -192,12 +199,6 @@ def _instant(rule: Fields, name: str) -> int:
         return nanoseconds(text)
     except ValueError as error:
         raise invalid(rule.where(name), str(error)) from None
-
-
-def _within(cells: pa.ChunkedArray, span: Span) -> pa.ChunkedArray:
-    # Seconds become microseconds first: bounds are finer than a column in seconds can say.
-    times = pc.cast(pc.cast(cells, pa.timestamp("us", "UTC")), pa.int64())
-    return pc.and_(pc.greater_equal(times, span.low), pc.less_equal(times, span.high))
 
 
 def _equal(cells: pa.ChunkedArray, value: Any) -> pa.ChunkedArray:

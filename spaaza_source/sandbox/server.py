@@ -1,4 +1,7 @@
-"""The sandbox's server: starts, serves and stops on loopback; what it answers is left to `api`."""
+"""The sandbox's server: starts, serves and stops on loopback.
+
+What it answers is left to `api`, and to `voucherify` for that vendor's paths.
+"""
 
 import asyncio
 import signal
@@ -20,6 +23,8 @@ from spaaza_source.sandbox.exports import ExportWriter
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.shop import GeneratedShop, Shop
 from spaaza_source.sandbox.tasks import TaskBook
+from spaaza_source.sandbox.voucherify.api import PATHS, VoucherifyApi
+from spaaza_source.sandbox.voucherify.project import GeneratedProject, Project
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.01
@@ -38,19 +43,28 @@ class _Server(uvicorn.Server):
 
 
 class Sandbox:
-    """The vendor's Services API on 127.0.0.1, as a context manager.
+    """Spaaza's Services API and Voucherify's exports on 127.0.0.1, as a context manager.
 
-    Without a shop it serves one generated from the settings. The files of its exports are in a
-    temporary directory, which is removed when it stops; a stopped sandbox cannot be started again.
+    Without a shop or a project it serves one generated from the settings. The files of its exports
+    are in a temporary directory, which is removed when it stops; a stopped sandbox cannot be
+    started again.
     """
 
-    def __init__(self, settings: SandboxSettings | None = None, shop: Shop | None = None) -> None:
+    def __init__(
+        self,
+        settings: SandboxSettings | None = None,
+        shop: Shop | None = None,
+        project: Project | None = None,
+    ) -> None:
         self.settings = settings or SandboxSettings()
         shop = shop or GeneratedShop(self.settings)
-        self._writer = ExportWriter(shop, self.settings.max_export_rows)
-        self._book = TaskBook(self.settings, self._writer)
+        project = project or GeneratedProject(self.settings)
+        self._writer = ExportWriter(self.settings.max_export_rows)
+        self._book = TaskBook(self.settings, shop, self._writer)
         api = Api(self.settings, shop, self._book)
-        self._recorder = CallRecorder(_dated(api.app, self.settings.clock))
+        self._voucherify = VoucherifyApi(self.settings, project, self._writer)
+        app = _by_path(api.app, self._voucherify.app)
+        self._recorder = CallRecorder(_dated(app, self.settings.clock))
         self._socket: socket.socket | None = None
         self._server = _Server(
             uvicorn.Config(
@@ -93,6 +107,11 @@ class Sandbox:
         return self.settings.session
 
     @property
+    def voucherify_credentials(self) -> dict[str, str]:
+        """The `app_id` and `app_token` of Voucherify's API."""
+        return self.settings.voucherify_credentials
+
+    @property
     def calls(self) -> list[Call]:
         """Every request so far, oldest first."""
         return self._recorder.calls
@@ -102,6 +121,11 @@ class Sandbox:
         """Every task as the API shows it, newest first."""
         now = self.settings.clock()
         return [task.as_json(now, LOG_LIMIT, 0) for task in self._book.newest_first(now)]
+
+    @property
+    def voucherify_exports(self) -> list[dict[str, Any]]:
+        """Every export as Voucherify's API shows it, newest first."""
+        return self._voucherify.shown(self.base_url)
 
     def start(self) -> None:
         """Binds the port and serves from a thread; raises OSError where the port is taken."""
@@ -160,6 +184,16 @@ class Sandbox:
 
     def _serve(self) -> None:
         self._server.run(sockets=[self._socket] if self._socket else None)
+
+
+def _by_path(spaaza: ASGIApp, voucherify: ASGIApp) -> ASGIApp:
+    """Hands a request to the vendor whose path it has."""
+
+    async def by_path(scope: Scope, receive: Receive, send: Send) -> None:
+        app = voucherify if scope["path"].startswith(PATHS) else spaaza
+        await app(scope, receive, send)
+
+    return by_path
 
 
 def _dated(app: ASGIApp, clock: Callable[[], datetime]) -> ASGIApp:

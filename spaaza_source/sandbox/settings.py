@@ -5,6 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 INDEXES = ("transactions", "users", "vouchers", "wallet-ledger", "products", "product-variants")
+OBJECTS = (
+    "voucher",
+    "redemption",
+    "publication",
+    "customer",
+    "order",
+    "points_expiration",
+    "voucher_transactions",
+)
+"""What Voucherify exports."""
 
 
 def real_clock() -> datetime:
@@ -16,13 +26,15 @@ def real_clock() -> datetime:
 class SandboxSettings:
     """How a sandbox behaves and what it holds.
 
-    The data depend on `seed`, the row counts, `data_end` and `history_days` alone, never on
-    `clock`; tasks, links and relative filters depend on `clock`.
+    The data depend on `seed`, the row counts, `data_end` and `history_days`; tasks, links and
+    relative filters depend on `clock`. Of Voucherify's data, `clock` may move the end: see there.
     """
 
     rows: int = 10_000
-    """Rows of every index that `rows_per_index` does not name."""
+    """Rows of every index and object that the next two do not name."""
     rows_per_index: Mapping[str, int] = field(default_factory=dict)
+    rows_per_object: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the objects that Voucherify exports, by their names in OBJECTS."""
     seed: int = 7
     port: int = 0
     """0 takes a free port."""
@@ -32,15 +44,20 @@ class SandboxSettings:
     access_token_secret: str = "sandbox-access-token-secret"  # noqa: S105
     session_user_id: str = "1"
     session_key: str = "sandbox-session-key"
+    voucherify_app_id: str = "sandbox-app-id"
+    voucherify_app_token: str = "sandbox-app-token"  # noqa: S105
+    voucherify_calls: int = 2_000
+    """Calls of Voucherify's API that are answered in `voucherify_calls_seconds`; more get 429."""
+    voucherify_calls_seconds: int = 60
     queue_seconds: float = 0
-    """How long a task stays READY after it is due."""
+    """How long a task stays READY after it is due, and an export of Voucherify SCHEDULED."""
     run_seconds: float = 0
-    """How long a task stays INPROGRESS, at least; a large file may take longer to write."""
+    """How long a task or export runs, at least; a large file may take longer to write."""
     link_seconds: int = 3600
     clock: Callable[[], datetime] = real_clock
     """Returns an aware datetime; the only source of time."""
     side_by_side: int | None = None
-    """Tasks that run at once; the others wait in READY. None is unlimited."""
+    """Tasks that run at once, and exports of Voucherify; others wait. None is unlimited."""
     max_export_rows: int | None = None
     """A larger export ends in ERROR, its log saying that it timed out. None is unlimited."""
     data_end: datetime = datetime(2026, 11, 1, tzinfo=timezone.utc)
@@ -52,7 +69,9 @@ class SandboxSettings:
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.rows_per_index) - set(INDEXES)):
             raise ValueError(f"rows_per_index names no index of the vendor: {', '.join(unknown)}")
-        if min(self.rows, *self.rows_per_index.values(), 0) < 0:
+        if unknown := sorted(set(self.rows_per_object) - set(OBJECTS)):
+            raise ValueError(f"rows_per_object names no object: {', '.join(unknown)}")
+        if min(self.rows, *self.rows_per_index.values(), *self.rows_per_object.values(), 0) < 0:
             raise ValueError("rows must not be negative")
         if self.data_end.tzinfo is None:
             raise ValueError("data_end must have a time zone")
@@ -60,10 +79,12 @@ class SandboxSettings:
             raise ValueError("history_days must be at least 1")
         if self.side_by_side is not None and self.side_by_side < 1:
             raise ValueError("side_by_side must be at least 1")
+        if min(self.voucherify_calls, self.voucherify_calls_seconds) < 1:
+            raise ValueError("voucherify_calls and voucherify_calls_seconds must be at least 1")
 
     def rows_of(self, index: str) -> int:
-        """How many rows an index holds."""
-        return self.rows_per_index.get(index, self.rows)
+        """How many rows an index or an object of Voucherify holds."""
+        return {**self.rows_per_index, **self.rows_per_object}.get(index, self.rows)
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -77,3 +98,8 @@ class SandboxSettings:
     def session(self) -> dict[str, str]:
         """The admin session, as the source's `credentials` argument takes it."""
         return {"session_user_id": self.session_user_id, "session_key": self.session_key}
+
+    @property
+    def voucherify_credentials(self) -> dict[str, str]:
+        """The id and token that Voucherify's API wants in `X-App-Id` and `X-App-Token`."""
+        return {"app_id": self.voucherify_app_id, "app_token": self.voucherify_app_token}

@@ -5,29 +5,31 @@ anyone looks after its start; its file is then written in the background. A larg
 ready when the clock says it should be: the task then stays INPROGRESS a little longer.
 """
 
-import heapq
 import threading
-from collections.abc import Iterable
-from concurrent.futures import Future, wait
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from spaaza_source.sandbox.bodies import Order
-from spaaza_source.sandbox.exports import ExportWriter, Outcome
+from spaaza_source.sandbox.exports import ExportWriter, Outcome, wait_a_little
 from spaaza_source.sandbox.instants import instant_text
 from spaaza_source.sandbox.refusals import Refused, task_not_found
 from spaaza_source.sandbox.schedule import due_after
 from spaaza_source.sandbox.settings import SandboxSettings
+from spaaza_source.sandbox.shop import Shop
+from spaaza_source.sandbox.slots import Slots
 
 STATES = ("READY", "INPROGRESS", "DONE", "ERROR")
 
 # The vendor's field is a date even before the first run; Go's zero time stands for "never".
 _NEVER_RAN = "0001-01-01T00:00:00Z"
 _FIRST_ID = 12_001
-# Small files are ready at once, so that a test which moves the clock sees the state it moved to.
-_PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,13 @@ class Task:
 class TaskBook:
     """All tasks, in the order they were made; safe to use from many threads."""
 
-    def __init__(self, settings: SandboxSettings, writer: ExportWriter) -> None:
+    def __init__(self, settings: SandboxSettings, shop: Shop, writer: ExportWriter) -> None:
         self._settings = settings
+        self._shop = shop
         self._writer = writer
         self._lock = threading.Lock()
         self._tasks: dict[int, Task] = {}
-        self._busy_until: list[datetime] = []
+        self._slots = Slots(settings.side_by_side)
 
     def create(self, order: Order, now: datetime) -> Task:
         """Enters a task; one whose `once` has passed is due at once."""
@@ -172,10 +175,10 @@ class TaskBook:
         while waiting := [task for task in self._tasks.values() if task.due is not None]:
             task = min(waiting, key=lambda each: (each.due, each.number))
             due = task.due
-            if due is None or (start := self._first_slot(due + queue)) > now:
+            if due is None or (start := self._slots.first_free(due + queue)) > now:
                 break
             finish = start + timedelta(seconds=self._settings.run_seconds)
-            self._occupy(finish)
+            self._slots.occupy(finish)
             missed[task.number] = (start, finish)
             repeat = task.order.repeat
             task.due = due_after(task.order.once, repeat, start) if repeat else None
@@ -184,30 +187,21 @@ class TaskBook:
             self._run(self._tasks[number], start, finish)
 
     def _run(self, task: Task, start: datetime, finish: datetime) -> Run:
-        run = Run(start, finish, self._writer.submit(task.order, start))
+        order = task.order
+        schema = partial(self._shop.schema, order.index)
+        written = self._writer.submit(order.export_format, schema, self._rows(order, start))
+        run = Run(start, finish, written)
         task.runs.append(run)
         return run
 
-    def _first_slot(self, ready: datetime) -> datetime:
-        slots = self._settings.side_by_side
-        if slots is None or len(self._busy_until) < slots:
-            return ready
-        return max(ready, self._busy_until[0])
-
-    def _occupy(self, finish: datetime) -> None:
-        slots = self._settings.side_by_side
-        if slots is None:
-            return
-        if len(self._busy_until) == slots:
-            heapq.heapreplace(self._busy_until, finish)
-        else:
-            heapq.heappush(self._busy_until, finish)
+    def _rows(self, order: Order, at: datetime) -> Iterator[pa.Table]:
+        segment = order.segment
+        near = {} if segment is None else segment.spans(at)
+        for block in self._shop.blocks(order.index, at, near):
+            yield block if segment is None else segment.keep(block, at)
 
     def _await_files(self, tasks: Iterable[Task], now: datetime) -> None:
-        wait(
-            [run.written for task in tasks for run in task.runs if run.finish <= now],
-            timeout=_PATIENCE_SECONDS,
-        )
+        wait_a_little(run.written for task in tasks for run in task.runs if run.finish <= now)
 
 
 def _entry(moment: datetime, level: str, message: str) -> dict[str, str]:

@@ -66,15 +66,25 @@ class World:
 
     def transaction_moments(self, rows: Rows) -> Rows:
         """When baskets were sold, in the order of their rows."""
-        return self._opening_hours(self._share("transactions", rows) ** _GROWTH)
+        return self.moments("transactions", rows)
 
     def voucher_moments(self, rows: Rows) -> Rows:
         """When vouchers were made, in whole seconds and in the order of their rows."""
-        return self._opening_hours(self._share("vouchers", rows) ** _GROWTH) // _SECOND * _SECOND
+        return self.moments("vouchers", rows) // _SECOND * _SECOND
 
     def wallet_moments(self, rows: Rows) -> Rows:
         """When wallet entries were booked: with their basket, so that several share a moment."""
         return self.transaction_moments(self.wallet_baskets(rows))
+
+    def moments(self, index: str, rows: Rows) -> Rows:
+        """When the rows of an index came to be that grows with the shop, in their order."""
+        return self._opening_hours(self._share(index, rows) ** _GROWTH)
+
+    def rows_made_at(self, index: str, moments: Rows) -> Rows:
+        """The rows of an index like that made at about these moments, one day more or less."""
+        share = np.clip((moments - self.start) / (self.end - self.start), 0, 1) ** (1 / _GROWTH)
+        last = max(self.sizes[index] - 1, 0)
+        return np.minimum((share * self.sizes[index]).astype(np.int64), last)
 
     def wallet_baskets(self, rows: Rows) -> Rows:
         """Which basket each wallet entry belongs to."""
@@ -82,10 +92,7 @@ class World:
 
     def baskets_sold_at(self, moments: Rows) -> Rows:
         """The rows of the baskets sold at about these moments, one day more or less."""
-        span = self.end - self.start
-        share = np.clip((moments - self.start) / span, 0, 1) ** (1 / _GROWTH)
-        last = max(self.sizes["transactions"] - 1, 0)
-        return np.minimum((share * self.sizes["transactions"]).astype(np.int64), last)
+        return self.rows_made_at("transactions", moments)
 
     def buyers(self, baskets: Rows) -> Rows:
         """The row of the user who bought each basket; `has_buyer` tells where there was one."""

@@ -1,0 +1,117 @@
+"""Customers and their orders; amounts are in hundredths, as the vendor counts money."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spaaza_source.sandbox import words
+from spaaza_source.sandbox.columns import (
+    choose,
+    code,
+    milliseconds,
+    numbers,
+    only,
+    pick,
+    text,
+)
+from spaaza_source.sandbox.voucherify.identities import (
+    customer_moments,
+    ids,
+    names,
+    order_amounts,
+    source_ids,
+    updated_moments,
+    with_milliseconds,
+)
+from spaaza_source.sandbox.world import Rows, World
+
+_OLDEST_BIRTHDAY, _BIRTHDAYS = -12_000, 25_000  # days before and from 1970
+_ORDERED_SHARE = 0.8
+_STATUSES = ("CREATED", "PAID", "PAID", "FULFILLED", "FULFILLED", "CANCELED")
+_DESCRIPTIONS = (None,) * 7 + ('Vraagt om "VIP", dringend', "Belt liever\nniet", "Étudiante")
+
+
+def customers(world: World, rows: Rows) -> pa.Table:
+    """The customers with these row numbers."""
+    created = customer_moments(world, rows)
+    updated, was_updated = updated_moments(world, rows, created)
+    orders = np.where(
+        world.chance("ordered", rows) < _ORDERED_SHARE, 1 + world.below("orders", rows, 12), 0
+    )
+    average = 1_500 + world.below("average", rows, 9_000)
+    redeemed = world.below("redeemed", rows, 9)
+    failed = world.below("failed", rows, redeemed + 1)
+    rolled_back = world.below("rolled back", rows, 2)
+    town = world.below("town", rows, len(words.TOWNS))
+    housed = world.chance("housed", rows) < 3 / 4
+    birthday = pa.array((_OLDEST_BIRTHDAY + world.below("born", rows, _BIRTHDAYS)).astype(np.int32))
+    birthdate = only(world.chance("birthdate", rows) < 3 / 4, pc.cast(birthday, pa.date32()))
+    street = text(choose(words.STREETS, town), " ", numbers(1 + world.below("no", rows, 300)))
+    return pa.table(
+        {
+            "name": names(world, rows),
+            "id": ids(world, "cust_", rows),
+            "description": pick(_DESCRIPTIONS, world.chance("description", rows)),
+            "email": text("klant", numbers(rows), "@example.com"),
+            "source_id": source_ids(rows),
+            "created_at": milliseconds(created),
+            "updated_at": only(was_updated, milliseconds(updated)),
+            "address_city": only(housed, choose(words.TOWNS, town)),
+            "address_state": only(housed, choose(words.REGIONS, town)),
+            "address_line_1": only(housed, street),
+            "address_line_2": pick(words.ADDRESS_LINES, world.chance("line 2", rows)),
+            "address_country": only(housed, pick(words.COUNTRIES, world.chance("country", rows))),
+            "address_postal_code": only(housed, choose(words.POSTAL_CODES, town)),
+            "redemptions_total_redeemed": numbers(redeemed),
+            "redemptions_total_failed": numbers(failed),
+            "redemptions_total_succeeded": numbers(redeemed - failed),
+            "redemptions_total_rolled_back": numbers(rolled_back),
+            "redemptions_total_rollback_failed": numbers(rolled_back * 0),
+            "redemptions_total_rollback_succeeded": numbers(rolled_back),
+            "orders_total_amount": numbers(orders * average),
+            "orders_total_count": numbers(orders),
+            "orders_average_amount": only(orders > 0, numbers(average)),
+            "orders_last_order_amount": only(orders > 0, numbers(average)),
+            "orders_last_order_date": only(orders > 0, milliseconds(updated)),
+            "loyalty_points": numbers(world.below("points", rows, 5_000)),
+            "loyalty_referred_customers": numbers(world.below("referred", rows, 2)),
+            "phone": only(
+                world.chance("phone", rows) < 1 / 2,
+                text("+316", code(world.below("number", rows, 10**8), 8)),
+            ),
+            "birthday": birthdate,
+            "birthdate": birthdate,
+            "metadata.tier": pick(words.LEVELS, world.chance("tier", rows)),
+            "metadata.note, internal": pick(words.BASKET_NOTES, world.chance("note", rows)),
+            "metadata.home_store": pick((*words.BRANCHES, None), world.chance("store", rows)),
+        }
+    )
+
+
+def orders(world: World, rows: Rows) -> pa.Table:
+    """The orders with these row numbers."""
+    created = with_milliseconds(world, world.transaction_moments(rows), rows)
+    updated, was_updated = updated_moments(world, rows, created)
+    amount = order_amounts(world, rows)
+    discount, on_items = (world.below(f"discount {n}", rows, amount // 4) for n in range(2))
+    known = world.has_buyer(rows)
+    referred = (world.chance("referred", rows) < 1 / 20) & (world.sizes["users"] > 0)
+    referrer = world.users_by_then("referrer", rows, created)
+    return pa.table(
+        {
+            "id": ids(world, "ord_", rows),
+            "source_id": code(8_638 + rows * 10, 12),
+            "created_at": milliseconds(created),
+            "updated_at": only(was_updated, milliseconds(updated)),
+            "status": pick(_STATUSES, world.chance("status", rows)),
+            "amount": numbers(amount),
+            "discount_amount": numbers(discount),
+            "items_discount_amount": numbers(on_items),
+            "total_discount_amount": numbers(discount + on_items),
+            "total_amount": numbers(amount - discount - on_items),
+            "customer_id": only(known, ids(world, "cust_", world.buyers(rows))),
+            "referrer_id": only(referred, ids(world, "cust_", referrer)),
+            "metadata.till": only(known, code(world.below("till", rows, 40), 4)),
+            "metadata.note": pick(words.BASKET_NOTES, world.chance("note", rows)),
+        }
+    )

@@ -1,0 +1,86 @@
+"""What Voucherify's side exports: the contract of a project, and the one generated from a seed.
+
+The fields are the vendor's (see `objects`); the values are invented. The tables are made in
+`vouchers`, `ledger` and `customers`.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from spaaza_source.sandbox.instants import microseconds
+from spaaza_source.sandbox.settings import OBJECTS, SandboxSettings
+from spaaza_source.sandbox.shop import BLOCK_ROWS
+from spaaza_source.sandbox.voucherify import customers, ledger, vouchers
+from spaaza_source.sandbox.world import Rows, World
+
+
+class Project(Protocol):
+    """Where the rows of an export come from; a sandbox asks it once for every export."""
+
+    def schema(self, exported_object: str) -> pa.Schema:
+        """The columns of an object: fields of the vendor, and `metadata.X` for each property X.
+
+        Times are timestamps in UTC with milliseconds. A field that is no column is always empty.
+        """
+        ...
+
+    def blocks(self, exported_object: str, at: datetime) -> Iterator[pa.Table]:
+        """The rows of an object as they stand at a moment, a block at a time, at least one."""
+        ...
+
+
+_TABLES: dict[str, Callable[[World, Rows], pa.Table]] = {
+    "voucher": vouchers.vouchers,
+    "redemption": ledger.redemptions,
+    "publication": vouchers.publications,
+    "customer": customers.customers,
+    "order": customers.orders,
+    "points_expiration": vouchers.points_expirations,
+    "voucher_transactions": ledger.voucher_transactions,
+}
+
+
+class GeneratedProject:
+    """A project whose every row follows from the seed, the row counts and the row's number.
+
+    It does not change over time: `at` is not looked at. Its history ends at `data_end`, or at the
+    start of the day in which it was made, whichever is earlier, so that no row was created or
+    updated in the future of the clock.
+    """
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        today = settings.clock().astimezone(timezone.utc)
+        midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
+        sizes = {name: settings.rows_of(name) for name in OBJECTS}
+        self._world = World(
+            seed=settings.seed,
+            chain_id=settings.chain_id,
+            # The world's own names for whoever buys, and for what is bought and given.
+            sizes={
+                **sizes,
+                "users": sizes["customer"],
+                "transactions": sizes["order"],
+                "vouchers": sizes["voucher"],
+            },
+            end=microseconds(min(settings.data_end, midnight)),
+            history_days=settings.history_days,
+        )
+
+    def schema(self, exported_object: str) -> pa.Schema:
+        """The columns of an object."""
+        return _TABLES[exported_object](self._world, np.arange(0)).schema
+
+    def blocks(
+        self,
+        exported_object: str,
+        at: datetime,  # noqa: ARG002 - part of the contract; this project stands still
+    ) -> Iterator[pa.Table]:
+        """The rows of an object."""
+        size = self._world.sizes[exported_object]
+        for start in range(0, max(size, 1), BLOCK_ROWS):
+            rows = np.arange(start, min(start + BLOCK_ROWS, size))
+            yield _TABLES[exported_object](self._world, rows)

@@ -1,0 +1,92 @@
+"""The rows of a file: filtered, sorted, and their columns as asked for under their labels."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from spaaza_source.sandbox.shop import BLOCK_ROWS
+from spaaza_source.sandbox.voucherify.filters import cells_of
+from spaaza_source.sandbox.voucherify.labels import label
+from spaaza_source.sandbox.voucherify.objects import METADATA, METADATA_PREFIX, column_of
+from spaaza_source.sandbox.voucherify.project import Project
+from spaaza_source.sandbox.voucherify.request import ExportRequest
+
+
+@dataclass(frozen=True)
+class RequestedRows:
+    """The rows that a request is for, of a project."""
+
+    project: Project
+    request: ExportRequest
+
+    def schema(self) -> pa.Schema:
+        """The header of the file, as a schema of texts."""
+        exported_object = self.request.exported_object
+        return pa.schema([(label(exported_object, name), pa.string()) for name in self._columns()])
+
+    def blocks(self, at: datetime) -> Iterator[pa.Table]:
+        """The rows as they stand at a moment; sorted ones are made whole before the first."""
+        rows = self._sorted(self._kept(at))
+        names = self._columns()
+        labels = self.schema().names
+        for block in rows:
+            yield pa.table([_cells(block, name) for name in names], names=labels)
+
+    def _columns(self) -> list[str]:
+        """The fields of the request.
+
+        For customers `metadata` is a column for each property of their schema, as the vendor's
+        table says. For other objects it says nothing; here it is one column of JSON.
+        """
+        if self.request.exported_object != "customer":
+            return list(self.request.fields)
+        properties = _properties(self.project.schema("customer").names)
+        return [
+            column
+            for name in self.request.fields
+            for column in (properties if name == METADATA else [name])
+        ]
+
+    def _kept(self, at: datetime) -> Iterator[pa.Table]:
+        for block in self.project.blocks(self.request.exported_object, at):
+            kept = block
+            for filters in self.request.filters:
+                kept = filters.keep(kept)
+            yield kept
+
+    def _sorted(self, blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        order = self.request.order or ""
+        column = column_of(self.request.exported_object, order.removeprefix("-"))
+        # The vendor sorts publications by two fields that it does not export: without effect here.
+        if column not in self.project.schema(self.request.exported_object).names:
+            yield from blocks
+            return
+        direction = "descending" if order.startswith("-") else "ascending"
+        rows = pa.concat_tables(blocks).sort_by([(column, direction)])
+        for start in range(0, rows.num_rows, BLOCK_ROWS):
+            yield rows.slice(start, BLOCK_ROWS)
+
+
+def _cells(block: pa.Table, name: str) -> pa.ChunkedArray:
+    return _as_json(block) if name == METADATA else cells_of(block, name)
+
+
+def _properties(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(METADATA_PREFIX)]
+
+
+def _as_json(block: pa.Table) -> pa.ChunkedArray:
+    """The metadata of each row as JSON; missing where it has none."""
+    names = _properties(block.column_names)
+    texts: list[str | None] = []
+    for row in block.select(names).to_pylist():
+        known = {
+            name.removeprefix(METADATA_PREFIX): value
+            for name, value in row.items()
+            if value is not None
+        }
+        texts.append(json.dumps(known, ensure_ascii=False) if known else None)
+    return pa.chunked_array([pa.array(texts, pa.string())])
