@@ -14,11 +14,15 @@ taken: so the removal is made up for.
 And it puts an extracted package in its place before it saves the schema that its rows have. Killed
 between the two, it would load them by the schema of the load before: take that one's span of time
 from the table, and know no new column. So the schema is saved from the package.
+
+What dlt saves, it writes into a file of a random name first. Killed before it renames that, every
+later run would take it for a schema of that name, and fail: so it is removed.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -38,6 +42,8 @@ from dlt.common.storages.exceptions import SchemaNotFoundError
 
 from spaaza_source.exports.columns import FORMAT
 
+#: The name of a file that dlt is still writing.
+UNFINISHED = re.compile(r"[0-9a-f]{16}")
 #: What a load makes of its files on the way, and makes again: merges, and copies from a stage.
 FOLLOWING = ("sql", "reference")
 
@@ -62,6 +68,27 @@ def begin_anew(pipeline: SupportsPipeline) -> list[str]:
         logger.info(f"The load {load} was cut short; it begins anew")
         _put_back(packages, load)
     return cut_short
+
+
+def end_saving(pipeline: SupportsPipeline) -> None:
+    """Remove each schema that was being written when its run was killed.
+
+    Nobody else may be writing any meanwhile.
+
+    Args:
+        pipeline: Whose.
+    """
+    folder = Path(pipeline.working_dir) / "schemas"
+    # A whole one has endings: `NAME.schema.json`.
+    unfinished = [file for file in folder.glob("*") if UNFINISHED.fullmatch(file.name)]
+    for file in unfinished:
+        logger.info(f"The schema file {file.name} was being written when its run was killed")
+        file.unlink()
+    if unfinished:
+        own: Any = pipeline
+        with own.managed_state():
+            # It lists the schemas anew.
+            pass
 
 
 def end_extracting(pipeline: SupportsPipeline) -> list[str]:

@@ -18,7 +18,12 @@ from dlt.common.runtime.tracking import SupportsTracking
 from dlt.pipeline import trace as traces
 from filelock import FileLock, Timeout
 
-from spaaza_source.exports.interrupted import begin_anew, end_extracting, end_normalizing
+from spaaza_source.exports.interrupted import (
+    begin_anew,
+    end_extracting,
+    end_normalizing,
+    end_saving,
+)
 
 #: Seconds between two looks whether the other run has ended.
 LOOK = 0.2
@@ -51,6 +56,7 @@ class Turn(SupportsTracking):
             lock.acquire()
         self._held[trace.transaction_id] = lock
         shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
+        end_saving(pipeline)
         end_normalizing(pipeline)
         end_extracting(pipeline)
         begin_anew(pipeline)

@@ -84,6 +84,19 @@ def test_so_it_is_with_the_tables_of_nested_lists(killed_after: str, tmp_path: P
     assert query(tmp_path, "SELECT count(*) FROM users__tags") == [(6,)]
 
 
+def test_a_schema_that_was_being_written_is_no_schema(tmp_path: Path) -> None:
+    with FileVendor(users=OLD) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
+        assert run(tmp_path, **given) == 0
+        schemas = tmp_path / "pipelines" / "spaaza" / "schemas"
+        # As dlt's own writer leaves it when it is killed before the renaming.
+        text = (schemas / "spaaza.schema.json").read_text()
+        (schemas / "82c92c4361d4cb33").write_text(text[:200])
+        vendor.files["users"] = NEW
+        load(tmp_path, **given)
+    assert query(tmp_path, "SELECT user_id, name FROM users ORDER BY ALL") == AFTER
+
+
 def test_what_was_extracted_is_loaded_as_its_own_schema_says(tmp_path: Path) -> None:
     """Not as the load before it: its window is another, and so are its columns."""
     with FileVendor(transactions=OLD) as vendor:
