@@ -39,6 +39,8 @@ from spaaza_source.spaaza.access import check_access
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.source import spaaza_source
 from spaaza_source.target import DB, Target, of_a_load
+from spaaza_source.voucherify.objects import OBJECTS
+from spaaza_source.voucherify.source import voucherify_source
 from spaaza_source.warehouse import DATASET, duckdb_file
 
 #: A process that a signal ended exits with this and the signal's number.
@@ -72,23 +74,45 @@ def cli(*, debug: bool) -> None:
     "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows of each index."
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the data.")
-def demo(*, db: Path, rows: int, seed: int) -> None:
-    """Load six generated indexes into DuckDB, from a sandbox inside this process."""
+@click.option(
+    "--vendor",
+    type=click.Choice(["spaaza", "voucherify"]),
+    default="spaaza",
+    show_default=True,
+    help="Whose API the sandbox plays.",
+)
+def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
+    """Load generated exports into DuckDB, from a sandbox inside this process.
+
+    Six indexes of Spaaza's, or the seven objects of Voucherify's.
+    """
     console = _console()
     target = duckdb_file(db)
+    # Both vendors have a table of vouchers.
+    dataset, table = DATASET, "transactions"
+    if vendor == "voucherify":
+        dataset, table = "voucherify_data", "redemptions"
     with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
         console.print(f"A sandbox of the vendor's API answers at {served.base_url}.")
-        source = spaaza_source(
-            served.base_url,
-            served.chain_id,
-            served.credentials,
-            poll_interval=0.5,
-            start_margin=0.0,
-            stagger=0.0,
-            max_concurrent_exports=len(INDEXES),
-        )
-        load_and_show(pipeline_to("spaaza_demo", target, DATASET, console), source, console)
-    _show_next(console, db, "transactions")
+        if vendor == "voucherify":
+            source = voucherify_source(
+                served.base_url,
+                served.voucherify_credentials,
+                poll_interval=0.5,
+                max_concurrent_exports=len(OBJECTS),
+            )
+        else:
+            source = spaaza_source(
+                served.base_url,
+                served.chain_id,
+                served.credentials,
+                poll_interval=0.5,
+                start_margin=0.0,
+                stagger=0.0,
+                max_concurrent_exports=len(INDEXES),
+            )
+        load_and_show(pipeline_to(f"{vendor}_demo", target, dataset, console), source, console)
+    _show_next(console, db, f"{dataset}.{table}")
 
 
 @cli.command()
@@ -189,7 +213,7 @@ def load(
     pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
     load_and_show(pipeline, source, console, full_refresh=full_refresh)
     if target.db is not None:
-        _show_next(console, target.db, target.tables[0])
+        _show_next(console, target.db, f"{target.dataset}.{target.tables[0]}")
 
 
 @cli.command()
@@ -311,8 +335,9 @@ def _console() -> Console:
 
 
 def _show_next(console: Console, db: Path, table: str) -> None:
-    console.print(f"\nThe database is {db.absolute()}, its schema {DATASET}. Look into it:\n")
-    look = f"d = duckdb.connect('{db}'); d.sql('FROM {DATASET}.{table} LIMIT 5').show()"
+    schema = table.partition(".")[0]
+    console.print(f"\nThe database is {db.absolute()}, its schema {schema}. Look into it:\n")
+    look = f"d = duckdb.connect('{db}'); d.sql('FROM {table} LIMIT 5').show()"
     # Soft-wrapped, so that it can be copied from a narrow terminal.
     console.print(
         f'  {sys.executable} -c "import duckdb; {look}"',
@@ -334,6 +359,13 @@ def _show_settings(served: Sandbox) -> None:
     for name, value in settings.items():
         click.echo(f"  export SOURCES__SPAAZA__{name}={value}")
     click.echo("  spaaza load\n")
+    click.echo("It is Voucherify too. For `voucherify_source` in Python:\n")
+    keys = {
+        f"CREDENTIALS__{name.upper()}": key for name, key in served.voucherify_credentials.items()
+    }
+    for name, value in {"BASE_URL": served.base_url, **keys}.items():
+        click.echo(f"  export SOURCES__VOUCHERIFY__{name}={value}")
+    click.echo("")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.voucherify.objects import OBJECTS
 from tests.vendors import Answer, FileVendor, ScriptedServer, in_turn
 
 PREFIX = "SOURCES__SPAAZA__"
@@ -65,6 +66,18 @@ def test_the_demo_loads_six_indexes_and_says_where_they_are() -> None:
     assert named
     typed = subprocess.run([named[1], "-c", named[2]], capture_output=True, text=True, check=True)
     assert "retailer_basket_code" in typed.stdout
+
+
+def test_the_demo_plays_voucherify_too() -> None:
+    for vendor in ("spaaza", "voucherify"):
+        ran = spaaza("demo", "--db", "both.duckdb", "--rows", "20", "--vendor", vendor)
+        assert (ran.returncode, ran.stderr) == (0, "")
+    table = dict(re.findall(r"^(\w+) +([\d,]+) +0 +[\d,]+ +[\d.]+$", ran.stdout, re.MULTILINE))
+    assert table == dict.fromkeys(OBJECTS, "20")
+    named = re.search(r'^  (\S+) -c "(.*)"$', ran.stdout, re.MULTILINE)
+    assert named
+    typed = subprocess.run([named[1], "-c", named[2]], capture_output=True, text=True, check=True)
+    assert "columns" in typed.stdout
 
 
 def test_one_index_loads_with_settings_from_the_environment_alone(sandbox: Sandbox) -> None:
