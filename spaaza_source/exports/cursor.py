@@ -18,6 +18,8 @@ from spaaza_source.exports.windows import iso, parse_instant
 LOADED_UNTIL = "loaded_until"
 #: Key of the resource's state: when a load last began at the begin of the table's span.
 BEGUN_AT = "begun_at"
+#: Key of the resource's state: ids of jobs that were removed at the vendor since they were loaded.
+REMOVED_JOBS = "removed_jobs"
 #: Key of the source's state: ids of loaded jobs by table, the newest last.
 LOADED_JOBS = "loaded_jobs"
 #: Older ones are past any `max_age` that makes sense.
@@ -66,6 +68,16 @@ class Cursor:
         """Ids of jobs whose rows are loaded, the newest last."""
         jobs: list[str] = dlt.current.source_state().get(LOADED_JOBS, {}).get(self._table, [])
         return list(jobs)
+
+    @property
+    def removable_jobs(self) -> list[str]:
+        """Those of them that are still at the vendor, as far as is known here."""
+        removed = dlt.current.resource_state().get(REMOVED_JOBS, [])
+        return [job for job in self.loaded_jobs if job not in removed]
+
+    def note_removed(self) -> None:
+        """All whose rows are loaded have been removed at the vendor."""
+        dlt.current.resource_state()[REMOVED_JOBS] = self.loaded_jobs
 
     def move(self, until: datetime) -> None:
         """All rows of before are in this load package, or loaded."""

@@ -184,6 +184,10 @@ class VendorHttp:
         except _RetriableError as error:
             raise error.final from None
 
+    def delete(self, path: str) -> None:
+        """Let what is at `path` be gone; tried again, for that does no harm."""
+        self._persist(lambda: self._response("DELETE", path).close())
+
     def stream(self, path: str, body: Any) -> requests.Response:
         """The open answer to a POST that only reads, and so may be tried again."""
         headers = {"Accept": "*/*", "Accept-Encoding": "gzip"}

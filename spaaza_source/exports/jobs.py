@@ -16,6 +16,9 @@ from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import Window
 
+#: Stands between a job's id and the number of a further part of its result.
+PART = "/"
+
 
 class JobState(enum.Enum):
     """Where a job stands, in the road's own words."""

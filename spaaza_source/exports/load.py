@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -53,6 +53,7 @@ def export_tables(
     upkeep: Upkeep,
     by_scheduler: bool | None = None,
     keep_files: Path | None = None,
+    remove: Callable[[Sequence[str]], None] | None = None,
 ) -> Iterator[Any]:
     """What a resource yields: typed tables, then the entries for the ledger.
 
@@ -67,6 +68,7 @@ def export_tables(
         upkeep: What the rows are held to, and how they are taken in.
         by_scheduler: Whether a scheduler's interval is the span; None for what dlt says.
         keep_files: Where the files are kept; None to remove them.
+        remove: Removes jobs at the vendor, once a later load begins; None to leave them there.
 
     Raises:
         SpaazaSourceError: An export, its download or its file failed; nothing of them is loaded.
@@ -83,6 +85,10 @@ def export_tables(
         begun_at=cursor.begun_at,
         loaded=cursor.loaded_jobs,
     )
+    if remove is not None and cursor.removable_jobs:
+        # What the state calls loaded is: it moves with the load package, and this is the next.
+        remove(cursor.removable_jobs)
+        cursor.note_removed()
     afresh = in_a_load() and mends_earlier(wanted.table, wanted.reach(datetime.now(timezone.utc)))
     exports = run.begin(wanted)
     progress = Progress(exports)

@@ -27,7 +27,7 @@ from spaaza_source.exports.clock import Clock, Deadline, SystemClock
 from spaaza_source.exports.download import Download, FetchedFile
 from spaaza_source.exports.export import Export, Phase, TableExports, placed
 from spaaza_source.exports.fetch import fetched
-from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
+from spaaza_source.exports.jobs import PART, ExportService, Job, JobState, OwnJob
 from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Plan, Wanted, halved, plan_for, youngest
 from spaaza_source.exports.redaction import without_context
@@ -400,7 +400,7 @@ class ExportRun:
             first, *more = fetched(self._service, job, begin, self._clock, table.stop)
         seconds = self._clock.monotonic() - begun
         for number, file in enumerate(more, 2):
-            part = replace(export, job=replace(job, job_id=f"{job.job_id}/{number}"))
+            part = replace(export, job=replace(job, job_id=f"{job.job_id}{PART}{number}"))
             _arrive(part, file, 0.0)
             table.exports.append(part)
         _arrive(export, first, seconds)

@@ -72,6 +72,14 @@ class ExportsApi:
             ) from None
         return found
 
+    def delete(self, export_id: str) -> None:
+        """`DELETE /v1/exports/{id}`: the export and its file are gone, now or before."""
+        try:
+            self.http.delete(f"{PATH}/{quote(export_id, safe='')}")
+        except RequestRefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+
     def list_exports(self, *, page: int, limit: int) -> list[ExportAnswer]:
         """`GET /v1/exports`: the project's exports, one page, the newest first.
 

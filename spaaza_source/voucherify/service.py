@@ -6,7 +6,7 @@ in an export, but echoes its parameters: by these it is found again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from spaaza_source.errors import LinkRefusedError, SettingsError
 from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.http import is_loopback
-from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
+from spaaza_source.exports.jobs import PART, Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import parse_instant
@@ -104,6 +104,12 @@ class VoucherifyExports:
                 way_out="Run again; if it stays so, ask the vendor.",
             )
         return [Link(url, self._keys.headers() if self._may_see(url) else {}) for url in urls]
+
+    def remove(self, job_ids: Iterable[str]) -> None:
+        """Delete exports at the vendor; a further part of one goes with it."""
+        for job_id in job_ids:
+            if PART not in job_id:
+                self._api.delete(job_id)
 
     def _may_see(self, url: str) -> bool:
         """Whether a link's host is the vendor's, and the way to it closed to others."""

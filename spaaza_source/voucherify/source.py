@@ -5,6 +5,7 @@ What a user may set stands here; the calls are `api`, the waiting and loading ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -47,7 +48,7 @@ def voucherify_source(
     base_url: str = "https://api.voucherify.io",
     credentials: VoucherifyCredentials = dlt.secrets.value,
     *,
-    objects: Optional[list[str]] = None,  # noqa: UP045
+    objects: Any = None,
     fields: Optional[dict[str, Any]] = None,  # noqa: UP045
     filters: Optional[dict[str, Any]] = None,  # noqa: UP045
     start_date: Any = None,
@@ -72,6 +73,7 @@ def voucherify_source(
     accept_deletes: bool = False,
     keep_files: Optional[str] = None,  # noqa: UP045
     from_files: Optional[str] = None,  # noqa: UP045
+    cleanup: bool = False,
 ) -> Iterator[DltResource]:
     """Voucherify's exports, each object of `/exports` a resource and a table.
 
@@ -92,12 +94,13 @@ def voucherify_source(
     Args:
         base_url: The API's address: of the project's region, or a dedicated one.
         credentials: `app_id` and `app_token`.
-        objects: The tables to load; all, unless given.
+        objects: The tables to load, as a list or a text; all, unless given.
         fields: By table: the fields to ask for, `metadata.X` among them. Unless given, all that are
             documented, without metadata.
         filters: By table: the vendor's filters as a dict, such as `filters.where` and
-            `filters.all_of` make. What they leave out is not in the table. Beside them a window
-            stands only where one junction can say so: for the others every load brings all rows.
+            `filters.all_of` make. What they leave out is not loaded; a row that fitted once stays
+            until all rows come again. Beside them a window stands only where one junction can say
+            so: for the others every load brings all rows.
         start_date: Where history begins: ISO 8601 text or a datetime, UTC where it names no zone.
         end_date: Where the range ends, itself left out. With both, exactly that range is loaded.
         column_types: `inferred` from the file, or `text` for every column.
@@ -127,6 +130,8 @@ def voucherify_source(
         keep_files: A folder to keep what was downloaded in, a folder in it for each load.
         from_files: The folder of one load that was kept: load it again from its files. The vendor
             is not asked for anything.
+        cleanup: Delete the exports of a load at the vendor, when the next one begins. Unless
+            given, nothing is deleted there.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
@@ -141,14 +146,17 @@ def voucherify_source(
         size=None if window is None else choice("window", window, "month", "week", "day"),
         smallest=timedelta(seconds=number("smallest_window", smallest_window, least=60)),
     )
-    chosen = [object_named(name) for name in objects] if objects else list(OBJECTS.values())
+    # From the environment it comes as a text.
+    names = re.findall(r"[\w-]+", objects) if isinstance(objects, str) else objects or OBJECTS
+    chosen = [object_named(name) for name in names]
     asked = _fields(fields)
     narrowed = {
         object_named(name).table: narrowing.checked(given, str(name))
         for name, given in by_table("filters", filters)
     }
+    service = VoucherifyExports(api, keys)
     run = ExportRun(
-        VoucherifyExports(api, keys),
+        service,
         working_folder,
         Patience(poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age),
     )
@@ -169,7 +177,12 @@ def voucherify_source(
         given = (wanted, reading, hidden[each.table], each.time_field)
         if from_files is None:
             yield dlt.resource(export_tables, name=each.table, write_disposition=declared)(
-                run, *given, upkeep=upkeep, by_scheduler=allow_external_schedulers, keep_files=kept
+                run,
+                *given,
+                upkeep=upkeep,
+                by_scheduler=allow_external_schedulers,
+                keep_files=kept,
+                remove=service.remove if cleanup else None,
             )
         else:
             yield dlt.resource(kept_tables, name=each.table, write_disposition=declared)(

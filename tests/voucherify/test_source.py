@@ -225,6 +225,22 @@ def test_what_an_earlier_run_asked_for_is_taken_up(
     assert query(tmp_path, "SELECT adopted FROM export_jobs") == [(True,)]
 
 
+def test_loaded_exports_are_deleted_at_the_vendor_if_that_is_asked_for(
+    vendor: VoucherifyVendor, tmp_path: Path
+) -> None:
+    vendor.files["redemption"] = [REDEMPTIONS, "ID,Date,Result\n"]
+    load(vendor, tmp_path, "vouchers", "redemptions", fields=FIELDS)
+    load(vendor, tmp_path, "vouchers", fields=FIELDS)
+    assert not vendor.deleted
+    for _ in range(2):
+        load(vendor, tmp_path, "vouchers", "redemptions", fields=FIELDS, cleanup=True)
+    first = {"exp_1", "exp_2", "exp_3"}
+    assert set(vendor.deleted[:3]) == first
+    # Each once, and what this last load has brought is still there.
+    assert set(vendor.deleted[3:]) == {"exp_4", "exp_5"}
+    assert len(vendor.deleted) == 5
+
+
 def test_other_fields_are_another_export(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path / "a", "vouchers", fields=FIELDS)
     vendor.files["voucher"] = "ID,Code\nv_1,1\n"
@@ -270,6 +286,7 @@ def test_looks_leave_room_for_the_vendors_limit(tmp_path: Path) -> None:
     ("given", "told"),
     [
         ({"objects": ["coupons"]}, "there is no object"),
+        ({"objects": "orders coupons"}, "there is no object 'coupons'"),
         ({"fields": {"vouchers": []}}, "not a list of fields"),
         ({"fields": {"publications": ["voucher_code"]}}, "Add 'date'"),
         ({"filters": {"vouchers": "all"}}, "filters are a dict"),

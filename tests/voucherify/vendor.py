@@ -23,6 +23,7 @@ class VoucherifyVendor(ScriptedServer):
     def __init__(self, **files: str | list[str]) -> None:
         self.files = files
         self.bodies: list[dict[str, Any]] = []
+        self.deleted: list[str] = []
         #: What an export looks like; the last word before it is sent.
         self.shown: Callable[[dict[str, Any]], dict[str, Any]] = lambda export: export
         #: Answers the file's host gives before it gives files.
@@ -49,6 +50,9 @@ class VoucherifyVendor(ScriptedServer):
             numbers = range(len(self.bodies), 0, -1) if query["page"] == ["1"] else range(0)
             exports = [self._export(number) for number in numbers]
             answer = Answer.json({"object": "list", "data_ref": "exports", "exports": exports})
+        elif seen.method == "DELETE":
+            self.deleted.append(path.rsplit("/", 1)[1])
+            answer = Answer(204) if self.deleted.count(self.deleted[-1]) == 1 else Answer(404)
         else:
             answer = Answer.json(self._export(int(path.rsplit("_", 1)[1])))
         answer.headers.update({"Date": DATE, **self.limits()})
