@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -125,7 +126,16 @@ class Keys:
         cells = self.cells(key)
         if any(column.null_count for column in cells.columns):
             return False
+        if len(key) == 1 and pa.types.is_integer(cells.schema.types[0]):
+            # Sorted in their place: a hash table of as many rows takes several times their room.
+            numbers = np.concatenate([chunk.to_numpy() for chunk in cells.column(0).chunks])
+            numbers.sort()
+            return not bool((numbers[1:] == numbers[:-1]).any())
         return bool(cells.group_by(list(key)).aggregate([]).num_rows == cells.num_rows)
+
+    def forget(self) -> None:
+        """Give back what the rows' keys take; nothing can be asked any more."""
+        self._parts = []
 
 
 def among(cells: pa.Table, others: pa.Table) -> pa.ChunkedArray:

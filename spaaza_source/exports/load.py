@@ -214,6 +214,7 @@ def load_files(
         intake.ended(*told, lambda row: _place(taken, row))
         rows_of = [rows for _, rows in taken]
         claim(table, intake.way(*told), reader.time_column, exports, rows_of)
+        intake.forget()
     if lateness is not None and jobs:
         # The oldest of a load's exports is the one of the overlap.
         jobs[0] |= late_entry(lateness.late())

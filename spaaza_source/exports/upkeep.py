@@ -139,6 +139,10 @@ class Intake:
             self._upkeep.deletions.check(self._table, self._keys, self.key, scope)
         disposition.tell(hints)
 
+    def forget(self) -> None:
+        """Give back what the rows' keys take, once they have been judged."""
+        self._keys.forget()
+
     def way(self, reach: Window | None, time_column: str | None) -> Way | None:
         """How the rows are found in the destination once they are loaded; after `ended`.
 

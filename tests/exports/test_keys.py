@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from spaaza_source.exports.keys import Breach, Key, Keys
 
@@ -53,3 +54,14 @@ def test_records_have_keys_too() -> None:
     collected.add_records([{"code": "c"}])
     assert collected.proven() == ("code",)
     assert collected.breach(("id",)) == Breach(1, 1, first=1)
+
+
+@pytest.mark.parametrize("cells", [[[3, 1, 2]], [[3, 1], [2, 4]], [[3], [], [1]]])
+def test_numbers_are_told_apart_without_being_changed(cells: list[list[int]]) -> None:
+    keys = Keys([("id",)])
+    for part in cells:
+        keys.add(pa.table({"id": pa.array(part, pa.int64())}))
+    assert keys.proven() == ("id",)
+    assert keys.cells(("id",))["id"].to_pylist() == [cell for part in cells for cell in part]
+    keys.add(pa.table({"id": [3]}))
+    assert keys.proven() is None
