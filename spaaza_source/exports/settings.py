@@ -41,3 +41,22 @@ def by_table(setting: str, value: Any) -> list[tuple[str, Any]]:
     if not isinstance(value, Mapping) and value is not None:
         raise SettingsError("it is not a dict whose keys are tables", where=setting)
     return list((value or {}).items())
+
+
+def sendable(credentials: Mapping[str, Any], way_out: str) -> None:
+    """Credentials that can be sent as headers, each of them filled.
+
+    Args:
+        credentials: By name.
+        way_out: Where they are to be had.
+    """
+    for name, value in credentials.items():
+        text = str(value or "")
+        if not text.strip():
+            raise SettingsError(f"{name} is empty", where="credentials", way_out=way_out)
+        if not (text.isascii() and text.isprintable()) or text != text.strip():
+            raise SettingsError(
+                f"{name} has a space around it, or a character no header can hold",
+                where="credentials",
+                way_out="Copy it again.",
+            )

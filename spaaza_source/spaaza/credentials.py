@@ -13,6 +13,7 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports.settings import sendable
 
 #: Characters from which on a token's id is hidden in messages: a shorter one may be any word.
 LONG_ENOUGH = 8
@@ -70,16 +71,7 @@ def checked(credentials: Any) -> AccessToken | AdminSession:
     way_out = "Give access_token_id and access_token_secret, or session_user_id and session_key."
     if not isinstance(credentials, AccessToken | AdminSession):
         raise SettingsError("no usable credentials", where="credentials", way_out=way_out)
-    for name, value in dict(credentials).items():
-        text = str(value or "")
-        if not text.strip():
-            raise SettingsError(f"{name} is empty", where="credentials", way_out=way_out)
-        if not (text.isascii() and text.isprintable()) or text != text.strip():
-            raise SettingsError(
-                f"{name} has a space around it, or a character no header can hold",
-                where="credentials",
-                way_out="Copy it again.",
-            )
+    sendable(dict(credentials), way_out)
     return credentials
 
 

@@ -13,6 +13,7 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports.settings import sendable
 
 _WAY_OUT = "Give app_id and app_token: dashboard, Project Settings, Application Keys."
 
@@ -48,14 +49,5 @@ def checked(credentials: Any) -> AppKeys:
     """
     if not isinstance(credentials, AppKeys):
         raise SettingsError("no usable credentials", where="credentials", way_out=_WAY_OUT)
-    for name, value in dict(credentials).items():
-        text = str(value or "")
-        if not text.strip():
-            raise SettingsError(f"{name} is empty", where="credentials", way_out=_WAY_OUT)
-        if not (text.isascii() and text.isprintable()) or text != text.strip():
-            raise SettingsError(
-                f"{name} has a space around it, or a character no header can hold",
-                where="credentials",
-                way_out="Copy it again.",
-            )
+    sendable(dict(credentials), _WAY_OUT)
     return credentials

@@ -165,6 +165,7 @@ def test_of_a_split_result_nothing_is_loaded_if_a_part_is_missing(
     }
     with pytest.raises(Exception, match="in no form that is known"):
         load(vendor, tmp_path, "vouchers", fields=FIELDS)
+    assert not any(seen.path.startswith("/file/") for seen in vendor.seen)
 
 
 def test_a_text_is_a_result_too(vendor: VoucherifyVendor, tmp_path: Path) -> None:
