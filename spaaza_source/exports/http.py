@@ -1,7 +1,8 @@
 """JSON over HTTP with a vendor: one session, bounded retries, every failure one of our errors.
 
 A GET may be repeated; a POST never is, for nobody can tell whether a lost one was done. What a
-vendor's error body says is read by the vendor's own package; downloads are left to `download`.
+vendor's error bodies and headers say is read by the vendor's own package; downloads are left to
+`download`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from spaaza_source.exports.call_limit import CallLimit, ReadLimit, no_limit
 from spaaza_source.exports.clock import Clock, Deadline, SystemClock
 from spaaza_source.exports.redaction import hide_queries_in_logs, redact
 
@@ -40,12 +42,7 @@ TRIES_AFTER_500 = 3
 #: Seconds that one call waits in all, unless `within` says otherwise: where a vendor's Retry-After
 #: asks for more, the call fails at once.
 LONGEST_WAIT = 300.0
-#: Too many requests, and the header by which Voucherify says of which kind. An account that has
-#: used up its calls of a billing cycle has none before the next, whatever Retry-After says.
 TOO_MANY = 429
-LIMIT_TYPE, CYCLE_LIMIT = "X-Rate-Limit-Type", "api_calls_cycle"
-#: Its headers of every answer: calls left, and the second since 1970 at which all are given anew.
-CALLS_LEFT, CALLS_ANEW = "X-Rate-Limit-Remaining", "X-Rate-Limit-Retry"
 
 _T = TypeVar("_T")
 
@@ -104,6 +101,7 @@ class VendorHttp:
         headers: The headers that prove who asks.
         secrets: Values no message may show.
         read_refusal: Reads the vendor's error bodies.
+        read_limit: Reads what the vendor's headers tell of a limit of calls.
         clock: The time to wait by.
     """
 
@@ -114,6 +112,7 @@ class VendorHttp:
         headers: Mapping[str, str],
         secrets: Iterable[str],
         read_refusal: ReadRefusal,
+        read_limit: ReadLimit = no_limit,
         clock: Clock | None = None,
     ) -> None:
         self.base_url = base_url
@@ -122,10 +121,11 @@ class VendorHttp:
         #: Values no message may show.
         self.secrets = tuple(secrets)
         self._read_refusal = read_refusal
+        self._read_limit = read_limit
         self._clock = clock or SystemClock()
         self._ahead = timedelta(0)
-        #: Calls left, and when there are more, as the vendor said last; None where it says nothing.
-        self._left: tuple[int, float] | None = None
+        #: As the vendor said last.
+        self._limit = CallLimit()
         self._local = threading.local()
 
     def now(self) -> datetime:
@@ -133,11 +133,8 @@ class VendorHttp:
         return self._clock.now() + self._ahead
 
     def pace(self) -> float:
-        """Seconds between two calls that make those which are left last until there are more."""
-        if self._left is None:
-            return 0.0
-        left, anew = self._left
-        return max(0.0, anew - self.now().timestamp()) / max(1, left)
+        """Seconds between two calls that the vendor's limit leaves room for; 0 without a limit."""
+        return self._limit.pace(self.now())
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:
@@ -251,7 +248,9 @@ class VendorHttp:
         except requests.RequestException as failure:
             raise _lost(failure, place) from None
         self._note_clock(response)
-        self._note_limit(response)
+        limit = self._read_limit(response.headers)
+        if limit.left is not None:
+            self._limit = limit
         if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own numbers
             with response:
                 self._refuse(response, place)
@@ -267,13 +266,6 @@ class VendorHttp:
         except (KeyError, TypeError, ValueError, OverflowError):
             return
 
-    def _note_limit(self, response: requests.Response) -> None:
-        try:
-            left, anew = int(response.headers[CALLS_LEFT]), float(response.headers[CALLS_ANEW])
-        except (KeyError, ValueError):
-            return
-        self._left = (left, anew) if math.isfinite(anew) else None
-
     def _refuse(self, response: requests.Response, place: str) -> NoReturn:
         status = response.status_code
         words, is_permission = self._refusal(response)
@@ -285,7 +277,7 @@ class VendorHttp:
                 way_out="Check the credentials, and that they belong to this account.",
             )
         asked_to_wait = retry_after(response.headers.get("Retry-After"), self.now())
-        if status == TOO_MANY and response.headers.get(LIMIT_TYPE) == CYCLE_LIMIT:
+        if status == TOO_MANY and self._read_limit(response.headers).used_up:
             raise _RetriableError(
                 UnavailableError(
                     f"the account has used up its calls of this billing cycle ({said})",

@@ -1,16 +1,18 @@
 """Voucherify's `/exports`: its calls, with bodies and answers as the vendor documents them.
 
-Vendor documents: the export guide and `exports.json` of its OpenAPI description. What an export
-object means for the road is left to `service`.
+Vendor documents: the export guide, `exports.json` of its OpenAPI description, and "Limits". What an
+export object means for the road is left to `service`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
+from spaaza_source.exports.call_limit import CallLimit
 from spaaza_source.exports.clock import Clock
 from spaaza_source.exports.http import VendorHttp
 from spaaza_source.exports.redaction import redact
@@ -18,6 +20,12 @@ from spaaza_source.voucherify.credentials import AppKeys
 
 NOT_FOUND = 404
 PATH = "/v1/exports"
+
+#: Headers of every answer: calls left, and the second since 1970 at which all are given anew.
+CALLS_LEFT, CALLS_ANEW = "X-Rate-Limit-Remaining", "X-Rate-Limit-Retry"
+#: Of which kind a limit is. An account that has used up its calls of a billing cycle has none
+#: before the next, whatever `Retry-After` says.
+LIMIT_TYPE, CYCLE_LIMIT = "X-Rate-Limit-Type", "api_calls_cycle"
 
 ExportAnswer = dict[str, Any]
 
@@ -29,6 +37,7 @@ def vendor_http(base_url: str, credentials: AppKeys, clock: Clock | None = None)
         headers=credentials.headers(),
         secrets=credentials.secrets(),
         read_refusal=read_refusal,
+        read_limit=read_limit,
         clock=clock,
     )
 
@@ -108,6 +117,16 @@ def read_refusal(body: Any) -> tuple[str, bool]:
         return "", False
     told = [str(body[name]) for name in ("message", "details", "key") if body.get(name)]
     return ", ".join(dict.fromkeys(told)), False
+
+
+def read_limit(headers: Mapping[str, str]) -> CallLimit:
+    """What the vendor's headers tell of its limit of calls."""
+    used_up = headers.get(LIMIT_TYPE) == CYCLE_LIMIT
+    try:
+        left, anew = int(headers[CALLS_LEFT]), float(headers[CALLS_ANEW])
+    except (KeyError, ValueError):
+        return CallLimit(used_up=used_up)
+    return CallLimit(left, anew, used_up) if math.isfinite(anew) else CallLimit(used_up=used_up)
 
 
 def _export(answer: Any, place: str) -> ExportAnswer:
