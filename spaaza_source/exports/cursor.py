@@ -18,8 +18,8 @@ from spaaza_source.exports.windows import iso, parse_instant
 LOADED_UNTIL = "loaded_until"
 #: Key of the resource's state: when a load last began at the begin of the table's span.
 BEGUN_AT = "begun_at"
-#: Key of the resource's state: ids of jobs that were removed at the vendor since they were loaded.
-REMOVED_JOBS = "removed_jobs"
+#: Key of the resource's state: ids of loaded jobs that are to be removed at the vendor.
+REMOVABLE_JOBS = "removable_jobs"
 #: Key of the source's state: ids of loaded jobs by table, the newest last.
 LOADED_JOBS = "loaded_jobs"
 #: Older ones are past any `max_age` that makes sense.
@@ -71,13 +71,18 @@ class Cursor:
 
     @property
     def removable_jobs(self) -> list[str]:
-        """Those of them that are still at the vendor, as far as is known here."""
-        removed = dlt.current.resource_state().get(REMOVED_JOBS, [])
-        return [job for job in self.loaded_jobs if job not in removed]
+        """Ids of loaded jobs that are to be removed at the vendor, the oldest first."""
+        return list(dlt.current.resource_state().get(REMOVABLE_JOBS, []))
 
-    def note_removed(self) -> None:
-        """All whose rows are loaded have been removed at the vendor."""
-        dlt.current.resource_state()[REMOVED_JOBS] = self.loaded_jobs
+    def note_removable(self, job_ids: Iterable[str]) -> None:
+        """These jobs are to be removed once this load package is loaded."""
+        jobs = [*self.removable_jobs, *job_ids]
+        dlt.current.resource_state()[REMOVABLE_JOBS] = jobs[-JOBS_REMEMBERED:]
+
+    def note_removed(self, job_id: str) -> None:
+        """The vendor has this job no more."""
+        jobs = [job for job in self.removable_jobs if job != job_id]
+        dlt.current.resource_state()[REMOVABLE_JOBS] = jobs
 
     def move(self, until: datetime) -> None:
         """All rows of before are in this load package, or loaded."""

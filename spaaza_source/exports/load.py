@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +21,7 @@ from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.exports.accounts import job_entry, late_entry, rejected_entries
 from spaaza_source.exports.claims import claim
+from spaaza_source.exports.cleanup import Cleanup, Remove
 from spaaza_source.exports.columns import change_entries, check_format
 from spaaza_source.exports.content import Content, Reader, Reading
 from spaaza_source.exports.cursor import Cursor
@@ -53,7 +54,7 @@ def export_tables(
     upkeep: Upkeep,
     by_scheduler: bool | None = None,
     keep_files: Path | None = None,
-    remove: Callable[[Sequence[str]], None] | None = None,
+    remove: Remove | None = None,
 ) -> Iterator[Any]:
     """What a resource yields: typed tables, then the entries for the ledger.
 
@@ -85,10 +86,8 @@ def export_tables(
         begun_at=cursor.begun_at,
         loaded=cursor.loaded_jobs,
     )
-    if remove is not None and cursor.removable_jobs:
-        # What the state calls loaded is: it moves with the load package, and this is the next.
-        remove(cursor.removable_jobs)
-        cursor.note_removed()
+    cleanup = Cleanup(cursor, remove)
+    cleanup.remove_loaded()
     afresh = in_a_load() and mends_earlier(wanted.table, wanted.reach(datetime.now(timezone.utc)))
     exports = run.begin(wanted)
     progress = Progress(exports)
@@ -115,6 +114,7 @@ def export_tables(
         finally:
             run.reading.release()
         _move(cursor, exports, reader, key)
+        cleanup.note(exports)
         if keep_files is not None and in_a_load():
             keep(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
     finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -18,7 +17,7 @@ from spaaza_source.errors import (
     RequestRefusedError,
     SettingsError,
 )
-from spaaza_source.exports.clock import Deadline
+from spaaza_source.exports.http_service import HttpService
 from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import LONGEST, redact
 from spaaza_source.exports.request import ExportRequest
@@ -56,7 +55,7 @@ LOGS_GIVEN, LOGS_SHOWN = 10, 50
 FIRST_REAL_YEAR = 1970
 
 
-class SpaazaExports:
+class SpaazaExports(HttpService):
     """An `ExportService` over the Tasks API.
 
     Args:
@@ -69,26 +68,10 @@ class SpaazaExports:
     def __init__(
         self, api: TasksApi, chain_id: int, *, start_margin: timedelta = timedelta(seconds=2)
     ) -> None:
+        super().__init__(api.http)
         self._api = api
         self._chain_id = chain_id
         self._start_margin = start_margin
-
-    @property
-    def base_url(self) -> str:
-        """The Services API's address."""
-        return self._api.http.base_url
-
-    def now(self) -> datetime:
-        """The present instant by the vendor's clock, UTC."""
-        return self._api.http.now()
-
-    def pace(self) -> float:
-        """Seconds between two calls that the vendor's limit leaves room for; 0 without a limit."""
-        return self._api.http.pace()
-
-    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
-        """Calls that this thread makes meanwhile wait no longer than until then."""
-        return self._api.http.within(deadline)
 
     def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
         """The tasks whose description this package wrote, page by page.
@@ -115,7 +98,7 @@ class SpaazaExports:
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the task, once."""
-        once = self._api.http.now() + self._start_margin + later
+        once = self._http.now() + self._start_margin + later
         return self._job(
             self._api.create_task(
                 export_task(
@@ -152,7 +135,7 @@ class SpaazaExports:
             ) from None
 
     def _job(self, task: Task) -> Job:
-        return job_of(task, self._api.http.redact)
+        return job_of(task, self._http.redact)
 
 
 def description(request: ExportRequest) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal, Optional
 
 import dlt
@@ -18,17 +17,16 @@ from dlt.extract import DltResource
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.content import Reading
 from spaaza_source.exports.deletions import Deletions
-from spaaza_source.exports.disposition import BY_TIME, WHOLE, Disposition
 from spaaza_source.exports.http import checked_base_url
-from spaaza_source.exports.load import export_tables, kept_tables, working_folder
+from spaaza_source.exports.load import working_folder
 from spaaza_source.exports.package_ends import prove_loads
 from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Span, Wanted
 from spaaza_source.exports.request import ExportFormat, ExportRequest
+from spaaza_source.exports.resources import Resources, TableSettings, span_of
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.settings import by_table, choice, number
 from spaaza_source.exports.turn import take_turns
-from spaaza_source.exports.upkeep import Upkeep
 from spaaza_source.exports.windows import EARLIEST, Window
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
@@ -140,12 +138,7 @@ def spaaza_source(
     prove_loads()
     chain = checked_chain(chain_id)
     api = TasksApi(vendor_http(checked_base_url(base_url), chain, checked(credentials)))
-    span = replace(
-        Span.of(start_date, end_date),
-        lag=timedelta(seconds=number("lag", lag, least=0)),
-        size=None if window is None else choice("window", window, "month", "week", "day"),
-        smallest=timedelta(seconds=number("smallest_window", smallest_window, least=60)),
-    )
+    span = span_of(start_date, end_date, lag=lag, window=window, smallest_window=smallest_window)
     chosen = {index_named(name).table: segment for name, segment in by_table("segments", segments)}
     columns = {
         index_named(name).table: str(column)
@@ -167,33 +160,33 @@ def spaaza_source(
             stagger,
         ),
     )
-    reading = Reading(column_types, on_bad_row, max_rejected_share)
     hidden = policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = choice("export_format", export_format, "csv", "json")
     begins_again = timedelta(days=number("snapshot_every", snapshot_every, least=0))
-    deletions = Deletions(max_deleted_share, accept_deletes)
-    kept = None if keep_files is None else Path(keep_files)
+    resources = Resources(
+        run,
+        Reading(column_types, on_bad_row, max_rejected_share),
+        Deletions(max_deleted_share, accept_deletes),
+        by_scheduler=allow_external_schedulers,
+        keep_files=keep_files,
+        from_files=from_files,
+    )
     for index in INDEXES.values():
         ask = _request_of(index, chain, file_format, chosen.get(index.table))
         changes = _shows_changes(index, file_format, chosen.get(index.table))
-        # A row that changed may be of any time.
-        column = None if changes else columns.get(index.table) or index.time_field
         times = _span_of(index, span, ask)
         if changes and times is not None:
             times = replace(times, goes_on=True, begins_again=begins_again)
-        wanted = Wanted(index.table, ask, times, only_finished=only_finished)
-        # A declared "replace" would empty the table of a resource that has nothing to load.
-        declared = BY_TIME if only_finished or from_files or (times and times.start) else WHOLE
-        upkeep = Upkeep(Disposition(declared, index.passing), deletions, index.keys)
-        given = (wanted, reading, hidden[index.table], column)
-        if from_files is None:
-            yield dlt.resource(export_tables, name=index.table, write_disposition=declared)(
-                run, *given, upkeep=upkeep, by_scheduler=allow_external_schedulers, keep_files=kept
+        yield resources.resource(
+            TableSettings(
+                Wanted(index.table, ask, times, only_finished=only_finished),
+                hidden[index.table],
+                # A row that changed may be of any time.
+                None if changes else columns.get(index.table) or index.time_field,
+                index.keys,
+                index.passing,
             )
-        else:
-            yield dlt.resource(kept_tables, name=index.table, write_disposition=declared)(
-                Path(from_files), *given, upkeep=upkeep
-            )
+        )
 
 
 def _request_of(

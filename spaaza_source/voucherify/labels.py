@@ -44,21 +44,30 @@ def fields_of(exported_object: str, asked: Sequence[str], header: Sequence[str])
     """
     known = _known([*asked, *_FIELDS.get(exported_object, ())])
     told = [known.get(_bare(label)) for label in header]
+    recognised = [field for field in told if field is not None]
     if len(header) == len(asked) and METADATA not in asked:
-        if any(told) and all(one in (None, field) for one, field in zip(told, asked, strict=True)):
+        fits = all(one in (None, field) for one, field in zip(told, asked, strict=True))
+        if recognised and fits:
             return list(asked)
         if set(told) == set(asked):
-            return [field for field in told if field is not None]
-    elif len(set(told) - {None}) + told.count(None) == len(told) and any(told):
-        named = [
-            field if field in asked else _of_metadata(label, asked)
-            for label, field in zip(header, told, strict=True)
-        ]
-        strange = [label for label, field in zip(header, named, strict=True) if field is None]
-        if not strange:
-            return [field for field in named if field is not None]
-        raise _unknown(strange)
+            return recognised
+    elif recognised and len(set(recognised)) == len(recognised):
+        return _each_by_its_label(header, told, asked)
     raise _unknown([label for label, one in zip(header, told, strict=True) if one not in asked])
+
+
+def _each_by_its_label(
+    header: Sequence[str], told: Sequence[str | None], asked: Sequence[str]
+) -> list[str]:
+    """Where the counts differ, and no order can be proven: what is not asked for is metadata."""
+    named = [
+        field if field in asked else _of_metadata(label, asked)
+        for label, field in zip(header, told, strict=True)
+    ]
+    strange = [label for label, field in zip(header, named, strict=True) if field is None]
+    if strange:
+        raise _unknown(strange)
+    return [field for field in named if field is not None]
 
 
 def _known(fields: Sequence[str]) -> dict[str, str]:

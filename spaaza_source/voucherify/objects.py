@@ -27,6 +27,7 @@ class ExportObject:
         order: How the file is sorted, so that it is the same file for the same rows.
         keys: Fields that may be its key; the rows must prove it.
         passing: Fields whose cells change by themselves as time passes.
+        of_a_campaign: Whether it can be asked for of one campaign alone.
     """
 
     table: str
@@ -37,6 +38,7 @@ class ExportObject:
     order: str = "created_at"
     keys: tuple[str, ...] = ("id",)
     passing: tuple[str, ...] = ()
+    of_a_campaign: bool = False
 
 
 def _fields(text: str) -> tuple[str, ...]:
@@ -59,6 +61,7 @@ OBJECTS: dict[str, ExportObject] = {
             ),
             time_filters=("created_at", "updated_at"),
             keys=("id", "code"),
+            of_a_campaign=True,
         ),
         ExportObject(
             "redemptions",

@@ -6,15 +6,14 @@ in an export, but echoes its parameters: by these it is found again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from spaaza_source.errors import LinkRefusedError, SettingsError
-from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.http import is_loopback
+from spaaza_source.exports.http_service import HttpService
 from spaaza_source.exports.jobs import PART, Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
@@ -31,6 +30,9 @@ STATES = {
     "ERROR": JobState.FAILED,
 }
 
+#: Parameters that are echoed as they were sent.
+ECHOED = ("order", "fields", "campaign_id")
+
 #: Exports to a page and pages to look through: the vendor allows no more of either.
 PAGE, PAGES = 100, 100
 
@@ -38,7 +40,7 @@ PAGE, PAGES = 100, 100
 VENDOR_HOSTS = (".voucherify.io",)
 
 
-class VoucherifyExports:
+class VoucherifyExports(HttpService):
     """An `ExportService` over `/exports`.
 
     Args:
@@ -47,25 +49,9 @@ class VoucherifyExports:
     """
 
     def __init__(self, api: ExportsApi, keys: AppKeys) -> None:
+        super().__init__(api.http)
         self._api = api
         self._keys = keys
-
-    @property
-    def base_url(self) -> str:
-        """The API's address."""
-        return self._api.http.base_url
-
-    def now(self) -> datetime:
-        """The present instant by the vendor's clock, UTC."""
-        return self._api.http.now()
-
-    def pace(self) -> float:
-        """Seconds between two calls that the vendor's limit leaves room for; 0 without a limit."""
-        return self._api.http.pace()
-
-    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
-        """Calls that this thread makes meanwhile wait no longer than until then."""
-        return self._api.http.within(deadline)
 
     def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
         """The project's exports whose parameters this package may have sent, the newest first.
@@ -77,7 +63,7 @@ class VoucherifyExports:
             exports = self._api.list_exports(page=page, limit=PAGE)
             fresh = [export for export in exports if str(export["id"]) not in seen]
             for export in fresh:
-                yield from _own(export, self._keys.account(), self._api.http.redact)
+                yield from _own(export, self._keys.account(), self._http.redact)
             dates = [_instant(export.get("created_at")) for export in fresh]
             if not fresh or any(date is not None and date < since for date in dates):
                 return
@@ -105,11 +91,10 @@ class VoucherifyExports:
             )
         return [Link(url, self._keys.headers() if self._may_see(url) else {}) for url in urls]
 
-    def remove(self, job_ids: Iterable[str]) -> None:
-        """Delete exports at the vendor; a further part of one goes with it."""
-        for job_id in job_ids:
-            if PART not in job_id:
-                self._api.delete(job_id)
+    def remove(self, job_id: str) -> None:
+        """Delete an export at the vendor; a further part of one goes with it."""
+        if PART not in job_id:
+            self._api.delete(job_id)
 
     def _may_see(self, url: str) -> bool:
         """Whether a link's host is the vendor's, and the way to it closed to others."""
@@ -120,7 +105,7 @@ class VoucherifyExports:
         return host == api.hostname or host.endswith(VENDOR_HOSTS)
 
     def _job(self, export: ExportAnswer) -> Job:
-        return job_of(export, self._api.http.redact)
+        return job_of(export, self._http.redact)
 
 
 def job_of(export: ExportAnswer, fit: Callable[[str], str] = redact) -> Job:
@@ -157,7 +142,7 @@ def _echoed(parameters: Any) -> dict[str, Any] | None:
     """Parameters as we send them: older samples echo `filter`, and a junction in capitals."""
     if not isinstance(parameters, Mapping):
         return None
-    told = {name: parameters[name] for name in ("order", "fields") if name in parameters}
+    told = {name: parameters[name] for name in ECHOED if parameters.get(name) is not None}
     filters = parameters.get("filters", parameters.get("filter"))
     if isinstance(filters, Mapping) and filters:
         told["filters"] = {

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal, Optional
 
 import dlt
@@ -19,17 +18,16 @@ from dlt.extract import DltResource
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.content import Reading
 from spaaza_source.exports.deletions import Deletions
-from spaaza_source.exports.disposition import BY_TIME, WHOLE, Disposition
 from spaaza_source.exports.http import checked_base_url
-from spaaza_source.exports.load import export_tables, kept_tables, working_folder
+from spaaza_source.exports.load import working_folder
 from spaaza_source.exports.package_ends import prove_loads
 from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Span, Wanted
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.resources import Resources, TableSettings, span_of
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.settings import by_table, choice, number
+from spaaza_source.exports.settings import by_table, number
 from spaaza_source.exports.turn import take_turns
-from spaaza_source.exports.upkeep import Upkeep
 from spaaza_source.exports.windows import Window
 from spaaza_source.voucherify import filters as narrowing
 from spaaza_source.voucherify.api import ExportsApi, vendor_http
@@ -51,6 +49,7 @@ def voucherify_source(
     objects: Any = None,
     fields: Optional[dict[str, Any]] = None,  # noqa: UP045
     filters: Optional[dict[str, Any]] = None,  # noqa: UP045
+    campaign_id: Optional[str] = None,  # noqa: UP045
     start_date: Any = None,
     end_date: Any = None,
     column_types: Literal["inferred", "text"] = "inferred",
@@ -101,6 +100,7 @@ def voucherify_source(
             `filters.all_of` make. What they leave out is not loaded; a row that fitted once stays
             until all rows come again. Beside them a window stands only where one junction can say
             so: for the others every load brings all rows.
+        campaign_id: Vouchers of this campaign alone; the vendor knows it of no other object.
         start_date: Where history begins: ISO 8601 text or a datetime, UTC where it names no zone.
         end_date: Where the range ends, itself left out. With both, exactly that range is loaded.
         column_types: `inferred` from the file, or `text` for every column.
@@ -130,8 +130,8 @@ def voucherify_source(
         keep_files: A folder to keep what was downloaded in, a folder in it for each load.
         from_files: The folder of one load that was kept: load it again from its files. The vendor
             is not asked for anything.
-        cleanup: Delete the exports of a load at the vendor, when the next one begins. Unless
-            given, nothing is deleted there.
+        cleanup: Delete the exports that a load has asked for at the vendor, when the next load
+            begins. Unless given, nothing is deleted there; what somebody else asked for never is.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
@@ -140,12 +140,7 @@ def voucherify_source(
     prove_loads()
     keys = checked(credentials)
     api = ExportsApi(vendor_http(checked_base_url(base_url), keys))
-    span = replace(
-        Span.of(start_date, end_date),
-        lag=timedelta(seconds=number("lag", lag, least=0)),
-        size=None if window is None else choice("window", window, "month", "week", "day"),
-        smallest=timedelta(seconds=number("smallest_window", smallest_window, least=60)),
-    )
+    span = span_of(start_date, end_date, lag=lag, window=window, smallest_window=smallest_window)
     # From the environment it comes as a text.
     names = re.findall(r"[\w-]+", objects) if isinstance(objects, str) else objects or OBJECTS
     chosen = [object_named(name) for name in names]
@@ -160,34 +155,34 @@ def voucherify_source(
         working_folder,
         Patience(poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age),
     )
-    reading = Reading(column_types, on_bad_row, max_rejected_share, _meaning)
     hidden = policies(privacy, privacy_secret, list(OBJECTS))
     every = timedelta(days=number("snapshot_every", snapshot_every, least=0))
-    deletions = Deletions(max_deleted_share, accept_deletes)
-    kept = None if keep_files is None else Path(keep_files)
+    resources = Resources(
+        run,
+        Reading(column_types, on_bad_row, max_rejected_share, _meaning),
+        Deletions(max_deleted_share, accept_deletes),
+        by_scheduler=allow_external_schedulers,
+        keep_files=keep_files,
+        from_files=from_files,
+        remove=service.remove if cleanup else None,
+    )
     for each in dict.fromkeys(chosen):
         ask = _Asking(
-            each, keys.account(), asked.get(each.table, each.fields), narrowed.get(each.table)
+            each,
+            keys.account(),
+            asked.get(each.table, each.fields),
+            narrowed.get(each.table),
+            campaign_id if each.of_a_campaign else None,
         )
-        times = _span_of(ask, span, every)
-        wanted = Wanted(each.table, ask, times, only_finished=only_finished)
-        # A declared "replace" would empty the table of a resource that has nothing to load.
-        declared = BY_TIME if only_finished or from_files or (times and times.start) else WHOLE
-        upkeep = Upkeep(Disposition(declared, each.passing), deletions, each.keys)
-        given = (wanted, reading, hidden[each.table], each.time_field)
-        if from_files is None:
-            yield dlt.resource(export_tables, name=each.table, write_disposition=declared)(
-                run,
-                *given,
-                upkeep=upkeep,
-                by_scheduler=allow_external_schedulers,
-                keep_files=kept,
-                remove=service.remove if cleanup else None,
+        yield resources.resource(
+            TableSettings(
+                Wanted(each.table, ask, _span_of(ask, span, every), only_finished=only_finished),
+                hidden[each.table],
+                each.time_field,
+                each.keys,
+                each.passing,
             )
-        else:
-            yield dlt.resource(kept_tables, name=each.table, write_disposition=declared)(
-                Path(from_files), *given, upkeep=upkeep
-            )
+        )
 
 
 @dataclass(frozen=True)
@@ -198,6 +193,7 @@ class _Asking:
     account: str
     fields: Sequence[str]
     filters: Mapping[str, Any] | None
+    campaign_id: str | None
 
     @property
     def has_windows(self) -> bool:
@@ -217,6 +213,7 @@ class _Asking:
                 "order": self.each.order,
                 "fields": list(self.fields),
                 **({"filters": narrowed} if narrowed else {}),
+                **({"campaign_id": self.campaign_id} if self.campaign_id else {}),
             },
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -231,15 +232,40 @@ def test_loaded_exports_are_deleted_at_the_vendor_if_that_is_asked_for(
 ) -> None:
     vendor.files["redemption"] = [REDEMPTIONS, "ID,Date,Result\n"]
     load(vendor, tmp_path, "vouchers", "redemptions", fields=FIELDS)
-    load(vendor, tmp_path, "vouchers", fields=FIELDS)
-    assert not vendor.deleted
     for _ in range(2):
         load(vendor, tmp_path, "vouchers", "redemptions", fields=FIELDS, cleanup=True)
-    first = {"exp_1", "exp_2", "exp_3"}
-    assert set(vendor.deleted[:3]) == first
-    # Each once, and what this last load has brought is still there.
-    assert set(vendor.deleted[3:]) == {"exp_4", "exp_5"}
-    assert len(vendor.deleted) == 5
+    # Neither those of a load that did not ask for it, nor those that were loaded just now.
+    assert set(vendor.deleted) == {"exp_3", "exp_4"}
+    load(vendor, tmp_path, "vouchers", fields=FIELDS)
+    assert len(vendor.deleted) == 2
+
+
+def test_an_export_that_was_taken_up_is_never_deleted(
+    vendor: VoucherifyVendor, tmp_path: Path
+) -> None:
+    load(vendor, tmp_path / "another", "vouchers", fields=FIELDS)
+    for _ in range(2):
+        given = {"fields": FIELDS, "cleanup": True, "max_age": 3600}
+        load(vendor, tmp_path / "own", "vouchers", **given)
+    assert query(tmp_path / "own", "SELECT bool_or(adopted) FROM export_jobs") == [(True,)]
+    assert not vendor.deleted
+
+
+def test_a_key_that_may_not_delete_still_loads(
+    vendor: VoucherifyVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(vendor, tmp_path, "vouchers", fields=FIELDS, cleanup=True)
+    vendor.may_delete = False
+    log = logging.getLogger("dlt")
+    log.addHandler(caplog.handler)
+    try:
+        load(vendor, tmp_path, "vouchers", fields=FIELDS, cleanup=True)
+    finally:
+        log.removeHandler(caplog.handler)
+    assert "stay at the vendor, for exp_1 could not be deleted" in caplog.text
+    vendor.may_delete = True
+    load(vendor, tmp_path, "vouchers", fields=FIELDS, cleanup=True)
+    assert vendor.deleted == ["exp_1", "exp_2"]
 
 
 def test_other_fields_are_another_export(vendor: VoucherifyVendor, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class VoucherifyVendor(ScriptedServer):
         self.files = files
         self.bodies: list[dict[str, Any]] = []
         self.deleted: list[str] = []
+        self.may_delete = True
         #: What an export looks like; the last word before it is sent.
         self.shown: Callable[[dict[str, Any]], dict[str, Any]] = lambda export: export
         #: Answers the file's host gives before it gives files.
@@ -50,6 +51,9 @@ class VoucherifyVendor(ScriptedServer):
             numbers = range(len(self.bodies), 0, -1) if query["page"] == ["1"] else range(0)
             exports = [self._export(number) for number in numbers]
             answer = Answer.json({"object": "list", "data_ref": "exports", "exports": exports})
+        elif seen.method == "DELETE" and not self.may_delete:
+            refusal = {"code": 403, "key": "forbidden", "message": "Forbidden"}
+            answer = Answer.json(refusal, 403)
         elif seen.method == "DELETE":
             self.deleted.append(path.rsplit("/", 1)[1])
             answer = Answer(204) if self.deleted.count(self.deleted[-1]) == 1 else Answer(404)
