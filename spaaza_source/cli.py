@@ -32,16 +32,18 @@ from spaaza_source.listing import (
     show_submitted,
     show_waiting,
 )
-from spaaza_source.loading import ExportsFailedError, load_and_show, load_kept, pipeline_to
+from spaaza_source.loading import (
+    ExportsFailedError,
+    load_and_show,
+    load_kept,
+    pipeline_of,
+    pipeline_to,
+)
 from spaaza_source.planning import export_history, next_load, planned_exports, usual_seconds
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.spaaza.access import check_access
-from spaaza_source.spaaza.indexes import INDEXES
-from spaaza_source.spaaza.source import spaaza_source
-from spaaza_source.target import DB, Target, of_a_load
-from spaaza_source.voucherify.objects import OBJECTS
-from spaaza_source.voucherify.source import voucherify_source
-from spaaza_source.warehouse import DATASET, duckdb_file
+from spaaza_source.target import DB, Target, of_a_load, of_a_vendor
+from spaaza_source.vendors import VENDORS, VOUCHERIFY
+from spaaza_source.warehouse import duckdb_file
 
 #: A process that a signal ended exits with this and the signal's number.
 BY_SIGNAL = 128
@@ -63,6 +65,11 @@ def cli(*, debug: bool) -> None:
     SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_ID
     SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_SECRET
 
+    \b
+    SOURCES__VOUCHERIFY__BASE_URL    of another region than Europe's
+    SOURCES__VOUCHERIFY__CREDENTIALS__APP_ID
+    SOURCES__VOUCHERIFY__CREDENTIALS__APP_TOKEN
+
     Exit codes: 0 all is well, 1 something failed or differs, 2 a setting is wrong.
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     del debug  # `main` looks at it: it handles what the commands raise
@@ -74,13 +81,7 @@ def cli(*, debug: bool) -> None:
     "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows of each index."
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the data.")
-@click.option(
-    "--vendor",
-    type=click.Choice(["spaaza", "voucherify"]),
-    default="spaaza",
-    show_default=True,
-    help="Whose API the sandbox plays.",
-)
+@of_a_vendor
 def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     """Load generated exports into DuckDB, from a sandbox inside this process.
 
@@ -88,31 +89,18 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     """
     console = _console()
     target = duckdb_file(db)
-    # Both vendors have a table of vouchers.
-    dataset, table = DATASET, "transactions"
-    if vendor == "voucherify":
-        dataset, table = "voucherify_data", "redemptions"
+    chosen = VENDORS[vendor]
     with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
         console.print(f"A sandbox of the vendor's API answers at {served.base_url}.")
-        if vendor == "voucherify":
-            source = voucherify_source(
-                served.base_url,
-                served.voucherify_credentials,
-                poll_interval=0.5,
-                max_concurrent_exports=len(OBJECTS),
-            )
-        else:
-            source = spaaza_source(
-                served.base_url,
-                served.chain_id,
-                served.credentials,
-                poll_interval=0.5,
-                start_margin=0.0,
-                stagger=0.0,
-                max_concurrent_exports=len(INDEXES),
-            )
-        load_and_show(pipeline_to(f"{vendor}_demo", target, dataset, console), source, console)
-    _show_next(console, db, f"{dataset}.{table}")
+        source = chosen.source(
+            base_url=served.base_url,
+            poll_interval=0.5,
+            max_concurrent_exports=len(chosen.tables),
+            **_access_to(served, vendor),
+        )
+        pipeline = pipeline_to(f"{vendor}_demo", target, chosen.dataset, console)
+        load_and_show(pipeline, source, console)
+    _show_next(console, db, f"{chosen.dataset}.{next(iter(chosen.tables))}")
 
 
 @cli.command()
@@ -143,9 +131,7 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
 
 @cli.command()
 @of_a_load
-@click.option(
-    "--deep", is_flag=True, help="Compare fresh exports of the indexes with their tables."
-)
+@click.option("--deep", is_flag=True, help="Compare fresh exports with the tables.")
 @click.option(
     "--keys",
     type=click.IntRange(0),
@@ -154,21 +140,22 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
     help="How many keys of each kind of difference are shown.",
 )
 def check(*, deep: bool, keys: int, **given: Any) -> None:
-    """Tell whether host, chain and credentials work, and what is wrong where they don't.
+    """Tell whether host and credentials work, and what is wrong where they don't.
 
-    With --deep, also ask for a fresh export of each index and tell which rows its table lacks, has
+    With --deep, also ask for a fresh export of each table and tell which rows its table lacks, has
     beyond it, or has otherwise; exit code 1 if there are any. Nothing is loaded. The other options
     are for --deep alone.
     """
-    for line in check_access():
+    for line in VENDORS[given["vendor"]].check_access():
         click.echo(line)
     if not deep:
         return
     console = _console()
     target = Target.of(**given)
-    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_of(target, console)
     console.print(f"\nExporting {', '.join(target.tables)} afresh …", highlight=False)
-    checked = deep_check(pipeline, target.comparable(), keys, exists=target.exists)
+    known = target.vendor.tables
+    checked = deep_check(pipeline, target.comparable(), known, keys, exists=target.exists)
     if not show_differences(console, checked):
         raise click.exceptions.Exit(1)
 
@@ -197,10 +184,13 @@ def load(
     full_refresh: bool,
     **given: Any,
 ) -> None:
-    """Load some indexes, or all of them: what came since the last load, or history at first.
+    """Load some tables, or all of them: what came since the last load, or history at first.
 
-    The indexes: transactions, users, vouchers, wallet_ledger, products, product_variants.
-    """
+    \b
+    Of Spaaza:     transactions users vouchers wallet_ledger products product_variants
+    Of Voucherify: vouchers redemptions publications customers points_expirations orders
+                   voucher_transactions
+    """  # noqa: D301 - as above
     console = _console()
     target = Target.of(**given)
     more: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
@@ -209,8 +199,8 @@ def load(
         return
     source = target.source(**more, **({"keep_files": keep_files} if keep_files else {}))
     # A wrong setting is told before anything is asked for.
-    list(check_access())
-    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    list(target.vendor.check_access())
+    pipeline = pipeline_of(target, console)
     load_and_show(pipeline, source, console, full_refresh=full_refresh)
     if target.db is not None:
         _show_next(console, target.db, f"{target.dataset}.{target.tables[0]}")
@@ -222,10 +212,11 @@ def plan(**given: Any) -> None:
     """Show what the next load would ask the vendor for. Nothing is asked for."""
     console = _console()
     target = Target.of(**given)
-    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_of(target, console)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
     history = usual_seconds(export_history(pipeline)) if target.exists else {}
-    show_plan(console, planned_exports(wanted, run.plans(wanted), history))
+    exports = planned_exports(wanted, run.plans(wanted), history)
+    show_plan(console, exports, target.vendor.filter_text)
 
 
 @cli.command()
@@ -233,26 +224,32 @@ def plan(**given: Any) -> None:
 @click.option(
     "--repeat",
     type=click.Choice(REPEATS),
-    help="Let the vendor make each export again by itself, all rows of it.",
+    help="Let Spaaza make each export again by itself, all rows of it.",
 )
 @click.option(
     "--apart",
     type=click.FloatRange(0),
     default=300.0,
     show_default=True,
-    help="Seconds between one batch of exports and the next.",
+    help="Seconds between one batch of exports and the next; Voucherify makes its own queue.",
 )
 def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
     """Ask the vendor for what the next load needs, and leave; `collect` loads it later."""
     console = _console()
     target = Target.of(**given)
+    if repeat is not None and not target.vendor.can_repeat:
+        raise SettingsError(
+            f"{target.vendor.name} makes no export again by itself",
+            where="--repeat",
+            way_out="Leave it out, and let cron run `spaaza load`.",
+        )
     if repeat is not None and (given["start_date"] or given["end_date"]):
         raise SettingsError(
             "an export that repeats brings all rows",
             where="--repeat",
             way_out="Leave out --start-date and --end-date.",
         )
-    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_of(target, console)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
     show_submitted(console, run.submit(wanted, timedelta(seconds=apart), repeat))
 
@@ -263,7 +260,7 @@ def collect(**given: Any) -> None:
     """Load the exports that are done, each once, and say which are not. Nothing is asked for."""
     console = _console()
     target = Target.of(**given)
-    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_of(target, console)
     run, wanted = next_load(target.source(only_finished=True), pipeline, restore=target.exists)
     tables = [each.table for each in wanted]
     done = dict(zip(tables, run.plans(wanted), strict=True))
@@ -285,7 +282,7 @@ def jobs(*, every: bool, advice: bool, **given: Any) -> None:
     """Show the exports the vendor has of ours, beside what became of them here."""
     console = _console()
     target = Target.of(**given)
-    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_of(target, console)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
     if advice:
         lags = present_lags(wanted)
@@ -347,6 +344,14 @@ def _show_next(console: Console, db: Path, table: str) -> None:
     )
 
 
+def _access_to(served: Sandbox, vendor: str) -> dict[str, Any]:
+    """The further settings of that vendor's source that make it quick at a sandbox."""
+    if vendor == VOUCHERIFY.name:
+        return {"credentials": served.voucherify_credentials}
+    account = {"chain_id": served.chain_id, "credentials": served.credentials}
+    return {**account, "start_margin": 0.0, "stagger": 0.0}
+
+
 def _show_settings(served: Sandbox) -> None:
     """The lines that point a shell at the sandbox."""
     click.echo(f"Serving at {served.base_url}. To load from it, in another terminal:\n")
@@ -359,13 +364,13 @@ def _show_settings(served: Sandbox) -> None:
     for name, value in settings.items():
         click.echo(f"  export SOURCES__SPAAZA__{name}={value}")
     click.echo("  spaaza load\n")
-    click.echo("It is Voucherify too. For `voucherify_source` in Python:\n")
+    click.echo("It is Voucherify too:\n")
     keys = {
         f"CREDENTIALS__{name.upper()}": key for name, key in served.voucherify_credentials.items()
     }
     for name, value in {"BASE_URL": served.base_url, **keys}.items():
         click.echo(f"  export SOURCES__VOUCHERIFY__{name}={value}")
-    click.echo("")
+    click.echo("  spaaza load --vendor voucherify\n")
 
 
 if __name__ == "__main__":

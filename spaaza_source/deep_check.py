@@ -23,7 +23,7 @@ from spaaza_source.exports.cursor import loaded_before
 from spaaza_source.exports.held import Held
 from spaaza_source.exports.load import export_tables
 from spaaza_source.exports.windows import Window, iso
-from spaaza_source.spaaza.indexes import INDEXES
+from spaaza_source.vendors import VendorTable
 from spaaza_source.warehouse import duckdb_settings
 
 #: Records of a JSON export that are taken at one time.
@@ -46,13 +46,19 @@ class Checked:
 
 
 def deep_check(
-    pipeline: dlt.Pipeline, sources: Sequence[DltSource], most: int, *, exists: bool
+    pipeline: dlt.Pipeline,
+    sources: Sequence[DltSource],
+    known: Mapping[str, VendorTable],
+    most: int,
+    *,
+    exists: bool,
 ) -> Iterator[Checked]:
     """Compare each selected table of the sources with a fresh export.
 
     Args:
         pipeline: Whose destination holds the tables.
         sources: What the exports are asked for by; their settings narrow them.
+        known: What is known of the tables, by name.
         most: How many keys of each kind of difference are given.
         exists: Whether there is a destination to look into; looking must not create it.
 
@@ -65,8 +71,8 @@ def deep_check(
     # Without an active pipeline a source has no memory: it asks for all rows, or for its range.
     pipeline.deactivate()
     for source in sources:
-        known = exists and source.name in pipeline.schema_names
-        schema = pipeline.schemas[source.name] if known else None
+        loaded = exists and source.name in pipeline.schema_names
+        schema = pipeline.schemas[source.name] if loaded else None
         compared: dict[str, _Compared] = {}
         with (
             tempfile.TemporaryDirectory(prefix="spaaza_check_") as folder,
@@ -79,8 +85,8 @@ def deep_check(
                     continue
                 given = resource.explicit_args
                 until = loaded_before(state, source.name, table)["loaded_until"]
-                held = Held.of(table, told, schema.naming, INDEXES[table].passing)
-                compared[table] = _Compared(database, held, given, until)
+                held = Held.of(table, told, schema.naming, known[table].passing)
+                compared[table] = _Compared(database, held, known[table], given, until)
             if compared and schema:
                 yield from _compare(pipeline, source, schema, compared, most)
 
@@ -119,6 +125,7 @@ class _Compared:
     Args:
         database: Where both sides are put.
         held: The table.
+        known: What is known of it.
         given: What its resource was made with.
         until: All rows of before are loaded; None where no load goes on from another.
     """
@@ -127,13 +134,14 @@ class _Compared:
         self,
         database: duckdb.DuckDBPyConnection,
         held: Held,
+        known: VendorTable,
         given: Mapping[str, Any],
         until: datetime | None,
     ) -> None:
         self.held = held
-        index, wanted = INDEXES[held.table], given["wanted"]
+        wanted = given["wanted"]
         # Windows of rows that changed are taken by no column, yet each has its time.
-        column = held.column(given.get("time_column") or index.time_field)
+        column = held.column(given.get("time_column") or known.time_field)
         reach = wanted.reach(datetime.now(timezone.utc))
         end = until
         if reach is not None:
@@ -142,7 +150,7 @@ class _Compared:
         self.times: tuple[str, Window] | None = None
         if column is not None and end is not None:
             # Rows that changed in a span may be of any time before it.
-            start = reach.start if reach and index.is_final else None
+            start = reach.start if reach and known.is_final else None
             if start is not None and start >= end:
                 raise SettingsError(
                     f"of that range nothing was loaded: the last load ended at {iso(end)}",

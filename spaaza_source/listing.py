@@ -6,7 +6,7 @@ What happens while they run is left to `console`, what is shown to `planning` an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,26 +16,36 @@ from rich.table import Table
 from spaaza_source.advice import Advice
 from spaaza_source.deep_check import Checked
 from spaaza_source.exports.comparison import Differences
-from spaaza_source.exports.jobs import Job, OwnJob
+from spaaza_source.exports.jobs import Job, JobState, OwnJob
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import Window, iso
-from spaaza_source.planning import PlannedExport, filter_text
+from spaaza_source.planning import PlannedExport
 
 #: Jobs that `spaaza jobs` shows unless it is asked for all.
 JOBS_SHOWN = 30
 SECONDS_OF_A_MINUTE = 60
 
 
-def show_plan(console: Console, exports: Sequence[PlannedExport]) -> None:
-    """What the next load asks for: index, window, filter, job, time."""
+def show_plan(
+    console: Console,
+    exports: Sequence[PlannedExport],
+    filter_text: Callable[[Mapping[str, Any]], str],
+) -> None:
+    """What the next load asks for: index, window, filter, job, time.
+
+    Args:
+        console: Where to.
+        exports: Those of the plan.
+        filter_text: Tells a request's filter in short.
+    """
     table = _table("index", "window", "filter", "job", "takes about")
     for export in exports:
         job = export.job
         table.add_row(
             export.request.subject,
             _window(export.request.window),
-            filter_text(export.request),
+            filter_text(export.request.selection),
             "to be created" if job is None else f"{job.job_id} is {job.vendor_state}: adopted",
             _duration(export.seconds),
         )
@@ -62,7 +72,7 @@ def show_waiting(console: Console, plans: Mapping[str, Plan], loaded: Iterable[s
     """What has not been collected, and why."""
     loaded = set(loaded)
     for table, plan in plans.items():
-        waiting = [job for _, job in plan.adopted if job.finished_at is None]
+        waiting = [job for _, job in plan.adopted if job.state is not JobState.DONE]
         if waiting:
             told = ", ".join(f"job {job.job_id} is {job.vendor_state}" for job in waiting)
         elif plan.failed:

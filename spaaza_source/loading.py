@@ -37,6 +37,11 @@ class ExportsFailedError(Exception):
         self.failures = failures
 
 
+def pipeline_of(target: Target, console: Console) -> dlt.Pipeline:
+    """The pipeline of a command's loads: see `pipeline_to`."""
+    return pipeline_to(target.vendor.name, target.destination, target.dataset, console)
+
+
 def pipeline_to(
     name: str, destination: TDestinationReferenceArg, dataset: str, console: Console
 ) -> dlt.Pipeline:
@@ -112,7 +117,7 @@ def load_and_show(
 
 def load_kept(target: Target, folder: Path, console: Console, **more: Any) -> None:
     """Load what earlier loads have kept, in the order in which they were made."""
-    pipeline = pipeline_to("spaaza", target.destination, target.dataset, console)
+    pipeline = pipeline_of(target, console)
     for load in kept_loads(folder):
         tables = [table for table in target.tables if table in tables_of(load)]
         if tables:

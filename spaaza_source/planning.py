@@ -100,21 +100,16 @@ def usual_seconds(history: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """How long the vendor usually takes for an export of each table: the median of the last."""
     taken: dict[str, list[float]] = {}
     for row in history:
-        begun, ended = row.get("created_at"), row.get("finished_at")
-        if begun is not None and ended is not None and row.get("loaded") is not None:
-            taken.setdefault(str(row["table_name"]), []).append(
-                max(timedelta(0), ended - begun).total_seconds()
-            )
+        seconds = _taken(row)
+        if seconds is not None and row.get("loaded") is not None:
+            taken.setdefault(str(row["table_name"]), []).append(seconds)
     return {table: statistics.median(seconds[-RECENT:]) for table, seconds in taken.items()}
 
 
-def filter_text(request: ExportRequest) -> str:
-    """A request's filter in short: fields and operators, no values, which may be a person's."""
-    segment_id = request.selection.get("segment_id")
-    if segment_id:
-        return f"segment {segment_id}"
-    segment = request.selection.get("segment") or {}
-    join = " or " if segment.get("join") == "any" else ", "
-    return join.join(
-        f"{rule.get('field_name')} {rule.get('operator')}" for rule in segment.get("rules", [])
-    )
+def _taken(row: Mapping[str, Any]) -> float | None:
+    begun, ended = row.get("created_at"), row.get("finished_at")
+    if begun is not None and ended is not None:
+        return float(max(timedelta(0), ended - begun).total_seconds())
+    # A vendor that does not say when it was done; of what was taken up, nobody saw the begin.
+    waited: float | None = None if row.get("adopted") else row.get("wait_seconds")
+    return waited

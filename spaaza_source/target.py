@@ -1,4 +1,4 @@
-"""What a command's load is of, and where it goes: its indexes, dates, destination and dataset.
+"""What a command's load is of, and where it goes: its vendor, tables, dates and destination.
 
 The commands themselves are `cli`'s.
 """
@@ -16,9 +16,8 @@ from dlt.common.destination import TDestinationReferenceArg
 from dlt.extract import DltSource
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.spaaza.indexes import INDEXES, index_named
-from spaaza_source.spaaza.source import spaaza_source
-from spaaza_source.warehouse import DATASET, duckdb_file
+from spaaza_source.vendors import SPAAZA, VENDORS, Vendor
+from spaaza_source.warehouse import duckdb_file
 
 DB = click.Path(dir_okay=False, path_type=Path)
 
@@ -28,13 +27,15 @@ class Target:
     """What a load is of, and where it goes.
 
     Attributes:
-        tables: The tables.
+        vendor: Whose tables.
+        tables: Their names.
         destination: dlt's name of the destination, or a DuckDB file's.
         db: The DuckDB file, if it is one that dlt's configuration does not name.
         dataset: The schema.
         dates: `start_date` and `end_date`.
     """
 
+    vendor: Vendor
     tables: Sequence[str]
     destination: TDestinationReferenceArg
     db: Path | None
@@ -45,25 +46,28 @@ class Target:
     def of(
         cls,
         *,
-        indexes: Sequence[str],
+        vendor: str,
+        tables: Sequence[str],
         db: Path | None,
         destination: str | None,
-        dataset: str,
+        dataset: str | None,
         start_date: str | None,
         end_date: str | None,
     ) -> Target:
         """From what a command is given."""
-        tables = [index_named(name).table for name in indexes] or list(INDEXES)
+        chosen = VENDORS[vendor]
+        named = [chosen.named(name).table for name in tables] or chosen.tables
         into_duckdb = destination in (None, "duckdb")
         if db is not None and not into_duckdb:
             raise SettingsError("--db names a DuckDB file, but --destination another kind")
         if into_duckdb and db is None and _configured() is None:
-            db = Path("spaaza.duckdb")
+            db = chosen.db
         return cls(
-            tables=list(dict.fromkeys(tables)),
+            vendor=chosen,
+            tables=list(dict.fromkeys(named)),
             destination=duckdb_file(db) if into_duckdb else destination,
             db=db,
-            dataset=dataset,
+            dataset=dataset or chosen.dataset,
             dates={"start_date": start_date, "end_date": end_date},
         )
 
@@ -74,7 +78,7 @@ class Target:
 
     def comparable(self) -> list[DltSource]:
         """Sources to compare the tables with: the dates narrow those that go by time, no others."""
-        final = [table for table in self.tables if INDEXES[table].is_final]
+        final = [table for table in self.tables if self.vendor.tables[table].is_final]
         others = [table for table in self.tables if table not in final]
         given = {"allow_external_schedulers": False}
         sources = []
@@ -88,10 +92,10 @@ class Target:
         """The source, with what the command was given over what dlt's configuration says.
 
         Args:
-            more: Further arguments of `spaaza_source`.
+            more: Further arguments of the vendor's source.
         """
         given: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
-        return spaaza_source(**given, **more).with_resources(*self.tables)
+        return self.vendor.source(**given, **more).with_resources(*self.tables)
 
 
 def _configured() -> Any:
@@ -99,17 +103,32 @@ def _configured() -> Any:
     return dlt.secrets.get("destination.duckdb.credentials")
 
 
+of_a_vendor = click.option(
+    "--vendor",
+    type=click.Choice(list(VENDORS)),
+    default=SPAAZA.name,
+    show_default=True,
+    help="Whose exports.",
+)
+
+
 def of_a_load(command: Callable[..., None]) -> Callable[..., None]:
-    """What a command must know to plan or do a load: which indexes, whither, of which time."""
+    """What a command must know to plan or do a load: which tables, whither, of which time."""
     for decorate in (
         click.option("--end-date", help="Where the range ends, itself left out; needs a start."),
         click.option("--start-date", help="Where history begins: 2026-05-26 or …T12:00:00Z."),
         click.option(
-            "--dataset", default=DATASET, show_default=True, help="Schema that holds the tables."
+            "--dataset",
+            help="Schema that holds the tables.  [default: VENDOR_data]",
         ),
         click.option("--destination", help="Another dlt destination; dlt's config sets it up."),
-        click.option("--db", type=DB, help="DuckDB file to load into.  [default: spaaza.duckdb]"),
-        click.argument("indexes", nargs=-1, metavar="[INDEX]..."),
+        click.option(
+            "--db",
+            type=DB,
+            help="DuckDB file to load into.  [default: VENDOR.duckdb]",
+        ),
+        of_a_vendor,
+        click.argument("tables", nargs=-1, metavar="[TABLE]..."),
     ):
         command = decorate(command)
     return command

@@ -22,8 +22,6 @@ from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from spaaza_source.errors import SettingsError, UnavailableError
 
-#: The schema that holds the tables; never the name of a database, which DuckDB would confuse.
-DATASET = "spaaza_data"
 #: Megabytes that one core needs to copy at full speed; with all of its usual four fifths of the
 #: memory, DuckDB keeps more and is no faster.
 MEMORY_OF_A_CORE = 192

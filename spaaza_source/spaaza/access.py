@@ -5,20 +5,14 @@ It reads one page of the task list; nothing is created.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import dlt
 from dlt.common.configuration import with_config
 from dlt.common.configuration.specs import known_sections
 
-from spaaza_source.errors import (
-    CredentialsError,
-    RequestRefusedError,
-    SettingsError,
-    UnexpectedAnswerError,
-    UnreachableError,
-)
+from spaaza_source.errors import CredentialsError
+from spaaza_source.exports.access import first_contact
 from spaaza_source.exports.http import checked_base_url
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
 from spaaza_source.spaaza.tasks import TasksApi, vendor_http
@@ -43,16 +37,8 @@ def _checks(base_url: str, chain_id: int, credentials: SpaazaCredentials) -> Ite
     address = checked_base_url(base_url)
     chain = checked_chain(chain_id)
     api = TasksApi(vendor_http(address, chain, checked(credentials)))
-    began = time.monotonic()
-    try:
-        tasks = api.list_tasks(limit=10)
-    except (UnreachableError, UnexpectedAnswerError, RequestRefusedError) as error:
-        # On first contact these mean that something else, or nothing, answers at that address.
-        raise SettingsError(
-            error.cause, where=f"base_url {address}", way_out=error.way_out
-        ) from error
-    yield f"host:        {address} answers ({time.monotonic() - began:.1f} s)"
-    yield "credentials: accepted"
+    tasks, lines = first_contact(address, lambda: api.list_tasks(limit=10))
+    yield from lines
     chains = {str(task["chain"]) for task in tasks if task.get("chain") is not None}
     if chains - {str(chain)}:
         raise CredentialsError(

@@ -177,6 +177,22 @@ def selection_for(
     return {"segment": {**segment_body, **own, "rules": [dict(rule) for rule in rules]}}
 
 
+def filter_text(selection: Mapping[str, Any]) -> str:
+    """What `selection_for` chose, in short: fields and operators, no values: one may be a person's.
+
+    Args:
+        selection: A request's.
+    """
+    segment_id = selection.get("segment_id")
+    if segment_id:
+        return f"segment {segment_id}"
+    segment = selection.get("segment") or {}
+    join = " or " if segment.get("join") == "any" else ", "
+    return join.join(
+        f"{rule.get('field_name')} {rule.get('operator')}" for rule in segment.get("rules", [])
+    )
+
+
 def _inside(field: DateField, window: Window) -> Rule:
     """A window asked for with a margin, whatever the vendor makes of its bounds."""
     end = window.end + MARGIN

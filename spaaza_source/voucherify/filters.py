@@ -131,6 +131,23 @@ def window_of(filters: Any, time_filters: Sequence[str]) -> Window | None:
         return None
 
 
+def filter_text(selection: Mapping[str, Any]) -> str:
+    """A request's filters in short: fields and operators, no values: one may be a person's.
+
+    Args:
+        selection: The parameters of an export.
+    """
+    filters = selection.get("filters") or {}
+    told = [
+        f"{field} {' '.join(name.removeprefix('$') for name in each.get('conditions', {}))}"
+        for field, each in filters.items()
+        if isinstance(each, Mapping)
+    ]
+    if selection.get("campaign_id"):
+        told.append(f"campaign {selection['campaign_id']}")
+    return (" or " if filters.get(JUNCTION) == "or" else ", ").join(told)
+
+
 def _bound(values: Any) -> datetime | None:
     value = values[0] if isinstance(values, list) and len(values) == 1 else values
     return None if value is None else parse_instant(value, "bound")

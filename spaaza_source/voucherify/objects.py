@@ -22,8 +22,8 @@ class ExportObject:
             are asked for unless others are chosen.
         time_filters: The filters that bring what was made, or changed, in a span of time; none
             where none is documented. All but the first tell of changes.
-        time_field: The field by which a window's rows take the place of those that the table has;
-            None where they are merged by their key.
+        time_field: The field that tells of which time a row is; None where none does. By it a
+            window's rows take the place of those that the table has, unless there is a key.
         order: How the file is sorted, so that it is the same file for the same rows.
         keys: Fields that may be its key; the rows must prove it.
         passing: Fields whose cells change by themselves as time passes.
@@ -39,6 +39,16 @@ class ExportObject:
     keys: tuple[str, ...] = ("id",)
     passing: tuple[str, ...] = ()
     of_a_campaign: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a row stays as it is once its time has passed, but for what comes late."""
+        return len(self.time_filters) == 1
+
+    @property
+    def window_field(self) -> str | None:
+        """The field by which a window is replaced; None where its rows are merged by their key."""
+        return None if self.keys else self.time_field
 
 
 def _fields(text: str) -> tuple[str, ...]:
@@ -60,6 +70,7 @@ OBJECTS: dict[str, ExportObject] = {
                 " customer_id customer_source_id"
             ),
             time_filters=("created_at", "updated_at"),
+            time_field="created_at",
             keys=("id", "code"),
             of_a_campaign=True,
         ),
@@ -70,13 +81,15 @@ OBJECTS: dict[str, ExportObject] = {
                 "id object date voucher_code campaign promotion_tier_id customer_id tracking_id"
                 " order_amount gift_amount loyalty_points result failure_code failure_message"
             ),
+            # The field is called `date`, the filter `created_at`.
             time_filters=("created_at",),
+            time_field="date",
         ),
         ExportObject(
             "publications",
             "publication",
             _fields("voucher_code customer_id date channel campaign is_winner"),
-            # The field is called `date`, the filter `created_at`. Nothing tells its rows apart.
+            # As above. Nothing tells its rows apart.
             time_filters=("created_at",),
             time_field="date",
             keys=(),
@@ -95,6 +108,7 @@ OBJECTS: dict[str, ExportObject] = {
                 " loyalty_referred_customers"
             ),
             time_filters=("created_at", "updated_at"),
+            time_field="created_at",
         ),
         ExportObject(
             "points_expirations",
@@ -110,6 +124,7 @@ OBJECTS: dict[str, ExportObject] = {
                 " items_discount_amount total_discount_amount total_amount customer_id referrer_id"
             ),
             time_filters=("created_at", "updated_at"),
+            time_field="created_at",
         ),
         ExportObject(
             "voucher_transactions",
@@ -119,6 +134,7 @@ OBJECTS: dict[str, ExportObject] = {
                 " related_transaction_id created_at details"
             ),
             time_filters=("created_at",),
+            time_field="created_at",
         ),
     )
 }

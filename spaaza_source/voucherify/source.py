@@ -178,7 +178,7 @@ def voucherify_source(
             TableSettings(
                 Wanted(each.table, ask, _span_of(ask, span, every), only_finished=only_finished),
                 hidden[each.table],
-                each.time_field,
+                each.window_field,
                 each.keys,
                 each.passing,
             )
@@ -234,16 +234,15 @@ def _span_of(ask: _Asking, span: Span, every: timedelta) -> Span | None:
                 way_out="Leave out start_date, or the filters.",
             )
         return None
-    if each.time_field is not None:
-        if each.time_field not in ask.fields:
-            raise SettingsError(
-                f"without {each.time_field} nothing tells of which time a row is",
-                where=f"fields of {each.table}",
-                way_out=f"Add {each.time_field!r}.",
-            )
-        return span
-    changes = len(each.time_filters) > 1
-    return replace(span, begins_again=every if changes else ONCE)
+    if each.window_field is None:
+        return replace(span, begins_again=ONCE if each.is_final else every)
+    if each.window_field not in ask.fields:
+        raise SettingsError(
+            f"without {each.window_field} nothing tells of which time a row is",
+            where=f"fields of {each.table}",
+            way_out=f"Add {each.window_field!r}.",
+        )
+    return span
 
 
 def _fields(fields: Any) -> dict[str, tuple[str, ...]]:

@@ -33,7 +33,10 @@ REDEMPTIONS: dict[str, Any] = {
         },
     },
 }
-ROW = "ID,Object,Date,Voucher Code,Customer ID,Result\nr_1,redemption,2018-06-01T10:00:00.000Z,A,c_1,SUCCESS\n"
+ROW = (
+    "ID,Object,Date,Voucher Code,Customer ID,Result\n"
+    "r_1,redemption,2018-06-01T10:00:00.000Z,A,c_1,SUCCESS\n"
+)
 
 
 def test_the_guides_first_request(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""A first contact with a vendor: what a failure then means, in terms of the settings.
+
+What is asked, and what more its answer tells, is left to each vendor's own check.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from spaaza_source.errors import (
+    RequestRefusedError,
+    SettingsError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+
+_T = TypeVar("_T")
+
+
+def first_contact(address: str, ask: Callable[[], _T]) -> tuple[_T, list[str]]:
+    """What `ask` returns, and the lines that say what works.
+
+    Args:
+        address: Where it asks, for messages.
+        ask: Asks the vendor for something small; creates nothing.
+
+    Raises:
+        SettingsError: Something else, or nothing, answers at that address.
+        CredentialsError: The credentials are refused.
+        UnavailableError: The host is there but fails.
+    """
+    began = time.monotonic()
+    try:
+        answer = ask()
+    except (UnreachableError, UnexpectedAnswerError, RequestRefusedError) as error:
+        raise SettingsError(
+            error.cause, where=f"base_url {address}", way_out=error.way_out
+        ) from error
+    seconds = time.monotonic() - began
+    return answer, [
+        f"host:        {address} answers ({seconds:.1f} s)",
+        "credentials: accepted",
+    ]
