@@ -26,6 +26,7 @@ from spaaza_source.exports.load import Progress, load_files, working_folder
 from spaaza_source.exports.package_ends import prove_loads
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.turn import take_turns
 from spaaza_source.exports.upkeep import Upkeep
 from spaaza_source.spaaza.bulk_columns import hints
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
@@ -73,6 +74,7 @@ def spaaza_bulk_users(
     Raises:
         SettingsError: A setting is missing or wrong.
     """
+    take_turns()
     prove_loads()
     chain = checked_chain(chain_id)
     http = vendor_http(checked_base_url(base_url), chain, checked(credentials))

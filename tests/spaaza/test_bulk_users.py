@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -34,6 +36,27 @@ def load(folder: Path, file: bytes, **given: Any) -> Seen:
     with ScriptedServer(in_turn(answer)) as server:
         pipeline_into(folder).run(spaaza_bulk_users(server.base_url, 1743, SESSION, **given))
     return server.seen[0]
+
+
+#: A process of its own: what a source sets up in one stays there for all others.
+ALONE = """
+import sys
+from pathlib import Path
+from spaaza_source import spaaza_bulk_users
+from tests.warehouses import pipeline_into
+session = {"session_user_id": "canary-user", "session_key": "canary-key"}
+pipeline_into(Path(sys.argv[2])).run(spaaza_bulk_users(sys.argv[1], 1743, session))
+"""
+
+
+def test_its_loads_take_turns_and_leave_no_credential_in_the_trace(tmp_path: Path) -> None:
+    answer = Answer(200, gzip.compress(SAMPLE), HEADERS)
+    folder = tmp_path / "pipelines" / "spaaza"
+    with ScriptedServer(in_turn(answer)) as server:
+        run = subprocess.Popen([sys.executable, "-c", ALONE, server.base_url, str(tmp_path)])
+        assert run.wait(60) == 0
+    assert folder.with_name("spaaza.lock").exists()
+    assert b"canary" not in (folder / "trace.pickle").read_bytes()
 
 
 def test_the_documented_rows_load_with_the_right_names_and_types(tmp_path: Path) -> None:
