@@ -16,12 +16,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
-from rich.console import Console
 
 from spaaza_source.advice import advise, present_lags
 from spaaza_source.deep_check import deep_check
 from spaaza_source.errors import SettingsError
-from spaaza_source.explain import Terminated, explain, interruption
+from spaaza_source.explain import Terminated, ending
 from spaaza_source.exports.request import REPEATS, Repeat
 from spaaza_source.listing import (
     JOBS_SHOWN,
@@ -30,25 +29,14 @@ from spaaza_source.listing import (
     show_jobs,
     show_plan,
     show_submitted,
-    show_waiting,
 )
-from spaaza_source.loading import (
-    ExportsFailedError,
-    load_and_show,
-    load_kept,
-    pipeline_of,
-    pipeline_to,
-)
+from spaaza_source.loading import load_and_tell, load_kept, pipeline_of, pipeline_to
 from spaaza_source.planning import export_history, next_load, planned_exports, usual_seconds
+from spaaza_source.report import ConsoleReport, Report, console, reported
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.target import DB, Target, of_a_load, of_a_vendor
 from spaaza_source.vendors import VENDORS, VOUCHERIFY
 from spaaza_source.warehouse import duckdb_file
-
-#: A process that a signal ended exits with this and the signal's number.
-BY_SIGNAL = 128
-
-WIDE = 200
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -72,7 +60,7 @@ def cli(*, debug: bool) -> None:
 
     Exit codes: 0 all is well, 1 something failed or differs, 2 a setting is wrong.
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    del debug  # `main` looks at it: it handles what the commands raise
+    del debug  # whoever handles what a command raises looks at it
 
 
 @cli.command()
@@ -87,20 +75,20 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
 
     Six indexes of Spaaza's, or the seven objects of Voucherify's.
     """
-    console = _console()
+    shown = ConsoleReport(console())
     target = duckdb_file(db)
     chosen = VENDORS[vendor]
     with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
-        console.print(f"A sandbox of the vendor's API answers at {served.base_url}.")
+        shown.console.print(f"A sandbox of the vendor's API answers at {served.base_url}.")
         source = chosen.source(
             base_url=served.base_url,
             poll_interval=0.5,
             max_concurrent_exports=len(chosen.tables),
             **_access_to(served, vendor),
         )
-        pipeline = pipeline_to(f"{vendor}_demo", target, chosen.dataset, console)
-        load_and_show(pipeline, source, console)
-    _show_next(console, db, f"{chosen.dataset}.{next(iter(chosen.tables))}")
+        pipeline = pipeline_to(f"{vendor}_demo", target, chosen.dataset, shown.progress)
+        load_and_tell(pipeline, source, shown)
+    shown.placed(db, f"{chosen.dataset}.{next(iter(chosen.tables))}")
 
 
 @cli.command()
@@ -150,13 +138,15 @@ def check(*, deep: bool, keys: int, **given: Any) -> None:
         click.echo(line)
     if not deep:
         return
-    console = _console()
     target = Target.of(**given)
-    pipeline = pipeline_of(target, console)
-    console.print(f"\nExporting {', '.join(target.tables)} afresh …", highlight=False)
+    pipeline = pipeline_of(target)
+    shown = console()
+    sources = target.comparable()
+    tables = ", ".join(table for source in sources for table in source.selected_resources)
+    shown.print(f"\nExporting {tables} afresh …", highlight=False)
     known = target.vendor.tables
-    checked = deep_check(pipeline, target.comparable(), known, keys, exists=target.exists)
-    if not show_differences(console, checked):
+    checked = deep_check(pipeline, sources, known, keys, exists=target.exists)
+    if not show_differences(shown, checked):
         raise click.exceptions.Exit(1)
 
 
@@ -176,8 +166,10 @@ def check(*, deep: bool, keys: int, **given: Any) -> None:
 @click.option(
     "--full-refresh", is_flag=True, help="Drop these tables and what is known of them; load anew."
 )
+@reported
 def load(
     *,
+    report: Report,
     keep_files: str | None,
     from_files: Path | None,
     accept_deletes: bool,
@@ -191,32 +183,30 @@ def load(
     Of Voucherify: vouchers redemptions publications customers points_expirations orders
                    voucher_transactions
     """  # noqa: D301 - as above
-    console = _console()
     target = Target.of(**given)
     more: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
     if from_files is not None:
-        load_kept(target, from_files, console, **more)
-        return
-    source = target.source(**more, **({"keep_files": keep_files} if keep_files else {}))
-    # A wrong setting is told before anything is asked for.
-    list(target.vendor.check_access())
-    pipeline = pipeline_of(target, console)
-    load_and_show(pipeline, source, console, full_refresh=full_refresh)
-    if target.db is not None:
-        _show_next(console, target.db, f"{target.dataset}.{target.tables[0]}")
+        load_kept(target, from_files, report, **more)
+    else:
+        source = target.source(**more, **({"keep_files": keep_files} if keep_files else {}))
+        # A wrong setting is told before anything is asked for.
+        list(target.vendor.check_access())
+        pipeline = pipeline_of(target, report.progress)
+        load_and_tell(pipeline, source, report, full_refresh=full_refresh)
+        table = next(iter(source.selected_resources))
+        report.placed(target.db, f"{target.dataset}.{table}")
 
 
 @cli.command()
 @of_a_load
 def plan(**given: Any) -> None:
     """Show what the next load would ask the vendor for. Nothing is asked for."""
-    console = _console()
     target = Target.of(**given)
-    pipeline = pipeline_of(target, console)
+    pipeline = pipeline_of(target)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
     history = usual_seconds(export_history(pipeline)) if target.exists else {}
     exports = planned_exports(wanted, run.plans(wanted), history)
-    show_plan(console, exports, target.vendor.filter_text)
+    show_plan(console(), exports, target.vendor.filter_text)
 
 
 @cli.command()
@@ -235,7 +225,6 @@ def plan(**given: Any) -> None:
 )
 def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
     """Ask the vendor for what the next load needs, and leave; `collect` loads it later."""
-    console = _console()
     target = Target.of(**given)
     if repeat is not None and not target.vendor.can_repeat:
         raise SettingsError(
@@ -249,18 +238,18 @@ def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
             where="--repeat",
             way_out="Leave out --start-date and --end-date.",
         )
-    pipeline = pipeline_of(target, console)
+    pipeline = pipeline_of(target)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
-    show_submitted(console, run.submit(wanted, timedelta(seconds=apart), repeat))
+    show_submitted(console(), run.submit(wanted, timedelta(seconds=apart), repeat))
 
 
 @cli.command()
 @of_a_load
-def collect(**given: Any) -> None:
+@reported
+def collect(*, report: Report, **given: Any) -> None:
     """Load the exports that are done, each once, and say which are not. Nothing is asked for."""
-    console = _console()
     target = Target.of(**given)
-    pipeline = pipeline_of(target, console)
+    pipeline = pipeline_of(target, report.progress)
     run, wanted = next_load(target.source(only_finished=True), pipeline, restore=target.exists)
     tables = [each.table for each in wanted]
     done = dict(zip(tables, run.plans(wanted), strict=True))
@@ -268,8 +257,8 @@ def collect(**given: Any) -> None:
     ready = [table for table, plan in done.items() if plan.adopted]
     if ready:
         source = target.source(only_finished=True).with_resources(*ready)
-        load_and_show(pipeline, source, console)
-    show_waiting(console, dict(zip(tables, waiting, strict=True)), ready)
+        load_and_tell(pipeline, source, report)
+    report.waiting(dict(zip(tables, waiting, strict=True)), ready)
 
 
 @cli.command()
@@ -280,68 +269,44 @@ def collect(**given: Any) -> None:
 )
 def jobs(*, every: bool, advice: bool, **given: Any) -> None:
     """Show the exports the vendor has of ours, beside what became of them here."""
-    console = _console()
     target = Target.of(**given)
-    pipeline = pipeline_of(target, console)
+    pipeline = pipeline_of(target)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
     if advice:
         lags = present_lags(wanted)
         history = export_history(pipeline) if target.exists else []
-        show_advice(console, advise(history, lags), lags)
+        show_advice(console(), advise(history, lags), lags)
         return
     subjects = {each.ask(None).subject for each in wanted}
     own = [job for job in run.own_jobs() if job.subject in subjects]
     history = export_history(pipeline) if target.exists else []
-    show_jobs(console, own, history, None if every else JOBS_SHOWN)
+    show_jobs(console(), own, history, None if every else JOBS_SHOWN)
 
 
 def main() -> None:
     """The `spaaza` command."""
+    # An option of the group, but it may stand anywhere.
+    debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    debug = len(arguments) < len(sys.argv) - 1
+    given = ["--debug", *arguments] if debug else arguments
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        cli.main(arguments, prog_name="spaaza", standalone_mode=False)
-    except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
+        # What click returns here is the code of its own `Exit`.
+        sys.exit(cli.main(given, prog_name="spaaza", standalone_mode=False))
     except click.ClickException as wrong:
         wrong.show()
         sys.exit(wrong.exit_code)
     except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - a sentence, no traceback
-        if ended_by := interruption(failure):
-            click.echo("spaaza: interrupted; the next run takes up what was begun", err=True)
-            sys.exit(BY_SIGNAL + ended_by)
         if debug:
             traceback.print_exception(failure)
-        causes = failure.failures if isinstance(failure, ExportsFailedError) else [failure]
-        told = [explain(cause) for cause in causes]
-        for words, _ in told:
-            click.echo(f"spaaza: {words}", err=True)
-        sys.exit(max(code for _, code in told))
+        messages, code = ending(failure)
+        ConsoleReport(console()).ended(messages, code)
+        sys.exit(code)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     """End by SIGTERM as by Ctrl-C: at once, but with everything closed and said."""
     raise Terminated(number)
-
-
-def _console() -> Console:
-    """Where there is no terminal, lines may be long: nobody reads them at 80 columns."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDE)
-
-
-def _show_next(console: Console, db: Path, table: str) -> None:
-    schema = table.partition(".")[0]
-    console.print(f"\nThe database is {db.absolute()}, its schema {schema}. Look into it:\n")
-    look = f"d = duckdb.connect('{db}'); d.sql('FROM {table} LIMIT 5').show()"
-    # Soft-wrapped, so that it can be copied from a narrow terminal.
-    console.print(
-        f'  {sys.executable} -c "import duckdb; {look}"',
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
 
 
 def _access_to(served: Sandbox, vendor: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ for someone at a terminal.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -37,6 +37,22 @@ from spaaza_source.exports.redaction import redact
 
 FAILED = 1
 WRONG_SETTINGS = 2
+
+
+#: A process that a signal ended exits with this and the signal's number.
+BY_SIGNAL = 128
+
+
+class ExportsFailedError(Exception):
+    """Some exports of a load failed; the others are loaded.
+
+    Args:
+        failures: What dlt raised for each.
+    """
+
+    def __init__(self, failures: Sequence[Exception]) -> None:
+        super().__init__(f"{len(failures)} exports failed")
+        self.failures = failures
 
 
 class Terminated(KeyboardInterrupt):
@@ -75,6 +91,15 @@ def failed_export(failure: BaseException) -> str | None:
     if resource is None or not isinstance(ours, its_own):
         return None
     return str(resource.pipe_name)
+
+
+def ending(failure: BaseException) -> tuple[list[str], int]:
+    """What to tell a person of a command that `failure` has ended, and its exit code."""
+    if number := interruption(failure):
+        return ["interrupted; the next run takes up what was begun"], BY_SIGNAL + number
+    causes = failure.failures if isinstance(failure, ExportsFailedError) else [failure]
+    told = [explain(cause) for cause in causes]
+    return [words for words, _ in told], max(code for _, code in told)
 
 
 def explain(failure: BaseException) -> tuple[str, int]:

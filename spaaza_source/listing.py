@@ -70,6 +70,12 @@ def show_submitted(console: Console, submitted: Iterable[tuple[ExportRequest, Jo
 
 def show_waiting(console: Console, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
     """What has not been collected, and why."""
+    for table, told in waiting_for(plans, loaded):
+        console.print(f"{table}: {told}", highlight=False, soft_wrap=True)
+
+
+def waiting_for(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The tables that have not been collected, and why."""
     loaded = set(loaded)
     for table, plan in plans.items():
         waiting = [job for _, job in plan.adopted if job.state is not JobState.DONE]
@@ -81,7 +87,7 @@ def show_waiting(console: Console, plans: Mapping[str, Plan], loaded: Iterable[s
             continue
         else:
             told = "nothing new is done; `spaaza submit` asks for it"
-        console.print(f"{table}: {told}", highlight=False, soft_wrap=True)
+        yield table, told
 
 
 def show_jobs(

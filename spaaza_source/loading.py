@@ -1,51 +1,45 @@
 """The `spaaza` command's loads: of all that can be loaded, though some exports fail.
 
-What was loaded, and how, is shown by `console`; the words for what failed are `explain`'s.
+What was loaded, and how, is told by a `report`; the words for what failed are `explain`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dlt
 from dlt.common.destination import TDestinationReferenceArg
+from dlt.common.runtime.collector import NULL_COLLECTOR
+from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
-from rich.console import Console
 
-from spaaza_source.console import ExportLines, show_loaded
+from spaaza_source.chat import tell_chat
 from spaaza_source.errors import SettingsError
-from spaaza_source.explain import failed_export
+from spaaza_source.explain import ExportsFailedError, failed_export
 from spaaza_source.exports.kept import kept_loads, tables_of
+from spaaza_source.report import Report
 from spaaza_source.target import Target
 
 #: Key of the pipeline's local state: where it loads to.
 PLACE = "spaaza_place"
 
 
-class ExportsFailedError(Exception):
-    """Some exports of a load failed; the others are loaded.
-
-    Args:
-        failures: What dlt raised for each.
-    """
-
-    def __init__(self, failures: Sequence[Exception]) -> None:
-        super().__init__(f"{len(failures)} exports failed")
-        self.failures = failures
-
-
-def pipeline_of(target: Target, console: Console) -> dlt.Pipeline:
+def pipeline_of(target: Target, progress: Collector | None = None) -> dlt.Pipeline:
     """The pipeline of a command's loads: see `pipeline_to`."""
-    return pipeline_to(target.vendor.name, target.destination, target.dataset, console)
+    return pipeline_to(target.vendor.name, target.destination, target.dataset, progress)
 
 
 def pipeline_to(
-    name: str, destination: TDestinationReferenceArg, dataset: str, console: Console
+    name: str,
+    destination: TDestinationReferenceArg,
+    dataset: str,
+    progress: Collector | None = None,
 ) -> dlt.Pipeline:
-    """A command's pipeline, which tells of its exports on the console.
+    """A command's pipeline, which tells of its exports by `progress`.
 
     What a pipeline remembers is of one destination. Where the last command of that name loaded
     into another, it is forgotten here, and comes from the destination itself.
@@ -54,7 +48,10 @@ def pipeline_to(
         SettingsError: A load into the other destination is not finished.
     """
     pipeline = dlt.pipeline(
-        name, destination=destination, dataset_name=dataset, progress=ExportLines(console)
+        name,
+        destination=destination,
+        dataset_name=dataset,
+        progress=progress or NULL_COLLECTOR,
     )
     place = _place(pipeline, dataset)
     try:
@@ -80,14 +77,14 @@ def _place(pipeline: dlt.Pipeline, dataset: str) -> str:
     return f"{config.destination_type} {config.fingerprint()} {file} {dataset}"
 
 
-def load_and_show(
+def load_and_tell(
     pipeline: dlt.Pipeline,
     source: DltSource,
-    console: Console,
+    report: Report,
     *,
     full_refresh: bool = False,
 ) -> None:
-    """Run the pipeline, then show what it loaded.
+    """Run the pipeline, then tell what it loaded.
 
     An export that fails stops the whole extraction. The others are then loaded without it: what
     they have asked for is taken up, so nothing is exported twice.
@@ -109,23 +106,37 @@ def load_and_show(
                 raise
             failures[table] = failure
         else:
-            _show_loads(pipeline, loaded.loads_ids, console)
+            _tell_loads(pipeline, loaded.loads_ids, report)
             break
     if failures:
         raise ExportsFailedError(list(failures.values()))
 
 
-def load_kept(target: Target, folder: Path, console: Console, **more: Any) -> None:
+def load_kept(target: Target, folder: Path, report: Report, **more: Any) -> None:
     """Load what earlier loads have kept, in the order in which they were made."""
-    pipeline = pipeline_of(target, console)
+    pipeline = pipeline_of(target, report.progress)
     for load in kept_loads(folder):
         tables = [table for table in target.tables if table in tables_of(load)]
         if tables:
             source = target.source(from_files=str(load), **more).with_resources(*tables)
-            load_and_show(pipeline, source, console)
+            load_and_tell(pipeline, source, report)
 
 
-def _show_loads(pipeline: dlt.Pipeline, loads: Sequence[str], console: Console) -> None:
-    jobs = pipeline.dataset()["export_jobs"].where("_dlt_load_id", "in", list(loads))
-    table = jobs.arrow()
-    show_loaded(console, [] if table is None else table.to_pylist())
+def _tell_loads(pipeline: dlt.Pipeline, loads: Sequence[str], report: Report) -> None:
+    found = pipeline.dataset()["export_jobs"].where("_dlt_load_id", "in", list(loads))
+    table = found.arrow()
+    jobs: list[dict[str, Any]] = [] if table is None else table.to_pylist()
+    report.loaded(jobs)
+    tell_chat(_summary(pipeline, jobs))
+
+
+def _summary(pipeline: dlt.Pipeline, jobs: Iterable[Mapping[str, Any]]) -> str:
+    """A load in a sentence or two."""
+    loaded: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    for job in jobs:
+        loaded[job["table_name"]] += job["loaded"] or 0
+        rejected[job["table_name"]] += job["rejected"] or 0
+    told = ", ".join(f"{rows:,} rows of {table}" for table, rows in sorted(loaded.items()))
+    bad = f" {rejected.total():,} rows were rejected." if rejected.total() else ""
+    return f"{pipeline.pipeline_name} loaded {told or 'nothing'} into {pipeline.dataset_name}.{bad}"

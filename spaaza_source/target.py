@@ -28,7 +28,8 @@ class Target:
 
     Attributes:
         vendor: Whose tables.
-        tables: Their names.
+        tables: Their names: those that were named, or all.
+        named: Whether they were named; else the vendor's settings may leave some out.
         destination: dlt's name of the destination, or a DuckDB file's.
         db: The DuckDB file, if it is one that dlt's configuration does not name.
         dataset: The schema.
@@ -37,6 +38,7 @@ class Target:
 
     vendor: Vendor
     tables: Sequence[str]
+    named: bool
     destination: TDestinationReferenceArg
     db: Path | None
     dataset: str
@@ -65,6 +67,7 @@ class Target:
         return cls(
             vendor=chosen,
             tables=list(dict.fromkeys(named)),
+            named=bool(tables),
             destination=duckdb_file(db) if into_duckdb else destination,
             db=db,
             dataset=dataset or chosen.dataset,
@@ -81,12 +84,11 @@ class Target:
         final = [table for table in self.tables if self.vendor.tables[table].is_final]
         others = [table for table in self.tables if table not in final]
         given = {"allow_external_schedulers": False}
-        sources = []
-        if final:
-            sources.append(replace(self, tables=final).source(**given))
-        if others:
-            sources.append(replace(self, tables=others, dates={}).source(**given))
-        return sources
+        sources = [
+            replace(self, tables=final).source(**given),
+            replace(self, tables=others, dates={}).source(**given),
+        ]
+        return [source for source in sources if source.selected_resources]
 
     def source(self, **more: Any) -> DltSource:
         """The source, with what the command was given over what dlt's configuration says.
@@ -95,7 +97,10 @@ class Target:
             more: Further arguments of the vendor's source.
         """
         given: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
-        return self.vendor.source(**given, **more).with_resources(*self.tables)
+        if self.named and self.vendor.choice:
+            given[self.vendor.choice] = list(self.tables)
+        source = self.vendor.source(**given, **more)
+        return source.with_resources(*(name for name in self.tables if name in source.resources))
 
 
 def _configured() -> Any:

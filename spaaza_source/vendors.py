@@ -54,6 +54,7 @@ class Vendor:
         check_access: Tells whether the settings reach it, one line at a time.
         filter_text: A request's filter in short, without values.
         can_repeat: Whether it makes an export again by itself.
+        choice: The argument of the source that chooses tables; None where it has none.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Vendor:
     check_access: Callable[[], Iterator[str]]
     filter_text: Callable[[Mapping[str, Any]], str]
     can_repeat: bool
+    choice: str | None = None
 
     @property
     def dataset(self) -> str:
@@ -92,6 +94,7 @@ VOUCHERIFY = Vendor(
     voucherify_access.check_access,
     filter_text,
     can_repeat=False,
+    choice="objects",
 )
 
 VENDORS = {vendor.name: vendor for vendor in (SPAAZA, VOUCHERIFY)}

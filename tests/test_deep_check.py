@@ -17,6 +17,7 @@ from spaaza_source.cli import cli
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.test_cli import settings_for
+from tests.test_cli import spaaza as process
 from tests.vendors import FileVendor
 
 Spaaza = Callable[..., tuple[int, list[str]]]
@@ -111,6 +112,14 @@ def test_what_is_missing_extra_or_different_is_named(spaaza: Spaaza, vendor: Fil
     spaaza("load", "users")
     assert spaaza("check", "--deep", "users")[0] == 0
     assert len(vendor.tasks) == 4
+
+
+def test_a_difference_is_in_the_exit_code_of_the_process(spaaza: Spaaza) -> None:
+    spaaza("load", "users")
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        warehouse.execute("DELETE FROM spaaza_data.users WHERE id = 3")
+    ran = process("check", "--deep", "users")
+    assert (ran.returncode, ran.stderr) == (1, "")
 
 
 def test_rows_without_a_key_are_compared_whole(spaaza: Spaaza, vendor: FileVendor) -> None:

@@ -287,16 +287,15 @@ class Progress:
         exports = self._exports
         if self._collector is None:
             return
-        table, state = exports.wanted.table, exports.state
-        if state != self._state:
-            self._state = state
-            self._collector.update(table, inc=0, message=state, label=EXPORTING)
-        received = exports.received
+        table, state, received = exports.wanted.table, exports.state, exports.received
         if received != self._received:
             # dlt's own type forgets that a total may be unknown.
             total: Any = exports.total
             arrived, self._received = received - self._received, received
             self._collector.update(table, inc=arrived, total=total, label=DOWNLOADING)
+        if state != self._state:
+            self._state = state
+            self._collector.update(table, inc=0, message=state, label=EXPORTING)
 
 
 def _examine_one(exports: TableExports, reader: Reader) -> None:

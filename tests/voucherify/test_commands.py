@@ -133,8 +133,7 @@ def test_another_web_site_is_not_taken_for_the_vendor(
 ) -> None:
     with ScriptedServer(lambda _: Answer(200, b"<html></html>")) as site:
         access(monkeypatch, sandbox, BASE_URL=site.base_url)
-        with pytest.raises(SettingsError, match="base_url"):
-            spaaza("load", "orders")
+        assert "base_url" in spaaza("load", "orders", code=2)
     assert not Path("voucherify.duckdb").exists()
 
 
