@@ -1,0 +1,62 @@
+"""`pipelines/daily.py`, run as cron runs it; what it leaves behind is what dlt's own tools read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.test_cli import settings_for
+
+SCRIPT = Path(__file__).parents[2] / "pipelines" / "daily.py"
+TABLES = "transactions users vouchers wallet_ledger products product_variants"
+
+
+def ran(*command: str, **settings: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *command],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def counts() -> dict[str, int]:
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        name = "spaaza_data."
+        return {
+            table: warehouse.sql(f"SELECT count(*) FROM {name}{table}").fetchall()[0][0]
+            for table in TABLES.split()
+        }
+
+
+def test_it_loads_history_then_goes_on_and_dlt_can_tell_of_it() -> None:
+    with Sandbox(SandboxSettings(rows=60, run_seconds=0.05)) as sandbox:
+        # History comes in windows of a month.
+        settings = settings_for(sandbox, MAX_CONCURRENT_EXPORTS="20")
+        assert "1 load package(s) were loaded" in ran(str(SCRIPT), **settings)
+        first = counts()
+        assert (first["users"], first["products"]) == (60, 60)
+        assert min(first.values()) > 0
+        asked = len(sandbox.tasks)
+        ran(str(SCRIPT), **settings)
+        assert counts() == first
+        assert len(sandbox.tasks) == asked + 6
+    assert "spaaza_data" in ran("-m", "dlt", "pipeline", "spaaza", "info")
+    trace = ran("-m", "dlt", "pipeline", "spaaza", "trace")
+    assert "canary" not in trace
+    assert "COMPLETED" in trace
+
+
+def test_a_failure_is_in_the_exit_code() -> None:
+    with pytest.raises(AssertionError, match="SOURCES__SPAAZA__BASE_URL"):
+        ran(str(SCRIPT))
