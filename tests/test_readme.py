@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import spaaza_source
 from spaaza_source import spaaza_source as source_function
 from spaaza_source.cli import cli
+from spaaza_source.sandbox import Sandbox, SandboxSettings
 
 ROOT = Path(spaaza_source.__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,11 +45,55 @@ def test_the_settings_table_is_the_signature() -> None:
             assert float(default) == parameters()[name].default
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(rows=30, run_seconds=0.02)) as served:
+        yield served
+
+
+def access_to(sandbox: Sandbox) -> dict[str, str]:
+    """What a reader would have set."""
+    given = {
+        "SPAAZA__CHAIN_ID": str(sandbox.chain_id),
+        "SPAAZA__START_MARGIN": "0",
+        "SPAAZA__STAGGER": "0",
+    }
+    for vendor in ("SPAAZA", "VOUCHERIFY"):
+        given |= {f"{vendor}__BASE_URL": sandbox.base_url, f"{vendor}__POLL_INTERVAL": "0.02"}
+        given[f"{vendor}__MAX_CONCURRENT_EXPORTS"] = "20"
+    credentials = {"SPAAZA": sandbox.credentials, "VOUCHERIFY": sandbox.voucherify_credentials}
+    for vendor, keys in credentials.items():
+        given |= {f"{vendor}__CREDENTIALS__{name.upper()}": key for name, key in keys.items()}
+    return {f"SOURCES__{name}": value for name, value in given.items()}
+
+
+def run(command: list[str], sandbox: Sandbox) -> None:
+    ran = subprocess.run(
+        command,
+        env={
+            **os.environ,
+            **access_to(sandbox),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
 @pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
-def test_every_python_block_is_valid_and_imports_what_is_there(code: str) -> None:
-    compile(code, "README.md", "exec")
-    imports = "\n".join(line for line in code.splitlines() if line.startswith(("import", "from")))
-    exec(imports, {})  # noqa: S102 - the README's own words
+def test_every_python_block_runs(code: str, sandbox: Sandbox) -> None:
+    run([sys.executable, "-c", code], sandbox)
+
+
+def test_every_bash_block_runs(sandbox: Sandbox) -> None:
+    """In their order and in one folder, as a reader would type them."""
+    for kind, text in BLOCKS:
+        if kind == "bash":
+            typed = re.sub(r"^export .*\n", "", text, flags=re.MULTILINE)
+            run(["bash", "-euo", "pipefail", "-c", typed], sandbox)
 
 
 def test_every_command_that_the_readme_names_exists() -> None:
