@@ -96,6 +96,22 @@ def test_every_bash_block_runs(sandbox: Sandbox) -> None:
             run(["bash", "-euo", "pipefail", "-c", typed], sandbox)
 
 
+def test_every_file_that_the_readme_links_to_is_there() -> None:
+    linked = re.findall(r"\]\((?!https?://)([^)#]+)\)", README)
+    assert linked
+    assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+def test_every_module_that_the_readme_runs_is_there() -> None:
+    modules = set(re.findall(r"python -m (tests[\w.]+)", README))
+    paths = [ROOT / module.replace(".", "/") for module in modules]
+    assert [
+        path
+        for path in paths
+        if not path.with_suffix(".py").exists() and not (path / "__main__.py").exists()
+    ] == []
+
+
 def test_every_command_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"\bspaaza (\w+)", " ".join(text for _, text in BLOCKS)))
     assert named <= set(cli.commands)
