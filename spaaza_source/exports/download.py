@@ -214,7 +214,7 @@ class Download:
                     self._write(file, self._gunzip.feed(data))
                     if self._stop.is_set():
                         raise IncompleteDownloadError("the download was stopped")
-                self._check_length()
+                self._check_length(chunked=chunked)
                 self._write(file, self._gunzip.finish())
         except (
             urllib3.exceptions.HTTPError,
@@ -276,7 +276,10 @@ class Download:
             self._digest.update(piece)
             self._size += len(piece)
 
-    def _check_length(self) -> None:
+    def _check_length(self, *, chunked: bool) -> None:
+        if not self._received and self._total is None and not chunked:
+            # An answer that broke off among its headers has neither a length nor a body.
+            raise IncompleteDownloadError("no byte of the file arrived", way_out="Run again.")
         if self._total is not None and self._received != self._total:
             raise IncompleteDownloadError(
                 f"{self._received:,} of {self._total:,} bytes arrived", way_out="Run again."

@@ -119,13 +119,23 @@ def export_tables(
             keep(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
     finally:
         run.drop(exports)
-        for export in exports.exports:
-            if export.phase is Phase.EXPORTING:
-                # Left early, by Ctrl-C or because something else failed.
-                logger.warning(
-                    f"{export.request}: the vendor's job {export.job.job_id} is still"
-                    f" {export.job.vendor_state}; the next run takes it up"
-                )
+        _tell_left(exports)
+
+
+def _tell_left(exports: TableExports) -> None:
+    """Name the jobs of a load that is left early, by Ctrl-C or because something else failed."""
+    left = [export for export in exports.exports if export.phase is Phase.EXPORTING]
+    if len(left) == 1:
+        logger.warning(
+            f"{left[0].request}: the vendor's job {left[0].job.job_id} is still"
+            f" {left[0].job.vendor_state}; the next run takes it up"
+        )
+    elif left:
+        jobs = ", ".join(export.job.job_id for export in left)
+        logger.warning(
+            f"{exports.wanted.table}: {len(left)} of the vendor's jobs are not done; the next run"
+            f" takes them up: {jobs}"
+        )
 
 
 def kept_tables(
