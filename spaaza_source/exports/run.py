@@ -269,7 +269,7 @@ class ExportRun:
         now = self._clock.monotonic()
         export.begun = export.begun or now
         done = export.adopted and export.job.state is JobState.DONE
-        export.look_at = now + (0 if done else self._pause(0))
+        export.look_at = now + (0 if done else self._pause(export))
         table.exports.append(export)
 
     def _is_due(self, export: Export) -> bool:
@@ -305,12 +305,17 @@ class ExportRun:
         elif export.wait_seconds > self._patience.export_timeout:
             self._timed_out(table, export)
         else:
-            export.look_at = self._clock.monotonic() + self._pause(export.polls)
+            export.look_at = self._clock.monotonic() + self._pause(export)
 
-    def _pause(self, looks: int) -> float:
-        """Seconds to the next look at an export; its calls are shared by all that are under way."""
+    def _pause(self, export: Export) -> float:
+        """Seconds to the next look at an export; its calls are shared by all that are under way.
+
+        However few calls a vendor's limit leaves, its deadline is not slept through.
+        """
         shared = max(1, sum(map(_under_way, self._tables)))
-        return max(self._patience.pause(looks), self._service.pace() * shared)
+        left = self._patience.export_timeout - export.wait_seconds
+        paced = min(self._service.pace() * shared, left)
+        return max(self._patience.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:
         if self._split(table, export):
