@@ -83,10 +83,10 @@ class VoucherifyExports(HttpService):
 
         A host of the vendor's own wants to see the key again; no other ever does.
         """
-        urls = _urls(self._api.get(job_id).get("result"))
+        urls = self._api.urls(job_id)
         if not urls:
             raise LinkRefusedError(
-                "the vendor names no file of this export, or in no form that is known",
+                "the vendor says that the export is done, and names no file of it",
                 way_out="Run again; if it stays so, ask the vendor.",
             )
         return [Link(url, self._keys.headers() if self._may_see(url) else {}) for url in urls]
@@ -98,7 +98,11 @@ class VoucherifyExports(HttpService):
 
     def _may_see(self, url: str) -> bool:
         """Whether a link's host is the vendor's, and the way to it closed to others."""
-        link, api = urlsplit(url), urlsplit(self.base_url)
+        try:
+            link, api = urlsplit(url), urlsplit(self.base_url)
+        except ValueError:
+            # Whoever opens it refuses it, without a word of what is in it.
+            return False
         host = link.hostname or ""
         if link.scheme != "https" and not (is_loopback(url) and is_loopback(self.base_url)):
             return False
@@ -115,7 +119,8 @@ def job_of(export: ExportAnswer, fit: Callable[[str], str] = redact) -> Job:
         export: One without a status is in an unknown state.
         fit: Makes words of the vendor's fit to be shown.
     """
-    status = str(export.get("status") or "")
+    status = export.get("status")
+    status = status if isinstance(status, str) else ""
     known = status.upper().replace("_", "").replace(" ", "")
     return Job(
         job_id=str(export["id"]),
@@ -150,21 +155,6 @@ def _echoed(parameters: Any) -> dict[str, Any] | None:
             for name, value in filters.items()
         }
     return told
-
-
-def _urls(result: Any) -> list[str]:
-    """The addresses of a result: one, as documented, or several, in any likely form."""
-    if isinstance(result, str):
-        return [result] if result.strip() else []
-    if isinstance(result, Mapping):
-        return _urls(
-            next((result[name] for name in ("urls", "url", "links") if name in result), None)
-        )
-    if isinstance(result, list):
-        urls = [_urls(each) for each in result]
-        # A part that cannot be read would be missing.
-        return [] if any(len(each) != 1 for each in urls) else [url for (url,) in urls]
-    return []
 
 
 def _instant(value: Any) -> datetime | None:
