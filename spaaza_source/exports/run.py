@@ -361,8 +361,10 @@ class ExportRun:
         made = [each for each in table.exports if each.request == export.request]
         if len(made) > 1:
             raise error
-        export.phase = Phase.REPLACED
-        table.requests.append((self._clock.monotonic() + pause, export.request))
+        # Between the two, the table would seem to be complete.
+        with self._lock:
+            export.phase = Phase.REPLACED
+            table.requests.append((self._clock.monotonic() + pause, export.request))
 
     def _rest(self, live: list[TableExports]) -> None:
         """Pause until the next look is due, a table begins, or a file has come."""
@@ -401,8 +403,13 @@ class ExportRun:
                 folder / f"{name}-{uuid4().hex[:8]}", on_bytes=on_bytes, stop=table.stop
             )
 
-        with placed(export):
-            first, *more = fetched(self._service, job, begin, self._clock, table.stop)
+        try:
+            with placed(export):
+                first, *more = fetched(self._service, job, begin, self._clock, table.stop)
+        except VanishedError as vanished:
+            # A vendor may have no place for a link but the job.
+            self._ask_again(table, export, vanished, pause=0)
+            return
         seconds = self._clock.monotonic() - begun
         for number, file in enumerate(more, 2):
             part = replace(export, job=replace(job, job_id=f"{job.job_id}{PART}{number}"))
