@@ -144,17 +144,24 @@ def _own(export: ExportAnswer, account: str, fit: Callable[[str], str]) -> Itera
 
 
 def _echoed(parameters: Any) -> dict[str, Any] | None:
-    """Parameters as we send them: older samples echo `filter`, and a junction in capitals."""
+    """Parameters as we send them: older samples echo `filter`, and a junction in capitals.
+
+    None where they narrow the export by something that we never send.
+    """
     if not isinstance(parameters, Mapping):
         return None
-    told = {name: parameters[name] for name in ECHOED if parameters.get(name) is not None}
-    filters = parameters.get("filters", parameters.get("filter"))
-    if isinstance(filters, Mapping) and filters:
-        told["filters"] = {
+    given = {name: value for name, value in parameters.items() if value not in (None, {})}
+    if given.pop("response_format", "CSV") != "CSV":
+        return None
+    filters = given.pop("filters", None) or given.pop("filter", None)
+    if given.keys() - set(ECHOED) or not isinstance(filters, Mapping | None):
+        return None
+    if filters:
+        given["filters"] = {
             name: value.lower() if name == JUNCTION and isinstance(value, str) else value
             for name, value in filters.items()
         }
-    return told
+    return given
 
 
 def _instant(value: Any) -> datetime | None:
