@@ -77,17 +77,21 @@ class ScriptedExports(ScriptedVendor):
         return Answer.json(body, status)
 
     def as_json(self, number: int) -> dict[str, Any]:
-        url = f"{self.base_url}/file?token=canary"
         return {
             "id": self.job_id(number),
             "object": "export",
             "created_at": self.created,
             "status": self.state_of(number),
             "channel": "API",
-            "result": self.result(url) if self._is_done(number) else None,
+            "result": self.result(self.link(number)) if self._is_done(number) else None,
             "user_id": None,
             **self.bodies[number - 1],
         }
+
+    def link(self, number: int) -> str:
+        """Where the file of an export lies."""
+        del number
+        return f"{self.base_url}/file?token=canary"
 
     def place_of(self, seen: Seen) -> tuple[str, int]:
         path = urlsplit(seen.path).path
@@ -96,7 +100,7 @@ class ScriptedExports(ScriptedVendor):
         if path == "/v1/exports":
             page = parse_qs(urlsplit(seen.path).query)["page"]
             return "list" if page == ["1"] else "end of list", 0
-        if path == "/file":
+        if path.startswith("/file"):
             return "file", 0
         number = int(path.removeprefix("/v1/exports/exp_"))
         return "link" if self._is_done(number) else "look", number

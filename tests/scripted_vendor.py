@@ -109,6 +109,11 @@ class ScriptedVendor(ScriptedServer, ABC):
     def found(self, place: str, number: int) -> Any:
         """What the API answers to a GET."""
 
+    def file_for(self, seen: Seen) -> Answer:
+        """What the host of the files answers."""
+        del seen
+        return Answer(200, self.file)
+
     def _answer(self, seen: Seen) -> Answer:
         answer = self._undated(seen)
         if self.clock is not None:
@@ -126,7 +131,7 @@ class ScriptedVendor(ScriptedServer, ABC):
         if place == "create":
             return Answer.json(self.as_json(len(self.bodies)), self.SAID)
         if place == "file":
-            return Answer(200, self.file)
+            return self.file_for(seen)
         self._looks[number] += place == "look"
         return Answer.json(self.found(place, number))
 

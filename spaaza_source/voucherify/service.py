@@ -103,6 +103,9 @@ class VoucherifyExports(HttpService):
         except ValueError:
             # Whoever opens it refuses it, without a word of what is in it.
             return False
+        if "\\" in link.netloc:
+            # There `requests` ends the host.
+            return False
         host = link.hostname or ""
         if link.scheme != "https" and not (is_loopback(url) and is_loopback(self.base_url)):
             return False
