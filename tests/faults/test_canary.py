@@ -21,8 +21,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_bulk_users, spaaza_source
 from spaaza_source.explain import explain
-from tests.faults.hosts import CANARY, TOKEN, BadHost, chunked, cut, ours, settings_of, spaaza
-from tests.vendors import Answer, Seen
+from tests.faults.hosts import TOKEN, BadHost, chunked, cut, ours, settings_of, spaaza
+from tests.vendors import CANARY, Answer, Seen
 from tests.warehouses import pipeline_into, query
 
 CELL = f"{CANARY}@example.com"
