@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytest
 from spaaza_source.cli import main
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports import adoption, fetch
+from spaaza_source.exports.clock import SystemClock
 from spaaza_source.exports.export import Export
 from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Wanted
@@ -172,10 +174,15 @@ def settings_of(vendor: BadHost | BadDownloads) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in vendor.settings.items():
             patch.setenv(name, str(value))
+        patch.setattr(SystemClock, "pause", _brief)
         patch.setattr(fetch, "PAUSE", 0.0)
         patch.setattr(adoption, "LOOKS", ())
         yield patch
     signal.signal(signal.SIGTERM, handler)
+
+
+def _brief(_clock: SystemClock, seconds: float, wake: threading.Event) -> bool:
+    return wake.wait(min(seconds, 0.01))
 
 
 def spaaza(vendor: BadHost | BadDownloads, *arguments: str) -> int:
