@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from spaaza_source.errors import LinkRefusedError, SettingsError
+from spaaza_source.errors import LinkRefusedError
 from spaaza_source.exports.http import is_loopback
 from spaaza_source.exports.http_service import HttpService
 from spaaza_source.exports.jobs import PART, Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import parse_instant
+from spaaza_source.exports.windows import vendors_instant
 from spaaza_source.voucherify.api import ExportAnswer, ExportsApi
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.filters import JUNCTION, window_of
@@ -64,7 +64,7 @@ class VoucherifyExports(HttpService):
             fresh = [export for export in exports if str(export["id"]) not in seen]
             for export in fresh:
                 yield from _own(export, self._keys.account(), self._http.redact)
-            dates = [_instant(export.get("created_at")) for export in fresh]
+            dates = [vendors_instant(export.get("created_at")) for export in fresh]
             if not fresh or any(date is not None and date < since for date in dates):
                 return
             seen.update(str(export["id"]) for export in fresh)
@@ -129,7 +129,7 @@ def job_of(export: ExportAnswer, fit: Callable[[str], str] = redact) -> Job:
         job_id=str(export["id"]),
         state=STATES.get(known, JobState.UNKNOWN),
         vendor_state=fit(status),
-        created_at=_instant(export.get("created_at")),
+        created_at=vendors_instant(export.get("created_at")),
     )
 
 
@@ -165,10 +165,3 @@ def _echoed(parameters: Any) -> dict[str, Any] | None:
             for name, value in filters.items()
         }
     return given
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        return parse_instant(value, "date") if isinstance(value, str) and value.strip() else None
-    except SettingsError:
-        return None

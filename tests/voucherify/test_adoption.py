@@ -174,6 +174,8 @@ def test_the_list_is_looked_through_page_by_page_until_it_gets_too_old(
         for page, hours in enumerate((1, 24, 300, 301))
     ]
     pages[1][50] |= {**echoed(road), "id": "exp_1", "status": "SCHEDULED"}
+    # A date that never came is none, not a very old one.
+    pages[0][7]["created_at"] = "0001-01-01T00:00:00Z"
     asked: list[str] = []
 
     class Long(ScriptedExports):
