@@ -153,7 +153,7 @@ def _echoed(parameters: Any) -> dict[str, Any] | None:
     """
     if not isinstance(parameters, Mapping):
         return None
-    given = {name: value for name, value in parameters.items() if value not in (None, {})}
+    given = {name: value for name, value in parameters.items() if value}
     if given.pop("response_format", "CSV") != "CSV":
         return None
     filters = given.pop("filters", None) or given.pop("filter", None)

@@ -17,7 +17,7 @@ from tests.test_cli import settings_for, spaaza
 
 TABLES = ("users", "vouchers", "products")
 #: Seconds that leaving may take, and tries in which a machine that others keep busy may do so.
-AT_ONCE, TRIES = 1.0, 3
+AT_ONCE, TRIES = 1.0, 5
 
 
 def interrupted(

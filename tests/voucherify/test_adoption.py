@@ -98,6 +98,7 @@ def test_a_request_whose_fate_nobody_knows_is_not_made_again(
         {},
         {"response_format": "CSV"},
         {"response_format": None, "campaign_id": None},
+        {"response_format": "", "campaign_id": ""},
         {"filters": {}},
         {"filters": None},
     ],
