@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import pytest
 
@@ -12,29 +13,31 @@ from spaaza_source.exports.export import Export
 from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.run import ExportRun
 from tests.clocks import FakeClock
-from tests.exports.test_run import arrived, begin, request, run_against
+from tests.exports.test_run import arrived, begin
+from tests.scripted_exports import ScriptedExports
 from tests.scripted_tasks import ScriptedTasks
+from tests.scripted_vendor import ScriptedVendor
 
-SECRET = "canary-secret-5d1e"
+Vendor = TypeVar("Vendor", bound=ScriptedVendor)
 
 
 @dataclass
-class Road:
+class Road(Generic[Vendor]):
     """All that a run needs."""
 
-    vendor: ScriptedTasks
+    vendor: Vendor
     clock: FakeClock
     folder: Path
 
     def run(self, **patience: float) -> ExportRun:
         """A run that has not begun."""
-        token = {"access_token_id": "id", "access_token_secret": SECRET}
         waits = Patience(**patience)  # type: ignore[arg-type]
-        return run_against(self.vendor.base_url, self.clock, self.folder, waits, **token)
+        service = self.vendor.service(self.clock)
+        return ExportRun(service, lambda: self.folder, waits, self.clock)
 
     def outcome(self, **patience: float) -> Export:
         """The export of one table as it came, or the error that kept it."""
-        return arrived(begin(self.run(**patience), request()))
+        return arrived(begin(self.run(**patience), self.vendor.request()))
 
     def error(self, **patience: float) -> SpaazaSourceError:
         """What stopped the export; it left no file and shows no secret."""
@@ -43,3 +46,8 @@ class Road:
         assert list(self.folder.iterdir()) == []
         assert "canary" not in f"{raised.value} {raised.value!r}"
         return raised.value
+
+
+AnyRoad = Road[ScriptedVendor]
+SpaazaRoad = Road[ScriptedTasks]
+VoucherifyRoad = Road[ScriptedExports]

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
-from email.utils import format_datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any
 
-from tests.vendors import Answer, ScriptedServer, Seen
-
-#: The calls, by what they are for.
-Place = Literal["list", "create", "look", "link"]
-PLACES: tuple[Place, ...] = ("list", "create", "look", "link")
+from spaaza_source.exports.clock import Clock
+from spaaza_source.exports.jobs import ExportService
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.windows import Window
+from spaaza_source.spaaza.credentials import AccessToken
+from spaaza_source.spaaza.service import SpaazaExports
+from spaaza_source.spaaza.tasks import TasksApi, vendor_http
+from tests.scripted_vendor import SECRET, ScriptedVendor
+from tests.vendors import Answer, Seen
 
 CHAIN = 1743
 
 
-class ScriptedTasks(ScriptedServer):
-    """Every export is the same file.
+class ScriptedTasks(ScriptedVendor):
+    """Every task is the same file.
 
     Args:
         states: What a task's state is at one look after the other; the last for ever.
@@ -29,6 +30,10 @@ class ScriptedTasks(ScriptedServer):
         clock: Tells the `Date` of every answer; None for answers without.
     """
 
+    SUBJECTS = ("users", "vouchers", "products", "transactions")
+    FRESH = "READY"
+    SAID = 201
+
     def __init__(
         self,
         *states: str,
@@ -37,81 +42,46 @@ class ScriptedTasks(ScriptedServer):
         file: bytes = b"id\n1\n",
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self.states = states or ("DONE",)
-        self.file = file
-        self.clock = clock
         self.dates = dates or {}
         self.logs = logs
-        self.tasks: list[dict[str, Any]] = []
-        self.calls: list[str] = []
-        self._looks: Counter[int] = Counter()
-        self._first: dict[str, list[Answer]] = {}
-        self._always: dict[str, Answer] = {}
-        self._created_all_the_same = False
-        super().__init__(self._answer)
+        super().__init__(*states, file=file, clock=clock)
 
-    def first(self, place: Place, *answers: Answer, created: bool = False) -> None:
-        """These answers, then its own; `created` is whether it does what they leave open."""
-        self._first[place] = list(answers)
-        self._created_all_the_same = created
+    def service(self, clock: Clock) -> ExportService:
+        token = AccessToken()
+        token.update({"access_token_id": "id", "access_token_secret": SECRET})
+        api = TasksApi(vendor_http(self.base_url, CHAIN, token, clock))
+        return SpaazaExports(api, CHAIN, start_margin=timedelta(0))
 
-    def always(self, place: Place, answer: Answer) -> None:
-        """This answer and no other."""
-        self._always[place] = answer
+    def request(self, window: Window | None = None, subject: str | None = None) -> ExportRequest:
+        subject = subject or self.SUBJECTS[0]
+        return ExportRequest(subject, subject, str(CHAIN), window=window)
 
-    def asked(self, place: str) -> int:
-        """How often."""
-        return self.calls.count(place)
+    def job_id(self, number: int) -> str:
+        return str(number)
+
+    def refusal(self, status: int, key: str, words: str) -> Answer:
+        return Answer.json({"error": {"name": key, "description": words}}, status)
 
     def as_json(self, number: int) -> dict[str, Any]:
-        """A task as the API shows it; they are counted from 1."""
-        posted = self.tasks[number - 1]
-        code = self.states[min(self._looks[number], len(self.states)) - 1]
-        if not self._looks[number]:
-            code = "READY"
-        state = {"code": code, **self.dates}
-        return {**posted, "id": number, "state": state, "logs": self.logs}
+        state = {"code": self.state_of(number), **self.dates}
+        return {**self.bodies[number - 1], "id": number, "state": state, "logs": self.logs}
 
-    def _answer(self, seen: Seen) -> Answer:
-        answer = self._undated(seen)
-        if self.clock is not None:
-            answer.headers["Date"] = format_datetime(self.clock(), usegmt=True)
-        return answer
-
-    def _undated(self, seen: Seen) -> Answer:
-        place = self._place_of(seen)
-        self.calls.append(place)
-        scripted = self._scripted(place)
-        if place == "create" and (scripted is None or self._created_all_the_same):
-            self.tasks.append(json.loads(seen.body))
-        if scripted is not None:
-            return scripted
-        if place == "create":
-            return Answer.json(self.as_json(len(self.tasks)), 201)
-        if place == "list":
-            return Answer.json([self.as_json(number + 1) for number in range(len(self.tasks))])
-        if place == "file":
-            return Answer(200, self.file)
-        number = int(seen.path.split("?")[0].split("/")[2])
-        if place == "link":
-            return Answer.json({"url": f"{self.base_url}/file?sig=canary"})
-        self._looks[number] += 1
-        return Answer.json(self.as_json(number))
-
-    def _scripted(self, place: str) -> Answer | None:
-        if self._first.get(place):
-            return self._first[place].pop(0)
-        return self._always.get(place)
-
-    @staticmethod
-    def _place_of(seen: Seen) -> str:
+    def place_of(self, seen: Seen) -> tuple[str, int]:
+        path = seen.path.partition("?")[0]
         if seen.method == "POST":
-            return "create"
-        if seen.path.startswith("/tasks?"):
-            return "list"
-        if seen.path.startswith("/file"):
-            return "file"
-        return "link" if seen.path.endswith("/download_url") else "look"
+            return "create", 0
+        if path == "/tasks":
+            return "list", 0
+        if path.startswith("/file"):
+            return "file", 0
+        return "link" if path.endswith("/download_url") else "look", int(path.split("/")[2])
+
+    def found(self, place: str, number: int) -> Any:
+        if place == "list":
+            return [self.as_json(number + 1) for number in range(len(self.bodies))]
+        if place == "link":
+            return {"url": f"{self.base_url}/file?sig=canary"}
+        return self.as_json(number)
 
 
 def task_without(*names: str, **changed: Any) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from typing import Any, Literal
 
 from typing_extensions import Self
 
+#: In every secret that a test gives; in no file's name.
+CANARY = "xcanaryx"
+
 
 @dataclass
 class Answer:

@@ -48,6 +48,8 @@ OnBytes = Callable[[int, int | None], None]
 PARTIAL = 206
 CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)")
 NO_SUCH_PART = 416
+#: Those that a message names: in a text that is no link, anything may stand before a colon.
+SCHEMES_SHOWN = ("http", "ftp", "file", "s3", "gs")
 
 
 @dataclass(frozen=True)
@@ -311,6 +313,8 @@ def _checked_origin(url: str, base_url: str) -> tuple[str, str, int | None]:
     if parts.scheme != "https" and not (
         parts.scheme == "http" and is_loopback(base_url) and is_loopback(url)
     ):
+        if parts.scheme not in SCHEMES_SHOWN:
+            raise _no_address()
         raise UnsafeLinkError(
             f"the link has the scheme {parts.scheme!r}, not https",
             where=_host(url),

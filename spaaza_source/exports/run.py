@@ -269,7 +269,7 @@ class ExportRun:
         now = self._clock.monotonic()
         export.begun = export.begun or now
         done = export.adopted and export.job.state is JobState.DONE
-        export.look_at = now + (0 if done else self._pause(0))
+        export.look_at = now + (0 if done else self._pause(export))
         table.exports.append(export)
 
     def _is_due(self, export: Export) -> bool:
@@ -305,12 +305,17 @@ class ExportRun:
         elif export.wait_seconds > self._patience.export_timeout:
             self._timed_out(table, export)
         else:
-            export.look_at = self._clock.monotonic() + self._pause(export.polls)
+            export.look_at = self._clock.monotonic() + self._pause(export)
 
-    def _pause(self, looks: int) -> float:
-        """Seconds to the next look at an export; its calls are shared by all that are under way."""
+    def _pause(self, export: Export) -> float:
+        """Seconds to the next look at an export; its calls are shared by all that are under way.
+
+        However few calls a vendor's limit leaves, its deadline is not slept through.
+        """
         shared = max(1, sum(map(_under_way, self._tables)))
-        return max(self._patience.pause(looks), self._service.pace() * shared)
+        left = self._patience.export_timeout - export.wait_seconds
+        paced = min(self._service.pace() * shared, left)
+        return max(self._patience.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:
         if self._split(table, export):
@@ -356,8 +361,10 @@ class ExportRun:
         made = [each for each in table.exports if each.request == export.request]
         if len(made) > 1:
             raise error
-        export.phase = Phase.REPLACED
-        table.requests.append((self._clock.monotonic() + pause, export.request))
+        # Between the two, the table would seem to be complete.
+        with self._lock:
+            export.phase = Phase.REPLACED
+            table.requests.append((self._clock.monotonic() + pause, export.request))
 
     def _rest(self, live: list[TableExports]) -> None:
         """Pause until the next look is due, a table begins, or a file has come."""
@@ -396,8 +403,13 @@ class ExportRun:
                 folder / f"{name}-{uuid4().hex[:8]}", on_bytes=on_bytes, stop=table.stop
             )
 
-        with placed(export):
-            first, *more = fetched(self._service, job, begin, self._clock, table.stop)
+        try:
+            with placed(export):
+                first, *more = fetched(self._service, job, begin, self._clock, table.stop)
+        except VanishedError as vanished:
+            # A vendor may have no place for a link but the job.
+            self._ask_again(table, export, vanished, pause=0)
+            return
         seconds = self._clock.monotonic() - begun
         for number, file in enumerate(more, 2):
             part = replace(export, job=replace(job, job_id=f"{job.job_id}{PART}{number}"))

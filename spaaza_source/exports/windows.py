@@ -1,4 +1,4 @@
-"""A half-open span of time, `[start, end)`, its text, and how a user's dates become instants.
+"""A half-open span of time, `[start, end)`, its text, and how dates become instants.
 
 Which windows a load asks for is left to `plan`; what a vendor's filter looks like, to the vendor.
 """
@@ -17,10 +17,12 @@ _ZULU = re.compile(r"[Zz]$")
 _WRITTEN = re.compile(r"\[(\*|[^\s,]+), ([^\s)]+)\)")
 _FRACTION = re.compile(r"\.(\d{1,6})(?=$|[+-])")
 
+#: Vendors write dates that never came as the year 1.
+FIRST_REAL_YEAR = 1970
+
 #: Vendors take inclusive and exclusive bounds, at whole seconds: nobody documents which. A request
 #: reaches this much past both ends, and the rows outside the window are left out on arrival.
 MARGIN = timedelta(seconds=1)
-
 
 #: No platform holds rows older than this: where a window without a start is cut, it begins here.
 EARLIEST = datetime(2005, 1, 1, tzinfo=timezone.utc)
@@ -117,11 +119,29 @@ def parse_instant(value: object, setting: str) -> datetime:
     elif isinstance(moment, date) and not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=timezone.utc)
     if not isinstance(moment, datetime):
-        raise SettingsError(
-            f"{value!r} is not a date",
-            where=setting,
-            way_out="Write it as 2026-05-26 or 2026-05-26T12:00:00Z.",
-        )
+        raise _no_date(value, setting)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc)
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:
+        raise _no_date(value, setting) from None
+
+
+def vendors_instant(value: object) -> datetime | None:
+    """A date in a vendor's answer; null, empty and the year 1 all mean "not yet"."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        instant = parse_instant(value, "date")
+    except SettingsError:
+        return None
+    return instant if instant.year >= FIRST_REAL_YEAR else None
+
+
+def _no_date(value: object, setting: str) -> SettingsError:
+    return SettingsError(
+        f"{value!r} is not a date",
+        where=setting,
+        way_out="Write it as 2026-05-26 or 2026-05-26T12:00:00Z.",
+    )

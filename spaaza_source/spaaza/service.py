@@ -15,13 +15,12 @@ from typing import Any
 from spaaza_source.errors import (
     LinkRefusedError,
     RequestRefusedError,
-    SettingsError,
 )
 from spaaza_source.exports.http_service import HttpService
 from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import LONGEST, redact
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import iso, parse_instant, parse_window
+from spaaza_source.exports.windows import iso, parse_window, vendors_instant
 from spaaza_source.spaaza.tasks import Task, TasksApi, export_task, state_code
 
 #: The vendor writes INPROGRESS; other spellings cost nothing to understand.
@@ -50,9 +49,6 @@ PAGES = 500
 
 #: Entries of a task's log that the vendor gives unasked, and that an error shows.
 LOGS_GIVEN, LOGS_SHOWN = 10, 50
-
-#: The vendor writes dates that never came as the year 1.
-FIRST_REAL_YEAR = 1970
 
 
 class SpaazaExports(HttpService):
@@ -156,7 +152,8 @@ def job_of(task: Task, fit: Callable[[str], str] = redact) -> Job:
     state = task["state"] if isinstance(task.get("state"), dict) else {}
     known = STATES.get(code.upper().replace("_", "").replace(" ", ""), JobState.UNKNOWN)
     created, started, modified = (
-        _instant(state.get(name)) for name in ("created_date", "last_run_date", "last_modified")
+        vendors_instant(state.get(name))
+        for name in ("created_date", "last_run_date", "last_modified")
     )
     job_id = str(task["id"])
     trigger = task.get("trigger")
@@ -185,22 +182,12 @@ def _older_from_here(tasks: Sequence[Task], since: datetime) -> bool:
     """Whether a page runs from new to old, and ends before `since`."""
     states = [task.get("state") for task in tasks]
     created = [
-        _instant(state.get("created_date")) if isinstance(state, dict) else None for state in states
+        vendors_instant(state.get("created_date")) if isinstance(state, dict) else None
+        for state in states
     ]
     known = [instant for instant in created if instant is not None]
     falls = all(newer >= older for newer, older in pairwise(known))
     return falls and len(known) == len(tasks) > 1 and known[0] > known[-1] and known[-1] < since
-
-
-def _instant(value: Any) -> datetime | None:
-    """A date of the vendor's; null, empty and the year 1 all mean "not yet"."""
-    if not isinstance(value, str) or not value.strip():
-        return None
-    try:
-        instant = parse_instant(value, "date")
-    except SettingsError:
-        return None
-    return instant if instant.year >= FIRST_REAL_YEAR else None
 
 
 def _logs(logs: Any, fit: Callable[[str], str]) -> str:

@@ -6,8 +6,9 @@ export object means for the road is left to `service`.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from spaaza_source.exports.clock import Clock
 from spaaza_source.exports.http import VendorHttp
 from spaaza_source.exports.redaction import redact
 from spaaza_source.voucherify.credentials import AppKeys
+from spaaza_source.voucherify.results import addresses
 
 NOT_FOUND = 404
 PATH = "/v1/exports"
@@ -59,27 +61,36 @@ class ExportsApi:
     def create(self, exported_object: str, parameters: Mapping[str, Any]) -> ExportAnswer:
         """`POST /v1/exports`: the export as created. Sent once."""
         body = {"exported_object": exported_object, "parameters": dict(parameters)}
-        return _export(self.http.post(PATH, body), f"POST {PATH}")
+        return _export_in_a_state(self.http.post(PATH, body), f"POST {PATH}")
 
     def get(self, export_id: str) -> ExportAnswer:
         """`GET /v1/exports/{id}`: the export as it stands."""
-        path = f"{PATH}/{quote(export_id, safe='')}"
+        found: ExportAnswer = self._found(export_id, lambda export, _place: export)
+        return found
 
-        def read(answer: Any) -> ExportAnswer:
-            export = _export(answer, f"GET {path}")
+    def urls(self, export_id: str) -> list[str]:
+        """The same call, for the addresses of the result's files; none while there is no result."""
+        urls: list[str] = self._found(export_id, _urls)
+        return urls
+
+    def _found(self, export_id: str, look_up: Callable[[ExportAnswer, str], Any]) -> Any:
+        path = f"{PATH}/{quote(export_id, safe='')}"
+        place = f"GET {path}"
+
+        def read(answer: Any) -> Any:
+            export = _export_in_a_state(answer, place)
             if str(export["id"]) != export_id:
-                raise _unexpected(f"GET {path}", "the export that was asked for")
-            return export
+                raise _unexpected(place, "the export that was asked for")
+            return look_up(export, place)
 
         try:
-            found: ExportAnswer = self.http.get(path, read=read)
+            return self.http.get(path, read=read)
         except RequestRefusedError as refusal:
             if refusal.status != NOT_FOUND:
                 raise
             raise VanishedError(
                 f"the vendor has no export {redact(export_id)} any more", way_out="Run again."
             ) from None
-        return found
 
     def delete(self, export_id: str) -> None:
         """`DELETE /v1/exports/{id}`: the export and its file are gone, now or before."""
@@ -111,12 +122,20 @@ class ExportsApi:
 def read_refusal(body: Any) -> tuple[str, bool]:
     """The vendor's own words for what is wrong; a missing permission has a status of its own.
 
-    They are its `message` and `details`, and the `key` by which its documents know the error.
+    They are its `message` and `details`, the `key` by which its documents know the error, and the
+    message of its `error`.
     """
     if not isinstance(body, dict):
         return "", False
-    told = [str(body[name]) for name in ("message", "details", "key") if body.get(name)]
-    return ", ".join(dict.fromkeys(told)), False
+    error = body.get("error")
+    told = [body.get("message"), body.get("details"), body.get("key")]
+    told.append(error.get("message") if isinstance(error, dict) else error)
+    words = [
+        each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
+        for each in told
+        if each
+    ]
+    return ", ".join(dict.fromkeys(words)), False
 
 
 def read_limit(headers: Mapping[str, str]) -> CallLimit:
@@ -130,9 +149,33 @@ def read_limit(headers: Mapping[str, str]) -> CallLimit:
 
 
 def _export(answer: Any, place: str) -> ExportAnswer:
-    if not isinstance(answer, dict) or not answer.get("id"):
-        raise _unexpected(place, "an export")
-    return answer
+    export_id = answer.get("id") if isinstance(answer, dict) else None
+    if isinstance(export_id, bool) or not isinstance(export_id, int | str) or export_id == "":
+        raise _unexpected(place, "an export with an id")
+    export: ExportAnswer = answer
+    return export
+
+
+def _export_in_a_state(answer: Any, place: str) -> ExportAnswer:
+    export = _export(answer, place)
+    if not isinstance(export.get("status"), str):
+        raise UnexpectedAnswerError(
+            f"export {redact(str(export['id']))} has no status",
+            where=place,
+            way_out="Run again later; if it stays so, show this to the vendor.",
+        )
+    return export
+
+
+def _urls(export: ExportAnswer, place: str) -> list[str]:
+    urls = addresses(export.get("result"))
+    if urls is None:
+        raise UnexpectedAnswerError(
+            "the export's result names its files in no form that is known",
+            where=place,
+            way_out="Nothing of it was loaded. Run again; if it stays so, report it.",
+        )
+    return urls
 
 
 def _unexpected(place: str, expected: str) -> UnexpectedAnswerError:

@@ -53,7 +53,8 @@ def fields_of(exported_object: str, asked: Sequence[str], header: Sequence[str])
             return recognised
     elif recognised and len(set(recognised)) == len(recognised):
         return _each_by_its_label(header, told, asked)
-    raise _unknown([label for label, one in zip(header, told, strict=True) if one not in asked])
+    strange = [label for label, one in zip(header, told, strict=True) if one not in asked]
+    raise _unknown(strange, header)
 
 
 def _each_by_its_label(
@@ -66,7 +67,7 @@ def _each_by_its_label(
     ]
     strange = [label for label, field in zip(header, named, strict=True) if field is None]
     if strange:
-        raise _unknown(strange)
+        raise _unknown(strange, header)
     return [field for field in named if field is not None]
 
 
@@ -93,10 +94,14 @@ def _bare(label: str) -> str:
     return _SEPARATORS.sub("", label).lower()
 
 
-def _unknown(labels: Sequence[str]) -> HeaderError:
+def _unknown(labels: Sequence[str], header: Sequence[str]) -> HeaderError:
     listed = ", ".join(shown(label) for label in labels[:5]) or "its order"
+    if len(labels) > 5:  # noqa: PLR2004
+        listed += f" and {len(labels) - 5} more"
+    if 2 * len(labels) >= len(header):
+        # They may be cells of a customer's, the header being missing.
+        listed = f"{len(labels)} of its {len(header)} labels"
     return HeaderError(
-        "the header does not show which columns are the fields that were asked for:"
-        f" {listed}" + (f" and {len(labels) - 5} more" if len(labels) > 5 else ""),  # noqa: PLR2004
+        f"the header does not show which columns are the fields that were asked for: {listed}",
         way_out="Ask for other fields, or report the header.",
     )

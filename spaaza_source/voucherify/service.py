@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from spaaza_source.errors import LinkRefusedError, SettingsError
+from spaaza_source.errors import LinkRefusedError
 from spaaza_source.exports.http import is_loopback
 from spaaza_source.exports.http_service import HttpService
 from spaaza_source.exports.jobs import PART, Job, JobState, Link, OwnJob
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import parse_instant
+from spaaza_source.exports.windows import vendors_instant
 from spaaza_source.voucherify.api import ExportAnswer, ExportsApi
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.filters import JUNCTION, window_of
@@ -64,7 +64,7 @@ class VoucherifyExports(HttpService):
             fresh = [export for export in exports if str(export["id"]) not in seen]
             for export in fresh:
                 yield from _own(export, self._keys.account(), self._http.redact)
-            dates = [_instant(export.get("created_at")) for export in fresh]
+            dates = [vendors_instant(export.get("created_at")) for export in fresh]
             if not fresh or any(date is not None and date < since for date in dates):
                 return
             seen.update(str(export["id"]) for export in fresh)
@@ -83,10 +83,10 @@ class VoucherifyExports(HttpService):
 
         A host of the vendor's own wants to see the key again; no other ever does.
         """
-        urls = _urls(self._api.get(job_id).get("result"))
+        urls = self._api.urls(job_id)
         if not urls:
             raise LinkRefusedError(
-                "the vendor names no file of this export, or in no form that is known",
+                "the vendor says that the export is done, and names no file of it",
                 way_out="Run again; if it stays so, ask the vendor.",
             )
         return [Link(url, self._keys.headers() if self._may_see(url) else {}) for url in urls]
@@ -98,7 +98,14 @@ class VoucherifyExports(HttpService):
 
     def _may_see(self, url: str) -> bool:
         """Whether a link's host is the vendor's, and the way to it closed to others."""
-        link, api = urlsplit(url), urlsplit(self.base_url)
+        try:
+            link, api = urlsplit(url), urlsplit(self.base_url)
+        except ValueError:
+            # Whoever opens it refuses it, without a word of what is in it.
+            return False
+        if "\\" in link.netloc:
+            # There `requests` ends the host.
+            return False
         host = link.hostname or ""
         if link.scheme != "https" and not (is_loopback(url) and is_loopback(self.base_url)):
             return False
@@ -115,13 +122,14 @@ def job_of(export: ExportAnswer, fit: Callable[[str], str] = redact) -> Job:
         export: One without a status is in an unknown state.
         fit: Makes words of the vendor's fit to be shown.
     """
-    status = str(export.get("status") or "")
+    status = export.get("status")
+    status = status if isinstance(status, str) else ""
     known = status.upper().replace("_", "").replace(" ", "")
     return Job(
         job_id=str(export["id"]),
         state=STATES.get(known, JobState.UNKNOWN),
         vendor_state=fit(status),
-        created_at=_instant(export.get("created_at")),
+        created_at=vendors_instant(export.get("created_at")),
     )
 
 
@@ -139,36 +147,21 @@ def _own(export: ExportAnswer, account: str, fit: Callable[[str], str]) -> Itera
 
 
 def _echoed(parameters: Any) -> dict[str, Any] | None:
-    """Parameters as we send them: older samples echo `filter`, and a junction in capitals."""
+    """Parameters as we send them: older samples echo `filter`, and a junction in capitals.
+
+    None where they narrow the export by something that we never send.
+    """
     if not isinstance(parameters, Mapping):
         return None
-    told = {name: parameters[name] for name in ECHOED if parameters.get(name) is not None}
-    filters = parameters.get("filters", parameters.get("filter"))
-    if isinstance(filters, Mapping) and filters:
-        told["filters"] = {
+    given = {name: value for name, value in parameters.items() if value}
+    if given.pop("response_format", "CSV") != "CSV":
+        return None
+    filters = given.pop("filters", None) or given.pop("filter", None)
+    if given.keys() - set(ECHOED) or not isinstance(filters, Mapping | None):
+        return None
+    if filters:
+        given["filters"] = {
             name: value.lower() if name == JUNCTION and isinstance(value, str) else value
             for name, value in filters.items()
         }
-    return told
-
-
-def _urls(result: Any) -> list[str]:
-    """The addresses of a result: one, as documented, or several, in any likely form."""
-    if isinstance(result, str):
-        return [result] if result.strip() else []
-    if isinstance(result, Mapping):
-        return _urls(
-            next((result[name] for name in ("urls", "url", "links") if name in result), None)
-        )
-    if isinstance(result, list):
-        urls = [_urls(each) for each in result]
-        # A part that cannot be read would be missing.
-        return [] if any(len(each) != 1 for each in urls) else [url for (url,) in urls]
-    return []
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        return parse_instant(value, "date") if isinstance(value, str) and value.strip() else None
-    except SettingsError:
-        return None
+    return given

@@ -20,10 +20,12 @@ from typing import Any
 from dlt.common.storages import LoadStorage, PackageStorage, ParsedLoadJobFileName
 from dlt.extract.extract import Extract
 
-from spaaza_source import spaaza_source
+from spaaza_source import spaaza_source, voucherify_source
+from tests.voucherify.vendor import KEYS
 from tests.warehouses import pipeline_into
 
 QUICK = {"poll_interval": 0.02, "start_margin": 0, "stagger": 0}
+TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
 
 
 def load(
@@ -35,17 +37,23 @@ def load(
     killed_extracted: bool = False,
     killed_normalized: bool = False,
     hints: dict[str, Any] | None = None,
+    vendor: str = "spaaza",
     **settings: Any,
 ) -> None:
-    """Load one table, or begin to."""
+    """Load one table of a vendor's, or begin to."""
     if killed_after is not None:
         kill_after_commit_of(killed_after)
     if killed_extracted:
         _kill_after(Extract, "commit_packages")
     if killed_normalized:
         _kill_after(LoadStorage, "commit_new_load_package")
-    given = {"credentials": {"access_token_id": "a", "access_token_secret": "b"}, **settings}
-    source = spaaza_source(base_url, 1743, **{**QUICK, **given}).with_resources(table)
+    if vendor == "voucherify":
+        source = voucherify_source(
+            base_url, **{"poll_interval": 0.02, "credentials": KEYS, **settings}
+        )
+    else:
+        source = spaaza_source(base_url, 1743, **{**QUICK, "credentials": TOKEN, **settings})
+    source = source.with_resources(table)
     source.resources[table].apply_hints(**hints or {})
     pipeline_into(folder).run(source)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +17,7 @@ import pytest
 from spaaza_source.cli import main
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports import adoption, fetch
+from spaaza_source.exports.clock import SystemClock
 from spaaza_source.exports.export import Export
 from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Wanted
@@ -24,13 +27,12 @@ from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.service import SpaazaExports
 from spaaza_source.spaaza.tasks import TasksApi, vendor_http
 from tests.clocks import FakeClock
-from tests.vendors import Answer, FileVendor, Seen
+from tests.vendors import CANARY, Answer, FileVendor, Seen
+from tests.voucherify.vendor import KEYS, VoucherifyVendor
 
 #: Answers for a file's host: gets the request and the whole file.
 Host = Callable[[Seen, bytes], Answer]
 
-#: In every secret; in no file's name.
-CANARY = "xcanaryx"
 TOKEN = {
     "access_token_id": f"0b0e7c1e-5a5d-4f0e-{CANARY}",
     "access_token_secret": f"{CANARY}-secret/+=9d2f",
@@ -51,6 +53,10 @@ class BadHost(FileVendor):
         self.links: list[str] = []
         self.fetched: list[Seen] = []
 
+    def give(self, **files: bytes) -> None:
+        """The files of the next exports."""
+        self.files |= files
+
     def _answer(self, seen: Seen) -> Answer:
         parts = seen.path.partition("?")[0].split("/")
         if parts[-1] == "download_url":
@@ -64,6 +70,57 @@ class BadHost(FileVendor):
                 if self.host is not None:
                     return self.host(seen, self.file(number))
         return super()._answer(seen)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What leads the command here, by environment variable."""
+        given = {"base_url": self.base_url, "chain_id": 1743, "max_age": 0, **QUICK}
+        given |= {f"credentials__{name}": value for name, value in TOKEN.items()}
+        return {f"SOURCES__SPAAZA__{name.upper()}": value for name, value in given.items()}
+
+    def asked_from(self) -> str:
+        """Where the window begins that the broken index was asked for last."""
+        tasks = [task["desc"] for task in self.tasks if self.broken in task["desc"]]
+        return str(tasks[-1]).partition("[")[2].partition(",")[0]
+
+
+class BadDownloads(VoucherifyVendor):
+    """The same at Voucherify, for the exported object `broken`."""
+
+    def __init__(self, broken: str, host: Host | None = None, **files: bytes) -> None:
+        super().__init__()
+        self.clock = lambda: datetime.now(timezone.utc)
+        self.broken = broken
+        self.host = host
+        self.fetched: list[Seen] = []
+        self.give(**files)
+
+    def give(self, **files: bytes) -> None:
+        """The files of the next exports."""
+        self.files |= {name: file.decode() for name, file in files.items()}
+
+    def _answer(self, seen: Seen) -> Answer:
+        _, kind, *place = seen.path.partition("?")[0].split("/")
+        if kind == "file":
+            number, part = map(int, place)
+            if self.bodies[number - 1]["exported_object"] == self.broken:
+                self.fetched.append(seen)
+                if self.host is not None:
+                    return self.host(seen, self._parts(number)[part].encode())
+        return super()._answer(seen)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What leads the command here, by environment variable."""
+        given = {"base_url": self.base_url, "poll_interval": 0, "max_age": 0}
+        given |= {f"credentials__{name}": value for name, value in KEYS.items()}
+        return {f"SOURCES__VOUCHERIFY__{name.upper()}": value for name, value in given.items()}
+
+    def asked_from(self) -> str:
+        """Where the window begins that the broken object was asked for last."""
+        bodies = [body for body in self.bodies if body["exported_object"] == self.broken]
+        filters = bodies[-1]["parameters"].get("filters", {})
+        return str(filters["created_at"]["conditions"]["$after"][0]) if filters else ""
 
 
 def rest_of(whole: bytes, seen: Seen, etag: str = '"v1"') -> Answer:
@@ -111,21 +168,24 @@ def fetched(vendor: FileVendor, folder: Path) -> Export:
 
 
 @contextmanager
-def settings_of(vendor: FileVendor) -> Iterator[pytest.MonkeyPatch]:
+def settings_of(vendor: BadHost | BadDownloads) -> Iterator[pytest.MonkeyPatch]:
     """The settings that lead the command to a vendor, without a pause anywhere."""
-    given = {"base_url": vendor.base_url, "chain_id": 1743, "max_age": 0, **QUICK}
-    given |= {f"credentials__{name}": value for name, value in TOKEN.items()}
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in given.items():
-            patch.setenv(f"SOURCES__SPAAZA__{name.upper()}", str(value))
+        for name, value in vendor.settings.items():
+            patch.setenv(name, str(value))
+        patch.setattr(SystemClock, "pause", _brief)
         patch.setattr(fetch, "PAUSE", 0.0)
         patch.setattr(adoption, "LOOKS", ())
         yield patch
     signal.signal(signal.SIGTERM, handler)
 
 
-def spaaza(vendor: FileVendor, *arguments: str) -> int:
+def _brief(_clock: SystemClock, seconds: float, wake: threading.Event) -> bool:
+    return wake.wait(min(seconds, 0.01))
+
+
+def spaaza(vendor: BadHost | BadDownloads, *arguments: str) -> int:
     """The command's exit code; it runs in this process, so that what it logs is seen too."""
     with settings_of(vendor) as patch:
         patch.setattr(sys, "argv", ["spaaza", *arguments])

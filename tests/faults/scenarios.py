@@ -7,7 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import Any
 import duckdb
 
 from spaaza_source.exports.windows import Window, parse_window
-from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.sandbox import GeneratedProject, Sandbox, SandboxSettings
 from spaaza_source.spaaza.service import OWN
+from spaaza_source.voucherify.filters import window_of
+from spaaza_source.voucherify.objects import object_named
 from tests.faults.watched import DATABASE, ENDED, PHASES, Order, WatchedLoad
 from tests.warehouses import column_types, query
 
@@ -39,12 +41,14 @@ class Scenario:
         start: Where its history begins; None for a snapshot.
         later: The days since an earlier load, which was not killed; None for a first load.
         most: A larger export fails at the vendor, and its window is asked for in parts.
+        vendor: Whose table.
     """
 
     table: str
     start: datetime | None = None
     later: int | None = None
     most: int | None = None
+    vendor: str = "spaaza"
 
 
 JANUARY = datetime(2026, 1, 10, tzinfo=timezone.utc)
@@ -54,6 +58,12 @@ SCENARIOS = {
     "more months": Scenario("transactions", JANUARY, later=70),
     "next snapshot": Scenario("users", later=70),
     "split windows": Scenario("transactions", JANUARY, most=25),
+    "redemptions": Scenario("redemptions", JANUARY, vendor="voucherify"),
+    "more redemptions": Scenario("redemptions", JANUARY, later=70, vendor="voucherify"),
+    "changed orders": Scenario("orders", JANUARY, later=3, vendor="voucherify"),
+    "split publications": Scenario("publications", JANUARY, most=25, vendor="voucherify"),
+    "expirations": Scenario("points_expirations", vendor="voucherify"),
+    "next expirations": Scenario("points_expirations", later=70, vendor="voucherify"),
 }
 
 
@@ -79,6 +89,21 @@ class FastClock:
         self.now, self._set = self.now + days * DAY, time.monotonic()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """An export that a vendor was asked for.
+
+    Attributes:
+        job_id: The vendor's.
+        window: Its window; None for all rows.
+        failed: Whether it ended in an error.
+    """
+
+    job_id: str
+    window: Window | None
+    failed: bool
+
+
 @dataclass
 class Stage:
     """A sandbox, a warehouse, and all that is loaded from one into the other."""
@@ -101,11 +126,14 @@ class Stage:
         settings = SandboxSettings(
             rows=1_000,
             rows_per_index={"users": 300},
+            rows_per_object={"points_expiration": 300},
             run_seconds=1.5,
             clock=clock,
             max_export_rows=scenario.most,
         )
-        with Sandbox(settings) as sandbox:
+        # It holds what will come by then, too: no window reaches beyond the sandbox's time.
+        later = replace(settings, clock=lambda: NIGHT + (scenario.later or 0) * DAY + DAY)
+        with Sandbox(settings, project=GeneratedProject(later)) as sandbox:
             stage = cls(scenario, folder, sandbox, clock, scenario.start)
             if scenario.later is not None:
                 stage.load_on()
@@ -114,21 +142,19 @@ class Stage:
 
     def begin(self) -> WatchedLoad:
         """A load, under way."""
-        scenario, sandbox = self.scenario, self.sandbox
-        settings: dict[str, Any] = {"poll_interval": 0.04, "start_margin": 0, "stagger": 0}
+        scenario = self.scenario
+        settings = {"poll_interval": 0.04, **self._access()}
         if scenario.start is not None:
             settings["start_date"] = scenario.start.isoformat()
-        return WatchedLoad(
-            Order(
-                self.folder,
-                sandbox.base_url,
-                sandbox.chain_id,
-                sandbox.credentials,
-                scenario.table,
-                settings,
-            ),
-            sandbox,
-        )
+        order = Order(self.folder, scenario.vendor, scenario.table, settings)
+        return WatchedLoad(order, self.sandbox)
+
+    def _access(self) -> dict[str, Any]:
+        sandbox = self.sandbox
+        if self.scenario.vendor == "voucherify":
+            return {"base_url": sandbox.base_url, "credentials": sandbox.voucherify_credentials}
+        access = {"chain_id": sandbox.chain_id, "credentials": sandbox.credentials}
+        return {"base_url": sandbox.base_url, **access, "start_margin": 0, "stagger": 0}
 
     def load_on(self) -> dict[str, list[float]]:
         """One load to its end; how long its phases lasted.
@@ -152,7 +178,7 @@ class Stage:
         if self.start is not None:
             self.start = max(window.end for window in self._windows() if window) - DAY
         self.clock.go_on(days)
-        self.before = len(self.sandbox.tasks)
+        self.before = len(self._asked())
 
     def is_torn(self) -> bool:
         """Whether DuckDB itself cannot open its file any more.
@@ -199,17 +225,32 @@ class Stage:
             wrong.append(f"{missing} of {len(expected.rows)} rows are missing, {more} too many")
         return wrong + self._wrong_exports() + self._wrong_ledger()
 
-    def _tasks(self) -> list[dict[str, Any]]:
-        """What was asked for and did not fail, old to new."""
-        return [task for task in self.sandbox.tasks[::-1] if task["state"]["code"] != "ERROR"]
+    def _asked(self) -> list[Asked]:
+        """What the vendor was asked for, old to new."""
+        if self.scenario.vendor == "spaaza":
+            tasks = self.sandbox.tasks[::-1]
+            return [
+                Asked(
+                    str(task["id"]),
+                    parse_window(own["window"] or ""),
+                    failed=task["state"]["code"] == "ERROR",
+                )
+                for task in tasks
+                if (own := OWN.search(task["desc"]))
+            ]
+        time_filters = object_named(self.scenario.table).time_filters
+        return [
+            Asked(
+                export["id"],
+                window_of(export["parameters"].get("filters"), time_filters),
+                failed=export["status"] == "ERROR",
+            )
+            for export in self.sandbox.voucherify_exports[::-1]
+        ]
 
     def _windows(self, *, failed: bool = False) -> list[Window | None]:
         """The windows of the load that is judged."""
-        tasks = self.sandbox.tasks[::-1][self.before :]
-        owned = [
-            OWN.search(task["desc"]) for task in tasks if failed or task["state"]["code"] != "ERROR"
-        ]
-        return [parse_window(own["window"] or "") for own in owned if own]
+        return [each.window for each in self._asked()[self.before :] if failed or not each.failed]
 
     def _wrong_exports(self) -> list[str]:
         windows = self._windows()
@@ -228,7 +269,7 @@ class Stage:
             self.folder,
             "SELECT job_id FROM export_jobs WHERE loaded IS NOT NULL ORDER BY job_id",
         )
-        exports = sorted(str(task["id"]) for task in self._tasks())
+        exports = sorted(each.job_id for each in self._asked() if not each.failed)
         loaded = [row[0] for row in there]
         return [] if loaded == exports else [f"export_jobs has {loaded} for the exports {exports}"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,18 +14,17 @@ import pyarrow as pa
 import pytest
 from dlt.extract import DltSource
 
-from spaaza_source import spaaza_source
+from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.exports.export import Phase
-from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import MARGIN, iso, parse_instant
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.sandbox.shop import Span
 from spaaza_source.spaaza.service import description
-from tests.clocks import FakeClock
-from tests.exports.test_run import arrived, begin, request, run_against
-from tests.roads import Road
+from tests.roads import AnyRoad, VoucherifyRoad
+from tests.scripted_exports import KEYS, ScriptedExports
 from tests.scripted_tasks import ScriptedTasks
+from tests.scripted_vendor import ScriptedVendor
 from tests.vendors import Answer
 from tests.warehouses import pipeline_into, query
 
@@ -42,50 +42,82 @@ def source(vendor: Sandbox | ScriptedTasks) -> DltSource:
     return everything.with_resources("transactions")
 
 
+def publications(vendor: Sandbox | ScriptedExports) -> DltSource:
+    """Voucherify's object that is loaded by replaced windows, as transactions are."""
+    keys = vendor.voucherify_credentials if isinstance(vendor, Sandbox) else KEYS
+    fields = {"publications": ["voucher_code", "date"]}
+    asked: dict[str, Any] = {"objects": ["publications"], "fields": fields}
+    return voucherify_source(vendor.base_url, keys, **asked, poll_interval=0.02, lag=0)
+
+
 class BusyShop:
-    """A shop that sells something every few milliseconds, now too."""
+    """A shop that sells something every few milliseconds, now too; for each vendor."""
 
     def __init__(self, opened: datetime) -> None:
         self.opened = opened
 
-    def schema(self, index: str) -> pa.Schema:  # noqa: ARG002 - part of the contract
-        return pa.schema({"id": pa.int64(), "timestamp": pa.timestamp("us", "UTC")})
+    def schema(self, index: str) -> pa.Schema:
+        id_name, time_name = COLUMNS[index]
+        return pa.schema({id_name: pa.int64(), time_name: pa.timestamp("us", "UTC")})
 
     def blocks(
         self,
         index: str,
         at: datetime,
-        near: Mapping[str, Span],  # noqa: ARG002 - as above
+        near: Mapping[str, Span] | None = None,  # noqa: ARG002 - part of one vendor's contract
     ) -> Iterator[pa.Table]:
         ids = np.arange(1 + (at - self.opened) // APART)
         sold = np.datetime64(self.opened.replace(tzinfo=None), "us") + ids * np.timedelta64(APART)
-        yield pa.table([ids, sold], names=["id", "timestamp"]).cast(self.schema(index))
+        schema = self.schema(index)
+        yield pa.table([ids, sold], names=schema.names).cast(schema)
 
     def bulk_users(self, at: datetime) -> Iterator[pa.Table]:  # noqa: ARG002 - as above
         yield from ()
 
 
+COLUMNS = {"transactions": ("id", "timestamp"), "publication": ("voucher_code", "date")}
+#: What makes the source, the table, and its column that tells rows apart.
+Load = tuple[Callable[[Any], DltSource], str, str]
+LOADS: list[Load] = [
+    (source, "transactions", "id"),
+    (publications, "publications", "voucher_code"),
+]
+
+
+def asked_until(sandbox: Sandbox) -> list[datetime | None]:
+    """Where each export that was asked for ends, old to new, without the margin."""
+    rules = [task["trigger"].get("segment", {}).get("rules") for task in sandbox.tasks]
+    ends = [rule[-1]["end_date"] if rule else None for rule in rules]
+    for export in sandbox.voucherify_exports:
+        conditions = export["parameters"].get("filters", {}).get("created_at", {})
+        ends.append(conditions["conditions"]["$before"][0] if conditions else None)
+    return [parse_instant(end, "end") - MARGIN if end else None for end in reversed(ends)]
+
+
 @pytest.mark.parametrize("skew", SKEWS)
+@pytest.mark.parametrize("load", LOADS, ids=["spaaza", "voucherify"])
 def test_rows_that_come_while_loads_run_are_neither_missed_nor_taken_twice(
-    skew: timedelta, tmp_path: Path
+    skew: timedelta, tmp_path: Path, load: Load
 ) -> None:
     def theirs() -> datetime:
         return datetime.now(timezone.utc) + skew
 
+    make_source, table, row_id = load
     shop = BusyShop(theirs() - timedelta(seconds=5))
+    told = f"SELECT count(*), min({row_id}), max({row_id}) FROM {table}"
     counts = []
-    with Sandbox(SandboxSettings(clock=theirs), shop) as sandbox:
+    with Sandbox(SandboxSettings(clock=theirs), shop, shop) as sandbox:
         for _ in range(3):
-            pipeline_into(tmp_path).run(source(sandbox))
-            counts += query(tmp_path, "SELECT count(*), min(id), max(id) FROM transactions")
-        rules = [task["trigger"].get("segment", {}).get("rules") for task in sandbox.tasks]
-    until = parse_instant(rules[0][-1]["end_date"], "end") - MARGIN
-    assert rules[1]
-    assert not rules[2]
-    for count, first, last in counts:
-        assert (first, count) == (0, last + 1)
+            pipeline_into(tmp_path).run(make_source(sandbox))
+            counts += query(tmp_path, told)
+        first, *later = asked_until(sandbox)
+    until = later[-1]
+    assert first is None
+    assert until is not None
+    for count, lowest, highest in counts:
+        assert (lowest, count) == (0, highest + 1)
     assert counts[0] < counts[2]
-    assert query(tmp_path, "SELECT count(*), count(DISTINCT id) FROM transactions") == [
+    assert query(tmp_path, f"SELECT count(*), count(DISTINCT {row_id}) FROM {table}") == [
         (counts[2][0], counts[2][0])
     ]
     # All that was sold until the end of the last window.
@@ -94,7 +126,7 @@ def test_rows_that_come_while_loads_run_are_neither_missed_nor_taken_twice(
 
 def starts(vendor: ScriptedTasks) -> list[datetime | None]:
     """Where each export that was asked for begins, without the margin."""
-    rules = [task["trigger"].get("segment", {}).get("rules", []) for task in vendor.tasks]
+    rules = [task["trigger"].get("segment", {}).get("rules", []) for task in vendor.bodies]
     return [
         parse_instant(rule[-1]["start_date"], "start") + MARGIN if rule else None for rule in rules
     ]
@@ -141,7 +173,7 @@ def test_a_vendor_that_dates_its_answers_but_no_jobs_is_not_overtaken(
 def test_a_job_that_was_taken_up_and_has_no_date_leaves_the_cursor(tmp_path: Path) -> None:
     with ScriptedTasks(file=FILE) as vendor:
         left = description(ExportRequest("transactions", "transactions", "1743"))
-        vendor.tasks.append({"chain": 1743, "desc": left, "trigger": {}})
+        vendor.bodies.append({"chain": 1743, "desc": left, "trigger": {}})
         pipeline_into(tmp_path).extract(source(vendor))
         assert vendor.asked("create") == 0
         pipeline_into(tmp_path).extract(source(vendor))
@@ -149,31 +181,65 @@ def test_a_job_that_was_taken_up_and_has_no_date_leaves_the_cursor(tmp_path: Pat
 
 
 @pytest.mark.parametrize("skew", SKEWS)
-def test_a_date_to_retry_after_is_by_the_vendors_clock(skew: timedelta, tmp_path: Path) -> None:
-    clock = FakeClock()
-    with ScriptedTasks(clock=lambda: clock.now() + skew) as vendor:
-        then = format_datetime(clock.now() + skew + timedelta(seconds=90), usegmt=True)
-        vendor.first("list", Answer(429, headers={"Retry-After": then}))
-        run = run_against(vendor.base_url, clock, tmp_path, Patience())
-        assert arrived(begin(run, request())).phase is Phase.ARRIVED
+def test_a_date_to_retry_after_is_by_the_vendors_clock(road: AnyRoad, skew: timedelta) -> None:
+    clock, vendor = road.clock, road.vendor
+    vendor.clock = lambda: clock.now() + skew
+    then = format_datetime(clock.now() + skew + timedelta(seconds=90), usegmt=True)
+    vendor.first("list", Answer(429, headers={"Retry-After": then}))
+    assert road.outcome().phase is Phase.ARRIVED
     assert clock.pauses[0] == 90
 
 
-@pytest.mark.parametrize("dated", [False, True])
+@pytest.mark.parametrize("skew", SKEWS)
+def test_so_is_the_second_at_which_a_limit_gives_calls_anew(
+    voucherify_road: VoucherifyRoad, skew: timedelta
+) -> None:
+    clock, vendor = voucherify_road.clock, voucherify_road.vendor
+    vendor.clock = lambda: clock.now() + skew
+    anew = str((clock.now() + skew).timestamp() + 90)
+    limits = {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Retry": anew}
+    vendor.first("list", Answer(429, headers=limits))
+    assert voucherify_road.outcome().phase is Phase.ARRIVED
+    assert clock.pauses[0] == 90
+
+
+def dated(vendor: ScriptedVendor, at: datetime) -> None:
+    """Every job was created, and ended, at that time."""
+    if isinstance(vendor, ScriptedTasks):
+        vendor.dates = dict.fromkeys(("created_date", "last_modified"), iso(at))
+    if isinstance(vendor, ScriptedExports):
+        vendor.created = iso(at)
+
+
+@pytest.mark.parametrize("answers_are_dated", [False, True])
 @pytest.mark.parametrize("skew", SKEWS)
 def test_a_job_whose_creation_was_not_answered_is_found_by_whatever_clock(
-    skew: timedelta, dated: bool, tmp_path: Path
+    road: AnyRoad, skew: timedelta, answers_are_dated: bool
 ) -> None:
-    clock = FakeClock()
-    then: dict[str, Any] = dict.fromkeys(("created_date", "last_modified"), iso(clock.now() + skew))
-    with ScriptedTasks(dates=then, clock=(lambda: clock.now() + skew) if dated else None) as vendor:
-        vendor.first("create", Answer(502), created=True)
-        run = run_against(vendor.base_url, clock, tmp_path, Patience())
-        assert arrived(begin(run, request())).phase is Phase.ARRIVED
-        assert vendor.asked("create") == 1
+    clock, vendor = road.clock, road.vendor
+    dated(vendor, clock.now() + skew)
+    if answers_are_dated:
+        vendor.clock = lambda: clock.now() + skew
+    vendor.first("create", Answer(502), created=True)
+    assert road.outcome().phase is Phase.ARRIVED
+    assert vendor.asked("create") == 1
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_what_an_earlier_run_asked_for_is_taken_up_by_whatever_clock(
+    road: AnyRoad, skew: timedelta
+) -> None:
+    clock, vendor = road.clock, road.vendor
+    dated(vendor, clock.now() + skew)
+    vendor.clock = lambda: clock.now() + skew
+    assert not road.outcome().adopted
+    assert road.outcome(max_age=300).adopted
+    clock.pause(300, threading.Event())
+    assert not road.outcome(max_age=300).adopted
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -2300", "today", "Mon, 99 Jan"])
-def test_a_date_that_is_none_leaves_our_own_clock(road: Road, date: str) -> None:
-    road.vendor.first("list", Answer.json([], Date=date))
+def test_a_date_that_is_none_leaves_our_own_clock(road: AnyRoad, date: str) -> None:
+    nothing = road.vendor.found("list", 0)
+    road.vendor.first("list", Answer.json(nothing, Date=date))
     assert road.outcome().begun_at == road.clock.now() - timedelta(seconds=road.clock.monotonic())

@@ -26,8 +26,8 @@ import pytest
 from spaaza_source.errors import IncompleteDownloadError, LinkRefusedError
 from spaaza_source.exports import download
 from spaaza_source.exports.download import CHUNK
-from tests.faults.hosts import CANARY, BadHost, Host, chunked, cut, fetched, rest_of, until_closed
-from tests.vendors import Answer, Seen
+from tests.faults.hosts import BadHost, Host, chunked, cut, fetched, rest_of, until_closed
+from tests.vendors import CANARY, Answer, Seen
 
 TEXT = b"id,name\n" + b"".join(b"%d,name %d\n" % (n, n) for n in range(60_000))
 THIRD = len(TEXT) // 3

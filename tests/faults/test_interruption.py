@@ -7,23 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
+
+import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.test_cli import settings_for, spaaza
 
 TABLES = ("users", "vouchers", "products")
 #: Seconds that leaving may take, and tries in which a machine that others keep busy may do so.
-AT_ONCE, TRIES = 1.0, 3
+AT_ONCE, TRIES = 1.0, 5
 
 
 def interrupted(
-    settings: dict[str, str], number: signal.Signals, waits: Callable[[], bool], *tables: str
+    settings: dict[str, str], number: signal.Signals, waits: Callable[[], bool], *arguments: str
 ) -> tuple[str, float]:
     """What a load says that gets the signal once it waits, and the seconds it takes to leave."""
     with subprocess.Popen(
-        [sys.executable, "-m", "spaaza_source.cli", "load", *tables],
+        [sys.executable, "-m", "spaaza_source.cli", "load", *arguments],
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -52,28 +54,56 @@ class Calendar:
         return datetime.now(timezone.utc) + self.ahead
 
 
-def test_interrupted_runs_name_their_jobs_and_leave_them_to_the_next() -> None:
+def jobs_of(sandbox: Sandbox) -> dict[str, str]:
+    """The state of every job of either vendor."""
+    jobs = {str(task["id"]): str(task["state"]["code"]) for task in sandbox.tasks}
+    return jobs | {each["id"]: each["status"] for each in sandbox.voucherify_exports}
+
+
+def settings_at(sandbox: Sandbox, vendor: str) -> dict[str, str]:
+    """What leads the command to it, by environment variable."""
+    if vendor == "spaaza":
+        return settings_for(sandbox)
+    keys = {
+        f"CREDENTIALS__{key.upper()}": each for key, each in sandbox.voucherify_credentials.items()
+    }
+    given = {"BASE_URL": sandbox.base_url, "POLL_INTERVAL": "0.02", **keys}
+    return {f"SOURCES__VOUCHERIFY__{name}": value for name, value in given.items()}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "running", "tables", "numbers"),
+    [
+        ("spaaza", "INPROGRESS", TABLES, (signal.SIGINT, signal.SIGTERM)),
+        ("voucherify", "IN_PROGRESS", ("orders", "publications"), (signal.SIGTERM,)),
+    ],
+    ids=["spaaza", "voucherify"],
+)
+def test_interrupted_runs_name_their_jobs_and_leave_them_to_the_next(
+    vendor: str, running: str, tables: Sequence[str], numbers: Sequence[signal.Signals]
+) -> None:
     clock = Calendar()
     with Sandbox(SandboxSettings(rows=20, run_seconds=600, clock=clock)) as sandbox:
-        settings = settings_for(sandbox)
+        settings = settings_at(sandbox, vendor)
+        asked = ("--vendor", vendor, *tables)
 
         def all_run() -> bool:
-            states = [task["state"]["code"] for task in sandbox.tasks]
             looked = sum(call.method == "GET" for call in sandbox.calls[calls:])
-            return states == ["INPROGRESS"] * len(TABLES) and looked > 2 * len(TABLES)
+            running_all = list(jobs_of(sandbox).values()) == [running] * len(tables)
+            return running_all and looked > 2 * len(tables)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             fastest = 2 * AT_ONCE
             for _ in range(TRIES):
                 calls = len(sandbox.calls)
-                said, took = interrupted(settings, number, all_run, *TABLES)
-                for task in sandbox.tasks:
-                    assert f"job {task['id']} is still INPROGRESS; the next run takes it up" in said
+                said, took = interrupted(settings, number, all_run, *asked)
+                for job in jobs_of(sandbox):
+                    assert f"job {job} is still {running}; the next run takes it up" in said
                 fastest = min(fastest, took)
                 if fastest < AT_ONCE:
                     break
             assert fastest < AT_ONCE
         clock.ahead += timedelta(seconds=600)
-        ran = spaaza("load", *TABLES, **settings)
+        ran = spaaza("load", *asked, **settings)
         assert ran.returncode == 0, ran.stderr
-        assert len(sandbox.tasks) == len(TABLES)
+        assert len(jobs_of(sandbox)) == len(tables)

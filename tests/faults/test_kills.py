@@ -14,6 +14,7 @@ from tests.faults.scenarios import SCENARIOS, Scenario, Undisturbed, undisturbed
 KILLS = {
     "months": ("ask", "normalize"),
     "snapshot": ("poll", "convert", "commit"),
+    "redemptions": ("ask", "commit"),
 }
 
 

@@ -1,4 +1,6 @@
-"""Faults 15 to 20 through the `spaaza` command: nothing of a bad file, all of the others, exit 1.
+"""Faults 15 to 20 and 37 through the `spaaza` command, at each vendor in its turn.
+
+Nothing of a bad file is loaded, all of the others is, and the exit code is 1.
 
 The cursor stays where it was, so the next sound file brings every row.
 """
@@ -6,7 +8,9 @@ The cursor stays where it was, so the next sound file brings every row.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,19 +18,62 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.faults.hosts import BadHost, Host, cut, rest_of, spaaza, until_closed
+from tests.faults.hosts import BadDownloads, BadHost, Host, cut, rest_of, spaaza, until_closed
 from tests.vendors import Answer
 
 NOW = datetime.now(timezone.utc)
-ROWS = "SELECT id FROM transactions ORDER BY id"
-LOADS = "SELECT count(*) FROM export_jobs WHERE table_name = 'products'"
-PRODUCTS = b"id,title\n1,a\n2,b\n"
 
 
-def baskets(*hours: int) -> bytes:
+def rows(header: str, *hours: int) -> bytes:
     """A row for each time, in hours ago."""
-    rows = [f"{hour},{NOW - timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}" for hour in hours]
-    return ("\n".join(["id,timestamp", *rows]) + "\n").encode()
+    lines = [f"{hour},{NOW - timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}" for hour in hours]
+    return ("\n".join([header, *lines]) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Two tables of a vendor: one that is loaded by time, whose files go bad, and another.
+
+    Attributes:
+        vendor: Its name.
+        by_time: The table, and how the vendor calls it.
+        row_id: Its column that tells rows apart.
+        header: Of its file.
+        other: The other table.
+        bad: Makes the vendor whose files of a name are bad.
+        files: Of the other table.
+    """
+
+    vendor: str
+    by_time: tuple[str, str]
+    row_id: str
+    header: str
+    other: str
+    bad: Callable[..., BadHost | BadDownloads]
+    files: dict[str, bytes]
+
+
+TABLES = [
+    Tables(
+        "spaaza",
+        ("transactions", "transactions"),
+        "id",
+        "id,timestamp",
+        "products",
+        BadHost,
+        {"products": b"id,title\n1,a\n2,b\n"},
+    ),
+    Tables(
+        "voucherify",
+        ("publications", "publication"),
+        "voucher_code",
+        "Voucher Code,Date",
+        "points_expirations",
+        BadDownloads,
+        {"points_expiration": b"ID,Points\npe_1,10\npe_2,20\n"},
+    ),
+]
+FIELDS = {"publications": ["voucher_code", "date"], "points_expirations": ["id", "points"]}
 
 
 FAULTS: dict[str, tuple[Host, str]] = {
@@ -46,33 +93,47 @@ FAULTS: dict[str, tuple[Host, str]] = {
 
 
 class Shop:
-    """A warehouse into which transactions have been loaded once, and the vendor they are of."""
+    """A warehouse into which two tables have been loaded once, and the vendor they are of."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tables: Tables) -> None:
         self.folder = folder
-        self.vendor = BadHost("transactions", transactions=baskets(3, 2), products=PRODUCTS)
+        self.tables = tables
+        self.vendor = tables.bad(tables.by_time[1], **tables.files)
+        self.give(3, 2)
+
+    def give(self, *hours: int) -> None:
+        """The rows of the next export."""
+        self.vendor.give(**{self.tables.by_time[1]: rows(self.tables.header, *hours)})
 
     def load(self, monkeypatch: pytest.MonkeyPatch) -> int:
         monkeypatch.setenv("DLT_DATA_DIR", str(self.folder))
+        monkeypatch.setenv("SOURCES__VOUCHERIFY__FIELDS", json.dumps(FIELDS))
+        names = (self.tables.by_time[0], self.tables.other)
         db = str(self.folder / "w.duckdb")
-        return spaaza(self.vendor, "load", "transactions", "products", "--db", db)
+        return spaaza(self.vendor, "load", "--vendor", self.tables.vendor, *names, "--db", db)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.folder / "w.duckdb")) as warehouse:
-            return warehouse.execute(f"USE spaaza_data; {sql}").fetchall()
+            return warehouse.execute(f"USE {self.tables.vendor}_data; {sql}").fetchall()
 
-    def asked_from(self) -> str:
-        """Where the window begins that was asked for last."""
-        tasks = [task["desc"] for task in self.vendor.tasks if "transactions" in task["desc"]]
-        return str(tasks[-1]).partition("[")[2].partition(",")[0]
+    def rows(self) -> list[tuple[Any, ...]]:
+        """What the table holds whose files go bad."""
+        return self.query(f"SELECT {self.tables.row_id} FROM {self.tables.by_time[0]} ORDER BY 1")
+
+    def loads_of_the_other(self) -> int:
+        """How often the other one was loaded."""
+        loads = "SELECT count(*) FROM export_jobs WHERE table_name ="
+        return int(self.query(f"{loads} '{self.tables.other}'")[0][0])
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    shop = Shop(tmp_path_factory.mktemp("shop"))
+@pytest.fixture(scope="module", params=TABLES, ids=lambda tables: tables.vendor)
+def shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    shop = Shop(tmp_path_factory.mktemp("shop"), request.param)
     with shop.vendor, pytest.MonkeyPatch.context() as patch:
         assert shop.load(patch) == 0
-        shop.vendor.files["transactions"] = baskets(3, 2, 1)
+        shop.give(3, 2, 1)
         shop.vendor.host = FAULTS["15 link expired"][0]
         assert shop.load(patch) == 1
         yield shop
@@ -83,28 +144,28 @@ def test_a_bad_file_stops_its_export_alone(
     shop: Shop, fault: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     host, words = FAULTS[fault]
-    before = shop.asked_from()
-    rows, loads = shop.query(ROWS), shop.query(LOADS)
+    before = shop.vendor.asked_from()
+    rows_before, loads = shop.rows(), shop.loads_of_the_other()
     shop.vendor.host = host
     assert shop.load(monkeypatch) == 1
     said = capfd.readouterr()
     (told,) = [line for line in said.err.splitlines() if line.startswith("spaaza: ")]
-    assert "transactions" in told
+    assert shop.tables.by_time[1] in told
     assert words in told
     assert "canary" not in said.out + said.err
-    assert shop.query(ROWS) == rows
-    assert shop.query(LOADS) > loads
-    assert shop.asked_from() == before != ""
-    assert list((shop.folder / "pipelines" / "spaaza" / "exports").iterdir()) == []
+    assert shop.rows() == rows_before
+    assert shop.loads_of_the_other() > loads
+    assert shop.vendor.asked_from() == before != ""
+    assert list((shop.folder / "pipelines" / shop.tables.vendor / "exports").iterdir()) == []
 
 
 def test_the_next_sound_file_brings_every_row(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = shop.asked_from()
+    before = shop.vendor.asked_from()
     shop.vendor.host = None
     assert shop.load(monkeypatch) == 0
-    assert shop.asked_from() == before
-    assert shop.query(ROWS) == [(1,), (2,), (3,)]
+    assert shop.vendor.asked_from() == before
+    assert shop.rows() == [(1,), (2,), (3,)]
     shop.vendor.host = FAULTS["15 link expired"][0]
     # Only now has the cursor moved.
     assert shop.load(monkeypatch) == 1
-    assert shop.asked_from() > before
+    assert shop.vendor.asked_from() > before

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
 
-from spaaza_source.errors import UnavailableError
+from spaaza_source.errors import ExportTimeoutError, UnavailableError
 from spaaza_source.exports.export import Phase
-from tests.exports.test_run import begin, request, wait
-from tests.roads import Road
-from tests.scripted_tasks import PLACES, Place, ScriptedTasks, task_without
+from tests.exports.test_run import begin, wait
+from tests.roads import AnyRoad, Road, SpaazaRoad, VoucherifyRoad
+from tests.scripted_tasks import ScriptedTasks
+from tests.scripted_vendor import PLACES, Place
 from tests.vendors import Answer, Seen
+
+#: Least and most seconds of a pause that nobody has asked for.
+A_MOMENT = (0.5, 10)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -31,7 +36,7 @@ from tests.vendors import Answer, Seen
     ],
 )
 def test_a_vendor_with_too_many_requests_is_left_alone_for_as_long_as_it_asks(
-    road: Road,
+    road: AnyRoad,
     place: Place,
     retry_after: str | None,
     least: float,
@@ -49,7 +54,7 @@ def test_a_vendor_with_too_many_requests_is_left_alone_for_as_long_as_it_asks(
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("retry_after", ["601", "86400", "1e999"])
 def test_no_wait_reaches_past_the_exports_deadline(
-    road: Road, place: Place, retry_after: str
+    road: AnyRoad, place: Place, retry_after: str
 ) -> None:
     road.vendor.always(place, Answer(429, headers={"Retry-After": retry_after}))
     error = road.error(export_timeout=600)
@@ -60,46 +65,113 @@ def test_no_wait_reaches_past_the_exports_deadline(
 
 
 @pytest.mark.parametrize(("retry_after", "comes"), [("300", True), ("420", False)])
-def test_what_a_job_has_waited_is_no_longer_left(road: Road, retry_after: str, comes: bool) -> None:
+def test_what_a_job_has_waited_is_no_longer_left(
+    road: AnyRoad, retry_after: str, comes: bool
+) -> None:
     """The third look comes when 200 to 300 of the 600 seconds are spent."""
-    runs = Answer.json(task_without(state={"code": "INPROGRESS"}))
-    road.vendor.first("look", runs, runs, Answer(429, headers={"Retry-After": retry_after}))
     run = road.run(poll_interval=100, max_poll_interval=100, export_timeout=600)
-    table = begin(run, request())
+    road.vendor.states = ("INPROGRESS", "INPROGRESS", "DONE")
+    road.vendor.first("look", None, None, Answer(429, headers={"Retry-After": retry_after}))
+    table = begin(run, road.vendor.request())
     wait(table)
     assert (table.error is None) == comes
     assert road.clock.monotonic() <= 610
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_vendor_that_always_has_too_many_requests_is_given_up(road: Road, place: Place) -> None:
+def test_a_vendor_that_always_has_too_many_requests_is_given_up(
+    road: AnyRoad, place: Place
+) -> None:
     road.vendor.always(place, Answer(429, headers={"Retry-After": "1"}))
     assert isinstance(road.error(), UnavailableError)
     assert road.vendor.asked(place) == 5
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_cycle_that_is_used_up_is_not_waited_out(road: Road, place: Place) -> None:
+def test_a_cycle_that_is_used_up_is_not_waited_out(
+    voucherify_road: VoucherifyRoad, place: Place
+) -> None:
     headers = {"Retry-After": "1", "X-Rate-Limit-Type": "api_calls_cycle"}
-    road.vendor.always(place, Answer(429, headers=headers))
-    error = road.error()
+    vendor = voucherify_road.vendor
+    vendor.always(place, Answer(429, headers=headers))
+    error = voucherify_road.error()
     assert isinstance(error, UnavailableError)
     assert "billing cycle" in str(error)
-    assert road.vendor.asked(place) == 1
-    assert road.vendor.calls[-1] == place
+    assert vendor.asked(place) == 1
+    assert vendor.calls[-1] == place
 
 
-def test_a_dropped_table_waits_for_no_vendor(road: Road) -> None:
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("ahead", "left", "waits"),
+    [
+        ("40", "0", (39, 40)),
+        ("40.5", "0", (39, 40.5)),
+        ("-5", "0", A_MOMENT),
+        ("soon", "0", A_MOMENT),
+        ("nan", "0", A_MOMENT),
+        ("inf", "0", A_MOMENT),
+        ("40", "none", A_MOMENT),
+        ("40", "", A_MOMENT),
+    ],
+)
+def test_without_a_retry_after_the_limits_own_header_tells_when(
+    voucherify_road: VoucherifyRoad, place: Place, ahead: str, left: str, waits: tuple[float, float]
+) -> None:
+    vendor, clock = voucherify_road.vendor, voucherify_road.clock
+    with contextlib.suppress(ValueError):
+        ahead = str(clock.now().timestamp() + float(ahead))
+    limits = {"X-Rate-Limit-Type": "api_calls", "X-Rate-Limit-Remaining": left}
+    vendor.first(place, Answer(429, headers={**limits, "X-Rate-Limit-Retry": ahead}))
+    patience = {"poll_interval": 0.001, "export_timeout": 600}
+    assert voucherify_road.outcome(**patience).phase is Phase.ARRIVED
+    assert waits[0] <= max(clock.pauses) <= waits[1]
+    assert vendor.asked("create") == (2 if place == "create" else 1)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_where_the_limit_reaches_past_the_deadline_it_is_not_waited_for(
+    voucherify_road: VoucherifyRoad, place: Place
+) -> None:
+    anew = voucherify_road.clock.now().timestamp() + 3600
+    limits = {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Retry": str(anew)}
+    vendor = voucherify_road.vendor
+    vendor.always(place, Answer(429, headers=limits))
+    error = voucherify_road.error(export_timeout=600)
+    assert isinstance(error, UnavailableError)
+    assert "too many requests" in str(error)
+    assert vendor.asked(place) == 1
+    assert voucherify_road.clock.monotonic() < 60
+
+
+@pytest.mark.parametrize("ahead", [3600, 86_400, 1e15])
+def test_looks_that_leave_room_for_the_limit_end_at_the_deadline_too(
+    voucherify_road: VoucherifyRoad, ahead: float
+) -> None:
+    vendor, clock = voucherify_road.vendor, voucherify_road.clock
+    vendor.states = ("IN_PROGRESS",)
+    anew = str(clock.now().timestamp() + ahead)
+    # As a vendor may put them behind every answer.
+    listed = Answer.json({"exports": []})
+    listed.headers.update({"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Retry": anew})
+    vendor.always("list", listed)
+    error = voucherify_road.error(export_timeout=600)
+    assert isinstance(error, ExportTimeoutError)
+    assert "job exp_1 is still IN_PROGRESS after" in str(error)
+    assert clock.monotonic() < 700
+
+
+def test_a_dropped_table_waits_for_no_vendor(spaaza_road: SpaazaRoad) -> None:
     class Dropped(ScriptedTasks):
         def _answer(self, seen: Seen) -> Answer:
-            if self._place_of(seen) == "look":
+            if self.place_of(seen)[0] == "look":
                 run.drop(table)
             return super()._answer(seen)
 
     with Dropped() as dropping:
         dropping.always("look", Answer(429, headers={"Retry-After": "1"}))
-        run = Road(dropping, road.clock, road.folder).run()
-        table = begin(run, request())
+        run = Road(dropping, spaaza_road.clock, spaaza_road.folder).run()
+        table = begin(run, dropping.request())
         while run._thread is not None:
             time.sleep(0.002)
         assert dropping.asked("look") == 1

@@ -29,14 +29,17 @@ def begun(folder: Path, **settings: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(arguments, stderr=subprocess.PIPE)
 
 
-def test_two_runs_at_once_load_one_after_the_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("vendor", "table"), [("spaaza", "users"), ("voucherify", "redemptions")])
+def test_two_runs_at_once_load_one_after_the_other(vendor: str, table: str, tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(rows=ROWS, run_seconds=0.5)) as sandbox:
-        given = {"base_url": sandbox.base_url, "table": "users", "credentials": sandbox.credentials}
+        keys = {"spaaza": sandbox.credentials, "voucherify": sandbox.voucherify_credentials}
+        given: dict[str, Any] = {"base_url": sandbox.base_url, "vendor": vendor, "table": table}
+        given["credentials"] = keys[vendor]
         runs = [begun(tmp_path, **given) for _ in range(2)]
         told = [run.communicate(timeout=60)[1].decode() for run in runs]
     assert [run.returncode for run in runs] == [0, 0], told
     assert sum("another run" in each.lower() for each in told) == 1
-    assert query(tmp_path, "SELECT count(*) FROM users") == [(ROWS,)]
+    assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(ROWS,)]
     assert query(tmp_path, "SELECT count(*) FROM export_jobs WHERE loaded = rows") == [(2,)]
 
 

@@ -24,7 +24,7 @@ from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.exports.load import EXPORTING
 from spaaza_source.sandbox import Call, Sandbox
-from spaaza_source.spaaza.source import spaaza_source
+from spaaza_source.vendors import VENDORS
 from spaaza_source.warehouse import duckdb_file
 
 #: The phases of a load, in their order. Asking, polling and downloading come again with each
@@ -53,17 +53,13 @@ class Order:
 
     Attributes:
         folder: Holds the pipeline's folder and the DuckDB file; goes on being used by later loads.
-        base_url: The sandbox's.
-        chain_id: The sandbox's.
-        credentials: The sandbox's.
+        vendor: Whose source.
         table: What to load.
-        settings: More arguments of the source.
+        settings: The arguments of the source.
     """
 
     folder: Path
-    base_url: str
-    chain_id: int
-    credentials: Mapping[str, str]
+    vendor: str
     table: str
     settings: Mapping[str, Any]
 
@@ -140,9 +136,11 @@ def _written(database: Path) -> Written:
 def _phase_of(call: Call) -> str:
     if call.method == "POST":
         return "ask"
-    if call.path == "/tasks":
+    if call.path in ("/tasks", "/v1/exports"):
         return "plan"
-    return "poll" if call.path.removeprefix("/tasks/").isdigit() else "download"
+    # At Voucherify the look that brings the link is one like the others.
+    polls = call.path.startswith("/v1/exports/") or call.path.removeprefix("/tasks/").isdigit()
+    return "poll" if polls else "download"
 
 
 class _Teller(Collector):
@@ -199,9 +197,6 @@ def _load(order: Order, telling: Connection) -> None:
         dataset_name="loyalty",
         progress=teller,
     )
-    pipeline.run(
-        spaaza_source(
-            order.base_url, order.chain_id, dict(order.credentials), **order.settings
-        ).with_resources(order.table)
-    )
+    source = VENDORS[order.vendor].source(**order.settings)
+    pipeline.run(source.with_resources(order.table))
     teller.tell(ENDED)

@@ -66,3 +66,24 @@ def test_metadata_brings_columns_of_its_own() -> None:
 def test_nothing_is_guessed(header: list[str]) -> None:
     with pytest.raises(HeaderError, match="does not show"):
         fields_of("voucher", ASKED, header)
+
+
+@pytest.mark.parametrize(
+    ("asked", "row"),
+    [
+        (ASKED, ["Anna Meijer", "Ede", "", "10"]),
+        (ASKED, ["Anna Meijer", "Value", "Ede", "ID"]),
+        ([*ASKED, "active"], ["Anna Meijer", "ID", "Ede", "Code"]),
+        (["id", "metadata"], ["Anna Meijer", "Ede"]),
+    ],
+)
+def test_what_may_be_a_customers_row_is_not_shown(asked: list[str], row: list[str]) -> None:
+    with pytest.raises(HeaderError, match="does not show") as refused:
+        fields_of("voucher", asked, row)
+    assert "Anna" not in str(refused.value)
+    assert "Ede" not in str(refused.value)
+
+
+def test_a_label_that_nobody_knows_is_shown_among_those_that_are_known() -> None:
+    with pytest.raises(HeaderError, match="'What\\?'"):
+        fields_of("voucher", ASKED, ["Value", "ID", "Voucher Type", "What?"])

@@ -13,6 +13,7 @@ import pytest
 
 from spaaza_source import voucherify_source
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports.clock import SystemClock
 from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
@@ -157,8 +158,9 @@ def test_every_part_of_a_split_result_is_loaded(
 
 
 def test_of_a_split_result_nothing_is_loaded_if_a_part_is_missing(
-    vendor: VoucherifyVendor, tmp_path: Path
+    vendor: VoucherifyVendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(SystemClock, "pause", lambda _self, _seconds, wake: wake.is_set())
     vendor.files["voucher"] = [VOUCHERS, VOUCHERS]
     vendor.shown = lambda export: {
         **export,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from spaaza_source import voucherify_source
-from tests.vendors import Answer, ScriptedServer, Seen
+from spaaza_source.exports.windows import iso
+from tests.vendors import CANARY, Answer, ScriptedServer, Seen
 from tests.warehouses import pipeline_into
 
-KEYS = {"app_id": "app-id-canary", "app_token": "app-token-canary"}
+KEYS = {"app_id": f"{CANARY}-app-id", "app_token": f"{CANARY}-token/+=9d2f"}
 CREATED = "2026-05-10T04:00:00.123Z"
 DATE = "Sun, 10 May 2026 04:00:01 GMT"
 
@@ -23,6 +26,9 @@ class VoucherifyVendor(ScriptedServer):
     def __init__(self, **files: str | list[str]) -> None:
         self.files = files
         self.bodies: list[dict[str, Any]] = []
+        #: What time it is there; None for always the same.
+        self.clock: Callable[[], datetime] | None = None
+        self._created: list[str] = []
         self.deleted: list[str] = []
         self.may_delete = True
         #: What an export looks like; the last word before it is sent.
@@ -45,6 +51,7 @@ class VoucherifyVendor(ScriptedServer):
             return Answer.json(refusal, 401)
         if seen.method == "POST":
             self.bodies.append(json.loads(seen.body))
+            self._created.append(iso(self.clock()) if self.clock else CREATED)
             answer = Answer.json(self._export(len(self.bodies), done=False))
         elif path == "/v1/exports":
             query = parse_qs(urlsplit(seen.path).query)
@@ -59,7 +66,8 @@ class VoucherifyVendor(ScriptedServer):
             answer = Answer(204) if self.deleted.count(self.deleted[-1]) == 1 else Answer(404)
         else:
             answer = Answer.json(self._export(int(path.rsplit("_", 1)[1])))
-        answer.headers.update({"Date": DATE, **self.limits()})
+        date = format_datetime(self.clock(), usegmt=True) if self.clock else DATE
+        answer.headers.update({"Date": date, **self.limits()})
         return answer
 
     def _parts(self, number: int) -> list[str]:
@@ -69,14 +77,14 @@ class VoucherifyVendor(ScriptedServer):
     def _export(self, number: int, *, done: bool = True) -> dict[str, Any]:
         body = self.bodies[number - 1]
         urls = [
-            f"{self.base_url}/file/{number}/{part}?token=canary"
+            f"{self.base_url}/file/{number}/{part}?token={CANARY}"
             for part in range(len(self._parts(number)))
         ]
         result = {"url": urls[0]} if len(urls) == 1 else {"urls": urls}
         export = {
             "id": f"exp_{number}",
             "object": "export",
-            "created_at": CREATED,
+            "created_at": self._created[number - 1],
             "status": "DONE" if done else "SCHEDULED",
             "channel": "API",
             "exported_object": body["exported_object"],
