@@ -64,7 +64,7 @@ def check_stop(
         (WHOLE[: WHOLE.index(b"note") + 2], IncompleteDownloadError, "no record end"),
         (WHOLE[: WHOLE.index(b"name") + 2], IncompleteDownloadError, "no record end"),
         (WHOLE.replace(b"\n", b"\r\n")[:-1], FileError, "in the middle of a record end"),
-        (b"", FileError, "the file is empty"),
+        (b"", IncompleteDownloadError, "no byte of the file arrived"),
     ],
     ids=[
         "inside the last cell",
@@ -85,6 +85,16 @@ def test_a_cut_file_without_a_length_is_not_loaded(
     tmp_path: Path, sent: bytes, error: type[SpaazaSourceError], words: str
 ) -> None:
     check_stop(tmp_path, until_closed(sent), error, words)
+
+
+def test_an_answer_that_broke_off_among_its_headers_is_asked_for_again(tmp_path: Path) -> None:
+    """What is left of it has neither a length nor a body."""
+    answers = [until_closed(b""), Answer(200, WHOLE)]
+    with BadHost("users", lambda _seen, _whole: answers.pop(0), users=b"") as vendor:
+        source = spaaza_source(vendor.base_url, 1743, TOKEN, **QUICK)
+        pipeline_into(tmp_path).run(source.with_resources("users"))
+    assert query(tmp_path, "SELECT id FROM users ORDER BY id") == [(1,), (2,), (3,)]
+    assert answers == []
 
 
 @pytest.mark.parametrize("rows", [3, 2])
