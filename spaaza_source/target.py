@@ -16,9 +16,12 @@ from dlt.common.destination import TDestinationReferenceArg
 from dlt.extract import DltSource
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports.lake import DELTA
 from spaaza_source.vendors import SPAAZA, VENDORS, Vendor
 from spaaza_source.warehouse import duckdb_file
 
+#: dlt's name of the destination whose tables are Delta's: plain files could not be merged.
+FILES = "filesystem"
 DB = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -100,7 +103,11 @@ class Target:
         if self.named and self.vendor.choice:
             given[self.vendor.choice] = list(self.tables)
         source = self.vendor.source(**given, **more)
-        return source.with_resources(*(name for name in self.tables if name in source.resources))
+        source = source.with_resources(*(name for name in self.tables if name in source.resources))
+        if self.destination == FILES:
+            for resource in source.selected_resources.values():
+                resource.apply_hints(table_format=DELTA)
+        return source
 
 
 def _configured() -> Any:
