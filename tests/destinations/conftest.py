@@ -62,9 +62,9 @@ def place_of(
             case "postgres":
                 found = postgres_place(request.getfixturevalue("postgres"), name)
             case "ducklake":
-                monkeypatch.setenv("HOME", str(request.getfixturevalue("extensions")))
+                home = request.getfixturevalue("extensions")
                 server = request.getfixturevalue("postgres")
-                found = ducklake_place(server, name, tmp_path / name)
+                found = ducklake_place(server, name, tmp_path / name, home)
             case "delta":
                 found = delta_place(request.getfixturevalue("store"), name)
             case _:

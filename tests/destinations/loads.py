@@ -119,7 +119,8 @@ def _die(load: Load, after: str) -> None:
     if after == WHOLE_PACKAGE:
         PackageStorage.complete_loading_package = _killed  # type: ignore[assignment, method-assign]
     else:
-        kill_after_commit_of(after)
+        # What has come to an object store is put into its Delta table by a job of its own.
+        kill_after_commit_of(after, by="reference" if load.destination == "filesystem" else None)
     load.run()
 
 

@@ -31,7 +31,7 @@ class Place:
     Attributes:
         kind: Which.
         name: dlt's name of it: all that a pipeline is told.
-        settings: What dlt's configuration says of it, as environment variables.
+        settings: What dlt's configuration says of it, and more, as environment variables.
         read: The rows of a table, as the engine has them.
     """
 
@@ -83,7 +83,7 @@ def postgres_place(server: Postgres, database: str) -> Place:
     return Place("postgres", "postgres", {"DESTINATION__POSTGRES__CREDENTIALS": url}, read)
 
 
-def ducklake_place(server: Postgres, database: str, files: Path) -> Place:
+def ducklake_place(server: Postgres, database: str, files: Path, home: Path) -> Place:
     url = server.create(database)
 
     def read(table: str) -> list[Row]:
@@ -96,6 +96,8 @@ def ducklake_place(server: Postgres, database: str, files: Path) -> Place:
 
     its = "DESTINATION__DUCKLAKE__CREDENTIALS__"
     settings = {
+        # Where DuckDB finds its extensions.
+        "HOME": str(home),
         f"{its}DUCKLAKE_NAME": "lake",
         f"{its}CATALOG": url,
         f"{its}STORAGE__BUCKET_URL": str(files),
