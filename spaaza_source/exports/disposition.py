@@ -110,19 +110,21 @@ class Disposition:
         key = tuple(naming.normalize_identifier(name) for name in found)
         return None if not key or key == self._key else key
 
-    def span(self, span: Span | None, table: str) -> Span | None:
+    def span(self, span: Span | None, table: str, *, keyed: bool) -> Span | None:
         """Which times a load may ask for, which is all where the destination takes no others.
 
         Args:
             span: As the settings have it; None for always all rows.
             table: The resource's name.
+            keyed: Whether there are columns that may prove to be a key.
 
         Raises:
-            SettingsError: The user's disposition cannot be right with these settings.
+            SettingsError: The destination cannot take a span of time; or the user's disposition
+                cannot be right with these settings.
         """
         strategy = self.strategy
         if strategy is None:
-            return _narrowable(span, table, self.users_key)
+            return _narrowable(span, table, self.users_key, keyed=keyed)
         _check(strategy, table)
         if strategy in WHOLE_ONLY:
             if span is not None and span.start is not None:
@@ -319,7 +321,9 @@ def _by_time(scope: str, key: Key | None) -> Any:
     return {"disposition": "merge", "strategy": "cdc", "destination_scope": scope}
 
 
-def _narrowable(span: Span | None, table: str, users_key: Key | None) -> Span | None:
+def _narrowable(
+    span: Span | None, table: str, users_key: Key | None, *, keyed: bool
+) -> Span | None:
     """The times that a load may ask for where the source chooses how they are taken in.
 
     Raises:
@@ -330,7 +334,10 @@ def _narrowable(span: Span | None, table: str, users_key: Key | None) -> Span | 
         return span
     changes = span.begins_again is not None
     key = proven_key(table)
-    known = not has_rows(table) or (bool(key) and users_key in {None, key})
+    if has_rows(table):
+        known = bool(key) and users_key in {None, key}
+    else:
+        known = keyed or users_key is not None
     if ("upsert" if changes else "cdc") in there and (changes or known):
         return span
     if span.start is not None:
