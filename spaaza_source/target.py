@@ -12,16 +12,15 @@ from typing import Any
 
 import click
 import dlt
-from dlt.common.destination import TDestinationReferenceArg
+from dlt.common.destination import Destination, TDestinationReferenceArg
 from dlt.extract import DltSource
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports.destination import is_files
 from spaaza_source.exports.lake import DELTA
 from spaaza_source.vendors import SPAAZA, VENDORS, Vendor
 from spaaza_source.warehouse import duckdb_file
 
-#: dlt's name of the destination whose tables are Delta's: plain files could not be merged.
-FILES = "filesystem"
 DB = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -104,7 +103,10 @@ class Target:
             given[self.vendor.choice] = list(self.tables)
         source = self.vendor.source(**given, **more)
         source = source.with_resources(*(name for name in self.tables if name in source.resources))
-        if self.destination == FILES:
+        if isinstance(self.destination, str) and is_files(
+            Destination.from_reference(self.destination)
+        ):
+            # Plain files could not be merged.
             for resource in source.selected_resources.values():
                 resource.apply_hints(table_format=DELTA)
         return source

@@ -50,7 +50,7 @@ def client_of(pipeline: Any, schema: str | None, table_format: Any) -> Iterator[
         schema: The name of dlt's schema; None for the pipeline's own.
         table_format: Of the tables; None for what the destination prefers.
     """
-    if table_format != DELTA or not _is_files(pipeline):
+    if table_format != DELTA or not is_files(pipeline.destination):
         with pipeline.sql_client(schema) as client:
             yield client
         return
@@ -65,7 +65,7 @@ def rows_of(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
     schema = pipeline.default_schema
     table_format = schema.tables.get(table, {}).get("table_format")
     try:
-        if not (table_format == DELTA and _is_files(pipeline)):
+        if not (table_format == DELTA and is_files(pipeline.destination)):
             found = pipeline.dataset()[table].arrow()
             return [] if found is None else list(found.to_pylist())
         with client_of(pipeline, schema.name, table_format) as client:
@@ -83,13 +83,14 @@ def can_count(pipeline: Any, table_format: Any) -> bool:
         pipeline: Whose destination.
         table_format: Of the tables.
     """
-    if _is_files(pipeline):
+    if is_files(pipeline.destination):
         return bool(table_format == DELTA)
     return issubclass(pipeline.destination.client_class, SqlJobClientBase)
 
 
-def _is_files(pipeline: Any) -> bool:
-    return str(pipeline.destination.destination_type) == "dlt.destinations.filesystem"
+def is_files(destination: Any) -> bool:
+    """Whether a destination is a folder or an object store, by dlt's word for it."""
+    return str(destination.destination_type) == "dlt.destinations.filesystem"
 
 
 def merge_strategies(pipeline: Any, table_format: str | None = None) -> list[str]:

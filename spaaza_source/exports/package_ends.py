@@ -19,6 +19,7 @@ from dlt.pipeline import trace as traces
 from typing_extensions import Self
 
 from spaaza_source.exports.claims import note_passed_on
+from spaaza_source.exports.interrupted import take_back_state
 from spaaza_source.exports.one_load import one_load
 from spaaza_source.exports.proof import prove
 
@@ -72,9 +73,12 @@ class _Watching(Collector):
         return self
 
     def __enter__(self) -> Self:
-        self._alone.enter_context(one_load(self._pipeline))
-        self._pending = set(self._pipeline.list_normalized_load_packages())
-        self.own.__enter__()
+        with ExitStack() as alone:
+            alone.enter_context(one_load(self._pipeline))
+            take_back_state(self._pipeline)
+            self._pending = set(self._pipeline.list_normalized_load_packages())
+            self.own.__enter__()
+            self._alone = alone.pop_all()
         return self
 
     def __exit__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,50 +33,72 @@ def load_of(place: Place, folder: Path, vendor: FileVendor, table: str, **more: 
     )
 
 
+@dataclass(frozen=True)
+class Case:
+    """A load that follows another, and what is there after it.
+
+    Attributes:
+        table: What is loaded.
+        more: How.
+        rows: What is there.
+    """
+
+    table: str
+    more: dict[str, Any]
+    rows: list[tuple[int, str]]
+
+
+CASES = {
+    "window": Case("transactions", {"settings": WINDOW}, AFTER),
+    "window by key": Case("transactions", {"settings": WINDOW, "hints": BY_KEY}, AFTER),
+    "merged": Case("users", {}, AFTER),
+    "append": Case("users", {"hints": APPEND}, sorted([(1, "Ann"), (2, "Bob"), *AFTER])),
+    "scd2": Case("users", {"hints": SCD2}, sorted([(2, "Bob"), *AFTER])),
+}
+
+
 @pytest.mark.parametrize(
-    ("kind", "table", "more", "rows"),
+    ("kind", "case"),
     [
-        pytest.param("postgres", "transactions", {"settings": WINDOW}, AFTER, id="postgres-window"),
-        pytest.param("postgres", "users", {}, AFTER, id="postgres-merged"),
-        pytest.param(
-            "postgres",
-            "users",
-            {"hints": APPEND},
-            sorted([(1, "Ann"), (2, "Bob"), *AFTER]),
-            id="postgres-append",
-        ),
-        pytest.param(
-            "postgres", "users", {"hints": SCD2}, sorted([(2, "Bob"), *AFTER]), id="postgres-scd2"
-        ),
-        pytest.param("ducklake", "transactions", {"settings": WINDOW}, AFTER, id="ducklake-window"),
-        pytest.param(
-            "delta",
-            "transactions",
-            {"settings": WINDOW, "hints": BY_KEY},
-            AFTER,
-            id="delta-window",
-        ),
-        pytest.param("delta", "users", {}, AFTER, id="delta-merged"),
+        ("postgres", "window"),
+        ("postgres", "merged"),
+        ("postgres", "append"),
+        ("postgres", "scd2"),
+        ("ducklake", "window"),
+        ("delta", "window by key"),
+        ("delta", "merged"),
     ],
 )
 def test_what_was_committed_is_not_loaded_again(
-    kind: str,
-    table: str,
-    more: dict[str, Any],
-    rows: list[Any],
-    place_of: Callable[[str], Place],
-    tmp_path: Path,
+    kind: str, case: str, place_of: Callable[[str], Place], tmp_path: Path
 ) -> None:
-    place = place_of(kind)
-    with FileVendor(**{table: OLD}) as vendor:
-        load = load_of(place, tmp_path, vendor, table, **more)
+    place, told = place_of(kind), CASES[case]
+    with FileVendor(**{told.table: OLD}) as vendor:
+        load = load_of(place, tmp_path, vendor, told.table, **told.more)
         load.run()
-        vendor.files[table] = NEW
-        assert load.killed(table) == -signal.SIGKILL
+        vendor.files[told.table] = NEW
+        assert load.killed(told.table) == -signal.SIGKILL
         load.run()
         assert len(vendor.tasks) == 2
-    assert place.rows(table, "user_id", "name") == rows
+    assert place.rows(told.table, "user_id", "name") == told.rows
     assert place.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True)]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgres"])
+def test_the_pipelines_state_is_not_loaded_again(
+    kind: str, place_of: Callable[[str], Place], tmp_path: Path
+) -> None:
+    """PostgreSQL would refuse it, and each later run would fail."""
+    place = place_of(kind)
+    with FileVendor(users=OLD) as vendor:
+        load = load_of(place, tmp_path, vendor, "users")
+        load.run()
+        vendor.files["users"] = NEW
+        assert load.killed("_dlt_pipeline_state") == -signal.SIGKILL
+        load.run()
+        assert len(vendor.tasks) == 2
+    assert place.rows("users", "user_id", "name") == AFTER
+    assert place.rows("_dlt_pipeline_state", "version") == [(1,), (2,)]
 
 
 @pytest.mark.parametrize("kind", ["postgres", "delta"])

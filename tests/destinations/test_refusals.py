@@ -35,7 +35,8 @@ def refused(load: Callable[[], Any]) -> SettingsError:
 
 
 def into_plain_files(folder: Path, vendor: FileVendor, table: str, **settings: Any) -> None:
-    source = spaaza_source(vendor.base_url, 1743, TOKEN, max_age=0, **QUICK, **settings)
+    given: dict[str, Any] = {"max_age": 0, **QUICK, **settings}
+    source = spaaza_source(vendor.base_url, 1743, TOKEN, **given)
     pipeline = dlt.pipeline(
         "spaaza",
         pipelines_dir=str(folder / "pipelines"),
