@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import dlt
 import pytest
 from click.testing import CliRunner
+from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
 from spaaza_source.cli import cli
+from spaaza_source.loading import _place
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.destinations.places import Place
 from tests.destinations.servers import PASSWORD
@@ -51,3 +55,28 @@ def test_the_commands_work_with_it(
         said("load", "users", *to)
     assert len(place.read("users")) == ROWS
     assert {row["proven"] for row in place.read("export_jobs")} == {True}
+
+
+def test_each_destination_is_told_from_the_others() -> None:
+    """What a pipeline remembers is of one of them; nothing is connected to here."""
+    destinations: list[Any] = [
+        dlt.destinations.postgres(f"postgresql://loader:{PASSWORD}@127.0.0.1:{port}/{database}")
+        for port, database in ((5432, "one"), (5433, "one"), (5432, "other"))
+    ]
+    destinations += [
+        dlt.destinations.filesystem(f"file:///lake/{folder}") for folder in ("one", "other")
+    ]
+    destinations += [
+        dlt.destinations.ducklake(
+            DuckLakeCredentials(
+                "lake", catalog=f"postgresql://l:{PASSWORD}@127.0.0.1/{database}", storage="files"
+            )
+        )
+        for database in ("one", "other")
+    ]
+    places = [
+        _place(dlt.pipeline("spaaza", destination=each, dataset_name="loyalty"), "loyalty")
+        for each in destinations
+    ]
+    assert len(set(places)) == len(destinations), places
+    assert not any(PASSWORD in place for place in places)
