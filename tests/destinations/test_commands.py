@@ -40,9 +40,8 @@ def test_the_commands_work_with_it(
         for name, value in settings_for(served).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("SOURCES__SPAAZA__MAX_AGE", "0")
-        for _ in range(2):
-            told = said("load", *TABLES, *to)
-            assert "Counted in the destination" in told
+        for tables in (TABLES, TABLES[:1]):
+            assert "Counted in the destination" in said("load", *tables, *to)
         for table in TABLES:
             assert len(place.read(table)) == ROWS
         assert "transactions" in said("plan", *to)
@@ -53,6 +52,8 @@ def test_the_commands_work_with_it(
         # Another machine goes on from what the destination knows.
         monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "other"))
         said("load", "users", *to)
+        assert len(place.read("users")) == ROWS
+        said("load", "users", *to, "--full-refresh")
     assert len(place.read("users")) == ROWS
     assert {row["proven"] for row in place.read("export_jobs")} == {True}
 

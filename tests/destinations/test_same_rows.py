@@ -6,6 +6,7 @@ that is gone, others in another order, a cell that does not fit its column's typ
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -187,3 +188,19 @@ def test_the_same_rows_are_in(kind: str, place_of: Callable[[str], Place], tmp_p
     if kind != "duckdb":
         like = loaded(place_of("duckdb"), tmp_path)
         assert held == {table: like[table] for table in held}
+
+
+@pytest.mark.parametrize("kind", ["postgres", "delta"])
+def test_nested_lists_are_tables(
+    kind: str, place_of: Callable[[str], Place], tmp_path: Path
+) -> None:
+    place = place_of(kind)
+    people = [{"user_id": one, "tags": [{"name": "a"}, {"name": str(one)}]} for one in range(3)]
+    with FileVendor(users=json.dumps(people).encode()) as vendor:
+        load = Load(tmp_path, vendor.base_url, ("users",), place.name, {"export_format": "json"})
+        load.run()
+        vendor.files["users"] = json.dumps(people[:2]).encode()
+        load.run()
+    assert place.rows("users", "user_id") == [(0,), (1,)]
+    assert place.rows("users__tags", "name") == [("0",), ("1",), ("a",), ("a",)]
+    assert place.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True)]
