@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.configuration.exceptions import ConfigurationValueError
 from dlt.common.destination import TDestinationReferenceArg
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
@@ -20,6 +23,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from spaaza_source.chat import tell_chat
 from spaaza_source.errors import SettingsError
 from spaaza_source.explain import ExportsFailedError, failed_export
+from spaaza_source.exports.destination import rows_of
 from spaaza_source.exports.kept import kept_loads, tables_of
 from spaaza_source.report import Report
 from spaaza_source.target import Target
@@ -73,8 +77,14 @@ def pipeline_to(
 def _place(pipeline: dlt.Pipeline, dataset: str) -> str:
     """What tells one destination from another, without a secret in it."""
     config: Any = pipeline.destination_client().config
-    file = getattr(config.credentials, "database", None)
-    return f"{config.destination_type} {config.fingerprint()} {file} {dataset}"
+    place = f"{config.destination_type} {config.fingerprint()}"
+    if "duckdb" in config.destination_type:
+        return f"{place} {config.credentials.database} {dataset}"
+    # One server has many databases, one bucket many folders.
+    with suppress(ConfigurationValueError):
+        place += f" {config.data_location()}"
+    folder = str(getattr(config, "bucket_url", ""))
+    return f"{place} {sha256(folder.encode()).hexdigest()} {dataset}"
 
 
 def load_and_tell(
@@ -123,9 +133,7 @@ def load_kept(target: Target, folder: Path, report: Report, **more: Any) -> None
 
 
 def _tell_loads(pipeline: dlt.Pipeline, loads: Sequence[str], report: Report) -> None:
-    found = pipeline.dataset()["export_jobs"].where("_dlt_load_id", "in", list(loads))
-    table = found.arrow()
-    jobs: list[dict[str, Any]] = [] if table is None else table.to_pylist()
+    jobs = [job for job in rows_of(pipeline, "export_jobs") if job["_dlt_load_id"] in loads]
     report.loaded(jobs)
     tell_chat(_summary(pipeline, jobs))
 

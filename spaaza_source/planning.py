@@ -13,10 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 import dlt
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.extract import DltSource
 
 from spaaza_source.exports.cursor import loaded_before
+from spaaza_source.exports.destination import rows_of
 from spaaza_source.exports.jobs import Job
 from spaaza_source.exports.plan import Plan, Wanted, halved
 from spaaza_source.exports.request import ExportRequest
@@ -86,14 +86,7 @@ def planned_exports(
 
 def export_history(pipeline: dlt.Pipeline) -> list[dict[str, Any]]:
     """The rows of the pipeline's `export_jobs`, old to new; none where there is no such table."""
-    if not pipeline.default_schema_name:
-        return []
-    try:
-        table = pipeline.dataset()["export_jobs"].arrow()
-    except (DatabaseUndefinedRelation, ValueError, KeyError):
-        return []
-    rows: list[dict[str, Any]] = [] if table is None else table.to_pylist()
-    return sorted(rows, key=lambda row: str(row.get("created_at")))
+    return sorted(rows_of(pipeline, "export_jobs"), key=lambda row: str(row.get("created_at")))
 
 
 def usual_seconds(history: Iterable[Mapping[str, Any]]) -> dict[str, float]:

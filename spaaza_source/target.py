@@ -12,10 +12,12 @@ from typing import Any
 
 import click
 import dlt
-from dlt.common.destination import TDestinationReferenceArg
+from dlt.common.destination import Destination, TDestinationReferenceArg
 from dlt.extract import DltSource
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports.destination import is_files
+from spaaza_source.exports.lake import DELTA
 from spaaza_source.vendors import SPAAZA, VENDORS, Vendor
 from spaaza_source.warehouse import duckdb_file
 
@@ -100,7 +102,14 @@ class Target:
         if self.named and self.vendor.choice:
             given[self.vendor.choice] = list(self.tables)
         source = self.vendor.source(**given, **more)
-        return source.with_resources(*(name for name in self.tables if name in source.resources))
+        source = source.with_resources(*(name for name in self.tables if name in source.resources))
+        if isinstance(self.destination, str) and is_files(
+            Destination.from_reference(self.destination)
+        ):
+            # Plain files could not be merged.
+            for resource in source.selected_resources.values():
+                resource.apply_hints(table_format=DELTA)
+        return source
 
 
 def _configured() -> Any:

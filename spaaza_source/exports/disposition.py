@@ -7,6 +7,7 @@ a load brings is left to `plan`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dlt
@@ -21,7 +22,7 @@ from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table
 from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.columns import KEY
+from spaaza_source.exports.columns import KEY, has_rows, proven_key
 from spaaza_source.exports.destination import merge_strategies
 from spaaza_source.exports.keys import Key
 from spaaza_source.exports.plan import Span
@@ -31,6 +32,7 @@ from spaaza_source.exports.windows import Window, inside
 #: What a resource is declared with: dicts, so that a user's own "replace" can be told from ours.
 WHOLE: TWriteDispositionDict = {"disposition": "replace"}
 BY_TIME: TDeleteInsertStrategyDict = {"disposition": "merge", "strategy": "delete-insert"}
+MERGE = "merge"
 
 #: Strategies that take away what an export does not bring, so it must bring everything.
 WHOLE_ONLY = ("scd2", "cdc")
@@ -94,7 +96,7 @@ class Disposition:
             return None
         if users["disposition"] != "merge":
             return str(users["disposition"])
-        return str(users.get("strategy") or _strategies()[0])
+        return str(users.get("strategy") or next(iter(merges()), MERGE))
 
     @property
     def users_key(self) -> Key | None:
@@ -108,17 +110,22 @@ class Disposition:
         key = tuple(naming.normalize_identifier(name) for name in found)
         return None if not key or key == self._key else key
 
-    def span(self, span: Span | None, table: str) -> Span | None:
-        """Which times a load may ask for.
+    def span(self, span: Span | None, table: str, *, keyed: bool) -> Span | None:
+        """Which times a load may ask for, which is all where the destination takes no others.
 
         Args:
             span: As the settings have it; None for always all rows.
             table: The resource's name.
+            keyed: Whether there are columns that may prove to be a key.
 
         Raises:
-            SettingsError: The user's disposition cannot be right with these settings.
+            SettingsError: The destination cannot take a span of time; or the user's disposition
+                cannot be right with these settings.
         """
         strategy = self.strategy
+        if strategy is None:
+            return _narrowable(span, table, self.users_key, keyed=keyed)
+        _check(strategy, table)
         if strategy in WHOLE_ONLY:
             if span is not None and span.start is not None:
                 raise SettingsError(
@@ -150,9 +157,15 @@ class Disposition:
         )
         return keyed or bool(users.get("destination_scope"))
 
-    def users_hints(self) -> dict[str, Any]:
-        """What a user's disposition lacks to be right, for dlt's schema."""
-        users = self.users or {}
+    def first_hints(self) -> dict[str, Any]:
+        """What dlt's schema has to know before the first row.
+
+        It is what a user's disposition lacks to be right; or what the destination can have, until
+        all rows have been seen.
+        """
+        users = self.users
+        if users is None:
+            return {} if BY_TIME["strategy"] in merges() else self._chosen(WHOLE)
         match self.strategy:
             case "append":
                 # Repeatable, should it be cut short: the rows of this very load are replaced.
@@ -163,7 +176,13 @@ class Disposition:
                 return {}
 
     def own_hints(
-        self, reach: Window | None, time_column: str | None, key: Key | None, *, merged: bool
+        self,
+        reach: Window | None,
+        time_column: str | None,
+        key: Key | None,
+        *,
+        merged: bool,
+        known: bool,
     ) -> dict[str, Any]:
         """What the source chooses, once all rows have been seen, for dlt's schema.
 
@@ -172,11 +191,19 @@ class Disposition:
             time_column: The column that it is taken by, as dlt names it.
             key: What tells the rows apart, where something does.
             merged: Whether all rows are merged into the table by their key; else they replace it.
+            known: Whether the key tells the rows of the table apart as well.
+
+        Raises:
+            SettingsError: The destination cannot replace a span of time.
         """
         if self.users is not None:
             return {}
-        told = self._chosen(_own(reach, time_column, key if merged else None))
-        if scope_of(reach, time_column) is None:
+        scope = scope_of(reach, time_column)
+        if scope is None:
+            told = self._chosen(_whole(key if merged else None))
+        else:
+            told = self._chosen(_by_time(scope, key if known else None))
+        if scope is None or BY_TIME["strategy"] not in merges():
             told["additional_table_hints"] = {KEY: list(key or ())}
         if self.users_key is None:
             table: Any = dlt.current.source_schema().tables.get(dlt.current.resource().name, {})
@@ -190,14 +217,21 @@ class Disposition:
         return told
 
     def partial_hints(self, key: Key | None) -> dict[str, Any]:
-        """What the source chooses for rows that changed, to be merged by a key; None for no row."""
+        """What the source chooses for rows that changed, to be merged by a key; None for no row.
+
+        Raises:
+            SettingsError: The destination cannot merge.
+        """
         if key is None:
             return self._chosen({"disposition": "append"})
-        if "upsert" not in _strategies():
+        there = merges()
+        if "upsert" in there:
+            return self._chosen(
+                {"disposition": "merge", "strategy": "upsert", "skip_unchanged_rows": True}
+            )
+        if BY_TIME["strategy"] in there:
             return self._chosen({**BY_TIME, "deduplicated": True})
-        return self._chosen(
-            {"disposition": "merge", "strategy": "upsert", "skip_unchanged_rows": True}
-        )
+        raise _unable("merge rows that changed among others", dlt.current.resource().name)
 
     def _chosen(self, disposition: Any) -> dict[str, Any]:
         self._ours.append(disposition)
@@ -261,16 +295,75 @@ def scope_of(reach: Window | None, column: str | None) -> str | None:
     return inside(f"{{table}}.{column}", reach)
 
 
-def _own(reach: Window | None, column: str | None, key: Key | None) -> Any:
-    """All rows are the table; those of a span of time are that range of it."""
-    scope = scope_of(reach, column)
-    if scope is not None:
-        return {**BY_TIME, "destination_scope": scope}
-    if key is None or "cdc" not in _strategies():
+def merges() -> list[str]:
+    """The merge strategies that the destination has for the resource's table, its default first."""
+    table_format: Any = dlt.current.resource().table_format
+    return merge_strategies(dlt.current.pipeline(), table_format)
+
+
+def _whole(key: Key | None) -> Any:
+    """All rows are the table: merged into it by a key, or in its place."""
+    if key is None or "cdc" not in merges():
         return WHOLE
     return {"disposition": "merge", "strategy": "cdc", "skip_unchanged_rows": True}
 
 
-def _strategies() -> list[str]:
-    """The merge strategies of the destination, its default first."""
-    return merge_strategies(dlt.current.pipeline())
+def _by_time(scope: str, key: Key | None) -> Any:
+    """The rows of a span of time are that range of the table."""
+    there = merges()
+    if BY_TIME["strategy"] in there:
+        return {**BY_TIME, "destination_scope": scope}
+    if "cdc" not in there or key is None:
+        raise _unable(
+            "replace a span of time" + (" without a key" if "cdc" in there else ""),
+            dlt.current.resource().name,
+        )
+    return {"disposition": "merge", "strategy": "cdc", "destination_scope": scope}
+
+
+def _narrowable(
+    span: Span | None, table: str, users_key: Key | None, *, keyed: bool
+) -> Span | None:
+    """The times that a load may ask for where the source chooses how they are taken in.
+
+    Raises:
+        SettingsError: The destination cannot take a span of time.
+    """
+    there = merges()
+    if span is None or BY_TIME["strategy"] in there:
+        return span
+    changes = span.begins_again is not None
+    key = proven_key(table)
+    if has_rows(table):
+        known = bool(key) and users_key in {None, key}
+    else:
+        known = keyed or users_key is not None
+    if ("upsert" if changes else "cdc") in there and (changes or known):
+        return span
+    if span.start is not None:
+        lacks = " without a key" if there else ""
+        raise _unable(f"replace a span of time{lacks}", table)
+    return replace(span, goes_on=False)
+
+
+def _check(strategy: str, table: str) -> None:
+    """Refuse a user's disposition that the destination does not have."""
+    there = merges()
+    if strategy == "append" and BY_TIME["strategy"] not in there:
+        raise _unable("append so that a load which was cut short can be repeated", table)
+    if strategy not in {"append", "replace", "skip", *there}:
+        raise _unable(strategy, table)
+
+
+def _unable(what: str, table: str) -> SettingsError:
+    told = f"{dlt.current.pipeline().destination.destination_name} tables"
+    table_format: Any = dlt.current.resource().table_format
+    if table_format:
+        told = f"{table_format} {told}"
+    return SettingsError(
+        f"{told} cannot {what}",
+        where=table,
+        way_out="Load all rows each time, without start_date and by the source's own disposition;"
+        ' name a primary_key; give files a table_format="delta"; or choose another destination:'
+        " the README's table tells what each can.",
+    )

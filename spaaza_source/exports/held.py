@@ -16,6 +16,7 @@ from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.schema.utils import get_columns_names_with_prop, get_first_column_name_with_prop
 
 from spaaza_source.exports.columns import KEY
+from spaaza_source.exports.destination import client_of
 from spaaza_source.exports.disposition import LOAD_ID
 from spaaza_source.exports.row_version import unversioned
 from spaaza_source.exports.windows import Window, inside
@@ -35,6 +36,7 @@ class Held:
         key: What tells its rows apart, as far as its loads have proven or a user has said.
         scope: The rows that the last load stands for, as SQL about `{table}`; None for all.
         naming: How dlt names columns.
+        table_format: Such as `delta`; None for what the destination prefers.
     """
 
     table: str
@@ -43,6 +45,7 @@ class Held:
     key: list[str]
     scope: str | None
     naming: NamingConvention
+    table_format: str | None = None
 
     @classmethod
     def of(
@@ -78,7 +81,15 @@ class Held:
             scope = f"{{table}}.{until} IS NULL"
         elif LOAD_ID in str(told.get("x-merge-destination-scope") or ""):
             scope = f"{{table}}.{LOAD_ID} = (SELECT max({LOAD_ID}) FROM {{table}})"
-        return cls(table, columns, unsure, [name for name in key if name in columns], scope, naming)
+        return cls(
+            table,
+            columns,
+            unsure,
+            [name for name in key if name in columns],
+            scope,
+            naming,
+            told.get("table_format"),
+        )
 
     def column(self, header: str | None) -> str | None:
         """The column of that header; None where there is none."""
@@ -95,7 +106,7 @@ class Held:
             schema: The name of dlt's schema.
             times: The column of times, and the span that the rows are of; None for all.
         """
-        with pipeline.sql_client(schema) as client:
+        with client_of(pipeline, schema, self.table_format) as client:
             name = client.make_qualified_table_name(self.table)
             columns = ", ".join(client.escape_column_name(column) for column in self.columns)
             conditions = [self.scope.format(table=name)] if self.scope else []

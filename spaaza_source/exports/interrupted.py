@@ -24,12 +24,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
+from dlt.common.schema.typing import C_DLT_LOAD_ID
 from dlt.common.schema.utils import get_write_disposition
 from dlt.common.storages import (
     FileStorage,
@@ -39,6 +41,8 @@ from dlt.common.storages import (
     ParsedLoadJobFileName,
 )
 from dlt.common.storages.exceptions import SchemaNotFoundError
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from spaaza_source.exports.columns import FORMAT
 
@@ -68,6 +72,34 @@ def begin_anew(pipeline: SupportsPipeline) -> list[str]:
         logger.info(f"The load {load} was cut short; it begins anew")
         _put_back(packages, load)
     return cut_short
+
+
+def take_back_state(pipeline: Any) -> None:
+    """Remove the pipeline's state from the destination where it is about to be loaded once more.
+
+    dlt appends it: a database that holds its ids to be unique would refuse it, in every later run.
+
+    Args:
+        pipeline: Whose packages are about to be loaded.
+    """
+    if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
+        # A file of the same name takes its place.
+        return
+    folder = Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER
+    packages = PackageStorage(FileStorage(str(folder)), "normalized")
+    for load in packages.list_packages():
+        schema = packages.load_schema(load)
+        table = schema.state_table_name
+        jobs = map(ParsedLoadJobFileName.parse, _of_unknown_fate(packages, load))
+        if not any(job.table_name == table for job in jobs):
+            continue
+        with pipeline.sql_client(schema.name) as client, suppress(DatabaseUndefinedRelation):
+            name = client.make_qualified_table_name(table)
+            column = schema.naming.normalize_identifier(C_DLT_LOAD_ID)
+            client.execute_sql(
+                f"DELETE FROM {name} WHERE {client.escape_column_name(column)} = %s",  # noqa: S608
+                load,
+            )
 
 
 def end_saving(pipeline: SupportsPipeline) -> None:
@@ -149,15 +181,19 @@ def end_normalizing(pipeline: SupportsPipeline) -> list[str]:
 
 
 def _is_cut_short(packages: PackageStorage, load: str) -> bool:
-    """Whether a copy has an unknown fate: begun and not noted, or tried before."""
+    """Whether a copy has an unknown fate."""
+    if not any(_is_copy(name) for name in _of_unknown_fate(packages, load)):
+        return False
+    return _is_of_exports(packages.load_schema(load))
+
+
+def _of_unknown_fate(packages: PackageStorage, load: str) -> list[str]:
+    """The files of jobs that were begun and not noted, or tried before."""
     folders = (packages.list_started_jobs(load), packages.list_new_jobs(load))
     begun, new = ([Path(file).name for file in files] for files in folders)
     noted = set(packages.list_pending_transitions(load))
     unknown = [name for name in begun if name not in noted]
-    unknown += [name for name in new if ParsedLoadJobFileName.parse(name).retry_count]
-    if not any(_is_copy(name) for name in unknown):
-        return False
-    return _is_of_exports(packages.load_schema(load))
+    return unknown + [name for name in new if ParsedLoadJobFileName.parse(name).retry_count]
 
 
 def _is_of_exports(schema: Schema) -> bool:

@@ -19,10 +19,9 @@ import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.exports.columns import has_rows
-from spaaza_source.exports.destination import asked
+from spaaza_source.exports.destination import asked, can_count
 from spaaza_source.exports.disposition import Disposition
 from spaaza_source.exports.export import TableExports
-from spaaza_source.exports.verdicts import can_count
 from spaaza_source.exports.windows import Window, inside
 
 #: Each slice reaches this much further back than the one after it: what is measured is a ratio.
@@ -140,7 +139,7 @@ def _comparable(table: str, column: str, disposition: Disposition) -> bool:
         and disposition.users is None
         and has_rows(table)
         and column in columns
-        and can_count(pipeline)
+        and can_count(pipeline, resource.table_format)
         and not pipeline.has_pending_data
     )
 

@@ -15,7 +15,12 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 from dlt.extract.items import ResolvablePipeItem
 
+from spaaza_source.exports.disposition import merges
+
 Row = Mapping[str, Any]
+
+#: How a row takes the place of one with its key, where the destination can have it.
+KEPT: Any = {"disposition": "merge", "strategy": "delete-insert"}
 
 
 def _columns(**types: str) -> list[TColumnSchema]:
@@ -110,7 +115,11 @@ def entries(table: str, rows: Sequence[Row]) -> Iterator[ResolvablePipeItem] | N
     """
     if not in_a_load():
         return None
-    pipe = _resource(table)._pipe  # noqa: SLF001 - dlt names a pipe nowhere else
+    resource = _resource(table)
+    pipe = resource._pipe  # noqa: SLF001 - dlt names a pipe nowhere else
+    if not rows and resource.write_disposition != KEPT:
+        # To upsert, dlt makes each row an id of its key, and fails where there is no row.
+        return None
     items = list(rows) or dlt.mark.materialize_table_schema()
     return iter([ResolvablePipeItem(items, len(pipe) - 1, pipe, None)])
 
@@ -120,13 +129,20 @@ def _resource(table: str) -> DltResource:
     source = dlt.current.source()
     if table not in source.resources:
         key, columns = TABLES[table]
+        there = merges()
+        table_format: Any = dlt.current.resource().table_format
+        kept: Any = (
+            KEPT if KEPT["strategy"] in there or not there else {**KEPT, "strategy": "upsert"}
+        )
         source.resources.add(
             dlt.resource(
                 [],
                 name=table,
                 primary_key=key,
                 columns=columns,
-                write_disposition={"disposition": "merge", "strategy": "delete-insert"},
+                # In the format of the rows that they tell of.
+                table_format=table_format,
+                write_disposition=kept,
             )
         )
     return source.resources[table]

@@ -78,7 +78,7 @@ def export_tables(
     cursor = Cursor(wanted.table)
     span = wanted.span and scheduled(wanted.span, allowed=by_scheduler)
     if in_a_load():
-        span = upkeep.disposition.span(span, wanted.table)
+        span = upkeep.disposition.span(span, wanted.table, keyed=bool(upkeep.candidates))
     wanted = replace(
         wanted,
         span=span,

@@ -2,11 +2,13 @@
 
 dlt tells a tracking module when a step has ended, but only warns of what the module raises then.
 What the pipeline's `progress` raises ends the step. So while packages are loaded, a stand-in that
-passes everything on takes its place. What is judged at a package's end is `proof`'s.
+passes everything on takes its place. What is judged at a package's end is `proof`'s;
+`one_load` holds loads apart.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +19,8 @@ from dlt.pipeline import trace as traces
 from typing_extensions import Self
 
 from spaaza_source.exports.claims import note_passed_on
+from spaaza_source.exports.interrupted import take_back_state
+from spaaza_source.exports.one_load import one_load
 from spaaza_source.exports.proof import prove
 
 
@@ -58,6 +62,7 @@ class _Watching(Collector):
         self.own = own
         self._pipeline = pipeline
         self._pending: set[str] = set()
+        self._alone = ExitStack()
 
     def update(self, *counter: Any, **more: Any) -> None:
         """Pass it on."""
@@ -68,8 +73,12 @@ class _Watching(Collector):
         return self
 
     def __enter__(self) -> Self:
-        self._pending = set(self._pipeline.list_normalized_load_packages())
-        self.own.__enter__()
+        with ExitStack() as alone:
+            alone.enter_context(one_load(self._pipeline))
+            take_back_state(self._pipeline)
+            self._pending = set(self._pipeline.list_normalized_load_packages())
+            self.own.__enter__()
+            self._alone = alone.pop_all()
         return self
 
     def __exit__(
@@ -78,13 +87,14 @@ class _Watching(Collector):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.own.__exit__(kind, error, trace)
-        if error is not None:
-            return
-        for load in sorted(
-            self._pending.difference(self._pipeline.list_normalized_load_packages())
-        ):
-            prove(self._pipeline, load)
+        with self._alone:
+            self.own.__exit__(kind, error, trace)
+            if error is not None:
+                return
+            for load in sorted(
+                self._pending.difference(self._pipeline.list_normalized_load_packages())
+            ):
+                prove(self._pipeline, load)
 
     def _start(self, step: str) -> None:
         """`own` does it."""

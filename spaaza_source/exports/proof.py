@@ -16,7 +16,8 @@ from dlt.common.pipeline import SupportsPipeline
 from spaaza_source.errors import WrongCountError
 from spaaza_source.exports.claims import claims_of
 from spaaza_source.exports.counting import Finding, count
-from spaaza_source.exports.verdicts import can_count, note, way_out
+from spaaza_source.exports.destination import can_count, client_of
+from spaaza_source.exports.verdicts import LEDGER, note, way_out
 
 
 def prove(pipeline: SupportsPipeline, load: str) -> None:
@@ -28,14 +29,15 @@ def prove(pipeline: SupportsPipeline, load: str) -> None:
     schema, claims = claims_of(pipeline, load)
     if not claims:
         return
-    if not can_count(pipeline):
+    sql_pipeline: Any = pipeline
+    table_format = sql_pipeline.schemas[schema].tables[LEDGER].get("table_format")
+    if not can_count(pipeline, table_format):
         logger.warning(
             f"{pipeline.destination.destination_name}: this destination cannot tell how many rows"
             " it holds, so loads into it are not counted"
         )
         return
-    sql_pipeline: Any = pipeline
-    with sql_pipeline.sql_client(schema) as client:
+    with client_of(pipeline, schema, table_format) as client:
         found = [count(client, claim) for claim in claims if claim.passed_on is not None]
         for finding in found:
             note(client, finding, load)

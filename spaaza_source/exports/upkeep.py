@@ -84,7 +84,7 @@ class Intake:
 
     def hints(self) -> dict[str, Any]:
         """What dlt has to know before the first row."""
-        return self._upkeep.disposition.users_hints()
+        return self._upkeep.disposition.first_hints()
 
     def taken(self, rows: Any, *, file: int) -> Any:
         """The rows as they are to be loaded.
@@ -116,6 +116,7 @@ class Intake:
         Raises:
             BrokenKeyError: What the user calls the key, or what was the key so far, does not tell
                 the rows apart.
+            SettingsError: The destination cannot take them in.
             TooManyDeletionsError: More rows would go from the table than may.
         """
         self.key = self._proven(place)
@@ -129,7 +130,13 @@ class Intake:
         # of their own, and the rows of nested tables have none that a later load would find.
         known = self._held and self.key == self._held_key
         merged = known and not self._nested and not self._afresh
-        hints = disposition.own_hints(reach, time_column, self.key, merged=merged)
+        hints = disposition.own_hints(
+            reach,
+            time_column,
+            self.key,
+            merged=merged,
+            known=not self._nested and (known or not self._held),
+        )
         if self._held and (strategy is None or strategy in TAKING_AWAY):
             scope = None
             if strategy is None:

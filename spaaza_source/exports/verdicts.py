@@ -5,17 +5,17 @@ The counting is `counting`'s, its judgement `proof`'s.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 import dlt
-from dlt.common.pipeline import SupportsPipeline
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
-from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from spaaza_source.errors import WrongCountError
 from spaaza_source.exports.counting import Finding
-from spaaza_source.exports.destination import asked
+from spaaza_source.exports.destination import asked, can_count
+from spaaza_source.exports.lake import Lake
 from spaaza_source.exports.windows import Window, iso
 
 LEDGER = "export_jobs"
@@ -23,15 +23,9 @@ LEDGER = "export_jobs"
 TOGETHER = 40
 
 
-def can_count(pipeline: SupportsPipeline) -> bool:
-    """Whether a pipeline's destination is a database that can be asked, and told."""
-    return issubclass(pipeline.destination.client_class, SqlJobClientBase)
-
-
 def note(client: Any, finding: Finding, load: str) -> None:
     """Write what was found into `export_jobs`; where all is right, earlier faults are settled."""
     claim = finding.claim
-    ledger = client.make_qualified_table_name(LEDGER)
     now = datetime.now(timezone.utc)
     for first in range(0, len(claim.jobs), TOGETHER):
         jobs = claim.jobs[first : first + TOGETHER]
@@ -40,26 +34,36 @@ def note(client: Any, finding: Finding, load: str) -> None:
         found = "NULL"
         if known:
             found = f"CASE job_id{' WHEN %s THEN %s' * len(known)} END"
-        client.execute_sql(
-            f"UPDATE {ledger} SET found = {found}, counted = %s, proven = %s, checked_at = %s"
-            f" WHERE table_name = %s AND job_id IN ({', '.join(['%s'] * len(jobs))})",
-            *(part for pair in known for part in pair),
-            finding.counted,
-            finding.right,
-            now,
-            claim.ledger,
-            *(job.job_id for job in jobs),
+        _update(
+            client,
+            {"found": found, "counted": "%s", "proven": "%s", "checked_at": "%s"},
+            f"table_name = %s AND job_id IN ({', '.join(['%s'] * len(jobs))})",
+            [
+                *(part for pair in known for part in pair),
+                finding.counted,
+                finding.right,
+                now,
+                claim.ledger,
+                *(job.job_id for job in jobs),
+            ],
         )
     if finding.right:
         within, bounds = _within(claim.reach)
-        client.execute_sql(
-            f"UPDATE {ledger} SET settled_by = %s"
-            f" WHERE table_name = %s AND proven = %s AND settled_by IS NULL{within}",
-            load,
-            claim.ledger,
-            False,
-            *bounds,
+        _update(
+            client,
+            {"settled_by": "%s"},
+            f"table_name = %s AND proven = %s AND settled_by IS NULL{within}",
+            [load, claim.ledger, False, *bounds],
         )
+
+
+def _update(client: Any, told: Mapping[str, str], where: str, parameters: Sequence[Any]) -> None:
+    if isinstance(client, Lake):
+        client.update(LEDGER, told, where, parameters)
+        return
+    cells = ", ".join(f"{column} = {cell}" for column, cell in told.items())
+    ledger = client.make_qualified_table_name(LEDGER)
+    client.execute_sql(f"UPDATE {ledger} SET {cells} WHERE {where}", *parameters)
 
 
 def _within(reach: Window | None) -> tuple[str, list[datetime]]:
@@ -86,9 +90,10 @@ def mends_earlier(table: str, reach: Window | None) -> bool:
     Raises:
         WrongCountError: There are such rows, and this load does not bring them again.
     """
-    columns = dlt.current.source_schema().tables.get(LEDGER, {}).get("columns", {})
+    ledger: Any = dlt.current.source_schema().tables.get(LEDGER, {})
     pipeline = dlt.current.pipeline()
-    if "proven" not in columns or not can_count(pipeline):
+    counts = can_count(pipeline, ledger.get("table_format"))
+    if "proven" not in ledger.get("columns", {}) or not counts:
         return False
     unsettled = (
         "SELECT job_id, window_start, window_end, found, loaded FROM {ledger}"

@@ -81,11 +81,12 @@ def spaaza_bulk_users(
     reading = Reading(column_types, on_bad_row, max_rejected_share)
     deletions = Deletions(max_deleted_share, accept_deletes)
     policy = policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
+    columns: Any = None if reading.column_types == "text" else policy.declared(hints())
     yield dlt.resource(
         _users,
         name="bulk_users",
         write_disposition=WHOLE,
-        columns=None if reading.column_types == "text" else policy.declared(hints()),
+        columns=columns,
     )(http, chain, reading, policy, Upkeep(Disposition(WHOLE, PASSING), deletions, KEYS))
 
 

@@ -58,13 +58,19 @@ def load(
     pipeline_into(folder).run(source)
 
 
-def kill_after_commit_of(table: str) -> None:
-    """Let this process die when a file of that table is committed, and not noted."""
+def kill_after_commit_of(table: str, by: str | None = None) -> None:
+    """Let this process die when a file of that table is committed, and not noted.
+
+    Args:
+        table: Its name.
+        by: The format of the job that commits it; None for that of the file itself.
+    """
     note = PackageStorage.save_pending_transition
 
     def killed(self: PackageStorage, load_id: str, file_name: str, *more: Any) -> None:
         job = ParsedLoadJobFileName.parse(file_name)
-        if job.table_name == table and job.file_format not in {"sql", "reference"}:
+        is_copy = job.file_format not in {"sql", "reference"}
+        if job.table_name == table and (is_copy if by is None else job.file_format == by):
             os.kill(os.getpid(), signal.SIGKILL)
         note(self, load_id, file_name, *more)
 

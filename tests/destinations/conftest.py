@@ -1,0 +1,76 @@
+"""Servers for the tests of destinations, each started once for a worker, when first asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from duckdb_extensions import import_extension
+from filelock import FileLock
+
+from tests.destinations.places import (
+    Place,
+    delta_place,
+    duckdb_place,
+    ducklake_place,
+    postgres_place,
+)
+from tests.destinations.servers import ObjectStore, Postgres, object_store, postgres_server
+
+#: What DuckDB needs for a DuckLake whose catalogue is in PostgreSQL.
+EXTENSIONS = ("ducklake", "postgres_scanner")
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with object_store(tmp_path_factory.mktemp("store")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home where DuckDB finds its extensions, put there from their wheels; one for all tests."""
+    home = tmp_path_factory.getbasetemp().parent / "home"
+    with FileLock(f"{home}.lock"), pytest.MonkeyPatch.context() as patch:
+        home.mkdir(exist_ok=True)
+        patch.setenv("HOME", str(home))
+        for name in EXTENSIONS:
+            with duckdb.connect() as connection:
+                import_extension(name, con=connection)
+    return home
+
+
+@pytest.fixture
+def place_of(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Place]:
+    """Makes a place of a kind, with nothing in it, and configures dlt for it."""
+
+    def made(kind: str) -> Place:
+        name = f"{kind}_{next(_NUMBERS)}"
+        match kind:
+            case "postgres":
+                found = postgres_place(request.getfixturevalue("postgres"), name)
+            case "ducklake":
+                home = request.getfixturevalue("extensions")
+                server = request.getfixturevalue("postgres")
+                found = ducklake_place(server, name, tmp_path / name, home)
+            case "delta":
+                found = delta_place(request.getfixturevalue("store"), name)
+            case _:
+                found = duckdb_place(tmp_path / f"{name}.duckdb")
+        for key, value in found.settings.items():
+            monkeypatch.setenv(key, value)
+        return found
+
+    return made

@@ -1,0 +1,128 @@
+"""One load to a destination: in this process, or in one of its own, which may be killed.
+
+It dies by SIGKILL where dlt would note that a file of a table is committed, or that the whole
+package is: the destination has it, and dlt does not know.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.storages import PackageStorage
+
+from spaaza_source import spaaza_source
+from tests.destinations.places import DATASET
+from tests.faults.cut_short import QUICK, kill_after_commit_of
+
+#: Instead of a table: dies when the destination has all of the package, and its note of it.
+WHOLE_PACKAGE = "the whole package"
+
+#: New processes are forked from one that has imported what takes seconds to import.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.destinations.loads", "psycopg2", "pandas"])
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to load, and whither.
+
+    Attributes:
+        folder: The pipeline's working folder is below it.
+        base_url: The vendor's.
+        tables: What to load.
+        destination: dlt's name of it.
+        settings: More arguments of the source.
+        hints: By table, what `apply_hints` is given.
+        environment: dlt's configuration.
+    """
+
+    folder: Path
+    base_url: str
+    tables: tuple[str, ...]
+    destination: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    hints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def pipeline(self) -> dlt.Pipeline:
+        return dlt.pipeline(
+            "spaaza",
+            pipelines_dir=str(self.folder / "pipelines"),
+            destination=self.destination,
+            dataset_name=DATASET,
+        )
+
+    def run(self, barrier: Barrier | None = None) -> dlt.Pipeline:
+        """In this process; with a barrier, loading begins when all have come to it."""
+        token = {"access_token_id": "a", "access_token_secret": "b"}
+        given = {"max_age": 0, "max_concurrent_exports": 20, **QUICK, **self.settings}
+        source = spaaza_source(self.base_url, 1743, token, **given).with_resources(*self.tables)
+        for table in self.tables:
+            if self.destination == "filesystem":
+                source.resources[table].apply_hints(table_format="delta")
+            source.resources[table].apply_hints(**self.hints.get(table, {}))
+        pipeline = self.pipeline()
+        if barrier is None:
+            pipeline.run(source)
+            return pipeline
+        pipeline.extract(source)
+        pipeline.normalize()
+        barrier.wait()
+        pipeline.load()
+        return pipeline
+
+    def killed(self, after: str) -> int:
+        """In a process of its own, which is killed; its exit code."""
+        process = _FORKS.Process(target=_die, args=(self, after))
+        process.start()
+        process.join()
+        return int(process.exitcode or 0)
+
+
+def at_once(*loads: Load) -> list[int]:
+    """Load in processes of their own, all at the same time; their exit codes."""
+    barrier = _FORKS.Barrier(len(loads))
+    processes = [_FORKS.Process(target=_run, args=(load, barrier)) for load in loads]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return [int(process.exitcode or 0) for process in processes]
+
+
+def _alone(load: Load) -> None:
+    load.folder.mkdir(exist_ok=True, parents=True)
+    os.chdir(load.folder)
+    os.environ.update(load.environment)
+    # What it says is kept beside what it loads.
+    log = os.open(load.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(log, stream.fileno())
+
+
+def _run(load: Load, barrier: Barrier) -> None:
+    _alone(load)
+    load.run(barrier)
+
+
+def _die(load: Load, after: str) -> None:
+    _alone(load)
+    if after == WHOLE_PACKAGE:
+        PackageStorage.complete_loading_package = _killed  # type: ignore[assignment, method-assign]
+    else:
+        # What has come to an object store is put into its Delta table by a job of its own.
+        kill_after_commit_of(after, by="reference" if load.destination == "filesystem" else None)
+    load.run()
+
+
+def _killed(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,132 @@
+"""Where the same loads go: four destinations, each read back by an engine that is not dlt.
+
+DuckDB's file by DuckDB; PostgreSQL by psycopg2; a DuckLake by a connection of its own; Delta tables
+in an object store by delta-rs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import duckdb
+import psycopg2
+
+from tests.destinations.servers import BUCKET, PASSWORD, ObjectStore, Postgres
+
+DATASET = "loyalty"
+KINDS = ("duckdb", "postgres", "ducklake", "delta")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A destination, and a way to read it without dlt.
+
+    Attributes:
+        kind: Which.
+        name: dlt's name of it: all that a pipeline is told.
+        settings: What dlt's configuration says of it, and more, as environment variables.
+        read: The rows of a table, as the engine has them.
+    """
+
+    kind: str
+    name: str
+    settings: Mapping[str, str]
+    read: Callable[[str], list[Row]]
+
+    def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
+        """Some cells of all rows, in an order of their own."""
+        told = [tuple(plain(row.get(name)) for name in columns) for row in self.read(table)]
+        return sorted(told, key=repr)
+
+
+def plain(cell: Any) -> Any:
+    """A cell in one form for all engines."""
+    match cell:
+        case datetime():
+            moment = cell if cell.tzinfo else cell.replace(tzinfo=timezone.utc)
+            return moment.astimezone(timezone.utc)
+        case memoryview():
+            return bytes(cell)
+        case Decimal():
+            return cell.normalize()
+    return cell
+
+
+def duckdb_place(file: Path) -> Place:
+    def read(table: str) -> list[Row]:
+        with duckdb.connect(str(file)) as connection:
+            return _rows(connection, f'SELECT * FROM {DATASET}."{table}"')
+
+    return Place("duckdb", "duckdb", {"DESTINATION__DUCKDB__CREDENTIALS": str(file)}, read)
+
+
+def postgres_place(server: Postgres, database: str) -> Place:
+    url = server.create(database)
+
+    def read(table: str) -> list[Row]:
+        connection = psycopg2.connect(url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f'SELECT * FROM {DATASET}."{table}"')
+                names = [column[0] for column in cursor.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
+    return Place("postgres", "postgres", {"DESTINATION__POSTGRES__CREDENTIALS": url}, read)
+
+
+def ducklake_place(server: Postgres, database: str, files: Path, home: Path) -> Place:
+    url = server.create(database)
+
+    def read(table: str) -> list[Row]:
+        with duckdb.connect() as connection:
+            connection.execute(
+                f"ATTACH 'ducklake:postgres:{url}' AS lake"
+                f" (DATA_PATH '{files}', METADATA_SCHEMA 'lake', READ_ONLY)"
+            )
+            return _rows(connection, f'SELECT * FROM lake.{DATASET}."{table}"')
+
+    its = "DESTINATION__DUCKLAKE__CREDENTIALS__"
+    settings = {
+        # Where DuckDB finds its extensions.
+        "HOME": str(home),
+        f"{its}DUCKLAKE_NAME": "lake",
+        f"{its}CATALOG": url,
+        f"{its}STORAGE__BUCKET_URL": str(files),
+    }
+    return Place("ducklake", "ducklake", settings, read)
+
+
+def delta_place(store: ObjectStore, folder: str) -> Place:
+    address = f"s3://{BUCKET}/{folder}"
+
+    def read(table: str) -> list[Row]:
+        found = deltalake.DeltaTable(f"{address}/{DATASET}/{table}", storage_options=store.options)
+        rows: list[Row] = found.to_pyarrow_table().to_pylist()
+        return rows
+
+    its = "DESTINATION__FILESYSTEM__"
+    settings = {
+        f"{its}BUCKET_URL": address,
+        f"{its}CREDENTIALS__AWS_ACCESS_KEY_ID": store.options["AWS_ACCESS_KEY_ID"],
+        f"{its}CREDENTIALS__AWS_SECRET_ACCESS_KEY": PASSWORD,
+        f"{its}CREDENTIALS__REGION_NAME": store.options["AWS_REGION"],
+        f"{its}CREDENTIALS__ENDPOINT_URL": store.endpoint,
+        f"{its}DELTALAKE_STORAGE_OPTIONS": '{"AWS_ALLOW_HTTP": "true"}',
+    }
+    return Place("delta", "filesystem", settings, read)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
+    connection.execute("SET TimeZone = 'UTC'")
+    found = connection.execute(sql)
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

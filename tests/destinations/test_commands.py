@@ -1,0 +1,83 @@
+"""The `spaaza` command with other destinations: load, go on, check, plan, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+from click.testing import CliRunner
+from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
+
+from spaaza_source.cli import cli
+from spaaza_source.loading import _place
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.destinations.places import Place
+from tests.destinations.servers import PASSWORD
+from tests.test_cli import settings_for
+
+ROWS = 60
+TABLES = ("transactions", "users", "vouchers", "products")
+
+
+def said(*arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    assert PASSWORD not in done.output
+    return str(done.output)
+
+
+@pytest.mark.parametrize("kind", ["postgres", "delta"])
+def test_the_commands_work_with_it(
+    kind: str, place_of: Callable[[str], Place], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = place_of(kind)
+    monkeypatch.chdir(tmp_path)
+    to = ("--destination", place.name, "--dataset", "loyalty")
+    with Sandbox(SandboxSettings(rows=ROWS)) as served:
+        for name, value in settings_for(served).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SOURCES__SPAAZA__MAX_AGE", "0")
+        for tables in (TABLES, TABLES[:1]):
+            assert "Counted in the destination" in said("load", *tables, *to)
+        for table in TABLES:
+            assert len(place.read(table)) == ROWS
+        assert "transactions" in said("plan", *to)
+        assert "loaded" in said("jobs", *to)
+        assert "late" in said("jobs", *to, "--advice")
+        checked = said("check", "--deep", *TABLES, *to)
+        assert checked.count("equal") == len(TABLES), checked
+        # Another machine goes on from what the destination knows.
+        monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "other"))
+        said("load", "users", *to)
+        assert len(place.read("users")) == ROWS
+        said("load", "users", *to, "--full-refresh")
+    assert len(place.read("users")) == ROWS
+    assert {row["proven"] for row in place.read("export_jobs")} == {True}
+
+
+def test_each_destination_is_told_from_the_others() -> None:
+    """What a pipeline remembers is of one of them; nothing is connected to here."""
+    destinations: list[Any] = [
+        dlt.destinations.postgres(f"postgresql://loader:{PASSWORD}@127.0.0.1:{port}/{database}")
+        for port, database in ((5432, "one"), (5433, "one"), (5432, "other"))
+    ]
+    destinations += [
+        dlt.destinations.filesystem(f"file:///lake/{folder}") for folder in ("one", "other")
+    ]
+    destinations += [
+        dlt.destinations.ducklake(
+            DuckLakeCredentials(
+                "lake", catalog=f"postgresql://l:{PASSWORD}@127.0.0.1/{database}", storage="files"
+            )
+        )
+        for database in ("one", "other")
+    ]
+    places = [
+        _place(dlt.pipeline("spaaza", destination=each, dataset_name="loyalty"), "loyalty")
+        for each in destinations
+    ]
+    assert len(set(places)) == len(destinations), places
+    assert not any(PASSWORD in place for place in places)
