@@ -1,0 +1,380 @@
+"""Loyalty: active members, RFM segments, vouchers, what wallets hold, and baskets.
+
+marimo edit notebooks/loyalty.py                        # as a notebook
+marimo run notebooks/loyalty.py -- --db spaaza.duckdb   # as an app
+"""
+
+import marimo
+
+app = marimo.App(width="medium", app_title="Loyalty")
+
+with app.setup:
+    import loaded_data
+    import loyalty_charts as charts
+    import loyalty_measures as measures
+    import loyalty_programme as programme
+    import marimo as mo
+    import pandas as pd
+    import panels
+    from loyalty_programme import SUBJECTS, Choice
+    from panels import panel
+
+
+@app.function
+def headline(active, funnel, held, every, as_of, unit) -> dict[str, tuple[str, str]]:
+    """The figures on top, of those measures that found something: the figure and what it is of."""
+    figures = {}
+    if isinstance(active, pd.DataFrame):
+        members = active.groupby("period")["members"].sum()
+        length = {"week": pd.DateOffset(weeks=1), "month": pd.DateOffset(months=1)}
+        span = length.get(every, pd.DateOffset(months=3))
+        whole = members[members.index + span <= pd.Timestamp(as_of) + pd.Timedelta(days=1)]
+        if len(whole):
+            change = f", {whole.iloc[-1] / whole.iloc[-2] - 1:+.0%}" if len(whole) > 1 else ""
+            label = f"{every} of {whole.index[-1]:%Y-%m-%d}{change}"
+            figures["Active members"] = (panels.short(whole.iloc[-1]), label)
+    if isinstance(funnel, pd.DataFrame):
+        by_stage = funnel.set_index("stage")
+        redeemed, issued = by_stage.loc["Redeemed"], by_stage.loc["Issued"]
+        of = f"of {panels.short(issued['vouchers'])} issued"
+        figures["Vouchers redeemed"] = (f"{redeemed['share']:.0%}", of)
+        still = by_stage.loc["Still open", "vouchers"]
+        figures["Vouchers still open"] = (panels.short(still), "neither redeemed nor expired")
+    if isinstance(held, pd.DataFrame):
+        figure = panels.short(held["balance"].iloc[-1], "money")
+        figures["Held in wallets"] = (figure, f"{unit}, by the ledger")
+    return figures
+
+
+@app.cell
+def _():
+    # A DataFrame put here under a table's name, as {"transactions": frame}, takes its place.
+    frames = {}
+    return (frames,)
+
+
+@app.cell
+def _():
+    database_field = mo.ui.text(
+        value=loaded_data.first_choice(mo.cli_args().get("db")),
+        label="DuckDB file or dlt pipeline",
+        full_width=True,
+    )
+    again = mo.ui.button(label="Read again", value=0, on_click=lambda count: count + 1)
+    mo.vstack(
+        [
+            mo.md("# Loyalty"),
+            mo.hstack([database_field, again], widths=[5, 1], align="end"),
+        ]
+    )
+    return again, database_field
+
+
+@app.cell
+def _(again, database_field, frames):
+    again.value
+    database, _unreadable = panels.attempted(
+        loaded_data.open_database, database_field.value, frames
+    )
+    mo.stop(database is None, _unreadable)
+    schema_field = mo.ui.dropdown(
+        list(database.schemas), value=next(iter(database.schemas)), label="Schema"
+    )
+    schema_field if len(database.schemas) > 1 else None
+    return database, schema_field
+
+
+@app.cell
+def _(database, schema_field):
+    tables = database.tables(schema_field.value)
+    table_fields = mo.ui.dictionary(
+        {
+            subject: mo.ui.dropdown(
+                sorted(tables),
+                value=loaded_data.guess_table(about.likely, tables),
+                label=about.meaning,
+                searchable=True,
+            )
+            for subject, about in SUBJECTS.items()
+        }
+    )
+    return table_fields, tables
+
+
+@app.cell
+def _(table_fields, tables):
+    guessed = {
+        subject: Choice.guessed(SUBJECTS[subject], tables, table)
+        for subject, table in table_fields.value.items()
+        if table
+    }
+    column_fields = mo.ui.dictionary(
+        {
+            subject: mo.ui.dictionary(
+                {
+                    role.name: mo.ui.dropdown(
+                        list(tables[choice.table]),
+                        value=choice.columns[role.name],
+                        label=role.meaning,
+                        searchable=True,
+                        allow_select_none=True,
+                    )
+                    for role in SUBJECTS[subject].roles
+                }
+            )
+            for subject, choice in guessed.items()
+        }
+    )
+    hundredths_field = mo.ui.checkbox(
+        value="purchases" in guessed and programme.in_hundredths(guessed["purchases"], tables),
+        label="what was paid counts hundredths, as cents",
+    )
+    return column_fields, hundredths_field
+
+
+@app.cell
+def _(column_fields, hundredths_field, table_fields):
+    _found = sum(bool(each) for role in column_fields.value.values() for each in role.values())
+    _asked = sum(len(role) for role in column_fields.value.values())
+
+    def _of(subject):
+        if subject not in column_fields.value:
+            return mo.vstack([table_fields[subject]])
+        fields = mo.hstack(list(column_fields[subject].values()), wrap=True, justify="start", gap=1)
+        more = [hundredths_field] if subject == "purchases" else []
+        return mo.vstack([table_fields[subject], fields, *more])
+
+    mo.accordion(
+        {
+            f"Which column is which: {_found} of {_asked} found by their names": mo.ui.tabs(
+                {about.meaning: _of(subject) for subject, about in SUBJECTS.items()}
+            )
+        }
+    )
+    return
+
+
+@app.cell
+def _(column_fields, database, hundredths_field, schema_field, table_fields):
+    _choices = {
+        subject: Choice(table, column_fields.value.get(subject, {}))
+        for subject, table in table_fields.value.items()
+    }
+    everything, _held = panels.attempted(
+        programme.programme,
+        database,
+        schema_field.value,
+        _choices,
+        hundredths=hundredths_field.value,
+    )
+    mo.stop(everything is None, _held)
+    return (everything,)
+
+
+@app.cell
+def _(everything):
+    _currencies = programme.currencies(everything)
+    _newest = programme.newest(everything) or pd.Timestamp.now("UTC").date()
+    every_field = mo.ui.dropdown(["week", "month", "quarter"], value="month", label="By")
+    as_of_field = mo.ui.date(value=_newest, label="As of")
+    currency_field = mo.ui.dropdown(
+        _currencies, value=_currencies[0] if _currencies else None, label="Currency"
+    )
+    _fields = [as_of_field, every_field, *([currency_field] if len(_currencies) > 1 else [])]
+    mo.hstack(_fields, justify="start", gap=1.5)
+    return as_of_field, currency_field, every_field
+
+
+@app.cell
+def _(as_of_field, currency_field, every_field, everything):
+    data = everything.of_currency(currency_field.value)
+    every, as_of = every_field.value, as_of_field.value
+    return as_of, data, every
+
+
+@app.cell
+def _(active, as_of, every, funnel, held, unit_field):
+    _figures = headline(active, funnel, held, every, as_of, unit_field.value)
+    panels.stats(_figures) if _figures else None
+    return
+
+
+@app.cell
+def _(data, every):
+    active = panels.measured(measures.active_members, data, every)
+    panel(
+        "Active members",
+        active,
+        lambda frame: charts.active_members(frame, every),
+        f"Members who bought something, by {every}. New is who bought for the first time here.",
+        at_once=True,
+    )
+    return (active,)
+
+
+@app.cell
+def _(as_of, data):
+    segments = panels.measured(measures.rfm_segments, data, as_of)
+    grid = panels.measured(measures.rfm_grid, data, as_of)
+    segment_bars = charts.rfm_segments(segments) if isinstance(segments, pd.DataFrame) else None
+    panel(
+        "RFM segments",
+        segments,
+        lambda _: mo.hstack([segment_bars, charts.rfm_grid(grid)], widths=[3, 2], gap=1),
+        "Members scored from 1 to 5 by their last purchase, how many they made and what they paid."
+        " Click a bar, or several with Shift, for their members.",
+    )
+    return grid, segment_bars, segments
+
+
+@app.cell
+def _(as_of, data, segment_bars):
+    _picked = panels.picked(segment_bars, "segment")
+    members = panels.measured(measures.rfm_members, data, as_of, _picked)
+    _shown = None
+    if isinstance(members, pd.DataFrame):
+        _title = f"**{', '.join(_picked) or 'All members'}**: {len(members):,}, in `members`"
+        _forms = {"value": "{:,.2f}", "last_purchase": "{:%Y-%m-%d}"}
+        _shown = mo.vstack([mo.md(_title), panels.table(members, numbers=_forms, size=5)])
+    _shown
+    return (members,)
+
+
+@app.cell
+def _(data):
+    _roles = {"campaign": "campaign", "kind": "kind"}
+    _there = [role for role in _roles if role in data.has.get("vouchers", ())]
+    by_field = mo.ui.dropdown(_there, value=_there[0] if _there else None, label="By")
+    return (by_field,)
+
+
+@app.cell
+def _(as_of, by_field, data):
+    campaigns = panels.measured(measures.vouchers_by, data, as_of, by_field.value or "campaign")
+    campaign_bars = charts.vouchers_by(campaigns) if isinstance(campaigns, pd.DataFrame) else None
+    return campaign_bars, campaigns
+
+
+@app.cell
+def _(as_of, by_field, campaign_bars, campaigns, data):
+    _picked = panels.picked(campaign_bars, "name")
+    funnel = panels.measured(measures.voucher_funnel, data, as_of, by_field.value, _picked)
+    _which = "; ".join(panels.shown(each) for each in _picked) or "all vouchers"
+    mo.vstack(
+        [
+            panel(
+                "Vouchers, from issue to redemption",
+                funnel,
+                charts.voucher_funnel,
+                f"Of {_which}.",
+            ),
+            panel(
+                f"Vouchers redeemed, by {by_field.value or 'campaign'}",
+                campaigns,
+                lambda _: campaign_bars,
+                "Click a bar, or several with Shift, for the stages above of these alone.",
+                [by_field],
+            ),
+        ]
+    )
+    return (funnel,)
+
+
+@app.cell
+def _(as_of, data):
+    redemption_days = panels.measured(measures.time_to_redemption, data, as_of)
+    panel(
+        "Time to redemption",
+        redemption_days,
+        charts.time_to_redemption,
+        f"Of the vouchers that were redeemed, half were by day {measures.half(redemption_days)}."
+        if isinstance(redemption_days, pd.DataFrame)
+        else "",
+    )
+    return (redemption_days,)
+
+
+@app.cell
+def _(data):
+    try:
+        _units = measures.wallet_units(data)
+    except loaded_data.MissingError:
+        _units = []
+    unit_field = mo.ui.dropdown(_units, value=_units[0] if _units else None, label="Of")
+    return (unit_field,)
+
+
+@app.cell
+def _(data, every, unit_field):
+    held = panels.measured(measures.liability, data, unit_field.value or "all", every)
+    panel(
+        "What wallets hold",
+        held,
+        lambda frame: charts.liability(frame, every, unit_field.value),
+        "The ledger added up: what members could still spend at the end of each"
+        f" {every}. A balance from before its first entry is not in it.",
+        [unit_field],
+    )
+    return (held,)
+
+
+@app.cell
+def _(as_of, data):
+    expiring = panels.measured(measures.liability_by_expiry, data, as_of)
+
+    def _draw(frame):
+        never = frame[frame["period"].isna()]
+        without = "; ".join(
+            f"{panels.shown(name)} {panels.short(amount, 'money')}"
+            for name, amount in zip(never["of"], never["amount"], strict=True)
+        )
+        note = [mo.md(f"Without an end: {without}.")] if without else []
+        dated = len(frame) > len(never)
+        return mo.vstack([*([charts.liability_by_expiry(frame)] if dated else []), *note])
+
+    panel(
+        "Still held, by the month it expires",
+        expiring,
+        _draw,
+        "Open vouchers that have a value, points that are listed as expiring, and wallet entries"
+        " that tell when they expire.",
+    )
+    return (expiring,)
+
+
+@app.cell
+def _(data):
+    sizes = panels.measured(measures.basket_sizes, data)
+    panel("Basket sizes", sizes, charts.basket_sizes, "Without returns and the largest hundredth.")
+    return (sizes,)
+
+
+@app.cell
+def _(data, every):
+    baskets = panels.measured(measures.baskets_over_time, data, every)
+    panel("Baskets over time", baskets, lambda frame: charts.baskets_over_time(frame, every))
+    return (baskets,)
+
+
+@app.cell
+def _(data):
+    channels = panels.measured(measures.baskets_by_channel, data)
+    _forms = {"baskets": "{:,}", "median": "{:,.2f}", "items": "{:.2f}"}
+    panel("Baskets by channel", channels, lambda frame: panels.table(frame, numbers=_forms))
+    return (channels,)
+
+
+@app.cell
+def _():
+    mo.md("""
+    ### To go on with
+
+    Each panel's rows are a pandas DataFrame: `active`, `segments`, `grid`, `members`,
+    `campaigns`, `funnel`, `redemption_days`, `held`, `expiring`, `sizes`, `baskets`, `channels`.
+    The copied tables are in DuckDB: `data.frame("FROM purchases LIMIT 5")`.
+    """)
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,233 @@
+"""Charts of the loyalty measures: each from the DataFrame of the measure of its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from loyalty_measures import SEGMENTS
+from panels import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    PALETTE,
+    RED,
+    chart,
+    colours,
+    counted,
+    number,
+    over_time,
+    period,
+    pickable,
+    words,
+)
+
+#: What may become of a voucher, in order, each with its colour.
+STAGES = {
+    "Issued": BLUE,
+    "Claimed": BLUE,
+    "Redeemed": GREEN,
+    "Expired unused": RED,
+    "Still open": GREY,
+}
+
+
+def active_members(frame: pd.DataFrame, every: str) -> alt.Chart:
+    """New and returning members of each period, one on the other."""
+    return (
+        chart(frame)
+        .mark_bar()
+        .encode(
+            x=over_time(every),
+            y=alt.Y("members:Q", title="Members"),
+            color=colours("kind", ["new", "returning"], [AMBER, BLUE]),
+            tooltip=[
+                period(every),
+                words("kind", "kind"),
+                number("members", "members"),
+                number("baskets", "baskets"),
+            ],
+        )
+    )
+
+
+def rfm_segments(frame: pd.DataFrame) -> Any:
+    """Members of each segment; a click picks segments."""
+    bars = (
+        chart(frame, 240)
+        .mark_bar()
+        .encode(
+            y=alt.Y("segment:N", sort=list(SEGMENTS), title=None),
+            x=counted("members:Q", "Members"),
+            color=colours("segment", SEGMENTS, PALETTE).legend(None),
+            tooltip=[
+                words("segment", "segment"),
+                number("members", "members"),
+                number("share", "share of members", ".0%"),
+                number("value", "paid by them", ",.2f"),
+                number("purchases", "purchases, median"),
+                number("days_since", "days since the last, median"),
+            ],
+        )
+    )
+    return pickable(bars, "segment")
+
+
+def rfm_grid(frame: pd.DataFrame) -> alt.LayerChart:
+    """Members by their two scores, in the colours of the segments."""
+    plain = alt.Axis(labelAngle=0, grid=False, domain=False, ticks=False)
+    base = chart(frame, 240).encode(
+        x=alt.X("r:O", title="Recency (5: bought last)", axis=plain),
+        y=alt.Y("fm:O", title="Frequency and money", sort="descending", axis=plain),
+    )
+    cells = base.mark_rect(cornerRadius=3, stroke="white").encode(
+        color=colours("segment", SEGMENTS, PALETTE).legend(None),
+        tooltip=[
+            words("segment", "segment"),
+            number("members", "members"),
+            number("value", "paid by them", ",.2f"),
+        ],
+    )
+    counts = base.mark_text(color="white", fontWeight="bold")
+    return cells + counts.encode(text=alt.Text("members:Q", format=","))
+
+
+def voucher_funnel(frame: pd.DataFrame) -> alt.LayerChart:
+    """The vouchers at each stage, with their share of those issued."""
+    widest = float(frame["vouchers"].max()) * 1.08
+    base = chart(frame, 200).encode(
+        y=alt.Y("stage:N", sort=list(STAGES), title=None),
+        x=counted("vouchers:Q", "Vouchers").scale(domain=[0, widest], nice=False),
+        tooltip=[
+            words("stage", "stage"),
+            number("vouchers", "vouchers"),
+            number("share", "of those issued", ".1%"),
+        ],
+    )
+    bars = base.mark_bar().encode(
+        color=colours("stage", list(STAGES), list(STAGES.values())).legend(None)
+    )
+    shares = base.mark_text(align="left", dx=4, color="#888")
+    return bars + shares.encode(text=alt.Text("share:Q", format=".0%"))
+
+
+def vouchers_by(frame: pd.DataFrame) -> Any:
+    """The share redeemed of each campaign or kind; a click picks some."""
+    bars = (
+        chart(frame, max(100, 30 * len(frame)))
+        .mark_bar(color=GREEN)
+        .encode(
+            y=alt.Y("name:N", sort="-x", title=None, axis=alt.Axis(labelLimit=220)),
+            x=alt.X("rate:Q", title="Redeemed, of those issued", axis=alt.Axis(format="%")),
+            tooltip=[
+                words("name", "name"),
+                number("rate", "redeemed", ".1%"),
+                number("issued", "issued"),
+                number("redeemed", "redeemed"),
+                number("expired", "expired unused"),
+                number("open", "still open"),
+            ],
+        )
+    )
+    return pickable(bars, "name")
+
+
+def time_to_redemption(frame: pd.DataFrame) -> alt.Chart:
+    """Vouchers by the days from issue to redemption."""
+    bins = alt.Bin(maxbins=60, minstep=1)
+    return (
+        chart(frame)
+        .mark_bar(color=GREEN)
+        .encode(
+            x=alt.X(
+                "days:Q",
+                bin=bins,
+                title="Days from issue to redemption",
+                axis=alt.Axis(format="d", grid=False, labelOverlap="greedy"),
+            ),
+            y=alt.Y("sum(vouchers):Q", title="Vouchers"),
+            tooltip=[
+                alt.Tooltip("days:Q", bin=bins, title="days", format="d"),
+                alt.Tooltip("sum(vouchers):Q", title="vouchers", format=",.0f"),
+            ],
+        )
+    )
+
+
+def liability(frame: pd.DataFrame, every: str, unit: str) -> alt.Chart:
+    """What is held at the end of each period."""
+    return (
+        chart(frame)
+        .mark_area(color=BLUE, opacity=0.3, line=True)
+        .encode(
+            x=over_time(every),
+            y=alt.Y("balance:Q", title=f"Held, {unit}"),
+            tooltip=[
+                period(every),
+                number("balance", "held at its end", ",.2f"),
+                number("added", "added", ",.2f"),
+                number("taken", "taken", ",.2f"),
+            ],
+        )
+    )
+
+
+def liability_by_expiry(frame: pd.DataFrame) -> alt.Chart:
+    """What expires in each month."""
+    dated = frame.dropna(subset=["period"])
+    # A few months would be a few bars as wide as the page.
+    return (
+        chart(dated)
+        .mark_bar(size=min(40, 600 // dated["period"].nunique()))
+        .encode(
+            x=over_time("month").type("ordinal"),
+            y=alt.Y("amount:Q", title="Amount"),
+            color=colours("of", sorted(dated["of"].unique())),
+            tooltip=[
+                period("month", "expires in"),
+                words("of", "of"),
+                number("amount", "amount", ",.2f"),
+            ],
+        )
+    )
+
+
+def basket_sizes(frame: pd.DataFrame) -> alt.Chart:
+    """Baskets by what was paid for them."""
+    return (
+        chart(frame)
+        .mark_bar(color=BLUE)
+        .encode(
+            x=alt.X("low:Q", bin="binned", title="Paid", axis=alt.Axis(grid=False)),
+            x2="high:Q",
+            y=alt.Y("baskets:Q", title="Baskets"),
+            tooltip=[number("low", "from"), number("high", "to"), number("baskets", "baskets")],
+        )
+    )
+
+
+def baskets_over_time(frame: pd.DataFrame, every: str) -> alt.LayerChart:
+    """What was paid in all, as bars, and the middle basket, as a line with an axis of its own."""
+    base = chart(frame).encode(
+        x=over_time(every),
+        tooltip=[
+            period(every),
+            number("baskets", "baskets"),
+            number("revenue", "paid in all", ",.2f"),
+            number("median", "middle basket", ",.2f"),
+            number("items", "items, mean", ",.1f"),
+        ],
+    )
+    bars = base.mark_bar(color=GREY, opacity=0.6)
+    line = base.mark_line(color=AMBER, point={"color": AMBER, "size": 30}).encode(
+        # In the middle of the period's bar.
+        x=over_time(every).bandPosition(0.5)
+    )
+    own = alt.Axis(titleColor=AMBER, grid=False)
+    layers = alt.layer(
+        bars.encode(y=alt.Y("revenue:Q", title="Paid in all")),
+        line.encode(y=alt.Y("median:Q", title="Middle basket", axis=own)),
+    )
+    return layers.resolve_scale(y="independent")

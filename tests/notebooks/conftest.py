@@ -1,0 +1,52 @@
+"""Databases for the notebooks: the demo's, made once, and a programme small enough to count."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from filelock import FileLock
+from loaded_data import NoDatabase
+from loyalty_programme import SUBJECTS, Choice, Programme, programme
+
+ROWS = 600
+
+
+@pytest.fixture(scope="session")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """`spaaza demo`'s database of each vendor; the test processes share them."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demos"
+    shared.mkdir(exist_ok=True)
+    made = {vendor: shared / f"{vendor}.duckdb" for vendor in ("spaaza", "voucherify")}
+    with FileLock(shared / "lock"):
+        for vendor, path in made.items():
+            if (shared / vendor).exists():
+                continue
+            command = [sys.executable, "-m", "spaaza_source.cli", "demo", "--vendor", vendor]
+            subprocess.run(
+                [*command, "--db", str(path), "--rows", str(ROWS)],
+                env={**os.environ, "DLT_DATA_DIR": str(shared / f"dlt-{vendor}")},
+                check=True,
+                capture_output=True,
+            )
+            (shared / vendor).touch()
+    return made
+
+
+@pytest.fixture
+def of_frames() -> Callable[..., Programme]:
+    """A programme of DataFrames, by subject; columns are found by their names."""
+
+    def made(*, hundredths: bool = False, **frames: pd.DataFrame) -> Programme:
+        database = NoDatabase("frames", {}, frames)
+        tables = database.tables("frames")
+        choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
+        return programme(database, "frames", choices, hundredths=hundredths)
+
+    return made

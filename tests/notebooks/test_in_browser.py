@@ -1,0 +1,114 @@
+"""The notebooks as apps in a real browser: no error on the page, charts drawn, clicks answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from selenium import webdriver
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+
+from tests.notebooks import apps
+
+pytestmark = pytest.mark.skipif(
+    apps.browser() is None, reason="neither Chromium with its driver, nor Chrome with it, is here"
+)
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[webdriver.Chrome]:
+    with apps.chromium() as driver:
+        yield driver
+
+
+@pytest.mark.parametrize(
+    ("name", "vendor", "charts", "grey"),
+    [
+        # Nothing has changed, and no row was rejected.
+        ("first_look", "spaaza", 3, 2),
+        ("loyalty", "spaaza", 9, 0),
+        # Voucherify's orders do not tell where something was bought.
+        ("loyalty", "voucherify", 9, 1),
+    ],
+)
+def test_every_chart_is_drawn_without_an_error_and_from_this_machine(
+    driver: webdriver.Chrome,
+    demos: dict[str, Path],
+    tmp_path: Path,
+    *,
+    name: str,
+    vendor: str,
+    charts: int,
+    grey: int,
+) -> None:
+    with apps.opened(driver, name, demos[vendor], tmp_path):
+        apps.until(lambda: apps.charts(driver), "the first chart")
+        apps.show_all(driver)
+        apps.until(lambda: len(apps.charts(driver)) >= charts, f"{charts} charts")
+        assert len(apps.found(driver, ".missing")) == grey
+        assert apps.complaints(driver) == []
+
+
+def test_a_click_on_a_segment_shows_its_members(
+    driver: webdriver.Chrome, demos: dict[str, Path], tmp_path: Path
+) -> None:
+    with apps.opened(driver, "loyalty", demos["spaaza"], tmp_path):
+        apps.until(lambda: apps.charts(driver), "the first chart")
+        apps.show_all(driver)
+        counted = re.compile(r"(\w[\w ]*): ([\d,]+), in members")
+
+        def members() -> tuple[str, int] | None:
+            told = counted.search(driver.find_element(By.TAG_NAME, "body").text)
+            return (told[1], int(told[2].replace(",", ""))) if told else None
+
+        everyone = apps.until(members, "the members")
+        assert everyone[0] == "All members"
+        bars = apps.until(lambda: apps.control(driver, "marimo-vega", "canvas"), "the bars")
+        # The first bar is the champions'; it begins behind the longest name.
+        ActionChains(driver).move_to_element_with_offset(
+            bars, 100 - bars.size["width"] // 2, 25 - bars.size["height"] // 2
+        ).click().perform()
+        apps.until(lambda: (members() or everyone)[0] == "Champions", "the champions")
+        champions = members()
+        assert champions
+        assert 0 < champions[1] < everyone[1]
+        assert apps.complaints(driver) == []
+
+
+def test_a_column_is_mapped_in_the_app(driver: webdriver.Chrome, tmp_path: Path) -> None:
+    path = tmp_path / "own.duckdb"
+    with duckdb.connect(str(path)) as database:
+        database.execute(
+            "CREATE TABLE transactions AS SELECT TIMESTAMP '2026-01-01' AS moment,"
+            " 'a' AS \"wie; 'kocht'\", 5.0 AS amount"
+        )
+    with apps.opened(driver, "loyalty", path, tmp_path):
+        apps.until(lambda: apps.found(driver, ".missing"), "a grey panel")
+        grey = [each.text for each in apps.found(driver, ".missing")]
+        needed = "It needs a column in transactions for the member who bought."
+        assert any(each.startswith(needed) for each in grey)
+        (columns,) = [
+            each for each in apps.found(driver, "button") if "Which column is which" in each.text
+        ]
+        assert columns.text.endswith("2 of 8 found by their names")
+        columns.click()
+        field = apps.until(
+            lambda: apps.control(driver, "marimo-dropdown", "button", "the member who bought"),
+            "the field of the member",
+        )
+        apps.until(field.is_displayed, "the field to be shown")
+        field.click()
+        options = apps.until(lambda: apps.found(driver, "[role=option]"), "the columns")
+        next(each for each in options if each.text == "wie; 'kocht'").click()
+        apps.until(lambda: apps.charts(driver), "the first chart")
+        apps.until(
+            lambda: (
+                not any("member who bought" in each.text for each in apps.found(driver, ".missing"))
+            ),
+            "the panels of members",
+        )
+        assert apps.complaints(driver) == []

@@ -1,0 +1,212 @@
+"""Both notebooks run on databases whole, bare, empty and odd; at worst a panel is grey."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import loyalty_charts
+import loyalty_measures as measures
+import pandas as pd
+import panels
+import pytest
+from loaded_data import MissingError, open_database
+from loyalty_programme import SUBJECTS, Choice, Programme, newest, programme
+
+NAMES = ("first_look", "loyalty")
+GREY = 'class="missing"'
+
+
+def run(name: str, database: Path | str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Any]:
+    """What a notebook shows, and the names it defines."""
+    monkeypatch.setenv("SPAAZA_DB", str(database))
+    outputs, defined = importlib.import_module(name).app.run()
+    return "\n".join(getattr(each, "text", "") for each in outputs if each is not None), defined
+
+
+@pytest.mark.parametrize("vendor", ["spaaza", "voucherify"])
+def test_every_panel_of_loyalty_finds_something(
+    demos: dict[str, Path], vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, defined = run("loyalty", demos[vendor], monkeypatch)
+    frames = ["active", "segments", "grid", "members", "campaigns", "funnel", "redemption_days"]
+    frames += ["held", "expiring", "sizes", "baskets"]
+    assert [name for name in frames if not isinstance(defined[name], pd.DataFrame)] == []
+    # Voucherify's orders do not tell where something was bought.
+    assert shown.count(GREY) == {"spaaza": 0, "voucherify": 1}[vendor]
+    assert isinstance(defined["channels"], pd.DataFrame) == (vendor == "spaaza")
+
+
+@pytest.mark.parametrize("vendor", ["spaaza", "voucherify"])
+def test_the_first_look_finds_what_was_loaded(
+    demos: dict[str, Path], vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, defined = run("first_look", demos[vendor], monkeypatch)
+    for name in ("tables", "loads", "durations", "exports", "profile"):
+        assert isinstance(defined[name], pd.DataFrame), name
+    # Nothing has changed, and no row was rejected.
+    assert shown.count(GREY) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_database_that_is_not_there_is_said(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, _ = run(name, tmp_path / "none.duckdb", monkeypatch)
+    assert "There is no file" in shown
+
+
+ODD = """
+CREATE SCHEMA "mijn data"; USE "mijn data";
+CREATE TABLE transactions ("datum; 'van" TIMESTAMP, "lid ""nr" VARCHAR, "額 €" DOUBLE);
+INSERT INTO transactions
+    SELECT TIMESTAMP '2026-01-01' + i * INTERVAL 1 DAY, i % 7, i FROM range(50) t(i);
+CREATE TABLE vouchers (status VARCHAR, "</script><b>" INTEGER);
+INSERT INTO vouchers VALUES ('redeemed', 1), ('generated', 2);
+CREATE TABLE wallet_ledger (amount VARCHAR);
+CREATE TABLE "tabel | met `alles`" AS SELECT 1 AS a;
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE TABLE nothing_we_know (a INTEGER)",
+        "CREATE TABLE transactions (timestamp TIMESTAMP, user_id BIGINT, total_value DOUBLE)",
+        "CREATE TABLE users (id BIGINT, created_date VARCHAR)",
+        ODD,
+    ],
+    ids=["unknown", "empty", "users alone", "odd"],
+)
+def test_no_database_breaks_a_notebook(
+    name: str, made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "odd.duckdb"
+    with duckdb.connect(str(path)) as database:
+        database.execute(made)
+    shown, _ = run(name, path, monkeypatch)
+    assert GREY in shown
+    assert "<b>" not in shown.replace("&lt;b&gt;", "")
+
+
+def test_what_an_odd_database_does_have_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "odd.duckdb"
+    with duckdb.connect(str(path)) as database:
+        database.execute(ODD)
+    _, defined = run("loyalty", path, monkeypatch)
+    assert list(defined["funnel"]["vouchers"]) == [2, 1, 0, 1]
+    assert list(defined["tables"]) == [
+        "tabel | met `alles`",
+        "transactions",
+        "vouchers",
+        "wallet_ledger",
+    ]
+
+
+def drawn(data: Programme) -> set[str]:
+    """The measures that find something, each drawn."""
+    as_of = newest(data) or pd.Timestamp("2026-01-01").date()
+    units = ["all"]
+    with suppress(MissingError):
+        units = measures.wallet_units(data)
+    found: dict[str, Any] = {
+        "active": lambda: loyalty_charts.active_members(measures.active_members(data), "month"),
+        "grid": lambda: loyalty_charts.rfm_grid(measures.rfm_grid(data, as_of)),
+        "members": lambda: panels.table(measures.rfm_members(data, as_of)),
+        "funnel": lambda: loyalty_charts.voucher_funnel(measures.voucher_funnel(data, as_of)),
+        "campaigns": lambda: measures.vouchers_by(data, as_of, "campaign"),
+        "kinds": lambda: measures.vouchers_by(data, as_of, "kind"),
+        "days": lambda: loyalty_charts.time_to_redemption(measures.time_to_redemption(data, as_of)),
+        "held": lambda: loyalty_charts.liability(measures.liability(data, units[0]), "month", "x"),
+        "expiring": lambda: measures.liability_by_expiry(data, as_of),
+        "sizes": lambda: loyalty_charts.basket_sizes(measures.basket_sizes(data)),
+        "baskets": lambda: loyalty_charts.baskets_over_time(
+            measures.baskets_over_time(data, "week"), "week"
+        ),
+        "channels": lambda: measures.baskets_by_channel(data),
+    }
+    there = set()
+    for name, draw in found.items():
+        try:
+            chart = draw()
+        except MissingError:
+            continue
+        if hasattr(chart, "to_dict") and not isinstance(chart, pd.DataFrame):
+            chart.to_dict()
+        there.add(name)
+    return there
+
+
+@pytest.mark.parametrize(
+    ("subject", "role", "gone"),
+    [
+        ("purchases", "moment", {"active", "grid", "members", "baskets"}),
+        ("purchases", "member", {"active", "grid", "members"}),
+        ("purchases", "value", {"grid", "members", "sizes", "baskets", "channels"}),
+        ("purchases", "channel", {"channels"}),
+        ("purchases", "items", set()),
+        ("purchases", "basket", set()),
+        ("vouchers", "created", {"days"}),
+        ("vouchers", "redeemed", {"days"}),
+        ("vouchers", "expires", {"expiring"}),
+        ("vouchers", "campaign", {"campaigns"}),
+        ("vouchers", "kind", {"kinds"}),
+        ("wallet", "moment", {"held"}),
+        ("wallet", "amount", {"held"}),
+        ("wallet", "direction", set()),
+        ("wallet", "unit", set()),
+        ("wallet", "member", set()),
+    ],
+)
+def test_a_missing_column_takes_away_its_panels_and_no_others(
+    demos: dict[str, Path], subject: str, role: str, gone: set[str]
+) -> None:
+    database = open_database(str(demos["spaaza"]))
+    schema = next(iter(database.schemas))
+    tables = database.tables(schema)
+    choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
+    everything = drawn(programme(database, schema, choices))
+    choice = choices[subject]
+    assert choice.columns[role]
+    without = Choice(choice.table, {**choice.columns, role: None})
+    left = drawn(programme(database, schema, {**choices, subject: without}))
+    assert everything - left == gone
+
+
+@pytest.mark.parametrize("subject", [*SUBJECTS])
+def test_columns_of_the_wrong_kind_break_nothing(demos: dict[str, Path], subject: str) -> None:
+    database = open_database(str(demos["spaaza"]))
+    schema = next(iter(database.schemas))
+    tables: Mapping[str, Any] = {**database.tables(schema)}
+    choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
+    for table, column in (
+        ("users", "firstname"),
+        ("transactions", "line_items"),
+        ("users", "birthday"),
+    ):
+        wrong = Choice(table, {role.name: column for role in SUBJECTS[subject].roles})
+        drawn(programme(database, schema, {**choices, subject: wrong}))
+
+
+def test_a_failing_query_is_grey_and_tells_no_cell() -> None:
+    def measure() -> pd.DataFrame:
+        return duckdb.sql("SELECT CAST('Mevrouw de Vries' AS INTEGER)").df()
+
+    shown = panels.measured(measure)
+    assert not isinstance(shown, pd.DataFrame)
+    assert "ConversionException" in shown.text
+    assert "Vries" not in shown.text
+
+
+def test_a_browser_gets_times_with_their_zone() -> None:
+    frame = pd.DataFrame({"period": [pd.Timestamp("2026-11-01")], "members": [1], "kind": ["new"]})
+    drawn = loyalty_charts.active_members(frame.assign(baskets=1), "month")
+    assert str(drawn.data["period"].iloc[0]) == "2026-11-01 00:00:00+00:00"
+    assert drawn.to_dict()["encoding"]["x"]["timeUnit"] == "utcyearmonth"
