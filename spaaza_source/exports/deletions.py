@@ -93,7 +93,7 @@ def _number(client: Any, sql: str) -> int:
 
 def _gone(client: Any, name: str, keys: Keys, key: Key) -> int:
     """How many keys of the table the load does not bring."""
-    columns = ", ".join(key)
+    columns = ", ".join(map(client.escape_column_name, key))
     with client.execute_query(f"SELECT {columns} FROM {name}") as cursor:  # noqa: S608
         chunks = list(cursor.iter_arrow(chunk_size=CHUNK))
     if not chunks:
