@@ -143,9 +143,9 @@ def filter_text(selection: Mapping[str, Any]) -> str:
         for field, each in filters.items()
         if isinstance(each, Mapping)
     ]
-    if selection.get("campaign_id"):
-        told.append(f"campaign {selection['campaign_id']}")
-    return (" or " if filters.get(JUNCTION) == "or" else ", ").join(told)
+    joined = (" or " if filters.get(JUNCTION) == "or" else ", ").join(told)
+    campaign = selection.get("campaign_id")
+    return "; ".join(filter(None, (joined, f"campaign {campaign}" if campaign else "")))
 
 
 def _bound(values: Any) -> datetime | None:

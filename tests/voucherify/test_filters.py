@@ -13,6 +13,7 @@ from spaaza_source.voucherify.filters import (
     all_of,
     any_of,
     can_be_narrowed,
+    filter_text,
     narrowed,
     where,
     window_of,
@@ -29,6 +30,7 @@ REDEMPTIONS = {
         }
     },
 }
+REDEMPTIONS_OF_A = where("customer_id", "is", "cust_canary")
 WINDOW = Window(
     datetime(2018, 5, 30, 22, tzinfo=timezone.utc) + MARGIN,
     datetime(2018, 6, 29, 22, tzinfo=timezone.utc) - MARGIN,
@@ -86,6 +88,18 @@ def test_a_window_without_a_begin() -> None:
 )
 def test_one_junction_joins_all(filters: Any, fields: tuple[str, ...], can: bool) -> None:
     assert can_be_narrowed(filters, fields) is can
+
+
+def test_a_filter_is_told_without_its_values() -> None:
+    either = narrowed(None, BOTH, WINDOW)
+    told = {"filters": either, "campaign_id": "camp_1"}
+    assert filter_text(told) == (
+        "created_at after before or updated_at after before; campaign camp_1"
+    )
+    assert filter_text({"filters": all_of(CATEGORIES, REDEMPTIONS_OF_A)}) == (
+        "categories in, customer_id is"
+    )
+    assert filter_text({"fields": ["id"]}) == ""
 
 
 @pytest.mark.parametrize(
