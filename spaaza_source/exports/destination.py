@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
@@ -22,6 +23,10 @@ _T = TypeVar("_T")
 
 #: Rows that are fetched at one time.
 CHUNK = 10_000
+
+#: What destinations can do. dlt resolves their whole configuration to tell, and keeps a trace of
+#: that for good: asked once a file, a process that loads all day would grow.
+_CAPABILITIES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def asked(pipeline: Any, question: Callable[[Any], _T]) -> _T:
@@ -100,7 +105,10 @@ def merge_strategies(pipeline: Any, table_format: str | None = None) -> list[str
         pipeline: Whose destination.
         table_format: Of the table, such as `delta`; None for what the destination prefers.
     """
-    capabilities = _apart(pipeline.destination.capabilities)
+    destination = pipeline.destination
+    if destination not in _CAPABILITIES:
+        _CAPABILITIES[destination] = _apart(destination.capabilities)
+    capabilities = _CAPABILITIES[destination]
     found = list(capabilities.supported_merge_strategies or [])
     selected = capabilities.merge_strategies_selector
     if selected is None:
