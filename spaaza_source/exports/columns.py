@@ -84,10 +84,15 @@ def is_rowless(table: str, file: Columns) -> bool:
 
 def has_rows(table: str) -> bool:
     """Whether an earlier load has brought the table rows, and this one does not begin anew."""
-    before = dlt.current.source_schema().tables.get(table, {})
     package: Any = dlt.current.load_package_state()["state"]
     emptied = {each["name"] for each in package.get("truncated_tables", [])}
-    return FORMAT in before and not before.get(ROWLESS, False) and table not in emptied
+    return brought_rows(dlt.current.source_schema(), table) and table not in emptied
+
+
+def brought_rows(schema: dlt.Schema, table: str) -> bool:
+    """Whether loads have brought the table rows, as a schema has it."""
+    told = schema.tables.get(table, {})
+    return FORMAT in told and not told.get(ROWLESS, False)
 
 
 def proven_key(table: str) -> tuple[str, ...]:

@@ -43,6 +43,35 @@ def loaded_before(state: Mapping[str, Any], source: str, table: str) -> dict[str
     }
 
 
+def stand_at(
+    state: Any,
+    source: str,
+    table: str,
+    *,
+    until: datetime,
+    begun_at: datetime | None,
+    jobs: Iterable[str],
+) -> None:
+    """Let a pipeline remember loads that others have made for it.
+
+    Args:
+        state: The pipeline's, as `managed_state` gives it.
+        source: The source's section.
+        table: The table's name.
+        until: All its rows of before are loaded.
+        begun_at: When they began to be; None to leave that as it is.
+        jobs: Ids of jobs whose rows are loaded.
+    """
+    own = state.setdefault("sources", {}).setdefault(source, {})
+    resource = own.setdefault("resources", {}).setdefault(table, {})
+    resource[LOADED_UNTIL] = iso(until)
+    if begun_at is not None:
+        resource[BEGUN_AT] = iso(begun_at)
+    loaded = own.setdefault(LOADED_JOBS, {})
+    known = dict.fromkeys([*loaded.get(table, []), *jobs])
+    loaded[table] = list(known)[-JOBS_REMEMBERED:]
+
+
 class Cursor:
     """What is remembered of one table; within its resource.
 

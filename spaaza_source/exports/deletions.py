@@ -42,7 +42,15 @@ class Deletions:
     def __post_init__(self) -> None:
         number("max_deleted_share", self.max_share, least=0)
 
-    def check(self, table: str, keys: Keys, key: Key | None, scope: str | None = None) -> None:
+    def check(
+        self,
+        table: str,
+        keys: Keys,
+        key: Key | None,
+        scope: str | None = None,
+        *,
+        surplus: int = 0,
+    ) -> None:
         """Stop where too many rows of the destination's table would go.
 
         Args:
@@ -50,6 +58,7 @@ class Deletions:
             keys: What the load brings.
             key: What tells rows apart; None where they can only be counted.
             scope: The rows that the load replaces, as SQL about `{table}`; None for all.
+            surplus: How many of them are known to be there once too often.
 
         Raises:
             TooManyDeletionsError: More rows would go than may.
@@ -58,7 +67,8 @@ class Deletions:
             return
         try:
             gone, total = asked(
-                dlt.current.pipeline(), lambda client: _gone_of(client, table, keys, key, scope)
+                dlt.current.pipeline(),
+                lambda client: _gone_of(client, table, keys, key, scope, surplus=surplus),
             )
         except DatabaseUndefinedRelation:
             return
@@ -76,15 +86,15 @@ class Deletions:
 
 
 def _gone_of(
-    client: Any, table: str, keys: Keys, key: Key | None, scope: str | None
+    client: Any, table: str, keys: Keys, key: Key | None, scope: str | None, *, surplus: int
 ) -> tuple[int, int]:
     """How many rows would go from the table, and of how many."""
     name = client.make_qualified_table_name(table)
     counted = f"SELECT count(*) FROM {name}"  # noqa: S608 - our own names
     where = f" WHERE {scope.format(table=name)}" if scope else ""
-    held = _number(client, counted + where)
+    held = _number(client, counted + where) - surplus
     gone = _gone(client, name, keys, key) if key and not where else held - keys.rows
-    return gone, held if not where or gone <= 0 else _number(client, counted)
+    return gone, held if not where or gone <= 0 else _number(client, counted) - surplus
 
 
 def _number(client: Any, sql: str) -> int:

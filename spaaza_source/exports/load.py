@@ -88,7 +88,13 @@ def export_tables(
     )
     cleanup = Cleanup(cursor, remove)
     cleanup.remove_loaded()
-    afresh = in_a_load() and mends_earlier(wanted.table, wanted.reach(datetime.now(timezone.utc)))
+    surplus = None
+    if in_a_load():
+        surplus = mends_earlier(
+            wanted.table,
+            wanted.reach(datetime.now(timezone.utc)),
+            goes_on=span is None or not span.is_backfill,
+        )
     exports = run.begin(wanted)
     progress = Progress(exports)
     reader = Reader(reading, policy, time_column)
@@ -110,7 +116,7 @@ def export_tables(
         while not run.reading.acquire(blocking=False):
             yield None
         try:
-            key = yield from load_files(exports, reader, upkeep, afresh=afresh)
+            key = yield from load_files(exports, reader, upkeep, surplus=surplus)
         finally:
             run.reading.release()
         _move(cursor, exports, reader, key)
@@ -171,7 +177,7 @@ def kept_tables(
 
 
 def load_files(
-    exports: TableExports, reader: Reader, upkeep: Upkeep, *, afresh: bool = False
+    exports: TableExports, reader: Reader, upkeep: Upkeep, *, surplus: int | None = None
 ) -> Generator[Any, None, Key | None]:
     """The tables of a table's files, then its entries for the ledger.
 
@@ -179,7 +185,8 @@ def load_files(
         exports: All have arrived.
         reader: What opens them.
         upkeep: What the rows are held to, and how they are taken in.
-        afresh: Whether all rows take the table's place even where they could be merged into it.
+        surplus: How many rows too many an earlier load has left, which this one mends: then all
+            rows take the table's place even where they could be merged into it. None for no such.
 
     Returns:
         What tells the rows apart; None where nothing does.
@@ -190,7 +197,7 @@ def load_files(
     """
     table = exports.wanted.table
     jobs, rejected, changes = [], [], []
-    intake = _intake(exports, upkeep, afresh=afresh) if in_a_load() else None
+    intake = _intake(exports, upkeep, surplus) if in_a_load() else None
     lateness = None
     if intake is not None:
         lateness = lateness_of(exports, reader.time_column, upkeep.disposition)
@@ -247,7 +254,7 @@ def _place(taken: Sequence[tuple[Content, int]], row: int) -> str:
     raise IndexError(row)
 
 
-def _intake(exports: TableExports, upkeep: Upkeep, *, afresh: bool) -> Intake:
+def _intake(exports: TableExports, upkeep: Upkeep, surplus: int | None) -> Intake:
     wanted, current = exports.wanted, exports.checked()
     shows_changes = wanted.span is not None and wanted.span.begins_again is not None
     return Intake(
@@ -256,7 +263,7 @@ def _intake(exports: TableExports, upkeep: Upkeep, *, afresh: bool) -> Intake:
         nested=any(export.request.export_format == "json" for export in current),
         partial=shows_changes and not _is_full(wanted, exports.reach),
         overlapping=shows_changes and len(current) > 1,
-        afresh=afresh,
+        surplus=surplus,
     )
 
 

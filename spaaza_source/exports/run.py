@@ -69,8 +69,23 @@ class ExportRun:
         self._lines = threading.BoundedSemaphore(patience.max_concurrent)
         #: States of the vendor's that no document mentions, and that have been told of.
         self._strange: set[str] = set()
+        #: By the vendor's clock, since when finished exports of earlier runs are good; None for as
+        #: long as the settings say. A backfill sets it, whose runs all go by one instant.
+        self.taken_since: datetime | None = None
         #: Whoever reads a file of this run holds it meanwhile.
         self.reading = threading.Lock()
+
+    @property
+    def max_age(self) -> timedelta:
+        """How long a finished export of an earlier run is good for, as the settings have it."""
+        return timedelta(seconds=self._patience.max_age)
+
+    def now(self) -> datetime:
+        """The vendor's time in whole seconds, as its own guides write bounds.
+
+        By our own clock, as long as the vendor has not been asked for anything.
+        """
+        return self._service.now().replace(microsecond=0)
 
     def begin(self, wanted: Wanted) -> TableExports:
         """Put a table on the road; returns at once."""
@@ -106,8 +121,7 @@ class ExportRun:
         adoption = self._adoption(wanted)
         with self._service.within(self._deadline()):
             own = adoption.own_jobs()
-        now, max_age = self._now(), timedelta(seconds=self._patience.max_age)
-        return [plan_for(each, own, now, max_age) for each in wanted]
+        return [plan_for(each, own, self.now(), self._max_age()) for each in wanted]
 
     def own_jobs(self) -> list[OwnJob]:
         """Every job that the vendor has of ours, however old.
@@ -160,17 +174,15 @@ class ExportRun:
         """What is there already, and what is still to be asked for."""
         own = adoption.own_jobs()
         if repeat is None:
-            max_age = timedelta(seconds=self._patience.max_age)
-            plan = plan_for(wanted, own, self._now(), max_age)
+            plan = plan_for(wanted, own, self.now(), self._max_age())
             return plan.adopted, [wanted.ask(window) for window in halved(plan)]
         request = replace(wanted.ask(None), repeat=repeat)
         there = youngest(job for job in own if job.fingerprint == request.fingerprint)
         return ([(request, there.job)], []) if there else ([], [request])
 
     def _adoption(self, wanted: Iterable[Wanted], *, all_jobs: bool = False) -> Adoption:
-        max_age = timedelta(seconds=self._patience.max_age)
         all_jobs = all_jobs or any(each.only_finished for each in wanted)
-        return Adoption(self._service, max_age, self._clock, all_jobs=all_jobs)
+        return Adoption(self._service, self._max_age(), self._clock, all_jobs=all_jobs)
 
     def _work(self, folder: Path) -> None:
         with self._lock:
@@ -207,6 +219,12 @@ class ExportRun:
             table.error = error
             table.stop.set()
 
+    def _max_age(self) -> timedelta:
+        """How long ago an export may have been finished to be taken up."""
+        if self.taken_since is None:
+            return self.max_age
+        return max(timedelta(0), self.now() - self.taken_since)
+
     def _deadline(self, table: TableExports | None = None, waited: float = 0) -> Deadline:
         """Until when a vendor is waited for on behalf of an export, or of what comes before it."""
         seconds = self._patience.export_timeout - waited
@@ -215,8 +233,7 @@ class ExportRun:
     def _plan(self, table: TableExports, adoption: Adoption) -> None:
         """Find out what to ask for, and what has been asked for already."""
         own = adoption.own_jobs()
-        max_age = timedelta(seconds=self._patience.max_age)
-        plan = plan_for(table.wanted, own, self._now(), max_age)
+        plan = plan_for(table.wanted, own, self.now(), self._max_age())
         for request, job in plan.adopted:
             self._begun(
                 table, Export(request, adoption.take(job), self._service.now(), adopted=True)
@@ -225,10 +242,6 @@ class ExportRun:
         for request, _ in plan.adopted:
             if request.window is not None:
                 table.pieces.begun(request.window)
-
-    def _now(self) -> datetime:
-        """The vendor's time in whole seconds, as its own guides write bounds."""
-        return self._service.now().replace(microsecond=0)
 
     def _ask(self, live: list[TableExports], adoption: Adoption) -> None:
         """Ask for as many as may run at one time, a table with fewer under way first."""
@@ -348,7 +361,7 @@ class ExportRun:
             return False
         window = export.request.window
         if window is None:
-            window = table.reach = Window(None, self._now())
+            window = table.reach = Window(None, self.now())
         if not table.pieces.failed(window):
             return False
         export.phase = Phase.REPLACED

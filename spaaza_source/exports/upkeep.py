@@ -49,7 +49,8 @@ class Intake:
         partial: Whether the rows are those that changed, to be merged among the others by their
             key; else they are all rows, or all of a span of time.
         overlapping: Whether one row may come in several files.
-        afresh: Whether all rows take the table's place even where they could be merged into it.
+        surplus: How many rows too many an earlier load has left, which this one mends: then all
+            rows take the table's place even where they could be merged into it. None for no such.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Intake:
         nested: bool = False,
         partial: bool = False,
         overlapping: bool = False,
-        afresh: bool = False,
+        surplus: int | None = None,
     ) -> None:
         self._table = table
         self._upkeep = upkeep
@@ -70,7 +71,7 @@ class Intake:
         self._held_key = proven_key(table)
         self._partial = partial and self._held
         self._overlapping = overlapping
-        self._afresh = afresh
+        self._surplus = surplus
         self._declared = upkeep.disposition.users_key
         naming = dlt.current.source_schema().naming
         candidates: list[Key] = [(naming.normalize_identifier(name),) for name in upkeep.candidates]
@@ -129,7 +130,7 @@ class Intake:
         # Into an empty table nothing needs to be merged. A merge leaves rows alone that have no key
         # of their own, and the rows of nested tables have none that a later load would find.
         known = self._held and self.key == self._held_key
-        merged = known and not self._nested and not self._afresh
+        merged = known and not self._nested and self._surplus is None
         hints = disposition.own_hints(
             reach,
             time_column,
@@ -143,7 +144,9 @@ class Intake:
                 scope = scope_of(reach, time_column)
             elif strategy == "scd2":
                 scope = still_valid(disposition.users or {})
-            self._upkeep.deletions.check(self._table, self._keys, self.key, scope)
+            self._upkeep.deletions.check(
+                self._table, self._keys, self.key, scope, surplus=self._surplus or 0
+            )
         disposition.tell(hints)
 
     def forget(self) -> None:

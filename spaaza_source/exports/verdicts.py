@@ -78,7 +78,7 @@ def _within(reach: Window | None) -> tuple[str, list[datetime]]:
     return f" AND window_end <= %s{after}", bounds
 
 
-def mends_earlier(table: str, reach: Window | None) -> bool:
+def mends_earlier(table: str, reach: Window | None, *, goes_on: bool = True) -> int | None:
     """Whether a load brings rows again that an earlier one has lost or doubled.
 
     One that would go on past them is stopped.
@@ -86,6 +86,10 @@ def mends_earlier(table: str, reach: Window | None) -> bool:
     Args:
         table: The resource that is extracted.
         reach: The span of time that it is about to bring; None for all rows.
+        goes_on: Whether later loads go on from it, rather than its being one of an exact range.
+
+    Returns:
+        How many of the rows that it takes the place of are too many; None where it mends nothing.
 
     Raises:
         WrongCountError: There are such rows, and this load does not bring them again.
@@ -94,7 +98,7 @@ def mends_earlier(table: str, reach: Window | None) -> bool:
     pipeline = dlt.current.pipeline()
     counts = can_count(pipeline, ledger.get("table_format"))
     if "proven" not in ledger.get("columns", {}) or not counts:
-        return False
+        return None
     unsettled = (
         "SELECT job_id, window_start, window_end, found, loaded FROM {ledger}"
         " WHERE table_name = %s AND proven = %s AND settled_by IS NULL ORDER BY job_id"
@@ -107,16 +111,19 @@ def mends_earlier(table: str, reach: Window | None) -> bool:
             ),
         )
     except DatabaseUndefinedRelation:
-        return False
-    for job, start, end, *_ in rows or []:
-        if not _covers(reach, start, end):
+        return None
+    surplus = []
+    for job, start, end, found, loaded in rows or []:
+        if _covers(reach, start, end):
+            surplus.append(max(0, (found or 0) - (loaded or 0)))
+        elif goes_on:
             raise WrongCountError(
                 "an earlier load brought rows that the destination does not hold, or holds twice,"
                 " and this one would not bring them again",
                 where=f"{table}, job {job}",
                 way_out=way_out(start, end),
             )
-    return bool(rows)
+    return sum(surplus) if surplus else None
 
 
 def _covers(reach: Window | None, start: datetime | None, end: datetime | None) -> bool:

@@ -1,0 +1,57 @@
+"""`pipelines/backfill.py`, run as its first lines say, stopped, and run again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+
+SCRIPT = Path(__file__).parents[2] / "pipelines" / "backfill.py"
+RANGE = ["2026-08-10", "2026-11-01", "--tables", "transactions", "products"]
+
+
+def run(sandbox: Sandbox, *given: str) -> str:
+    settings = {
+        "SOURCES__SPAAZA__BASE_URL": sandbox.base_url,
+        "SOURCES__SPAAZA__CHAIN_ID": str(sandbox.chain_id),
+        "SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_ID": sandbox.credentials["access_token_id"],
+        "SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_SECRET": sandbox.credentials[
+            "access_token_secret"
+        ],
+        "SOURCES__SPAAZA__POLL_INTERVAL": "0.1",
+        "SOURCES__SPAAZA__START_MARGIN": "0",
+        "SOURCES__SPAAZA__STAGGER": "0",
+    }
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPT), *given],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_it_loads_a_range_once_and_ends_where_the_daily_load_goes_on() -> None:
+    settings = SandboxSettings(rows=200, rows_per_index={"products": 20}, history_days=90)
+    with Sandbox(settings) as sandbox:
+        first = run(sandbox, *RANGE)
+        assert "transactions [2026-09-01T00:00:00Z, 2026-10-01T00:00:00Z) is loaded" in first
+        assert "4 of 4 parts were missing, 0 had to be loaded twice" in first
+        asked = len(sandbox.tasks)
+        assert "0 of 4 parts were missing" in run(sandbox, *RANGE)
+        # What goes on asks for the lag once more.
+        assert len(sandbox.tasks) == asked + 1
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        found = "SELECT count(*), count(DISTINCT id) FROM spaaza_data.transactions"
+        ((rows, different),) = warehouse.sql(found).fetchall()
+        assert rows == different > 100
+    leftovers = Path(os.environ["DLT_DATA_DIR"]) / "pipelines" / "spaaza"
+    assert (leftovers / "trace.pickle").exists()
