@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spaaza_source import spaaza_source
-from spaaza_source.backfill import Backfill, told
+from spaaza_source.backfill import Backfill
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
             bar.update(task, description=part["table"])
             backfill.load(part, on_window=lambda _: bar.advance(task))
             if not console.is_terminal:
-                print(f"{told(part)} is loaded")
+                print(f"{part['name']} is loaded")
     mended = backfill.reconcile(parts)
     print(f"{len(left)} of {len(parts)} parts were missing, {len(mended)} had to be loaded twice")
 

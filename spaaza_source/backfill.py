@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict, cast
+from typing import Any
 from uuid import uuid4
 
 import dlt
 from dlt.common.destination import TDestinationReferenceArg
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.extract import DltSource
 
 from spaaza_source.errors import SettingsError, UnavailableError
 from spaaza_source.exports.columns import KEY, brought_rows
 from spaaza_source.exports.cursor import loaded_before, stand_at
+from spaaza_source.exports.one_load import one_load
 from spaaza_source.exports.plan import Wanted, cut
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.siblings import as_loaded, unite
@@ -31,37 +33,8 @@ from spaaza_source.exports.staging import (
     with_own_staging,
 )
 from spaaza_source.exports.standing import Entry, Standing, entries, recount
-from spaaza_source.exports.windows import Window, iso, parse_instant, parse_window
-
-
-class Part(TypedDict):
-    """What one task loads, as values that JSON has.
-
-    Attributes:
-        table: The table.
-        windows: Its windows, `[start, end)`, each loaded and committed before the next; none for a
-            table that comes whole.
-        backfill: The name of the backfill that it is a part of.
-        since: When that began, by the vendor's clock, ISO 8601; or the instant that it was given.
-        again: Whether only what was exported since then counts as loaded.
-    """
-
-    table: str
-    windows: list[str]
-    backfill: str
-    since: str
-    again: bool
-
-
-def told(part: Part) -> str:
-    """A part in a few words."""
-    match part["windows"]:
-        case []:
-            return part["table"]
-        case [window]:
-            return f"{part['table']} {window}"
-        case windows:
-            return f"{part['table']} in {len(windows)} windows"
+from spaaza_source.exports.windows import Window, iso, parse_instant
+from spaaza_source.parts import Part, begin_of, by_table, name_of, staging_of, windows_of
 
 
 @dataclass(frozen=True)
@@ -123,7 +96,7 @@ class Backfill:
         whole = Window(begin, until)
         again = again_since is not None
         since = parse_instant(again_since, "again_since") if again else now
-        common = {"backfill": uuid4().hex[:8], "since": iso(since), "again": again}
+        name = uuid4().hex[:8]
         parts: list[Part] = []
         for table, wanted in _wanted_of(source).items():
             windows: list[list[Window]] = [[]]
@@ -131,7 +104,14 @@ class Backfill:
                 cuts = cut(whole, wanted.span.size or "month", now)
                 windows = [cuts] if _is_keyed(wanted) else [[window] for window in cuts]
             parts += [
-                cast("Part", {"table": table, "windows": [str(w) for w in each], **common})
+                Part(
+                    name=name_of(table, each),
+                    table=table,
+                    windows=[str(window) for window in each],
+                    backfill=name,
+                    since=iso(since),
+                    again=again,
+                )
                 for each in windows
             ]
         return parts
@@ -141,12 +121,12 @@ class Backfill:
         faulty: list[Part] = []
         missing: list[Part] = []
         with self._at_work(parts) as pipeline:
-            for own in _by_table(parts).values():
+            for own in by_table(parts).values():
                 standing = self._standing(pipeline, own[0])
                 for part in own:
-                    if any(standing.is_faulty(window) for window in _windows(part)):
+                    if any(standing.is_faulty(window) for window in windows_of(part)):
                         faulty.append(part)
-                    elif not all(standing.has(window) for window in _windows(part)):
+                    elif not all(standing.has(window) for window in windows_of(part)):
                         missing.append(part)
         return faulty + missing
 
@@ -160,7 +140,7 @@ class Backfill:
             The parts that are left.
         """
         left = self.left(parts)
-        for own in _by_table(left).values():
+        for own in by_table(left).values():
             while len(own) > 1 and not self._has_rows(own[0]):
                 self.load(own.pop())
         rest = self.left(left)
@@ -185,7 +165,7 @@ class Backfill:
         loaded = []
         with self._at_work([part]) as pipeline:
             standing = self._standing(pipeline, part)
-            for window in _windows(part):
+            for window in windows_of(part):
                 name = part["table"] if window is None else str(window)
                 if not standing.has(window):
                     self._load(pipeline, part, window)
@@ -219,10 +199,10 @@ class Backfill:
             SpaazaSourceError: As `load` does.
         """
         self._recount(parts)
-        mended = [told(part) for part in self.left(parts) if self.load(part)]
+        mended = [part["name"] for part in self.left(parts) if self.load(part)]
         with self._at_work(parts) as pipeline:
             if self.side_by_side:
-                drop_leftover_staging(pipeline, _staging_of(parts))
+                drop_leftover_staging(pipeline, staging_of(parts))
             source = self._set_cursors(pipeline, parts)
             if source is not None:
                 pipeline.run(source)
@@ -252,12 +232,13 @@ class Backfill:
         with tempfile.TemporaryDirectory(prefix="spaaza_") as folder:
             given: dict[str, Any] = {"destination": self.destination}
             if self.side_by_side:
-                name = _staging_of(parts) + uuid4().hex[:8]
+                name = staging_of(parts) + uuid4().hex[:8]
                 given = {
                     "destination": with_own_staging(self.destination, name),
                     "pipelines_dir": folder,
                 }
             pipeline = dlt.pipeline(self.pipeline, dataset_name=self.dataset, **given)
+            _check_database(pipeline)
             # Brings it up to what the destination knows, as the first run of any pipeline does and
             # no later one: that would take the last schema stored for all there is. A load that
             # was cut short is ended.
@@ -283,7 +264,7 @@ class Backfill:
     def _standing(self, pipeline: dlt.Pipeline, part: Part) -> Standing:
         """What stands loaded of a part's table."""
         table = part["table"]
-        source = self._source(_begin(part), None, [table])
+        source = self._source(begin_of(part), None, [table])
         wanted, since = _wanted_of(source)[table], _good_since(part, _run_of(source))
         loaded: list[Entry] = []
         if source.name in pipeline.schema_names:
@@ -304,25 +285,26 @@ class Backfill:
     def _recount(self, parts: Sequence[Part]) -> None:
         """Count windows that replace ranges of time once more; the ledger is told of faults."""
         with self._at_work(parts) as pipeline:
-            for table, own in _by_table(parts).items():
-                source = self._source(_begin(own[0]), None, [table])
+            for table, own in by_table(parts).items():
+                source = self._source(begin_of(own[0]), None, [table])
                 column = source.resources[table].explicit_args.get("time_column")
-                windows = [window for part in own for window in _windows(part) if window]
+                windows = [window for part in own for window in windows_of(part) if window]
                 if column is None or not windows or source.name not in pipeline.schema_names:
                     continue
                 schema = pipeline.schemas[source.name]
                 name = schema.naming.normalize_identifier(str(column))
                 if name in schema.tables.get(table, {}).get("columns", {}):
-                    loaded = self._standing(pipeline, own[0]).loaded
-                    recount(pipeline, source.name, (table, name), windows, loaded)
+                    with one_load(pipeline):
+                        loaded = self._standing(pipeline, own[0]).loaded
+                        recount(pipeline, source.name, (table, name), windows, loaded)
 
     def _set_cursors(self, pipeline: dlt.Pipeline, parts: Sequence[Part]) -> DltSource | None:
         """Let later loads go on from the range's end; the source of the tables that go on."""
         tables = []
         start = None
         with pipeline.managed_state() as state:
-            for table, own in _by_table(parts).items():
-                windows = [window for part in own for window in _windows(part) if window]
+            for table, own in by_table(parts).items():
+                windows = [window for part in own for window in windows_of(part) if window]
                 standing = self._standing(pipeline, own[0])
                 wanted = standing.wanted
                 if not windows or wanted.span is None or not wanted.span.goes_on:
@@ -353,30 +335,6 @@ class Backfill:
         return self._source(start, None, tables) if tables else None
 
 
-def _windows(part: Part) -> list[Window | None]:
-    return [parse_window(text) for text in part["windows"]] or [None]
-
-
-def _begin(part: Part) -> datetime | None:
-    first = _windows(part)[0]
-    return first.start if first else None
-
-
-def _by_table(parts: Sequence[Part]) -> dict[str, list[Part]]:
-    """The parts of each table, in the order of time."""
-    found: dict[str, list[Part]] = {}
-    for part in parts:
-        found.setdefault(part["table"], []).append(part)
-    return {
-        table: sorted(own, key=lambda part: part["windows"][:1]) for table, own in found.items()
-    }
-
-
-def _staging_of(parts: Sequence[Part]) -> str:
-    """What the names of the staging datasets of a backfill begin with."""
-    return f"{parts[0]['backfill']}_" if parts else ""
-
-
 def _wanted_of(source: DltSource) -> dict[str, Wanted]:
     """What a source wants of each of its tables."""
     return {name: one.explicit_args["wanted"] for name, one in source.selected_resources.items()}
@@ -396,6 +354,16 @@ def _good_since(part: Part, run: ExportRun) -> datetime:
     """Since when exports must have been finished to count."""
     since = parse_instant(part["since"], "since")
     return since if part["again"] else since - run.max_age
+
+
+def _check_database(pipeline: dlt.Pipeline) -> None:
+    if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
+        raise SettingsError(
+            f"{pipeline.destination.destination_name} is no database, which could be asked what"
+            " is loaded",
+            where="destination",
+            way_out="Load this range at once: spaaza load, or start_date and end_date.",
+        )
 
 
 def _check_repeatable(source: DltSource, table: str) -> None:
