@@ -16,7 +16,6 @@ from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
-from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -34,7 +33,7 @@ from spaaza_source.errors import (
 from spaaza_source.exports.addresses import CheckedAdapter
 from spaaza_source.exports.gunzip import Gunzip
 from spaaza_source.exports.http import TIMEOUT, is_loopback
-from spaaza_source.exports.jobs import Link
+from spaaza_source.exports.link import Link, Origin
 from spaaza_source.exports.redaction import hide_queries_in_logs
 
 #: Small enough that progress and a stop are prompt on a slow line.
@@ -48,8 +47,6 @@ OnBytes = Callable[[int, int | None], None]
 PARTIAL = 206
 CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)")
 NO_SUCH_PART = 416
-#: Those that a message names: in a text that is no link, anything may stand before a colon.
-SCHEMES_SHOWN = ("http", "ftp", "file", "s3", "gs")
 
 
 @dataclass(frozen=True)
@@ -88,14 +85,15 @@ def open_link(
         UnreachableError: Its host cannot be reached.
         IncompleteDownloadError: Its host failed.
     """
-    url, headers, carry_on = link.url, dict(link.headers), dict(carry_on or {})
+    carry_on = dict(carry_on or {})
     with _Session(base_url) as session:
         for _ in range(6):
-            origin = _checked_origin(url, base_url)
+            # Only a `Link` stands in a variable here: a traceback may show them.
+            host = _checked_origin(link, base_url).host
             try:
                 response = session.get(
-                    url,
-                    headers={"Accept-Encoding": "identity", **carry_on, **headers},
+                    link.url,
+                    headers={"Accept-Encoding": "identity", **carry_on, **link.headers},
                     stream=True,
                     timeout=TIMEOUT,
                     allow_redirects=False,
@@ -105,21 +103,26 @@ def open_link(
             except requests.RequestException:
                 raise UnreachableError(
                     "the file's host cannot be reached",
-                    where=_host(url),
+                    where=host,
                     way_out="Check the network and its rules for this host, then run again.",
                 ) from None
+            except UnsafeLinkError as unsafe:
+                # Raised on the way to the host, where `requests` holds address and headers.
+                raise unsafe.with_traceback(None) from None
             if carry_on and response.status_code == NO_SUCH_PART:
                 # It has become shorter, or all of it had come and only its end was missing.
                 carry_on = {}
                 response.close()
                 continue
             if not response.is_redirect:
-                return _checked(response, url)
+                return _checked(response, host)
             response.close()
-            url = _joined(url, response.headers["Location"])
-            if _checked_origin(url, base_url) != origin:
-                headers = {}
-    raise UnsafeLinkError("the link redirects without end", where=_host(url))
+            moved = link.moved(response.headers["Location"])
+            if moved is None:
+                raise _no_address()
+            _checked_origin(moved, base_url)
+            link = moved
+    raise UnsafeLinkError("the link redirects without end", where=host)
 
 
 def save(
@@ -307,41 +310,22 @@ class _Session(requests.Session):
         return
 
 
-def _checked_origin(url: str, base_url: str) -> tuple[str, str, int | None]:
+def _checked_origin(link: Link, base_url: str) -> Origin:
     """Scheme, host and port of a link that may be opened as far as its text can tell."""
-    parts = _parts(url)
-    if parts.scheme != "https" and not (
-        parts.scheme == "http" and is_loopback(base_url) and is_loopback(url)
+    origin = link.origin
+    if origin is None:
+        raise _no_address()
+    if origin.scheme != "https" and not (
+        origin.scheme == "http" and is_loopback(base_url) and is_loopback(link.url)
     ):
-        if parts.scheme not in SCHEMES_SHOWN:
-            raise _no_address()
         raise UnsafeLinkError(
-            f"the link has the scheme {parts.scheme!r}, not https",
-            where=_host(url),
+            f"the link has the scheme {origin.scheme!r}, not https",
+            where=origin.host or "no host",
             way_out="Ask the vendor; nothing was fetched.",
         )
-    if not parts.hostname:
+    if not origin.host:
         raise _no_address()
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _parts(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - reading it is what checks it
-    except ValueError:
-        raise _no_address() from None
-    # Before a backslash `requests` ends the host, where `urlsplit` goes on to an `@`.
-    if "\\" in parts.netloc:
-        raise _no_address()
-    return parts
-
-
-def _joined(url: str, target: str) -> str:
-    try:
-        return urljoin(url, target)
-    except ValueError:
-        raise _no_address() from None
+    return origin
 
 
 def _no_address() -> UnsafeLinkError:
@@ -351,7 +335,7 @@ def _no_address() -> UnsafeLinkError:
     )
 
 
-def _checked(response: requests.Response, url: str) -> requests.Response:
+def _checked(response: requests.Response, host: str) -> requests.Response:
     status = response.status_code
     if status in (200, PARTIAL):
         return response
@@ -359,11 +343,11 @@ def _checked(response: requests.Response, url: str) -> requests.Response:
     if 400 <= status < 500:  # noqa: PLR2004
         raise LinkRefusedError(
             f"the file's host refused the link (HTTP {status})",
-            where=_host(url),
+            where=host,
             way_out="Run again: the vendor then gives a fresh link.",
         )
     raise IncompleteDownloadError(
-        f"the file's host failed (HTTP {status})", where=_host(url), way_out="Run again later."
+        f"the file's host failed (HTTP {status})", where=host, way_out="Run again later."
     )
 
 
@@ -379,10 +363,6 @@ def _disk_error(failure: OSError, path: Path) -> SettingsError | FileError:
         where=str(path.parent),
         way_out="Make room there, or set another pipelines_dir.",
     )
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or "no host"
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -32,6 +32,7 @@ from spaaza_source.errors import (
 )
 from spaaza_source.exports.call_limit import CallLimit, ReadLimit, no_limit
 from spaaza_source.exports.clock import Clock, Deadline, SystemClock
+from spaaza_source.exports.hidden import Hidden, HiddenTexts
 from spaaza_source.exports.redaction import hide_queries_in_logs, redact
 
 #: Seconds to connect, and seconds without a byte of an answer.
@@ -93,7 +94,11 @@ def checked_base_url(base_url: object) -> str:
     return text
 
 
-class VendorHttp:
+def _as_it_came(answer: Any) -> Any:
+    return answer
+
+
+class VendorHttp(Hidden):
     """A vendor's JSON API.
 
     Args:
@@ -117,7 +122,7 @@ class VendorHttp:
     ) -> None:
         self.base_url = base_url
         self._host = urlsplit(base_url).netloc
-        self._headers = dict(headers)
+        self._headers = HiddenTexts(headers)
         #: Values no message may show.
         self.secrets = tuple(secrets)
         self._read_refusal = read_refusal
@@ -154,7 +159,7 @@ class VendorHttp:
         self,
         path: str,
         params: Mapping[str, Any] | None = None,
-        read: Callable[[Any], Any] | None = None,
+        read: Callable[[Any], Any] = _as_it_came,
     ) -> Any:
         """The JSON at `path`, tried again where trying again can help.
 
@@ -166,18 +171,25 @@ class VendorHttp:
         """
 
         def call() -> Any:
-            answer = self._json("GET", path, params=params)
             try:
-                return read(answer) if read else answer
+                return read(self._json("GET", path, params=params))
             except UnexpectedAnswerError as odd:
-                raise _RetriableError(odd) from None
+                raise _RetriableError(_without_answer(odd)) from None
 
         return self._persist(call)
 
-    def post(self, path: str, body: Any = None) -> Any:
-        """The JSON that answers `body`; sent once, whatever happens to it."""
+    def post(self, path: str, body: Any = None, read: Callable[[Any], Any] = _as_it_came) -> Any:
+        """The JSON that answers `body`; sent once, whatever happens to it.
+
+        Args:
+            path: Where.
+            body: What is sent, as JSON.
+            read: As for `get`, but nothing is asked again.
+        """
         try:
-            return self._json("POST", path, json=body)
+            return read(self._json("POST", path, json=body))
+        except UnexpectedAnswerError as odd:
+            raise _without_answer(odd) from None
         except _RetriableError as error:
             raise error.final from None
 
@@ -365,6 +377,11 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         except (TypeError, ValueError):
             return None
     return seconds if seconds > 0 else None
+
+
+def _without_answer(odd: UnexpectedAnswerError) -> UnexpectedAnswerError:
+    """The error without the way it came: where an answer is read it may hold a link."""
+    return odd.with_traceback(None)
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

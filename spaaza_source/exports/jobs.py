@@ -6,13 +6,14 @@ Each vendor's package implements `ExportService`; the waiting is left to `run`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from spaaza_source.exports.clock import Deadline
+from spaaza_source.exports.link import Link
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import Window
 
@@ -70,22 +71,6 @@ class OwnJob:
     subject: str
     window: Window | None
     job: Job
-
-
-@dataclass(frozen=True, repr=False)
-class Link:
-    """Where a finished export's file lies. Its query may be a signature, so it never shows.
-
-    Attributes:
-        url: The whole address.
-        headers: What the file's host wants to see; empty for a signed link.
-    """
-
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return "Link(…)"
 
 
 class ExportService(Protocol):

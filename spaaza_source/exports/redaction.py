@@ -15,14 +15,23 @@ from spaaza_source.errors import SpaazaSourceError
 
 HIDDEN = "***"
 
-_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s\"'<>?]*)\?[^\s\"'<>]*", re.IGNORECASE)
+_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s\"'<>?#]*[?#])[^\s\"'<>]*", re.IGNORECASE)
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
-_BEARER = re.compile(r"\b(bearer|basic)\s+[^\s\"',]+", re.IGNORECASE)
-_NAMED = re.compile(
-    r"\b((?:x-(?:amz|goog)-[a-z-]+|x-spaaza-session-key|x-app-token|session_key|access_token_secret|"
-    r"signature|token|sig|awsaccesskeyid)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,<>]+",
-    re.IGNORECASE,
+_BEARER = re.compile(r"\b(bearer|basic)(\s+|%20)[^\s\"',]+", re.IGNORECASE)
+#: Between a name and its value, however it is written.
+_IS = r"\\?[\"']?\s*(?:=>|[=:>]|%3[ad])\s*\\?[\"']?"
+#: Headers that are secret up to their end.
+_HEADER = re.compile(
+    rf"\b((?:proxy-)?authorization|(?:set-)?cookie)({_IS})[^\r\n\"'<>]+", re.IGNORECASE
 )
+_NAMES = (
+    r"x-(?:amz|goog)-[a-z-]+",
+    r"(?:x[-_])?app[-_](?:id|token)",
+    r"(?:x-[a-z-]+-)?session[-_](?:key|token|user[-_]id|passcode(?:[-_]key)?)",
+    r"(?:access|api|auth|client|id|refresh|security)[-_]?(?:token|secret|key)(?:[-_](?:id|secret))?",
+    r"awsaccesskeyid|credential|passw(?:or)?d|secret|sig|signature|token",
+)
+_NAMED = re.compile(rf"\b({'|'.join(_NAMES)})({_IS})[^\s\"'&,<>]+", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 #: A vendor's message is a hint, not a document.
@@ -40,10 +49,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(every, key=len, reverse=True):
         if secret:
             text = text.replace(secret, HIDDEN)
-    text = _QUERY.sub(rf"\1?{HIDDEN}", text)
+    text = _QUERY.sub(rf"\1{HIDDEN}", text)
     text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+    text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
     text = _BEARER.sub(rf"\1 {HIDDEN}", text)
-    text = _NAMED.sub(rf"\1{HIDDEN}", text)
+    text = _NAMED.sub(rf"\1\2{HIDDEN}", text)
     text = _CONTROL.sub(" ", text).strip()
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from spaaza_source.errors import SettingsError
 
+_EMPTY = "is empty"
+
 
 def number(setting: str, value: Any, *, least: float) -> float:
     """A finite number that is at least `least`."""
@@ -50,13 +52,19 @@ def sendable(credentials: Mapping[str, Any], way_out: str) -> None:
         credentials: By name.
         way_out: Where they are to be had.
     """
-    for name, value in credentials.items():
-        text = str(value or "")
-        if not text.strip():
-            raise SettingsError(f"{name} is empty", where="credentials", way_out=way_out)
-        if not (text.isascii() and text.isprintable()) or text != text.strip():
-            raise SettingsError(
-                f"{name} has a space around it, or a character no header can hold",
-                where="credentials",
-                way_out="Copy it again.",
-            )
+    for name in credentials:
+        # No variable holds one where an error is raised: a traceback may show them.
+        fault = _fault(credentials[name])
+        if fault == _EMPTY:
+            raise SettingsError(f"{name} {fault}", where="credentials", way_out=way_out)
+        if fault:
+            raise SettingsError(f"{name} {fault}", where="credentials", way_out="Copy it again.")
+
+
+def _fault(value: Any) -> str:
+    text = str(value or "")
+    if not text.strip():
+        return _EMPTY
+    if not (text.isascii() and text.isprintable()) or text != text.strip():
+        return "has a space around it, or a character no header can hold"
+    return ""

@@ -13,6 +13,7 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports.hidden import Hidden, HiddenTexts
 from spaaza_source.exports.settings import sendable
 
 #: Characters from which on a token's id is hidden in messages: a shorter one may be any word.
@@ -20,16 +21,17 @@ LONG_ENOUGH = 8
 
 
 @configspec
-class AccessToken(CredentialsConfiguration):
+class AccessToken(Hidden, CredentialsConfiguration):
     """A service client's token, sent as `Authorization: Bearer ID:SECRET`."""
 
     access_token_id: str = None  # type: ignore[assignment]  # dlt's way to say "required"
     access_token_secret: TSecretStrValue = None  # type: ignore[assignment]
 
-    def headers(self, chain_id: int) -> dict[str, str]:
+    def headers(self, chain_id: int) -> HiddenTexts:
         """The headers that prove who asks; the token itself belongs to one chain."""
         del chain_id
-        return {"Authorization": f"Bearer {self.access_token_id}:{self.access_token_secret}"}
+        token = f"{self.access_token_id}:{self.access_token_secret}"
+        return HiddenTexts({"Authorization": f"Bearer {token}"})
 
     def secrets(self) -> tuple[str, ...]:
         """What no message may show."""
@@ -39,19 +41,21 @@ class AccessToken(CredentialsConfiguration):
 
 
 @configspec
-class AdminSession(CredentialsConfiguration):
+class AdminSession(Hidden, CredentialsConfiguration):
     """An administrator's session, as the login returns it."""
 
     session_user_id: str = None  # type: ignore[assignment]
     session_key: TSecretStrValue = None  # type: ignore[assignment]
 
-    def headers(self, chain_id: int) -> dict[str, str]:
+    def headers(self, chain_id: int) -> HiddenTexts:
         """The three headers that the vendor asks for."""
-        return {
-            "X-Spaaza-Session-User-Id": str(self.session_user_id),
-            "X-Spaaza-Session-Key": str(self.session_key),
-            "X-Spaaza-Session-Chain-Id": str(chain_id),
-        }
+        return HiddenTexts(
+            {
+                "X-Spaaza-Session-User-Id": str(self.session_user_id),
+                "X-Spaaza-Session-Key": str(self.session_key),
+                "X-Spaaza-Session-Chain-Id": str(chain_id),
+            }
+        )
 
     def secrets(self) -> tuple[str, ...]:
         """What no message may show."""
@@ -71,7 +75,7 @@ def checked(credentials: Any) -> AccessToken | AdminSession:
     way_out = "Give access_token_id and access_token_secret, or session_user_id and session_key."
     if not isinstance(credentials, AccessToken | AdminSession):
         raise SettingsError("no usable credentials", where="credentials", way_out=way_out)
-    sendable(dict(credentials), way_out)
+    sendable(credentials, way_out)
     return credentials
 
 

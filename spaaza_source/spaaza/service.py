@@ -17,7 +17,8 @@ from spaaza_source.errors import (
     RequestRefusedError,
 )
 from spaaza_source.exports.http_service import HttpService
-from spaaza_source.exports.jobs import Job, JobState, Link, OwnJob
+from spaaza_source.exports.jobs import Job, JobState, OwnJob
+from spaaza_source.exports.link import Link
 from spaaza_source.exports.redaction import LONGEST, redact
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import iso, parse_window, vendors_instant

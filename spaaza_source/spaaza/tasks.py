@@ -59,7 +59,10 @@ class TasksApi:
 
     def create_task(self, body: Mapping[str, Any]) -> Task:
         """`POST /tasks`: the task as created. Sent once."""
-        return _task_in_a_state(self.http.post("/tasks", body), "POST /tasks")
+        created: Task = self.http.post(
+            "/tasks", body, lambda answer: _task_in_a_state(answer, "POST /tasks")
+        )
+        return created
 
     def get_task(self, task_id: str | int, *, log_limit: int | None = None) -> Task:
         """`GET /tasks/{id}`: the task with its newest log entries (the vendor's default is 10)."""
@@ -99,10 +102,14 @@ class TasksApi:
     def execute_task(self, task_id: str | int) -> dict[str, Any]:
         """`POST /tasks/{id}/execute`: run it now; the answer is its state, not the task."""
         path = f"/tasks/{_segment(task_id)}/execute"
-        answer = self.http.post(path)
-        if not isinstance(answer, dict):
-            raise _unexpected(f"POST {path}", "a task's state")
-        return answer
+
+        def read(answer: Any) -> dict[str, Any]:
+            if not isinstance(answer, dict):
+                raise _unexpected(f"POST {path}", "a task's state")
+            return answer
+
+        state: dict[str, Any] = self.http.post(path, read=read)
+        return state
 
     def download_url(self, task_id: str | int) -> str:
         """`GET /tasks/{id}/download_url`: a link to the result, good for about an hour."""

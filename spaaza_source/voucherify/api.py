@@ -61,7 +61,10 @@ class ExportsApi:
     def create(self, exported_object: str, parameters: Mapping[str, Any]) -> ExportAnswer:
         """`POST /v1/exports`: the export as created. Sent once."""
         body = {"exported_object": exported_object, "parameters": dict(parameters)}
-        return _export_in_a_state(self.http.post(PATH, body), f"POST {PATH}")
+        created: ExportAnswer = self.http.post(
+            PATH, body, lambda answer: _export_in_a_state(answer, f"POST {PATH}")
+        )
+        return created
 
     def get(self, export_id: str) -> ExportAnswer:
         """`GET /v1/exports/{id}`: the export as it stands."""

@@ -13,21 +13,22 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports.hidden import Hidden, HiddenTexts
 from spaaza_source.exports.settings import sendable
 
 _WAY_OUT = "Give app_id and app_token: dashboard, Project Settings, Application Keys."
 
 
 @configspec
-class AppKeys(CredentialsConfiguration):
+class AppKeys(Hidden, CredentialsConfiguration):
     """A server-side key of one project."""
 
     app_id: TSecretStrValue = None  # type: ignore[assignment]  # dlt's way to say "required"
     app_token: TSecretStrValue = None  # type: ignore[assignment]
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> HiddenTexts:
         """The two headers that the vendor asks for."""
-        return {"X-App-Id": str(self.app_id), "X-App-Token": str(self.app_token)}
+        return HiddenTexts({"X-App-Id": str(self.app_id), "X-App-Token": str(self.app_token)})
 
     def secrets(self) -> tuple[str, ...]:
         """What no message may show."""
@@ -49,5 +50,5 @@ def checked(credentials: Any) -> AppKeys:
     """
     if not isinstance(credentials, AppKeys):
         raise SettingsError("no usable credentials", where="credentials", way_out=_WAY_OUT)
-    sendable(dict(credentials), _WAY_OUT)
+    sendable(credentials, _WAY_OUT)
     return credentials

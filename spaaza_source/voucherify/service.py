@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from spaaza_source.errors import LinkRefusedError
 from spaaza_source.exports.http import is_loopback
 from spaaza_source.exports.http_service import HttpService
-from spaaza_source.exports.jobs import PART, Job, JobState, Link, OwnJob
+from spaaza_source.exports.jobs import PART, Job, JobState, OwnJob
+from spaaza_source.exports.link import Link
 from spaaza_source.exports.redaction import redact
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.windows import vendors_instant

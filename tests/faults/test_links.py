@@ -19,7 +19,7 @@ import requests
 from spaaza_source.errors import SettingsError, UnreachableError, UnsafeLinkError
 from spaaza_source.exports.addresses import CheckedAdapter
 from spaaza_source.exports.download import _Session, open_link, save
-from spaaza_source.exports.jobs import Link
+from spaaza_source.exports.link import Link
 from tests.vendors import Answer, ScriptedServer, in_turn
 
 VENDOR = "https://services.example"
@@ -449,7 +449,7 @@ def test_a_file_that_breaks_off_on_the_disk_is_removed(tmp_path: Path) -> None:
         "import sys; from pathlib import Path\n"
         "from spaaza_source.errors import SettingsError\n"
         "from spaaza_source.exports.download import Download, open_link\n"
-        "from spaaza_source.exports.jobs import Link\n"
+        "from spaaza_source.exports.link import Link\n"
         "url, path = sys.argv[1], Path(sys.argv[2])\n"
         "try:\n"
         "    with Download(path) as download:\n"
