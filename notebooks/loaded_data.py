@@ -75,6 +75,8 @@ class Database:
 
     def tables(self, schema: str) -> Tables:
         """The tables of a schema and the frames beside them."""
+        if not self.frames:
+            return self.schemas.get(schema, {})
         with working_connection() as connection:
             given = {}
             for name, frame in self.frames.items():

@@ -94,6 +94,7 @@ def _(database, schema_field):
                 value=loaded_data.guess_table(about.likely, tables),
                 label=about.meaning,
                 searchable=True,
+                allow_select_none=True,
             )
             for subject, about in SUBJECTS.items()
         }
