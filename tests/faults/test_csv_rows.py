@@ -92,7 +92,9 @@ def test_bad_rows_are_kept_byte_for_byte_and_the_others_loaded(
     ]
 
 
-@pytest.mark.parametrize(("row", "reason"), [BAD[0], BAD[4], BAD[8]])
+@pytest.mark.parametrize(
+    ("row", "reason"), [BAD[0], BAD[4], BAD[8]], ids=["too long", "a quote", "NUL"]
+)
 def test_the_first_stops_where_that_is_asked_for(shop: Shop, row: str | bytes, reason: str) -> None:
     place = f"line {2 + SOUND}"
     shop.stops(file_of(shop, row), MalformedFileError, place, reason, on_bad_row="fail")
