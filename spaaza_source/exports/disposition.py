@@ -110,6 +110,14 @@ class Disposition:
         key = tuple(naming.normalize_identifier(name) for name in found)
         return None if not key or key == self._key else key
 
+    @property
+    def newest_wins(self) -> bool:
+        """Whether the user names a column by which dlt takes one of the rows with the same key."""
+        if self.strategy != "delete-insert":
+            return False
+        table = dlt.current.resource().compute_table_schema()
+        return bool(get_columns_names_with_prop(table, "dedup_sort", include_incomplete=True))
+
     def span(self, span: Span | None, table: str, *, keyed: bool) -> Span | None:
         """Which times a load may ask for, which is all where the destination takes no others.
 

@@ -201,7 +201,7 @@ class Intake:
 
     def _held_to(self, key: Key, place: Callable[[int], str]) -> None:
         breach = self._keys.breach(key) if self._keys.has_columns(key) else None
-        if breach is not None:
+        if breach is not None and (breach.empty or not self._upkeep.disposition.newest_wins):
             raise BrokenKeyError(
                 f"the key {', '.join(key)} is empty in {breach.empty:,} rows and repeats that of an"
                 f" earlier row in {breach.repeated:,}",
