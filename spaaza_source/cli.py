@@ -30,7 +30,7 @@ from spaaza_source.listing import (
     show_plan,
     show_submitted,
 )
-from spaaza_source.loading import load_and_tell, load_kept, pipeline_of, pipeline_to
+from spaaza_source.loading import load_and_tell, load_kept, pipeline_of, turn_of, turn_to
 from spaaza_source.planning import export_history, next_load, planned_exports, usual_seconds
 from spaaza_source.report import ConsoleReport, Report, console, reported
 from spaaza_source.sandbox import Sandbox, SandboxSettings
@@ -86,8 +86,8 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
             max_concurrent_exports=len(chosen.tables),
             **_access_to(served, vendor),
         )
-        pipeline = pipeline_to(f"{vendor}_demo", target, chosen.dataset, shown.progress)
-        load_and_tell(pipeline, source, shown)
+        with turn_to(f"{vendor}_demo", target, chosen.dataset, shown.progress) as pipeline:
+            load_and_tell(pipeline, source, shown)
     shown.placed(db, f"{chosen.dataset}.{next(iter(chosen.tables))}")
 
 
@@ -191,8 +191,8 @@ def load(
         source = target.source(**more, **({"keep_files": keep_files} if keep_files else {}))
         # A wrong setting is told before anything is asked for.
         list(target.vendor.check_access())
-        pipeline = pipeline_of(target, report.progress)
-        load_and_tell(pipeline, source, report, full_refresh=full_refresh)
+        with turn_of(target, report.progress) as pipeline:
+            load_and_tell(pipeline, source, report, full_refresh=full_refresh)
         table = next(iter(source.selected_resources))
         report.placed(target.db, f"{target.dataset}.{table}")
 
@@ -249,15 +249,15 @@ def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
 def collect(*, report: Report, **given: Any) -> None:
     """Load the exports that are done, each once, and say which are not. Nothing is asked for."""
     target = Target.of(**given)
-    pipeline = pipeline_of(target, report.progress)
-    run, wanted = next_load(target.source(only_finished=True), pipeline, restore=target.exists)
-    tables = [each.table for each in wanted]
-    done = dict(zip(tables, run.plans(wanted), strict=True))
-    waiting = run.plans(replace(each, only_finished=False) for each in wanted)
-    ready = [table for table, plan in done.items() if plan.adopted]
-    if ready:
-        source = target.source(only_finished=True).with_resources(*ready)
-        load_and_tell(pipeline, source, report)
+    with turn_of(target, report.progress) as pipeline:
+        run, wanted = next_load(target.source(only_finished=True), pipeline, restore=target.exists)
+        tables = [each.table for each in wanted]
+        done = dict(zip(tables, run.plans(wanted), strict=True))
+        waiting = run.plans(replace(each, only_finished=False) for each in wanted)
+        ready = [table for table, plan in done.items() if plan.adopted]
+        if ready:
+            source = target.source(only_finished=True).with_resources(*ready)
+            load_and_tell(pipeline, source, report)
     report.waiting(dict(zip(tables, waiting, strict=True)), ready)
 
 

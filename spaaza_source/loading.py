@@ -6,8 +6,8 @@ What was loaded, and how, is told by a `report`; the words for what failed are `
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import dlt
 from dlt.common.configuration.exceptions import ConfigurationValueError
 from dlt.common.destination import TDestinationReferenceArg
+from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
@@ -25,6 +26,7 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.explain import ExportsFailedError, failed_export
 from spaaza_source.exports.destination import rows_of
 from spaaza_source.exports.kept import kept_loads, tables_of
+from spaaza_source.exports.turn import turn
 from spaaza_source.report import Report
 from spaaza_source.target import Target
 
@@ -32,9 +34,23 @@ from spaaza_source.target import Target
 PLACE = "spaaza_place"
 
 
-def pipeline_of(target: Target, progress: Collector | None = None) -> dlt.Pipeline:
-    """The pipeline of a command's loads: see `pipeline_to`."""
-    return pipeline_to(target.vendor.name, target.destination, target.dataset, progress)
+def pipeline_of(target: Target) -> dlt.Pipeline:
+    """The pipeline of a command's loads, to look at: see `pipeline_to`."""
+    return pipeline_to(target.vendor.name, target.destination, target.dataset)
+
+
+def turn_of(target: Target, progress: Collector) -> AbstractContextManager[dlt.Pipeline]:
+    """The pipeline of a command's loads, to load with: see `turn_to`."""
+    return turn_to(target.vendor.name, target.destination, target.dataset, progress)
+
+
+@contextmanager
+def turn_to(
+    name: str, destination: TDestinationReferenceArg, dataset: str, progress: Collector
+) -> Iterator[dlt.Pipeline]:
+    """As `pipeline_to`, and nothing else loads by a pipeline of that name until this is left."""
+    with turn(_folder(name)):
+        yield pipeline_to(name, destination, dataset, progress)
 
 
 def pipeline_to(
@@ -46,23 +62,27 @@ def pipeline_to(
     """A command's pipeline, which tells of its exports by `progress`.
 
     What a pipeline remembers is of one destination. Where the last command of that name loaded
-    into another, it is forgotten here, and comes from the destination itself.
+    into another, it is forgotten here, and comes from the destination itself. That waits until no
+    load is under way.
 
     Raises:
         SettingsError: A load into the other destination is not finished.
     """
-    pipeline = dlt.pipeline(
-        name,
-        destination=destination,
-        dataset_name=dataset,
-        progress=progress or NULL_COLLECTOR,
-    )
-    place = _place(pipeline, dataset)
-    try:
-        before = pipeline.get_local_state_val(PLACE)
-    except KeyError:
-        before = place
-    if before != place:
+    folder = _folder(name)
+    is_new = not (folder / dlt.Pipeline.STATE_FILE).exists()
+    with turn(folder) if is_new else nullcontext():
+        pipeline = dlt.pipeline(
+            name,
+            destination=destination,
+            dataset_name=dataset,
+            progress=progress or NULL_COLLECTOR,
+        )
+        place = _place(pipeline, dataset)
+        if _place_before(pipeline) is None:
+            pipeline.set_local_state_val(PLACE, place)
+    if _place_before(pipeline) == place:
+        return pipeline
+    with turn(folder):
         if pipeline.has_pending_data:
             raise SettingsError(
                 "a load into another destination is not finished",
@@ -70,8 +90,19 @@ def pipeline_to(
                 way_out="Run the same command with the destination of before, then this one.",
             )
         pipeline = pipeline.drop()
-    pipeline.set_local_state_val(PLACE, place)
+        pipeline.set_local_state_val(PLACE, place)
     return pipeline
+
+
+def _folder(name: str) -> Path:
+    return Path(get_dlt_pipelines_dir(), name)
+
+
+def _place_before(pipeline: dlt.Pipeline) -> Any:
+    try:
+        return pipeline.get_local_state_val(PLACE)
+    except KeyError:
+        return None
 
 
 def _place(pipeline: dlt.Pipeline, dataset: str) -> str:
@@ -124,12 +155,12 @@ def load_and_tell(
 
 def load_kept(target: Target, folder: Path, report: Report, **more: Any) -> None:
     """Load what earlier loads have kept, in the order in which they were made."""
-    pipeline = pipeline_of(target, report.progress)
-    for load in kept_loads(folder):
-        tables = [table for table in target.tables if table in tables_of(load)]
-        if tables:
-            source = target.source(from_files=str(load), **more).with_resources(*tables)
-            load_and_tell(pipeline, source, report)
+    with turn_of(target, report.progress) as pipeline:
+        for load in kept_loads(folder):
+            tables = [table for table in target.tables if table in tables_of(load)]
+            if tables:
+                source = target.source(from_files=str(load), **more).with_resources(*tables)
+                load_and_tell(pipeline, source, report)
 
 
 def _tell_loads(pipeline: dlt.Pipeline, loads: Sequence[str], report: Report) -> None:

@@ -1,13 +1,16 @@
 """Stands at the begin of each run of a pipeline: one run at a time, after an orderly end.
 
-dlt tells it of every run (`SupportsTracking`), also of those that a user's own script makes. What
-a killed run has left in the load package is put in order by `interrupted`.
+dlt tells it of every run (`SupportsTracking`), also of those that a user's own script makes. A
+command takes its turn before there is a pipeline (`turn`). What a killed run has left in the load
+package is put in order by `interrupted`.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,42 @@ LOOK = 0.2
 DOWNLOADS = "exports"
 
 
+#: The working folders whose turn is held by who makes the run, until long after it.
+_OWN: ContextVar[tuple[Path, ...]] = ContextVar("_OWN", default=())
+
+
+@contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Hold the turn of the pipeline with that working folder, in this thread, over all its runs.
+
+    dlt wipes the folder where it makes a pipeline for the first time, and where it drops one.
+    """
+    if folder in _OWN.get():
+        yield
+        return
+    with _acquired(folder):
+        before = _OWN.set((*_OWN.get(), folder))
+        try:
+            yield
+        finally:
+            _OWN.reset(before)
+
+
+def _acquired(folder: Path) -> FileLock:
+    """The lock beside the folder, when it is free."""
+    lock = FileLock(f"{folder}.lock", poll_interval=LOOK, thread_local=False)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.warning(
+            f"Another run of the pipeline {folder.name!r} is under way; this one begins when it"
+            " has ended"
+        )
+        lock.acquire()
+    return lock
+
+
 class Turn(SupportsTracking):
     """Holds a lock beside the pipeline's working folder from a run's begin to its end.
 
@@ -44,17 +83,8 @@ class Turn(SupportsTracking):
         """Wait for the turn, then clear away what a killed run has left."""
         del step
         folder = Path(pipeline.working_dir)
-        lock = FileLock(f"{folder}.lock", poll_interval=LOOK, thread_local=False)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            logger.warning(
-                f"Another run of the pipeline {pipeline.pipeline_name!r} is under way; this one"
-                " begins when it has ended"
-            )
-            lock.acquire()
-        self._held[trace.transaction_id] = lock
+        if folder not in _OWN.get():
+            self._held[trace.transaction_id] = _acquired(folder)
         shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
         end_saving(pipeline)
         end_normalizing(pipeline)

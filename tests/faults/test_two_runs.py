@@ -19,7 +19,7 @@ from filelock import FileLock
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.faults.cut_short import load
 from tests.vendors import FileVendor
-from tests.warehouses import query
+from tests.warehouses import pipeline_into, query
 
 ROWS = 200
 
@@ -31,6 +31,8 @@ def begun(folder: Path, **settings: object) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize(("vendor", "table"), [("spaaza", "users"), ("voucherify", "redemptions")])
 def test_two_runs_at_once_load_one_after_the_other(vendor: str, table: str, tmp_path: Path) -> None:
+    # Here dlt wipes a folder that another script is just making: before any source has a word.
+    pipeline_into(tmp_path)
     with Sandbox(SandboxSettings(rows=ROWS, run_seconds=0.5)) as sandbox:
         keys = {"spaaza": sandbox.credentials, "voucherify": sandbox.voucherify_credentials}
         given: dict[str, Any] = {"base_url": sandbox.base_url, "vendor": vendor, "table": table}

@@ -1,0 +1,81 @@
+"""Commands at one time: one waits for another's end before it touches what that one works with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.test_cli import settings_for, spaaza
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(rows=20)) as served:
+        yield served
+
+
+def folder() -> Path:
+    return Path(os.environ["DLT_DATA_DIR"], "pipelines", "spaaza")
+
+
+@pytest.fixture
+def turn() -> FileLock:
+    """The turn of another load."""
+    folder().parent.mkdir(parents=True)
+    return FileLock(f"{folder()}.lock")
+
+
+def begun(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "spaaza_source.cli", *arguments],
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def await_word(command: subprocess.Popen[str], word: str) -> None:
+    assert command.stdout is not None
+    for line in command.stdout:
+        if word in line:
+            return
+    pytest.fail(f"it did not say {word!r}")
+
+
+def test_the_first_load_waits_before_it_makes_the_pipeline(
+    sandbox: Sandbox, turn: FileLock
+) -> None:
+    with turn:
+        load = begun("load", "products", **settings_for(sandbox))
+        await_word(load, "Another run of the pipeline 'spaaza'")
+        assert not folder().exists()
+    load.communicate(timeout=60)
+    assert load.returncode == 0
+    assert folder().exists()
+
+
+def test_another_destination_waits_before_what_is_known_is_forgotten(
+    sandbox: Sandbox, turn: FileLock
+) -> None:
+    settings = settings_for(sandbox)
+    assert spaaza("load", "products", **settings).returncode == 0
+    state = folder() / "state.json"
+    known = json.loads(state.read_text(encoding="utf-8"))
+    with turn:
+        other = begun("plan", "products", "--db", "other.duckdb", **settings)
+        await_word(other, "Another run of the pipeline 'spaaza'")
+        assert json.loads(state.read_text(encoding="utf-8")) == known
+        # To look at what is loaded here needs no turn.
+        assert spaaza("jobs", **settings).returncode == 0
+    other.communicate(timeout=60)
+    assert other.returncode == 0
+    assert "products" not in json.loads(state.read_text(encoding="utf-8")).get("sources", {})
