@@ -18,21 +18,11 @@ import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.voucherify.objects import OBJECTS
+from tests.processes import spaaza
 from tests.vendors import Answer, FileVendor, ScriptedServer, in_turn
 
 PREFIX = "SOURCES__SPAAZA__"
 QUICK = {PREFIX + "POLL_INTERVAL": "0.02", PREFIX + "START_MARGIN": "0", PREFIX + "STAGGER": "0"}
-
-
-def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "spaaza_source.cli", *arguments],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def settings_for(sandbox: Sandbox, **changed: str) -> dict[str, str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import tomlkit
 
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests import processes
 
 FOLDER = Path(__file__).parent.parent / ".dlt"
 CONFIG = (FOLDER / "config.toml").read_text(encoding="utf-8")
@@ -57,7 +56,8 @@ def as_it_stands(sandbox: Sandbox) -> str:
     )
 
 
-def test_what_is_commented_can_be_set(tmp_path: Path) -> None:
+def test_what_is_commented_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with Sandbox(SandboxSettings(rows=30, run_seconds=0.1)) as sandbox:
         folder = tmp_path / ".dlt"
         folder.mkdir()
@@ -69,14 +69,7 @@ def test_what_is_commented_can_be_set(tmp_path: Path) -> None:
         (folder / "secrets.toml").write_text(tomlkit.dumps(secrets), encoding="utf-8")
 
         def spaaza(*arguments: str) -> str:
-            ran = subprocess.run(
-                [sys.executable, "-m", "spaaza_source.cli", *arguments],
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
+            ran = processes.spaaza(*arguments)
             assert ran.returncode == 0, ran.stderr
             return ran.stdout
 

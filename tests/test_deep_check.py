@@ -16,8 +16,8 @@ from spaaza_source import spaaza_source
 from spaaza_source.cli import cli
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.processes import spaaza as process
 from tests.test_cli import settings_for
-from tests.test_cli import spaaza as process
 from tests.vendors import FileVendor
 
 Spaaza = Callable[..., tuple[int, list[str]]]

@@ -6,7 +6,6 @@ package is: the destination has it, and dlt does not know.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -22,13 +21,10 @@ from dlt.common.storages import PackageStorage
 from spaaza_source import spaaza_source
 from tests.destinations.places import DATASET
 from tests.faults.cut_short import QUICK, kill_after_commit_of
+from tests.processes import FORKS
 
 #: Instead of a table: dies when the destination has all of the package, and its note of it.
 WHOLE_PACKAGE = "the whole package"
-
-#: New processes are forked from one that has imported what takes seconds to import.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.destinations.loads", "psycopg2", "pandas"])
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ class Load:
 
     def killed(self, after: str) -> int:
         """In a process of its own, which is killed; its exit code."""
-        process = _FORKS.Process(target=_die, args=(self, after))
+        process = FORKS.Process(target=_die, args=(self, after))
         process.start()
         process.join()
         return int(process.exitcode or 0)
@@ -90,8 +86,8 @@ class Load:
 
 def at_once(*loads: Load) -> list[int]:
     """Load in processes of their own, all at the same time; their exit codes."""
-    barrier = _FORKS.Barrier(len(loads))
-    processes = [_FORKS.Process(target=_run, args=(load, barrier)) for load in loads]
+    barrier = FORKS.Barrier(len(loads))
+    processes = [FORKS.Process(target=_run, args=(load, barrier)) for load in loads]
     for process in processes:
         process.start()
     for process in processes:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.cut_short import load
+from tests.processes import ran
 from tests.vendors import FileVendor
 from tests.warehouses import query
 
@@ -32,8 +32,7 @@ WINDOW: dict[str, Any] = {
 
 def run(folder: Path, **settings: Any) -> int:
     """In a process of its own; its exit code."""
-    arguments = [sys.executable, "-m", "tests.faults.cut_short", str(folder), json.dumps(settings)]
-    return subprocess.run(arguments, check=False, timeout=120).returncode
+    return ran(partial(load, folder, **settings)).returncode
 
 
 AFTER = [(1, "Ann"), (2, "Rob"), (3, "Cy")]

@@ -8,7 +8,6 @@ has been written to. All carry the time at which they are noticed here.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import sys
@@ -26,6 +25,7 @@ from spaaza_source.exports.load import EXPORTING
 from spaaza_source.sandbox import Call, Sandbox
 from spaaza_source.vendors import VENDORS
 from spaaza_source.warehouse import duckdb_file
+from tests.processes import FORKS
 
 #: The phases of a load, in their order. Asking, polling and downloading come again with each
 #: export; a commit is a part of loading, and comes again with each job.
@@ -39,12 +39,6 @@ LOOK = 0.0002
 DATABASE = "warehouse.duckdb"
 #: Size and time of a database and of its log.
 Written = list[tuple[int, int]]
-
-#: New processes are forked from one that has imported what takes a second to import.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["pandas", "dlt.destinations.impl.duckdb.duck", "spaaza_source.cli", "spaaza_source.sandbox"]
-)
 
 
 @dataclass(frozen=True)
@@ -84,8 +78,8 @@ class WatchedLoad:
         self._sandbox = sandbox
         self._seen = len(sandbox.calls)
         self._database = order.folder / DATABASE
-        self._told, telling = _FORKS.Pipe(duplex=False)
-        self._process = _FORKS.Process(target=_load, args=(order, telling), daemon=True)
+        self._told, telling = FORKS.Pipe(duplex=False)
+        self._process = FORKS.Process(target=_load, args=(order, telling), daemon=True)
         self._process.start()
         telling.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 from spaaza_source import spaaza_source
 from spaaza_source.spaaza.indexes import INDEXES
 from tests.faults.cut_short import kill_after_commit_of
+from tests.processes import FORKS
 from tests.warehouses import pipeline_into
 
 TABLES = tuple(INDEXES)
@@ -70,9 +70,7 @@ class Job:
 
         The process must not be a fork of this one, whose threads hold locks.
         """
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        process = context.Process(target=_run, args=(self, end), daemon=True)
+        process = FORKS.Process(target=_run, args=(self, end), daemon=True)
         process.start()
         process.join(TIMEOUT if end.seconds is None else end.seconds)
         if end.seconds is not None and process.is_alive():

@@ -1,0 +1,85 @@
+"""Processes of their own, begun in a moment: forked from one that has imported what takes seconds.
+
+That one is asked for by a test, and has no threads and no open files of the tests.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from spaaza_source.cli import main
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    ["spaaza_source.cli", "pandas", "psycopg2", "duckdb", "dlt.destinations.impl.duckdb.duck"]
+)
+
+
+def ran(
+    target: Callable[..., Any], *given: Any, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Call a function in a process of its own, in this folder and with this environment.
+
+    Args:
+        target: The function, of a module.
+        given: Its arguments.
+        timeout: Seconds after which it hangs.
+
+    Raises:
+        subprocess.TimeoutExpired: It was killed after that time.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        told = [Path(folder, name) for name in ("out", "err")]
+        for file in told:
+            file.touch()
+        process = FORKS.Process(
+            target=_alone, args=(target, given, Path.cwd(), dict(os.environ), told)
+        )
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(
+                str(target), timeout, *(file.read_bytes() for file in told)
+            )
+        texts = [file.read_text(encoding="utf-8") for file in told]
+        return subprocess.CompletedProcess(str(target), process.exitcode, *texts)
+
+
+def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """What the command does and says, with more settings in its environment."""
+    return ran(_command, arguments, settings)
+
+
+def _command(arguments: tuple[str, ...], settings: Mapping[str, str]) -> None:
+    os.environ.update(settings)
+    sys.argv = ["spaaza", *arguments]
+    main()
+
+
+def _alone(
+    target: Callable[..., Any],
+    given: tuple[Any, ...],
+    folder: Path,
+    settings: Mapping[str, str],
+    told: list[Path],
+) -> None:
+    os.environ.clear()
+    os.environ.update(settings)
+    os.chdir(folder)
+    for stream, file in zip((sys.stdout, sys.stderr), told, strict=True):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), stream.fileno())
+    try:
+        target(*given)
+    finally:
+        # Which multiprocessing leaves out.
+        atexit._run_exitfuncs()
