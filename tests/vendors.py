@@ -22,7 +22,8 @@ CANARY = "xcanaryx"
 class Answer:
     """What to send; `body` may be shorter than the Content-Length in `headers` claims.
 
-    Behind the body the connection is `reset`, or nothing more comes on it (`stall`).
+    Behind the body the connection is `reset`, or nothing more comes on it (`stall`). With the
+    status 0 there is no answer at all: the connection is closed, or reset.
     """
 
     status: int = 200
@@ -67,6 +68,9 @@ class ScriptedServer:
                 )
                 outer.seen.append(request)
                 reply = answer(request)
+                if not reply.status:
+                    self._leave(reply)
+                    return
                 self.send_response_only(reply.status)
                 headers = {"Content-Length": str(len(reply.body)), **reply.headers}
                 for name, value in headers.items():
@@ -76,6 +80,10 @@ class ScriptedServer:
                 self.wfile.write(reply.body)
                 if int(headers["Content-Length"] or -1) != len(reply.body):
                     self.close_connection = True
+                self._leave(reply)
+
+            def _leave(self, reply: Answer) -> None:
+                self.close_connection = self.close_connection or not reply.status
                 if reply.then == "stall":
                     outer.over.wait(30)
                 elif reply.then == "reset":

@@ -1,23 +1,6 @@
 """Faults 1 to 10: a vendor that refuses, stalls, loses or garbles what a run asks of it.
 
-A `road` leads to each vendor in its turn. Where each row of the list of faults is tested, here and
-elsewhere:
-
-====  ============================================================================================
-1     exports/test_adoption: Spaaza's answers that got lost. voucherify/test_adoption: Voucherify's.
-      test_odd_answers: those nobody understands. Here: no older job is taken for the lost one
-2     exports/test_http: 401, 403 and 500 by themselves. Here: at each call of a run
-3     test_too_many_requests. exports/test_http: how `Retry-After` is read
-4     exports/test_http: a GET. Here: a POST
-5     test_odd_answers
-6     exports/test_run: every spelling is waited on. Here: Voucherify's, the deadline and the log
-7     spaaza/test_windows_load: a split that helps. Here: the floor, and snapshots
-8     Here. exports/test_run: against the sandbox
-9     exports/test_run, test_odd_answers: no `url`. Here: no link for a moment
-10    Here
-12    test_interruption. test_cli: one job
-14    test_clock_skew
-====  ============================================================================================
+A `road` leads to each vendor in its turn. What else is tested of these lines, README.md tells.
 """
 
 from __future__ import annotations

@@ -1,17 +1,6 @@
 """Faults 15, 16 and 18: links that expire, transfers that break, hosts that carry on wrongly.
 
-What other modules test is not tested again:
-
-| row | what | where |
-|---|---|---|
-| 15 | a link refused for ever: three links, then a stop | tests/exports/test_run.py |
-| 16 | a body shorter than its length, with and without a strong ETag | tests/exports/test_run.py |
-| 17 | ends that nothing proves | tests/faults/test_ends.py |
-| 18 | 206 at a wrong offset; 200 because the ETag changed | tests/exports/test_run.py |
-| 19 | gzip | tests/faults/test_packed_files.py, tests/exports/test_gunzip.py |
-| 20 | an error in the place of the file | tests/faults/test_error_pages.py |
-| 21 to 24 | where a link leads, names of files, a full disk | tests/faults/test_links.py |
-| 15 to 20 | through a whole load, and by the command | tests/faults/test_loads_of_bad_files.py |
+What else is tested of these lines, README.md tells.
 """
 
 from __future__ import annotations
