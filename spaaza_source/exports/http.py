@@ -169,27 +169,12 @@ class VendorHttp(Hidden):
             read: Makes of the JSON what is returned instead; raises `UnexpectedAnswerError` where
                 that is not what it should be, and then the vendor is asked again.
         """
-
-        def call() -> Any:
-            try:
-                return read(self._json("GET", path, params=params))
-            except UnexpectedAnswerError as odd:
-                raise _RetriableError(_without_answer(odd)) from None
-
-        return self._persist(call)
+        return self._persist(lambda: self._read("GET", path, read, params=params))
 
     def post(self, path: str, body: Any = None, read: Callable[[Any], Any] = _as_it_came) -> Any:
-        """The JSON that answers `body`; sent once, whatever happens to it.
-
-        Args:
-            path: Where.
-            body: What is sent, as JSON.
-            read: As for `get`, but nothing is asked again.
-        """
+        """The JSON that answers `body`, as `read` makes it; sent once, whatever happens to it."""
         try:
-            return read(self._json("POST", path, json=body))
-        except UnexpectedAnswerError as odd:
-            raise _without_answer(odd) from None
+            return self._read("POST", path, read, json=body)
         except _RetriableError as error:
             raise error.final from None
 
@@ -232,6 +217,13 @@ class VendorHttp(Hidden):
             session.trust_env = not is_loopback(self.base_url)
             self._local.session = session
         return session
+
+    def _read(self, method: str, path: str, read: Callable[[Any], Any], **content: Any) -> Any:
+        try:
+            return read(self._json(method, path, **content))
+        except UnexpectedAnswerError as odd:
+            # Without the way it came: where an answer is read, a variable may hold a link.
+            raise _RetriableError(odd.with_traceback(None)) from None
 
     def _json(self, method: str, path: str, **content: Any) -> Any:
         response = self._response(method, path, **content)
@@ -377,11 +369,6 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         except (TypeError, ValueError):
             return None
     return seconds if seconds > 0 else None
-
-
-def _without_answer(odd: UnexpectedAnswerError) -> UnexpectedAnswerError:
-    """The error without the way it came: where an answer is read it may hold a link."""
-    return odd.with_traceback(None)
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
