@@ -122,7 +122,8 @@ class Backfill:
         missing: list[Part] = []
         with self._at_work(parts) as pipeline:
             for own in by_table(parts).values():
-                standing = self._standing(pipeline, own[0])
+                source = self._source(begin_of(own[0]), None, [own[0]["table"]])
+                standing = self._standing(pipeline, own[0], source)
                 for part in own:
                     if any(standing.is_faulty(window) for window in windows_of(part)):
                         faulty.append(part)
@@ -140,14 +141,16 @@ class Backfill:
             The parts that are left.
         """
         left = self.left(parts)
-        for own in by_table(left).values():
-            while len(own) > 1 and not self._has_rows(own[0]):
+        filled = self._filled()
+        loaded = False
+        for table, own in by_table(left).items():
+            while len(own) > 1 and table not in filled:
                 self.load(own.pop())
-        rest = self.left(left)
-        if rest and len(rest) == len(left):
-            # The tables that account for loads may lack what is new in them.
-            self.load(rest.pop(0))
-        return rest
+                filled, loaded = self._filled(), True
+        if loaded:
+            return self.left(left)
+        # The tables that account for loads may lack what is new in them.
+        return [part for number, part in enumerate(left) if number or not self.load(part)]
 
     def load(self, part: Part, on_window: Callable[[str], None] | None = None) -> list[str]:
         """Load what is missing of a part.
@@ -164,12 +167,14 @@ class Backfill:
         """
         loaded = []
         with self._at_work([part]) as pipeline:
-            standing = self._standing(pipeline, part)
+            source = self._source(begin_of(part), None, [part["table"]])
+            standing = self._standing(pipeline, part, source)
             for window in windows_of(part):
                 name = part["table"] if window is None else str(window)
                 if not standing.has(window):
                     self._load(pipeline, part, window)
-                    standing = self._standing(pipeline, part)
+                    unite(pipeline)
+                    standing = self._standing(pipeline, part, source)
                     if not standing.has(window):
                         raise UnavailableError(
                             "its load ended, but the destination does not have it as loaded;"
@@ -261,14 +266,12 @@ class Backfill:
         run.taken_since = _good_since(part, run)
         pipeline.run(source)
 
-    def _standing(self, pipeline: dlt.Pipeline, part: Part) -> Standing:
-        """What stands loaded of a part's table."""
+    def _standing(self, pipeline: dlt.Pipeline, part: Part, source: DltSource) -> Standing:
+        """What stands loaded of a part's table, which is the source's only one."""
         table = part["table"]
-        source = self._source(begin_of(part), None, [table])
         wanted, since = _wanted_of(source)[table], _good_since(part, _run_of(source))
         loaded: list[Entry] = []
         if source.name in pipeline.schema_names:
-            unite(pipeline)
             loaded = entries(pipeline, source.name, table)
 
         def is_typed(entry: Entry) -> bool:
@@ -277,10 +280,16 @@ class Backfill:
 
         return Standing(wanted, loaded, since, part["again"], is_typed)
 
-    def _has_rows(self, part: Part) -> bool:
-        with self._at_work([part]) as pipeline:
+    def _filled(self) -> set[str]:
+        """The tables that have rows."""
+        with self._at_work([]) as pipeline:
             schemas = [pipeline.schemas[name] for name in pipeline.schema_names]
-            return any(brought_rows(schema, part["table"]) for schema in schemas)
+            return {
+                table
+                for schema in schemas
+                for table in schema.tables
+                if brought_rows(schema, table)
+            }
 
     def _recount(self, parts: Sequence[Part]) -> None:
         """Count windows that replace ranges of time once more; the ledger is told of faults."""
@@ -295,7 +304,7 @@ class Backfill:
                 name = schema.naming.normalize_identifier(str(column))
                 if name in schema.tables.get(table, {}).get("columns", {}):
                     with one_load(pipeline):
-                        loaded = self._standing(pipeline, own[0]).loaded
+                        loaded = self._standing(pipeline, own[0], source).loaded
                         recount(pipeline, source.name, (table, name), windows, loaded)
 
     def _set_cursors(self, pipeline: dlt.Pipeline, parts: Sequence[Part]) -> DltSource | None:
@@ -305,28 +314,27 @@ class Backfill:
         with pipeline.managed_state() as state:
             for table, own in by_table(parts).items():
                 windows = [window for part in own for window in windows_of(part) if window]
-                standing = self._standing(pipeline, own[0])
-                wanted = standing.wanted
+                source = self._source(begin_of(own[0]), None, [table])
+                wanted = _wanted_of(source)[table]
                 if not windows or wanted.span is None or not wanted.span.goes_on:
                     continue
                 tables.append(table)
                 span = Window(windows[0].start, windows[-1].end)
                 start = span.start
-                source = self._source(start, None, [table]).name
-                reached = standing.reached(span)
-                before = loaded_before(state, source, table)
+                reached = self._standing(pipeline, own[0], source).reached(span)
+                before = loaded_before(state, source.name, table)
                 until = before["loaded_until"]
                 if until is not None and not span.begin <= until < reached.until:
                     continue
                 begun_at = None
                 if _is_keyed(wanted):
-                    if not pipeline.schemas[source].tables[table].get(KEY):
+                    if not pipeline.schemas[source.name].tables[table].get(KEY):
                         # Then every load brings all rows.
                         continue
                     begun_at = before["begun_at"] or reached.begun_at
                 stand_at(
                     state,
-                    source,
+                    source.name,
                     table,
                     until=reached.until,
                     begun_at=begun_at,
