@@ -7,7 +7,6 @@ the script's or the scheduler's: see `pipelines/backfill.py` and `pipelines/airf
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from spaaza_source.errors import SettingsError, UnavailableError
 from spaaza_source.exports.columns import KEY, brought_rows
 from spaaza_source.exports.cursor import loaded_before, stand_at
 from spaaza_source.exports.one_load import one_load
+from spaaza_source.exports.own_folder import own_folder
 from spaaza_source.exports.plan import Wanted, cut
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.siblings import as_loaded, unite
@@ -47,8 +47,8 @@ class Backfill:
     Attributes:
         source: Makes the source: `spaaza_source`, `voucherify_source`, or a function of your own
             that passes further keywords on to one of them.
-        pipeline: The name of the pipeline, which is that of the loads that shall go on from it.
-        destination: A dlt destination, or its name.
+        pipeline: The name of the pipeline: that of the loads that shall go on from the range's end.
+        destination: A database as a dlt destination, or its name.
         dataset: The schema that holds the tables.
         side_by_side: Whether several workers load at the same time, and none is to rely on what is
             on its disk: then each load has a working folder and a staging dataset of its own, and
@@ -95,7 +95,8 @@ class Backfill:
         until = now if end is None else min(now, parse_instant(end, "end_date"))
         whole = Window(begin, until)
         again = again_since is not None
-        since = parse_instant(again_since, "again_since") if again else now
+        # By the vendor's clock, nothing has been exported in the time to come.
+        since = min(now, parse_instant(again_since, "again_since")) if again else now
         name = uuid4().hex[:8]
         parts: list[Part] = []
         for table, wanted in _wanted_of(source).items():
@@ -147,10 +148,10 @@ class Backfill:
             while len(own) > 1 and table not in filled:
                 self.load(own.pop())
                 filled, loaded = self._filled(), True
-        if loaded:
-            return self.left(left)
-        # The tables that account for loads may lack what is new in them.
-        return [part for number, part in enumerate(left) if number or not self.load(part)]
+        if left and not loaded:
+            # The tables that account for loads may be missing, or lack what is new in them.
+            self.load(left[0])
+        return self.left(left)
 
     def load(self, part: Part, on_window: Callable[[str], None] | None = None) -> list[str]:
         """Load what is missing of a part.
@@ -234,13 +235,13 @@ class Backfill:
     @contextmanager
     def _at_work(self, parts: Sequence[Part]) -> Iterator[dlt.Pipeline]:
         """The pipeline, brought up to what the destination knows."""
-        with tempfile.TemporaryDirectory(prefix="spaaza_") as folder:
+        with own_folder() as folder:
             given: dict[str, Any] = {"destination": self.destination}
             if self.side_by_side:
                 name = staging_of(parts) + uuid4().hex[:8]
                 given = {
                     "destination": with_own_staging(self.destination, name),
-                    "pipelines_dir": folder,
+                    "pipelines_dir": str(folder),
                 }
             pipeline = dlt.pipeline(self.pipeline, dataset_name=self.dataset, **given)
             _check_database(pipeline)
