@@ -7,7 +7,6 @@ the script's or the scheduler's: see `pipelines/backfill.py` and `pipelines/airf
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from spaaza_source.errors import SettingsError, UnavailableError
 from spaaza_source.exports.columns import KEY, brought_rows
 from spaaza_source.exports.cursor import loaded_before, stand_at
 from spaaza_source.exports.one_load import one_load
+from spaaza_source.exports.own_folder import own_folder
 from spaaza_source.exports.plan import Wanted, cut
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.siblings import as_loaded, unite
@@ -47,8 +47,8 @@ class Backfill:
     Attributes:
         source: Makes the source: `spaaza_source`, `voucherify_source`, or a function of your own
             that passes further keywords on to one of them.
-        pipeline: The name of the pipeline, which is that of the loads that shall go on from it.
-        destination: A dlt destination, or its name.
+        pipeline: The name of the pipeline: that of the loads that shall go on from the range's end.
+        destination: A database as a dlt destination, or its name.
         dataset: The schema that holds the tables.
         side_by_side: Whether several workers load at the same time, and none is to rely on what is
             on its disk: then each load has a working folder and a staging dataset of its own, and
@@ -95,7 +95,8 @@ class Backfill:
         until = now if end is None else min(now, parse_instant(end, "end_date"))
         whole = Window(begin, until)
         again = again_since is not None
-        since = parse_instant(again_since, "again_since") if again else now
+        # By the vendor's clock, nothing has been exported in the time to come.
+        since = min(now, parse_instant(again_since, "again_since")) if again else now
         name = uuid4().hex[:8]
         parts: list[Part] = []
         for table, wanted in _wanted_of(source).items():
@@ -122,7 +123,8 @@ class Backfill:
         missing: list[Part] = []
         with self._at_work(parts) as pipeline:
             for own in by_table(parts).values():
-                standing = self._standing(pipeline, own[0])
+                source = self._source(begin_of(own[0]), None, [own[0]["table"]])
+                standing = self._standing(pipeline, own[0], source)
                 for part in own:
                     if any(standing.is_faulty(window) for window in windows_of(part)):
                         faulty.append(part)
@@ -140,14 +142,16 @@ class Backfill:
             The parts that are left.
         """
         left = self.left(parts)
-        for own in by_table(left).values():
-            while len(own) > 1 and not self._has_rows(own[0]):
+        filled = self._filled()
+        loaded = False
+        for table, own in by_table(left).items():
+            while len(own) > 1 and table not in filled:
                 self.load(own.pop())
-        rest = self.left(left)
-        if rest and len(rest) == len(left):
-            # The tables that account for loads may lack what is new in them.
-            self.load(rest.pop(0))
-        return rest
+                filled, loaded = self._filled(), True
+        if left and not loaded:
+            # The tables that account for loads may be missing, or lack what is new in them.
+            self.load(left[0])
+        return self.left(left)
 
     def load(self, part: Part, on_window: Callable[[str], None] | None = None) -> list[str]:
         """Load what is missing of a part.
@@ -164,12 +168,14 @@ class Backfill:
         """
         loaded = []
         with self._at_work([part]) as pipeline:
-            standing = self._standing(pipeline, part)
+            source = self._source(begin_of(part), None, [part["table"]])
+            standing = self._standing(pipeline, part, source)
             for window in windows_of(part):
                 name = part["table"] if window is None else str(window)
                 if not standing.has(window):
                     self._load(pipeline, part, window)
-                    standing = self._standing(pipeline, part)
+                    unite(pipeline)
+                    standing = self._standing(pipeline, part, source)
                     if not standing.has(window):
                         raise UnavailableError(
                             "its load ended, but the destination does not have it as loaded;"
@@ -229,13 +235,13 @@ class Backfill:
     @contextmanager
     def _at_work(self, parts: Sequence[Part]) -> Iterator[dlt.Pipeline]:
         """The pipeline, brought up to what the destination knows."""
-        with tempfile.TemporaryDirectory(prefix="spaaza_") as folder:
+        with own_folder() as folder:
             given: dict[str, Any] = {"destination": self.destination}
             if self.side_by_side:
                 name = staging_of(parts) + uuid4().hex[:8]
                 given = {
                     "destination": with_own_staging(self.destination, name),
-                    "pipelines_dir": folder,
+                    "pipelines_dir": str(folder),
                 }
             pipeline = dlt.pipeline(self.pipeline, dataset_name=self.dataset, **given)
             _check_database(pipeline)
@@ -261,14 +267,12 @@ class Backfill:
         run.taken_since = _good_since(part, run)
         pipeline.run(source)
 
-    def _standing(self, pipeline: dlt.Pipeline, part: Part) -> Standing:
-        """What stands loaded of a part's table."""
+    def _standing(self, pipeline: dlt.Pipeline, part: Part, source: DltSource) -> Standing:
+        """What stands loaded of a part's table, which is the source's only one."""
         table = part["table"]
-        source = self._source(begin_of(part), None, [table])
         wanted, since = _wanted_of(source)[table], _good_since(part, _run_of(source))
         loaded: list[Entry] = []
         if source.name in pipeline.schema_names:
-            unite(pipeline)
             loaded = entries(pipeline, source.name, table)
 
         def is_typed(entry: Entry) -> bool:
@@ -277,10 +281,16 @@ class Backfill:
 
         return Standing(wanted, loaded, since, part["again"], is_typed)
 
-    def _has_rows(self, part: Part) -> bool:
-        with self._at_work([part]) as pipeline:
+    def _filled(self) -> set[str]:
+        """The tables that have rows."""
+        with self._at_work([]) as pipeline:
             schemas = [pipeline.schemas[name] for name in pipeline.schema_names]
-            return any(brought_rows(schema, part["table"]) for schema in schemas)
+            return {
+                table
+                for schema in schemas
+                for table in schema.tables
+                if brought_rows(schema, table)
+            }
 
     def _recount(self, parts: Sequence[Part]) -> None:
         """Count windows that replace ranges of time once more; the ledger is told of faults."""
@@ -295,7 +305,7 @@ class Backfill:
                 name = schema.naming.normalize_identifier(str(column))
                 if name in schema.tables.get(table, {}).get("columns", {}):
                     with one_load(pipeline):
-                        loaded = self._standing(pipeline, own[0]).loaded
+                        loaded = self._standing(pipeline, own[0], source).loaded
                         recount(pipeline, source.name, (table, name), windows, loaded)
 
     def _set_cursors(self, pipeline: dlt.Pipeline, parts: Sequence[Part]) -> DltSource | None:
@@ -305,28 +315,27 @@ class Backfill:
         with pipeline.managed_state() as state:
             for table, own in by_table(parts).items():
                 windows = [window for part in own for window in windows_of(part) if window]
-                standing = self._standing(pipeline, own[0])
-                wanted = standing.wanted
+                source = self._source(begin_of(own[0]), None, [table])
+                wanted = _wanted_of(source)[table]
                 if not windows or wanted.span is None or not wanted.span.goes_on:
                     continue
                 tables.append(table)
                 span = Window(windows[0].start, windows[-1].end)
                 start = span.start
-                source = self._source(start, None, [table]).name
-                reached = standing.reached(span)
-                before = loaded_before(state, source, table)
+                reached = self._standing(pipeline, own[0], source).reached(span)
+                before = loaded_before(state, source.name, table)
                 until = before["loaded_until"]
                 if until is not None and not span.begin <= until < reached.until:
                     continue
                 begun_at = None
                 if _is_keyed(wanted):
-                    if not pipeline.schemas[source].tables[table].get(KEY):
+                    if not pipeline.schemas[source.name].tables[table].get(KEY):
                         # Then every load brings all rows.
                         continue
                     begun_at = before["begun_at"] or reached.begun_at
                 stand_at(
                     state,
-                    source,
+                    source.name,
                     table,
                     until=reached.until,
                     begun_at=begun_at,

@@ -1,0 +1,83 @@
+"""Workers that load a backfill side by side: no row is missing or twice, whatever comes between."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import dlt
+import pytest
+
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.destinations.places import DATASET, Place, duckdb_place
+from tests.destinations.workers import Worker
+
+START = "2026-08-01"
+END = datetime(2026, 11, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(rows=200, data_end=END, history_days=92)) as served:
+        yield served
+
+
+def worker_of(place: Place, sandbox: Sandbox, folder: Path) -> Worker:
+    return Worker(
+        folder / "worker",
+        place.name,
+        sandbox.base_url,
+        sandbox.chain_id,
+        sandbox.credentials,
+        dict(place.settings),
+    )
+
+
+@pytest.mark.parametrize("kind", ["postgres", "ducklake"])
+def test_workers_at_one_time_end_in_the_rows_of_one_load(
+    place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path, kind: str
+) -> None:
+    place = place_of(kind)
+    worker = worker_of(place, sandbox, tmp_path)
+    parts = worker.backfill.plan(START, END, tables=["transactions"])
+    left = worker.backfill.begin(parts)
+    assert left == parts[:2]
+    first, second = left
+    # The first part is loaded by two at one time, as where a task is thought to be dead.
+    assert worker.at_once(first, first, second) == [0, 0, 0]
+    assert worker.backfill.left(parts) == []
+    assert worker.backfill.reconcile(parts) == []
+    rows = place.rows("transactions", "id", "timestamp", "total_value")
+    other = duckdb_place(tmp_path / "other.duckdb")
+    pipeline = dlt.pipeline(
+        "other",
+        pipelines_dir=str(tmp_path / "other"),
+        destination=dlt.destinations.duckdb(str(tmp_path / "other.duckdb")),
+        dataset_name=DATASET,
+    )
+    pipeline.run(worker.source(start_date=START).with_resources("transactions"))
+    assert rows == other.rows("transactions", "id", "timestamp", "total_value")
+
+
+@pytest.mark.parametrize("kind", ["postgres", "ducklake"])
+def test_a_part_whose_worker_was_killed_is_loaded_by_another_from_its_export(
+    place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path, kind: str
+) -> None:
+    place = place_of(kind)
+    worker = worker_of(place, sandbox, tmp_path)
+    parts = worker.backfill.plan("2026-09-01", END, tables=["transactions"])
+    worker.backfill.load(parts[1])
+    asked = len(sandbox.tasks)
+    assert worker.killed(parts[0]) == -signal.SIGKILL
+    assert len(sandbox.tasks) == asked + 1
+    assert worker.backfill.left(parts) == parts[:1]
+    worker.backfill.load(parts[0])
+    assert worker.backfill.reconcile(parts) == []
+    ids = place.rows("transactions", "id")
+    assert len(ids) == len(set(ids)) > 50
+    jobs = place.rows("export_jobs", "job_id")
+    assert len(jobs) == len(set(jobs)) == 3
+    # One more for what goes on from there.
+    assert len(sandbox.tasks) == asked + 2
