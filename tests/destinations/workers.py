@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 from collections.abc import Mapping
@@ -18,9 +17,7 @@ from spaaza_source.backfill import Backfill
 from spaaza_source.parts import Part, windows_of
 from tests.destinations.places import DATASET
 from tests.faults.cut_short import QUICK, kill_after_commit_of
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.destinations.workers", "psycopg2", "pandas"])
+from tests.processes import FORKS
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,8 @@ class Worker:
 
     def at_once(self, *parts: Part) -> list[int]:
         """Load parts at the same time; the processes' exit codes."""
-        barrier = _FORKS.Barrier(len(parts))
-        processes = [_FORKS.Process(target=_load, args=(self, part, barrier)) for part in parts]
+        barrier = FORKS.Barrier(len(parts))
+        processes = [FORKS.Process(target=_load, args=(self, part, barrier)) for part in parts]
         for process in processes:
             process.start()
         for process in processes:
@@ -64,7 +61,7 @@ class Worker:
 
     def killed(self, part: Part) -> int:
         """Load a part and be killed when its rows are in their table; the exit code."""
-        process = _FORKS.Process(target=_die, args=(self, part))
+        process = FORKS.Process(target=_die, args=(self, part))
         process.start()
         process.join()
         return int(process.exitcode or 0)
