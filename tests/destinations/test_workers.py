@@ -18,8 +18,9 @@ START = "2026-08-01"
 END = datetime(2026, 11, 1, tzinfo=timezone.utc)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
+    # One each: what was exported for another warehouse would be taken up.
     with Sandbox(SandboxSettings(rows=200, data_end=END, history_days=92)) as served:
         yield served
 
