@@ -59,7 +59,7 @@ class SpaazaExports(HttpService):
         api: The Tasks API.
         chain_id: Whose rows.
         start_margin: How far ahead a task is scheduled: the documents ask for "shortly in the
-            future".
+            future"; zero: at once.
     """
 
     def __init__(
@@ -95,7 +95,9 @@ class SpaazaExports(HttpService):
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the task, once."""
-        once = self._http.now() + self._start_margin + later
+        ahead = self._start_margin + later
+        # Up to the next whole second: never earlier than the margin says.
+        ahead += timedelta(seconds=1) if ahead else ahead
         return self._job(
             self._api.create_task(
                 export_task(
@@ -103,8 +105,7 @@ class SpaazaExports(HttpService):
                     desc=description(request),
                     export_index=request.subject,
                     export_format=request.export_format,
-                    # Up to the next whole second: never earlier than the margin says.
-                    once=once + timedelta(seconds=1),
+                    once=self._http.now() + ahead,
                     selection=request.selection,
                     repeat=request.repeat,
                 )

@@ -112,7 +112,7 @@ def spaaza_source(
         max_poll_interval: Seconds that pauses between looks grow to; twice the first, unless given.
         export_timeout: Seconds to wait for one export.
         max_concurrent_exports: Exports the vendor runs at one time.
-        start_margin: Seconds ahead that an export is scheduled.
+        start_margin: Seconds ahead that an export is scheduled, up to a whole second; 0: at once.
         stagger: Seconds between the starts of exports that are asked for together.
         max_age: Seconds that a finished export, which an earlier run asked for and did not load,
             is still good for; 0 for none.
