@@ -68,7 +68,7 @@ def _counts(client: Any, claim: Claim) -> tuple[int, dict[str, int]]:
     """Rows of the load, and of each of its windows; each query reads one column of them."""
     name = client.make_qualified_table_name(claim.table)
     windows = [
-        (job.job_id, job.window)
+        (job.job_id, inside(f"{name}.{client.escape_column_name(claim.time_column)}", job.window))
         for job in claim.jobs
         if job.window is not None and claim.time_column is not None
     ]
@@ -77,8 +77,7 @@ def _counts(client: Any, claim: Claim) -> tuple[int, dict[str, int]]:
     for first in range(0, max(1, len(windows)), TOGETHER):
         part = windows[first : first + TOGETHER]
         counted = ["count(*)"] + [
-            f"count(CASE WHEN {inside(f'{name}.{claim.time_column}', window)} THEN 1 END)"
-            for _, window in part
+            f"count(CASE WHEN {inside_it} THEN 1 END)" for _, inside_it in part
         ]
         where = f" WHERE {claim.way.scope.format(table=name)}" if claim.way.scope else ""
         total, *numbers = client.execute_sql(f"SELECT {', '.join(counted)} FROM {name}{where}")[0]

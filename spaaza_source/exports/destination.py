@@ -17,7 +17,7 @@ import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from spaaza_source.exports.lake import DELTA, Lake
+from spaaza_source.exports.lake import DELTA, Lake, escaped
 
 _T = TypeVar("_T")
 
@@ -105,16 +105,32 @@ def merge_strategies(pipeline: Any, table_format: str | None = None) -> list[str
         pipeline: Whose destination.
         table_format: Of the table, such as `delta`; None for what the destination prefers.
     """
-    destination = pipeline.destination
-    if destination not in _CAPABILITIES:
-        _CAPABILITIES[destination] = _apart(destination.capabilities)
-    capabilities = _CAPABILITIES[destination]
+    capabilities = _capabilities(pipeline.destination)
     found = list(capabilities.supported_merge_strategies or [])
     selected = capabilities.merge_strategies_selector
     if selected is None:
         return found
     # Files in a folder cannot be merged; the tables that some formats make of them can.
     return list(selected(found, table_schema={"table_format": table_format}))
+
+
+def quoted(pipeline: Any, column: str) -> str:
+    """A column's name in the destination's SQL, whatever characters it has.
+
+    Args:
+        pipeline: Whose destination.
+        column: The name, as dlt has it.
+    """
+    if is_files(pipeline.destination):
+        return escaped(column)
+    capabilities = _capabilities(pipeline.destination)
+    return str(capabilities.escape_identifier(capabilities.casefold_identifier(column)))
+
+
+def _capabilities(destination: Any) -> Any:
+    if destination not in _CAPABILITIES:
+        _CAPABILITIES[destination] = _apart(destination.capabilities)
+    return _CAPABILITIES[destination]
 
 
 def _apart(work: Callable[[], _T]) -> _T:

@@ -23,7 +23,7 @@ from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.columns import KEY, has_rows, proven_key
-from spaaza_source.exports.destination import merge_strategies
+from spaaza_source.exports.destination import merge_strategies, quoted
 from spaaza_source.exports.keys import Key
 from spaaza_source.exports.plan import Span
 from spaaza_source.exports.row_version import row_versions, unversioned
@@ -285,14 +285,12 @@ def still_valid(users: Mapping[str, Any]) -> str:
         users: The disposition.
     """
     _, until = users.get("validity_column_names") or DEFAULT_VALIDITY_COLUMN_NAMES
-    return f"({{table}}.{until} IS NULL OR {{table}}.{until} > CURRENT_TIMESTAMP)"
+    column = _of_table(until)
+    return f"({column} IS NULL OR {column} > CURRENT_TIMESTAMP)"
 
 
 def scope_of(reach: Window | None, column: str | None) -> str | None:
     """The rows of the destination that a span's exports replace, as SQL about `{table}`.
-
-    The column's name is dlt's, made of letters, digits and underscores, and it is qualified: so
-    no database needs it quoted, and each folds its case as it folded it when it was created.
 
     Args:
         reach: The span; None for all rows, and so is the answer.
@@ -300,7 +298,13 @@ def scope_of(reach: Window | None, column: str | None) -> str | None:
     """
     if reach is None or reach.start is None or column is None:
         return None
-    return inside(f"{{table}}.{column}", reach)
+    return inside(_of_table(column), reach)
+
+
+def _of_table(column: str) -> str:
+    """A column of `{table}`, in SQL that is formatted once more."""
+    name = quoted(dlt.current.pipeline(), column).replace("{", "{{").replace("}", "}}")
+    return f"{{table}}.{name}"
 
 
 def merges() -> list[str]:

@@ -23,6 +23,11 @@ from spaaza_source.exports.windows import iso
 DELTA: Final = "delta"
 
 
+def escaped(name: str) -> str:
+    """A name in SQL, that of DuckDB as well as of what merges Delta tables."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 class Lake:
     """The tables of one dataset.
 
@@ -40,19 +45,19 @@ class Lake:
     def make_qualified_table_name(self, table: str) -> str:
         """Its name in SQL."""
         if self._staging:
-            return self.escape_column_name(f"{table} staged")
+            return escaped(f"{table} staged")
         if table not in self._opened:
             try:
                 found = self._files.load_open_table(DELTA, table)
             except DestinationUndefinedEntity:
-                return self.escape_column_name(table)
+                return escaped(table)
             self._database.register(table, found.to_pyarrow_dataset())
             self._opened.add(table)
-        return self.escape_column_name(table)
+        return escaped(table)
 
     def escape_column_name(self, column: str) -> str:
         """Its name in SQL."""
-        return '"' + column.replace('"', '""') + '"'
+        return escaped(column)
 
     @contextmanager
     def with_staging_dataset(self) -> Iterator[Lake]:

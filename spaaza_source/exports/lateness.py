@@ -150,7 +150,7 @@ def _held(table: str, column: str, until: datetime, bounds: Sequence[float]) -> 
 
     def counts(client: Any) -> Sequence[Any]:
         name = client.make_qualified_table_name(table)
-        times = f"{name}.{column}"
+        times = f"{name}.{client.escape_column_name(column)}"
         counted = ", ".join(
             f"count(CASE WHEN {inside(times, window)} THEN 1 END)" for window in windows
         )

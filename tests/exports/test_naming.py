@@ -1,0 +1,63 @@
+"""Columns whose names need quotation marks, as dlt's other naming conventions keep them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spaaza_source import spaaza_source
+from tests.vendors import FileVendor
+from tests.warehouses import pipeline_into, query
+
+TIME, KEY = "made at {table} --", "the id's"
+HEADER = f"{KEY},{TIME},Größe\n".encode()
+# Of the first load, one row changes and one comes.
+FIRST = HEADER + b"1,2026-05-03T10:00:00Z,4\n2,2026-05-04T10:00:00Z,5\n"
+THEN = HEADER + b"2,2026-05-04T10:00:00Z,6\n3,2026-05-05T10:00:00Z,7\n"
+ALL = HEADER + b"1,2026-05-03T10:00:00Z,4\n" + THEN.removeprefix(HEADER)
+
+
+def load(folder: Path, table: str, file: bytes, **settings: Any) -> None:
+    with FileVendor(**{table: file}) as vendor:
+        source = spaaza_source(
+            vendor.base_url,
+            1743,
+            {"access_token_id": "a", "access_token_secret": "b"},
+            poll_interval=0,
+            start_margin=0,
+            stagger=0,
+            time_columns={"transactions": TIME},
+            max_age=0,
+            **settings,
+        )
+        pipeline_into(folder).run(source.with_resources(table))
+
+
+def rows(folder: Path, table: str) -> list[tuple[Any, ...]]:
+    """Of each row the key, the day and the size."""
+    found = query(folder, f"SELECT * FROM {table} ORDER BY 1")
+    return [(key, time.day, size) for key, time, size in found]
+
+
+@pytest.mark.parametrize("naming", ["direct", "sql_cs_v1"])
+def test_a_window_is_taken_by_such_a_column(
+    naming: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCHEMA__NAMING", naming)
+    load(tmp_path, "transactions", FIRST, start_date="2026-05-01", end_date="2026-05-05")
+    load(tmp_path, "transactions", THEN, start_date="2026-05-04", end_date="2026-06-01")
+    assert rows(tmp_path, "transactions") == [(1, 3, 4), (2, 4, 6), (3, 5, 7)]
+    assert query(tmp_path, "SELECT DISTINCT proven FROM export_jobs") == [(True,)]
+
+
+@pytest.mark.parametrize("naming", ["direct", "sql_cs_v1"])
+def test_rows_are_merged_by_such_a_key(
+    naming: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCHEMA__NAMING", naming)
+    load(tmp_path, "users", FIRST)
+    load(tmp_path, "users", ALL)
+    assert rows(tmp_path, "users") == [(1, 3, 4), (2, 4, 6), (3, 5, 7)]
+    assert query(tmp_path, "SELECT DISTINCT proven FROM export_jobs") == [(True,)]
