@@ -62,11 +62,11 @@ def test_workers_at_one_time_end_in_the_rows_of_one_load(
     assert rows == other.rows("transactions", "id", "timestamp", "total_value")
 
 
-@pytest.mark.parametrize("kind", ["postgres", "ducklake"])
 def test_a_part_whose_worker_was_killed_is_loaded_by_another_from_its_export(
-    place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path, kind: str
+    place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    place = place_of(kind)
+    # `python -m tests.airflow --into ducklake` kills those that load into a DuckLake.
+    place = place_of("postgres")
     worker = worker_of(place, sandbox, tmp_path)
     parts = worker.backfill.plan("2026-09-01", END, tables=["transactions"])
     worker.backfill.load(parts[1])

@@ -6,7 +6,6 @@ tables beside it, files, and the cursor. What is wrong with a file is left to th
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -19,7 +18,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.errors import SpaazaSourceError, TooManyDeletionsError
-from tests.faults.hosts import QUICK, TOKEN, BadDownloads, BadHost, ours
+from tests.faults.hosts import QUICK, TOKEN, BadDownloads, BadHost, leave_second, ours
 from tests.faults.leaks import texts_of
 from tests.vendors import CANARY, Answer
 from tests.voucherify.vendor import KEYS
@@ -109,9 +108,7 @@ class Shop(ABC):
         """A load of the file is refused in these words, and changes nothing."""
         before = self.everything()
         if self.begins is None:
-            # The cursor has parts of a second, and what is asked for has none: until its second is
-            # over, the begin follows the clock.
-            time.sleep(1.0 - time.time() % 1.0)
+            leave_second()
         with pytest.raises(PipelineStepFailed) as stopped:
             self.load(file, **given)
         found = ours(stopped.value)

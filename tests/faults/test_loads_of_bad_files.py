@@ -18,7 +18,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.faults.hosts import BadDownloads, BadHost, Host, cut, rest_of, spaaza, until_closed
+from tests.faults.hosts import (
+    BadDownloads,
+    BadHost,
+    Host,
+    cut,
+    leave_second,
+    rest_of,
+    spaaza,
+    until_closed,
+)
 from tests.vendors import Answer
 
 NOW = datetime.now(timezone.utc)
@@ -133,6 +142,7 @@ def shop(
     shop = Shop(tmp_path_factory.mktemp("shop"), request.param)
     with shop.vendor, pytest.MonkeyPatch.context() as patch:
         assert shop.load(patch) == 0
+        leave_second()
         shop.give(3, 2, 1)
         shop.vendor.host = FAULTS["15 link expired"][0]
         assert shop.load(patch) == 1
