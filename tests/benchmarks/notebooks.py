@@ -1,4 +1,4 @@
-"""Times the notebooks as apps: from `marimo run` to the first chart that a browser has drawn.
+"""Times the notebooks as apps: to the first chart, from `marimo run` and from the page's opening.
 
     python -m tests.benchmarks.notebooks
 
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from tests.notebooks import apps
 
@@ -21,11 +22,11 @@ NAMES = ("first_look", "loyalty")
 
 
 def main() -> int:
-    """Print the seconds of each round; exit with 1 if no round was within the bound."""
+    """Print the seconds of each round; exit with 1 if the median is beyond the bound."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000, help="rows of each table of the demo")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--bound", type=float, default=5.0, help="seconds for the first chart")
+    parser.add_argument("--bound", type=float, default=5.0, help="seconds from `marimo run`")
     parser.add_argument("--db", type=Path, help="another database than the demo")
     given = parser.parse_args()
     if apps.browser() is None:
@@ -39,22 +40,27 @@ def main() -> int:
             subprocess.run([*demo, "--rows", str(given.rows)], check=True, capture_output=True)
         for name in NAMES:
             rounds = [_round(name, database, Path(folder)) for _ in range(given.rounds)]
-            told = ", ".join(f"{seconds:.2f}" for seconds in rounds)
-            best = min(rounds)
-            sys.stdout.write(f"{name}: first chart after {told} s; the best is {best:.2f} s\n")
-            late = late or best > given.bound
+            for since, seconds in zip(
+                ("marimo run", "opening"), zip(*rounds, strict=True), strict=True
+            ):
+                told = ", ".join(f"{each:.2f}" for each in seconds)
+                sys.stdout.write(f"{name}: first chart {told} s after {since};")
+                sys.stdout.write(f" the median is {median(seconds):.2f} s\n")
+            late = late or median(started for started, _ in rounds) > given.bound
     return int(late)
 
 
-def _round(name: str, database: Path, folder: Path) -> float:
-    """Seconds to the first chart."""
+def _round(name: str, database: Path, folder: Path) -> tuple[float, float]:
+    """Seconds to the first chart: since the command was given, and since the page was opened."""
     with apps.chromium(watched=False) as driver:
         driver.get("about:blank")
         started = time.perf_counter()
         with apps.served(name, database.absolute(), folder) as address:
+            opened = time.perf_counter()
             driver.get(address)
             apps.until(lambda: apps.charts(driver), "the first chart")
-            return time.perf_counter() - started
+            drawn = time.perf_counter()
+            return drawn - started, drawn - opened
 
 
 if __name__ == "__main__":

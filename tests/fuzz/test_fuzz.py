@@ -11,7 +11,7 @@ from tests.fuzz.targets import SEEDS, TARGETS
 
 pytest.importorskip("atheris", reason="atheris is made for Linux on x86-64 and Python 3.11 to 3.13")
 
-SECONDS = 8
+SECONDS = 5
 
 
 @pytest.mark.parametrize("name", TARGETS)
