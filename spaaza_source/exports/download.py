@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,7 @@ from spaaza_source.errors import (
 )
 from spaaza_source.exports.addresses import CheckedAdapter
 from spaaza_source.exports.gunzip import Gunzip
-from spaaza_source.exports.http import TIMEOUT, is_loopback
+from spaaza_source.exports.http import TIMEOUT, is_loopback, retry_after
 from spaaza_source.exports.link import Link, Origin
 from spaaza_source.exports.redaction import hide_queries_in_logs
 
@@ -47,6 +48,7 @@ OnBytes = Callable[[int, int | None], None]
 PARTIAL = 206
 CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)")
 NO_SUCH_PART = 416
+TOO_MANY = 429
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def open_link(
             machine or a private network.
         LinkRefusedError: Its host answered 4xx.
         UnreachableError: Its host cannot be reached.
-        IncompleteDownloadError: Its host failed.
+        IncompleteDownloadError: Its host failed, or has too many requests.
     """
     carry_on = dict(carry_on or {})
     with _Session(base_url) as session:
@@ -340,6 +342,15 @@ def _checked(response: requests.Response, host: str) -> requests.Response:
     if status in (200, PARTIAL):
         return response
     response.close()
+    if status == TOO_MANY:
+        busy = IncompleteDownloadError(
+            f"the file's host has too many requests (HTTP {status})",
+            where=host,
+            way_out="Run again later.",
+        )
+        asked = response.headers.get("Retry-After")
+        busy.status, busy.retry_after = status, retry_after(asked, datetime.now(timezone.utc))
+        raise busy
     if 400 <= status < 500:  # noqa: PLR2004
         raise LinkRefusedError(
             f"the file's host refused the link (HTTP {status})",

@@ -5,7 +5,6 @@ What a connection brings is `download`'s, which jobs there are `run`'s.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from spaaza_source.errors import (
@@ -14,7 +13,7 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from spaaza_source.exports.clock import Clock
+from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.download import Download, FetchedFile, open_link
 from spaaza_source.exports.jobs import ExportService, Job
 
@@ -30,8 +29,7 @@ def fetched(
     service: ExportService,
     job: Job,
     begin: Callable[[], Download],
-    clock: Clock,
-    stop: threading.Event,
+    deadline: Deadline,
 ) -> list[FetchedFile]:
     """All parts of its result, each a whole file; one, from most vendors.
 
@@ -39,8 +37,7 @@ def fetched(
         service: The vendor.
         job: One that is done.
         begin: Says where the next file goes.
-        clock: The time to wait by.
-        stop: Set to give up.
+        deadline: Until when another connection may be waited for.
 
     Raises:
         LinkRefusedError: Its links were turned away, the fresh ones too.
@@ -53,7 +50,7 @@ def fetched(
         while parts is None or len(files) < parts:
             with begin() as download:
                 number = len(files)
-                file, parts = _part(service, job, download, clock, stop, number=number, parts=parts)
+                file, parts = _part(service, job, download, deadline, number=number, parts=parts)
             files.append(file)
     except BaseException:
         for file in files:
@@ -66,8 +63,7 @@ def _part(
     service: ExportService,
     job: Job,
     download: Download,
-    clock: Clock,
-    stop: threading.Event,
+    deadline: Deadline,
     *,
     number: int,
     parts: int | None,
@@ -88,10 +84,9 @@ def _part(
             return download.take(response), len(links)
         except LinkRefusedError:
             refused += 1
-            if refused > FRESH_LINKS or stop.is_set():
+            if refused > FRESH_LINKS or not deadline.pause(PAUSE):
                 raise
-        except (UnreachableError, IncompleteDownloadError):
+        except (UnreachableError, IncompleteDownloadError) as failure:
             broken += 1
-            if broken > RECONNECTS or stop.is_set():
+            if broken > RECONNECTS or not deadline.pause(max(PAUSE, failure.retry_after or 0)):
                 raise
-        clock.pause(PAUSE, stop)

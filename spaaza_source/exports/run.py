@@ -319,7 +319,7 @@ class ExportRun(Asking):
 
         try:
             with placed(export):
-                first, *more = fetched(self._service, job, begin, self._clock, table.stop)
+                first, *more = fetched(self._service, job, begin, self._deadline(table))
         except VanishedError as vanished:
             # A vendor may have no place for a link but the job.
             self._ask_again(table, export, vanished, pause=0)

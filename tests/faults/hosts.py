@@ -161,9 +161,9 @@ def until_closed(body: bytes, **headers: str) -> Answer:
     return Answer(200, body, {"Content-Length": "", "Connection": "close", **headers})
 
 
-def fetched(vendor: FileVendor, folder: Path) -> Export:
+def fetched(vendor: FileVendor, folder: Path, clock: FakeClock | None = None) -> Export:
     """The export of all users, once its file is there; raises what kept it from arriving."""
-    clock = FakeClock()
+    clock = clock or FakeClock()
     token = AccessToken()
     token.update(TOKEN)
     service = SpaazaExports(TasksApi(vendor_http(vendor.base_url, 1743, token, clock)), 1743)

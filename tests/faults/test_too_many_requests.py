@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
 from spaaza_source.errors import ExportTimeoutError, UnavailableError
 from spaaza_source.exports.export import Phase
+from spaaza_source.exports.fetch import PAUSE
+from tests.clocks import FakeClock
 from tests.exports.test_run import begin, wait
+from tests.faults.hosts import BadHost, fetched, rest_of
 from tests.roads import AnyRoad, Road, SpaazaRoad, VoucherifyRoad
 from tests.scripted_tasks import ScriptedTasks
 from tests.scripted_vendor import PLACES, Place
 from tests.vendors import Answer, Seen
 
+FILE = b"user_id\n1\n"
 #: Least and most seconds of a pause that nobody has asked for.
 A_MOMENT = (0.5, 10)
 
@@ -175,3 +180,36 @@ def test_a_dropped_table_waits_for_no_vendor(spaaza_road: SpaazaRoad) -> None:
         while run._thread is not None:
             time.sleep(0.002)
         assert dropping.asked("look") == 1
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause"),
+    [("7", 7), ("date", 90), (None, PAUSE), ("-5", PAUSE), ("soon", PAUSE)],
+)
+def test_a_files_host_with_too_many_is_left_alone_too(
+    retry_after: str | None, pause: float, tmp_path: Path
+) -> None:
+    clock = FakeClock()
+    if retry_after == "date":
+        then = datetime.now(timezone.utc) + timedelta(seconds=90)
+        retry_after = format_datetime(then, usegmt=True)
+    busy = [Answer(429, headers={"Retry-After": retry_after} if retry_after else {})]
+
+    def host(seen: Seen, whole: bytes) -> Answer:
+        return busy.pop() if busy else rest_of(whole, seen)
+
+    with BadHost("users", host, users=FILE) as vendor:
+        assert fetched(vendor, tmp_path, clock).file().path.read_bytes() == FILE
+    assert pause - 2 <= clock.pauses[-1] <= pause
+
+
+@pytest.mark.parametrize("retry_after", ["1", "86400", "1e999"])
+def test_and_given_up_within_the_exports_deadline(retry_after: str, tmp_path: Path) -> None:
+    busy = Answer(429, headers={"Retry-After": retry_after})
+    with (
+        BadHost("users", lambda _seen, _whole: busy, users=FILE) as vendor,
+        pytest.raises(UnavailableError, match="too many requests"),
+    ):
+        fetched(vendor, tmp_path)
+    assert len(vendor.fetched) == (5 if retry_after == "1" else 1)
+    assert list(tmp_path.iterdir()) == []

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from spaaza_source.errors import SpaazaSourceError
+from spaaza_source.exports.clock import Deadline
 from spaaza_source.exports.download import Download
 from spaaza_source.exports.fetch import fetched
 from spaaza_source.exports.jobs import ExportService, Job, JobState
@@ -184,6 +184,6 @@ def _services(clock: FakeClock) -> list[ExportService]:
 
 def _fetch(service: ExportService, clock: FakeClock) -> None:
     job = Job("12", JobState.DONE, "DONE")
-    files = fetched(service, job, lambda: Download(FOLDER / "download"), clock, threading.Event())
+    files = fetched(service, job, lambda: Download(FOLDER / "download"), Deadline(clock, 3_600))
     for file in files:
         file.path.unlink(missing_ok=True)
