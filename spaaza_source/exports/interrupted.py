@@ -15,6 +15,9 @@ And it puts an extracted package in its place before it saves the schema that it
 between the two, it would load them by the schema of the load before: take that one's span of time
 from the table, and know no new column. So the schema is saved from the package.
 
+And it marks a package as loaded before it puts it aside. Killed between the two, it would end that
+load once more in every later run, and fail, for the mark is there: so the mark is removed.
+
 What dlt saves, it writes into a file of a random name first. Killed before it renames that, every
 later run would take it for a schema of that name, and fail: so it is removed.
 """
@@ -63,10 +66,9 @@ def begin_anew(pipeline: SupportsPipeline) -> list[str]:
     Returns:
         The ids of those that were put back.
     """
-    folder = Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER
-    if not folder.is_dir():
+    packages = _packages_to_load(pipeline)
+    if packages is None:
         return []
-    packages = PackageStorage(FileStorage(str(folder)), "normalized")
     cut_short = [load for load in packages.list_packages() if _is_cut_short(packages, load)]
     for load in cut_short:
         logger.info(f"The load {load} was cut short; it begins anew")
@@ -85,8 +87,9 @@ def take_back_state(pipeline: Any) -> None:
     if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
         # A file of the same name takes its place.
         return
-    folder = Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER
-    packages = PackageStorage(FileStorage(str(folder)), "normalized")
+    packages = _packages_to_load(pipeline)
+    if packages is None:
+        return
     for load in packages.list_packages():
         schema = packages.load_schema(load)
         table = schema.state_table_name
@@ -178,6 +181,35 @@ def end_normalizing(pipeline: SupportsPipeline) -> list[str]:
             shutil.rmtree(package)
             removed.append(package.name)
     return removed
+
+
+def end_loading(pipeline: SupportsPipeline) -> list[str]:
+    """Let dlt end the load of each package whose run was killed while it did so.
+
+    All that it does then may be done again; the load is proven by it.
+
+    Args:
+        pipeline: Whose.
+
+    Returns:
+        The ids of these packages.
+    """
+    packages = _packages_to_load(pipeline)
+    if packages is None:
+        return []
+    killed = [load for load in packages.list_packages() if packages.is_package_completed(load)]
+    for load in killed:
+        logger.info(f"The load {load} was about to be put aside when its run was killed")
+        folder = Path(packages.storage.make_full_path(packages.get_package_path(load)))
+        (folder / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).unlink()
+    return killed
+
+
+def _packages_to_load(pipeline: SupportsPipeline) -> PackageStorage | None:
+    folder = Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER
+    if not folder.is_dir():
+        return None
+    return PackageStorage(FileStorage(str(folder)), "normalized")
 
 
 def _is_cut_short(packages: PackageStorage, load: str) -> bool:

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from spaaza_source.exports.interrupted import (
     begin_anew,
     end_extracting,
+    end_loading,
     end_normalizing,
     end_saving,
 )
@@ -89,6 +90,7 @@ class Turn(SupportsTracking):
         end_saving(pipeline)
         end_normalizing(pipeline)
         end_extracting(pipeline)
+        end_loading(pipeline)
         begin_anew(pipeline)
 
     def on_start_trace_step(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:

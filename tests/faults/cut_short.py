@@ -4,8 +4,9 @@
 a table, the process dies by SIGKILL when a file of that table is committed and dlt has not yet
 noted it; the kill stands where dlt writes its note. With `killed_extracted` it dies when dlt has
 put the extracted package in its place, and not yet saved its schema; with `killed_normalized`, when
-the normalized package is in its place, and the extracted one not yet removed. What is to come of it
-is left to the tests.
+the normalized package is in its place, and the extracted one not yet removed; with `killed_ending`,
+when the package is marked as loaded, and not yet put aside. What is to come of it is left to the
+tests.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def load(
     killed_after: str | None = None,
     killed_extracted: bool = False,
     killed_normalized: bool = False,
+    killed_ending: bool = False,
     hints: dict[str, Any] | None = None,
     vendor: str = "spaaza",
     **settings: Any,
@@ -47,6 +49,8 @@ def load(
         _kill_after(Extract, "commit_packages")
     if killed_normalized:
         _kill_after(LoadStorage, "commit_new_load_package")
+    if killed_ending:
+        _kill_after(PackageStorage, "complete_loading_package")
     if vendor == "voucherify":
         source = voucherify_source(
             base_url, **{"poll_interval": 0.02, "credentials": KEYS, **settings}

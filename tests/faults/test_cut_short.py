@@ -129,6 +129,27 @@ def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
 
 
+@pytest.mark.parametrize("disposition", ["replace", "append", None])
+def test_a_load_that_was_about_to_be_put_aside_is_ended(
+    disposition: str | None, tmp_path: Path
+) -> None:
+    with FileVendor(users=OLD) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
+        given["hints"] = {"write_disposition": disposition} if disposition else {}
+        load(tmp_path, **given)
+        vendor.files["users"] = NEW
+        assert run(tmp_path, **given, killed_ending=True) == -signal.SIGKILL
+        # This one ends it, as dlt has it, the next one asks again.
+        load(tmp_path, **given)
+        assert len(vendor.tasks) == 2
+        rows = sorted([(1, "Ann"), (2, "Bob"), *AFTER]) if disposition == "append" else AFTER
+        assert query(tmp_path, "SELECT user_id, name FROM users ORDER BY ALL") == rows
+        proven = "SELECT count(*), sum(loaded)::INT, bool_and(proven) FROM export_jobs"
+        assert query(tmp_path, proven) == [(2, 5, True)]
+        load(tmp_path, **given)
+        assert len(vendor.tasks) == 3
+
+
 def test_so_it_is_where_a_table_is_replaced_by_way_of_a_staging_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
