@@ -1,4 +1,7 @@
-"""Workers that load a backfill side by side: no row is missing or twice, whatever comes between."""
+"""Workers that load a backfill side by side: no row is missing or twice, whatever comes between.
+
+Those that load into a DuckLake take a minute a test: `python -m tests.airflow --into ducklake`.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,10 @@ def worker_of(place: Place, sandbox: Sandbox, folder: Path) -> Worker:
     )
 
 
-@pytest.mark.parametrize("kind", ["postgres", "ducklake"])
 def test_workers_at_one_time_end_in_the_rows_of_one_load(
-    place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path, kind: str
+    place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    place = place_of(kind)
+    place = place_of("postgres")
     worker = worker_of(place, sandbox, tmp_path)
     parts = worker.backfill.plan(START, END, tables=["transactions"])
     left = worker.backfill.begin(parts)
@@ -65,7 +67,6 @@ def test_workers_at_one_time_end_in_the_rows_of_one_load(
 def test_a_part_whose_worker_was_killed_is_loaded_by_another_from_its_export(
     place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    # `python -m tests.airflow --into ducklake` kills those that load into a DuckLake.
     place = place_of("postgres")
     worker = worker_of(place, sandbox, tmp_path)
     parts = worker.backfill.plan("2026-09-01", END, tables=["transactions"])
