@@ -8,7 +8,7 @@ the script's or the scheduler's: see `pipelines/backfill.py` and `pipelines/airf
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -235,13 +235,13 @@ class Backfill:
     @contextmanager
     def _at_work(self, parts: Sequence[Part]) -> Iterator[dlt.Pipeline]:
         """The pipeline, brought up to what the destination knows."""
-        with own_folder() as folder:
+        with ExitStack() as own:
             given: dict[str, Any] = {"destination": self.destination}
             if self.side_by_side:
                 name = staging_of(parts) + uuid4().hex[:8]
                 given = {
                     "destination": with_own_staging(self.destination, name),
-                    "pipelines_dir": str(folder),
+                    "pipelines_dir": str(own.enter_context(own_folder())),
                 }
             pipeline = dlt.pipeline(self.pipeline, dataset_name=self.dataset, **given)
             _check_database(pipeline)

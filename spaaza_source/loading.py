@@ -78,9 +78,10 @@ def pipeline_to(
             progress=progress or NULL_COLLECTOR,
         )
         place = _place(pipeline, dataset)
-        if _place_before(pipeline) is None:
+        before = _place_before(pipeline)
+        if before is None:
             pipeline.set_local_state_val(PLACE, place)
-    if _place_before(pipeline) == place:
+    if before in (None, place):
         return pipeline
     with turn(folder):
         if pipeline.has_pending_data:

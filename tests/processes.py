@@ -55,6 +55,26 @@ def ran(
         return subprocess.CompletedProcess(str(target), process.exitcode, *texts)
 
 
+def exit_codes(*targets: Callable[[], Any]) -> list[int]:
+    """Call functions in processes of their own, all at the same time; how each ended."""
+    processes = [FORKS.Process(target=target) for target in targets]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return [int(process.exitcode or 0) for process in processes]
+
+
+def settle(folder: Path, environment: Mapping[str, str]) -> None:
+    """In a process of `exit_codes`: work in a folder, and keep there in `log` what is said."""
+    folder.mkdir(exist_ok=True, parents=True)
+    os.chdir(folder)
+    os.environ.update(environment)
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(log, stream.fileno())
+
+
 def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """What the command does and says, with more settings in its environment."""
     return ran(_command, arguments, settings)

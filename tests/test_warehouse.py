@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import dlt
@@ -12,6 +10,7 @@ import pytest
 
 from spaaza_source.errors import SettingsError, UnavailableError
 from spaaza_source.warehouse import duckdb_file
+from tests.warehouses import held_elsewhere
 
 
 @pytest.fixture
@@ -23,18 +22,11 @@ def database(tmp_path: Path) -> Path:
 
 
 def test_a_file_that_another_process_holds_can_be_had_later(database: Path) -> None:
-    code = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(database)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "1\n"
-        with pytest.raises(UnavailableError, match="is open in another process"):
-            duckdb_file(database)
-        holder.communicate("\n")
+    with (
+        held_elsewhere(database),
+        pytest.raises(UnavailableError, match="is open in another process"),
+    ):
+        duckdb_file(database)
     duckdb_file(database)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +30,19 @@ def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def column_types(folder: Path, table: str) -> dict[str, str]:
     return {row[0]: row[1] for row in query(folder, f"DESCRIBE {table}")}
+
+
+@contextmanager
+def held_elsewhere(database: Path) -> Iterator[None]:
+    """Another process has the file open."""
+    code = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "1\n"
+        yield
+        holder.communicate("\n")

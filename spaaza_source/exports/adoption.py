@@ -15,6 +15,7 @@ from spaaza_source.errors import (
     UnreachableError,
 )
 from spaaza_source.exports.clock import Clock, Deadline
+from spaaza_source.exports.http import TOO_MANY
 from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
 from spaaza_source.exports.plan import Wanted, youngest
 from spaaza_source.exports.request import ExportRequest
@@ -27,7 +28,6 @@ LOOKS = (2.0, 5.0, 10.0)
 NOT_DONE = (500, 502, 503)
 #: An answer with which nothing was begun for sure: how often, and after how many seconds where the
 #: vendor does not say, the request is made again.
-TOO_MANY = 429
 TOO_MANY_TRIES, TOO_MANY_PAUSE = 5, 10.0
 #: No export runs longer than this, so none that was asked for earlier has just been finished.
 LONGEST_RUN = timedelta(days=2)

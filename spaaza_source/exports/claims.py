@@ -121,7 +121,7 @@ def way_of(
         return _users_way(disposition, told)
     if partial:
         return Way("key", key=key) if key else None
-    scope = scope_of(reach, time_column)
+    scope = scope_of(dlt.current.pipeline(), reach, time_column)
     if scope is None:
         return Way("table")
     return Way("time", scope) if time_column in told["columns"] else None

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
+# DuckDB's names are quoted alike.
+from dlt.common.data_writers.escape import escape_postgres_identifier as quoted
+
 from spaaza_source.exports.windows import Window, inside
 
 Sample = list[tuple[str, ...]]
@@ -75,8 +78,8 @@ class Comparison:
         self._unknown: set[str] = set()
         self._database = database.cursor()
         self._database.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        self._database.execute(f"CREATE SCHEMA {_quoted(table)}; USE {_quoted(table)}")
-        cells = ", ".join(f"{_quoted(name)} VARCHAR" for name in self._columns)
+        self._database.execute(f"CREATE SCHEMA {quoted(table)}; USE {quoted(table)}")
+        cells = ", ".join(f"{quoted(name)} VARCHAR" for name in self._columns)
         for side in ("held", "brought"):
             self._database.execute(f"CREATE TABLE {side} ({cells})")
 
@@ -86,7 +89,7 @@ class Comparison:
         if not self._types:
             described = self._database.execute("DESCRIBE SELECT * FROM rows").fetchall()
             self._types = {name: kind for name, kind, *_ in described}
-        self._insert("held", {name: f"{_quoted(name)}::VARCHAR" for name in self._columns})
+        self._insert("held", {name: f"{quoted(name)}::VARCHAR" for name in self._columns})
 
     def bring(self, rows: pa.Table) -> None:
         """Take rows of the export: each cell is read as the table's column has it."""
@@ -118,13 +121,13 @@ class Comparison:
         where = ""
         if chosen and self._times:
             column, span = self._times
-            where = f" WHERE {inside(f'{_quoted(column)}::TIMESTAMPTZ', span)}"
+            where = f" WHERE {inside(f'{quoted(column)}::TIMESTAMPTZ', span)}"
         taken = ", ".join(cells.values())
         self._database.execute(f"INSERT INTO {side} SELECT {taken} FROM rows{where}")
         self._database.unregister("rows")
 
     def _as_held(self, name: str) -> str:
-        cell, kind = _quoted(name), self._types.get(name)
+        cell, kind = quoted(name), self._types.get(name)
         if kind is None:
             return f"{cell}::VARCHAR"
         # What is nothing of the kind differs from all that is.
@@ -138,17 +141,17 @@ class Comparison:
         return self._number(f"SELECT count(*) FROM {side}")
 
     def _tells_apart(self, side: str, key: Sequence[str]) -> bool:
-        names = ", ".join(map(_quoted, key))
-        filled = " AND ".join(f"{_quoted(name)} IS NOT NULL" for name in key)
+        names = ", ".join(map(quoted, key))
+        filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in key)
         keys = f"SELECT DISTINCT {names} FROM {side} WHERE {filled}"
         return self._number(f"SELECT count(*) FROM ({keys})") == self._rows(side)
 
     def _by_key(self, key: Sequence[str], most: int) -> Differences:
-        names = ", ".join(f"{{side}}.{_quoted(name)}" for name in key)
-        same = " AND ".join(f"brought.{_quoted(name)} = held.{_quoted(name)}" for name in key)
+        names = ", ".join(f"{{side}}.{quoted(name)}" for name in key)
+        same = " AND ".join(f"brought.{quoted(name)} = held.{quoted(name)}" for name in key)
         cells = [name for name in self._columns if name not in key]
         differs = {
-            name: f"brought.{_quoted(name)} IS DISTINCT FROM held.{_quoted(name)}" for name in cells
+            name: f"brought.{quoted(name)} IS DISTINCT FROM held.{quoted(name)}" for name in cells
         }
         anywhere = " OR ".join(differs.values()) or "false"
         found = {
@@ -182,8 +185,7 @@ class Comparison:
     def _whole(self) -> Differences:
         """Rows have no name: as many of one side as the other has less of, by their hashes."""
         cells = ", ".join(
-            f"coalesce(strlen({name}) || ':' || {name}, '-')"
-            for name in map(_quoted, self._columns)
+            f"coalesce(strlen({name}) || ':' || {name}, '-')" for name in map(quoted, self._columns)
         )
         hashed = f"md5(concat({cells})) AS row"
         grouped = f"(SELECT {hashed}, count(*) AS rows FROM {{side}} GROUP BY row)"
@@ -199,7 +201,3 @@ class Comparison:
             extra=self._number(more.format(ours=held, theirs=brought)),
             unknown=sorted(self._unknown),
         )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

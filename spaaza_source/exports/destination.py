@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import dlt
+from dlt.common.data_writers.escape import escape_postgres_identifier
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from spaaza_source.exports.lake import DELTA, Lake, escaped
+from spaaza_source.exports.lake import DELTA, Lake
 
 _T = TypeVar("_T")
 
@@ -122,7 +123,8 @@ def quoted(pipeline: Any, column: str) -> str:
         column: The name, as dlt has it.
     """
     if is_files(pipeline.destination):
-        return escaped(column)
+        # So it is for DuckDB as well as for what merges Delta tables.
+        return escape_postgres_identifier(column)
     capabilities = _capabilities(pipeline.destination)
     return str(capabilities.escape_identifier(capabilities.casefold_identifier(column)))
 

@@ -206,7 +206,7 @@ class Disposition:
         """
         if self.users is not None:
             return {}
-        scope = scope_of(reach, time_column)
+        scope = scope_of(dlt.current.pipeline(), reach, time_column)
         if scope is None:
             told = self._chosen(_whole(key if merged else None))
         else:
@@ -285,25 +285,26 @@ def still_valid(users: Mapping[str, Any]) -> str:
         users: The disposition.
     """
     _, until = users.get("validity_column_names") or DEFAULT_VALIDITY_COLUMN_NAMES
-    column = _of_table(until)
+    column = _of_table(dlt.current.pipeline(), until)
     return f"({column} IS NULL OR {column} > CURRENT_TIMESTAMP)"
 
 
-def scope_of(reach: Window | None, column: str | None) -> str | None:
+def scope_of(pipeline: Any, reach: Window | None, column: str | None) -> str | None:
     """The rows of the destination that a span's exports replace, as SQL about `{table}`.
 
     Args:
+        pipeline: Whose destination.
         reach: The span; None for all rows, and so is the answer.
         column: The column that it is taken by, as dlt names it.
     """
     if reach is None or reach.start is None or column is None:
         return None
-    return inside(_of_table(column), reach)
+    return inside(_of_table(pipeline, column), reach)
 
 
-def _of_table(column: str) -> str:
+def _of_table(pipeline: Any, column: str) -> str:
     """A column of `{table}`, in SQL that is formatted once more."""
-    name = quoted(dlt.current.pipeline(), column).replace("{", "{{").replace("}", "}}")
+    name = quoted(pipeline, column).replace("{", "{{").replace("}", "}}")
     return f"{{table}}.{name}"
 
 

@@ -33,7 +33,7 @@ from spaaza_source.errors import (
 )
 from spaaza_source.exports.addresses import CheckedAdapter
 from spaaza_source.exports.gunzip import Gunzip
-from spaaza_source.exports.http import TIMEOUT, is_loopback, retry_after
+from spaaza_source.exports.http import TIMEOUT, TOO_MANY, is_loopback, retry_after
 from spaaza_source.exports.link import Link, Origin
 from spaaza_source.exports.redaction import hide_queries_in_logs
 
@@ -48,7 +48,6 @@ OnBytes = Callable[[int, int | None], None]
 PARTIAL = 206
 CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)")
 NO_SUCH_PART = 416
-TOO_MANY = 429
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
+
+# Those of DuckDB, and of what merges Delta tables, are quoted alike.
+from dlt.common.data_writers.escape import escape_postgres_identifier as quoted
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
@@ -21,11 +24,6 @@ from spaaza_source.exports.windows import iso
 
 #: The table format that is meant here, as dlt calls it.
 DELTA: Final = "delta"
-
-
-def escaped(name: str) -> str:
-    """A name in SQL, that of DuckDB as well as of what merges Delta tables."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 class Lake:
@@ -45,19 +43,19 @@ class Lake:
     def make_qualified_table_name(self, table: str) -> str:
         """Its name in SQL."""
         if self._staging:
-            return escaped(f"{table} staged")
+            return quoted(f"{table} staged")
         if table not in self._opened:
             try:
                 found = self._files.load_open_table(DELTA, table)
             except DestinationUndefinedEntity:
-                return escaped(table)
+                return quoted(table)
             self._database.register(table, found.to_pyarrow_dataset())
             self._opened.add(table)
-        return escaped(table)
+        return quoted(table)
 
     def escape_column_name(self, column: str) -> str:
         """Its name in SQL."""
-        return escaped(column)
+        return quoted(column)
 
     @contextmanager
     def with_staging_dataset(self) -> Iterator[Lake]:

@@ -12,6 +12,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+# DuckDB's names are quoted alike.
+from dlt.common.data_writers.escape import escape_postgres_identifier as quoted
+
 #: Column hint: whether another cell of it makes another version of the row.
 VERSIONED = "x-versioned"
 
@@ -52,8 +55,8 @@ def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
         part
         for name in names
         for part in (
-            f"{_text(name)} || ':' || strlen({_quoted(name)}::VARCHAR)",
-            f"':' || {_quoted(name)}::VARCHAR",
+            f"{_text(name)} || ':' || strlen({quoted(name)}::VARCHAR)",
+            f"':' || {quoted(name)}::VARCHAR",
         )
     ]
     version = f"md5(concat('', {', '.join(cells)}))" if cells else "md5('')"
@@ -63,10 +66,6 @@ def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
         found = memory.sql(f"SELECT {version} FROM rows")  # noqa: S608
         versions = found.to_arrow_table().column(0)
     return versions.combine_chunks().cast(pa.string())
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(name: str) -> str:

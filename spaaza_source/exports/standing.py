@@ -15,7 +15,7 @@ import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.exports.claims import Claim, ClaimedJob, Way
-from spaaza_source.exports.counting import Finding, count
+from spaaza_source.exports.counting import count
 from spaaza_source.exports.disposition import scope_of
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.verdicts import LEDGER, note
@@ -217,7 +217,7 @@ def recount(
     claimed: tuple[str, str],
     windows: Sequence[Window],
     loaded: Sequence[Entry],
-) -> list[Finding]:
+) -> None:
     """Count the windows in the destination once more, and note where one is not as it was loaded.
 
     Only windows that their own exports make up, and that no later load has touched.
@@ -228,12 +228,8 @@ def recount(
         claimed: The table, and its column that windows are taken by, both as dlt names them.
         windows: The windows.
         loaded: What was loaded of the table.
-
-    Returns:
-        What is wrong.
     """
     table, column = claimed
-    wrong = []
     untouched = _untouched(loaded)
     with pipeline.sql_client(schema) as client:
         for window in windows:
@@ -244,13 +240,11 @@ def recount(
             if length != window.length:
                 continue
             jobs = [ClaimedJob(each.job_id, each.window, each.rows) for each in parts]
-            way = Way("time", scope_of(window, column))
+            way = Way("time", scope_of(pipeline, window, column))
             total = sum(each.rows for each in parts)
             finding = count(client, Claim(table, table, way, column, window, jobs, total))
             if not finding.right:
                 note(client, finding, parts[-1].load)
-                wrong.append(finding)
-    return wrong
 
 
 def _untouched(loaded: Sequence[Entry]) -> list[Entry]:

@@ -141,7 +141,7 @@ class Intake:
         if self._held and (strategy is None or strategy in TAKING_AWAY):
             scope = None
             if strategy is None:
-                scope = scope_of(reach, time_column)
+                scope = scope_of(dlt.current.pipeline(), reach, time_column)
             elif strategy == "scd2":
                 scope = still_valid(disposition.users or {})
             self._upkeep.deletions.check(

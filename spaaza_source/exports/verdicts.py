@@ -79,7 +79,7 @@ def _within(reach: Window | None) -> tuple[str, list[datetime]]:
 
 
 def mends_earlier(table: str, reach: Window | None, *, goes_on: bool = True) -> int | None:
-    """Whether a load brings rows again that an earlier one has lost or doubled.
+    """Which rows that an earlier load has lost or doubled this one brings again, if any.
 
     One that would go on past them is stopped.
 

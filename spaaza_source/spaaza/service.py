@@ -96,8 +96,9 @@ class SpaazaExports(HttpService):
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the task, once."""
         ahead = self._start_margin + later
-        # Up to the next whole second: never earlier than the margin says.
-        ahead += timedelta(seconds=1) if ahead else ahead
+        if ahead:
+            # Up to the next whole second: never earlier than the margin says.
+            ahead += timedelta(seconds=1)
         return self._job(
             self._api.create_task(
                 export_task(

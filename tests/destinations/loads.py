@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from dlt.common.storages import PackageStorage
 from spaaza_source import spaaza_source
 from tests.destinations.places import DATASET
 from tests.faults.cut_short import QUICK, kill_after_commit_of
-from tests.processes import FORKS
+from tests.processes import FORKS, exit_codes, settle
 
 #: Instead of a table: dies when the destination has all of the package, and its note of it.
 WHOLE_PACKAGE = "the whole package"
@@ -78,40 +78,23 @@ class Load:
 
     def killed(self, after: str) -> int:
         """In a process of its own, which is killed; its exit code."""
-        process = FORKS.Process(target=_die, args=(self, after))
-        process.start()
-        process.join()
-        return int(process.exitcode or 0)
+        (code,) = exit_codes(partial(_die, self, after))
+        return code
 
 
 def at_once(*loads: Load) -> list[int]:
     """Load in processes of their own, all at the same time; their exit codes."""
     barrier = FORKS.Barrier(len(loads))
-    processes = [FORKS.Process(target=_run, args=(load, barrier)) for load in loads]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    return [int(process.exitcode or 0) for process in processes]
-
-
-def _alone(load: Load) -> None:
-    load.folder.mkdir(exist_ok=True, parents=True)
-    os.chdir(load.folder)
-    os.environ.update(load.environment)
-    # What it says is kept beside what it loads.
-    log = os.open(load.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(log, stream.fileno())
+    return exit_codes(*(partial(_run, load, barrier) for load in loads))
 
 
 def _run(load: Load, barrier: Barrier) -> None:
-    _alone(load)
+    settle(load.folder, load.environment)
     load.run(barrier)
 
 
 def _die(load: Load, after: str) -> None:
-    _alone(load)
+    settle(load.folder, load.environment)
     if after == WHOLE_PACKAGE:
         PackageStorage.complete_loading_package = _killed  # type: ignore[assignment, method-assign]
     else:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from spaaza_source.backfill import Backfill
 from spaaza_source.parts import Part, windows_of
 from tests.destinations.places import DATASET
 from tests.faults.cut_short import QUICK, kill_after_commit_of
-from tests.processes import FORKS
+from tests.processes import FORKS, exit_codes, settle
 
 
 @dataclass(frozen=True)
@@ -52,32 +51,16 @@ class Worker:
     def at_once(self, *parts: Part) -> list[int]:
         """Load parts at the same time; the processes' exit codes."""
         barrier = FORKS.Barrier(len(parts))
-        processes = [FORKS.Process(target=_load, args=(self, part, barrier)) for part in parts]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-        return [int(process.exitcode or 0) for process in processes]
+        return exit_codes(*(partial(_load, self, part, barrier) for part in parts))
 
     def killed(self, part: Part) -> int:
         """Load a part and be killed when its rows are in their table; the exit code."""
-        process = FORKS.Process(target=_die, args=(self, part))
-        process.start()
-        process.join()
-        return int(process.exitcode or 0)
-
-
-def _alone(worker: Worker) -> None:
-    worker.folder.mkdir(exist_ok=True, parents=True)
-    os.chdir(worker.folder)
-    os.environ.update(worker.environment)
-    log = os.open(worker.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(log, stream.fileno())
+        (code,) = exit_codes(partial(_die, self, part))
+        return code
 
 
 def _load(worker: Worker, part: Part, barrier: Barrier) -> None:
-    _alone(worker)
+    settle(worker.folder, worker.environment)
     backfill = worker.backfill
     with backfill._at_work([part]) as pipeline:
         # All have taken what the destination knows before any has loaded.
@@ -87,6 +70,6 @@ def _load(worker: Worker, part: Part, barrier: Barrier) -> None:
 
 
 def _die(worker: Worker, part: Part) -> None:
-    _alone(worker)
+    settle(worker.folder, worker.environment)
     kill_after_commit_of(part["table"], by="sql")
     worker.backfill.load(part)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from spaaza_source import spaaza_source
+from tests.faults import cut_short
 from tests.vendors import FileVendor
-from tests.warehouses import pipeline_into, query
+from tests.warehouses import query
 
 TIME, KEY = "made at {table} --", "the id's"
 HEADER = f"{KEY},{TIME},Größe\n".encode()
@@ -21,18 +21,8 @@ ALL = HEADER + b"1,2026-05-03T10:00:00Z,4\n" + THEN.removeprefix(HEADER)
 
 def load(folder: Path, table: str, file: bytes, **settings: Any) -> None:
     with FileVendor(**{table: file}) as vendor:
-        source = spaaza_source(
-            vendor.base_url,
-            1743,
-            {"access_token_id": "a", "access_token_secret": "b"},
-            poll_interval=0,
-            start_margin=0,
-            stagger=0,
-            time_columns={"transactions": TIME},
-            max_age=0,
-            **settings,
-        )
-        pipeline_into(folder).run(source.with_resources(table))
+        given = {"time_columns": {"transactions": TIME}, "max_age": 0, **settings}
+        cut_short.load(folder, base_url=vendor.base_url, table=table, **given)
 
 
 def rows(folder: Path, table: str) -> list[tuple[Any, ...]]:

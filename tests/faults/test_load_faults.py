@@ -7,8 +7,6 @@ test_loads_of_bad_files' too; test_voucherify_loads has Voucherify's.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -27,7 +25,7 @@ from tests.faults.hosts import QUICK, TOKEN, BadDownloads, BadHost, spaaza
 from tests.faults.shops import AT, Shop, SpaazaShop, VoucherifyShop
 from tests.vendors import Answer, Seen
 from tests.voucherify.vendor import KEYS
-from tests.warehouses import query
+from tests.warehouses import held_elsewhere, query
 
 
 class Snapshots(Shop):
@@ -170,22 +168,6 @@ def test_the_rows_of_a_failed_export_are_not_loaded_and_those_of_the_others_are(
 
 
 # 38: destinations
-
-
-@contextmanager
-def held_elsewhere(database: Path) -> Iterator[None]:
-    """Another process has the file open."""
-    code = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(database)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "1\n"
-        yield
-        holder.communicate("\n")
 
 
 @contextmanager

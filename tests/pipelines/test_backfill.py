@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.pipelines.test_daily import ran
+from tests.test_cli import settings_for
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "backfill.py"
 RANGE = ["2026-08-10", "2026-11-01", "--tables", "transactions", "products"]
 
 
 def run(sandbox: Sandbox, *given: str) -> str:
-    settings = {
-        "SOURCES__SPAAZA__BASE_URL": sandbox.base_url,
-        "SOURCES__SPAAZA__CHAIN_ID": str(sandbox.chain_id),
-        "SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_ID": sandbox.credentials["access_token_id"],
-        "SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_SECRET": sandbox.credentials[
-            "access_token_secret"
-        ],
-        "SOURCES__SPAAZA__POLL_INTERVAL": "0.1",
-        "SOURCES__SPAAZA__START_MARGIN": "0",
-        "SOURCES__SPAAZA__STAGGER": "0",
-    }
-    ran = subprocess.run(
-        [sys.executable, str(SCRIPT), *given],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    return ran(str(SCRIPT), *given, **settings_for(sandbox, POLL_INTERVAL="0.1"))
 
 
 def test_it_loads_a_range_once_and_ends_where_the_daily_load_goes_on() -> None:
