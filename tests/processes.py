@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from spaaza_source.cli import main
+from spaaza_source.cli.app import main
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["spaaza_source.cli", "pandas", "psycopg2", "duckdb", "dlt.destinations.impl.duckdb.duck"]
+    ["spaaza_source.cli.app", "pandas", "psycopg2", "duckdb", "dlt.destinations.impl.duckdb.duck"]
 )
 
 

@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.export import Export
-from spaaza_source.exports.patience import Patience
+from spaaza_source.exports.polling import Patience
 from spaaza_source.exports.run import ExportRun
+from spaaza_source.exports.table_exports import Export
 from tests.clocks import FakeClock
 from tests.exports.test_run import arrived, begin
 from tests.scripted_exports import ScriptedExports

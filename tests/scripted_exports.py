@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from spaaza_source.exports.clock import Clock
 from spaaza_source.exports.jobs import ExportService
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import Window
-from spaaza_source.voucherify.api import ExportsApi, vendor_http
+from spaaza_source.transport.clock import Clock
 from spaaza_source.voucherify.credentials import AppKeys
+from spaaza_source.voucherify.export_service import VoucherifyExports
+from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
 from spaaza_source.voucherify.filters import narrowed
 from spaaza_source.voucherify.objects import object_named
-from spaaza_source.voucherify.service import VoucherifyExports
+from spaaza_source.windows import Window
 from tests.scripted_vendor import SECRET, ScriptedVendor
 from tests.vendors import Answer, Seen
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from spaaza_source.exports.clock import Clock
 from spaaza_source.exports.jobs import ExportService
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import Window
 from spaaza_source.spaaza.credentials import AccessToken
-from spaaza_source.spaaza.service import SpaazaExports
-from spaaza_source.spaaza.tasks import TasksApi, vendor_http
+from spaaza_source.spaaza.export_service import SpaazaExports
+from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
+from spaaza_source.transport.clock import Clock
+from spaaza_source.windows import Window
 from tests.scripted_vendor import SECRET, ScriptedVendor
 from tests.vendors import Answer, Seen
 

@@ -13,10 +13,10 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Any, ClassVar, Literal
 
-from spaaza_source.exports.clock import Clock
 from spaaza_source.exports.jobs import ExportService
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import Window
+from spaaza_source.transport.clock import Clock
+from spaaza_source.windows import Window
 from tests.vendors import Answer, ScriptedServer, Seen
 
 #: The calls, by what they are for.

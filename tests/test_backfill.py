@@ -16,13 +16,13 @@ from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source, voucherify_source
-from spaaza_source.backfill import Backfill
+from spaaza_source.backfill.backfill import Backfill
+from spaaza_source.backfill.parts import Part
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.windows import parse_window
-from spaaza_source.parts import Part
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.spaaza.service import OWN
+from spaaza_source.spaaza.export_service import OWN
 from spaaza_source.warehouse import duckdb_file
+from spaaza_source.windows import parse_window
 from tests.spaaza.test_windows_load import Calendar
 from tests.vendors import FileVendor
 from tests.warehouses import query

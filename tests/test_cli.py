@@ -200,7 +200,7 @@ def test_an_interrupted_load_says_what_still_runs_and_is_carried_on(number: sign
     with Sandbox(SandboxSettings(rows=20, run_seconds=3)) as slow:
         settings = settings_for(slow)
         with subprocess.Popen(
-            [sys.executable, "-m", "spaaza_source.cli", "load", "users"],
+            [sys.executable, "-m", "spaaza_source.cli.app", "load", "users"],
             env={**os.environ, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -318,7 +318,7 @@ def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
 
 def test_the_sandbox_serves_until_it_is_stopped() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "spaaza_source.cli", "sandbox", "--port", "0", "--rows", "20"],
+        [sys.executable, "-m", "spaaza_source.cli.app", "sandbox", "--port", "0", "--rows", "20"],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import tomlkit
 
-from spaaza_source import spaaza_source, voucherify_source
+from spaaza_source import spaaza_bulk_users, spaaza_source, voucherify_source
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests import processes
 
@@ -43,6 +43,20 @@ def test_every_setting_is_there_as_it_is_without_being_set(name: str) -> None:
         default = parameters[setting].default
         given = tomlkit.parse(f"x = {value}")["x"]
         assert (default is None and "twice" in (words or "twice")) or default == given, setting
+
+
+def test_the_config_section_of_each_resource_stays_as_users_have_it() -> None:
+    account: dict[str, Any] = {"base_url": "http://127.0.0.1:1", "chain_id": 1}
+    bearer = {"access_token_id": "id", "access_token_secret": "secret"}
+    session = {"session_user_id": "1", "session_key": "key"}
+    keys = {"app_id": "id", "app_token": "token"}
+    for source, expected in (
+        (spaaza_source(**account, credentials=bearer), "load"),
+        (spaaza_source(**account, credentials=bearer, from_files="kept"), "load"),
+        (spaaza_bulk_users(**account, credentials=session), "bulk_users"),
+        (voucherify_source(credentials=keys), "load"),
+    ):
+        assert {resource.section for resource in source.resources.values()} == {expected}
 
 
 def as_it_stands(sandbox: Sandbox) -> str:

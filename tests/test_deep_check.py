@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from spaaza_source import spaaza_source
-from spaaza_source.cli import cli
+from spaaza_source.cli.app import cli
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.processes import spaaza as process

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from spaaza_source import errors
-from spaaza_source.explain import explain
+from spaaza_source.cli.error_messages import explain
 
 
 def wrapped(error: Exception) -> Exception:

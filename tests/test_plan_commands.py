@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from spaaza_source.cli import cli
+from spaaza_source.cli.app import cli
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.test_cli import settings_for
 

@@ -15,7 +15,7 @@ import pytest
 
 import spaaza_source
 from spaaza_source import spaaza_source as source_function
-from spaaza_source.cli import cli
+from spaaza_source.cli.app import cli
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 
 ROOT = Path(spaaza_source.__file__).parent.parent
@@ -121,7 +121,7 @@ def test_every_command_that_the_readme_names_exists() -> None:
 def test_the_package_ships_its_types_and_its_command() -> None:
     assert (ROOT / "spaaza_source" / "py.typed").exists()
     ran = subprocess.run(
-        [sys.executable, "-m", "spaaza_source.cli", "--version"],
+        [sys.executable, "-m", "spaaza_source.cli.app", "--version"],
         capture_output=True,
         text=True,
         check=True,

@@ -78,7 +78,7 @@ def test_debug_adds_the_traceback(sandbox: Sandbox) -> None:
 def test_an_interruption_is_told(sandbox: Sandbox) -> None:
     with Sandbox(SandboxSettings(rows=10, run_seconds=600)) as slow:
         process = subprocess.Popen(
-            [sys.executable, "-m", "spaaza_source.cli", "load", "users", "--log", "json"],
+            [sys.executable, "-m", "spaaza_source.cli.app", "load", "users", "--log", "json"],
             env={**os.environ, **settings_for(slow)},
             stdout=subprocess.PIPE,
             text=True,

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from spaaza_source import spaaza_source
-from spaaza_source.deep_check import deep_check
+from spaaza_source.cli.deep_check.check import deep_check
 from spaaza_source.spaaza.indexes import INDEXES
 from tests.vendors import Answer, FileVendor, ScriptedServer, Seen
 from tests.warehouses import pipeline_into, query

@@ -13,9 +13,9 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from spaaza_source.exports.clock import Deadline
-from spaaza_source.exports.download import Download, FetchedFile, open_link
 from spaaza_source.exports.jobs import ExportService, Job
+from spaaza_source.transport.clock import Deadline
+from spaaza_source.transport.download import Download, FetchedFile, open_link
 
 #: A link may expire before it is used, or not be served at once: this many more are asked for.
 FRESH_LINKS = 2

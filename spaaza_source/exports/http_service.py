@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from spaaza_source.exports.clock import Deadline
-from spaaza_source.exports.http import VendorHttp
+from spaaza_source.transport.clock import Deadline
+from spaaza_source.transport.http_client import VendorHttp
 
 
 class HttpService:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from spaaza_source.exports.clock import Deadline
-from spaaza_source.exports.link import Link
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import Window
+from spaaza_source.transport.clock import Deadline
+from spaaza_source.transport.link import Link
+from spaaza_source.windows import Window
 
 #: Stands between a job's id and the number of a further part of its result.
 PART = "/"

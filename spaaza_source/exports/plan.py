@@ -13,7 +13,7 @@ from typing import Literal
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.jobs import Job, JobState, OwnJob
 from spaaza_source.exports.request import REPEATS, ExportRequest
-from spaaza_source.exports.windows import Window, parse_instant
+from spaaza_source.windows import Window, parse_instant
 
 Size = Literal["month", "week", "day"]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from spaaza_source.exports.windows import Window
+from spaaza_source.windows import Window
 
 ExportFormat = Literal["csv", "json"]
 Repeat = Literal["daily", "weekly", "monthly"]

@@ -23,18 +23,18 @@ from spaaza_source.errors import (
     ExportTimeoutError,
     VanishedError,
 )
-from spaaza_source.exports.adoption import Adoption
-from spaaza_source.exports.asking import Asking
-from spaaza_source.exports.clock import Clock, SystemClock
-from spaaza_source.exports.download import Download, FetchedFile
-from spaaza_source.exports.export import Export, Phase, TableExports, placed
 from spaaza_source.exports.fetch import fetched
+from spaaza_source.exports.job_registry import Adoption
 from spaaza_source.exports.jobs import PART, ExportService, JobState
-from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Wanted, plan_for
-from spaaza_source.exports.redaction import without_context
+from spaaza_source.exports.polling import Patience
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import Window
+from spaaza_source.exports.submission import Asking
+from spaaza_source.exports.table_exports import Export, Phase, TableExports, placed
+from spaaza_source.transport.clock import Clock, SystemClock
+from spaaza_source.transport.download import Download, FetchedFile
+from spaaza_source.transport.redaction import without_context
+from spaaza_source.windows import Window
 
 #: Before an export that failed, and cannot be split, is asked for once more, the run waits as long
 #: as between so many looks.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spaaza_source.sandbox.refusals import invalid
+from spaaza_source.sandbox.spaaza.refusals import invalid
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The query of a request, read strictly; which parameters there are, the caller says."""
 
 from spaaza_source.sandbox.calls import Call
-from spaaza_source.sandbox.refusals import invalid
+from spaaza_source.sandbox.spaaza.refusals import invalid
 
 
 def allow_query(call: Call, *names: str) -> None:

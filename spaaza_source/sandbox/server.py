@@ -17,12 +17,12 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import Self
 
-from spaaza_source.sandbox.api import LOG_LIMIT, Api
 from spaaza_source.sandbox.calls import Call, CallRecorder
 from spaaza_source.sandbox.exports import ExportWriter
 from spaaza_source.sandbox.settings import SandboxSettings
-from spaaza_source.sandbox.shop import GeneratedShop, Shop
-from spaaza_source.sandbox.tasks import TaskBook
+from spaaza_source.sandbox.spaaza.api import LOG_LIMIT, Api
+from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop
+from spaaza_source.sandbox.spaaza.tasks import TaskBook
 from spaaza_source.sandbox.voucherify.api import PATHS, VoucherifyApi
 from spaaza_source.sandbox.voucherify.project import GeneratedProject, Project
 

@@ -14,25 +14,25 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.exports.clock import SystemClock
-from spaaza_source.exports.content import Reader, Reading
-from spaaza_source.exports.deletions import Deletions
-from spaaza_source.exports.disposition import WHOLE, Disposition
-from spaaza_source.exports.download import save
-from spaaza_source.exports.export import Export, Phase, TableExports
-from spaaza_source.exports.http import VendorHttp, checked_base_url
+from spaaza_source.dlt_hooks.load_end import prove_loads
+from spaaza_source.dlt_hooks.run_lock import take_turns
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.load import Progress, load_files, working_folder
-from spaaza_source.exports.package_ends import prove_loads
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.turn import take_turns
-from spaaza_source.exports.upkeep import Upkeep
+from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.loading.extract import Progress, load_files, working_folder
+from spaaza_source.loading.reader import Reader, Reading
 from spaaza_source.spaaza.bulk_columns import hints
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
-from spaaza_source.spaaza.personal import policies
-from spaaza_source.spaaza.tasks import vendor_http
+from spaaza_source.spaaza.personal_columns import policies
+from spaaza_source.spaaza.tasks_api import vendor_http
 from spaaza_source.tabular.privacy import Policy
+from spaaza_source.transport.clock import SystemClock
+from spaaza_source.transport.download import save
+from spaaza_source.transport.http_client import VendorHttp, checked_base_url
+from spaaza_source.writing.delete_guard import Deletions
+from spaaza_source.writing.table_write import Upkeep
+from spaaza_source.writing.write_disposition import WHOLE, Disposition
 
 #: Columns that may be the key; the rows must prove it.
 KEYS = ("spaaza_user_id", "user_id", "id")

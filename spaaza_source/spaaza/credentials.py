@@ -13,8 +13,8 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.hidden import Hidden, HiddenTexts
-from spaaza_source.exports.settings import sendable
+from spaaza_source.settings import sendable
+from spaaza_source.transport.secret import Hidden, HiddenTexts
 
 #: Characters from which on a token's id is hidden in messages: a shorter one may be any word.
 LONG_ENOUGH = 8

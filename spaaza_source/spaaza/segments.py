@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.windows import MARGIN, Window, iso, parse_instant
+from spaaza_source.windows import MARGIN, Window, iso, parse_instant
 
 Rule = Mapping[str, Any]
 Instant = str | datetime

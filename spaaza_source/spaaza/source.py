@@ -14,26 +14,26 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from spaaza_source.dlt_hooks.load_end import prove_loads
+from spaaza_source.dlt_hooks.run_lock import take_turns
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.content import Reading
-from spaaza_source.exports.deletions import Deletions
-from spaaza_source.exports.http import checked_base_url
-from spaaza_source.exports.load import working_folder
-from spaaza_source.exports.package_ends import prove_loads
-from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Span, Wanted
+from spaaza_source.exports.polling import Patience
 from spaaza_source.exports.request import ExportFormat, ExportRequest
-from spaaza_source.exports.resources import Resources, TableSettings, span_of
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.settings import by_table, choice, number
-from spaaza_source.exports.turn import take_turns
-from spaaza_source.exports.windows import EARLIEST, Window
+from spaaza_source.loading.extract import working_folder
+from spaaza_source.loading.reader import Reading
+from spaaza_source.loading.resources import Resources, TableSettings, span_of
+from spaaza_source.settings import by_table, choice, number
 from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
+from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
-from spaaza_source.spaaza.personal import policies
+from spaaza_source.spaaza.personal_columns import policies
 from spaaza_source.spaaza.segments import selection_for
-from spaaza_source.spaaza.service import SpaazaExports
-from spaaza_source.spaaza.tasks import TasksApi, vendor_http
+from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
+from spaaza_source.transport.http_client import checked_base_url
+from spaaza_source.windows import EARLIEST, Window
+from spaaza_source.writing.delete_guard import Deletions
 
 
 @dlt.source(name="spaaza", section="spaaza")

@@ -2,8 +2,8 @@
 
 from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.convert import Conversion, convert_csv
-from spaaza_source.tabular.csv_file import Column, CsvFile, open_csv
-from spaaza_source.tabular.json_file import JsonFile, NestedTable, open_json
+from spaaza_source.tabular.csv_reader.file import Column, CsvFile, open_csv
+from spaaza_source.tabular.json_reader.file import JsonFile, NestedTable, open_json
 from spaaza_source.tabular.rejected import RejectedRow
 
 __all__ = [

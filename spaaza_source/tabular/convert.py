@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyarrow import parquet
 
-from spaaza_source.tabular.csv_file import Column, open_csv
+from spaaza_source.tabular.csv_reader.file import Column, open_csv
 from spaaza_source.tabular.source_file import ColumnTypes, OnBadRow
 
 

@@ -13,8 +13,8 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.hidden import Hidden, HiddenTexts
-from spaaza_source.exports.settings import sendable
+from spaaza_source.settings import sendable
+from spaaza_source.transport.secret import Hidden, HiddenTexts
 
 _WAY_OUT = "Give app_id and app_token: dashboard, Project Settings, Application Keys."
 

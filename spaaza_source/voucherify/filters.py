@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.windows import MARGIN, Window, parse_instant
+from spaaza_source.windows import MARGIN, Window, parse_instant
 
 Filters = dict[str, Any]
 

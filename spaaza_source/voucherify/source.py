@@ -15,27 +15,27 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from spaaza_source.dlt_hooks.load_end import prove_loads
+from spaaza_source.dlt_hooks.run_lock import take_turns
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.content import Reading
-from spaaza_source.exports.deletions import Deletions
-from spaaza_source.exports.http import checked_base_url
-from spaaza_source.exports.load import working_folder
-from spaaza_source.exports.package_ends import prove_loads
-from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Span, Wanted
+from spaaza_source.exports.polling import Patience
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.resources import Resources, TableSettings, span_of
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.settings import by_table, number
-from spaaza_source.exports.turn import take_turns
-from spaaza_source.exports.windows import Window
+from spaaza_source.loading.extract import working_folder
+from spaaza_source.loading.reader import Reading
+from spaaza_source.loading.resources import Resources, TableSettings, span_of
+from spaaza_source.settings import by_table, number
+from spaaza_source.transport.http_client import checked_base_url
 from spaaza_source.voucherify import filters as narrowing
-from spaaza_source.voucherify.api import ExportsApi, vendor_http
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, checked
-from spaaza_source.voucherify.labels import fields_of
+from spaaza_source.voucherify.export_service import VoucherifyExports
+from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
+from spaaza_source.voucherify.header_labels import fields_of
 from spaaza_source.voucherify.objects import OBJECTS, ExportObject, object_named
-from spaaza_source.voucherify.personal import policies
-from spaaza_source.voucherify.service import VoucherifyExports
+from spaaza_source.voucherify.personal_columns import policies
+from spaaza_source.windows import Window
+from spaaza_source.writing.delete_guard import Deletions
 
 #: A load begins at the begin of its span again after so long where what it brings never changes.
 ONCE = timedelta.max

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from spaaza_source.backfill import Backfill
+from spaaza_source.backfill.backfill import Backfill
 from tests.airflow.environment import ROOT
 
 DAG = ROOT / "pipelines" / "airflow_dag.py"

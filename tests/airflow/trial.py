@@ -20,9 +20,9 @@ import dlt
 import psutil
 
 from spaaza_source import spaaza_source
-from spaaza_source.exports.windows import parse_window
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.spaaza.service import OWN
+from spaaza_source.spaaza.export_service import OWN
+from spaaza_source.windows import parse_window
 from tests.airflow.cluster import Airflow, TaskInstance, airflow, wait
 from tests.airflow.warehouses import DATASET, Warehouse, ducklake, postgres, put_extensions
 from tests.destinations.servers import postgres_server

@@ -21,8 +21,8 @@ from pathlib import Path
 import dlt
 import duckdb
 
-from spaaza_source.exports.disposition import WHOLE
 from spaaza_source.warehouse import duckdb_file
+from spaaza_source.writing.write_disposition import WHOLE
 from tests.benchmarks.pipeline import arrived_users
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 

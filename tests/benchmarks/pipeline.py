@@ -19,18 +19,18 @@ from typing import Any
 import dlt
 import duckdb
 
-from spaaza_source.exports.content import Reader, Reading
-from spaaza_source.exports.disposition import WHOLE, Disposition
-from spaaza_source.exports.download import FetchedFile
-from spaaza_source.exports.export import Export, Phase, TableExports
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.load import load_files
 from spaaza_source.exports.plan import Wanted
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.upkeep import Upkeep
+from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.loading.extract import load_files
+from spaaza_source.loading.reader import Reader, Reading
 from spaaza_source.spaaza.bulk_users import KEYS
 from spaaza_source.tabular.privacy import Policy
+from spaaza_source.transport.download import FetchedFile
 from spaaza_source.warehouse import duckdb_file
+from spaaza_source.writing.table_write import Upkeep
+from spaaza_source.writing.write_disposition import WHOLE, Disposition
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 
 STEPS = ("extract", "normalize", "load")

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from spaaza_source.tabular import convert_csv, open_csv
-from spaaza_source.tabular.scan import Scan
+from spaaza_source.tabular.csv_reader.scan import Scan
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 
 

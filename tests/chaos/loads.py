@@ -20,8 +20,9 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports import clock, download, http
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.transport import clock, download
+from spaaza_source.transport import http_client as http
 from tests.chaos.proxy import ChaoticProxy
 from tests.warehouses import pipeline_into, query
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
-from spaaza_source.cli import cli
-from spaaza_source.loading import _place
+from spaaza_source.cli.app import cli
+from spaaza_source.cli.load import _place
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.destinations.places import Place
 from tests.destinations.servers import PASSWORD

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from spaaza_source.exports.addresses import is_public, is_this_machine, resolved
+from spaaza_source.transport.ssrf_guard import is_public, is_this_machine, resolved
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.export import Export, Phase
-from spaaza_source.exports.patience import Patience
+from spaaza_source.exports.polling import Patience
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.spaaza.service import PAGE, description
+from spaaza_source.exports.table_exports import Export, Phase
+from spaaza_source.spaaza.export_service import PAGE, description
 from tests.clocks import FakeClock
 from tests.exports.test_run import arrived, begin, request, run_against, sandbox_run, wait
 from tests.vendors import Answer, ScriptedServer, Seen

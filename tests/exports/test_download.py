@@ -12,8 +12,8 @@ from spaaza_source.errors import (
     UnavailableError,
     UnsafeLinkError,
 )
-from spaaza_source.exports.download import FetchedFile, open_link, save
-from spaaza_source.exports.link import Link
+from spaaza_source.transport.download import FetchedFile, open_link, save
+from spaaza_source.transport.link import Link
 from tests.vendors import Answer, ScriptedServer, in_turn
 
 TEXT = b"id,name\n" + b"1,a\n" * 50_000

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spaaza_source.errors import FileError, IncompleteDownloadError
-from spaaza_source.exports.gunzip import MAGIC, Gunzip
+from spaaza_source.transport.gunzip import MAGIC, Gunzip
 
 
 def unpacked(data: bytes, piece: int = 7) -> bytes:

@@ -16,8 +16,8 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from spaaza_source.exports.http import VendorHttp, checked_base_url, retry_after
-from spaaza_source.spaaza.tasks import read_refusal
+from spaaza_source.spaaza.tasks_api import read_refusal
+from spaaza_source.transport.http_client import VendorHttp, checked_base_url, retry_after
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer, Seen, in_turn
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_source
-from spaaza_source.exports.kept import kept_loads, tables_of
+from spaaza_source.exports.archive import kept_loads, tables_of
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 

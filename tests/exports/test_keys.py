@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spaaza_source.exports.keys import Breach, Key, Keys
+from spaaza_source.writing.keys import Breach, Key, Keys
 
 
 def keys(*parts: dict[str, Any], candidates: list[Key]) -> Keys:

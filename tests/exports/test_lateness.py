@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from spaaza_source import spaaza_source
-from spaaza_source.advice import advise, readable
-from spaaza_source.cli import cli
-from spaaza_source.exports.lateness import slices
+from spaaza_source.cli.app import cli
+from spaaza_source.cli.lag_advice import advise, readable
+from spaaza_source.writing.late_rows import slices
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from spaaza_source.exports.own_folder import own_folder
+from spaaza_source.backfill.worker_folder import own_folder
 
 WORKER = """
 import sys
-from spaaza_source.exports.own_folder import own_folder
+from spaaza_source.backfill.worker_folder import own_folder
 with own_folder() as folder:
     (folder / "export.csv").write_text("personal")
     print(folder, flush=True)

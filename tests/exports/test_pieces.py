@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from spaaza_source.exports.pieces import Pieces
+from spaaza_source.exports.adaptive_windows import Pieces
 from spaaza_source.exports.plan import cut
-from spaaza_source.exports.windows import Window
+from spaaza_source.windows import Window
 
 HOUR = timedelta(hours=1)
 START = datetime(2023, 11, 1, tzinfo=timezone.utc)

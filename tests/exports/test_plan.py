@@ -16,7 +16,7 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.exports.jobs import Job, JobState, OwnJob
 from spaaza_source.exports.plan import Plan, Size, Span, Wanted, cut, plan_for
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import Window
+from spaaza_source.windows import Window
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -17,9 +17,9 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source
-from spaaza_source.cli import cli
+from spaaza_source.cli.app import cli
+from spaaza_source.cli.error_messages import explain
 from spaaza_source.errors import WrongCountError
-from spaaza_source.explain import explain
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.test_cli import settings_for
 from tests.vendors import FileVendor

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spaaza_source.exports.redaction import redact
+from spaaza_source.transport.redaction import redact
 
 CANARY = "canary-7f3a"
 

@@ -18,16 +18,16 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     UnexpectedAnswerError,
 )
-from spaaza_source.exports.export import Export, Phase, TableExports
-from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.polling import Patience
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.windows import parse_instant
+from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.credentials import AccessToken
-from spaaza_source.spaaza.service import SpaazaExports
-from spaaza_source.spaaza.tasks import TasksApi, vendor_http
+from spaaza_source.spaaza.export_service import SpaazaExports
+from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
+from spaaza_source.windows import parse_instant
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer, Seen
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.windows import Window, iso, parse_instant, parse_window, vendors_instant
+from spaaza_source.windows import Window, iso, parse_instant, parse_window, vendors_instant
 
 NOON = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
 

@@ -14,18 +14,19 @@ from typing import Any, Literal
 
 import pytest
 
-from spaaza_source.cli import main
+from spaaza_source.cli.app import main
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports import adoption, fetch
-from spaaza_source.exports.clock import SystemClock
-from spaaza_source.exports.export import Export
-from spaaza_source.exports.patience import Patience
+from spaaza_source.exports import fetch
+from spaaza_source.exports import job_registry as adoption
 from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.polling import Patience
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
+from spaaza_source.exports.table_exports import Export
 from spaaza_source.spaaza.credentials import AccessToken
-from spaaza_source.spaaza.service import SpaazaExports
-from spaaza_source.spaaza.tasks import TasksApi, vendor_http
+from spaaza_source.spaaza.export_service import SpaazaExports
+from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
+from spaaza_source.transport.clock import SystemClock
 from tests.clocks import FakeClock
 from tests.vendors import CANARY, Answer, FileVendor, Seen
 from tests.voucherify.vendor import KEYS, VoucherifyVendor

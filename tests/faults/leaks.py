@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from spaaza_source.explain import explain
+from spaaza_source.cli.error_messages import explain
 from tests.vendors import CANARY
 
 

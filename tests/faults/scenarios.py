@@ -15,11 +15,11 @@ from typing import Any
 
 import duckdb
 
-from spaaza_source.exports.windows import Window, parse_window
 from spaaza_source.sandbox import GeneratedProject, Sandbox, SandboxSettings
-from spaaza_source.spaaza.service import OWN
+from spaaza_source.spaaza.export_service import OWN
 from spaaza_source.voucherify.filters import window_of
 from spaaza_source.voucherify.objects import object_named
+from spaaza_source.windows import Window, parse_window
 from tests.faults.watched import DATABASE, ENDED, PHASES, Order, WatchedLoad
 from tests.warehouses import column_types, query
 

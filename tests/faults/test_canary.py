@@ -17,7 +17,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_bulk_users, spaaza_source
-from spaaza_source.explain import explain
+from spaaza_source.cli.error_messages import explain
 from tests.faults.hosts import TOKEN, BadHost, chunked, cut, ours, settings_of, spaaza
 from tests.faults.leaks import check_files, everything_logged, texts_of
 from tests.vendors import CANARY, Answer, Seen

@@ -15,12 +15,12 @@ import pytest
 from dlt.extract import DltSource
 
 from spaaza_source import spaaza_source, voucherify_source
-from spaaza_source.exports.export import Phase
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.windows import MARGIN, iso, parse_instant
+from spaaza_source.exports.table_exports import Phase
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.sandbox.shop import Span
-from spaaza_source.spaaza.service import description
+from spaaza_source.sandbox.spaaza.shop import Span
+from spaaza_source.spaaza.export_service import description
+from spaaza_source.windows import MARGIN, iso, parse_instant
 from tests.roads import AnyRoad, VoucherifyRoad
 from tests.scripted_exports import KEYS, ScriptedExports
 from tests.scripted_tasks import ScriptedTasks

@@ -21,10 +21,10 @@ from spaaza_source.errors import (
     UnavailableError,
     VanishedError,
 )
-from spaaza_source.exports.adoption import Adoption
-from spaaza_source.exports.export import Phase, TableExports
+from spaaza_source.exports.job_registry import Adoption
 from spaaza_source.exports.plan import Span, Wanted
 from spaaza_source.exports.run import RETRY_PAUSE
+from spaaza_source.exports.table_exports import Phase, TableExports
 from tests.exports.test_run import begin, wait
 from tests.roads import AnyRoad, SpaazaRoad, VoucherifyRoad
 from tests.scripted_exports import export_without

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from spaaza_source.errors import IncompleteDownloadError, LinkRefusedError
-from spaaza_source.exports import download
-from spaaza_source.exports.download import CHUNK
+from spaaza_source.transport import download
+from spaaza_source.transport.download import CHUNK
 from tests.faults.hosts import BadHost, Host, chunked, cut, fetched, rest_of, until_closed
 from tests.vendors import CANARY, Answer, Seen
 

@@ -17,9 +17,9 @@ import pytest
 import requests
 
 from spaaza_source.errors import SettingsError, UnreachableError, UnsafeLinkError
-from spaaza_source.exports.addresses import CheckedAdapter
-from spaaza_source.exports.download import _Session, open_link, save
-from spaaza_source.exports.link import Link
+from spaaza_source.transport.download import _Session, open_link, save
+from spaaza_source.transport.link import Link
+from spaaza_source.transport.ssrf_guard import CheckedAdapter
 from tests.vendors import Answer, ScriptedServer, in_turn
 
 VENDOR = "https://services.example"
@@ -448,8 +448,8 @@ def test_a_file_that_breaks_off_on_the_disk_is_removed(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from spaaza_source.errors import SettingsError\n"
-        "from spaaza_source.exports.download import Download, open_link\n"
-        "from spaaza_source.exports.link import Link\n"
+        "from spaaza_source.transport.download import Download, open_link\n"
+        "from spaaza_source.transport.link import Link\n"
         "url, path = sys.argv[1], Path(sys.argv[2])\n"
         "try:\n"
         "    with Download(path) as download:\n"

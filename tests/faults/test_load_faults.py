@@ -20,7 +20,7 @@ from dlt.extract import DltSource
 
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.errors import BrokenKeyError, TooManyDeletionsError
-from spaaza_source.exports.windows import iso
+from spaaza_source.windows import iso
 from tests.faults.hosts import QUICK, TOKEN, BadDownloads, BadHost, spaaza
 from tests.faults.shops import AT, Shop, SpaazaShop, VoucherifyShop
 from tests.vendors import Answer, Seen

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError, UnavailableError
-from spaaza_source.exports import http
-from spaaza_source.exports.export import Phase
+from spaaza_source.exports.table_exports import Phase
+from spaaza_source.transport import http_client as http
 from tests.roads import AnyRoad
 from tests.scripted_vendor import SECRET, Place
 from tests.vendors import Answer

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import UnexpectedAnswerError
-from spaaza_source.exports.export import Phase
-from spaaza_source.spaaza.access import check_access
+from spaaza_source.exports.table_exports import Phase
+from spaaza_source.spaaza.connection_check import check_access
 from tests.exports.test_run import token
 from tests.roads import AnyRoad, SpaazaRoad, VoucherifyRoad
 from tests.scripted_exports import export_without

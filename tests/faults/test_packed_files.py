@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from spaaza_source.errors import FileError, IncompleteDownloadError
-from spaaza_source.exports.download import Download, open_link
-from spaaza_source.exports.gunzip import RATIO_COUNTS_FROM
-from spaaza_source.exports.link import Link
+from spaaza_source.transport.download import Download, open_link
+from spaaza_source.transport.gunzip import RATIO_COUNTS_FROM
+from spaaza_source.transport.link import Link
 from tests.faults.hosts import BadHost, Host, fetched, until_closed
 from tests.vendors import Answer, ScriptedServer, in_turn
 

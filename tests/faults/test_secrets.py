@@ -24,17 +24,17 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.errors import SettingsError, SpaazaSourceError, UnsafeLinkError
-from spaaza_source.exports.clock import SystemClock
-from spaaza_source.exports.download import open_link
-from spaaza_source.exports.hidden import Hidden
-from spaaza_source.exports.link import Link
-from spaaza_source.spaaza.access import check_access
+from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.credentials import AccessToken, AdminSession
-from spaaza_source.spaaza.tasks import TasksApi
-from spaaza_source.spaaza.tasks import vendor_http as to_spaaza
-from spaaza_source.voucherify.api import ExportsApi
-from spaaza_source.voucherify.api import vendor_http as to_voucherify
+from spaaza_source.spaaza.tasks_api import TasksApi
+from spaaza_source.spaaza.tasks_api import vendor_http as to_spaaza
+from spaaza_source.transport.clock import SystemClock
+from spaaza_source.transport.download import open_link
+from spaaza_source.transport.link import Link
+from spaaza_source.transport.secret import Hidden
 from spaaza_source.voucherify.credentials import AppKeys
+from spaaza_source.voucherify.exports_api import ExportsApi
+from spaaza_source.voucherify.exports_api import vendor_http as to_voucherify
 from tests.faults import test_canary as spaaza_faults
 from tests.faults import test_voucherify_canary as voucherify_faults
 from tests.faults.hosts import TOKEN, ours, settings_of

@@ -20,10 +20,10 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnsafeLinkError,
 )
-from spaaza_source.exports import download
-from spaaza_source.exports.clock import SystemClock
-from spaaza_source.voucherify.api import ExportsApi, vendor_http
-from spaaza_source.voucherify.service import VoucherifyExports
+from spaaza_source.transport import download
+from spaaza_source.transport.clock import SystemClock
+from spaaza_source.voucherify.export_service import VoucherifyExports
+from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
 from tests.clocks import FakeClock
 from tests.exports.test_run import begin, wait
 from tests.faults.hosts import Host, cut, rest_of

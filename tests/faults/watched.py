@@ -21,9 +21,9 @@ from typing import Any
 import dlt
 from dlt.common.runtime.collector_base import Collector
 
-from spaaza_source.exports.load import EXPORTING
+from spaaza_source.cli.vendors import VENDORS
+from spaaza_source.loading.extract import EXPORTING
 from spaaza_source.sandbox import Call, Sandbox
-from spaaza_source.vendors import VENDORS
 from spaaza_source.warehouse import duckdb_file
 from tests.processes import FORKS
 

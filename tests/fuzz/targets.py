@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.clock import Deadline
-from spaaza_source.exports.download import Download
 from spaaza_source.exports.fetch import fetched
 from spaaza_source.exports.jobs import ExportService, Job, JobState
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.spaaza.credentials import AccessToken
-from spaaza_source.spaaza.service import SpaazaExports
-from spaaza_source.spaaza.tasks import TasksApi
-from spaaza_source.spaaza.tasks import vendor_http as spaaza_http
+from spaaza_source.spaaza.export_service import SpaazaExports
+from spaaza_source.spaaza.tasks_api import TasksApi
+from spaaza_source.spaaza.tasks_api import vendor_http as spaaza_http
 from spaaza_source.tabular import open_csv, open_json
 from spaaza_source.tabular.convert import convert_csv
-from spaaza_source.voucherify.api import ExportsApi
-from spaaza_source.voucherify.api import vendor_http as voucherify_http
+from spaaza_source.transport.clock import Deadline
+from spaaza_source.transport.download import Download
 from spaaza_source.voucherify.credentials import AppKeys
-from spaaza_source.voucherify.labels import fields_of
-from spaaza_source.voucherify.service import VoucherifyExports
+from spaaza_source.voucherify.export_service import VoucherifyExports
+from spaaza_source.voucherify.exports_api import ExportsApi
+from spaaza_source.voucherify.exports_api import vendor_http as voucherify_http
+from spaaza_source.voucherify.header_labels import fields_of
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer, Seen
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from spaaza_source.exports.windows import MARGIN, parse_instant
+from spaaza_source.windows import MARGIN, parse_instant
 from tests.simulation.rows import Change, Table
 
 DAY = timedelta(days=1)

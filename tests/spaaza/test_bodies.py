@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from spaaza_source.exports.windows import MARGIN, Window, parse_instant
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.segments import all_of, any_of, date, keyword, selection_for
-from spaaza_source.spaaza.tasks import export_task
+from spaaza_source.spaaza.tasks_api import export_task
+from spaaza_source.windows import MARGIN, Window, parse_instant
 
 CHAIN = 1743
 ONCE = "2026-05-26T12:00:00Z"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_bulk_users
+from spaaza_source.cli.error_messages import explain
 from spaaza_source.errors import CredentialsError, IncompleteDownloadError
-from spaaza_source.explain import explain
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.bulk_columns import TYPES
 from tests.vendors import Answer, ScriptedServer, Seen, in_turn

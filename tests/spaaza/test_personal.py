@@ -7,10 +7,10 @@ import pytest
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox.settings import INDEXES as SANDBOX_INDEXES
 from spaaza_source.sandbox.settings import SandboxSettings
-from spaaza_source.sandbox.shop import GeneratedShop
+from spaaza_source.sandbox.spaaza.shop import GeneratedShop
 from spaaza_source.spaaza.bulk_columns import TYPES
 from spaaza_source.spaaza.indexes import INDEXES
-from spaaza_source.spaaza.personal import PERSONAL, policies
+from spaaza_source.spaaza.personal_columns import PERSONAL, policies
 from spaaza_source.tabular.spelling import spelling
 
 SECRET = "a secret of many characters"

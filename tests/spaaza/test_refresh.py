@@ -10,8 +10,8 @@ import pytest
 from dlt.extract.incremental.context import get_interval_context
 
 from spaaza_source import spaaza_source
-from spaaza_source.exports.windows import MARGIN, parse_instant
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.windows import MARGIN, parse_instant
 from tests.warehouses import pipeline_into, query
 
 ROWS = 200

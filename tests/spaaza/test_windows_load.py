@@ -14,8 +14,8 @@ import dlt
 import pytest
 
 from spaaza_source import spaaza_source
-from spaaza_source.exports.windows import MARGIN, parse_instant
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.windows import MARGIN, parse_instant
 from tests.vendors import FileVendor
 from tests.warehouses import column_types, pipeline_into, query
 

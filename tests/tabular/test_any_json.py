@@ -23,7 +23,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from spaaza_source.errors import HeaderError, SpaazaSourceError
-from spaaza_source.tabular import json_elements, json_file, json_shape, open_json
+from spaaza_source.tabular import open_json
+from spaaza_source.tabular.json_reader import elements as json_elements
+from spaaza_source.tabular.json_reader import file as json_file
+from spaaza_source.tabular.json_reader import shape as json_shape
 from spaaza_source.tabular.spelling import spelling
 
 bounded = settings(max_examples=int(os.environ.get("TABULAR_EXAMPLES", "250")), deadline=None)

@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
-import spaaza_source.tabular.scan as scan_module
+import spaaza_source.tabular.csv_reader.scan as scan_module
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.tabular import open_csv
 

@@ -18,7 +18,8 @@ from spaaza_source.errors import (
     MalformedFileError,
     TooManyRejectedRowsError,
 )
-from spaaza_source.tabular import CsvFile, open_csv, scan
+from spaaza_source.tabular import CsvFile, open_csv
+from spaaza_source.tabular.csv_reader import scan
 
 GOOD = b"1,2,3\n"
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from spaaza_source.errors import MalformedFileError, TooManyRejectedRowsError
-from spaaza_source.tabular import csv_file, open_csv, scan
+from spaaza_source.tabular import open_csv
+from spaaza_source.tabular.csv_reader import file as csv_file
+from spaaza_source.tabular.csv_reader import scan
 
 
 def test_a_cell_of_ten_megabytes_is_loaded(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import MalformedFileError, TooManyRejectedRowsError
-from spaaza_source.tabular import json_elements, json_file, json_shape, open_json
+from spaaza_source.tabular import open_json
+from spaaza_source.tabular.json_reader import elements as json_elements
+from spaaza_source.tabular.json_reader import file as json_file
+from spaaza_source.tabular.json_reader import shape as json_shape
 from tests.json_exports import opened_json, records
 
 

@@ -17,7 +17,9 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     TooManyRejectedRowsError,
 )
-from spaaza_source.tabular import ColumnType, json_elements, json_file, open_json
+from spaaza_source.tabular import ColumnType, open_json
+from spaaza_source.tabular.json_reader import elements as json_elements
+from spaaza_source.tabular.json_reader import file as json_file
 from tests.json_exports import opened_json, records, types
 
 TWO = [{"id": 1, "a": "x"}, {"id": 2, "a": "y"}]

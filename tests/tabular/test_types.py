@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.tabular import ColumnType, open_csv, scan
+from spaaza_source.tabular import ColumnType, open_csv
+from spaaza_source.tabular.csv_reader import scan
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.values import converted, fitting
 

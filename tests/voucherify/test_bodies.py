@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spaaza_source.voucherify.api import ExportsApi, vendor_http
 from spaaza_source.voucherify.credentials import AppKeys
+from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
 from spaaza_source.voucherify.filters import all_of, where
 from tests.voucherify.vendor import KEYS, VoucherifyVendor, load
 from tests.warehouses import query

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from spaaza_source.cli import cli
+from spaaza_source.cli.app import cli
 from spaaza_source.errors import CredentialsError, SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.voucherify.objects import OBJECTS

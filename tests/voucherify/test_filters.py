@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.windows import MARGIN, Window
 from spaaza_source.voucherify.filters import (
     all_of,
     any_of,
@@ -18,6 +17,7 @@ from spaaza_source.voucherify.filters import (
     where,
     window_of,
 )
+from spaaza_source.windows import MARGIN, Window
 
 #: The two requests of the export guide.
 CATEGORIES = {"categories": {"conditions": {"$in": ["postman"]}}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spaaza_source.errors import HeaderError
-from spaaza_source.voucherify.labels import fields_of
+from spaaza_source.voucherify.header_labels import fields_of
 
 ASKED = ["id", "code", "voucher_type", "value"]
 

@@ -13,16 +13,16 @@ import pytest
 
 from spaaza_source import voucherify_source
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.clock import SystemClock
-from spaaza_source.exports.patience import Patience
 from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.polling import Patience
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.voucherify.api import ExportsApi, vendor_http
+from spaaza_source.transport.clock import SystemClock
 from spaaza_source.voucherify.credentials import AppKeys
+from spaaza_source.voucherify.export_service import VoucherifyExports
+from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
 from spaaza_source.voucherify.filters import where
 from spaaza_source.voucherify.objects import OBJECTS
-from spaaza_source.voucherify.service import VoucherifyExports
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer
 from tests.voucherify.vendor import DATE, KEYS, VoucherifyVendor, load

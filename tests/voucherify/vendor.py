@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from spaaza_source import voucherify_source
-from spaaza_source.exports.windows import iso
+from spaaza_source.windows import iso
 from tests.vendors import CANARY, Answer, ScriptedServer, Seen
 from tests.warehouses import pipeline_into
 

@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spaaza_source.sandbox.authentication import same
 from spaaza_source.sandbox.calls import Call, call_of
 from spaaza_source.sandbox.exports import ExportWriter
 from spaaza_source.sandbox.queries import allow_query, whole_number
-from spaaza_source.sandbox.refusals import Refused, invalid
 from spaaza_source.sandbox.settings import SandboxSettings
+from spaaza_source.sandbox.spaaza.authentication import same
+from spaaza_source.sandbox.spaaza.refusals import Refused, invalid
 from spaaza_source.sandbox.stored import stored_file
 from spaaza_source.sandbox.voucherify.exports import Export, ExportBook
 from spaaza_source.sandbox.voucherify.limits import CallLimit

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from spaaza_source.sandbox.fields import Fields
 from spaaza_source.sandbox.formats import as_text
 from spaaza_source.sandbox.instants import first_microsecond, last_microsecond, nanoseconds
-from spaaza_source.sandbox.refusals import invalid
-from spaaza_source.sandbox.segments import within
-from spaaza_source.sandbox.shop import Span
+from spaaza_source.sandbox.spaaza.refusals import invalid
+from spaaza_source.sandbox.spaaza.segments import within
+from spaaza_source.sandbox.spaaza.shop import Span
 from spaaza_source.sandbox.voucherify.objects import DATE_FILTERS, TEXT_FILTERS, column_of
 
 _JUNCTIONS: Mapping[str, Callable[[Any, Any], Any]] = {"and": pc.and_, "or": pc.or_}

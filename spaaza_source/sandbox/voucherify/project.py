@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from spaaza_source.sandbox.instants import microseconds
 from spaaza_source.sandbox.settings import OBJECTS, SandboxSettings
-from spaaza_source.sandbox.shop import BLOCK_ROWS
+from spaaza_source.sandbox.spaaza.shop import BLOCK_ROWS
 from spaaza_source.sandbox.voucherify import customers, ledger, vouchers
 from spaaza_source.sandbox.world import Rows, World
 

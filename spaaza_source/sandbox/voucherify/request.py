@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spaaza_source.sandbox.bodies import object_of
 from spaaza_source.sandbox.calls import Call
 from spaaza_source.sandbox.fields import Fields
-from spaaza_source.sandbox.refusals import invalid
 from spaaza_source.sandbox.settings import OBJECTS
+from spaaza_source.sandbox.spaaza.bodies import object_of
+from spaaza_source.sandbox.spaaza.refusals import invalid
 from spaaza_source.sandbox.voucherify.filters import Condition, Filters, read_filters
 from spaaza_source.sandbox.voucherify.objects import (
     DEFAULT_FIELDS,

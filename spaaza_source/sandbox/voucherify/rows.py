@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from spaaza_source.sandbox.shop import BLOCK_ROWS
+from spaaza_source.sandbox.spaaza.shop import BLOCK_ROWS
 from spaaza_source.sandbox.voucherify.filters import cells_of
 from spaaza_source.sandbox.voucherify.labels import label
 from spaaza_source.sandbox.voucherify.objects import METADATA, METADATA_PREFIX, column_of

@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from spaaza_source.sandbox.authentication import same
 from spaaza_source.sandbox.instants import microseconds
+from spaaza_source.sandbox.spaaza.authentication import same
 
 
 class Tokens:

@@ -1,0 +1,148 @@
+"""The tables that account for every load: `export_jobs`, `rejected_rows`, `column_changes`.
+
+Their rows travel in the load package of the data they tell of, so both arrive or neither does.
+What is written into them is left to `accounts`, and to `proof` after the load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dlt
+from dlt.common.schema.typing import TColumnSchema
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.extract import DltResource
+from dlt.extract.items import ResolvablePipeItem
+
+from spaaza_source.writing.write_disposition import merges
+
+Row = Mapping[str, Any]
+
+#: How a row takes the place of one with its key, where the destination can have it.
+KEPT: Any = {"disposition": "merge", "strategy": "delete-insert"}
+
+
+def _columns(**types: str) -> list[TColumnSchema]:
+    return [{"name": name, "data_type": kind} for name, kind in types.items()]  # type: ignore[typeddict-item]
+
+
+#: Each table's key and columns. A key makes a row that arrives twice one row.
+TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
+    "export_jobs": (
+        ["job_id", "table_name"],
+        _columns(
+            job_id="text",
+            table_name="text",
+            subject="text",
+            account="text",
+            export_format="text",
+            window_start="timestamp",
+            window_end="timestamp",
+            selection="text",
+            fingerprint="text",
+            state="text",
+            adopted="bool",
+            split_from="text",
+            created_at="timestamp",
+            started_at="timestamp",
+            finished_at="timestamp",
+            loaded_at="timestamp",
+            queue_seconds="double",
+            run_seconds="double",
+            wait_seconds="double",
+            download_seconds="double",
+            convert_seconds="double",
+            polls="bigint",
+            bytes_received="bigint",
+            bytes="bigint",
+            sha256="text",
+            rows="bigint",
+            rejected="bigint",
+            loaded="bigint",
+            late_rows="bigint",
+            latest_seconds="double",
+            overlap_seconds="double",
+            found="bigint",
+            counted="text",
+            proven="bool",
+            checked_at="timestamp",
+            settled_by="text",
+        ),
+    ),
+    "rejected_rows": (
+        ["job_id", "line_number"],
+        _columns(
+            job_id="text",
+            table_name="text",
+            line_number="bigint",
+            byte_offset="bigint",
+            reason="text",
+            raw="binary",
+        ),
+    ),
+    "column_changes": (
+        ["job_id", "column_name", "change"],
+        _columns(
+            job_id="text",
+            table_name="text",
+            column_name="text",
+            change="text",
+            header="text",
+            previous_name="text",
+            position="bigint",
+            previous_position="bigint",
+        ),
+    ),
+}
+
+
+def in_a_load() -> bool:
+    """Whether a pipeline is extracting, rather than someone iterating over a resource."""
+    try:
+        dlt.current.load_package_state()
+    except CurrentLoadPackageStateNotAvailable:
+        return False
+    return True
+
+
+def entries(table: str, rows: Sequence[Row]) -> Iterator[ResolvablePipeItem] | None:
+    """Something a resource yields so that `rows` go to one of these tables, not to its own.
+
+    They take the way of a resource of their own: what a user did to the data's resource (a map,
+    a filter, hints, an incremental) must not reach them. dlt redirects items of a forked pipe in
+    the same manner. None where there is no load to account for.
+    """
+    if not in_a_load():
+        return None
+    resource = _resource(table)
+    pipe = resource._pipe  # noqa: SLF001 - dlt names a pipe nowhere else
+    if not rows and resource.write_disposition != KEPT:
+        # To upsert, dlt makes each row an id of its key, and fails where there is no row.
+        return None
+    items = list(rows) or dlt.mark.materialize_table_schema()
+    return iter([ResolvablePipeItem(items, len(pipe) - 1, pipe, None)])
+
+
+def _resource(table: str) -> DltResource:
+    """The table's resource in the source that is being extracted; put there if need be."""
+    source = dlt.current.source()
+    if table not in source.resources:
+        key, columns = TABLES[table]
+        there = merges()
+        table_format: Any = dlt.current.resource().table_format
+        kept: Any = (
+            KEPT if KEPT["strategy"] in there or not there else {**KEPT, "strategy": "upsert"}
+        )
+        source.resources.add(
+            dlt.resource(
+                [],
+                name=table,
+                primary_key=key,
+                columns=columns,
+                # In the format of the rows that they tell of.
+                table_format=table_format,
+                write_disposition=kept,
+            )
+        )
+    return source.resources[table]

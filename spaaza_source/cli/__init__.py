@@ -1,0 +1,5 @@
+"""The `spaaza` command."""
+
+from spaaza_source.cli.app import cli, main
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,113 @@
+"""A command's load as lines of JSON, one for each event, for whatever collects a machine's logs.
+
+Each has `time` (ISO 8601, UTC) and `event`; what a person sees instead is `console`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+from dlt.common.runtime.collector_base import Collector
+
+from spaaza_source.cli.tables import waiting_for
+from spaaza_source.exports.plan import Plan
+from spaaza_source.loading.extract import DOWNLOADING, EXPORTING
+
+#: What a `loaded` event tells of an export: columns of `export_jobs`.
+TOLD = (
+    "table_name",
+    "job_id",
+    "adopted",
+    "rows",
+    "rejected",
+    "loaded",
+    "bytes",
+    "wait_seconds",
+    "download_seconds",
+    "convert_seconds",
+    "late_rows",
+    "proven",
+)
+
+
+class EventLines(Collector):
+    """A pipeline's `progress`, and a command's report, as lines of JSON.
+
+    Args:
+        stream: Where to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.step = ""
+        self._stream = stream
+        self._began = time.monotonic()
+        self._received: dict[str, int] = {}
+
+    @property
+    def progress(self) -> Collector:
+        """What a pipeline is given to tell of its exports."""
+        return self
+
+    def loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
+        """The exports of a load are in the destination.
+
+        Args:
+            jobs: Rows of `export_jobs`.
+        """
+        for job in jobs:
+            self._line("loaded", **{name: job.get(name) for name in TOLD})
+
+    def waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
+        """What has not been collected, and why."""
+        for table, told in waiting_for(plans, loaded):
+            self._line("waiting", table_name=table, message=told)
+
+    def placed(self, db: Path | None, table: str) -> None:
+        """Where the rows are now."""
+        database = None if db is None else str(db.absolute())
+        self._line("placed", database=database, dataset=table.partition(".")[0])
+
+    def ended(self, messages: Iterable[str], code: int) -> None:
+        """The command ends with that exit code."""
+        for message in messages:
+            self._line("failed", message=message)
+        self._line("ended", exit_code=code)
+
+    def update(  # noqa: D102, PLR0917 - dlt's own method
+        self,
+        name: str,
+        inc: int = 1,
+        total: int | None = None,
+        inc_total: int | None = None,
+        message: str | None = None,
+        label: str | None = None,
+    ) -> None:
+        del total, inc_total
+        if label == EXPORTING:
+            seconds = round(time.monotonic() - self._began, 3)
+            received = self._received.get(name, 0)
+            self._line("export", table_name=name, state=message, seconds=seconds, bytes=received)
+        elif label == DOWNLOADING:
+            self._received[name] = self._received.get(name, 0) + inc
+
+    def _start(self, step: str) -> None:
+        self._began = time.monotonic()
+        self._received = {}
+        self._line("step", step=step.split(" ", 1)[0].lower(), state="begun")
+
+    def _stop(self) -> None:
+        seconds = round(time.monotonic() - self._began, 3)
+        step = self.step.split(" ", 1)[0].lower()
+        self._line("step", step=step, state="ended", seconds=seconds)
+
+    def _line(self, event: str, **told: Any) -> None:
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        line = {"time": now.replace("+00:00", "Z"), "event": event, **told}
+        self._stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        # A collector of logs must not wait for a buffer to fill.
+        self._stream.flush()

@@ -1,0 +1,55 @@
+"""How a run waits: how often it looks, how long, and for how many exports at one time.
+
+The waiting itself is `run`'s.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from spaaza_source.settings import number
+
+#: Each pause between two looks at a job is longer than the one before it by this factor.
+BACKOFF = 1.25
+#: A pause is shortened by up to this share, so that exports begun together are not polled together.
+JITTER = 1 / 3
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a run waits.
+
+    Attributes:
+        poll_interval: Seconds between the first looks at a job.
+        max_poll_interval: Seconds that pauses between looks grow to; None for twice the first.
+        export_timeout: Seconds a job may take before the run gives up on it.
+        max_concurrent: Jobs at the vendor at one time.
+        max_age: Seconds after which a finished job of an earlier run is asked for anew.
+        stagger: Seconds between the starts of exports that are asked for together.
+    """
+
+    poll_interval: float = 15.0
+    max_poll_interval: float | None = None
+    export_timeout: float = 3600.0
+    max_concurrent: int = 3
+    max_age: float = 3600.0
+    stagger: float = 0.0
+
+    def __post_init__(self) -> None:
+        number("poll_interval", self.poll_interval, least=0)
+        if self.max_poll_interval is not None:
+            number("max_poll_interval", self.max_poll_interval, least=self.poll_interval)
+        number("export_timeout", self.export_timeout, least=0)
+        number("max_concurrent_exports", self.max_concurrent, least=1)
+        number("max_age", self.max_age, least=0)
+        number("stagger", self.stagger, least=0)
+
+    def pause(self, looks: int) -> float:
+        """Seconds to the next look after so many."""
+        longest = self.max_poll_interval
+        if longest is None:
+            longest = 2 * self.poll_interval
+        # No more than 40 powers: beyond, the number would be too large for a float.
+        grown = min(self.poll_interval * BACKOFF ** min(looks, 40), longest)
+        return grown * random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret

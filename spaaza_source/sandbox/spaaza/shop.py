@@ -1,0 +1,133 @@
+"""What the sandbox exports: the contract of a shop, and the one that is generated from a seed.
+
+Which headers are documented, and which are our guess:
+
+* `bulk_users`: documented. The 68 headers stand in vendor document 003, word for word.
+* The six task exports: no header list is public, so all of theirs are a guess. They follow the
+  vendor's documents as published elsewhere, in snake_case, nested fields
+  flattened with an underscore.
+  - `transactions`: names of the receipt document (C2); documented as a filter: `timestamp`. One
+    row a basket, its items as JSON in `line_items`: both the grain and the JSON are a guess.
+  - `users`: names of the user document (C5); documented as a filter: `created_date`.
+  - `vouchers`: names of the 2021 voucher webhook (C1); documented as filters:
+    `date_time_creation`, `date_time_redeemed`, `date_time_expiry`.
+  - `wallet-ledger`: names of the ledger entry (C3), without any id, as there; documented as a
+    filter: `timestamp`.
+  - `products`, `product-variants`: names of the product API (C4); documented as a filter:
+    `category` of products.
+
+The tables themselves are made in `people`, `sales`, `rewards` and `catalogue`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from spaaza_source.sandbox.instants import microseconds
+from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
+from spaaza_source.sandbox.spaaza import catalogue, people, rewards, sales
+from spaaza_source.sandbox.world import Rows, World
+
+BLOCK_ROWS = 50_000
+_FOREVER = 2**62
+
+
+@dataclass(frozen=True)
+class Span:
+    """Microseconds since 1970, both ends included."""
+
+    low: int = -_FOREVER
+    high: int = _FOREVER
+
+    def overlap(self, other: "Span") -> "Span":
+        """The microseconds that lie in both."""
+        return Span(max(self.low, other.low), min(self.high, other.high))
+
+
+class Shop(Protocol):
+    """Where the rows of an export come from; a sandbox asks it once for every export."""
+
+    def schema(self, index: str) -> pa.Schema:
+        """The columns of one of the six indexes, in the order of the export."""
+        ...
+
+    def blocks(self, index: str, at: datetime, near: Mapping[str, Span]) -> Iterator[pa.Table]:
+        """The rows of an index as they stand at a moment, a block at a time.
+
+        `near` names date columns and the span the rows are filtered to: a shop may leave out rows
+        outside it, and need not.
+        """
+        ...
+
+    def bulk_users(self, at: datetime) -> Iterator[pa.Table]:
+        """The users under the 68 headers of vendor document 003; at least one block."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Index:
+    table: Callable[[World, Rows], pa.Table]
+    ordered_by: str | None = None
+    moments: Callable[[World, Rows], Rows] | None = None
+    """The column the rows are in the order of, and its values."""
+
+
+_TABLES = {
+    "transactions": _Index(sales.transactions, "timestamp", World.transaction_moments),
+    "users": _Index(people.users, "created_date", World.user_moments),
+    "vouchers": _Index(rewards.vouchers, "date_time_creation", World.voucher_moments),
+    "wallet-ledger": _Index(rewards.wallet_ledger, "timestamp", World.wallet_moments),
+    "products": _Index(catalogue.products),
+    "product-variants": _Index(catalogue.product_variants),
+}
+
+
+class GeneratedShop:
+    """A shop whose every row follows from the seed, the row counts and the row's number alone.
+
+    It does not change over time: `at` is not looked at.
+    """
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self._world = World(
+            seed=settings.seed,
+            chain_id=settings.chain_id,
+            sizes={index: settings.rows_of(index) for index in INDEXES},
+            end=microseconds(settings.data_end),
+            history_days=settings.history_days,
+        )
+
+    def schema(self, index: str) -> pa.Schema:
+        """The columns of an index."""
+        return _TABLES[index].table(self._world, np.arange(0)).schema
+
+    def blocks(
+        self,
+        index: str,
+        at: datetime,  # noqa: ARG002 - part of the contract; this shop stands still
+        near: Mapping[str, Span],
+    ) -> Iterator[pa.Table]:
+        """The rows of an index; blocks that lie outside the span of their order are not made."""
+        kind = _TABLES[index]
+        span = near.get(kind.ordered_by or "", Span())
+        for rows in self._row_numbers(index):
+            if kind.moments is not None:
+                first, last = kind.moments(self._world, rows[[0, -1]]).tolist()
+                if last < span.low or first > span.high:
+                    continue
+            yield kind.table(self._world, rows)
+
+    def bulk_users(self, at: datetime) -> Iterator[pa.Table]:  # noqa: ARG002 - as above
+        """The same users as the index has, under the documented headers."""
+        yield people.bulk_users(self._world, np.arange(0))
+        for rows in self._row_numbers("users"):
+            yield people.bulk_users(self._world, rows)
+
+    def _row_numbers(self, index: str) -> Iterator[Rows]:
+        size = self._world.sizes[index]
+        for start in range(0, size, BLOCK_ROWS):
+            yield np.arange(start, min(start + BLOCK_ROWS, size))

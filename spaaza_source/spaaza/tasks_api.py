@@ -1,0 +1,237 @@
+"""Spaaza's Tasks API: the five calls, with bodies and answers as the vendor documents them.
+
+Vendor document: "Exporting data from Spaaza" and the Tasks API reference. What a task means for
+an export is left to `service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
+from spaaza_source.spaaza.credentials import AccessToken, AdminSession
+from spaaza_source.transport.clock import Clock
+from spaaza_source.transport.http_client import VendorHttp
+from spaaza_source.transport.redaction import redact
+from spaaza_source.windows import iso
+
+#: The core API's code for a permission that is missing; it comes with HTTP 500.
+PERMISSION_DENIED = 68
+
+NOT_FOUND = 404
+
+Task = dict[str, Any]
+
+
+def vendor_http(
+    base_url: str,
+    chain_id: int,
+    credentials: AccessToken | AdminSession,
+    clock: Clock | None = None,
+) -> VendorHttp:
+    """A way to Spaaza's Services API that proves who asks."""
+    return VendorHttp(
+        base_url,
+        headers=credentials.headers(chain_id),
+        secrets=credentials.secrets(),
+        read_refusal=read_refusal,
+        clock=clock,
+    )
+
+
+class TasksApi:
+    """The Tasks API of one chain.
+
+    Every call raises only errors under `SpaazaSourceError`: `CredentialsError` on 401, 403 and
+    the permission error that arrives as 500; `VanishedError` where a task is looked at that is
+    not there; `RequestRefusedError` on another 4xx;
+    `UnavailableError` when the vendor cannot be reached or keeps failing.
+
+    Args:
+        http: The way to the vendor.
+    """
+
+    def __init__(self, http: VendorHttp) -> None:
+        self.http = http
+
+    def create_task(self, body: Mapping[str, Any]) -> Task:
+        """`POST /tasks`: the task as created. Sent once."""
+        created: Task = self.http.post(
+            "/tasks", body, lambda answer: _task_in_a_state(answer, "POST /tasks")
+        )
+        return created
+
+    def get_task(self, task_id: str | int, *, log_limit: int | None = None) -> Task:
+        """`GET /tasks/{id}`: the task with its newest log entries (the vendor's default is 10)."""
+        params = None if log_limit is None else {"log_limit": log_limit}
+        path = f"/tasks/{_segment(task_id)}"
+
+        def read(answer: Any) -> Task:
+            task = _task_in_a_state(answer, f"GET {path}")
+            if str(task["id"]) != str(task_id):
+                raise _unexpected(f"GET {path}", "the task that was asked for")
+            return task
+
+        try:
+            found: Task = self.http.get(path, params, read)
+        except RequestRefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            raise VanishedError(
+                f"the vendor has no task {redact(str(task_id))} any more", way_out="Run again."
+            ) from None
+        return found
+
+    def list_tasks(
+        self,
+        *,
+        status: str | None = None,
+        action: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> list[Task]:
+        """`GET /tasks`: the chain's tasks, one page."""
+        given = {"status": status, "action": action, "limit": limit, "offset": offset}
+        params = {name: value for name, value in given.items() if value is not None}
+        tasks: list[Task] = self.http.get("/tasks", params, _tasks)
+        return tasks
+
+    def execute_task(self, task_id: str | int) -> dict[str, Any]:
+        """`POST /tasks/{id}/execute`: run it now; the answer is its state, not the task."""
+        path = f"/tasks/{_segment(task_id)}/execute"
+
+        def read(answer: Any) -> dict[str, Any]:
+            if not isinstance(answer, dict):
+                raise _unexpected(f"POST {path}", "a task's state")
+            return answer
+
+        state: dict[str, Any] = self.http.post(path, read=read)
+        return state
+
+    def download_url(self, task_id: str | int) -> str:
+        """`GET /tasks/{id}/download_url`: a link to the result, good for about an hour."""
+        path = f"/tasks/{_segment(task_id)}/download_url"
+
+        def read(answer: Any) -> str:
+            url = answer.get("url") if isinstance(answer, dict) else None
+            if not isinstance(url, str) or not url.strip():
+                raise _unexpected(f"GET {path}", "a url")
+            return url
+
+        url: str = self.http.get(path, read=read)
+        return url
+
+
+def export_task(
+    *,
+    chain_id: int,
+    desc: str,
+    export_index: str,
+    once: datetime | str,
+    export_format: str = "csv",
+    selection: Mapping[str, Any] | None = None,
+    repeat: str | None = None,
+) -> Task:
+    """The body that creates an export, key for key as the vendor's guides show it.
+
+    Args:
+        chain_id: Whose rows.
+        desc: Free text, seen in the vendor's Console.
+        export_index: One of the vendor's six names.
+        once: When it runs, an aware instant or ISO 8601 text in UTC.
+        export_format: `csv` or `json`.
+        selection: `{"segment": …}`, `{"segment_id": …}` or nothing.
+        repeat: `daily`, `weekly` or `monthly`, for a task that reschedules itself.
+    """
+    trigger: dict[str, Any] = {
+        "once": once if isinstance(once, str) else iso(once.replace(microsecond=0))
+    }
+    if repeat is not None:
+        trigger["repeat"] = repeat
+    return {
+        "chain": chain_id,
+        "desc": desc,
+        "target": {
+            "action": "export",
+            "export_index": export_index,
+            "export_format": export_format,
+        },
+        "trigger": {**trigger, **(selection or {})},
+    }
+
+
+def read_refusal(body: Any) -> tuple[str, bool]:
+    """What an error body says, and whether it says that a permission is missing.
+
+    The core API answers `{"error": {code, name, description}}`, its older versions an `errors`
+    object keyed by code; what the Services API answers is undocumented, so either is understood
+    and anything else is given in short.
+    """
+    errors: list[Any] = []
+    if isinstance(body, dict):
+        errors.append(body.get("error"))
+        older = body.get("errors")
+        if isinstance(older, dict | list):
+            errors += list(older.values()) if isinstance(older, dict) else older
+        else:
+            errors.append(older)
+    words = []
+    denied = False
+    for error in errors:
+        if isinstance(error, str):
+            words.append(error)
+        elif isinstance(error, dict):
+            denied = denied or error.get("code") == PERMISSION_DENIED
+            named = (error.get("name"), error.get("description"))
+            words.append(": ".join(str(part) for part in named if part))
+    if not words and isinstance(body, dict):
+        words = [str(body[key]) for key in ("message", "detail") if body.get(key)]
+    return "; ".join(word for word in words if word), denied
+
+
+def state_code(task: Task) -> str | None:
+    """What the vendor calls the state of a task; None where it names none."""
+    state = task.get("state")
+    code = state.get("code") if isinstance(state, dict) else None
+    return code if isinstance(code, str) else None
+
+
+def _segment(task_id: str | int) -> str:
+    return quote(str(task_id), safe="")
+
+
+def _tasks(answer: Any) -> list[Task]:
+    # Their states are left to whoever looks at one: a strange task of somebody's stops nothing.
+    if not isinstance(answer, list):
+        raise _unexpected("GET /tasks", "a list of tasks")
+    return [_task(task, "GET /tasks") for task in answer]
+
+
+def _task(answer: Any, place: str) -> Task:
+    task_id = answer.get("id") if isinstance(answer, dict) else None
+    if isinstance(task_id, bool) or not isinstance(task_id, int | str) or task_id == "":
+        raise _unexpected(place, "a task with an id")
+    task: Task = answer
+    return task
+
+
+def _task_in_a_state(answer: Any, place: str) -> Task:
+    task = _task(answer, place)
+    if state_code(task) is None:
+        raise UnexpectedAnswerError(
+            f"task {redact(str(task['id']))} has no state",
+            where=place,
+            way_out="Run again later; if it stays so, show this to the vendor.",
+        )
+    return task
+
+
+def _unexpected(place: str, wanted: str) -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(
+        f"the answer is not {wanted}",
+        where=place,
+        way_out="Check that base_url is the address of Spaaza's Services API.",
+    )

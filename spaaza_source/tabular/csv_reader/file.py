@@ -1,0 +1,397 @@
+"""Open a CSV file: examine all of it, then read it out as typed Arrow tables.
+
+The bytes are judged by `scan`, the types by `inference`; writing the tables anywhere is left to
+`convert` and to the callers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+
+from spaaza_source.errors import MalformedFileError
+from spaaza_source.tabular.column_types import TEXT, ColumnType
+from spaaza_source.tabular.csv_reader.layout import UTF8_BOM
+from spaaza_source.tabular.csv_reader.scan import BLOCK, Scan, Span
+from spaaza_source.tabular.header import VARIANT_SUFFIX, name_columns
+from spaaza_source.tabular.inference import Evidence
+from spaaza_source.tabular.rejected import RejectedRow
+from spaaza_source.tabular.source_file import (
+    ColumnTypes,
+    Identity,
+    OnBadRow,
+    check_settings,
+    identity,
+    opened,
+    prove_unchanged,
+)
+from spaaza_source.tabular.spelling import spelling
+from spaaza_source.tabular.values import converted, fitting
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+TABLE_ROWS = 122_880
+"""Rows of one table: a row group of this size suits DuckDB and Parquet readers."""
+TABLE_BYTES = 64 * 2**20
+"""Bytes of CSV that one table is made of at most, so that wide rows keep memory bounded."""
+
+_spelled = spelling()
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the file.
+
+    `header` is the vendor's text, `name` the normalised one. `type` is None where every cell is
+    empty and no type was known: undecided. `has_variant` tells that some values do not fit the
+    type, and that their text is in the column `variant`.
+    """
+
+    header: str
+    name: str
+    type: ColumnType | None
+    has_variant: bool = False
+
+    @property
+    def variant(self) -> str:
+        """The name of the column for the text of values that do not fit."""
+        return self.name + VARIANT_SUFFIX
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A file that was examined as a whole and may be loaded.
+
+    `columns` are in file order, `rows` counts the good rows, `rejected` holds the bad ones.
+    `ends_with_newline` tells whether the last record has its record end.
+    """
+
+    path: Path
+    columns: tuple[Column, ...]
+    rows: int
+    rejected: Sequence[RejectedRow]
+    ends_with_newline: bool
+    schema: Any
+    _spans: tuple[Span, ...]
+    _evidence: tuple[Evidence, ...]
+    _identity: Identity
+
+    def tables(self) -> Iterator[Any]:
+        """Read the good rows as `pyarrow.Table`s of about 120,000 rows, all of one schema.
+
+        Columns are in file order; after them come the variant columns, text, of those columns
+        that have values which do not fit. An undecided column has the type null. A file without
+        rows gives one empty table.
+
+        Raises:
+            MalformedFileError: The file changed since it was opened.
+        """
+        if not self._spans:
+            yield self.schema.empty_table()
+            return
+        waiting: list[Any] = []
+        rows = size = 0
+        for span, table in self._span_tables():
+            if waiting and (rows + span.rows > TABLE_ROWS or size + span.length > TABLE_BYTES):
+                yield from _cut(pa.concat_tables(waiting))
+                waiting, rows, size = [], 0, 0
+            waiting.append(table)
+            rows += span.rows
+            size += span.length
+        yield from _cut(pa.concat_tables(waiting))
+
+    def typed_like(self, others: Sequence[CsvFile]) -> CsvFile:
+        """This file with the types that hold for its columns in the others too.
+
+        Args:
+            others: Other parts of the same table; this file may be among them.
+        """
+        known: dict[str, Evidence] = {column.name: seen for column, seen in self._pairs()}
+        for other in others:
+            for column, seen in other._pairs():  # noqa: SLF001 - one of our own
+                if column.name in known:
+                    known[column.name] = known[column.name].merged(seen)
+        evidence = [
+            replace(seen, fits=known[column.name].fits, filled=known[column.name].filled)
+            for column, seen in self._pairs()
+        ]
+        columns = tuple(
+            replace(column, type=seen.column_type)
+            for column, seen in zip(self.columns, evidence, strict=True)
+        )
+        return replace(self, columns=columns, schema=_schema(columns), _evidence=tuple(evidence))
+
+    def line_of(self, row: int) -> int:
+        """The physical line, from 1, on which a good row starts; for messages, as it reads again.
+
+        Args:
+            row: Its number among the good rows, from 0.
+        """
+        with self.path.open("rb") as file:
+            for span in self._spans:
+                if row < span.rows:
+                    file.seek(span.offset)
+                    begin = span.begin_of(row, file.read(span.length))
+                    file.seek(0)
+                    return 1 + len(_LINE_END.findall(file.read(span.offset + begin)))
+                row -= span.rows
+        raise IndexError(row)
+
+    def _span_tables(self) -> Iterator[tuple[Span, Any]]:
+        readings = [_Reading.of(column, seen) for column, seen in self._pairs()]
+
+        def made(piece: tuple[Span, bytes]) -> tuple[Span, Any]:
+            span, data = piece
+            parsed = _parse(data, [reading.parsed_as for reading in readings], span.rows)
+            return span, self._table(parsed, readings)
+
+        with self.path.open("rb") as file:
+            prove_unchanged(file, self._identity)
+            yield from _in_threads(made, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
+            prove_unchanged(file, self._identity)
+
+    def _pieces(self, file: BinaryIO) -> Iterator[tuple[Span, bytes]]:
+        for span in self._spans:
+            file.seek(span.offset)
+            yield span, span.sound(file.read(span.length))
+
+    def _pairs(self) -> Iterable[tuple[Column, Evidence]]:
+        return zip(self.columns, self._evidence, strict=True)
+
+    def _table(self, parsed: Any, readings: Sequence[_Reading]) -> Any:
+        columns, variants = [], []
+        for column, reading, cells in zip(self.columns, readings, parsed.columns, strict=True):
+            values, misfits = reading.values(cells)
+            columns.append(values)
+            if column.has_variant:
+                variants.append(misfits)
+        return pa.table([*columns, *variants], schema=self.schema)
+
+
+def open_csv(
+    path: str | os.PathLike[str],
+    *,
+    name_column: Callable[[str], str] = _spelled,
+    meaning: Callable[[Sequence[str]], Sequence[str]] = tuple,
+    known_types: Mapping[str, ColumnType] = MappingProxyType({}),
+    column_types: ColumnTypes = "inferred",
+    on_bad_row: OnBadRow = "reject",
+    max_rejected_share: float = 0.01,
+) -> CsvFile:
+    """Examine a whole CSV file: its structure, encoding, header and types.
+
+    What is not certain stops the load. A record ends with LF, CRLF or CR; LF and CRLF may mix only
+    where every row has the header's width. An empty line is an empty cell in a file of one column;
+    with more columns it is a bad row, at the file's end too, and before another row it stops the
+    load, as text around a table does, a second table, or the header once more.
+
+    Args:
+        path: The file, UTF-8, comma-separated as RFC 4180 has it, with a header row.
+        name_column: Spells a header as a column name; unless given, dlt's snake case without the
+            punctuation around a header.
+        meaning: Gives the cells of a header the names that they stand for, where they are labels;
+            a `HeaderError` of it refuses the file.
+        known_types: Types by column name, sticky or declared. They win over `column_types`. A
+            value that does not fit becomes NULL, and its text goes to `<name>__v_text`.
+        column_types: `inferred` types the other columns over the whole file; `text` keeps them
+            text. An empty cell is NULL either way. A time without a zone is UTC.
+        on_bad_row: `reject` keeps bad rows in `rejected`; `fail` raises at the first.
+        max_rejected_share: The largest share of the rows, from 0 to 1, that may be bad.
+
+    Raises:
+        HeaderError: The header cannot name the columns.
+        EncodingError: The file is not UTF-8.
+        MalformedFileError: The file is not such a CSV file, or its structure is lost.
+        TooManyRejectedRowsError: More rows are bad than allowed.
+        FileError: The file cannot be opened.
+        SettingsError: A setting has an impossible value.
+    """
+    check_settings(column_types, on_bad_row, max_rejected_share)
+    with opened(Path(path)) as file:
+        known_as = identity(file)
+        scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
+        names = name_columns(meaning(scan.layout.header), name_column)
+        default = TEXT if column_types == "text" else None
+        evidence = _gather(scan, [Evidence(known_types.get(name, default)) for name in names])
+    columns = tuple(
+        Column(header, name, seen.column_type, has_variant=seen.misfits)
+        for header, name, seen in zip(scan.layout.header, names, evidence, strict=True)
+    )
+    return CsvFile(
+        path=Path(path),
+        columns=columns,
+        rows=scan.rows,
+        rejected=tuple(scan.rejected),
+        ends_with_newline=scan.ends_with_newline,
+        schema=_schema(columns),
+        _spans=tuple(scan.spans),
+        _evidence=tuple(evidence),
+        _identity=known_as,
+    )
+
+
+def _schema(columns: Iterable[Column]) -> Any:
+    columns = tuple(columns)
+    fields = [
+        pa.field(column.name, pa.null() if column.type is None else column.type.arrow)
+        for column in columns
+    ]
+    variants = [pa.field(column.variant, pa.string()) for column in columns if column.has_variant]
+    return pa.schema([*fields, *variants])
+
+
+def _gather(scan: Scan, evidence: list[Evidence]) -> list[Evidence]:
+    """Pass over the whole file once and gather what its cells say about each column."""
+
+    def look(chunk: tuple[Span, bytes]) -> list[tuple[int, Evidence]]:
+        span, data = chunk
+        # A column that other threads settle meanwhile is looked at in vain, never wrongly.
+        before = list(evidence)
+        still = [index for index, seen in enumerate(before) if not seen.settled]
+        if not still:
+            return []
+        parsed = _parse(data, [pa.string()] * len(before), span.rows, include=still)
+        return [
+            (index, before[index].with_cells(cells.chunk(0)))
+            for index, cells in zip(still, parsed.columns, strict=True)
+        ]
+
+    for seen in _in_threads(look, _watched(scan.chunks(), len(evidence))):
+        for index, found in seen:
+            evidence[index] = evidence[index].merged(found)
+    return evidence
+
+
+def _watched(chunks: Iterator[tuple[Span, bytes]], width: int) -> Iterator[tuple[Span, bytes]]:
+    """The chunks; raise where apostrophes quote every cell of a column in the first one."""
+    for number, (span, data) in enumerate(chunks):
+        if number == 0:
+            parsed = _parse(data, [pa.string()] * width, span.rows)
+            for index, cells in enumerate(parsed.columns, 1):
+                quoted = pc.match_substring_regex(cells, "(?s)^'.+'$")
+                if len(cells) - cells.null_count > 1 and pc.all(quoted).as_py():
+                    raise MalformedFileError(
+                        f"apostrophes quote every cell of column {index}",
+                        way_out="Ask for cells quoted as RFC 4180 has it, with double quotes.",
+                    )
+        yield span, data
+
+
+def _in_threads(work: Callable[[_T], _R], items: Iterable[_T], *, ahead: int = 0) -> Iterator[_R]:
+    """The results of work on items, in their order; so many at a time, or one for each processor.
+
+    Whoever takes them may be busy for a while; what is worked `ahead` is done meanwhile.
+    """
+    threads = _processors()
+    with ThreadPoolExecutor(threads, thread_name_prefix="csv") as pool:
+        running: deque[Future[_R]] = deque()
+        for item in items:
+            running.append(pool.submit(work, item))
+            if len(running) > max(threads, ahead):
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+
+def _processors() -> int:
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+
+
+def _parse(
+    data: bytes, types: Sequence[Any], rows: int, *, include: Sequence[int] | None = None
+) -> Any:
+    """The good rows of one span as an Arrow table whose columns are named by their number."""
+    if data.startswith(UTF8_BOM):
+        # Arrow drops a mark at the begin of what it reads; here it is text of a cell.
+        data = UTF8_BOM + data
+    names = [str(index) for index in range(len(types))]
+    chosen = names if include is None else [names[index] for index in include]
+    parsed = None
+    # Arrow's message quotes the row, so neither it nor its traceback may go on.
+    with suppress(pa.ArrowInvalid):
+        parsed = arrow_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, block_size=len(data) + 1, column_names=names
+            ),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+            convert_options=arrow_csv.ConvertOptions(
+                check_utf8=False,  # the scan has done it
+                column_types=dict(zip(names, types, strict=True)),
+                include_columns=chosen,
+                null_values=[""],
+                true_values=["true"],
+                false_values=["false"],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    if parsed is None:
+        raise _disagreement(f"{rows} rows, or bytes that are not rows")
+    if parsed.num_rows != rows:
+        raise _disagreement(f"{rows} rows or {parsed.num_rows}")
+    return parsed
+
+
+def _disagreement(about: str) -> MalformedFileError:
+    return MalformedFileError(
+        f"two readers disagree about a stretch of the file: {about}",
+        way_out="Report this with the file's record ends and quotes.",
+    )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How the cells of one column become values: parsed as an Arrow type, then made to fit."""
+
+    column_type: ColumnType | None
+    parsed_as: Any
+    misfits: bool
+
+    @classmethod
+    def of(cls, column: Column, seen: Evidence) -> _Reading:
+        if column.type is None:
+            return cls(None, pa.null(), misfits=False)
+        parsed_as = column.type.arrow
+        if seen.misfits or (seen.zoned and seen.naive):
+            parsed_as = pa.string()
+        elif seen.naive:
+            parsed_as = pa.timestamp("us")
+        return cls(column.type, parsed_as, seen.misfits)
+
+    def values(self, cells: Any) -> tuple[Any, Any]:
+        """The column's values, and the text of those that do not fit, where there are any."""
+        if self.column_type is None or cells.type == self.column_type.arrow:
+            return cells, None
+        if not self.misfits:
+            return _typed(cells, self.column_type), None
+        strings = cells.combine_chunks()
+        fits = fitting(strings, self.column_type)
+        misfits = pc.if_else(fits, None, strings)
+        return _typed(pc.if_else(fits, strings, None), self.column_type), misfits
+
+
+def _typed(cells: Any, column_type: ColumnType) -> Any:
+    """Cells that all fit, parsed as text or as times without a zone, as the column's type."""
+    if pa.types.is_string(cells.type):
+        return converted(cells, column_type)
+    return pc.cast(cells, column_type.arrow)
+
+
+def _cut(table: Any) -> Iterator[Any]:
+    """A table in pieces of no more than TABLE_ROWS rows."""
+    for begin in range(0, table.num_rows, TABLE_ROWS):
+        yield table.slice(begin, TABLE_ROWS)

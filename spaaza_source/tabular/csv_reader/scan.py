@@ -1,0 +1,346 @@
+"""One pass over a whole file: its good rows in chunks, its bad rows with raw text, or a stop.
+
+Finding records in a stretch of bytes is left to `structure`, what their cells mean to `inference`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from spaaza_source.errors import EncodingError, FileError, MalformedFileError
+from spaaza_source.tabular.csv_reader.damage import StructureLostError
+from spaaza_source.tabular.csv_reader.layout import CR, LF, LONGEST_RECORD, QUOTE, read_layout
+from spaaza_source.tabular.csv_reader.structure import (
+    BadRecord,
+    Examined,
+    UnclosedQuoteError,
+    examine,
+)
+from spaaza_source.tabular.header import shown
+from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
+
+BLOCK = 4 * 2**20
+_SECOND_TABLE = 3
+_WAY_OUT = "Ask the vendor for a sound file."
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of whole records: `skipped` are the bad ones, as begins and ends within it."""
+
+    offset: int
+    length: int
+    rows: int
+    skipped: tuple[tuple[int, int], ...]
+
+    def sound(self, data: bytes) -> bytes:
+        """The bytes of the good rows, of the span's bytes."""
+        if not self.skipped:
+            return data
+        parts, at = [], 0
+        for begin, end in self.skipped:
+            parts.append(data[at:begin])
+            at = end
+        return b"".join([*parts, data[at:]])
+
+    def begin_of(self, row: int, data: bytes) -> int:
+        """Where a good row begins within the span, of the span's bytes; `row` counts from 0."""
+        sound = np.frombuffer(self.sound(data), np.uint8)
+        # Good rows have whole quotes, so what ends them is what stands outside of these.
+        outside = np.cumsum(sound == QUOTE) % 2 == 0
+        ends = np.flatnonzero((sound == LF) & outside)
+        if not len(ends):
+            ends = np.flatnonzero((sound == CR) & outside)
+        begin = int(ends[row - 1]) + 1 if row else 0
+        for bad, end in self.skipped:
+            begin += end - bad if bad <= begin else 0
+        return begin
+
+
+class Scan:
+    """The state of one pass: iterate `chunks` to its end, then read what it found.
+
+    Args:
+        file: The file, open for reading bytes, at its begin.
+        reject: Whether bad rows are kept in `rejected`; else the first one stops the pass.
+        max_rejected_share: The largest share of all rows that may be bad, from 0 to 1.
+
+    Raises:
+        FileError: Here and from `chunks`: the file must not be loaded.
+    """
+
+    def __init__(self, file: BinaryIO, *, reject: bool, max_rejected_share: float) -> None:
+        self._file = file
+        self._bad = RejectedRows(
+            reject=reject, max_share=max_rejected_share, bytes_kept=REJECTED_BYTES_KEPT
+        )
+        start = file.read(BLOCK)
+        layout = read_layout(start, whole=len(start) < BLOCK)
+        while layout is None:
+            more = file.read(BLOCK)
+            start += more
+            _refuse_long_record(len(start), line=1)
+            layout = read_layout(start, whole=not more)
+        self.layout = layout
+        self.rows = 0
+        self.rejected = self._bad.rows
+        self.spans: list[Span] = []
+        self.ends_with_newline = start[layout.rows_offset - 1 :][:1] in (b"\n", b"\r")
+        self._rest = start[layout.rows_offset :]
+        self._offset = layout.rows_offset
+        self._line = layout.rows_line
+        self._crlf_ends = int(start[: layout.rows_offset].endswith(b"\r\n"))
+        self._ends = int(self.ends_with_newline)
+        self._blank_before = False
+        self._run_width: int | None = None
+        self._run_length = 0
+
+    def chunks(self) -> Iterator[tuple[Span, bytes]]:
+        """Every span that holds good rows, with the bytes of these rows alone."""
+        data, checked = self._rest, 0
+        self._rest = b""
+        last = False
+        while not last:
+            block = self._file.read(BLOCK)
+            last = not block
+            data += block
+            checked = self._check_encoding(data, checked, last=last)
+            if last:
+                data = self._ended(data)
+            examined = self._examine(data, last=last)
+            if len(examined.ends):
+                span = self._take(data, examined)
+                if span.rows:
+                    self.spans.append(span)
+                    yield span, span.sound(data[: span.length])
+                self._offset += examined.cut
+                data = data[examined.cut :]
+                checked = max(0, checked - examined.cut)
+            _refuse_long_record(len(data), self._line)
+        self._judge()
+
+    def _ended(self, data: bytes) -> bytes:
+        """The last bytes of the file, with a record end where the file has none."""
+        if not data:
+            return data
+        end = bytes([self.layout.line_end])
+        self.ends_with_newline = data.endswith(end)
+        if self.ends_with_newline:
+            return data
+        if data.endswith(b"\r"):
+            raise MalformedFileError(
+                f"the file ends in the middle of a record end, byte offset "
+                f"{self._offset + len(data)}",
+                way_out=_WAY_OUT,
+            )
+        if self._crlf_ends:
+            end = b"\r\n"
+        return data + end
+
+    def _check_encoding(self, data: bytes, checked: int, *, last: bool) -> int:
+        """Prove that bytes are UTF-8, from `checked` up to the last whole character."""
+        sound = len(data) if last else _whole_characters(data)
+        part = data[checked:sound] if checked or sound < len(data) else data
+        if part.isascii():
+            return sound
+        offsets = pa.py_buffer(np.array([0, len(part)], np.int32))
+        try:
+            pa.StringArray.from_buffers(1, offsets, pa.py_buffer(part)).validate(full=True)
+        except pa.ArrowInvalid:
+            at = _first_foreign_byte(part)
+            raise EncodingError(
+                "the file is not UTF-8 text",
+                where=f"line {self._line_at(data, checked + at)}, "
+                f"byte offset {self._offset + checked + at}",
+                way_out="Ask for the file in UTF-8.",
+            ) from None
+        return sound
+
+    def _line_at(self, data: bytes, at: int) -> int:
+        return self._line + data.count(self.layout.line_end, 0, at)
+
+    def _examine(self, data: bytes, *, last: bool) -> Examined:
+        try:
+            return examine(data, self.layout, last=last)
+        except UnclosedQuoteError as error:
+            raise MalformedFileError(
+                "a quote opens a cell and never closes",
+                where=f"line {self._line_at(data, error.offset)}, "
+                f"byte offset {self._offset + error.offset}",
+                way_out=_WAY_OUT,
+            ) from None
+        except StructureLostError as error:
+            raise MalformedFileError(
+                f"{error.reason}, and nobody can tell where that row ends",
+                where=f"line {self._line_at(data, error.offset)}, "
+                f"byte offset {self._offset + error.offset}, column {self._column(error.column)}",
+                way_out=_WAY_OUT,
+            ) from None
+
+    def _column(self, number: int) -> str:
+        if number > self.layout.width:
+            return str(number)
+        return f"{number} ({shown(self.layout.header[number - 1])})"
+
+    def _take(self, data: bytes, examined: Examined) -> Span:
+        """Count good and bad records of examined bytes, keep the bad ones, advance the line."""
+        bad = examined.bad
+        repeated = self._repeated_headers(data, examined)
+        if repeated:
+            known = {record.index for record in bad}
+            bad = sorted(
+                [*bad, *(record for record in repeated if record.index not in known)],
+                key=lambda record: record.index,
+            )
+        self._count_ends(examined, data)
+        self._watch_blank_lines(bad, examined)
+        self._watch_last_widths(bad, len(examined.ends))
+        line, at = self._line, 0
+        for record in bad:
+            line += data.count(self.layout.line_end, at, record.start)
+            at = record.start
+            self._reject_row(record, data, line)
+        self._line = line + data.count(self.layout.line_end, at, examined.cut)
+        rows = len(examined.ends) - len(bad)
+        self.rows += rows
+        skipped = tuple((record.start, record.after) for record in bad)
+        return Span(self._offset, examined.cut, rows, skipped)
+
+    def _reject_row(self, record: BadRecord, data: bytes, line: int) -> None:
+        raw = data[record.start : record.end]
+        offset = self._offset + record.start
+        self._bad.add(RejectedRow(line, offset, record.reason, record.column, raw))
+
+    def _repeated_headers(self, data: bytes, examined: Examined) -> list[BadRecord]:
+        """Records that repeat the header; with more than one column they stop the load.
+
+        In a file of one column a value may well equal its header, so there it is a bad row.
+        """
+        found = []
+        for at, form in self._header_places(data):
+            index = int(np.searchsorted(examined.ends, at))
+            begin = int(examined.ends[index - 1]) + 1 if index else 0
+            if index == len(examined.ends) or at != begin:
+                continue  # inside a quoted cell, or in a record that is not whole yet
+            if self.layout.width > 1:
+                raise MalformedFileError(
+                    "the header comes again inside the file",
+                    where=f"line {self._line_at(data, at)}, byte offset {self._offset + at}",
+                    way_out="Ask for one table in one file.",
+                )
+            after = int(examined.ends[index]) + 1
+            reason = "the header comes again"
+            found.append(BadRecord(index, at, at + len(form), after, reason, column=1))
+        return found
+
+    def _header_places(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Where lines stand that are the header's bytes, and which form of them."""
+        end = bytes([self.layout.line_end])
+        tails = [end] if self.layout.line_end == CR else [b"\n", b"\r\n"]
+        for form in self.layout.header_forms:
+            for tail in tails:
+                if data.startswith(form + tail):
+                    yield 0, form
+                at = data.find(end + form + tail) + 1
+                while at:
+                    yield at, form
+                    at = data.find(end + form + tail, at) + 1
+
+    def _count_ends(self, examined: Examined, data: bytes) -> None:
+        stray = examined.stray_line_feed
+        if stray is not None:
+            raise self._mixed(
+                f"line {self._line_at(data, stray)}, byte offset {self._offset + stray}"
+            )
+        self._ends += len(examined.ends)
+        self._crlf_ends += examined.ends_with_cr
+
+    def _mixed(self, where: str | None = None) -> FileError:
+        return MalformedFileError(
+            "different record ends are mixed, so the rows are not certain",
+            where=where,
+            way_out="Ask for one kind of record end throughout.",
+        )
+
+    def _watch_blank_lines(self, bad: list[BadRecord], examined: Examined) -> None:
+        """Raise for empty lines before a good row: two tables, or text above one, look so."""
+        records = len(examined.ends)
+        at, blank = 0, self._blank_before
+        for following in [*bad, None]:
+            if blank and at < (records if following is None else following.index):
+                offset = self._offset + (int(examined.ends[at - 1]) + 1 if at else 0)
+                raise MalformedFileError(
+                    "an empty line stands before a row, as if two tables shared the file",
+                    where=f"the row at byte offset {offset}",
+                    way_out="Ask for one table in one file.",
+                )
+            if following is not None:
+                at, blank = following.index + 1, following.blank
+        self._blank_before = blank and at == records
+
+    def _watch_last_widths(self, bad: list[BadRecord], records: int) -> None:
+        """Follow the run of bad rows of one width that reaches the end of what was read."""
+        at = records
+        for record in reversed(bad):
+            if record.index != at - 1 or record.width is None:
+                break
+            at -= 1
+        run = [record.width for record in bad[len(bad) - (records - at) :]] if at < records else []
+        if at > 0:
+            self._run_width, self._run_length = None, 0
+        for width in run:
+            self._run_length = self._run_length + 1 if width == self._run_width else 1
+            self._run_width = width
+
+    def _judge(self) -> None:
+        """Raise for what only the whole file can tell."""
+        if 0 < self._crlf_ends < self._ends and (self.rejected or self.layout.width == 1):
+            raise self._mixed()
+        if self._run_length and not self.ends_with_newline:
+            raise MalformedFileError(
+                f"the last row has no record end and {self._run_width} cells where the header has "
+                f"{self.layout.width}: the file is cut short",
+                where=self.rejected[-1].place,
+                way_out="Fetch the file again.",
+            )
+        if self._run_length >= _SECOND_TABLE:
+            raise MalformedFileError(
+                f"the last {self._run_length} rows have {self._run_width} cells where the header "
+                f"has {self.layout.width}, as if a second table followed",
+                where=self.rejected[-self._run_length].place,
+                way_out="Ask for one table in one file.",
+            )
+        self._bad.judge(self.rows)
+
+
+def _refuse_long_record(length: int, line: int) -> None:
+    if length > LONGEST_RECORD + BLOCK:
+        raise MalformedFileError(
+            f"a row is longer than {LONGEST_RECORD // 2**20} MiB: a quote may have been left open",
+            where=f"line {line}",
+            way_out=_WAY_OUT,
+        )
+
+
+def _whole_characters(data: bytes) -> int:
+    """The length of data without a character cut off at its end."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:  # noqa: PLR2004 - ASCII
+            return len(data)
+        if byte >= 0xC0:  # noqa: PLR2004 - the first byte of a longer character
+            return len(data) - back
+    return len(data)
+
+
+def _first_foreign_byte(part: bytes) -> int:
+    try:
+        part.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0

@@ -1,0 +1,270 @@
+"""Where records begin and end in a stretch of bytes, and which of them are bad: all in numpy.
+
+Only quotes can hide a separator, so only they are looked at one by one, and only as far as they
+break the rules of RFC 4180. What a broken record does to those after it is left to `damage`;
+reading the file and judging it as a whole is left to `scan`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from spaaza_source.tabular.csv_reader.damage import Damage, MoreBytesNeeded, end_of_damage
+from spaaza_source.tabular.csv_reader.layout import COMMA, CR, LF, QUOTE, Layout
+
+Positions: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class BadRecord:
+    """A record that does not fit, by its place in the examined bytes."""
+
+    index: int
+    start: int
+    end: int
+    after: int
+    reason: str
+    column: int | None = None
+    width: int | None = None
+
+    @property
+    def blank(self) -> bool:
+        """Whether it has no byte at all between its record ends."""
+        return self.start == self.end
+
+
+@dataclass
+class Examined:
+    """What whole records the bytes hold, up to `cut`; the rest belongs to a record not yet whole.
+
+    `ends` are the offsets of the bytes that end the records, `ends_with_cr` counts those with a
+    carriage return before the line feed. `stray_line_feed` is the offset of one outside quotes in
+    a file whose records end with a carriage return.
+    """
+
+    cut: int
+    ends: Positions
+    bad: list[BadRecord] = field(default_factory=list)
+    ends_with_cr: int = 0
+    stray_line_feed: int | None = None
+
+
+class UnclosedQuoteError(Exception):
+    """A quoted cell is still open where the file ends; `offset` is that of its opening quote."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
+
+
+def examine(data: bytes, layout: Layout, *, last: bool) -> Examined:
+    """Find the records of bytes that begin where a record begins.
+
+    Args:
+        data: The bytes; when `last`, they end with a record end.
+        layout: The file's layout.
+        last: Whether the file ends here.
+
+    Raises:
+        UnclosedQuoteError: `last`, and a quoted cell is open at the end.
+        StructureLostError: Nobody can tell where a damaged record ends.
+    """
+    every_byte = np.frombuffer(data, np.uint8)
+    quotes, damages, cut = _legal_quotes(data, every_byte, layout, last=last)
+    if cut is not None:
+        data, every_byte = data[:cut], every_byte[:cut]
+    elif last and len(quotes) % 2:
+        raise UnclosedQuoteError(int(quotes[-1]))
+    separators = np.flatnonzero((every_byte == COMMA) | (every_byte == layout.line_end))
+    separators = _outside(separators, _quoted_stretches(quotes, len(data)))
+    separators = _outside(separators, _stretches_of(damages))
+    is_end = every_byte[separators] == layout.line_end
+    whole = len(is_end) - int(np.argmax(is_end[::-1])) if is_end.any() else 0
+    separators, is_end = separators[:whole], is_end[:whole]
+    records, uneven = divmod(whole, layout.width)
+    if (
+        not uneven
+        and bool(is_end[layout.width - 1 :: layout.width].all())
+        and int(np.count_nonzero(is_end)) == records
+    ):
+        widths = None
+        ends = separators[layout.width - 1 :: layout.width]
+    else:
+        end_indexes = np.flatnonzero(is_end)
+        widths = np.diff(end_indexes, prepend=-1)
+        ends = separators[end_indexes]
+    examined = Examined(cut=int(ends[-1]) + 1 if whole else 0, ends=ends)
+    reasons = _wrong_widths(widths, layout) | _nul_bytes(data, ends)
+    reasons |= _stray_returns(data, every_byte, quotes, layout, examined)
+    reasons |= {
+        int(np.searchsorted(ends, damage.end - 1)): (damage.reason, damage.column)
+        for damage in damages
+    }
+    examined.bad = [
+        _bad_record(index, reasons[index], data, ends, widths) for index in sorted(reasons)
+    ]
+    return examined
+
+
+Reasons: TypeAlias = dict[int, tuple[str, int | None]]
+
+
+def _legal_quotes(
+    data: bytes, every_byte: npt.NDArray[np.uint8], layout: Layout, *, last: bool
+) -> tuple[Positions, list[Damage], int | None]:
+    """The quotes that follow the rules, the damaged records, and where to cut for want of bytes."""
+    if QUOTE not in data:
+        return np.empty(0, np.int64), [], None
+    quotes = np.flatnonzero(every_byte == QUOTE)
+    legal: list[Positions] = []
+    damages: list[Damage] = []
+    at = floor = 0
+    while (broken := _first_illegal(every_byte, quotes[at:], layout)) is not None:
+        begin = _record_begin(data, quotes[at:], broken, layout, floor)
+        legal.append(quotes[at : np.searchsorted(quotes, begin)])
+        position = int(quotes[at + broken])
+        try:
+            damage = end_of_damage(
+                data, begin, position, layout, after_closing=bool(broken % 2), last=last
+            )
+        except MoreBytesNeeded:
+            return np.concatenate(legal), damages, begin
+        damages.append(damage)
+        floor = damage.end
+        at = int(np.searchsorted(quotes, floor))
+    return np.concatenate([*legal, quotes[at:]]), damages, None
+
+
+def _first_illegal(
+    every_byte: npt.NDArray[np.uint8], quotes: Positions, layout: Layout
+) -> int | None:
+    """The index of the first quote that neither opens, closes nor doubles as RFC 4180 has it.
+
+    Every even quote opens: before it stands a separator, or the quote that it doubles. Every odd
+    one closes: a separator follows, or the quote that doubles it.
+    """
+    opening, closing = quotes[0::2], quotes[1::2]
+    # At the first and last byte `clip` shows the quote itself, which is allowed.
+    before = every_byte.take(opening - 1, mode="clip")
+    after = every_byte.take(closing + 1, mode="clip")
+    opens = (before == COMMA) | (before == layout.line_end) | (before == QUOTE)
+    closes = (after == COMMA) | (after == layout.line_end) | (after == QUOTE)
+    if layout.line_end == LF and not closes.all():
+        following = every_byte.take(closing + 2, mode="clip")
+        at_the_end = closing + 2 >= len(every_byte)
+        closes |= (after == CR) & ((following == LF) | at_the_end)
+    if opens.all() and closes.all():
+        return None
+    first_opening = 2 * int(np.argmin(opens)) if not opens.all() else len(quotes)
+    first_closing = 2 * int(np.argmin(closes)) + 1 if not closes.all() else len(quotes)
+    return min(first_opening, first_closing)
+
+
+def _record_begin(data: bytes, quotes: Positions, broken: int, layout: Layout, floor: int) -> int:
+    """Where the record of the quote at index `broken` begins; the quotes before it are legal."""
+    line_end = bytes([layout.line_end])
+    # An odd quote closes a cell, so the search starts outside of it, before the opening one.
+    index = broken - broken % 2
+    at = int(quotes[index])
+    while True:
+        found = data.rfind(line_end, floor, at)
+        if found < 0:
+            return floor
+        index = int(np.searchsorted(quotes, found))
+        if index % 2 == 0:
+            return found + 1
+        at = int(quotes[index - 1])
+
+
+def _quoted_stretches(quotes: Positions, length: int) -> tuple[Positions, Positions]:
+    """Where quoted cells open and close; one still open reaches to the end."""
+    if len(quotes) % 2:
+        quotes = np.append(quotes, length)
+    return quotes[0::2], quotes[1::2]
+
+
+def _stretches_of(damages: list[Damage]) -> tuple[Positions, Positions]:
+    """The damaged records, each without the byte that ends it."""
+    starts = np.array([damage.start for damage in damages], np.int64)
+    return starts, np.array([damage.end - 1 for damage in damages], np.int64)
+
+
+def _outside(separators: Positions, stretches: tuple[Positions, Positions]) -> Positions:
+    """The separators that lie in none of the stretches, which are in order and apart."""
+    begins, ends = (np.searchsorted(separators, edges) for edges in stretches)
+    holding = begins < ends
+    if not holding.any():
+        return separators
+    change = np.zeros(len(separators) + 1, np.int8)
+    change[begins[holding]] += 1
+    change[ends[holding]] -= 1
+    outside: Positions = separators[np.cumsum(change[:-1], dtype=np.int8) == 0]
+    return outside
+
+
+def _wrong_widths(widths: Any, layout: Layout) -> Reasons:
+    if widths is None:
+        return {}
+    wrong = np.flatnonzero(widths != layout.width)
+    return {
+        int(index): (f"{widths[index]} cells where the header has {layout.width}", None)
+        for index in wrong
+    }
+
+
+def _nul_bytes(data: bytes, ends: Positions) -> Reasons:
+    reasons: Reasons = {}
+    at = data.find(b"\x00")
+    while at >= 0:
+        index = int(np.searchsorted(ends, at))
+        if index == len(ends):
+            break
+        reasons[index] = ("a NUL byte", None)
+        at = data.find(b"\x00", int(ends[index]))
+    return reasons
+
+
+def _stray_returns(
+    data: bytes,
+    every_byte: npt.NDArray[np.uint8],
+    quotes: Positions,
+    layout: Layout,
+    examined: Examined,
+) -> Reasons:
+    """Carriage returns in unquoted cells; notes those that belong to a record's end.
+
+    In a file of lone carriage returns it is the line feeds that stray, and no row is certain then.
+    """
+    stray = CR if layout.line_end == LF else LF
+    if stray not in data:
+        return {}
+    found = np.flatnonzero(every_byte[: examined.cut] == stray)
+    found = found[np.searchsorted(quotes, found) % 2 == 0]
+    if stray == LF:
+        examined.stray_line_feed = int(found[0]) if len(found) else None
+        return {}
+    after_a_byte = examined.ends[examined.ends > 0]
+    examined.ends_with_cr = int(np.count_nonzero(every_byte[after_a_byte - 1] == CR))
+    found = found[every_byte.take(found + 1, mode="clip") != LF]
+    indexes = np.unique(np.searchsorted(examined.ends, found))
+    return {int(index): ("a carriage return in an unquoted cell", None) for index in indexes}
+
+
+def _bad_record(
+    index: int, reason: tuple[str, int | None], data: bytes, ends: Positions, widths: Any
+) -> BadRecord:
+    why, column = reason
+    start = int(ends[index - 1]) + 1 if index else 0
+    end = int(ends[index])
+    after = end + 1
+    if data[end] == LF and end > start and data[end - 1] == CR:
+        end -= 1
+    blank = start == end
+    width = None if widths is None or column is not None else int(widths[index])
+    if blank:
+        why, width = "an empty line", None
+    return BadRecord(index, start, end, after, why, column, width)
