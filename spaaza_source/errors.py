@@ -37,20 +37,20 @@ class SpaazaSourceError(Exception):
     Args:
         cause: What went wrong, one sentence without its full stop.
         where: The place: an index, a job's id, a line, a setting's name.
-        way_out: What the reader can do about it, one sentence.
+        hint: What the reader can do about it, one sentence.
     """
 
-    def __init__(self, cause: str, *, where: str | None = None, way_out: str | None = None) -> None:
+    def __init__(self, cause: str, *, where: str | None = None, hint: str | None = None) -> None:
         # Only `cause` is an argument of the exception, so that it survives pickling: dlt keeps it.
         super().__init__(cause)
         self.cause = cause
         self.where = where
-        self.way_out = way_out
+        self.hint = hint
 
     def __str__(self) -> str:
         """All three parts as one line: where, cause, way out."""
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.cause}." + (f" {self.way_out}" if self.way_out else "")
+        return f"{place}{self.cause}." + (f" {self.hint}" if self.hint else "")
 
 
 class SettingsError(SpaazaSourceError):

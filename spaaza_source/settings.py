@@ -11,7 +11,7 @@ from spaaza_source.errors import SettingsError
 _EMPTY = "is empty"
 
 
-def number(setting: str, value: Any, *, least: float) -> float:
+def require_number(setting: str, value: Any, *, least: float) -> float:
     """A finite number that is at least `least`."""
     try:
         given = float(value)
@@ -22,13 +22,13 @@ def number(setting: str, value: Any, *, least: float) -> float:
     return given
 
 
-def choice(setting: str, value: Any, *choices: str) -> Any:
+def require_choice(setting: str, value: Any, *choices: str) -> Any:
     """One of `choices`."""
     if value not in choices:
         raise SettingsError(
             f"{value!r} is not among the choices",
             where=setting,
-            way_out=f"Choose {' or '.join(choices)}.",
+            hint=f"Choose {' or '.join(choices)}.",
         )
     return value
 
@@ -45,20 +45,20 @@ def by_table(setting: str, value: Any) -> list[tuple[str, Any]]:
     return list((value or {}).items())
 
 
-def sendable(credentials: Mapping[str, Any], way_out: str) -> None:
+def check_header_values(credentials: Mapping[str, Any], hint: str) -> None:
     """Credentials that can be sent as headers, each of them filled.
 
     Args:
         credentials: By name.
-        way_out: Where they are to be had.
+        hint: Where they are to be had.
     """
     for name in credentials:
         # No variable holds one where an error is raised: a traceback may show them.
         fault = _fault(credentials[name])
         if fault == _EMPTY:
-            raise SettingsError(f"{name} {fault}", where="credentials", way_out=way_out)
+            raise SettingsError(f"{name} {fault}", where="credentials", hint=hint)
         if fault:
-            raise SettingsError(f"{name} {fault}", where="credentials", way_out="Copy it again.")
+            raise SettingsError(f"{name} {fault}", where="credentials", hint="Copy it again.")
 
 
 def _fault(value: Any) -> str:

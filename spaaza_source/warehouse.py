@@ -97,7 +97,7 @@ class _DuckDb(dlt.destinations.duckdb):
 def _check(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise SettingsError(
-            f"the folder of {str(path)!r} does not exist", where="db", way_out="Create it first."
+            f"the folder of {str(path)!r} does not exist", where="db", hint="Create it first."
         )
     if not path.exists():
         return
@@ -109,10 +109,10 @@ def _check(path: Path) -> None:
             raise UnavailableError(
                 f"{str(path)!r} is open in another process",
                 where="db",
-                way_out="Close it there, then run again.",
+                hint="Close it there, then run again.",
             ) from None
         raise SettingsError(
             f"{str(path)!r} is not a DuckDB database, is damaged, or cannot be written",
             where="db",
-            way_out="Name another file.",
+            hint="Name another file.",
         ) from None

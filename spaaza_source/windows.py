@@ -42,7 +42,7 @@ class Window:
         if self.begin >= self.end:
             raise SettingsError(
                 f"the window from {iso(self.begin)} to {iso(self.end)} holds no time",
-                way_out="Give a start_date that lies before the end_date.",
+                hint="Give a start_date that lies before the end_date.",
             )
 
     @property
@@ -60,7 +60,7 @@ class Window:
         middle = (self.begin + self.length / 2).replace(microsecond=0)
         return Window(self.start, middle), Window(middle, self.end)
 
-    def holds(self, other: Window) -> bool:
+    def covers(self, other: Window) -> bool:
         """Whether the other lies inside this one; each lies inside itself."""
         reaches_back = self.start is None or (other.start is not None and self.start <= other.start)
         return reaches_back and other.end <= self.end
@@ -70,7 +70,7 @@ class Window:
         return f"[{start}, {iso(self.end)})"
 
 
-def inside(column: str, window: Window) -> str:
+def window_condition(column: str, window: Window) -> str:
     """The rows of a window as SQL.
 
     Args:
@@ -128,7 +128,7 @@ def parse_instant(value: object, setting: str) -> datetime:
         raise _no_date(value, setting) from None
 
 
-def vendors_instant(value: object) -> datetime | None:
+def parse_vendor_instant(value: object) -> datetime | None:
     """A date in a vendor's answer; null, empty and the year 1 all mean "not yet"."""
     if not isinstance(value, str) or not value.strip():
         return None
@@ -143,5 +143,5 @@ def _no_date(value: object, setting: str) -> SettingsError:
     return SettingsError(
         f"{value!r} is not a date",
         where=setting,
-        way_out="Write it as 2026-05-26 or 2026-05-26T12:00:00Z.",
+        hint="Write it as 2026-05-26 or 2026-05-26T12:00:00Z.",
     )

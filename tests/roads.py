@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.table_exports import Export
 from tests.clocks import FakeClock
@@ -31,7 +31,7 @@ class Road(Generic[Vendor]):
 
     def run(self, **patience: float) -> ExportRun:
         """A run that has not begun."""
-        waits = Patience(**patience)  # type: ignore[arg-type]
+        waits = PollSettings(**patience)  # type: ignore[arg-type]
         service = self.vendor.service(self.clock)
         return ExportRun(service, lambda: self.folder, waits, self.clock)
 

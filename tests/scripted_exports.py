@@ -12,8 +12,8 @@ from spaaza_source.exports.request import ExportRequest
 from spaaza_source.transport.clock import Clock
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.export_service import VoucherifyExports
-from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
-from spaaza_source.voucherify.filters import narrowed
+from spaaza_source.voucherify.exports_api import ExportsApi, make_client
+from spaaza_source.voucherify.filters import add_window
 from spaaza_source.voucherify.objects import object_named
 from spaaza_source.windows import Window
 from tests.scripted_vendor import SECRET, ScriptedVendor
@@ -52,11 +52,11 @@ class ScriptedExports(ScriptedVendor):
 
     def service(self, clock: Clock) -> ExportService:
         keys = app_keys()
-        return VoucherifyExports(ExportsApi(vendor_http(self.base_url, keys, clock)), keys)
+        return VoucherifyExports(ExportsApi(make_client(self.base_url, keys, clock)), keys)
 
     def request(self, window: Window | None = None, subject: str | None = None) -> ExportRequest:
         each = object_named(subject or self.SUBJECTS[0])
-        filters = narrowed(None, each.time_filters, window)
+        filters = add_window(None, each.time_filters, window)
         return ExportRequest(
             each.table,
             each.exported_object,

@@ -10,7 +10,7 @@ from spaaza_source.exports.jobs import ExportService
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.export_service import SpaazaExports
-from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
+from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.transport.clock import Clock
 from spaaza_source.windows import Window
 from tests.scripted_vendor import SECRET, ScriptedVendor
@@ -49,7 +49,7 @@ class ScriptedTasks(ScriptedVendor):
     def service(self, clock: Clock) -> ExportService:
         token = AccessToken()
         token.update({"access_token_id": "id", "access_token_secret": SECRET})
-        api = TasksApi(vendor_http(self.base_url, CHAIN, token, clock))
+        api = TasksApi(make_client(self.base_url, CHAIN, token, clock))
         return SpaazaExports(api, CHAIN, start_margin=timedelta(0))
 
     def request(self, window: Window | None = None, subject: str | None = None) -> ExportRequest:

@@ -17,7 +17,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.backfill.backfill import Backfill
-from spaaza_source.backfill.parts import Part
+from spaaza_source.backfill.parts import BackfillPart
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.export_service import OWN
@@ -89,7 +89,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield Stage(tmp_path, sandbox, calendar)
 
 
-def load_all(backfill: Backfill, parts: list[Part]) -> list[str]:
+def load_all(backfill: Backfill, parts: list[BackfillPart]) -> list[str]:
     """What was loaded."""
     return [window for part in backfill.begin(parts) for window in backfill.load(part)]
 

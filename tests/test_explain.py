@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from spaaza_source import errors
-from spaaza_source.cli.error_messages import explain
+from spaaza_source.cli.error_messages import describe
 
 
 def wrapped(error: Exception) -> Exception:
@@ -23,16 +23,16 @@ def wrapped(error: Exception) -> Exception:
 
 
 def test_an_error_of_ours_is_found_under_what_dlt_wraps_around_it() -> None:
-    error = errors.FileError("the gzip data is damaged", where="users, job 7", way_out="Run again.")
-    assert explain(wrapped(error)) == ("users, job 7: the gzip data is damaged. Run again.", 1)
+    error = errors.FileError("the gzip data is damaged", where="users, job 7", hint="Run again.")
+    assert describe(wrapped(error)) == ("users, job 7: the gzip data is damaged. Run again.", 1)
 
 
 def test_a_wrong_setting_has_its_own_exit_code() -> None:
-    assert explain(errors.CredentialsError("refused"))[1] == 2
+    assert describe(errors.CredentialsError("refused"))[1] == 2
 
 
 def test_a_destination_that_fails_is_named_as_such() -> None:
-    words, code = explain(wrapped(duckdb.IOException("disk /a?sig=canary\nmore")))
+    words, code = describe(wrapped(duckdb.IOException("disk /a?sig=canary\nmore")))
     assert words.startswith("The destination failed: ")
     assert "canary" not in words or "?sig" not in words
     assert "\n" not in words
@@ -40,10 +40,10 @@ def test_a_destination_that_fails_is_named_as_such() -> None:
 
 
 def test_anything_else_is_one_line_with_its_kind() -> None:
-    assert explain(ZeroDivisionError("by\nzero")) == ("ZeroDivisionError: by zero", 1)
+    assert describe(ZeroDivisionError("by\nzero")) == ("ZeroDivisionError: by zero", 1)
 
 
 def test_an_error_survives_pickling() -> None:
-    error = errors.HeaderError("two columns", where="users", way_out="Ask.")
+    error = errors.HeaderError("two columns", where="users", hint="Ask.")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (type(again), str(again)) == (errors.HeaderError, str(error))

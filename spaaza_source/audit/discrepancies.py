@@ -12,9 +12,9 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit.row_counts import Finding
-from spaaza_source.destination.delta import Lake
-from spaaza_source.destination.query import asked, can_count
+from spaaza_source.audit.row_counts import CountResult
+from spaaza_source.destination.delta import DeltaClient
+from spaaza_source.destination.query import ask, can_count
 from spaaza_source.errors import WrongCountError
 from spaaza_source.windows import Window, iso
 
@@ -23,9 +23,9 @@ LEDGER = "export_jobs"
 TOGETHER = 40
 
 
-def note(client: Any, finding: Finding, load: str) -> None:
+def record_result(client: Any, finding: CountResult, load: str) -> None:
     """Write what was found into `export_jobs`; where all is right, earlier faults are settled."""
-    claim = finding.claim
+    claim = finding.manifest
     now = datetime.now(timezone.utc)
     for first in range(0, len(claim.jobs), TOGETHER):
         jobs = claim.jobs[first : first + TOGETHER]
@@ -48,7 +48,7 @@ def note(client: Any, finding: Finding, load: str) -> None:
             ],
         )
     if finding.right:
-        within, bounds = _within(claim.reach)
+        within, bounds = _within(claim.covered)
         _update(
             client,
             {"settled_by": "%s"},
@@ -58,7 +58,7 @@ def note(client: Any, finding: Finding, load: str) -> None:
 
 
 def _update(client: Any, told: Mapping[str, str], where: str, parameters: Sequence[Any]) -> None:
-    if isinstance(client, Lake):
+    if isinstance(client, DeltaClient):
         client.update(LEDGER, told, where, parameters)
         return
     cells = ", ".join(f"{column} = {cell}" for column, cell in told.items())
@@ -78,7 +78,7 @@ def _within(reach: Window | None) -> tuple[str, list[datetime]]:
     return f" AND window_end <= %s{after}", bounds
 
 
-def mends_earlier(table: str, reach: Window | None, *, goes_on: bool = True) -> int | None:
+def resolves_earlier(table: str, reach: Window | None, *, goes_on: bool = True) -> int | None:
     """Which rows that an earlier load has lost or doubled this one brings again, if any.
 
     One that would go on past them is stopped.
@@ -104,7 +104,7 @@ def mends_earlier(table: str, reach: Window | None, *, goes_on: bool = True) -> 
         " WHERE table_name = %s AND proven = %s AND settled_by IS NULL ORDER BY job_id"
     )
     try:
-        rows = asked(
+        rows = ask(
             pipeline,
             lambda client: client.execute_sql(
                 unsettled.format(ledger=client.make_qualified_table_name(LEDGER)), table, False
@@ -121,7 +121,7 @@ def mends_earlier(table: str, reach: Window | None, *, goes_on: bool = True) -> 
                 "an earlier load brought rows that the destination does not hold, or holds twice,"
                 " and this one would not bring them again",
                 where=f"{table}, job {job}",
-                way_out=way_out(start, end),
+                hint=reload_hint(start, end),
             )
     return sum(surplus) if surplus else None
 
@@ -134,7 +134,7 @@ def _covers(reach: Window | None, start: datetime | None, end: datetime | None) 
     return reach.start is None or (start is not None and reach.start <= start)
 
 
-def way_out(start: datetime | None, end: datetime | None) -> str:
+def reload_hint(start: datetime | None, end: datetime | None) -> str:
     """How the rows of a span, or all of a table, are brought again."""
     anew = 'begin the table anew: refresh="drop_resources" (spaaza load --full-refresh)'
     if start is None or end is None:

@@ -23,9 +23,9 @@ from spaaza_source.writing.keys import Key
 from spaaza_source.writing.write_disposition import (
     ROW_VERSION,
     Disposition,
-    own_load,
-    scope_of,
-    still_valid,
+    rows_of_this_load,
+    valid_rows,
+    window_scope,
 )
 
 #: The package state's entry: the claims by table.
@@ -37,7 +37,7 @@ Counted = Literal["table", "time", "key", "version", "load"]
 
 
 @dataclass(frozen=True)
-class Way:
+class CountScope:
     """How the rows of a load are found in the destination.
 
     Attributes:
@@ -52,7 +52,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class ClaimedJob:
+class ManifestJob:
     """An export of a claim.
 
     Attributes:
@@ -67,7 +67,7 @@ class ClaimedJob:
 
 
 @dataclass(frozen=True)
-class Claim:
+class TableManifest:
     """What a load package brings of one table.
 
     Attributes:
@@ -82,11 +82,11 @@ class Claim:
 
     table: str
     ledger: str
-    way: Way
+    scope: CountScope
     time_column: str | None
-    reach: Window | None
-    jobs: Sequence[ClaimedJob]
-    passed_on: int | None = None
+    covered: Window | None
+    jobs: Sequence[ManifestJob]
+    rows_written: int | None = None
 
     @property
     def loaded(self) -> int:
@@ -94,7 +94,7 @@ class Claim:
         return sum(job.loaded for job in self.jobs)
 
 
-def way_of(
+def count_scope(
     disposition: Disposition,
     table: str,
     reach: Window | None,
@@ -102,7 +102,7 @@ def way_of(
     key: Key | None,
     *,
     partial: bool,
-) -> Way | None:
+) -> CountScope | None:
     """How the rows of the load that is extracted are found; None where nothing tells them.
 
     Args:
@@ -120,33 +120,33 @@ def way_of(
     if disposition.strategy is not None:
         return _users_way(disposition, told)
     if partial:
-        return Way("key", key=key) if key else None
-    scope = scope_of(dlt.current.pipeline(), reach, time_column)
+        return CountScope("key", key=key) if key else None
+    scope = window_scope(dlt.current.pipeline(), reach, time_column)
     if scope is None:
-        return Way("table")
-    return Way("time", scope) if time_column in told["columns"] else None
+        return CountScope("table")
+    return CountScope("time", scope) if time_column in told["columns"] else None
 
 
-def _users_way(disposition: Disposition, told: Any) -> Way | None:
+def _users_way(disposition: Disposition, told: Any) -> CountScope | None:
     """How the rows are found that come in by the user's disposition."""
-    users = disposition.users or {}
+    users = disposition.user_disposition or {}
     way = None
     match disposition.strategy:
         case "replace" | "cdc":
-            way = Way("table", users.get("destination_scope"))
+            way = CountScope("table", users.get("destination_scope"))
         case "append":
-            way = Way("load", own_load())
+            way = CountScope("load", rows_of_this_load())
         case "scd2" if not get_columns_names_with_prop(told, "merge_key"):
             version = users.get("row_version_column_name") or ROW_VERSION
-            way = Way("version", still_valid(users), (version,))
-        case "upsert" | "insert-only" | "delete-insert" if disposition.users_key:
-            way = Way("key", key=disposition.users_key)
+            way = CountScope("version", valid_rows(users), (version,))
+        case "upsert" | "insert-only" | "delete-insert" if disposition.user_key:
+            way = CountScope("key", key=disposition.user_key)
     return way
 
 
-def claim(
+def write_manifest(
     ledger: str,
-    way: Way | None,
+    way: CountScope | None,
     time_column: str | None,
     exports: TableExports,
     loaded: Sequence[int],
@@ -179,12 +179,12 @@ def claim(
         "ledger": ledger,
         "way": asdict(way),
         "time_column": time_column,
-        "reach": _text(exports.reach),
+        "reach": _text(exports.covered),
         "jobs": jobs,
     }
 
 
-def note_passed_on(pipeline: SupportsPipeline, info: NormalizeInfo) -> None:
+def record_rows_written(pipeline: SupportsPipeline, info: NormalizeInfo) -> None:
     """Complete the claims of packages that have just been normalised."""
     packages = _packages(pipeline, LoadStorage.NORMALIZED_FOLDER)
     for load, metrics in info.metrics.items():
@@ -198,7 +198,7 @@ def note_passed_on(pipeline: SupportsPipeline, info: NormalizeInfo) -> None:
         packages.save_load_package_state(load, state)
 
 
-def claims_of(pipeline: SupportsPipeline, load: str) -> tuple[str, list[Claim]]:
+def read_manifests(pipeline: SupportsPipeline, load: str) -> tuple[str, list[TableManifest]]:
     """The name of a loaded package's schema, and what it has brought."""
     packages = _packages(pipeline, LoadStorage.LOADED_FOLDER)
     state: Any = packages.get_load_package_state(load)
@@ -206,14 +206,14 @@ def claims_of(pipeline: SupportsPipeline, load: str) -> tuple[str, list[Claim]]:
     return (packages.load_schema(load).name if claims else "", claims)
 
 
-def _claim(table: str, told: Mapping[str, Any]) -> Claim:
-    return Claim(
+def _claim(table: str, told: Mapping[str, Any]) -> TableManifest:
+    return TableManifest(
         table,
         told["ledger"],
-        Way(**told["way"]),
+        CountScope(**told["way"]),
         told["time_column"],
         _window(told["reach"]),
-        [ClaimedJob(job["job_id"], _window(job["window"]), job["loaded"]) for job in told["jobs"]],
+        [ManifestJob(job["job_id"], _window(job["window"]), job["loaded"]) for job in told["jobs"]],
         told.get("passed_on"),
     )
 

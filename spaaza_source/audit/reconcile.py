@@ -13,20 +13,20 @@ from typing import Any
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
 
-from spaaza_source.audit.discrepancies import LEDGER, note, way_out
-from spaaza_source.audit.manifest import claims_of
-from spaaza_source.audit.row_counts import Finding, count
-from spaaza_source.destination.query import can_count, client_of
+from spaaza_source.audit.discrepancies import LEDGER, record_result, reload_hint
+from spaaza_source.audit.manifest import read_manifests
+from spaaza_source.audit.row_counts import CountResult, count_rows
+from spaaza_source.destination.query import can_count, open_client
 from spaaza_source.errors import WrongCountError
 
 
-def prove(pipeline: SupportsPipeline, load: str) -> None:
+def reconcile_load(pipeline: SupportsPipeline, load: str) -> None:
     """Hold the destination to what a load package claims to have brought it.
 
     Raises:
         WrongCountError: It holds more rows, or fewer.
     """
-    schema, claims = claims_of(pipeline, load)
+    schema, claims = read_manifests(pipeline, load)
     if not claims:
         return
     sql_pipeline: Any = pipeline
@@ -37,19 +37,19 @@ def prove(pipeline: SupportsPipeline, load: str) -> None:
             " it holds, so loads into it are not counted"
         )
         return
-    with client_of(pipeline, schema, table_format) as client:
-        found = [count(client, claim) for claim in claims if claim.passed_on is not None]
+    with open_client(pipeline, schema, table_format) as client:
+        found = [count_rows(client, claim) for claim in claims if claim.rows_written is not None]
         for finding in found:
-            note(client, finding, load)
+            record_result(client, finding, load)
     wrong = [finding for finding in found if not finding.right]
     if wrong:
         raise _error(wrong)
 
 
-def _error(wrong: Sequence[Finding]) -> WrongCountError:
+def _error(wrong: Sequence[CountResult]) -> WrongCountError:
     told = []
     for finding in wrong:
-        claim = finding.claim
+        claim = finding.manifest
         jobs = [
             job.job_id
             for job in claim.jobs
@@ -60,11 +60,11 @@ def _error(wrong: Sequence[Finding]) -> WrongCountError:
             f"{claim.table} holds {finding.found:,} rows of a load that brought"
             f" {finding.expected:,}{named}"
         )
-    first = wrong[0].claim
-    reach = first.reach
+    first = wrong[0].manifest
+    reach = first.covered
     return WrongCountError(
         f"the destination was counted after the load: {'; '.join(told)}",
-        where=", ".join(finding.claim.table for finding in wrong),
-        way_out=way_out(reach.start if reach else None, reach.end if reach else None)
+        where=", ".join(finding.manifest.table for finding in wrong),
+        hint=reload_hint(reach.start if reach else None, reach.end if reach else None)
         + " What `export_jobs` notes as not proven stops further loads that do not bring it.",
     )

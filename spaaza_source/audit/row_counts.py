@@ -10,15 +10,15 @@ from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit.manifest import Claim
-from spaaza_source.windows import inside
+from spaaza_source.audit.manifest import TableManifest
+from spaaza_source.windows import window_condition
 
 #: Windows that are counted in one query.
 TOGETHER = 40
 
 
 @dataclass(frozen=True)
-class Finding:
+class CountResult:
     """What the destination holds of a claim.
 
     Attributes:
@@ -30,7 +30,7 @@ class Finding:
         right: Whether it is as it should be.
     """
 
-    claim: Claim
+    manifest: TableManifest
     counted: str
     expected: int
     found: int
@@ -38,16 +38,16 @@ class Finding:
     right: bool
 
 
-def count(client: Any, claim: Claim) -> Finding:
+def count_rows(client: Any, claim: TableManifest) -> CountResult:
     """What the destination holds of a claim.
 
     Args:
         client: dlt's SQL client.
         claim: The claim; dlt has counted what it passed on.
     """
-    if claim.way.key:
+    if claim.scope.key:
         return _found_by_key(client, claim)
-    expected = claim.passed_on or 0
+    expected = claim.rows_written or 0
     try:
         total, by_job = _counts(client, claim)
     except DatabaseUndefinedRelation:
@@ -61,14 +61,17 @@ def count(client: Any, claim: Claim) -> Finding:
         )
     if len(claim.jobs) == 1:
         by_job = {claim.jobs[0].job_id: total}
-    return Finding(claim, claim.way.counted, expected, total, by_job, right)
+    return CountResult(claim, claim.scope.counted, expected, total, by_job, right)
 
 
-def _counts(client: Any, claim: Claim) -> tuple[int, dict[str, int]]:
+def _counts(client: Any, claim: TableManifest) -> tuple[int, dict[str, int]]:
     """Rows of the load, and of each of its windows; each query reads one column of them."""
     name = client.make_qualified_table_name(claim.table)
     windows = [
-        (job.job_id, inside(f"{name}.{client.escape_column_name(claim.time_column)}", job.window))
+        (
+            job.job_id,
+            window_condition(f"{name}.{client.escape_column_name(claim.time_column)}", job.window),
+        )
         for job in claim.jobs
         if job.window is not None and claim.time_column is not None
     ]
@@ -79,22 +82,22 @@ def _counts(client: Any, claim: Claim) -> tuple[int, dict[str, int]]:
         counted = ["count(*)"] + [
             f"count(CASE WHEN {inside_it} THEN 1 END)" for _, inside_it in part
         ]
-        where = f" WHERE {claim.way.scope.format(table=name)}" if claim.way.scope else ""
+        where = f" WHERE {claim.scope.scope.format(table=name)}" if claim.scope.scope else ""
         total, *numbers = client.execute_sql(f"SELECT {', '.join(counted)} FROM {name}{where}")[0]
         by_job |= {job: int(rows) for (job, _), rows in zip(part, numbers, strict=True)}
     return int(total), by_job
 
 
-def _found_by_key(client: Any, claim: Claim) -> Finding:
+def _found_by_key(client: Any, claim: TableManifest) -> CountResult:
     """Rows with a key that the load's staging table has; there dlt leaves the rows of the load."""
-    way = claim.way
+    way = claim.scope
     name = client.make_qualified_table_name(claim.table)
     with client.with_staging_dataset():
         staged = client.make_qualified_table_name(claim.table)
     key = [client.escape_column_name(column) for column in way.key]
     keys = f"SELECT DISTINCT {', '.join(key)} FROM {staged}"
     scope = f" AND {way.scope.format(table=name)}" if way.scope else ""
-    passed_on = claim.passed_on or 0
+    passed_on = claim.rows_written or 0
     try:
         arrived = _number(client, f"SELECT count(*) FROM {staged}")
     except DatabaseUndefinedRelation:
@@ -102,10 +105,10 @@ def _found_by_key(client: Any, claim: Claim) -> Finding:
     if passed_on and not arrived:
         # Emptied after the load, by dlt's `truncate_staging_dataset`.
         found = _number(client, f"SELECT count(*) FROM {name} WHERE 1 = 1{scope}")
-        return Finding(claim, "at least", passed_on, found, {}, found >= passed_on)
+        return CountResult(claim, "at least", passed_on, found, {}, found >= passed_on)
     if not passed_on:
         by_job = {job.job_id: 0 for job in claim.jobs}
-        return Finding(claim, way.counted, 0, 0, by_job, right=True)
+        return CountResult(claim, way.counted, 0, 0, by_job, right=True)
     expected = _number(client, f"SELECT count(*) FROM ({keys}) AS staged")
     if way.counted == "version":
         held = f"SELECT DISTINCT {', '.join(key)} FROM {name} WHERE 1 = 1{scope}"
@@ -119,7 +122,7 @@ def _found_by_key(client: Any, claim: Claim) -> Finding:
         )
     right = found == expected and arrived == passed_on
     by_job = {claim.jobs[0].job_id: found} if len(claim.jobs) == 1 else {}
-    return Finding(claim, way.counted, expected, found, by_job, right)
+    return CountResult(claim, way.counted, expected, found, by_job, right)
 
 
 def _number(client: Any, sql: str) -> int:

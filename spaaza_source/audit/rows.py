@@ -10,15 +10,15 @@ from datetime import datetime, timezone
 from typing import Any
 
 from spaaza_source.exports.table_exports import Export
-from spaaza_source.loading.reader import Content
+from spaaza_source.loading.reader import LoadableFile
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.writing.late_rows import Late
 
 
-def job_entry(
+def job_row(
     export: Export,
     policy: Policy,
-    content: Content | None = None,
+    content: LoadableFile | None = None,
     loaded: int | None = None,
     seconds: float | None = None,
 ) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
     return None if begin is None or end is None else max(0.0, (end - begin).total_seconds())
 
 
-def rejected_entries(export: Export, file: Content, policy: Policy) -> list[dict[str, Any]]:
+def rejected_rows(export: Export, file: LoadableFile, policy: Policy) -> list[dict[str, Any]]:
     """Its rows for `rejected_rows`."""
     return [
         {

@@ -15,7 +15,7 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 from dlt.extract.items import ResolvablePipeItem
 
-from spaaza_source.writing.write_disposition import merges
+from spaaza_source.writing.write_disposition import current_merge_strategies
 
 Row = Mapping[str, Any]
 
@@ -106,7 +106,7 @@ def in_a_load() -> bool:
     return True
 
 
-def entries(table: str, rows: Sequence[Row]) -> Iterator[ResolvablePipeItem] | None:
+def audit_rows(table: str, rows: Sequence[Row]) -> Iterator[ResolvablePipeItem] | None:
     """Something a resource yields so that `rows` go to one of these tables, not to its own.
 
     They take the way of a resource of their own: what a user did to the data's resource (a map,
@@ -129,7 +129,7 @@ def _resource(table: str) -> DltResource:
     source = dlt.current.source()
     if table not in source.resources:
         key, columns = TABLES[table]
-        there = merges()
+        there = current_merge_strategies()
         table_format: Any = dlt.current.resource().table_format
         kept: Any = (
             KEPT if KEPT["strategy"] in there or not there else {**KEPT, "strategy": "upsert"}

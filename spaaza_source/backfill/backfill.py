@@ -19,22 +19,29 @@ from dlt.common.destination import TDestinationReferenceArg
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.extract import DltSource
 
-from spaaza_source.backfill.coverage import Entry, Standing, entries, recount
-from spaaza_source.backfill.parts import Part, begin_of, by_table, name_of, staging_of, windows_of
-from spaaza_source.backfill.schema_union import as_loaded, unite
-from spaaza_source.backfill.worker_folder import own_folder
-from spaaza_source.destination.load_lock import one_load
+from spaaza_source.backfill.coverage import Coverage, LoadedExport, loaded_exports, recount_windows
+from spaaza_source.backfill.parts import (
+    BackfillPart,
+    group_by_table,
+    part_name,
+    staging_prefix,
+    start_of,
+    windows_of,
+)
+from spaaza_source.backfill.schema_union import merge_stored_schemas, types_match
+from spaaza_source.backfill.worker_folder import worker_folder
+from spaaza_source.destination.load_lock import hold_load_lock
 from spaaza_source.destination.staging import (
     drop_leftover_staging,
     drop_own_staging,
     with_own_staging,
 )
 from spaaza_source.errors import SettingsError, UnavailableError
-from spaaza_source.exports.plan import Wanted, cut
+from spaaza_source.exports.plan import TableSync, cut_calendar
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.loading.checkpoint import loaded_before, stand_at
+from spaaza_source.loading.checkpoint import read_state, write_state
 from spaaza_source.windows import Window, iso, parse_instant
-from spaaza_source.writing.schema_hints import KEY, brought_rows
+from spaaza_source.writing.schema_hints import KEY, schema_has_rows
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Backfill:
         *,
         tables: Sequence[str] | None = None,
         again_since: object = None,
-    ) -> list[Part]:
+    ) -> list[BackfillPart]:
         """The parts of a range; nothing is asked for yet.
 
         A table whose windows replace ranges of time has a part for each window. One whose rows are
@@ -98,15 +105,15 @@ class Backfill:
         # By the vendor's clock, nothing has been exported in the time to come.
         since = min(now, parse_instant(again_since, "again_since")) if again else now
         name = uuid4().hex[:8]
-        parts: list[Part] = []
+        parts: list[BackfillPart] = []
         for table, wanted in _wanted_of(source).items():
             windows: list[list[Window]] = [[]]
             if wanted.span is not None:
-                cuts = cut(whole, wanted.span.size or "month", now)
+                cuts = cut_calendar(whole, wanted.span.window_size or "month", now)
                 windows = [cuts] if _is_keyed(wanted) else [[window] for window in cuts]
             parts += [
-                Part(
-                    name=name_of(table, each),
+                BackfillPart(
+                    name=part_name(table, each),
                     table=table,
                     windows=[str(window) for window in each],
                     backfill=name,
@@ -117,22 +124,22 @@ class Backfill:
             ]
         return parts
 
-    def left(self, parts: Sequence[Part]) -> list[Part]:
+    def left(self, parts: Sequence[BackfillPart]) -> list[BackfillPart]:
         """Those parts that are not loaded yet; first those that an earlier load has left faulty."""
-        faulty: list[Part] = []
-        missing: list[Part] = []
+        faulty: list[BackfillPart] = []
+        missing: list[BackfillPart] = []
         with self._at_work(parts) as pipeline:
-            for own in by_table(parts).values():
-                source = self._source(begin_of(own[0]), None, [own[0]["table"]])
+            for own in group_by_table(parts).values():
+                source = self._source(start_of(own[0]), None, [own[0]["table"]])
                 standing = self._standing(pipeline, own[0], source)
                 for part in own:
-                    if any(standing.is_faulty(window) for window in windows_of(part)):
+                    if any(standing.has_discrepancy(window) for window in windows_of(part)):
                         faulty.append(part)
                     elif not all(standing.has(window) for window in windows_of(part)):
                         missing.append(part)
         return faulty + missing
 
-    def begin(self, parts: Sequence[Part]) -> list[Part]:
+    def begin(self, parts: Sequence[BackfillPart]) -> list[BackfillPart]:
         """Load as much, one part after the other, that the rest can be loaded side by side.
 
         Tables, and the types of their columns, are made by whoever comes first. So each table
@@ -144,7 +151,7 @@ class Backfill:
         left = self.left(parts)
         filled = self._filled()
         loaded = False
-        for table, own in by_table(left).items():
+        for table, own in group_by_table(left).items():
             while len(own) > 1 and table not in filled:
                 self.load(own.pop())
                 filled, loaded = self._filled(), True
@@ -153,7 +160,7 @@ class Backfill:
             self.load(left[0])
         return self.left(left)
 
-    def load(self, part: Part, on_window: Callable[[str], None] | None = None) -> list[str]:
+    def load(self, part: BackfillPart, on_window: Callable[[str], None] | None = None) -> list[str]:
         """Load what is missing of a part.
 
         Args:
@@ -168,27 +175,27 @@ class Backfill:
         """
         loaded = []
         with self._at_work([part]) as pipeline:
-            source = self._source(begin_of(part), None, [part["table"]])
+            source = self._source(start_of(part), None, [part["table"]])
             standing = self._standing(pipeline, part, source)
             for window in windows_of(part):
                 name = part["table"] if window is None else str(window)
                 if not standing.has(window):
                     self._load(pipeline, part, window)
-                    unite(pipeline)
+                    merge_stored_schemas(pipeline)
                     standing = self._standing(pipeline, part, source)
                     if not standing.has(window):
                         raise UnavailableError(
                             "its load ended, but the destination does not have it as loaded;"
                             " another load may have come in between",
                             where=f"{part['table']} {name}",
-                            way_out="Load this part again.",
+                            hint="Load this part again.",
                         )
                     loaded.append(name)
                 if on_window is not None:
                     on_window(name)
         return loaded
 
-    def reconcile(self, parts: Sequence[Part]) -> list[str]:
+    def reconcile(self, parts: Sequence[BackfillPart]) -> list[str]:
         """See that all parts are there, and go on from them as the next load would.
 
         Windows are counted in the destination once more. What is missing or wrong is loaded, the
@@ -208,7 +215,7 @@ class Backfill:
         mended = [part["name"] for part in self.left(parts) if self.load(part)]
         with self._at_work(parts) as pipeline:
             if self.side_by_side:
-                drop_leftover_staging(pipeline, staging_of(parts))
+                drop_leftover_staging(pipeline, staging_prefix(parts))
             source = self._set_cursors(pipeline, parts)
             if source is not None:
                 pipeline.run(source)
@@ -228,20 +235,20 @@ class Backfill:
             raise SettingsError(
                 f"the source has no table {', '.join(unknown)}",
                 where="tables",
-                way_out=f"Its tables are {', '.join(source.resources)}.",
+                hint=f"Its tables are {', '.join(source.resources)}.",
             )
         return source.with_resources(*tables)
 
     @contextmanager
-    def _at_work(self, parts: Sequence[Part]) -> Iterator[dlt.Pipeline]:
+    def _at_work(self, parts: Sequence[BackfillPart]) -> Iterator[dlt.Pipeline]:
         """The pipeline, brought up to what the destination knows."""
         with ExitStack() as own:
             given: dict[str, Any] = {"destination": self.destination}
             if self.side_by_side:
-                name = staging_of(parts) + uuid4().hex[:8]
+                name = staging_prefix(parts) + uuid4().hex[:8]
                 given = {
                     "destination": with_own_staging(self.destination, name),
-                    "pipelines_dir": str(own.enter_context(own_folder())),
+                    "pipelines_dir": str(own.enter_context(worker_folder())),
                 }
             pipeline = dlt.pipeline(self.pipeline, dataset_name=self.dataset, **given)
             _check_database(pipeline)
@@ -249,7 +256,7 @@ class Backfill:
             # no later one: that would take the last schema stored for all there is. A load that
             # was cut short is ended.
             pipeline.run()
-            unite(pipeline)
+            merge_stored_schemas(pipeline)
             try:
                 yield pipeline
             finally:
@@ -258,7 +265,7 @@ class Backfill:
                 if pipeline.is_active:
                     pipeline.deactivate()
 
-    def _load(self, pipeline: dlt.Pipeline, part: Part, window: Window | None) -> None:
+    def _load(self, pipeline: dlt.Pipeline, part: BackfillPart, window: Window | None) -> None:
         start, end = (None, None) if window is None else (window.start, window.end)
         source = self._source(start, end, [part["table"]])
         if self.side_by_side:
@@ -267,19 +274,19 @@ class Backfill:
         run.taken_since = _good_since(part, run)
         pipeline.run(source)
 
-    def _standing(self, pipeline: dlt.Pipeline, part: Part, source: DltSource) -> Standing:
+    def _standing(self, pipeline: dlt.Pipeline, part: BackfillPart, source: DltSource) -> Coverage:
         """What stands loaded of a part's table, which is the source's only one."""
         table = part["table"]
         wanted, since = _wanted_of(source)[table], _good_since(part, _run_of(source))
-        loaded: list[Entry] = []
+        loaded: list[LoadedExport] = []
         if source.name in pipeline.schema_names:
-            loaded = entries(pipeline, source.name, table)
+            loaded = loaded_exports(pipeline, source.name, table)
 
-        def is_typed(entry: Entry) -> bool:
+        def is_typed(entry: LoadedExport) -> bool:
             # What was loaded before this began has been loaded by one worker at a time.
-            return entry.ready_at < since or as_loaded(pipeline, source.name, entry.schema, table)
+            return entry.ready_at < since or types_match(pipeline, source.name, entry.schema, table)
 
-        return Standing(wanted, loaded, since, part["again"], is_typed)
+        return Coverage(wanted, loaded, since, part["again"], is_typed)
 
     def _filled(self) -> set[str]:
         """The tables that have rows."""
@@ -289,14 +296,14 @@ class Backfill:
                 table
                 for schema in schemas
                 for table in schema.tables
-                if brought_rows(schema, table)
+                if schema_has_rows(schema, table)
             }
 
-    def _recount(self, parts: Sequence[Part]) -> None:
+    def _recount(self, parts: Sequence[BackfillPart]) -> None:
         """Count windows that replace ranges of time once more; the ledger is told of faults."""
         with self._at_work(parts) as pipeline:
-            for table, own in by_table(parts).items():
-                source = self._source(begin_of(own[0]), None, [table])
+            for table, own in group_by_table(parts).items():
+                source = self._source(start_of(own[0]), None, [table])
                 column = source.resources[table].explicit_args.get("time_column")
                 windows = [window for part in own for window in windows_of(part) if window]
                 if column is None or not windows or source.name not in pipeline.schema_names:
@@ -304,26 +311,28 @@ class Backfill:
                 schema = pipeline.schemas[source.name]
                 name = schema.naming.normalize_identifier(str(column))
                 if name in schema.tables.get(table, {}).get("columns", {}):
-                    with one_load(pipeline):
+                    with hold_load_lock(pipeline):
                         loaded = self._standing(pipeline, own[0], source).loaded
-                        recount(pipeline, source.name, (table, name), windows, loaded)
+                        recount_windows(pipeline, source.name, (table, name), windows, loaded)
 
-    def _set_cursors(self, pipeline: dlt.Pipeline, parts: Sequence[Part]) -> DltSource | None:
+    def _set_cursors(
+        self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]
+    ) -> DltSource | None:
         """Let later loads go on from the range's end; the source of the tables that go on."""
         tables = []
         start = None
         with pipeline.managed_state() as state:
-            for table, own in by_table(parts).items():
+            for table, own in group_by_table(parts).items():
                 windows = [window for part in own for window in windows_of(part) if window]
-                source = self._source(begin_of(own[0]), None, [table])
+                source = self._source(start_of(own[0]), None, [table])
                 wanted = _wanted_of(source)[table]
-                if not windows or wanted.span is None or not wanted.span.goes_on:
+                if not windows or wanted.span is None or not wanted.span.incremental:
                     continue
                 tables.append(table)
                 span = Window(windows[0].start, windows[-1].end)
                 start = span.start
-                reached = self._standing(pipeline, own[0], source).reached(span)
-                before = loaded_before(state, source.name, table)
+                reached = self._standing(pipeline, own[0], source).covered_until(span)
+                before = read_state(state, source.name, table)
                 until = before["loaded_until"]
                 if until is not None and not span.begin <= until < reached.until:
                     continue
@@ -333,7 +342,7 @@ class Backfill:
                         # Then every load brings all rows.
                         continue
                     begun_at = before["begun_at"] or reached.begun_at
-                stand_at(
+                write_state(
                     state,
                     source.name,
                     table,
@@ -344,7 +353,7 @@ class Backfill:
         return self._source(start, None, tables) if tables else None
 
 
-def _wanted_of(source: DltSource) -> dict[str, Wanted]:
+def _wanted_of(source: DltSource) -> dict[str, TableSync]:
     """What a source wants of each of its tables."""
     return {name: one.explicit_args["wanted"] for name, one in source.selected_resources.items()}
 
@@ -354,12 +363,12 @@ def _run_of(source: DltSource) -> ExportRun:
     return run
 
 
-def _is_keyed(wanted: Wanted) -> bool:
+def _is_keyed(wanted: TableSync) -> bool:
     """Whether a window brings rows that changed, to be merged by a key."""
-    return wanted.span is not None and wanted.span.begins_again is not None
+    return wanted.span is not None and wanted.span.full_refresh_every is not None
 
 
-def _good_since(part: Part, run: ExportRun) -> datetime:
+def _good_since(part: BackfillPart, run: ExportRun) -> datetime:
     """Since when exports must have been finished to count."""
     since = parse_instant(part["since"], "since")
     return since if part["again"] else since - run.max_age
@@ -371,7 +380,7 @@ def _check_database(pipeline: dlt.Pipeline) -> None:
             f"{pipeline.destination.destination_name} is no database, which could be asked what"
             " is loaded",
             where="destination",
-            way_out="Load this range at once: spaaza load, or start_date and end_date.",
+            hint="Load this range at once: spaaza load, or start_date and end_date.",
         )
 
 
@@ -381,5 +390,5 @@ def _check_repeatable(source: DltSource, table: str) -> None:
         raise SettingsError(
             "rows that are appended would be there twice once a task is repeated elsewhere",
             where=f"write_disposition of {table}",
-            way_out="Load this table on one machine: side_by_side=False.",
+            hint="Load this table on one machine: side_by_side=False.",
         )

@@ -14,12 +14,12 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit.discrepancies import LEDGER, note
-from spaaza_source.audit.manifest import Claim, ClaimedJob, Way
-from spaaza_source.audit.row_counts import count
-from spaaza_source.exports.plan import Wanted
+from spaaza_source.audit.discrepancies import LEDGER, record_result
+from spaaza_source.audit.manifest import CountScope, ManifestJob, TableManifest
+from spaaza_source.audit.row_counts import count_rows
+from spaaza_source.exports.plan import TableSync
 from spaaza_source.windows import Window
-from spaaza_source.writing.write_disposition import scope_of
+from spaaza_source.writing.write_disposition import window_scope
 
 COLUMNS = (
     "job_id",
@@ -37,7 +37,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class LoadedExport:
     """An export whose rows were loaded.
 
     Attributes:
@@ -66,7 +66,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Reached:
+class CoveredUntil:
     """How far a table is loaded, for the loads that go on from there.
 
     Attributes:
@@ -81,7 +81,7 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Coverage:
     """What stands loaded of one table.
 
     Attributes:
@@ -93,15 +93,15 @@ class Standing:
         is_typed: Whether the columns of an entry's rows are what they were loaded as.
     """
 
-    wanted: Wanted
-    loaded: Sequence[Entry]
+    wanted: TableSync
+    loaded: Sequence[LoadedExport]
     since: datetime
     alone: bool
-    is_typed: Callable[[Entry], bool] = lambda _: True
+    is_typed: Callable[[LoadedExport], bool] = lambda _: True
 
     def has(self, window: Window | None) -> bool:
         """Whether all rows of a window are loaded; for None, of a table that comes whole."""
-        if self.is_faulty(window):
+        if self.has_discrepancy(window):
             return False
         same = self._same(window)
         if window is None:
@@ -112,11 +112,11 @@ class Standing:
                 at = max(at, end)
         return at >= window.end
 
-    def is_faulty(self, window: Window | None) -> bool:
+    def has_discrepancy(self, window: Window | None) -> bool:
         """Whether the destination was found to hold other rows of it than were loaded."""
         return any(each.faulty and _meet(each.window, window) for each in self.loaded)
 
-    def reached(self, span: Window) -> Reached:
+    def covered_until(self, span: Window) -> CoveredUntil:
         """How far the table is loaded, all of a span being so.
 
         No further than rows of its times can still have come after they were asked for.
@@ -129,36 +129,36 @@ class Standing:
             if each.ready_at >= self.since
             and (each.window is None or each.window.end > each.asked_at - lag)
         ]
-        return Reached(
+        return CoveredUntil(
             min([span.end, *early]),
             min([each.asked_at for each in used], default=span.end),
             [each.job_id for each in used],
         )
 
-    def _same(self, window: Window | None) -> list[Entry]:
+    def _same(self, window: Window | None) -> list[LoadedExport]:
         """Those with rows of a window, asked for as the settings would ask for them now."""
         return [
             each
             for each in self.loaded
             if _meet(each.window, window)
             and not each.outdated
-            and each.fingerprint == self.wanted.ask(each.window).fingerprint
+            and each.fingerprint == self.wanted.make_request(each.window).fingerprint
             and self.is_typed(each)
         ]
 
-    def _covered(self, entry: Entry) -> tuple[datetime, datetime]:
+    def _covered(self, entry: LoadedExport) -> tuple[datetime, datetime]:
         """From when to when an export leaves nothing to be asked for."""
         window = entry.window or Window(None, entry.asked_at)
         if entry.ready_at >= self.since:
             return window.begin, window.end
         span = self.wanted.span
-        if self.alone or span is None or not span.goes_on:
+        if self.alone or span is None or not span.incremental:
             return window.begin, window.begin
         # What came late is in it, as far as it came before this was asked for.
         return window.begin, min(window.end, entry.asked_at - span.lag)
 
 
-def entries(pipeline: dlt.Pipeline, schema: str, table: str) -> list[Entry]:
+def loaded_exports(pipeline: dlt.Pipeline, schema: str, table: str) -> list[LoadedExport]:
     """What was loaded of a table, the oldest load first.
 
     Args:
@@ -195,9 +195,9 @@ def _entry(  # noqa: PLR0917 - a row
     settled_by: str | None,
     load: str,
     schema: str,
-) -> Entry:
+) -> LoadedExport:
     wrong = proven is not None and not proven
-    return Entry(
+    return LoadedExport(
         job,
         Window(None if start is None else _utc(start), _utc(end)) if end else None,
         fingerprint,
@@ -211,12 +211,12 @@ def _entry(  # noqa: PLR0917 - a row
     )
 
 
-def recount(
+def recount_windows(
     pipeline: dlt.Pipeline,
     schema: str,
     claimed: tuple[str, str],
     windows: Sequence[Window],
-    loaded: Sequence[Entry],
+    loaded: Sequence[LoadedExport],
 ) -> None:
     """Count the windows in the destination once more, and note where one is not as it was loaded.
 
@@ -233,23 +233,25 @@ def recount(
     untouched = _untouched(loaded)
     with pipeline.sql_client(schema) as client:
         for window in windows:
-            parts = [each for each in untouched if each.window and window.holds(each.window)]
+            parts = [each for each in untouched if each.window and window.covers(each.window)]
             length = sum(
                 (each.window.length for each in parts if each.window), start=0 * window.length
             )
             if length != window.length:
                 continue
-            jobs = [ClaimedJob(each.job_id, each.window, each.rows) for each in parts]
-            way = Way("time", scope_of(pipeline, window, column))
+            jobs = [ManifestJob(each.job_id, each.window, each.rows) for each in parts]
+            way = CountScope("time", window_scope(pipeline, window, column))
             total = sum(each.rows for each in parts)
-            finding = count(client, Claim(table, table, way, column, window, jobs, total))
+            finding = count_rows(
+                client, TableManifest(table, table, way, column, window, jobs, total)
+            )
             if not finding.right:
-                note(client, finding, parts[-1].load)
+                record_result(client, finding, parts[-1].load)
 
 
-def _untouched(loaded: Sequence[Entry]) -> list[Entry]:
+def _untouched(loaded: Sequence[LoadedExport]) -> list[LoadedExport]:
     """Those entries whose windows no later load has a part of."""
-    found: list[Entry] = []
+    found: list[LoadedExport] = []
     later: list[Window | None] = []
     for each in reversed(loaded):
         if each.window and not any(_meet(each.window, other) for other in later):

@@ -12,7 +12,7 @@ from typing import TypedDict
 from spaaza_source.windows import Window, parse_window
 
 
-class Part(TypedDict):
+class BackfillPart(TypedDict):
     """What one task loads, as values that JSON has.
 
     Attributes:
@@ -33,7 +33,7 @@ class Part(TypedDict):
     again: bool
 
 
-def name_of(table: str, windows: Sequence[Window]) -> str:
+def part_name(table: str, windows: Sequence[Window]) -> str:
     """A part of a table in a few words."""
     match windows:
         case []:
@@ -44,20 +44,20 @@ def name_of(table: str, windows: Sequence[Window]) -> str:
             return f"{table} in {len(windows)} windows"
 
 
-def windows_of(part: Part) -> list[Window | None]:
+def windows_of(part: BackfillPart) -> list[Window | None]:
     """Its windows; None alone where the table comes whole."""
     return [parse_window(text) for text in part["windows"]] or [None]
 
 
-def begin_of(part: Part) -> datetime | None:
+def start_of(part: BackfillPart) -> datetime | None:
     """Where its first window begins; None where the table comes whole."""
     first = windows_of(part)[0]
     return first.start if first else None
 
 
-def by_table(parts: Sequence[Part]) -> dict[str, list[Part]]:
+def group_by_table(parts: Sequence[BackfillPart]) -> dict[str, list[BackfillPart]]:
     """The parts of each table, in the order of time."""
-    found: dict[str, list[Part]] = {}
+    found: dict[str, list[BackfillPart]] = {}
     for part in parts:
         found.setdefault(part["table"], []).append(part)
     return {
@@ -65,6 +65,6 @@ def by_table(parts: Sequence[Part]) -> dict[str, list[Part]]:
     }
 
 
-def staging_of(parts: Sequence[Part]) -> str:
+def staging_prefix(parts: Sequence[BackfillPart]) -> str:
     """What the names of the staging datasets of a backfill begin with."""
     return f"{parts[0]['backfill']}_" if parts else ""

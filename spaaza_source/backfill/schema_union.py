@@ -26,7 +26,7 @@ LAST = 50
 TYPE = ("data_type", "precision", "scale", "timezone")
 
 
-def unite(pipeline: dlt.Pipeline) -> None:
+def merge_stored_schemas(pipeline: dlt.Pipeline) -> None:
     """Let the pipeline know what all loads have added, not just the last one that was stored.
 
     Args:
@@ -44,7 +44,7 @@ def unite(pipeline: dlt.Pipeline) -> None:
             pipeline.schemas.save_schema(united)
 
 
-def as_loaded(pipeline: dlt.Pipeline, name: str, version: str, table: str) -> bool:
+def types_match(pipeline: dlt.Pipeline, name: str, version: str, table: str) -> bool:
     """Whether a load took a table's columns for what the destination has made of them.
 
     Two loads at one time may each be the first to bring a column, and take it for another type.

@@ -18,7 +18,7 @@ PREFIX = "spaaza_worker_"
 
 
 @contextmanager
-def own_folder() -> Iterator[Path]:
+def worker_folder() -> Iterator[Path]:
     """The folder, in the system's place for temporary files.
 
     The system frees the lock beside it when its process is gone.

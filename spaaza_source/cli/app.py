@@ -18,11 +18,11 @@ from typing import Any, NoReturn
 import click
 
 from spaaza_source.cli.deep_check.check import deep_check
-from spaaza_source.cli.error_messages import Terminated, ending
+from spaaza_source.cli.error_messages import SigtermError, exit_report
 from spaaza_source.cli.lag_advice import advise, present_lags
 from spaaza_source.cli.load import load_and_tell, load_kept, pipeline_of, turn_of, turn_to
 from spaaza_source.cli.next_load import export_history, next_load, planned_exports, usual_seconds
-from spaaza_source.cli.report import ConsoleReport, Report, console, reported
+from spaaza_source.cli.report import ConsoleReport, Report, console, with_report
 from spaaza_source.cli.tables import (
     JOBS_SHOWN,
     show_advice,
@@ -31,7 +31,7 @@ from spaaza_source.cli.tables import (
     show_plan,
     show_submitted,
 )
-from spaaza_source.cli.target import DB, Target, of_a_load, of_a_vendor
+from spaaza_source.cli.target import DB, Target, load_options, vendor_option
 from spaaza_source.cli.vendors import VENDORS, VOUCHERIFY
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.request import REPEATS, Repeat
@@ -69,7 +69,7 @@ def cli(*, debug: bool) -> None:
     "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows of each index."
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the data.")
-@of_a_vendor
+@vendor_option
 def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     """Load generated exports into DuckDB, from a sandbox inside this process.
 
@@ -111,14 +111,14 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
         raise SettingsError(
             f"port {port} cannot be used ({failure.strerror})",
             where="--port",
-            way_out="Choose another; 0 takes a free one.",
+            hint="Choose another; 0 takes a free one.",
         ) from None
     _show_settings(served)
     served.serve_forever()
 
 
 @cli.command()
-@of_a_load
+@load_options
 @click.option("--deep", is_flag=True, help="Compare fresh exports with the tables.")
 @click.option(
     "--keys",
@@ -151,7 +151,7 @@ def check(*, deep: bool, keys: int, **given: Any) -> None:
 
 
 @cli.command()
-@of_a_load
+@load_options
 @click.option(
     "--keep-files",
     type=click.Path(file_okay=False),
@@ -166,7 +166,7 @@ def check(*, deep: bool, keys: int, **given: Any) -> None:
 @click.option(
     "--full-refresh", is_flag=True, help="Drop these tables and what is known of them; load anew."
 )
-@reported
+@with_report
 def load(
     *,
     report: Report,
@@ -198,7 +198,7 @@ def load(
 
 
 @cli.command()
-@of_a_load
+@load_options
 def plan(**given: Any) -> None:
     """Show what the next load would ask the vendor for. Nothing is asked for."""
     target = Target.of(**given)
@@ -210,7 +210,7 @@ def plan(**given: Any) -> None:
 
 
 @cli.command()
-@of_a_load
+@load_options
 @click.option(
     "--repeat",
     type=click.Choice(REPEATS),
@@ -230,13 +230,13 @@ def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
         raise SettingsError(
             f"{target.vendor.name} makes no export again by itself",
             where="--repeat",
-            way_out="Leave it out, and let cron run `spaaza load`.",
+            hint="Leave it out, and let cron run `spaaza load`.",
         )
     if repeat is not None and (given["start_date"] or given["end_date"]):
         raise SettingsError(
             "an export that repeats brings all rows",
             where="--repeat",
-            way_out="Leave out --start-date and --end-date.",
+            hint="Leave out --start-date and --end-date.",
         )
     pipeline = pipeline_of(target)
     run, wanted = next_load(target.source(), pipeline, restore=target.exists)
@@ -244,8 +244,8 @@ def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
 
 
 @cli.command()
-@of_a_load
-@reported
+@load_options
+@with_report
 def collect(*, report: Report, **given: Any) -> None:
     """Load the exports that are done, each once, and say which are not. Nothing is asked for."""
     target = Target.of(**given)
@@ -253,7 +253,7 @@ def collect(*, report: Report, **given: Any) -> None:
         run, wanted = next_load(target.source(only_finished=True), pipeline, restore=target.exists)
         tables = [each.table for each in wanted]
         done = dict(zip(tables, run.plans(wanted), strict=True))
-        waiting = run.plans(replace(each, only_finished=False) for each in wanted)
+        waiting = run.plans(replace(each, collect_only=False) for each in wanted)
         ready = [table for table, plan in done.items() if plan.adopted]
         if ready:
             source = target.source(only_finished=True).with_resources(*ready)
@@ -262,7 +262,7 @@ def collect(*, report: Report, **given: Any) -> None:
 
 
 @cli.command()
-@of_a_load
+@load_options
 @click.option("--all", "every", is_flag=True, help="However old.")
 @click.option(
     "--advice", is_flag=True, help="Tell how late rows came instead, and which `lag` to set."
@@ -277,8 +277,8 @@ def jobs(*, every: bool, advice: bool, **given: Any) -> None:
         history = export_history(pipeline) if target.exists else []
         show_advice(console(), advise(history, lags), lags)
         return
-    subjects = {each.ask(None).subject for each in wanted}
-    own = [job for job in run.own_jobs() if job.subject in subjects]
+    subjects = {each.make_request(None).subject for each in wanted}
+    own = [job for job in run.known_jobs() if job.subject in subjects]
     history = export_history(pipeline) if target.exists else []
     show_jobs(console(), own, history, None if every else JOBS_SHOWN)
 
@@ -299,14 +299,14 @@ def main() -> None:
     except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - a sentence, no traceback
         if debug:
             traceback.print_exception(failure)
-        messages, code = ending(failure)
+        messages, code = exit_report(failure)
         ConsoleReport(console()).ended(messages, code)
         sys.exit(code)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     """End by SIGTERM as by Ctrl-C: at once, but with everything closed and said."""
-    raise Terminated(number)
+    raise SigtermError(number)
 
 
 def _access_to(served: Sandbox, vendor: str) -> dict[str, Any]:

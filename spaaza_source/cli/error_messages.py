@@ -55,7 +55,7 @@ class ExportsFailedError(Exception):
         self.failures = failures
 
 
-class Terminated(KeyboardInterrupt):
+class SigtermError(KeyboardInterrupt):
     """SIGTERM, raised like Ctrl-C.
 
     Args:
@@ -70,7 +70,7 @@ class Terminated(KeyboardInterrupt):
 def interruption(failure: BaseException) -> int | None:
     """The number of the signal that is behind `failure`, if one is."""
     for cause in _chain(failure):
-        if isinstance(cause, Terminated):
+        if isinstance(cause, SigtermError):
             return cause.number
         if isinstance(cause, KeyboardInterrupt | SignalReceivedException | click.Abort):
             return signal.SIGINT
@@ -93,19 +93,19 @@ def failed_export(failure: BaseException) -> str | None:
     return str(resource.pipe_name)
 
 
-def ending(failure: BaseException) -> tuple[list[str], int]:
+def exit_report(failure: BaseException) -> tuple[list[str], int]:
     """What to tell a person of a command that `failure` has ended, and its exit code."""
     if number := interruption(failure):
         return ["interrupted; the next run takes up what was begun"], BY_SIGNAL + number
     causes = failure.failures if isinstance(failure, ExportsFailedError) else [failure]
-    told = [explain(cause) for cause in causes]
+    told = [describe(cause) for cause in causes]
     return [words for words, _ in told], max(code for _, code in told)
 
 
-def explain(failure: BaseException) -> tuple[str, int]:
+def describe(failure: BaseException) -> tuple[str, int]:
     """What to tell a person about `failure`, and the exit code that goes with it."""
     causes = list(_chain(failure))
-    for kind, say in SAYINGS.items():
+    for kind, say in MESSAGES.items():
         for cause in causes:
             if isinstance(cause, kind):
                 return say(cause)
@@ -174,7 +174,7 @@ def _variable(name: str, traces: list[LookupTrace | LookupTraces]) -> str:
 
 
 #: By kind of failure, the first that is found among the causes speaks.
-SAYINGS: dict[type[BaseException], Callable[[Any], tuple[str, int]]] = {
+MESSAGES: dict[type[BaseException], Callable[[Any], tuple[str, int]]] = {
     SpaazaSourceError: _ours,
     ConfigFieldMissingException: _missing,
     ConfigValueCannotBeCoercedException: _not_coerced,

@@ -35,7 +35,7 @@ TOLD = (
 )
 
 
-class EventLines(Collector):
+class JsonReport(Collector):
     """A pipeline's `progress`, and a command's report, as lines of JSON.
 
     Args:

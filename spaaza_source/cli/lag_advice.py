@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.plan import TableSync
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -41,12 +41,12 @@ class Advice:
     lag: float
 
 
-def present_lags(wanted: Iterable[Wanted]) -> dict[str, float]:
+def present_lags(wanted: Iterable[TableSync]) -> dict[str, float]:
     """The `lag` of each table that goes on by the time of its rows, in seconds."""
     return {
         each.table: each.span.lag.total_seconds()
         for each in wanted
-        if each.span is not None and each.span.goes_on and each.span.begins_again is None
+        if each.span is not None and each.span.incremental and each.span.full_refresh_every is None
     }
 
 

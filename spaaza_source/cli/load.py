@@ -25,10 +25,10 @@ from spaaza_source.chat import tell_chat
 from spaaza_source.cli.error_messages import ExportsFailedError, failed_export
 from spaaza_source.cli.report import Report
 from spaaza_source.cli.target import Target
-from spaaza_source.destination.query import rows_of
-from spaaza_source.dlt_hooks.run_lock import turn
+from spaaza_source.destination.query import read_table
+from spaaza_source.dlt_hooks.run_lock import hold_run_lock
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.archive import kept_loads, tables_of
+from spaaza_source.exports.archive import archived_loads, archived_tables
 
 #: Key of the pipeline's local state: where it loads to.
 PLACE = "spaaza_place"
@@ -49,7 +49,7 @@ def turn_to(
     name: str, destination: TDestinationReferenceArg, dataset: str, progress: Collector
 ) -> Iterator[dlt.Pipeline]:
     """As `pipeline_to`, and nothing else loads by a pipeline of that name until this is left."""
-    with turn(_folder(name)):
+    with hold_run_lock(_folder(name)):
         yield pipeline_to(name, destination, dataset, progress)
 
 
@@ -70,7 +70,7 @@ def pipeline_to(
     """
     folder = _folder(name)
     is_new = not (folder / dlt.Pipeline.STATE_FILE).exists()
-    with turn(folder) if is_new else nullcontext():
+    with hold_run_lock(folder) if is_new else nullcontext():
         pipeline = dlt.pipeline(
             name,
             destination=destination,
@@ -83,12 +83,12 @@ def pipeline_to(
             pipeline.set_local_state_val(PLACE, place)
     if before in (None, place):
         return pipeline
-    with turn(folder):
+    with hold_run_lock(folder):
         if pipeline.has_pending_data:
             raise SettingsError(
                 "a load into another destination is not finished",
                 where=f"pipeline {name!r}",
-                way_out="Run the same command with the destination of before, then this one.",
+                hint="Run the same command with the destination of before, then this one.",
             )
         pipeline = pipeline.drop()
         pipeline.set_local_state_val(PLACE, place)
@@ -157,15 +157,15 @@ def load_and_tell(
 def load_kept(target: Target, folder: Path, report: Report, **more: Any) -> None:
     """Load what earlier loads have kept, in the order in which they were made."""
     with turn_of(target, report.progress) as pipeline:
-        for load in kept_loads(folder):
-            tables = [table for table in target.tables if table in tables_of(load)]
+        for load in archived_loads(folder):
+            tables = [table for table in target.tables if table in archived_tables(load)]
             if tables:
                 source = target.source(from_files=str(load), **more).with_resources(*tables)
                 load_and_tell(pipeline, source, report)
 
 
 def _tell_loads(pipeline: dlt.Pipeline, loads: Sequence[str], report: Report) -> None:
-    jobs = [job for job in rows_of(pipeline, "export_jobs") if job["_dlt_load_id"] in loads]
+    jobs = [job for job in read_table(pipeline, "export_jobs") if job["_dlt_load_id"] in loads]
     report.loaded(jobs)
     tell_chat(_summary(pipeline, jobs))
 

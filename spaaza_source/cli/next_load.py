@@ -15,12 +15,12 @@ from typing import Any
 import dlt
 from dlt.extract import DltSource
 
-from spaaza_source.destination.query import rows_of
+from spaaza_source.destination.query import read_table
 from spaaza_source.exports.jobs import Job
-from spaaza_source.exports.plan import Plan, Wanted, halved
+from spaaza_source.exports.plan import Plan, TableSync, halve_failed
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.loading.checkpoint import loaded_before
+from spaaza_source.loading.checkpoint import read_state
 
 #: How many of a table's last exports tell how long the next may take.
 RECENT = 20
@@ -43,7 +43,7 @@ class PlannedExport:
 
 def next_load(
     source: DltSource, pipeline: dlt.Pipeline, *, restore: bool
-) -> tuple[ExportRun, list[Wanted]]:
+) -> tuple[ExportRun, list[TableSync]]:
     """The exports of a source's load, and what it wants of each selected table.
 
     Args:
@@ -55,7 +55,7 @@ def next_load(
         pipeline.sync_destination()
     given = {name: one.explicit_args for name, one in source.selected_resources.items()}
     wanted = [
-        replace(args["wanted"], **loaded_before(pipeline.state, source.name, name))
+        replace(args["wanted"], **read_state(pipeline.state, source.name, name))
         for name, args in given.items()
     ]
     run: ExportRun = next(iter(given.values()))["run"]
@@ -63,7 +63,7 @@ def next_load(
 
 
 def planned_exports(
-    wanted: Sequence[Wanted], plans: Iterable[Plan], history: Mapping[str, float]
+    wanted: Sequence[TableSync], plans: Iterable[Plan], history: Mapping[str, float]
 ) -> list[PlannedExport]:
     """The plans of some tables as a list of exports, each table's in the order of time.
 
@@ -76,7 +76,9 @@ def planned_exports(
     for each, plan in zip(wanted, plans, strict=True):
         seconds = history.get(each.table)
         planned = [PlannedExport(request, job, seconds) for request, job in plan.adopted]
-        planned += [PlannedExport(each.ask(window), None, seconds) for window in halved(plan)]
+        planned += [
+            PlannedExport(each.make_request(window), None, seconds) for window in halve_failed(plan)
+        ]
         exports += sorted(
             planned,
             key=lambda one: one.request.window.begin.timestamp() if one.request.window else 0.0,
@@ -86,7 +88,7 @@ def planned_exports(
 
 def export_history(pipeline: dlt.Pipeline) -> list[dict[str, Any]]:
     """The rows of the pipeline's `export_jobs`, old to new; none where there is no such table."""
-    return sorted(rows_of(pipeline, "export_jobs"), key=lambda row: str(row.get("created_at")))
+    return sorted(read_table(pipeline, "export_jobs"), key=lambda row: str(row.get("created_at")))
 
 
 def usual_seconds(history: Iterable[Mapping[str, Any]]) -> dict[str, float]:

@@ -19,8 +19,8 @@ from rich.console import Console
 
 from spaaza_source.chat import tell_chat
 from spaaza_source.cli.console_progress import ExportLines, show_loaded
-from spaaza_source.cli.error_messages import ending
-from spaaza_source.cli.json_log import EventLines
+from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.cli.json_log import JsonReport
 from spaaza_source.cli.tables import show_waiting
 from spaaza_source.exports.plan import Plan
 
@@ -96,7 +96,7 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=WIDE)
 
 
-def reported(command: Callable[..., None]) -> Callable[..., None]:
+def with_report(command: Callable[..., None]) -> Callable[..., None]:
     """A command that is given a `report`, by its option `--log`; its end is told in either form."""
 
     @click.option(
@@ -108,7 +108,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     )
     @functools.wraps(command)
     def run(*, log: str, **given: Any) -> None:
-        report = EventLines(sys.stdout) if log == "json" else ConsoleReport(console())
+        report = JsonReport(sys.stdout) if log == "json" else ConsoleReport(console())
         try:
             command(report=report, **given)
         except click.exceptions.Exit:
@@ -132,7 +132,7 @@ def end(report: Report, failure: BaseException) -> NoReturn:
     context = click.get_current_context(silent=True)
     if context is not None and context.find_root().params.get("debug"):
         traceback.print_exception(failure)
-    messages, code = ending(failure)
+    messages, code = exit_report(failure)
     report.ended(messages, code)
     tell_chat(f"spaaza failed: {' '.join(messages)}")
     raise click.exceptions.Exit(code) from None

@@ -13,11 +13,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from spaaza_source.cli.deep_check.check import Checked
+from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
 from spaaza_source.cli.lag_advice import Advice
 from spaaza_source.cli.next_load import PlannedExport
-from spaaza_source.exports.jobs import Job, JobState, OwnJob
+from spaaza_source.exports.jobs import Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.windows import Window, iso
@@ -92,7 +92,7 @@ def waiting_for(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tu
 
 def show_jobs(
     console: Console,
-    own: Iterable[OwnJob],
+    own: Iterable[KnownJob],
     history: Iterable[Mapping[str, Any]],
     most: int | None,
 ) -> None:
@@ -124,7 +124,7 @@ def show_jobs(
         console.print(f"\n{len(jobs) - most} older ones: --all shows them.")
 
 
-def show_differences(console: Console, checked: Iterable[Checked]) -> bool:
+def show_differences(console: Console, checked: Iterable[TableDiff]) -> bool:
     """What fresh exports and tables differ in, keys and columns but no cells; whether all is equal.
 
     Args:

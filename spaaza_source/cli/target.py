@@ -117,7 +117,7 @@ def _configured() -> Any:
     return dlt.secrets.get("destination.duckdb.credentials")
 
 
-of_a_vendor = click.option(
+vendor_option = click.option(
     "--vendor",
     type=click.Choice(list(VENDORS)),
     default=SPAAZA.name,
@@ -126,7 +126,7 @@ of_a_vendor = click.option(
 )
 
 
-def of_a_load(command: Callable[..., None]) -> Callable[..., None]:
+def load_options(command: Callable[..., None]) -> Callable[..., None]:
     """What a command must know to plan or do a load: which tables, whither, of which time."""
     for decorate in (
         click.option("--end-date", help="Where the range ends, itself left out; needs a start."),
@@ -141,7 +141,7 @@ def of_a_load(command: Callable[..., None]) -> Callable[..., None]:
             type=DB,
             help="DuckDB file to load into.  [default: VENDOR.duckdb]",
         ),
-        of_a_vendor,
+        vendor_option,
         click.argument("tables", nargs=-1, metavar="[TABLE]..."),
     ):
         command = decorate(command)

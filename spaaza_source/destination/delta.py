@@ -26,7 +26,7 @@ from spaaza_source.windows import iso
 DELTA: Final = "delta"
 
 
-class Lake:
+class DeltaClient:
     """The tables of one dataset.
 
     Args:
@@ -58,7 +58,7 @@ class Lake:
         return quoted(column)
 
     @contextmanager
-    def with_staging_dataset(self) -> Iterator[Lake]:
+    def with_staging_dataset(self) -> Iterator[DeltaClient]:
         """Delta tables are merged without staging tables: until left, there are no tables."""
         self._staging = True
         try:

@@ -32,7 +32,7 @@ CATALOGUES = ("postgres", "postgresql")
 
 
 @contextmanager
-def one_load(pipeline: Any) -> Iterator[None]:
+def hold_load_lock(pipeline: Any) -> Iterator[None]:
     """Wait until no other load into the pipeline's dataset is under way; there is none till left.
 
     Where the destination has no such locks, nothing is waited for.

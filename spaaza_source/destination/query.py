@@ -18,7 +18,7 @@ from dlt.common.data_writers.escape import escape_postgres_identifier
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from spaaza_source.destination.delta import DELTA, Lake
+from spaaza_source.destination.delta import DELTA, DeltaClient
 
 _T = TypeVar("_T")
 
@@ -30,7 +30,7 @@ CHUNK = 10_000
 _CAPABILITIES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
-def asked(pipeline: Any, question: Callable[[Any], _T]) -> _T:
+def ask(pipeline: Any, question: Callable[[Any], _T]) -> _T:
     """What the destination answers, about tables in the format of the one that is extracted.
 
     Args:
@@ -41,14 +41,14 @@ def asked(pipeline: Any, question: Callable[[Any], _T]) -> _T:
     table_format = dlt.current.resource().table_format
 
     def put() -> _T:
-        with client_of(pipeline, None, table_format) as client:
+        with open_client(pipeline, None, table_format) as client:
             return question(client)
 
-    return _apart(put)
+    return _in_own_thread(put)
 
 
 @contextmanager
-def client_of(pipeline: Any, schema: str | None, table_format: Any) -> Iterator[Any]:
+def open_client(pipeline: Any, schema: str | None, table_format: Any) -> Iterator[Any]:
     """What a destination is asked by: dlt's SQL client, or for Delta tables what is like it.
 
     Args:
@@ -60,11 +60,11 @@ def client_of(pipeline: Any, schema: str | None, table_format: Any) -> Iterator[
         with pipeline.sql_client(schema) as client:
             yield client
         return
-    with pipeline.destination_client(schema) as files, closing(Lake(files)) as lake:
+    with pipeline.destination_client(schema) as files, closing(DeltaClient(files)) as lake:
         yield lake
 
 
-def rows_of(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
+def read_table(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
     """All rows of one of the pipeline's tables; none where there is no such table."""
     if not pipeline.default_schema_name:
         return []
@@ -74,7 +74,7 @@ def rows_of(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
         if not (table_format == DELTA and is_files(pipeline.destination)):
             found = pipeline.dataset()[table].arrow()
             return [] if found is None else list(found.to_pylist())
-        with client_of(pipeline, schema.name, table_format) as client:
+        with open_client(pipeline, schema.name, table_format) as client:
             name = client.make_qualified_table_name(table)
             with client.execute_query(f"SELECT * FROM {name}") as answer:  # noqa: S608 - its own
                 return [row for rows in answer.iter_arrow(CHUNK) for row in rows.to_pylist()]
@@ -115,7 +115,7 @@ def merge_strategies(pipeline: Any, table_format: str | None = None) -> list[str
     return list(selected(found, table_schema={"table_format": table_format}))
 
 
-def quoted(pipeline: Any, column: str) -> str:
+def quote_column(pipeline: Any, column: str) -> str:
     """A column's name in the destination's SQL, whatever characters it has.
 
     Args:
@@ -131,10 +131,10 @@ def quoted(pipeline: Any, column: str) -> str:
 
 def _capabilities(destination: Any) -> Any:
     if destination not in _CAPABILITIES:
-        _CAPABILITIES[destination] = _apart(destination.capabilities)
+        _CAPABILITIES[destination] = _in_own_thread(destination.capabilities)
     return _CAPABILITIES[destination]
 
 
-def _apart(work: Callable[[], _T]) -> _T:
+def _in_own_thread(work: Callable[[], _T]) -> _T:
     with ThreadPoolExecutor(1, thread_name_prefix="destination") as thread:
         return thread.submit(work).result()

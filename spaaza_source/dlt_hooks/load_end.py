@@ -18,13 +18,13 @@ from dlt.common.runtime.tracking import SupportsTracking
 from dlt.pipeline import trace as traces
 from typing_extensions import Self
 
-from spaaza_source.audit.manifest import note_passed_on
-from spaaza_source.audit.reconcile import prove
-from spaaza_source.destination.load_lock import one_load
-from spaaza_source.dlt_hooks.recovery import take_back_state
+from spaaza_source.audit.manifest import record_rows_written
+from spaaza_source.audit.reconcile import reconcile_load
+from spaaza_source.destination.load_lock import hold_load_lock
+from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
 
 
-class PackageEnds(SupportsTracking):
+class LoadEndHook(SupportsTracking):
     """Puts the stand-in in its place, and the pipeline's own back."""
 
     def on_start_trace(self, trace: Any, step: Any, pipeline: Any) -> None:
@@ -34,23 +34,23 @@ class PackageEnds(SupportsTracking):
         """From now on packages may end."""
         del trace
         if step == "load":
-            pipeline.collector = _Watching(pipeline.collector, pipeline)
+            pipeline.collector = _ReconcilingCollector(pipeline.collector, pipeline)
 
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
     ) -> None:
         """Note what dlt has passed on, or put the pipeline's own progress back."""
         del trace, send_state
-        if step.step == "load" and isinstance(pipeline.collector, _Watching):
+        if step.step == "load" and isinstance(pipeline.collector, _ReconcilingCollector):
             pipeline.collector = pipeline.collector.own
         elif step.step == "normalize" and isinstance(step_info, NormalizeInfo):
-            note_passed_on(pipeline, step_info)
+            record_rows_written(pipeline, step_info)
 
     def on_end_trace(self, trace: Any, pipeline: Any, send_state: bool) -> None:
         """Nothing to do: a run may do many steps."""
 
 
-class _Watching(Collector):
+class _ReconcilingCollector(Collector):
     """A pipeline's `progress` while packages are loaded: each is proven when it has ended.
 
     Args:
@@ -74,8 +74,8 @@ class _Watching(Collector):
 
     def __enter__(self) -> Self:
         with ExitStack() as alone:
-            alone.enter_context(one_load(self._pipeline))
-            take_back_state(self._pipeline)
+            alone.enter_context(hold_load_lock(self._pipeline))
+            delete_duplicate_state(self._pipeline)
             self._pending = set(self._pipeline.list_normalized_load_packages())
             self.own.__enter__()
             self._alone = alone.pop_all()
@@ -94,7 +94,7 @@ class _Watching(Collector):
             for load in sorted(
                 self._pending.difference(self._pipeline.list_normalized_load_packages())
             ):
-                prove(self._pipeline, load)
+                reconcile_load(self._pipeline, load)
 
     def _start(self, step: str) -> None:
         """`own` does it."""
@@ -107,10 +107,10 @@ class _Watching(Collector):
         self.own.on_start_trace_step(*told)
 
 
-_ENDS = PackageEnds()
+_ENDS = LoadEndHook()
 
 
-def prove_loads() -> None:
+def install_load_end_hook() -> None:
     """From now on each load of a pipeline in this process is proven at its end."""
     if _ENDS not in traces.TRACKING_MODULES:
         traces.TRACKING_MODULES.append(_ENDS)

@@ -55,7 +55,7 @@ UNFINISHED = re.compile(r"[0-9a-f]{16}")
 FOLLOWING = ("sql", "reference")
 
 
-def begin_anew(pipeline: SupportsPipeline) -> list[str]:
+def reset_interrupted_loads(pipeline: SupportsPipeline) -> list[str]:
     """Put back each load package of exports whose loading was cut short.
 
     Nobody else may be loading them meanwhile.
@@ -76,7 +76,7 @@ def begin_anew(pipeline: SupportsPipeline) -> list[str]:
     return cut_short
 
 
-def take_back_state(pipeline: Any) -> None:
+def delete_duplicate_state(pipeline: Any) -> None:
     """Remove the pipeline's state from the destination where it is about to be loaded once more.
 
     dlt appends it: a database that holds its ids to be unique would refuse it, in every later run.
@@ -105,7 +105,7 @@ def take_back_state(pipeline: Any) -> None:
             )
 
 
-def end_saving(pipeline: SupportsPipeline) -> None:
+def remove_partial_schemas(pipeline: SupportsPipeline) -> None:
     """Remove each schema that was being written when its run was killed.
 
     Nobody else may be writing any meanwhile.
@@ -126,7 +126,7 @@ def end_saving(pipeline: SupportsPipeline) -> None:
             pass
 
 
-def end_extracting(pipeline: SupportsPipeline) -> list[str]:
+def save_extracted_schemas(pipeline: SupportsPipeline) -> list[str]:
     """Save the schema of each extracted package whose run was killed before it did so.
 
     Nobody else may be extracting meanwhile.
@@ -158,7 +158,7 @@ def end_extracting(pipeline: SupportsPipeline) -> list[str]:
     return killed
 
 
-def end_normalizing(pipeline: SupportsPipeline) -> list[str]:
+def remove_normalized_packages(pipeline: SupportsPipeline) -> list[str]:
     """Remove each extracted package that stands normalized already.
 
     Nobody else may be normalizing meanwhile.
@@ -183,7 +183,7 @@ def end_normalizing(pipeline: SupportsPipeline) -> list[str]:
     return removed
 
 
-def end_loading(pipeline: SupportsPipeline) -> list[str]:
+def reopen_completed_loads(pipeline: SupportsPipeline) -> list[str]:
     """Let dlt end the load of each package whose run was killed while it did so.
 
     All that it does then may be done again; the load is proven by it.

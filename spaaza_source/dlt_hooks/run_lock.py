@@ -22,11 +22,11 @@ from dlt.pipeline import trace as traces
 from filelock import FileLock, Timeout
 
 from spaaza_source.dlt_hooks.recovery import (
-    begin_anew,
-    end_extracting,
-    end_loading,
-    end_normalizing,
-    end_saving,
+    remove_normalized_packages,
+    remove_partial_schemas,
+    reopen_completed_loads,
+    reset_interrupted_loads,
+    save_extracted_schemas,
 )
 
 #: Seconds between two looks whether the other run has ended.
@@ -40,7 +40,7 @@ _OWN: ContextVar[tuple[Path, ...]] = ContextVar("_OWN", default=())
 
 
 @contextmanager
-def turn(folder: Path) -> Iterator[None]:
+def hold_run_lock(folder: Path) -> Iterator[None]:
     """Hold the turn of the pipeline with that working folder, in this thread, over all its runs.
 
     dlt wipes the folder where it makes a pipeline for the first time, and where it drops one.
@@ -48,7 +48,7 @@ def turn(folder: Path) -> Iterator[None]:
     if folder in _OWN.get():
         yield
         return
-    with _acquired(folder):
+    with _acquire(folder):
         before = _OWN.set((*_OWN.get(), folder))
         try:
             yield
@@ -56,7 +56,7 @@ def turn(folder: Path) -> Iterator[None]:
             _OWN.reset(before)
 
 
-def _acquired(folder: Path) -> FileLock:
+def _acquire(folder: Path) -> FileLock:
     """The lock beside the folder, when it is free."""
     lock = FileLock(f"{folder}.lock", poll_interval=LOOK, thread_local=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def _acquired(folder: Path) -> FileLock:
     return lock
 
 
-class Turn(SupportsTracking):
+class RunLock(SupportsTracking):
     """Holds a lock beside the pipeline's working folder from a run's begin to its end.
 
     The system frees the lock of a process that is gone, however it went.
@@ -85,13 +85,13 @@ class Turn(SupportsTracking):
         del step
         folder = Path(pipeline.working_dir)
         if folder not in _OWN.get():
-            self._held[trace.transaction_id] = _acquired(folder)
+            self._held[trace.transaction_id] = _acquire(folder)
         shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
-        end_saving(pipeline)
-        end_normalizing(pipeline)
-        end_extracting(pipeline)
-        end_loading(pipeline)
-        begin_anew(pipeline)
+        remove_partial_schemas(pipeline)
+        remove_normalized_packages(pipeline)
+        save_extracted_schemas(pipeline)
+        reopen_completed_loads(pipeline)
+        reset_interrupted_loads(pipeline)
 
     def on_start_trace_step(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
         """Nothing to do: the turn is the whole run's."""
@@ -117,10 +117,10 @@ def _is_credential(sections: Sequence[str]) -> bool:
     return known_sections.SOURCES in sections[:1] and "credentials" in sections
 
 
-_TURN = Turn()
+_TURN = RunLock()
 
 
-def take_turns() -> None:
+def install_run_lock() -> None:
     """From now on each run of a pipeline in this process waits for its turn."""
     if _TURN not in traces.TRACKING_MODULES:
         traces.TRACKING_MODULES.append(_TURN)

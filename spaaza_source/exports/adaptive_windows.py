@@ -29,7 +29,7 @@ TREND = 1.5
 REMAINDER = 0.3
 
 
-class Pieces:
+class AdaptiveWindows:
     """The windows of one table; for one thread.
 
     Args:
@@ -59,11 +59,11 @@ class Pieces:
         """Whether windows are left to be asked for."""
         return bool(self._todo)
 
-    def begun(self, window: Window) -> None:
+    def started(self, window: Window) -> None:
         """An earlier run has asked for this one."""
         self._asked.append(window)
 
-    def take(self) -> Window | None:
+    def next(self) -> Window | None:
         """The next to ask for; None where there is none, or one under way is to be awaited."""
         if not self._todo:
             return None
@@ -77,7 +77,7 @@ class Pieces:
         """Whether it was asked for and has neither come nor failed."""
         return window in self._asked
 
-    def arrived(self, window: Window, size: int) -> None:
+    def succeeded(self, window: Window, size: int) -> None:
         """It has come, with so many bytes."""
         self._asked.remove(window)
         self._sizes[window] = size
@@ -155,7 +155,7 @@ class Pieces:
         if left > half + timedelta(seconds=1):
             return half
         most = max(self._sizes.values(), default=0)
-        brought = sum(size for window, size in self._sizes.items() if failed.holds(window))
+        brought = sum(size for window, size in self._sizes.items() if failed.covers(window))
         heavy = brought < (1 - LESS) * most
         return left / 2 if heavy and left >= 2 * self._smallest else left
 
@@ -163,7 +163,7 @@ class Pieces:
         """How many bytes the vendor can be expected to manage."""
         target = MORE * max(self._sizes.values())
         for failed in self._failed:
-            parts = [window for window in self._sizes if failed.holds(window)]
+            parts = [window for window in self._sizes if failed.covers(window)]
             if sum((part.length for part in parts), timedelta()) == failed.length:
                 target = min(target, LESS * sum(self._sizes[part] for part in parts))
         return max(target, 1.0)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from spaaza_source.errors import FileError, SettingsError
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.transport.download import FetchedFile
@@ -29,7 +29,7 @@ CONTENTS = "kept.json"
 VERSION = "exports-1"
 
 
-def keep(exports: TableExports, folder: Path) -> None:
+def archive_files(exports: TableExports, folder: Path) -> None:
     """Move a table's files to `<folder>/<table>`, for good.
 
     Args:
@@ -39,7 +39,7 @@ def keep(exports: TableExports, folder: Path) -> None:
     Raises:
         SettingsError: They cannot be put there.
     """
-    table = exports.wanted.table
+    table = exports.sync.table
     begun = folder / f"{table}.part"
     try:
         begun.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def keep(exports: TableExports, folder: Path) -> None:
             name = f"{number:04}.{export.request.export_format}"
             shutil.move(export.file().path, begun / name)
             kept.append({"file": name, **_told(export)})
-        reach = str(exports.reach) if exports.reach else None
+        reach = str(exports.covered) if exports.covered else None
         told = {"table": table, "reach": reach, VERSION: kept}
         (begun / CONTENTS).write_text(json.dumps(told, indent=1), encoding="utf-8")
         # Only a whole folder has its name.
@@ -57,11 +57,11 @@ def keep(exports: TableExports, folder: Path) -> None:
         raise SettingsError(
             f"the files cannot be kept ({failure.strerror})",
             where=str(folder),
-            way_out="Make room there, or leave out keep_files.",
+            hint="Make room there, or leave out keep_files.",
         ) from None
 
 
-def kept_loads(folder: Path) -> list[Path]:
+def archived_loads(folder: Path) -> list[Path]:
     """The folders of the loads kept under `folder`, old to new; itself, if it is one.
 
     Raises:
@@ -72,17 +72,17 @@ def kept_loads(folder: Path) -> list[Path]:
     loads = {contents.parent.parent for contents in folder.glob(f"*/*/{CONTENTS}")}
     if not loads:
         raise SettingsError(
-            "no kept files are there", where=str(folder), way_out="Load with keep_files first."
+            "no kept files are there", where=str(folder), hint="Load with keep_files first."
         )
     return sorted(loads)
 
 
-def tables_of(load: Path) -> list[str]:
+def archived_tables(load: Path) -> list[str]:
     """The tables that a load has kept files of."""
     return sorted(contents.parent.name for contents in load.glob(f"*/{CONTENTS}"))
 
 
-def kept_exports(folder: Path, wanted: Wanted) -> TableExports | None:
+def archived_exports(folder: Path, wanted: TableSync) -> TableExports | None:
     """A table's exports from the files of one load; None where that load kept none of it.
 
     Args:
@@ -103,12 +103,12 @@ def kept_exports(folder: Path, wanted: Wanted) -> TableExports | None:
         raise FileError(
             "what was kept there cannot be read",
             where=str(place / CONTENTS),
-            way_out="Load from the vendor again.",
+            hint="Load from the vendor again.",
         ) from None
-    return TableExports(wanted, reach=reach, planned=True, exports=exports, complete=True)
+    return TableExports(wanted, covered=reach, planned=True, exports=exports, complete=True)
 
 
-def prove(exports: Iterable[Export]) -> None:
+def verify_checksums(exports: Iterable[Export]) -> None:
     """Make sure that kept files are as they were.
 
     Raises:
@@ -125,7 +125,7 @@ def prove(exports: Iterable[Export]) -> None:
             raise FileError(
                 "the file is not as it was kept",
                 where=str(file.path),
-                way_out="Load from the vendor again.",
+                hint="Load from the vendor again.",
             )
 
 

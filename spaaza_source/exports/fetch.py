@@ -25,7 +25,7 @@ RECONNECTS = 4
 PAUSE = 2.0
 
 
-def fetched(
+def fetch_files(
     service: ExportService,
     job: Job,
     begin: Callable[[], Download],
@@ -76,7 +76,7 @@ def _part(
             if parts not in (None, len(links)):
                 raise UnexpectedAnswerError(
                     f"the vendor named {parts} files of the result, and then {len(links)}",
-                    way_out="Run again.",
+                    hint="Run again.",
                 )
             response = open_link(
                 links[number], base_url=service.base_url, carry_on=download.headers

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 
 from spaaza_source.transport.clock import Deadline
-from spaaza_source.transport.http_client import VendorHttp
+from spaaza_source.transport.http_client import HttpClient
 
 
 class HttpService:
@@ -16,7 +16,7 @@ class HttpService:
         http: The way to the vendor.
     """
 
-    def __init__(self, http: VendorHttp) -> None:
+    def __init__(self, http: HttpClient) -> None:
         self._http = http
 
     @property

@@ -14,8 +14,8 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from spaaza_source.exports.jobs import ExportService, Job, JobState, OwnJob
-from spaaza_source.exports.plan import Wanted, youngest
+from spaaza_source.exports.jobs import ExportService, Job, JobState, KnownJob
+from spaaza_source.exports.plan import TableSync, youngest
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.transport.clock import Clock, Deadline
 from spaaza_source.transport.http_client import TOO_MANY
@@ -33,7 +33,7 @@ TOO_MANY_TRIES, TOO_MANY_PAUSE = 5, 10.0
 LONGEST_RUN = timedelta(days=2)
 
 
-class Adoption:
+class JobRegistry:
     """The jobs that the vendor has of ours; for one thread.
 
     Args:
@@ -55,11 +55,11 @@ class Adoption:
         self._max_age = max_age
         self._clock = clock
         self._all_jobs = all_jobs
-        self._own: list[OwnJob] | None = None
+        self._own: list[KnownJob] | None = None
         self._refused: CredentialsError | None = None
         self._taken: set[str] = set()
 
-    def own_jobs(self) -> list[OwnJob]:
+    def jobs(self) -> list[KnownJob]:
         """Those that no table of this run has taken yet; the vendor is asked once.
 
         Raises:
@@ -76,7 +76,7 @@ class Adoption:
                 raise
         return [own for own in self._own if own.job.job_id not in self._taken]
 
-    def take(self, job: Job) -> Job:
+    def claim(self, job: Job) -> Job:
         """From now on the job belongs to a table."""
         self._taken.add(job.job_id)
         return job
@@ -84,7 +84,7 @@ class Adoption:
     def create(
         self,
         request: ExportRequest,
-        wanted: Wanted,
+        wanted: TableSync,
         deadline: Deadline,
         later: timedelta = timedelta(0),
     ) -> Job:
@@ -110,7 +110,7 @@ class Adoption:
                 raise
             found = self._looked_for(request, wanted, there, deadline)
             if found is not None:
-                return self.take(found)
+                return self.claim(found)
             if status not in NOT_DONE or deadline.stop.is_set():
                 raise
         # Once more and no third time: if this answer is lost too, the next run looks for the job.
@@ -122,20 +122,20 @@ class Adoption:
         while True:
             tries += 1
             try:
-                return self.take(self._service.create(request, later))
+                return self.claim(self._service.create(request, later))
             except UnavailableError as refused:
                 if refused.status != TOO_MANY or tries == TOO_MANY_TRIES:
                     raise
                 if not deadline.pause(refused.retry_after or TOO_MANY_PAUSE):
                     raise
 
-    def _listed(self) -> list[OwnJob]:
+    def _listed(self) -> list[KnownJob]:
         """What the vendor has of ours; a job may have run for long before it was finished."""
         since = self._service.now() - self._max_age - LONGEST_RUN
-        return list(self._service.own_jobs(EARLIEST if self._all_jobs else since))
+        return list(self._service.known_jobs(EARLIEST if self._all_jobs else since))
 
     def _looked_for(
-        self, request: ExportRequest, wanted: Wanted, there: set[str], deadline: Deadline
+        self, request: ExportRequest, wanted: TableSync, there: set[str], deadline: Deadline
     ) -> Job | None:
         """The job of a request whose answer was lost: one that was not there before."""
         for seconds in LOOKS:
@@ -144,7 +144,7 @@ class Adoption:
             self._own = self._listed()
             found = youngest(
                 own
-                for own in self.own_jobs()
+                for own in self.jobs()
                 if own.fingerprint == request.fingerprint
                 and own.job.state is not JobState.FAILED
                 and own.job.job_id not in there

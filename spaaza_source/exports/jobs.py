@@ -57,7 +57,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class OwnJob:
+class KnownJob:
     """A job that a run of this package asked for.
 
     Attributes:
@@ -92,7 +92,7 @@ class ExportService(Protocol):
     def within(self, deadline: Deadline) -> AbstractContextManager[None]:
         """Calls that this thread makes meanwhile wait no longer than until then."""
 
-    def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
+    def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
         """The jobs that runs of this package asked for since then, in any order; older ones too."""
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
@@ -101,7 +101,7 @@ class ExportService(Protocol):
         An `UnavailableError` or an `UnexpectedAnswerError` leaves open whether it was created.
         """
 
-    def look(self, job_id: str) -> Job:
+    def poll(self, job_id: str) -> Job:
         """How the job stands. A `VanishedError` says that there is none of this id any more."""
 
     def links(self, job_id: str) -> Sequence[Link]:

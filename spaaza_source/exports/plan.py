@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.jobs import Job, JobState, OwnJob
+from spaaza_source.exports.jobs import Job, JobState, KnownJob
 from spaaza_source.exports.request import REPEATS, ExportRequest
 from spaaza_source.windows import Window, parse_instant
 
-Size = Literal["month", "week", "day"]
+WindowSize = Literal["month", "week", "day"]
 
 #: The longest window of each size.
-LENGTHS: dict[Size, timedelta] = {
+LENGTHS: dict[WindowSize, timedelta] = {
     "month": timedelta(days=31),
     "week": timedelta(days=7),
     "day": timedelta(days=1),
@@ -32,7 +32,7 @@ COLLECT_AGE = timedelta(days=35)
 
 
 @dataclass(frozen=True)
-class Span:
+class SyncPolicy:
     """Which times of a table a load has to cover.
 
     Attributes:
@@ -49,13 +49,13 @@ class Span:
     start: datetime | None = None
     end: datetime | None = None
     lag: timedelta = timedelta(days=1)
-    size: Size | None = None
-    smallest: timedelta = timedelta(hours=1)
-    goes_on: bool = True
-    begins_again: timedelta | None = None
+    window_size: WindowSize | None = None
+    min_window: timedelta = timedelta(hours=1)
+    incremental: bool = True
+    full_refresh_every: timedelta | None = None
 
     @classmethod
-    def of(cls, start_date: object, end_date: object) -> Span:
+    def of(cls, start_date: object, end_date: object) -> SyncPolicy:
         """A user's dates: ISO text, `datetime`, `date` or None each.
 
         Raises:
@@ -65,7 +65,7 @@ class Span:
             raise SettingsError(
                 "end_date is given without start_date",
                 where="end_date",
-                way_out="Give both for a range, or start_date alone for all since then.",
+                hint="Give both for a range, or start_date alone for all since then.",
             )
         start = None if start_date is None else parse_instant(start_date, "start_date")
         end = None if end_date is None else parse_instant(end_date, "end_date")
@@ -78,7 +78,7 @@ class Span:
         """Whether both ends are given: such a load neither reads nor moves the cursor."""
         return self.end is not None
 
-    def reach(
+    def range_at(
         self, loaded_until: datetime | None, begun_at: datetime | None, now: datetime
     ) -> Window | None:
         """What a load covers; None for all rows, whatever their time.
@@ -95,16 +95,16 @@ class Span:
             return Window(self.start, self.end or now)
         start = self.start
         # Of whole seconds, `now` may lie before what was begun a moment ago.
-        every = self.begins_again
+        every = self.full_refresh_every
         old = every is not None and (not every or begun_at is None or now - begun_at >= every)
-        if self.goes_on and not old and loaded_until is not None:
+        if self.incremental and not old and loaded_until is not None:
             again = min(loaded_until - self.lag, now - max(self.lag, SHORTEST))
             start = again if start is None else max(start, again)
         return None if start is None else Window(start, now)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TableSync:
     """What a load wants of one table.
 
     Attributes:
@@ -119,19 +119,19 @@ class Wanted:
     """
 
     table: str
-    ask: Callable[[Window | None], ExportRequest]
-    span: Span | None = None
+    make_request: Callable[[Window | None], ExportRequest]
+    span: SyncPolicy | None = None
     loaded_until: datetime | None = None
     begun_at: datetime | None = None
     loaded: Collection[str] = ()
-    only_finished: bool = False
-    afresh: bool = False
+    collect_only: bool = False
+    ignore_existing: bool = False
 
-    def reach(self, now: datetime) -> Window | None:
+    def range_at(self, now: datetime) -> Window | None:
         """What a load of it covers now; None for all rows."""
         if self.span is None:
             return None
-        return self.span.reach(self.loaded_until, self.begun_at, now)
+        return self.span.range_at(self.loaded_until, self.begun_at, now)
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,13 @@ class Plan:
         failed: Windows that have just failed at the vendor, so only parts of them are worth asking.
     """
 
-    reach: Window | None
+    covered: Window | None
     windows: Sequence[Window | None]
     adopted: Sequence[tuple[ExportRequest, Job]] = ()
     failed: Sequence[Window] = ()
 
 
-def plan_for(wanted: Wanted, own: Iterable[OwnJob], now: datetime, max_age: timedelta) -> Plan:
+def plan_for(wanted: TableSync, own: Iterable[KnownJob], now: datetime, max_age: timedelta) -> Plan:
     """The plan for one table.
 
     Args:
@@ -160,25 +160,27 @@ def plan_for(wanted: Wanted, own: Iterable[OwnJob], now: datetime, max_age: time
         now: The present instant by the vendor's clock.
         max_age: How old a finished job may be and still be used.
     """
-    own = [] if wanted.afresh else list(own)
-    if wanted.only_finished:
+    own = [] if wanted.ignore_existing else list(own)
+    if wanted.collect_only:
         max_age = max(max_age, COLLECT_AGE)
     plan = _whole(wanted, own, now, max_age)
     if plan is None:
-        reach = wanted.reach(now)
+        reach = wanted.range_at(now)
         new = [job for job in own if job.job.job_id not in wanted.loaded]
         # All rows at once were too many: they are asked for by time.
         plan = _cover(wanted, reach or Window(None, now), new, now, max_age)
-    return _finished(plan) if wanted.only_finished else plan
+    return _finished(plan) if wanted.collect_only else plan
 
 
-def _whole(wanted: Wanted, own: Sequence[OwnJob], now: datetime, max_age: timedelta) -> Plan | None:
+def _whole(
+    wanted: TableSync, own: Sequence[KnownJob], now: datetime, max_age: timedelta
+) -> Plan | None:
     """The plan where all rows are wanted at once; None where they are wanted by time."""
-    if wanted.reach(now) is not None:
+    if wanted.range_at(now) is not None:
         return None
-    whole = wanted.ask(None)
+    whole = wanted.make_request(None)
     fingerprints = {whole.fingerprint: whole}
-    if wanted.only_finished:
+    if wanted.collect_only:
         repeated = [replace(whole, repeat=repeat) for repeat in REPEATS]
         fingerprints |= {request.fingerprint: request for request in repeated}
     ours = [job for job in own if job.fingerprint in fingerprints]
@@ -192,7 +194,7 @@ def _whole(wanted: Wanted, own: Sequence[OwnJob], now: datetime, max_age: timede
     ]
     since = oldest(now, max_age)
     good = usable(ours, since)
-    if wanted.only_finished:
+    if wanted.collect_only:
         good = [job for job in good if job.job.state is JobState.DONE] or good
     found = youngest(good)
     if found is not None:
@@ -205,7 +207,7 @@ def _whole(wanted: Wanted, own: Sequence[OwnJob], now: datetime, max_age: timede
 def _finished(plan: Plan) -> Plan:
     """As much of the plan, from its begin, as is done without a gap."""
     done: list[tuple[ExportRequest, Job]] = []
-    at = plan.reach.start if plan.reach else None
+    at = plan.covered.start if plan.covered else None
     for request, job in plan.adopted:
         window = request.window
         if job.state is not JobState.DONE or (window is not None and window.start != at):
@@ -213,20 +215,20 @@ def _finished(plan: Plan) -> Plan:
         done.append((request, job))
         at = window.end if window else None
     last = done[-1][0].window if done else None
-    reach = Window(plan.reach.start, last.end) if plan.reach and last else plan.reach
+    reach = Window(plan.covered.start, last.end) if plan.covered and last else plan.covered
     return Plan(reach, [], done)
 
 
 def _cover(
-    wanted: Wanted, reach: Window, own: Sequence[OwnJob], now: datetime, max_age: timedelta
+    wanted: TableSync, reach: Window, own: Sequence[KnownJob], now: datetime, max_age: timedelta
 ) -> Plan:
     """Take what jobs cover of the reach, plan windows for the rest."""
     mine = [
         (job, window)
         for job in own
         if (window := job.window) is not None
-        and reach.holds(window)
-        and wanted.ask(window).fingerprint == job.fingerprint
+        and reach.covers(window)
+        and wanted.make_request(window).fingerprint == job.fingerprint
     ]
     since = oldest(now, max_age)
     good = usable([job for job, _ in mine], since)
@@ -245,7 +247,7 @@ def _cover(
                 taken.append((window, found))
     taken.sort(key=lambda each: each[0].begin)
     gaps = _gaps(reach, [window for window, _ in taken])
-    span = wanted.span or Span()
+    span = wanted.span or SyncPolicy()
     if taken and gaps and not span.is_backfill:
         tail = gaps[-1]
         if tail.end == reach.end and tail.start == taken[-1][0].end and tail.length <= max_age:
@@ -255,27 +257,27 @@ def _cover(
     unbounded = reach.start is None and _whole_failed(wanted, own, since)
     failed = [Window(None, reach.end)] if unbounded else []
     failed += [window for job, window in mine if just_failed([job], since) and job not in good]
-    size = span.size or "month"
+    size = span.window_size or "month"
     return Plan(
         reach,
-        [window for gap in gaps for window in cut(gap, size, now)],
-        [(wanted.ask(window), job) for window, job in taken],
-        [window for window in failed if window.length >= 2 * span.smallest],
+        [window for gap in gaps for window in cut_calendar(gap, size, now)],
+        [(wanted.make_request(window), job) for window, job in taken],
+        [window for window in failed if window.length >= 2 * span.min_window],
     )
 
 
-def halved(plan: Plan) -> list[Window | None]:
+def halve_failed(plan: Plan) -> list[Window | None]:
     """The windows of a plan, those in two of which an export has just failed."""
     windows: list[Window | None] = []
     for window in plan.windows:
-        if window is not None and any(window.holds(failed) for failed in plan.failed):
+        if window is not None and any(window.covers(failed) for failed in plan.failed):
             windows += window.halves()
         else:
             windows.append(window)
     return windows
 
 
-def cut(window: Window, size: Size, now: datetime) -> list[Window]:
+def cut_calendar(window: Window, size: WindowSize, now: datetime) -> list[Window]:
     """A window in calendar months, weeks from Monday, or days, all in UTC.
 
     One no longer than that stays whole, and so does the time to come.
@@ -295,7 +297,7 @@ def oldest(now: datetime, max_age: timedelta) -> datetime:
     return now - max_age if max_age else datetime.max.replace(tzinfo=now.tzinfo)
 
 
-def usable(own: Iterable[OwnJob], since: datetime) -> list[OwnJob]:
+def usable(own: Iterable[KnownJob], since: datetime) -> list[KnownJob]:
     """Those that wait, run, or were finished since then (or asked for, if that is all it says)."""
 
     def is_young(job: Job) -> bool:
@@ -310,12 +312,12 @@ def usable(own: Iterable[OwnJob], since: datetime) -> list[OwnJob]:
     ]
 
 
-def youngest(own: Iterable[OwnJob]) -> OwnJob | None:
+def youngest(own: Iterable[KnownJob]) -> KnownJob | None:
     """The one that was created last."""
     return max(own, key=lambda job: _age_key(job.job), default=None)
 
 
-def just_failed(own: Iterable[OwnJob], since: datetime) -> bool:
+def just_failed(own: Iterable[KnownJob], since: datetime) -> bool:
     """Whether one of them, created since then, ended in an error."""
     return any(
         job.job.state is JobState.FAILED
@@ -325,8 +327,8 @@ def just_failed(own: Iterable[OwnJob], since: datetime) -> bool:
     )
 
 
-def _whole_failed(wanted: Wanted, own: Iterable[OwnJob], since: datetime) -> bool:
-    whole = wanted.ask(None).fingerprint
+def _whole_failed(wanted: TableSync, own: Iterable[KnownJob], since: datetime) -> bool:
+    whole = wanted.make_request(None).fingerprint
     return just_failed([job for job in own if job.fingerprint == whole], since)
 
 
@@ -346,7 +348,7 @@ def _gaps(reach: Window, taken: Sequence[Window]) -> list[Window]:
     return gaps
 
 
-def _next_bound(instant: datetime, size: Size) -> datetime:
+def _next_bound(instant: datetime, size: WindowSize) -> datetime:
     day = instant.replace(hour=0, minute=0, second=0, microsecond=0)
     match size:
         case "day":

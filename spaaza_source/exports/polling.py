@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from spaaza_source.settings import number
+from spaaza_source.settings import require_number
 
 #: Each pause between two looks at a job is longer than the one before it by this factor.
 BACKOFF = 1.25
@@ -17,7 +17,7 @@ JITTER = 1 / 3
 
 
 @dataclass(frozen=True)
-class Patience:
+class PollSettings:
     """How a run waits.
 
     Attributes:
@@ -37,13 +37,13 @@ class Patience:
     stagger: float = 0.0
 
     def __post_init__(self) -> None:
-        number("poll_interval", self.poll_interval, least=0)
+        require_number("poll_interval", self.poll_interval, least=0)
         if self.max_poll_interval is not None:
-            number("max_poll_interval", self.max_poll_interval, least=self.poll_interval)
-        number("export_timeout", self.export_timeout, least=0)
-        number("max_concurrent_exports", self.max_concurrent, least=1)
-        number("max_age", self.max_age, least=0)
-        number("stagger", self.stagger, least=0)
+            require_number("max_poll_interval", self.max_poll_interval, least=self.poll_interval)
+        require_number("export_timeout", self.export_timeout, least=0)
+        require_number("max_concurrent_exports", self.max_concurrent, least=1)
+        require_number("max_age", self.max_age, least=0)
+        require_number("stagger", self.stagger, least=0)
 
     def pause(self, looks: int) -> float:
         """Seconds to the next look after so many."""

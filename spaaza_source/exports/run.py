@@ -23,14 +23,14 @@ from spaaza_source.errors import (
     ExportTimeoutError,
     VanishedError,
 )
-from spaaza_source.exports.fetch import fetched
-from spaaza_source.exports.job_registry import Adoption
+from spaaza_source.exports.fetch import fetch_files
+from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import PART, ExportService, JobState
-from spaaza_source.exports.plan import Wanted, plan_for
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.plan import TableSync, plan_for
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.submission import Asking
-from spaaza_source.exports.table_exports import Export, Phase, TableExports, placed
+from spaaza_source.exports.submission import ExportSubmitter
+from spaaza_source.exports.table_exports import Export, Phase, TableExports, error_context
 from spaaza_source.transport.clock import Clock, SystemClock
 from spaaza_source.transport.download import Download, FetchedFile
 from spaaza_source.transport.redaction import without_context
@@ -41,7 +41,7 @@ from spaaza_source.windows import Window
 RETRY_PAUSE = 2
 
 
-class ExportRun(Asking):
+class ExportRun(ExportSubmitter):
     """All exports of one load.
 
     Args:
@@ -55,7 +55,7 @@ class ExportRun(Asking):
         self,
         service: ExportService,
         folder: Callable[[], Path],
-        patience: Patience,
+        patience: PollSettings,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(service, patience, clock or SystemClock())
@@ -72,7 +72,7 @@ class ExportRun(Asking):
         #: Whoever reads a file of this run holds it meanwhile.
         self.reading = threading.Lock()
 
-    def begin(self, wanted: Wanted) -> TableExports:
+    def begin(self, wanted: TableSync) -> TableExports:
         """Put a table on the road; returns at once."""
         folder = self._folder()
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ class ExportRun(Asking):
 
     def _work(self, folder: Path) -> None:
         with self._lock:
-            adoption = self._adoption([table.wanted for table in self._tables])
+            adoption = self._adoption([table.sync for table in self._tables])
         while True:
             self._wake.clear()
             with self._lock:
@@ -131,20 +131,20 @@ class ExportRun(Asking):
             table.error = error
             table.stop.set()
 
-    def _plan(self, table: TableExports, adoption: Adoption) -> None:
+    def _plan(self, table: TableExports, adoption: JobRegistry) -> None:
         """Find out what to ask for, and what has been asked for already."""
-        own = adoption.own_jobs()
-        plan = plan_for(table.wanted, own, self.now(), self._max_age())
+        own = adoption.jobs()
+        plan = plan_for(table.sync, own, self.now(), self._max_age())
         for request, job in plan.adopted:
             self._begun(
-                table, Export(request, adoption.take(job), self._service.now(), adopted=True)
+                table, Export(request, adoption.claim(job), self._service.now(), adopted=True)
             )
         table.plan(plan)
         for request, _ in plan.adopted:
             if request.window is not None:
-                table.pieces.begun(request.window)
+                table.windows.started(request.window)
 
-    def _ask(self, live: list[TableExports], adoption: Adoption) -> None:
+    def _ask(self, live: list[TableExports], adoption: JobRegistry) -> None:
         """Ask for as many as may run at one time, a table with fewer under way first."""
         waiting = [table for table in live if table.error is None]
         free = self._patience.max_concurrent - sum(map(_under_way, waiting))
@@ -168,14 +168,14 @@ class ExportRun(Asking):
             if at <= now:
                 table.requests.remove((at, request))
                 return request
-        window = table.pieces.take()
-        return None if window is None else table.wanted.ask(window)
+        window = table.windows.next()
+        return None if window is None else table.sync.make_request(window)
 
     def _create(
-        self, table: TableExports, request: ExportRequest, adoption: Adoption, later: timedelta
+        self, table: TableExports, request: ExportRequest, adoption: JobRegistry, later: timedelta
     ) -> None:
         begun_at, begun = self._service.now(), self._clock.monotonic()
-        job = adoption.create(request, table.wanted, self._deadline(table), later)
+        job = adoption.create(request, table.sync, self._deadline(table), later)
         parent = table.parent_of(request.window)
         self._begun(table, Export(request, job, begun_at, split_from=parent, begun=begun))
 
@@ -194,7 +194,7 @@ class ExportRun(Asking):
         waited = self._clock.monotonic() - export.begun
         try:
             with self._service.within(self._deadline(table, waited)):
-                job = export.job if done else self._service.look(export.job.job_id)
+                job = export.job if done else self._service.poll(export.job.job_id)
         except VanishedError as vanished:
             vanished.where = str(export.request)
             self._ask_again(table, export, vanished, pause=0)
@@ -239,9 +239,9 @@ class ExportRun(Asking):
             f"the vendor's job {job.job_id} ended in {job.vendor_state}"
             + (f" ({job.detail})" if job.detail else ""),
             where=str(export.request),
-            way_out="Ask for a shorter span with start_date and end_date, or ask the vendor.",
+            hint="Ask for a shorter span with start_date and end_date, or ask the vendor.",
         )
-        if table.wanted.span is not None:
+        if table.sync.span is not None:
             raise error
         self._ask_again(table, export, error, pause=RETRY_PAUSE * self._patience.poll_interval)
 
@@ -253,17 +253,17 @@ class ExportRun(Asking):
             f"the vendor's job {export.job.job_id} is still {export.job.vendor_state}"
             f" after {export.wait_seconds:.0f} seconds",
             where=str(export.request),
-            way_out="Run again later, or raise export_timeout.",
+            hint="Run again later, or raise export_timeout.",
         )
 
     def _split(self, table: TableExports, export: Export) -> bool:
         """Plan the halves of its window in its place, where it can be cut."""
-        if table.wanted.span is None:
+        if table.sync.span is None:
             return False
         window = export.request.window
         if window is None:
-            window = table.reach = Window(None, self.now())
-        if not table.pieces.failed(window):
+            window = table.covered = Window(None, self.now())
+        if not table.windows.failed(window):
             return False
         export.phase = Phase.REPLACED
         return True
@@ -318,8 +318,8 @@ class ExportRun(Asking):
             )
 
         try:
-            with placed(export):
-                first, *more = fetched(self._service, job, begin, self._deadline(table))
+            with error_context(export):
+                first, *more = fetch_files(self._service, job, begin, self._deadline(table))
         except VanishedError as vanished:
             # A vendor may have no place for a link but the job.
             self._ask_again(table, export, vanished, pause=0)
@@ -345,13 +345,13 @@ def _account(table: TableExports) -> None:
     """Tell the table's plan what has come, and the table when that was all."""
     for export in table.exports:
         window = export.request.window
-        if window is not None and export.phase is Phase.ARRIVED and table.pieces.awaits(window):
-            table.pieces.arrived(window, export.file().size)
+        if window is not None and export.phase is Phase.ARRIVED and table.windows.awaits(window):
+            table.windows.succeeded(window, export.file().size)
     ended = (Phase.ARRIVED, Phase.REPLACED)
     table.complete = (
         table.planned
         and not table.requests
-        and not table.pieces
+        and not table.windows
         and all(export.phase in ended for export in table.exports)
     )
 

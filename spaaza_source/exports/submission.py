@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from spaaza_source.exports.job_registry import Adoption
-from spaaza_source.exports.jobs import ExportService, Job, OwnJob
-from spaaza_source.exports.plan import Plan, Wanted, halved, plan_for, youngest
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.job_registry import JobRegistry
+from spaaza_source.exports.jobs import ExportService, Job, KnownJob
+from spaaza_source.exports.plan import Plan, TableSync, halve_failed, plan_for, youngest
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest, Repeat
 from spaaza_source.exports.table_exports import TableExports
 from spaaza_source.transport.clock import Clock, Deadline
 
 
-class Asking:
+class ExportSubmitter:
     """What one load asks of a vendor.
 
     Args:
@@ -27,7 +27,7 @@ class Asking:
         clock: The time to wait by.
     """
 
-    def __init__(self, service: ExportService, patience: Patience, clock: Clock) -> None:
+    def __init__(self, service: ExportService, patience: PollSettings, clock: Clock) -> None:
         self._service = service
         self._patience = patience
         self._clock = clock
@@ -47,7 +47,7 @@ class Asking:
         """
         return self._service.now().replace(microsecond=0)
 
-    def plans(self, wanted: Iterable[Wanted]) -> list[Plan]:
+    def plans(self, wanted: Iterable[TableSync]) -> list[Plan]:
         """What would be done for each table if it were begun now; nothing is asked for.
 
         Raises:
@@ -56,20 +56,20 @@ class Asking:
         wanted = list(wanted)
         adoption = self._adoption(wanted)
         with self._service.within(self._deadline()):
-            own = adoption.own_jobs()
+            own = adoption.jobs()
         return [plan_for(each, own, self.now(), self._max_age()) for each in wanted]
 
-    def own_jobs(self) -> list[OwnJob]:
+    def known_jobs(self) -> list[KnownJob]:
         """Every job that the vendor has of ours, however old.
 
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
         with self._service.within(self._deadline()):
-            return self._adoption([], all_jobs=True).own_jobs()
+            return self._adoption([], all_jobs=True).jobs()
 
     def submit(
-        self, wanted: Sequence[Wanted], apart: timedelta, repeat: Repeat | None = None
+        self, wanted: Sequence[TableSync], apart: timedelta, repeat: Repeat | None = None
     ) -> list[tuple[ExportRequest, Job, bool]]:
         """Ask for all that is missing, and do not wait.
 
@@ -94,7 +94,7 @@ class Asking:
         for each in wanted:
             with self._service.within(self._deadline()):
                 adopted, missing = self._to_submit(each, adoption, repeat)
-            submitted += [(request, adoption.take(job), True) for request, job in adopted]
+            submitted += [(request, adoption.claim(job), True) for request, job in adopted]
             for request in missing:
                 later = asked // self._patience.max_concurrent * apart
                 deadline = self._deadline()
@@ -105,20 +105,20 @@ class Asking:
         return submitted
 
     def _to_submit(
-        self, wanted: Wanted, adoption: Adoption, repeat: Repeat | None
+        self, wanted: TableSync, adoption: JobRegistry, repeat: Repeat | None
     ) -> tuple[Sequence[tuple[ExportRequest, Job]], list[ExportRequest]]:
         """What is there already, and what is still to be asked for."""
-        own = adoption.own_jobs()
+        own = adoption.jobs()
         if repeat is None:
             plan = plan_for(wanted, own, self.now(), self._max_age())
-            return plan.adopted, [wanted.ask(window) for window in halved(plan)]
-        request = replace(wanted.ask(None), repeat=repeat)
+            return plan.adopted, [wanted.make_request(window) for window in halve_failed(plan)]
+        request = replace(wanted.make_request(None), repeat=repeat)
         there = youngest(job for job in own if job.fingerprint == request.fingerprint)
         return ([(request, there.job)], []) if there else ([], [request])
 
-    def _adoption(self, wanted: Iterable[Wanted], *, all_jobs: bool = False) -> Adoption:
-        all_jobs = all_jobs or any(each.only_finished for each in wanted)
-        return Adoption(self._service, self._max_age(), self._clock, all_jobs=all_jobs)
+    def _adoption(self, wanted: Iterable[TableSync], *, all_jobs: bool = False) -> JobRegistry:
+        all_jobs = all_jobs or any(each.collect_only for each in wanted)
+        return JobRegistry(self._service, self._max_age(), self._clock, all_jobs=all_jobs)
 
     def _max_age(self) -> timedelta:
         """How long ago an export may have been finished to be taken up."""

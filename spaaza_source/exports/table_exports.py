@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.adaptive_windows import Pieces
+from spaaza_source.exports.adaptive_windows import AdaptiveWindows
 from spaaza_source.exports.jobs import Job
-from spaaza_source.exports.plan import LENGTHS, Plan, Span, Wanted
+from spaaza_source.exports.plan import LENGTHS, Plan, SyncPolicy, TableSync
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.transport.redaction import without_context
@@ -91,11 +91,13 @@ class TableExports:
         stop: Set when nobody waits for it any more.
     """
 
-    wanted: Wanted
-    reach: Window | None = None
+    sync: TableSync
+    covered: Window | None = None
     planned: bool = False
     exports: list[Export] = field(default_factory=list)
-    pieces: Pieces = field(default_factory=lambda: Pieces([], smallest=Span().smallest))
+    windows: AdaptiveWindows = field(
+        default_factory=lambda: AdaptiveWindows([], smallest=SyncPolicy().min_window)
+    )
     requests: list[tuple[float, ExportRequest]] = field(default_factory=list)
     complete: bool = False
     error: BaseException | None = None
@@ -103,15 +105,15 @@ class TableExports:
 
     def plan(self, plan: Plan) -> None:
         """Take up a plan; its adopted jobs are begun by the run."""
-        span = self.wanted.span or Span()
-        self.reach = plan.reach
-        self.pieces = Pieces(
+        span = self.sync.span or SyncPolicy()
+        self.covered = plan.covered
+        self.windows = AdaptiveWindows(
             [window for window in plan.windows if window is not None],
-            smallest=span.smallest,
-            longest=LENGTHS[span.size] if span.size else None,
+            smallest=span.min_window,
+            longest=LENGTHS[span.window_size] if span.window_size else None,
             failed=plan.failed,
         )
-        self.requests = [(0.0, self.wanted.ask(None))] if None in plan.windows else []
+        self.requests = [(0.0, self.sync.make_request(None))] if None in plan.windows else []
         self.planned = True
 
     @property
@@ -128,7 +130,7 @@ class TableExports:
             key=lambda each: each.request.window.begin.timestamp() if each.request.window else 0,
         )
 
-    def checked(self) -> list[Export]:
+    def require_current(self) -> list[Export]:
         """The exports of a settled table; raises what kept one from arriving."""
         if self.error is not None:
             raise self.error
@@ -140,7 +142,7 @@ class TableExports:
         if self.error is not None:
             return "failed"
         current = self.current
-        if len(current) == 1 and not self.pieces:
+        if len(current) == 1 and not self.windows:
             (export,) = current
             waits = export.phase is Phase.EXPORTING
             return export.job.vendor_state if waits else export.phase.value
@@ -149,7 +151,7 @@ class TableExports:
         if self.complete:
             return Phase.ARRIVED.value
         arrived = sum(each.phase is Phase.ARRIVED for each in current)
-        return f"{arrived} of {len(current)}{'+' if self.pieces else ''}"
+        return f"{arrived} of {len(current)}{'+' if self.windows else ''}"
 
     @property
     def received(self) -> int:
@@ -160,7 +162,7 @@ class TableExports:
     def total(self) -> int | None:
         """Bytes to come in all; None while that is not known."""
         totals = [each.total for each in self.current]
-        if self.pieces or not totals or any(total is None for total in totals):
+        if self.windows or not totals or any(total is None for total in totals):
             return None
         return sum(total for total in totals if total is not None)
 
@@ -185,7 +187,7 @@ class TableExports:
 
 
 @contextmanager
-def placed(export: Export) -> Iterator[None]:
+def error_context(export: Export) -> Iterator[None]:
     """Tell errors whose file it is: what fetches or reads one knows hosts, lines and columns."""
     try:
         with without_context():

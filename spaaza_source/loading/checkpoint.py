@@ -26,7 +26,7 @@ LOADED_JOBS = "loaded_jobs"
 JOBS_REMEMBERED = 400
 
 
-def loaded_before(state: Mapping[str, Any], source: str, table: str) -> dict[str, Any]:
+def read_state(state: Mapping[str, Any], source: str, table: str) -> dict[str, Any]:
     """What a pipeline remembers of a table, as arguments of `Wanted`.
 
     Args:
@@ -43,7 +43,7 @@ def loaded_before(state: Mapping[str, Any], source: str, table: str) -> dict[str
     }
 
 
-def stand_at(
+def write_state(
     state: Any,
     source: str,
     table: str,
@@ -113,18 +113,18 @@ class Cursor:
         jobs = [job for job in self.removable_jobs if job != job_id]
         dlt.current.resource_state()[REMOVABLE_JOBS] = jobs
 
-    def move(self, until: datetime) -> None:
+    def advance(self, until: datetime) -> None:
         """All rows of before are in this load package, or loaded."""
         dlt.current.resource_state()[LOADED_UNTIL] = iso(until)
 
-    def begin(self, at: datetime | None) -> None:
+    def mark_snapshot(self, at: datetime | None) -> None:
         """A load has begun at the begin of the table's span; None for the next one to do so."""
         if at is None:
             dlt.current.resource_state().pop(BEGUN_AT, None)
         else:
             dlt.current.resource_state()[BEGUN_AT] = iso(at)
 
-    def note_loaded(self, job_ids: Iterable[str]) -> None:
+    def add_loaded_jobs(self, job_ids: Iterable[str]) -> None:
         """The rows of these jobs are in this load package."""
         jobs = dlt.current.source_state().setdefault(LOADED_JOBS, {})
         jobs[self._table] = [*jobs.get(self._table, []), *job_ids][-JOBS_REMEMBERED:]

@@ -19,25 +19,25 @@ import pyarrow as pa
 from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 
-from spaaza_source.audit.discrepancies import mends_earlier
-from spaaza_source.audit.manifest import claim
-from spaaza_source.audit.rows import job_entry, late_entry, rejected_entries
-from spaaza_source.audit.tables import entries, in_a_load
+from spaaza_source.audit.discrepancies import resolves_earlier
+from spaaza_source.audit.manifest import write_manifest
+from spaaza_source.audit.rows import job_row, late_entry, rejected_rows
+from spaaza_source.audit.tables import audit_rows, in_a_load
 from spaaza_source.dlt_hooks.run_lock import DOWNLOADS
-from spaaza_source.exports.archive import keep, kept_exports, prove
-from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.archive import archive_files, archived_exports, verify_checksums
+from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.table_exports import Phase, TableExports
 from spaaza_source.loading.checkpoint import Cursor
-from spaaza_source.loading.reader import Content, Reader, Reading
-from spaaza_source.loading.scope import scheduled
-from spaaza_source.loading.vendor_cleanup import Cleanup, Remove
+from spaaza_source.loading.reader import FileReader, LoadableFile, ReadSettings
+from spaaza_source.loading.scope import apply_scheduler
+from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.windows import Window
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.late_rows import lateness_of
 from spaaza_source.writing.schema_hints import change_entries, check_format
-from spaaza_source.writing.table_write import Intake, Upkeep
+from spaaza_source.writing.table_write import TableWrite, WriteSettings
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
 EXPORTING = "export"
@@ -46,12 +46,12 @@ DOWNLOADING = "download"
 
 def export_tables(
     run: ExportRun,
-    wanted: Wanted,
-    reading: Reading,
+    wanted: TableSync,
+    reading: ReadSettings,
     policy: Policy,
     time_column: str | None = None,
     *,
-    upkeep: Upkeep,
+    upkeep: WriteSettings,
     by_scheduler: bool | None = None,
     keep_files: Path | None = None,
     remove: Remove | None = None,
@@ -74,9 +74,9 @@ def export_tables(
     Raises:
         SpaazaSourceError: An export, its download or its file failed; nothing of them is loaded.
     """
-    check_format(wanted.table, wanted.ask(None).export_format)
+    check_format(wanted.table, wanted.make_request(None).export_format)
     cursor = Cursor(wanted.table)
-    span = wanted.span and scheduled(wanted.span, allowed=by_scheduler)
+    span = wanted.span and apply_scheduler(wanted.span, allowed=by_scheduler)
     if in_a_load():
         span = upkeep.disposition.span(span, wanted.table, keyed=bool(upkeep.candidates))
     wanted = replace(
@@ -86,18 +86,18 @@ def export_tables(
         begun_at=cursor.begun_at,
         loaded=cursor.loaded_jobs,
     )
-    cleanup = Cleanup(cursor, remove)
+    cleanup = VendorCleanup(cursor, remove)
     cleanup.remove_loaded()
     surplus = None
     if in_a_load():
-        surplus = mends_earlier(
+        surplus = resolves_earlier(
             wanted.table,
-            wanted.reach(datetime.now(timezone.utc)),
+            wanted.range_at(datetime.now(timezone.utc)),
             goes_on=span is None or not span.is_backfill,
         )
     exports = run.begin(wanted)
     progress = Progress(exports)
-    reader = Reader(reading, policy, time_column)
+    reader = FileReader(reading, policy, time_column)
     try:
         while not exports.settled:
             progress.report()
@@ -109,7 +109,7 @@ def export_tables(
                     run.reading.release()
             yield None
         progress.report()
-        if not exports.checked():
+        if not exports.require_current():
             # Only what is finished was wanted, and nothing is.
             return
         # One file after the other: each is read on all cores, and memory holds one at a time.
@@ -122,7 +122,7 @@ def export_tables(
         _move(cursor, exports, reader, key)
         cleanup.note(exports)
         if keep_files is not None and in_a_load():
-            keep(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
+            archive_files(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
     finally:
         run.drop(exports)
         _tell_left(exports)
@@ -139,19 +139,19 @@ def _tell_left(exports: TableExports) -> None:
     elif left:
         jobs = ", ".join(export.job.job_id for export in left)
         logger.warning(
-            f"{exports.wanted.table}: {len(left)} of the vendor's jobs are not done; the next run"
+            f"{exports.sync.table}: {len(left)} of the vendor's jobs are not done; the next run"
             f" takes them up: {jobs}"
         )
 
 
-def kept_tables(
+def archived_tables(
     folder: Path,
-    wanted: Wanted,
-    reading: Reading,
+    wanted: TableSync,
+    reading: ReadSettings,
     policy: Policy,
     time_column: str | None = None,
     *,
-    upkeep: Upkeep,
+    upkeep: WriteSettings,
 ) -> Iterator[Any]:
     """What a resource yields from the files that an earlier load has kept; nothing without any.
 
@@ -166,18 +166,18 @@ def kept_tables(
     Raises:
         FileError: A file must not be loaded, or is not as it was kept.
     """
-    exports = kept_exports(folder, wanted)
+    exports = archived_exports(folder, wanted)
     if exports is None:
         return
-    prove(exports.current)
+    verify_checksums(exports.current)
     check_format(wanted.table, exports.current[0].request.export_format)
-    reader = Reader(reading, policy, time_column)
+    reader = FileReader(reading, policy, time_column)
     key = yield from load_files(exports, reader, upkeep)
     _move(Cursor(wanted.table), exports, reader, key)
 
 
 def load_files(
-    exports: TableExports, reader: Reader, upkeep: Upkeep, *, surplus: int | None = None
+    exports: TableExports, reader: FileReader, upkeep: WriteSettings, *, surplus: int | None = None
 ) -> Generator[Any, None, Key | None]:
     """The tables of a table's files, then its entries for the ledger.
 
@@ -195,15 +195,15 @@ def load_files(
         FileError: A file must not be loaded, or its rows may not be taken in.
         SettingsError: It has no column to take the window by, or none that the policy names.
     """
-    table = exports.wanted.table
+    table = exports.sync.table
     jobs, rejected, changes = [], [], []
     intake = _intake(exports, upkeep, surplus) if in_a_load() else None
     lateness = None
     if intake is not None:
         lateness = lateness_of(exports, reader.time_column, upkeep.disposition)
-    taken: list[tuple[Content, int]] = []
+    taken: list[tuple[LoadableFile, int]] = []
     spent = -time.monotonic()
-    for number, (export, content) in enumerate(reader.contents(exports.checked())):
+    for number, (export, content) in enumerate(reader.files(exports.require_current())):
         changes += [
             {"job_id": export.job.job_id, **change} for change in change_entries(table, content)
         ]
@@ -212,7 +212,7 @@ def load_files(
             hints = {**content.hints(), **intake.hints()}
         loaded = 0
         for item, rows in content.items():
-            item_taken = item if intake is None else intake.taken(item, file=number)
+            item_taken = item if intake is None else intake.add(item, file=number)
             if lateness is not None:
                 lateness.add(item)
             loaded += item_taken.num_rows if isinstance(item_taken, pa.Table) else rows
@@ -223,14 +223,14 @@ def load_files(
             spent -= time.monotonic()
         spent += time.monotonic()
         taken.append((content, loaded))
-        jobs.append(job_entry(export, reader.policy, content, loaded, spent))
-        rejected += rejected_entries(export, content, reader.policy)
+        jobs.append(job_row(export, reader.policy, content, loaded, spent))
+        rejected += rejected_rows(export, content, reader.policy)
         spent = -time.monotonic()
     if intake is not None:
-        told = (exports.reach, reader.time_column)
-        intake.ended(*told, lambda row: _place(taken, row))
+        told = (exports.covered, reader.time_column)
+        intake.finish(*told, lambda row: _locate(taken, row))
         rows_of = [rows for _, rows in taken]
-        claim(table, intake.way(*told), reader.time_column, exports, rows_of)
+        write_manifest(table, intake.count_scope(*told), reader.time_column, exports, rows_of)
         intake.forget()
     if lateness is not None and jobs:
         # The oldest of a load's exports is the one of the overlap.
@@ -238,14 +238,14 @@ def load_files(
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
     replaced = [each for each in exports.exports if each.phase is Phase.REPLACED]
-    jobs += [job_entry(export, reader.policy) for export in replaced]
-    yield entries("export_jobs", jobs)
-    yield entries("rejected_rows", rejected)
-    yield entries("column_changes", changes)
+    jobs += [job_row(export, reader.policy) for export in replaced]
+    yield audit_rows("export_jobs", jobs)
+    yield audit_rows("rejected_rows", rejected)
+    yield audit_rows("column_changes", changes)
     return None if intake is None else intake.key
 
 
-def _place(taken: Sequence[tuple[Content, int]], row: int) -> str:
+def _locate(taken: Sequence[tuple[LoadableFile, int]], row: int) -> str:
     """Where a row is, counted from 0 over all files."""
     for content, rows in taken:
         if row < rows:
@@ -254,20 +254,20 @@ def _place(taken: Sequence[tuple[Content, int]], row: int) -> str:
     raise IndexError(row)
 
 
-def _intake(exports: TableExports, upkeep: Upkeep, surplus: int | None) -> Intake:
-    wanted, current = exports.wanted, exports.checked()
-    shows_changes = wanted.span is not None and wanted.span.begins_again is not None
-    return Intake(
+def _intake(exports: TableExports, upkeep: WriteSettings, surplus: int | None) -> TableWrite:
+    wanted, current = exports.sync, exports.require_current()
+    shows_changes = wanted.span is not None and wanted.span.full_refresh_every is not None
+    return TableWrite(
         wanted.table,
         upkeep,
         nested=any(export.request.export_format == "json" for export in current),
-        partial=shows_changes and not _is_full(wanted, exports.reach),
+        partial=shows_changes and not _is_full(wanted, exports.covered),
         overlapping=shows_changes and len(current) > 1,
         surplus=surplus,
     )
 
 
-def _is_full(wanted: Wanted, reach: Window | None) -> bool:
+def _is_full(wanted: TableSync, reach: Window | None) -> bool:
     """Whether the exports bring all that the table is to hold, rather than some of it."""
     if reach is None:
         return True
@@ -304,7 +304,7 @@ class Progress:
         exports = self._exports
         if self._collector is None:
             return
-        table, state, received = exports.wanted.table, exports.state, exports.received
+        table, state, received = exports.sync.table, exports.state, exports.received
         if received != self._received:
             # dlt's own type forgets that a total may be unknown.
             total: Any = exports.total
@@ -315,21 +315,21 @@ class Progress:
             self._collector.update(table, inc=0, message=state, label=EXPORTING)
 
 
-def _examine_one(exports: TableExports, reader: Reader) -> None:
+def _examine_one(exports: TableExports, reader: FileReader) -> None:
     for export in exports.current:
         if export.phase is Phase.ARRIVED and reader.examine(export):
             return
 
 
-def _move(cursor: Cursor, exports: TableExports, reader: Reader, key: Key | None) -> None:
+def _move(cursor: Cursor, exports: TableExports, reader: FileReader, key: Key | None) -> None:
     """Note what has been loaded, and until when, where the next load goes on from there."""
-    wanted, current = exports.wanted, exports.current
-    cursor.note_loaded([export.job.job_id for export in current])
-    span, reach = wanted.span, exports.reach
-    if span is None or span.is_backfill or not span.goes_on:
+    wanted, current = exports.sync, exports.current
+    cursor.add_loaded_jobs([export.job.job_id for export in current])
+    span, reach = wanted.span, exports.covered
+    if span is None or span.is_backfill or not span.incremental:
         return
     until = _until(exports)
-    if span.begins_again is not None:
+    if span.full_refresh_every is not None:
         _note_begin(cursor, exports, until, key)
     elif reach is None and reader.no_times is not None:
         logger.warning(
@@ -338,7 +338,7 @@ def _move(cursor: Cursor, exports: TableExports, reader: Reader, key: Key | None
         )
         return
     if until is not None:
-        cursor.move(until)
+        cursor.advance(until)
 
 
 def _until(exports: TableExports) -> datetime | None:
@@ -347,7 +347,7 @@ def _until(exports: TableExports) -> datetime | None:
     No later than any of them was asked for, as far as rows of its times can still have come late
     since: the next load begins the lag before this, and would not look for them.
     """
-    reach, span = exports.reach, exports.wanted.span
+    reach, span = exports.covered, exports.sync.span
     if reach is None or span is None:
         last = exports.current[-1]
         # Nobody knows how old a job is that an earlier run asked for and the vendor gives no date.
@@ -366,12 +366,12 @@ def _note_begin(
     cursor: Cursor, exports: TableExports, end: datetime | None, key: Key | None
 ) -> None:
     """Note whether later loads may bring only what changed since."""
-    wanted = exports.wanted
-    if not _is_full(wanted, exports.reach):
+    wanted = exports.sync
+    if not _is_full(wanted, exports.covered):
         return
     if key is None and any(export.file().size for export in exports.current):
         logger.warning(
             f"{wanted.table}: every load brings all rows, for no column is known to tell them"
             " apart, so changed ones could not be merged; primary_key can name some"
         )
-    cursor.begin(end if key else None)
+    cursor.mark_snapshot(end if key else None)

@@ -22,20 +22,20 @@ from spaaza_source.errors import (
     SettingsError,
 )
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Export, placed
-from spaaza_source.settings import choice, number
+from spaaza_source.exports.table_exports import Export, error_context
+from spaaza_source.settings import require_choice, require_number
 from spaaza_source.tabular import Column, CsvFile, JsonFile, RejectedRow, open_csv, open_json
 from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.privacy import Policy
-from spaaza_source.tabular.spelling import spelling
+from spaaza_source.tabular.spelling import make_speller
 from spaaza_source.windows import Window
 from spaaza_source.writing.schema_hints import (
     check_header,
     column_hints,
-    decided,
     is_rowless,
     known_types,
     nested_types,
+    settle_undecided,
     table_hints,
 )
 
@@ -45,7 +45,7 @@ def _as_they_are(_: ExportRequest, header: Sequence[str]) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadSettings:
     """How files are read.
 
     Attributes:
@@ -58,16 +58,16 @@ class Reading:
     column_types: Literal["inferred", "text"] = "inferred"
     on_bad_row: Literal["reject", "fail"] = "reject"
     max_rejected_share: float = 0.01
-    meaning: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _as_they_are
+    name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _as_they_are
 
     def __post_init__(self) -> None:
-        choice("column_types", self.column_types, "inferred", "text")
-        choice("on_bad_row", self.on_bad_row, "reject", "fail")
-        number("max_rejected_share", self.max_rejected_share, least=0)
+        require_choice("column_types", self.column_types, "inferred", "text")
+        require_choice("on_bad_row", self.on_bad_row, "reject", "fail")
+        require_number("max_rejected_share", self.max_rejected_share, least=0)
 
 
 @dataclass(frozen=True)
-class Content:
+class LoadableFile:
     """A file that may be loaded.
 
     Attributes:
@@ -87,7 +87,7 @@ class Content:
     place: Callable[[int], str]
 
 
-class Reader:
+class FileReader:
     """Opens the files of one table; within a resource.
 
     Args:
@@ -96,7 +96,9 @@ class Reader:
         time_column: The column that windows are taken by, as the header has it.
     """
 
-    def __init__(self, reading: Reading, policy: Policy, time_column: str | None = None) -> None:
+    def __init__(
+        self, reading: ReadSettings, policy: Policy, time_column: str | None = None
+    ) -> None:
         self.policy = policy
         #: The column that windows are taken by, as dlt names it.
         self.time_column = None if time_column is None else _named(time_column)
@@ -117,11 +119,11 @@ class Reader:
         """
         if export.request.export_format != "csv" or id(export) in self._examined:
             return False
-        with placed(export):
+        with error_context(export):
             self._examined[id(export)] = self._csv(export)
         return True
 
-    def contents(self, exports: Sequence[Export]) -> Iterator[tuple[Export, Content]]:
+    def files(self, exports: Sequence[Export]) -> Iterator[tuple[Export, LoadableFile]]:
         """The files in their order, each column of one type in all CSV files among them.
 
         Of files without rows only the last is given, and only if none has a row.
@@ -134,7 +136,7 @@ class Reader:
         parts = list(self._examined.values())
         told = False
         for place, export in enumerate(exports, 1):
-            with placed(export):
+            with error_context(export):
                 file = self._examined.get(id(export))
                 content = (
                     self._json_content(export)
@@ -150,8 +152,8 @@ class Reader:
         fetched = export.file()
         file = open_csv(
             fetched.path,
-            name_column=spelling(dlt.current.source_schema().naming.normalize_identifier),
-            meaning=partial(self._reading.meaning, export.request),
+            name_column=make_speller(dlt.current.source_schema().naming.normalize_identifier),
+            meaning=partial(self._reading.name_header, export.request),
             known_types=self.policy.types(known_types(export.request.table)),
             column_types=self._reading.column_types,
             on_bad_row=self._reading.on_bad_row,
@@ -160,13 +162,13 @@ class Reader:
         if not fetched.proven and not file.ends_with_newline:
             raise IncompleteDownloadError(
                 "the file's host named no length, and the last row has no record end",
-                way_out="Run again; if it stays so, ask the vendor.",
+                hint="Run again; if it stays so, ask the vendor.",
             )
         check_header(export.request.table, file)
         self.policy.require(column.name for column in file.columns)
         return file
 
-    def _csv_content(self, export: Export, file: CsvFile) -> Content:
+    def _csv_content(self, export: Export, file: CsvFile) -> LoadableFile:
         table, policy = export.request.table, self.policy
         window = self._window(file.columns, export.request)
         dropped = [column.name for column in file.columns if policy.action(column.name) == "drop"]
@@ -175,7 +177,7 @@ class Reader:
             rowless = is_rowless(table, file)
             for rows in file.tables():
                 kept = _inside(rows, *window) if window else rows
-                yield policy.applied(decided(kept, file, rowless=rowless)), kept.num_rows
+                yield policy.apply(settle_undecided(kept, file, rowless=rowless)), kept.num_rows
 
         def hints() -> TResourceHints:
             rowless = is_rowless(table, file)
@@ -186,9 +188,9 @@ class Reader:
                 row = _row_inside(file, row, *window)
             return f"line {file.line_of(row):,} of {export.request}, job {export.job.job_id}"
 
-        return Content(file.columns, file.rows, file.rejected, hints, items, place)
+        return LoadableFile(file.columns, file.rows, file.rejected, hints, items, place)
 
-    def _json_content(self, export: Export) -> Content:
+    def _json_content(self, export: Export) -> LoadableFile:
         table, policy = export.request.table, self.policy
         file = self._json(export)
         window = self._window(file.columns, export.request) if file.rows else None
@@ -199,7 +201,7 @@ class Reader:
                 yield dlt.mark.materialize_table_schema(), 0
             for records in file.records():
                 kept = _records_inside(records, *window) if window else records
-                yield [policy.applied_to_record(record) for record in kept], len(kept)
+                yield [policy.apply_to_record(record) for record in kept], len(kept)
 
         def hints() -> TResourceHints:
             told = file.hints(table)
@@ -217,14 +219,14 @@ class Reader:
         def place(row: int) -> str:
             return f"record {row + 1:,} of {export.request}, job {export.job.job_id}"
 
-        return Content(file.columns, file.rows, file.rejected, hints, items, place)
+        return LoadableFile(file.columns, file.rows, file.rejected, hints, items, place)
 
     def _json(self, export: Export) -> JsonFile:
         table, policy = export.request.table, self.policy
         naming = dlt.current.source_schema().naming
         file = open_json(
             export.file().path,
-            name_column=spelling(naming.normalize_identifier),
+            name_column=make_speller(naming.normalize_identifier),
             join_names=naming.shorten_fragments,
             known_types=policy.types(known_types(table)),
             nested_types=lambda place: policy.types(nested_types(table, place), under=place),
@@ -253,7 +255,7 @@ class Reader:
             return self.time_column, request.window
         raise SettingsError(
             f"no window can be taken by the column {self.time_column!r}: {self.no_times}",
-            way_out=f"Set time_columns to {{'{request.table}': COLUMN}}, or leave out start_date.",
+            hint=f"Set time_columns to {{'{request.table}': COLUMN}}, or leave out start_date.",
         )
 
     def _not_a_time(self, columns: Sequence[Column]) -> str | None:
@@ -332,5 +334,5 @@ def _records_inside(
 def _timeless(count: int, name: str) -> FileError:
     return FileError(
         f"{count} rows have no time in the column {name!r}, so no window is theirs",
-        way_out="Load without start_date, or ask the vendor.",
+        hint="Load without start_date, or ask the vendor.",
     )

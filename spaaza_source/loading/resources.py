@@ -15,40 +15,42 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from spaaza_source.exports.plan import Span, Wanted
+from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.loading.extract import export_tables, kept_tables
-from spaaza_source.loading.reader import Reading
+from spaaza_source.loading.extract import archived_tables, export_tables
+from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.vendor_cleanup import Remove
-from spaaza_source.settings import choice, number
+from spaaza_source.settings import require_choice, require_number
 from spaaza_source.tabular.privacy import Policy
-from spaaza_source.writing.delete_guard import Deletions
-from spaaza_source.writing.table_write import Upkeep
-from spaaza_source.writing.write_disposition import BY_TIME, WHOLE, Disposition
+from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing.table_write import WriteSettings
+from spaaza_source.writing.write_disposition import REPLACE, REPLACE_WINDOW, Disposition
 
 #: Where dlt looks for settings of a resource that is run without its source: users' configuration
 #: has it, so it does not follow the name of the module that dlt would take it from.
 SECTION = "load"
 
 
-def span_of(
+def sync_policy(
     start_date: object, end_date: object, *, lag: Any, window: Any, smallest_window: Any
-) -> Span:
+) -> SyncPolicy:
     """The times that a source's settings of these names ask for.
 
     Raises:
         SettingsError: One of them is wrong.
     """
     return replace(
-        Span.of(start_date, end_date),
-        lag=timedelta(seconds=number("lag", lag, least=0)),
-        size=None if window is None else choice("window", window, "month", "week", "day"),
-        smallest=timedelta(seconds=number("smallest_window", smallest_window, least=60)),
+        SyncPolicy.of(start_date, end_date),
+        lag=timedelta(seconds=require_number("lag", lag, least=0)),
+        window_size=None
+        if window is None
+        else require_choice("window", window, "month", "week", "day"),
+        min_window=timedelta(seconds=require_number("smallest_window", smallest_window, least=60)),
     )
 
 
 @dataclass(frozen=True)
-class TableSettings:
+class TableSpec:
     """What a source knows of one of its tables.
 
     Attributes:
@@ -59,7 +61,7 @@ class TableSettings:
         passing: Columns whose cells change by themselves as time passes.
     """
 
-    wanted: Wanted
+    wanted: TableSync
     policy: Policy
     time_column: str | None
     keys: Sequence[str]
@@ -67,7 +69,7 @@ class TableSettings:
 
 
 @dataclass(frozen=True)
-class Resources:
+class ResourceFactory:
     """What the resources of a source share.
 
     Attributes:
@@ -81,24 +83,26 @@ class Resources:
     """
 
     run: ExportRun
-    reading: Reading
-    deletions: Deletions
+    reading: ReadSettings
+    deletions: DeleteGuard
     by_scheduler: bool | None
     keep_files: str | None
     from_files: str | None
     remove: Remove | None = None
 
-    def resource(self, table: TableSettings) -> DltResource:
+    def resource(self, table: TableSpec) -> DltResource:
         """The resource of one table."""
         wanted = table.wanted
         goes_by_time = wanted.span is not None and wanted.span.start is not None
         # A declared "replace" would empty the table of a resource that has nothing to load.
-        declared = BY_TIME if wanted.only_finished or self.from_files or goes_by_time else WHOLE
+        declared = (
+            REPLACE_WINDOW if wanted.collect_only or self.from_files or goes_by_time else REPLACE
+        )
         given = (wanted, self.reading, table.policy, table.time_column)
-        upkeep = Upkeep(Disposition(declared, table.passing), self.deletions, table.keys)
+        upkeep = WriteSettings(Disposition(declared, table.passing), self.deletions, table.keys)
         if self.from_files is not None:
             return dlt.resource(
-                kept_tables, name=wanted.table, section=SECTION, write_disposition=declared
+                archived_tables, name=wanted.table, section=SECTION, write_disposition=declared
             )(Path(self.from_files), *given, upkeep=upkeep)
         return dlt.resource(
             export_tables, name=wanted.table, section=SECTION, write_disposition=declared

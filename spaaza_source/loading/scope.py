@@ -11,10 +11,10 @@ import dlt
 from dlt.extract.incremental.context import get_interval_context
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import Span
+from spaaza_source.exports.plan import SyncPolicy
 
 
-def scheduled(span: Span, *, allowed: bool | None) -> Span:
+def apply_scheduler(span: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:
     """The span that a load has to cover, narrowed to the scheduler's where that is allowed.
 
     Like dlt's own incrementals such a load is one of exactly that range: it neither reads nor
@@ -38,7 +38,7 @@ def scheduled(span: Span, *, allowed: bool | None) -> Span:
         raise SettingsError(
             "no scheduler gives an interval",
             where="allow_external_schedulers",
-            way_out="Run in an Airflow task, or set DLT_INTERVAL_START and DLT_INTERVAL_END.",
+            hint="Run in an Airflow task, or set DLT_INTERVAL_START and DLT_INTERVAL_END.",
         )
     start, end = interval
     start = start if span.start is None else max(start, span.start)
@@ -47,7 +47,7 @@ def scheduled(span: Span, *, allowed: bool | None) -> Span:
         raise SettingsError(
             f"the scheduler's interval ends at {end}, where start_date and end_date leave nothing",
             where="allow_external_schedulers",
-            way_out="Change start_date or end_date, or skip this run.",
+            hint="Change start_date or end_date, or skip this run.",
         )
-    theirs = Span.of(start, end)
+    theirs = SyncPolicy.of(start, end)
     return replace(span, start=theirs.start, end=theirs.end)

@@ -18,7 +18,7 @@ from spaaza_source.loading.checkpoint import Cursor
 Remove = Callable[[str], None]
 
 
-class Cleanup:
+class VendorCleanup:
     """What becomes of the exports of one table's loads, within its resource.
 
     Args:

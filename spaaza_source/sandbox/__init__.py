@@ -8,7 +8,7 @@ is a guess). Of Voucherify's exports the fields are published (see `voucherify`)
 from spaaza_source.sandbox.calls import Call
 from spaaza_source.sandbox.server import Sandbox
 from spaaza_source.sandbox.settings import SandboxSettings
-from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop, Span
+from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop, TimeSpan
 from spaaza_source.sandbox.voucherify.project import GeneratedProject, Project
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "Sandbox",
     "SandboxSettings",
     "Shop",
-    "Span",
+    "TimeSpan",
 ]

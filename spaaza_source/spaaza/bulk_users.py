@@ -14,25 +14,25 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import prove_loads
-from spaaza_source.dlt_hooks.run_lock import take_turns
+from spaaza_source.dlt_hooks.load_end import install_load_end_hook
+from spaaza_source.dlt_hooks.run_lock import install_run_lock
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.loading.extract import Progress, load_files, working_folder
-from spaaza_source.loading.reader import Reader, Reading
+from spaaza_source.loading.reader import FileReader, ReadSettings
 from spaaza_source.spaaza.bulk_columns import hints
-from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
+from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.personal_columns import policies
-from spaaza_source.spaaza.tasks_api import vendor_http
+from spaaza_source.spaaza.tasks_api import make_client
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.transport.download import save
-from spaaza_source.transport.http_client import VendorHttp, checked_base_url
-from spaaza_source.writing.delete_guard import Deletions
-from spaaza_source.writing.table_write import Upkeep
-from spaaza_source.writing.write_disposition import WHOLE, Disposition
+from spaaza_source.transport.http_client import HttpClient, parse_base_url
+from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing.table_write import WriteSettings
+from spaaza_source.writing.write_disposition import REPLACE, Disposition
 
 #: Columns that may be the key; the rows must prove it.
 KEYS = ("spaaza_user_id", "user_id", "id")
@@ -74,24 +74,24 @@ def spaaza_bulk_users(
     Raises:
         SettingsError: A setting is missing or wrong.
     """
-    take_turns()
-    prove_loads()
-    chain = checked_chain(chain_id)
-    http = vendor_http(checked_base_url(base_url), chain, checked(credentials))
-    reading = Reading(column_types, on_bad_row, max_rejected_share)
-    deletions = Deletions(max_deleted_share, accept_deletes)
+    install_run_lock()
+    install_load_end_hook()
+    chain = require_chain(chain_id)
+    http = make_client(parse_base_url(base_url), chain, require_credentials(credentials))
+    reading = ReadSettings(column_types, on_bad_row, max_rejected_share)
+    deletions = DeleteGuard(max_deleted_share, accept_deletes)
     policy = policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
-    columns: Any = None if reading.column_types == "text" else policy.declared(hints())
+    columns: Any = None if reading.column_types == "text" else policy.mask_hints(hints())
     yield dlt.resource(
         _users,
         name="bulk_users",
-        write_disposition=WHOLE,
+        write_disposition=REPLACE,
         columns=columns,
-    )(http, chain, reading, policy, Upkeep(Disposition(WHOLE, PASSING), deletions, KEYS))
+    )(http, chain, reading, policy, WriteSettings(Disposition(REPLACE, PASSING), deletions, KEYS))
 
 
 def _users(
-    http: VendorHttp, chain: int, reading: Reading, policy: Policy, upkeep: Upkeep
+    http: HttpClient, chain: int, reading: ReadSettings, policy: Policy, upkeep: WriteSettings
 ) -> Iterator[Any]:
     clock = SystemClock()
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
@@ -99,7 +99,7 @@ def _users(
     job_id = f"bulk-users-{chain}-{begun_at:%Y%m%dT%H%M%S.%fZ}"
     job = Job(job_id, JobState.DONE, "STREAMED", created_at=begun_at)
     export = Export(request, job, begun_at, phase=Phase.DOWNLOADING)
-    exports = TableExports(Wanted(request.table, lambda _: request), exports=[export])
+    exports = TableExports(TableSync(request.table, lambda _: request), exports=[export])
     progress = Progress(exports)
     folder = working_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,6 +119,6 @@ def _users(
     export.download_seconds = clock.monotonic() - begun
     export.phase = Phase.ARRIVED
     try:
-        yield from load_files(exports, Reader(reading, policy), upkeep)
+        yield from load_files(exports, FileReader(reading, policy), upkeep)
     finally:
         export.arrived.path.unlink(missing_ok=True)

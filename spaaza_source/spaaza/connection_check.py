@@ -12,10 +12,10 @@ from dlt.common.configuration import with_config
 from dlt.common.configuration.specs import known_sections
 
 from spaaza_source.errors import CredentialsError
-from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
-from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
-from spaaza_source.transport.connection_check import first_contact
-from spaaza_source.transport.http_client import checked_base_url
+from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
+from spaaza_source.spaaza.tasks_api import TasksApi, make_client
+from spaaza_source.transport.connection_check import check_connection
+from spaaza_source.transport.http_client import parse_base_url
 
 
 @with_config(sections=(known_sections.SOURCES, "spaaza"))
@@ -34,17 +34,17 @@ def check_access(
 
 
 def _checks(base_url: str, chain_id: int, credentials: SpaazaCredentials) -> Iterator[str]:
-    address = checked_base_url(base_url)
-    chain = checked_chain(chain_id)
-    api = TasksApi(vendor_http(address, chain, checked(credentials)))
-    tasks, lines = first_contact(address, lambda: api.list_tasks(limit=10))
+    address = parse_base_url(base_url)
+    chain = require_chain(chain_id)
+    api = TasksApi(make_client(address, chain, require_credentials(credentials)))
+    tasks, lines = check_connection(address, lambda: api.list_tasks(limit=10))
     yield from lines
     chains = {str(task["chain"]) for task in tasks if task.get("chain") is not None}
     if chains - {str(chain)}:
         raise CredentialsError(
             f"these credentials see the tasks of chain {', '.join(sorted(chains))}, not {chain}",
             where="chain_id",
-            way_out="Correct chain_id, or take the credentials of that chain.",
+            hint="Correct chain_id, or take the credentials of that chain.",
         )
     if chains:
         yield f"chain:       {chain} ({len(tasks)} recent tasks seen)"

@@ -13,25 +13,25 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.settings import sendable
-from spaaza_source.transport.secret import Hidden, HiddenTexts
+from spaaza_source.settings import check_header_values
+from spaaza_source.transport.secret import Secret, SecretHeaders
 
 #: Characters from which on a token's id is hidden in messages: a shorter one may be any word.
 LONG_ENOUGH = 8
 
 
 @configspec
-class AccessToken(Hidden, CredentialsConfiguration):
+class AccessToken(Secret, CredentialsConfiguration):
     """A service client's token, sent as `Authorization: Bearer ID:SECRET`."""
 
     access_token_id: str = None  # type: ignore[assignment]  # dlt's way to say "required"
     access_token_secret: TSecretStrValue = None  # type: ignore[assignment]
 
-    def headers(self, chain_id: int) -> HiddenTexts:
+    def headers(self, chain_id: int) -> SecretHeaders:
         """The headers that prove who asks; the token itself belongs to one chain."""
         del chain_id
         token = f"{self.access_token_id}:{self.access_token_secret}"
-        return HiddenTexts({"Authorization": f"Bearer {token}"})
+        return SecretHeaders({"Authorization": f"Bearer {token}"})
 
     def secrets(self) -> tuple[str, ...]:
         """What no message may show."""
@@ -41,15 +41,15 @@ class AccessToken(Hidden, CredentialsConfiguration):
 
 
 @configspec
-class AdminSession(Hidden, CredentialsConfiguration):
+class AdminSession(Secret, CredentialsConfiguration):
     """An administrator's session, as the login returns it."""
 
     session_user_id: str = None  # type: ignore[assignment]
     session_key: TSecretStrValue = None  # type: ignore[assignment]
 
-    def headers(self, chain_id: int) -> HiddenTexts:
+    def headers(self, chain_id: int) -> SecretHeaders:
         """The three headers that the vendor asks for."""
-        return HiddenTexts(
+        return SecretHeaders(
             {
                 "X-Spaaza-Session-User-Id": str(self.session_user_id),
                 "X-Spaaza-Session-Key": str(self.session_key),
@@ -66,20 +66,20 @@ class AdminSession(Hidden, CredentialsConfiguration):
 SpaazaCredentials = Union[AccessToken, AdminSession, dict[str, str]]  # noqa: UP007
 
 
-def checked(credentials: Any) -> AccessToken | AdminSession:
+def require_credentials(credentials: Any) -> AccessToken | AdminSession:
     """Credentials that can be sent as headers.
 
     Raises:
         SettingsError: They are of another kind, or hold what no header can hold.
     """
-    way_out = "Give access_token_id and access_token_secret, or session_user_id and session_key."
+    hint = "Give access_token_id and access_token_secret, or session_user_id and session_key."
     if not isinstance(credentials, AccessToken | AdminSession):
-        raise SettingsError("no usable credentials", where="credentials", way_out=way_out)
-    sendable(credentials, way_out)
+        raise SettingsError("no usable credentials", where="credentials", hint=hint)
+    check_header_values(credentials, hint)
     return credentials
 
 
-def checked_chain(value: Any) -> int:
+def require_chain(value: Any) -> int:
     """A chain's id as a number.
 
     Raises:
@@ -93,6 +93,6 @@ def checked_chain(value: Any) -> int:
         raise SettingsError(
             f"{value!r} is not a chain's id",
             where="chain_id",
-            way_out="Give the number that Spaaza named to you.",
+            hint="Give the number that Spaaza named to you.",
         )
     return chain

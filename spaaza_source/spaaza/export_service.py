@@ -17,12 +17,12 @@ from spaaza_source.errors import (
     RequestRefusedError,
 )
 from spaaza_source.exports.http_service import HttpService
-from spaaza_source.exports.jobs import Job, JobState, OwnJob
+from spaaza_source.exports.jobs import Job, JobState, KnownJob
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.spaaza.tasks_api import Task, TasksApi, export_task, state_code
 from spaaza_source.transport.link import Link
 from spaaza_source.transport.redaction import LONGEST, redact
-from spaaza_source.windows import iso, parse_window, vendors_instant
+from spaaza_source.windows import iso, parse_vendor_instant, parse_window
 
 #: The vendor writes INPROGRESS; other spellings cost nothing to understand.
 STATES = {
@@ -70,7 +70,7 @@ class SpaazaExports(HttpService):
         self._chain_id = chain_id
         self._start_margin = start_margin
 
-    def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
+    def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
         """The tasks whose description this package wrote, page by page.
 
         The documents tell neither the order of the list nor how long a page may be: so a short
@@ -86,7 +86,7 @@ class SpaazaExports(HttpService):
                 own = OWN.search(str(task.get("desc") or ""))
                 if own and str(task.get("chain") or self._chain_id) == str(self._chain_id):
                     window = parse_window(own["window"] or "")
-                    yield OwnJob(own["fingerprint"], own["subject"], window, self._job(task))
+                    yield KnownJob(own["fingerprint"], own["subject"], window, self._job(task))
             # A vendor that knows no paging answers the same page again.
             if not fresh or _older_from_here(fresh, since):
                 return
@@ -113,7 +113,7 @@ class SpaazaExports(HttpService):
             )
         )
 
-    def look(self, job_id: str) -> Job:
+    def poll(self, job_id: str) -> Job:
         """The task as it stands."""
         task_id = _task_of(job_id)
         task = self._api.get_task(task_id)
@@ -129,9 +129,7 @@ class SpaazaExports(HttpService):
             return [Link(self._api.download_url(_task_of(job_id)))]
         except RequestRefusedError as refusal:
             # Right after a job is done there may be none for a moment.
-            raise LinkRefusedError(
-                refusal.cause, where=refusal.where, way_out="Run again."
-            ) from None
+            raise LinkRefusedError(refusal.cause, where=refusal.where, hint="Run again.") from None
 
     def _job(self, task: Task) -> Job:
         return job_of(task, self._http.redact)
@@ -155,7 +153,7 @@ def job_of(task: Task, fit: Callable[[str], str] = redact) -> Job:
     state = task["state"] if isinstance(task.get("state"), dict) else {}
     known = STATES.get(code.upper().replace("_", "").replace(" ", ""), JobState.UNKNOWN)
     created, started, modified = (
-        vendors_instant(state.get(name))
+        parse_vendor_instant(state.get(name))
         for name in ("created_date", "last_run_date", "last_modified")
     )
     job_id = str(task["id"])
@@ -185,7 +183,7 @@ def _older_from_here(tasks: Sequence[Task], since: datetime) -> bool:
     """Whether a page runs from new to old, and ends before `since`."""
     states = [task.get("state") for task in tasks]
     created = [
-        vendors_instant(state.get("created_date")) if isinstance(state, dict) else None
+        parse_vendor_instant(state.get("created_date")) if isinstance(state, dict) else None
         for state in states
     ]
     known = [instant for instant in created if instant is not None]

@@ -79,6 +79,6 @@ def index_named(name: str) -> Index:
     index = INDEXES.get(name.strip().lower().replace("-", "_"))
     if index is None:
         raise SettingsError(
-            f"there is no index {name!r}", way_out=f"The indexes are {', '.join(INDEXES)}."
+            f"there is no index {name!r}", hint=f"The indexes are {', '.join(INDEXES)}."
         )
     return index

@@ -149,7 +149,7 @@ def selection_for(
                 raise SettingsError(
                     "a saved segment cannot be narrowed to a span of time",
                     where=where,
-                    way_out="Leave out start_date, or give the segment's rules instead of its id.",
+                    hint="Leave out start_date, or give the segment's rules instead of its id.",
                 )
             return {"segment_id": segment.strip()}
         case list() | tuple() if all(isinstance(rule, Mapping) for rule in segment):
@@ -166,7 +166,7 @@ def selection_for(
             raise SettingsError(
                 "rules joined by 'any' cannot be narrowed to a span of time",
                 where=where,
-                way_out="Leave out start_date, or join the rules by 'all'.",
+                hint="Leave out start_date, or join the rules by 'all'.",
             )
         rules += [_inside(date(name), window) for name in time_fields]
         if len(time_fields) > 1:

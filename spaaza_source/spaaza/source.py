@@ -14,26 +14,26 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import prove_loads
-from spaaza_source.dlt_hooks.run_lock import take_turns
+from spaaza_source.dlt_hooks.load_end import install_load_end_hook
+from spaaza_source.dlt_hooks.run_lock import install_run_lock
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import Span, Wanted
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.plan import SyncPolicy, TableSync
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportFormat, ExportRequest
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.loading.extract import working_folder
-from spaaza_source.loading.reader import Reading
-from spaaza_source.loading.resources import Resources, TableSettings, span_of
-from spaaza_source.settings import by_table, choice, number
-from spaaza_source.spaaza.credentials import SpaazaCredentials, checked, checked_chain
+from spaaza_source.loading.reader import ReadSettings
+from spaaza_source.loading.resources import ResourceFactory, TableSpec, sync_policy
+from spaaza_source.settings import by_table, require_choice, require_number
+from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
 from spaaza_source.spaaza.personal_columns import policies
 from spaaza_source.spaaza.segments import selection_for
-from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
-from spaaza_source.transport.http_client import checked_base_url
+from spaaza_source.spaaza.tasks_api import TasksApi, make_client
+from spaaza_source.transport.http_client import parse_base_url
 from spaaza_source.windows import EARLIEST, Window
-from spaaza_source.writing.delete_guard import Deletions
+from spaaza_source.writing.delete_guard import DeleteGuard
 
 
 @dlt.source(name="spaaza", section="spaaza")
@@ -134,11 +134,13 @@ def spaaza_source(
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
-    take_turns()
-    prove_loads()
-    chain = checked_chain(chain_id)
-    api = TasksApi(vendor_http(checked_base_url(base_url), chain, checked(credentials)))
-    span = span_of(start_date, end_date, lag=lag, window=window, smallest_window=smallest_window)
+    install_run_lock()
+    install_load_end_hook()
+    chain = require_chain(chain_id)
+    api = TasksApi(make_client(parse_base_url(base_url), chain, require_credentials(credentials)))
+    span = sync_policy(
+        start_date, end_date, lag=lag, window=window, smallest_window=smallest_window
+    )
     chosen = {index_named(name).table: segment for name, segment in by_table("segments", segments)}
     columns = {
         index_named(name).table: str(column)
@@ -148,10 +150,10 @@ def spaaza_source(
         SpaazaExports(
             api,
             chain,
-            start_margin=timedelta(seconds=number("start_margin", start_margin, least=0)),
+            start_margin=timedelta(seconds=require_number("start_margin", start_margin, least=0)),
         ),
         working_folder,
-        Patience(
+        PollSettings(
             poll_interval,
             max_poll_interval,
             export_timeout,
@@ -161,12 +163,12 @@ def spaaza_source(
         ),
     )
     hidden = policies(privacy, privacy_secret, list(INDEXES))
-    file_format: ExportFormat = choice("export_format", export_format, "csv", "json")
-    begins_again = timedelta(days=number("snapshot_every", snapshot_every, least=0))
-    resources = Resources(
+    file_format: ExportFormat = require_choice("export_format", export_format, "csv", "json")
+    begins_again = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
+    resources = ResourceFactory(
         run,
-        Reading(column_types, on_bad_row, max_rejected_share),
-        Deletions(max_deleted_share, accept_deletes),
+        ReadSettings(column_types, on_bad_row, max_rejected_share),
+        DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
         from_files=from_files,
@@ -176,10 +178,10 @@ def spaaza_source(
         changes = _shows_changes(index, file_format, chosen.get(index.table))
         times = _span_of(index, span, ask)
         if changes and times is not None:
-            times = replace(times, goes_on=True, begins_again=begins_again)
+            times = replace(times, incremental=True, full_refresh_every=begins_again)
         yield resources.resource(
-            TableSettings(
-                Wanted(index.table, ask, times, only_finished=only_finished),
+            TableSpec(
+                TableSync(index.table, ask, times, collect_only=only_finished),
                 hidden[index.table],
                 # A row that changed may be of any time.
                 None if changes else columns.get(index.table) or index.time_field,
@@ -226,8 +228,8 @@ def _shows_changes(index: Index, file_format: ExportFormat, segment: object) -> 
 
 
 def _span_of(
-    index: Index, span: Span, ask: Callable[[Window | None], ExportRequest]
-) -> Span | None:
+    index: Index, span: SyncPolicy, ask: Callable[[Window | None], ExportRequest]
+) -> SyncPolicy | None:
     """The times that an index is loaded by; None where it always comes whole.
 
     Raises:
@@ -241,4 +243,4 @@ def _span_of(
         if span.start is not None:
             raise
         return None
-    return replace(span, goes_on=index.is_final)
+    return replace(span, incremental=index.is_final)

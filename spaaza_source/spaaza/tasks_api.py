@@ -14,7 +14,7 @@ from urllib.parse import quote
 from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
 from spaaza_source.spaaza.credentials import AccessToken, AdminSession
 from spaaza_source.transport.clock import Clock
-from spaaza_source.transport.http_client import VendorHttp
+from spaaza_source.transport.http_client import HttpClient
 from spaaza_source.transport.redaction import redact
 from spaaza_source.windows import iso
 
@@ -26,14 +26,14 @@ NOT_FOUND = 404
 Task = dict[str, Any]
 
 
-def vendor_http(
+def make_client(
     base_url: str,
     chain_id: int,
     credentials: AccessToken | AdminSession,
     clock: Clock | None = None,
-) -> VendorHttp:
+) -> HttpClient:
     """A way to Spaaza's Services API that proves who asks."""
-    return VendorHttp(
+    return HttpClient(
         base_url,
         headers=credentials.headers(chain_id),
         secrets=credentials.secrets(),
@@ -54,7 +54,7 @@ class TasksApi:
         http: The way to the vendor.
     """
 
-    def __init__(self, http: VendorHttp) -> None:
+    def __init__(self, http: HttpClient) -> None:
         self.http = http
 
     def create_task(self, body: Mapping[str, Any]) -> Task:
@@ -81,7 +81,7 @@ class TasksApi:
             if refusal.status != NOT_FOUND:
                 raise
             raise VanishedError(
-                f"the vendor has no task {redact(str(task_id))} any more", way_out="Run again."
+                f"the vendor has no task {redact(str(task_id))} any more", hint="Run again."
             ) from None
         return found
 
@@ -224,7 +224,7 @@ def _task_in_a_state(answer: Any, place: str) -> Task:
         raise UnexpectedAnswerError(
             f"task {redact(str(task['id']))} has no state",
             where=place,
-            way_out="Run again later; if it stays so, show this to the vendor.",
+            hint="Run again later; if it stays so, show this to the vendor.",
         )
     return task
 
@@ -233,5 +233,5 @@ def _unexpected(place: str, wanted: str) -> UnexpectedAnswerError:
     return UnexpectedAnswerError(
         f"the answer is not {wanted}",
         where=place,
-        way_out="Check that base_url is the address of Spaaza's Services API.",
+        hint="Check that base_url is the address of Spaaza's Services API.",
     )

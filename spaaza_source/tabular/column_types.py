@@ -44,7 +44,7 @@ class ColumnType:
         if self.data_type != "decimal" and self.data_type not in _ARROW:
             raise SettingsError(
                 f"a column of a file cannot have the type {self.data_type!r}",
-                way_out="Use one of text, bool, bigint, decimal, double, date, timestamp.",
+                hint="Use one of text, bool, bigint, decimal, double, date, timestamp.",
             )
         if not 0 < self.precision <= DEFAULT_PRECISION or not 0 <= self.scale <= self.precision:
             raise SettingsError(

@@ -35,7 +35,7 @@ def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tu
         HeaderError: Names every fault found: no name, a name twice, two headers that become one
             name, a name that dlt keeps for itself, a value where a name should be.
     """
-    names = [spelled(cell, name_column) for cell in header]
+    names = [spell(cell, name_column) for cell in header]
     # With a value among the names all of them may be values, and no value is shown.
     faults = _values(header) or name_faults(header, names)
     refuse(faults, "the header cannot name the columns of a table")
@@ -68,11 +68,11 @@ def refuse(faults: Sequence[str], cause: str) -> None:
     more = len(faults) - _FAULTS_SHOWN
     listed = [*faults[:_FAULTS_SHOWN], *([f"and {more} more faults"] if more > 0 else [])]
     raise HeaderError(
-        f"{cause}: " + "; ".join(listed), way_out="Ask the vendor for names that differ."
+        f"{cause}: " + "; ".join(listed), hint="Ask the vendor for names that differ."
     )
 
 
-def spelled(cell: str, name_column: Callable[[str], str]) -> str:
+def spell(cell: str, name_column: Callable[[str], str]) -> str:
     """A header as a column's name; empty where it has none."""
     try:
         return name_column(cell)
@@ -80,7 +80,7 @@ def spelled(cell: str, name_column: Callable[[str], str]) -> str:
         return ""
 
 
-def shown(header: str) -> str:
+def show(header: str) -> str:
     """A header for a message: quoted, escaped, and no longer than 80 characters.
 
     One that looks like a value is not shown.
@@ -92,7 +92,7 @@ def shown(header: str) -> str:
 
 def _nameless(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
     return [
-        f"{what} {number} ({shown(cell)}) has no name"
+        f"{what} {number} ({show(cell)}) has no name"
         for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
         if not name or not cell.strip()
     ]
@@ -129,7 +129,7 @@ def _repeated(header: Sequence[str], names: Sequence[str], what: str) -> list[st
 
 def _reserved(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
     return [
-        f"{what} {number} ({shown(cell)}) takes a name that dlt keeps for itself"
+        f"{what} {number} ({show(cell)}) takes a name that dlt keeps for itself"
         for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
         if name.lower().startswith("_dlt")
     ]
@@ -137,9 +137,9 @@ def _reserved(header: Sequence[str], names: Sequence[str], what: str) -> list[st
 
 def _shown_name(name: str, header: Sequence[str], indexes: Sequence[int]) -> str:
     """A column's name for a message, if the headers that became it may be shown."""
-    return "one name" if any(_NOT_SHOWN.search(header[index]) for index in indexes) else shown(name)
+    return "one name" if any(_NOT_SHOWN.search(header[index]) for index in indexes) else show(name)
 
 
 def _listed(header: Sequence[str], indexes: Sequence[int]) -> str:
-    listed = [f"{index + 1} ({shown(header[index])})" for index in indexes[:_FAULTS_SHOWN]]
+    listed = [f"{index + 1} ({show(header[index])})" for index in indexes[:_FAULTS_SHOWN]]
     return " and ".join(listed) + (" and more" if len(indexes) > _FAULTS_SHOWN else "")

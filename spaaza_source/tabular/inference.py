@@ -75,7 +75,7 @@ class Evidence:
             return self._narrowed(cells)
         return self._held_against(self.known, cells)
 
-    def merged(self, other: Evidence) -> Evidence:
+    def merge(self, other: Evidence) -> Evidence:
         """What this and the evidence of other cells of the same column say together."""
         return replace(
             self,

@@ -24,7 +24,7 @@ from dlt.common.schema.typing import TColumnSchema
 from spaaza_source.errors import SettingsError
 from spaaza_source.tabular.column_types import TEXT, ColumnType
 from spaaza_source.tabular.keyed_hash import KeyedHash
-from spaaza_source.tabular.spelling import spelling
+from spaaza_source.tabular.spelling import make_speller
 
 Action: TypeAlias = Literal["hash", "drop", "keep"]
 Personal: TypeAlias = Mapping[str, Mapping[str, Literal["hash", "drop"]]]
@@ -42,7 +42,7 @@ _SETTING = "privacy"
 _SECRET_SETTING = "privacy_secret"  # noqa: S105 - the name of a setting
 _HEX_DIGITS = 64
 _NOTHING: Any = object()
-_spelled = spelling()
+_spelled = make_speller()
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,12 @@ class Policy:
                     f"the column {name!r} of {self.table!r} is {column_type} already, and a hash "
                     "is text",
                     where=_SETTING,
-                    way_out="Take away the column's hint, or load into a new dataset: this one "
+                    hint="Take away the column's hint, or load into a new dataset: this one "
                     "holds the column in the clear.",
                 )
         return _Types(self, known, under)
 
-    def declared(self, hints: Iterable[TColumnSchema]) -> list[TColumnSchema]:
+    def mask_hints(self, hints: Iterable[TColumnSchema]) -> list[TColumnSchema]:
         """Column hints as they are true under the policy: without dropped ones, hashes as text."""
         kept: list[TColumnSchema] = []
         for hint in hints:
@@ -134,10 +134,10 @@ class Policy:
             raise SettingsError(
                 f"the export for {self.table!r} has no column {listed}",
                 where=_SETTING,
-                way_out="Name it as the table does, or take it out.",
+                hint="Name it as the table does, or take it out.",
             )
 
-    def applied(self, table: pa.Table) -> pa.Table:
+    def apply(self, table: pa.Table) -> pa.Table:
         """An Arrow table under the policy; columns keep their order.
 
         Raises:
@@ -153,7 +153,7 @@ class Policy:
                 table = table.set_column(place, table.field(name).with_type(pa.string()), hashed)
         return table
 
-    def applied_to_record(
+    def apply_to_record(
         self, record: dict[str, Any], *, met: set[str] | None = None
     ) -> dict[str, Any]:
         """A record of a JSON export under the policy, as deep as it is nested.
@@ -387,11 +387,11 @@ def _keyed(secret: Any, variable: str) -> KeyedHash:
         raise SettingsError(
             fault,
             where=_SECRET_SETTING,
-            way_out=f"Set {variable}, or {_SECRET_SETTING} in secrets.toml, to at least "
+            hint=f"Set {variable}, or {_SECRET_SETTING} in secrets.toml, to at least "
             f"{SHORTEST_SECRET} random characters, and keep it: another secret, other hashes.",
         )
     return KeyedHash(secret)
 
 
-def _wrong(cause: str, way_out: str | None = None) -> SettingsError:
-    return SettingsError(cause, where=_SETTING, way_out=way_out)
+def _wrong(cause: str, hint: str | None = None) -> SettingsError:
+    return SettingsError(cause, where=_SETTING, hint=hint)

@@ -14,7 +14,7 @@ REJECTED_BYTES_KEPT = 128 * 2**20
 
 _ROW_OVERHEAD = 256
 _SHOWN_ROWS = 5
-_WAY_OUT = "Ask the vendor for a sound file."
+_HINT = "Ask the vendor for a sound file."
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class RejectedRows:
             TooManyRejectedRowsError: Memory may not hold more of them.
         """
         if not self._reject:
-            raise MalformedFileError(f"a bad row: {row.reason}", where=row.place, way_out=_WAY_OUT)
+            raise MalformedFileError(f"a bad row: {row.reason}", where=row.place, hint=_HINT)
         self.rows.append(row)
         self._bytes += len(row.raw) + _ROW_OVERHEAD
         if self._bytes > self._bytes_kept:
@@ -90,4 +90,4 @@ class RejectedRows:
 
     def _too_many(self, cause: str) -> TooManyRejectedRowsError:
         first = "; ".join(f"{row.place}: {row.reason}" for row in self.rows[:_SHOWN_ROWS])
-        return TooManyRejectedRowsError(f"{cause}. The first: {first}", way_out=_WAY_OUT)
+        return TooManyRejectedRowsError(f"{cause}. The first: {first}", hint=_HINT)

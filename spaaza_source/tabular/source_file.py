@@ -30,7 +30,7 @@ def check_settings(column_types: str, on_bad_row: str, max_rejected_share: float
         raise SettingsError("max_rejected_share must be between 0 and 1")
 
 
-def opened(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BinaryIO:
     """The file, open for reading bytes.
 
     Raises:
@@ -58,5 +58,5 @@ def prove_unchanged(file: BinaryIO, known: Identity) -> None:
     """
     if identity(file) != known:
         raise MalformedFileError(
-            "the file changed while it was read", way_out="Keep it as it is, and run again."
+            "the file changed while it was read", hint="Keep it as it is, and run again."
         )

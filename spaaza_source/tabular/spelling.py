@@ -14,7 +14,7 @@ CLOSING = " \t)]}>?!.:;,'\"`"
 OPENING = " \t([{<'\"`"
 
 
-def spelling(normalize: Callable[[str], str] = _snake_case) -> Callable[[str], str]:
+def make_speller(normalize: Callable[[str], str] = _snake_case) -> Callable[[str], str]:
     """A naming convention that does not spell out the punctuation around a header.
 
     Args:

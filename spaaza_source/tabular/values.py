@@ -166,7 +166,7 @@ def fitting(strings: Any, column_type: ColumnType) -> Any:
     return fits
 
 
-def converted(strings: Any, column_type: ColumnType) -> Any:
+def convert(strings: Any, column_type: ColumnType) -> Any:
     """The values of cells that all fit the type, as an Arrow array of that type."""
     if column_type.data_type == "text":
         return strings

@@ -19,7 +19,7 @@ from spaaza_source.errors import (
 _T = TypeVar("_T")
 
 
-def first_contact(address: str, ask: Callable[[], _T]) -> tuple[_T, list[str]]:
+def check_connection(address: str, ask: Callable[[], _T]) -> tuple[_T, list[str]]:
     """What `ask` returns, and the lines that say what works.
 
     Args:
@@ -35,9 +35,7 @@ def first_contact(address: str, ask: Callable[[], _T]) -> tuple[_T, list[str]]:
     try:
         answer = ask()
     except (UnreachableError, UnexpectedAnswerError, RequestRefusedError) as error:
-        raise SettingsError(
-            error.cause, where=f"base_url {address}", way_out=error.way_out
-        ) from error
+        raise SettingsError(error.cause, where=f"base_url {address}", hint=error.hint) from error
     seconds = time.monotonic() - began
     return answer, [
         f"host:        {address} answers ({seconds:.1f} s)",

@@ -105,7 +105,7 @@ def open_link(
                 raise UnreachableError(
                     "the file's host cannot be reached",
                     where=host,
-                    way_out="Check the network and its rules for this host, then run again.",
+                    hint="Check the network and its rules for this host, then run again.",
                 ) from None
             except UnsafeLinkError as unsafe:
                 # Raised on the way to the host, where `requests` holds address and headers.
@@ -229,7 +229,7 @@ class Download:
             TimeoutError,
         ):
             raise IncompleteDownloadError(
-                f"the connection broke after {self._received:,} bytes", way_out="Run again."
+                f"the connection broke after {self._received:,} bytes", hint="Run again."
             ) from None
         except OSError as failure:
             raise _disk_error(failure, self._path) from None
@@ -263,7 +263,7 @@ class Download:
         if place is None or int(place["first"]) != self._received:
             raise UnexpectedAnswerError(
                 f"the file's host did not carry on at byte {self._received:,}",
-                way_out="Run again.",
+                hint="Run again.",
             )
         total = None if place["total"] == "*" else int(place["total"])
         changed = etag not in ("", self._validator) or (
@@ -272,7 +272,7 @@ class Download:
         if changed and self._received:
             # A host that knows no If-Range: without a validator the next answer is the whole file.
             self._start_over()
-            raise IncompleteDownloadError("the file changed while it came", way_out="Run again.")
+            raise IncompleteDownloadError("the file changed while it came", hint="Run again.")
         if self._total is None:
             self._total = total
 
@@ -285,10 +285,10 @@ class Download:
     def _check_length(self, *, chunked: bool) -> None:
         if not self._received and self._total is None and not chunked:
             # An answer that broke off among its headers has neither a length nor a body.
-            raise IncompleteDownloadError("no byte of the file arrived", way_out="Run again.")
+            raise IncompleteDownloadError("no byte of the file arrived", hint="Run again.")
         if self._total is not None and self._received != self._total:
             raise IncompleteDownloadError(
-                f"{self._received:,} of {self._total:,} bytes arrived", way_out="Run again."
+                f"{self._received:,} of {self._total:,} bytes arrived", hint="Run again."
             )
 
 
@@ -322,7 +322,7 @@ def _checked_origin(link: Link, base_url: str) -> Origin:
         raise UnsafeLinkError(
             f"the link has the scheme {origin.scheme!r}, not https",
             where=origin.host or "no host",
-            way_out="Ask the vendor; nothing was fetched.",
+            hint="Ask the vendor; nothing was fetched.",
         )
     if not origin.host:
         raise _no_address()
@@ -332,7 +332,7 @@ def _checked_origin(link: Link, base_url: str) -> Origin:
 def _no_address() -> UnsafeLinkError:
     # Nothing of it is shown: in what cannot be taken apart, the query cannot be left out.
     return UnsafeLinkError(
-        "the link is not a web address", way_out="Ask the vendor; nothing was fetched."
+        "the link is not a web address", hint="Ask the vendor; nothing was fetched."
     )
 
 
@@ -345,7 +345,7 @@ def _checked(response: requests.Response, host: str) -> requests.Response:
         busy = IncompleteDownloadError(
             f"the file's host has too many requests (HTTP {status})",
             where=host,
-            way_out="Run again later.",
+            hint="Run again later.",
         )
         asked = response.headers.get("Retry-After")
         busy.status, busy.retry_after = status, retry_after(asked, datetime.now(timezone.utc))
@@ -354,10 +354,10 @@ def _checked(response: requests.Response, host: str) -> requests.Response:
         raise LinkRefusedError(
             f"the file's host refused the link (HTTP {status})",
             where=host,
-            way_out="Run again: the vendor then gives a fresh link.",
+            hint="Run again: the vendor then gives a fresh link.",
         )
     raise IncompleteDownloadError(
-        f"the file's host failed (HTTP {status})", where=host, way_out="Run again later."
+        f"the file's host failed (HTTP {status})", where=host, hint="Run again later."
     )
 
 
@@ -371,7 +371,7 @@ def _disk_error(failure: OSError, path: Path) -> SettingsError | FileError:
     return SettingsError(
         "the disk is full" if full else f"the file cannot be written ({failure.strerror})",
         where=str(path.parent),
-        way_out="Make room there, or set another pipelines_dir.",
+        hint="Make room there, or set another pipelines_dir.",
     )
 
 

@@ -62,7 +62,7 @@ class Gunzip:
             if layer.given > RATIO_COUNTS_FROM and layer.given > LARGEST_RATIO * self._taken:
                 raise FileError(
                     f"the gzip data unpacks to more than {LARGEST_RATIO} times its size",
-                    way_out="Ask the vendor what this file is.",
+                    hint="Ask the vendor what this file is.",
                 )
             yield piece
 
@@ -104,7 +104,7 @@ class _Layer:
                 yield self._start
         elif not self._member.eof:
             raise IncompleteDownloadError(
-                "the gzip data ends before its checksum", way_out="Run again."
+                "the gzip data ends before its checksum", hint="Run again."
             )
 
     def _unpack(self, data: bytes) -> Iterator[bytes]:
@@ -120,7 +120,7 @@ class _Layer:
             except zlib.error:
                 raise FileError(
                     "the gzip data is damaged",
-                    way_out="Run again; if it stays so, ask the vendor.",
+                    hint="Run again; if it stays so, ask the vendor.",
                 ) from None
             self.given += len(piece)
             if piece:

@@ -33,7 +33,7 @@ from spaaza_source.errors import (
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
 from spaaza_source.transport.rate_limit import CallLimit, ReadLimit, no_limit
 from spaaza_source.transport.redaction import hide_queries_in_logs, redact
-from spaaza_source.transport.secret import Hidden, HiddenTexts
+from spaaza_source.transport.secret import Secret, SecretHeaders
 
 #: Seconds to connect, and seconds without a byte of an answer.
 TIMEOUT = (10.0, 60.0)
@@ -62,14 +62,14 @@ def is_loopback(base_url: str) -> bool:
         return False
 
 
-def checked_base_url(base_url: object) -> str:
+def parse_base_url(base_url: object) -> str:
     """The address of a vendor's API, without a slash at its end.
 
     Raises:
         SettingsError: It is no `https` address (plain `http` only to this machine), or it carries
             credentials, a query or a fragment.
     """
-    way_out = "Give the address the vendor named to you, such as https://HOST."
+    hint = "Give the address the vendor named to you, such as https://HOST."
     if not isinstance(base_url, str) or not base_url.strip():
         raise SettingsError("the address of the vendor's API is empty", where="base_url")
     text = base_url.strip().rstrip("/")
@@ -80,25 +80,23 @@ def checked_base_url(base_url: object) -> str:
         host = None
         parts = urlsplit("")
     if not host or parts.scheme not in ("http", "https"):
-        raise SettingsError(
-            f"{redact(text)!r} is not a web address", where="base_url", way_out=way_out
-        )
+        raise SettingsError(f"{redact(text)!r} is not a web address", where="base_url", hint=hint)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(
-            "the address holds more than a host and a path", where="base_url", way_out=way_out
+            "the address holds more than a host and a path", where="base_url", hint=hint
         )
     if parts.scheme == "http" and not is_loopback(text):
         raise SettingsError(
-            f"{text!r} would send the credentials unencrypted", where="base_url", way_out=way_out
+            f"{text!r} would send the credentials unencrypted", where="base_url", hint=hint
         )
     return text
 
 
-def _as_it_came(answer: Any) -> Any:
+def _unchanged(answer: Any) -> Any:
     return answer
 
 
-class VendorHttp(Hidden):
+class HttpClient(Secret):
     """A vendor's JSON API.
 
     Args:
@@ -122,7 +120,7 @@ class VendorHttp(Hidden):
     ) -> None:
         self.base_url = base_url
         self._host = urlsplit(base_url).netloc
-        self._headers = HiddenTexts(headers)
+        self._headers = SecretHeaders(headers)
         #: Values no message may show.
         self.secrets = tuple(secrets)
         self._read_refusal = read_refusal
@@ -159,7 +157,7 @@ class VendorHttp(Hidden):
         self,
         path: str,
         params: Mapping[str, Any] | None = None,
-        read: Callable[[Any], Any] = _as_it_came,
+        read: Callable[[Any], Any] = _unchanged,
     ) -> Any:
         """The JSON at `path`, tried again where trying again can help.
 
@@ -169,9 +167,9 @@ class VendorHttp(Hidden):
             read: Makes of the JSON what is returned instead; raises `UnexpectedAnswerError` where
                 that is not what it should be, and then the vendor is asked again.
         """
-        return self._persist(lambda: self._read("GET", path, read, params=params))
+        return self._retry(lambda: self._read("GET", path, read, params=params))
 
-    def post(self, path: str, body: Any = None, read: Callable[[Any], Any] = _as_it_came) -> Any:
+    def post(self, path: str, body: Any = None, read: Callable[[Any], Any] = _unchanged) -> Any:
         """The JSON that answers `body`, as `read` makes it; sent once, whatever happens to it."""
         try:
             return self._read("POST", path, read, json=body)
@@ -180,16 +178,16 @@ class VendorHttp(Hidden):
 
     def delete(self, path: str) -> None:
         """Let what is at `path` be gone; tried again, for that does no harm."""
-        self._persist(lambda: self._response("DELETE", path).close())
+        self._retry(lambda: self._response("DELETE", path).close())
 
     def stream(self, path: str, body: Any) -> requests.Response:
         """The open answer to a POST that only reads, and so may be tried again."""
         headers = {"Accept": "*/*", "Accept-Encoding": "gzip"}
-        return self._persist(
+        return self._retry(
             lambda: self._response("POST", path, json=body, stream=True, headers=headers)
         )
 
-    def _persist(self, call: Callable[[], _T]) -> _T:
+    def _retry(self, call: Callable[[], _T]) -> _T:
         tries = 0
         deadline = self._deadline or Deadline(self._clock, LONGEST_WAIT)
         while True:
@@ -234,7 +232,7 @@ class VendorHttp(Hidden):
                 UnexpectedAnswerError(
                     f"HTTP {response.status_code} with a body that is not JSON",
                     where=self._place(method, path),
-                    way_out="Check that base_url is the address of the vendor's API.",
+                    hint="Check that base_url is the address of the vendor's API.",
                 )
             ) from None
 
@@ -257,7 +255,7 @@ class VendorHttp(Hidden):
             self._limit = limit
         if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own numbers
             with response:
-                self._refuse(response, place)
+                self._raise_for_status(response, place)
         return response
 
     def _place(self, method: str, path: str) -> str:
@@ -270,7 +268,7 @@ class VendorHttp(Hidden):
         except (KeyError, TypeError, ValueError, OverflowError):
             return
 
-    def _refuse(self, response: requests.Response, place: str) -> NoReturn:
+    def _raise_for_status(self, response: requests.Response, place: str) -> NoReturn:
         status = response.status_code
         words, is_permission = self._refusal(response)
         said = f"HTTP {status}" + (f": {words}" if words else "")
@@ -278,7 +276,7 @@ class VendorHttp(Hidden):
             raise CredentialsError(
                 f"the vendor refused the credentials ({said})",
                 where=place,
-                way_out="Check the credentials, and that they belong to this account.",
+                hint="Check the credentials, and that they belong to this account.",
             )
         asked_to_wait = retry_after(response.headers.get("Retry-After"), self.now())
         if status == TOO_MANY and self._read_limit(response.headers).used_up:
@@ -286,7 +284,7 @@ class VendorHttp(Hidden):
                 UnavailableError(
                     f"the account has used up its calls of this billing cycle ({said})",
                     where=place,
-                    way_out="Run again in the next one, or ask the vendor for more calls.",
+                    hint="Run again in the next one, or ask the vendor for more calls.",
                 ),
                 status=status,
                 retry_after=math.inf,
@@ -296,7 +294,7 @@ class VendorHttp(Hidden):
                 asked_to_wait = self.pace() or None
             raise _RetriableError(
                 UnavailableError(
-                    f"too many requests ({said})", where=place, way_out="Run again later."
+                    f"too many requests ({said})", where=place, hint="Run again later."
                 ),
                 status=status,
                 retry_after=asked_to_wait,
@@ -306,7 +304,7 @@ class VendorHttp(Hidden):
                 UnavailableError(
                     f"the vendor failed ({said})",
                     where=place,
-                    way_out="Run again later; if it stays so, show this to the vendor.",
+                    hint="Run again later; if it stays so, show this to the vendor.",
                 ),
                 status=status,
                 tries=TRIES_AFTER_500 if status == 500 else TRIES,  # noqa: PLR2004
@@ -315,7 +313,7 @@ class VendorHttp(Hidden):
         refusal = RequestRefusedError(
             f"the vendor refused the request ({said})",
             where=place,
-            way_out="Check the settings named there, or show this to the vendor.",
+            hint="Check the settings named there, or show this to the vendor.",
         )
         refusal.status = status
         raise refusal
@@ -389,8 +387,8 @@ def _lost(failure: requests.RequestException, place: str) -> _RetriableError:
         reason = "the connection broke"
     else:
         reason = type(failure).__name__
-    way_out = "Check base_url and the network, then run again."
-    return _RetriableError(kind(reason, where=place, way_out=way_out), tries=tries)
+    hint = "Check base_url and the network, then run again."
+    return _RetriableError(kind(reason, where=place, hint=hint), tries=tries)
 
 
 def _never_connected(failure: requests.RequestException) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from spaaza_source.transport.secret import Hidden
+from spaaza_source.transport.secret import Secret
 
 #: Those that a message names: in a text that is no link, anything may stand before a colon.
 SCHEMES_SHOWN = ("https", "http", "ftp", "file", "s3", "gs")
@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class Link(Hidden):
+class Link(Secret):
     """An address, and what its host wants to see. Neither ever shows.
 
     Attributes:

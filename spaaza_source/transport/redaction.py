@@ -73,7 +73,7 @@ def without_context() -> Iterator[None]:
         raise
 
 
-class _HidesQueries(logging.Filter):
+class _QueryFilter(logging.Filter):
     """Takes the query out of the addresses that a log record names."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -93,7 +93,7 @@ def _shown(argument: object) -> object:
     return path + (mark and mark + HIDDEN)
 
 
-_HIDES_QUERIES = _HidesQueries()
+_HIDES_QUERIES = _QueryFilter()
 
 
 def hide_queries_in_logs() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 
-class Hidden:
+class Secret:
     """Shows no more of itself than its kind, and refuses to be pickled.
 
     Its `repr` is what a traceback that shows local variables prints, and so does many a service
@@ -29,5 +29,5 @@ class Hidden:
         self.__reduce__()
 
 
-class HiddenTexts(Hidden, dict[str, str]):
+class SecretHeaders(Secret, dict[str, str]):
     """Texts by name, some of them secret: headers, say."""

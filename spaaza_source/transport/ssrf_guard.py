@@ -59,14 +59,14 @@ def is_public(address: str) -> bool:
     return number in GIVEN_OUT and not any(number in network for network in SPECIAL_6)
 
 
-def is_this_machine(address: str) -> bool:
+def is_loopback_address(address: str) -> bool:
     """Whether the address never leaves this machine."""
     number = ipaddress.ip_address(address)
     # An IPv4 address in IPv6's spelling is the same address.
     return (getattr(number, "ipv4_mapped", None) or number).is_loopback
 
 
-def resolved(host: str, port: int) -> list[str]:
+def resolve(host: str, port: int) -> list[str]:
     """The addresses that this machine's own resolver finds; it reads every spelling of a number.
 
     Raises:
@@ -92,7 +92,7 @@ class CheckedAdapter(HTTPAdapter):
     """
 
     def __init__(
-        self, *, public: bool = True, loopback: bool = False, resolve: Resolve = resolved
+        self, *, public: bool = True, loopback: bool = False, resolve: Resolve = resolve
     ) -> None:
         self._public = public
         self._loopback = loopback
@@ -170,7 +170,7 @@ class CheckedAdapter(HTTPAdapter):
 
     def _allows(self, address: str) -> bool:
         return (self._public and is_public(address)) or (
-            self._loopback and is_this_machine(address)
+            self._loopback and is_loopback_address(address)
         )
 
 
@@ -183,5 +183,5 @@ def _unsafe(host: str) -> UnsafeLinkError:
     return UnsafeLinkError(
         "the link leads to this machine, a private network or a cloud's own service",
         where=host,
-        way_out="Ask the vendor; nothing was fetched.",
+        hint="Ask the vendor; nothing was fetched.",
     )

@@ -12,10 +12,10 @@ from dlt.common.configuration import with_config
 from dlt.common.configuration.specs import known_sections
 
 from spaaza_source.errors import CredentialsError
-from spaaza_source.transport.connection_check import first_contact
-from spaaza_source.transport.http_client import checked_base_url
-from spaaza_source.voucherify.credentials import VoucherifyCredentials, checked
-from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
+from spaaza_source.transport.connection_check import check_connection
+from spaaza_source.transport.http_client import parse_base_url
+from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
+from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 
 RECENT = 10
 
@@ -35,12 +35,12 @@ def check_access(
 
 
 def _checks(base_url: str, credentials: VoucherifyCredentials) -> Iterator[str]:
-    address = checked_base_url(base_url)
-    api = ExportsApi(vendor_http(address, checked(credentials)))
+    address = parse_base_url(base_url)
+    api = ExportsApi(make_client(address, require_keys(credentials)))
     try:
-        exports, lines = first_contact(address, lambda: api.list_exports(page=1, limit=RECENT))
+        exports, lines = check_connection(address, lambda: api.list_exports(page=1, limit=RECENT))
     except CredentialsError as refused:
-        refused.way_out = (
+        refused.hint = (
             "Check app_id and app_token, that the key may export, and that base_url is the address"
             " of the project's own region."
         )

@@ -13,22 +13,22 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.settings import sendable
-from spaaza_source.transport.secret import Hidden, HiddenTexts
+from spaaza_source.settings import check_header_values
+from spaaza_source.transport.secret import Secret, SecretHeaders
 
-_WAY_OUT = "Give app_id and app_token: dashboard, Project Settings, Application Keys."
+_HINT = "Give app_id and app_token: dashboard, Project Settings, Application Keys."
 
 
 @configspec
-class AppKeys(Hidden, CredentialsConfiguration):
+class AppKeys(Secret, CredentialsConfiguration):
     """A server-side key of one project."""
 
     app_id: TSecretStrValue = None  # type: ignore[assignment]  # dlt's way to say "required"
     app_token: TSecretStrValue = None  # type: ignore[assignment]
 
-    def headers(self) -> HiddenTexts:
+    def headers(self) -> SecretHeaders:
         """The two headers that the vendor asks for."""
-        return HiddenTexts({"X-App-Id": str(self.app_id), "X-App-Token": str(self.app_token)})
+        return SecretHeaders({"X-App-Id": str(self.app_id), "X-App-Token": str(self.app_token)})
 
     def secrets(self) -> tuple[str, ...]:
         """What no message may show."""
@@ -42,13 +42,13 @@ class AppKeys(Hidden, CredentialsConfiguration):
 VoucherifyCredentials = Union[AppKeys, dict[str, str]]  # noqa: UP007 - dlt reads it at run time
 
 
-def checked(credentials: Any) -> AppKeys:
+def require_keys(credentials: Any) -> AppKeys:
     """Credentials that can be sent as headers.
 
     Raises:
         SettingsError: They are of another kind, or hold what no header can hold.
     """
     if not isinstance(credentials, AppKeys):
-        raise SettingsError("no usable credentials", where="credentials", way_out=_WAY_OUT)
-    sendable(credentials, _WAY_OUT)
+        raise SettingsError("no usable credentials", where="credentials", hint=_HINT)
+    check_header_values(credentials, _HINT)
     return credentials

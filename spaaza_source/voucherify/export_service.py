@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from spaaza_source.errors import LinkRefusedError
 from spaaza_source.exports.http_service import HttpService
-from spaaza_source.exports.jobs import PART, Job, JobState, OwnJob
+from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.transport.http_client import is_loopback
 from spaaza_source.transport.link import Link
@@ -22,7 +22,7 @@ from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportAnswer, ExportsApi
 from spaaza_source.voucherify.filters import JUNCTION, window_of
 from spaaza_source.voucherify.objects import OBJECTS
-from spaaza_source.windows import vendors_instant
+from spaaza_source.windows import parse_vendor_instant
 
 STATES = {
     "SCHEDULED": JobState.WAITING,
@@ -54,7 +54,7 @@ class VoucherifyExports(HttpService):
         self._api = api
         self._keys = keys
 
-    def own_jobs(self, since: datetime) -> Iterator[OwnJob]:
+    def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
         """The project's exports whose parameters this package may have sent, the newest first.
 
         One that somebody else asked for with the very same parameters brings the same rows.
@@ -65,7 +65,7 @@ class VoucherifyExports(HttpService):
             fresh = [export for export in exports if str(export["id"]) not in seen]
             for export in fresh:
                 yield from _own(export, self._keys.account(), self._http.redact)
-            dates = [vendors_instant(export.get("created_at")) for export in fresh]
+            dates = [parse_vendor_instant(export.get("created_at")) for export in fresh]
             if not fresh or any(date is not None and date < since for date in dates):
                 return
             seen.update(str(export["id"]) for export in fresh)
@@ -75,7 +75,7 @@ class VoucherifyExports(HttpService):
         del later
         return self._job(self._api.create(request.subject, request.selection))
 
-    def look(self, job_id: str) -> Job:
+    def poll(self, job_id: str) -> Job:
         """The export as it stands."""
         return self._job(self._api.get(job_id))
 
@@ -88,7 +88,7 @@ class VoucherifyExports(HttpService):
         if not urls:
             raise LinkRefusedError(
                 "the vendor says that the export is done, and names no file of it",
-                way_out="Run again; if it stays so, ask the vendor.",
+                hint="Run again; if it stays so, ask the vendor.",
             )
         return [Link(url, self._keys.headers() if self._may_see(url) else {}) for url in urls]
 
@@ -130,11 +130,11 @@ def job_of(export: ExportAnswer, fit: Callable[[str], str] = redact) -> Job:
         job_id=str(export["id"]),
         state=STATES.get(known, JobState.UNKNOWN),
         vendor_state=fit(status),
-        created_at=vendors_instant(export.get("created_at")),
+        created_at=parse_vendor_instant(export.get("created_at")),
     )
 
 
-def _own(export: ExportAnswer, account: str, fit: Callable[[str], str]) -> Iterator[OwnJob]:
+def _own(export: ExportAnswer, account: str, fit: Callable[[str], str]) -> Iterator[KnownJob]:
     """An export as a job of ours, by what its parameters say; as two where they may mean either."""
     subject = str(export.get("exported_object") or "")
     each = next((each for each in OBJECTS.values() if each.exported_object == subject), None)
@@ -144,7 +144,7 @@ def _own(export: ExportAnswer, account: str, fit: Callable[[str], str]) -> Itera
     window = window_of(parameters.get("filters"), each.time_filters)
     for span in {window, None}:
         request = ExportRequest(each.table, subject, account, window=span, selection=parameters)
-        yield OwnJob(request.fingerprint, subject, span, job_of(export, fit))
+        yield KnownJob(request.fingerprint, subject, span, job_of(export, fit))
 
 
 def _echoed(parameters: Any) -> dict[str, Any] | None:

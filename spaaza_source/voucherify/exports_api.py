@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
 from spaaza_source.transport.clock import Clock
-from spaaza_source.transport.http_client import VendorHttp
+from spaaza_source.transport.http_client import HttpClient
 from spaaza_source.transport.rate_limit import CallLimit
 from spaaza_source.transport.redaction import redact
 from spaaza_source.voucherify.credentials import AppKeys
@@ -32,9 +32,9 @@ LIMIT_TYPE, CYCLE_LIMIT = "X-Rate-Limit-Type", "api_calls_cycle"
 ExportAnswer = dict[str, Any]
 
 
-def vendor_http(base_url: str, credentials: AppKeys, clock: Clock | None = None) -> VendorHttp:
+def make_client(base_url: str, credentials: AppKeys, clock: Clock | None = None) -> HttpClient:
     """A way to Voucherify's API that proves who asks."""
-    return VendorHttp(
+    return HttpClient(
         base_url,
         headers=credentials.headers(),
         secrets=credentials.secrets(),
@@ -55,7 +55,7 @@ class ExportsApi:
         http: The way to the vendor.
     """
 
-    def __init__(self, http: VendorHttp) -> None:
+    def __init__(self, http: HttpClient) -> None:
         self.http = http
 
     def create(self, exported_object: str, parameters: Mapping[str, Any]) -> ExportAnswer:
@@ -92,7 +92,7 @@ class ExportsApi:
             if refusal.status != NOT_FOUND:
                 raise
             raise VanishedError(
-                f"the vendor has no export {redact(export_id)} any more", way_out="Run again."
+                f"the vendor has no export {redact(export_id)} any more", hint="Run again."
             ) from None
 
     def delete(self, export_id: str) -> None:
@@ -165,7 +165,7 @@ def _export_in_a_state(answer: Any, place: str) -> ExportAnswer:
         raise UnexpectedAnswerError(
             f"export {redact(str(export['id']))} has no status",
             where=place,
-            way_out="Run again later; if it stays so, show this to the vendor.",
+            hint="Run again later; if it stays so, show this to the vendor.",
         )
     return export
 
@@ -176,7 +176,7 @@ def _urls(export: ExportAnswer, place: str) -> list[str]:
         raise UnexpectedAnswerError(
             "the export's result names its files in no form that is known",
             where=place,
-            way_out="Nothing of it was loaded. Run again; if it stays so, report it.",
+            hint="Nothing of it was loaded. Run again; if it stays so, report it.",
         )
     return urls
 
@@ -185,5 +185,5 @@ def _unexpected(place: str, expected: str) -> UnexpectedAnswerError:
     return UnexpectedAnswerError(
         f"the answer is not {expected}",
         where=place,
-        way_out="Check that base_url is the address of the vendor's API.",
+        hint="Check that base_url is the address of the vendor's API.",
     )

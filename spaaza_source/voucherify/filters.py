@@ -60,7 +60,7 @@ def _joined(junction: str, filters: Sequence[Mapping[str, Any]]) -> Filters:
     return joined
 
 
-def checked(filters: Any, table: str) -> Filters | None:
+def check_filters(filters: Any, table: str) -> Filters | None:
     """A user's filters of one table; passed through as they are.
 
     Raises:
@@ -88,7 +88,7 @@ def can_be_narrowed(filters: Filters | None, time_filters: Sequence[str]) -> boo
     return junction == "and" and len(time_filters) == 1 and time_filters[0] not in filters
 
 
-def narrowed(
+def add_window(
     filters: Filters | None, time_filters: Sequence[str], window: Window | None
 ) -> Filters | None:
     """A user's filters and a window; None for neither.

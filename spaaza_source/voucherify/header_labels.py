@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from spaaza_source.errors import HeaderError
-from spaaza_source.tabular.header import shown
+from spaaza_source.tabular.header import show
 from spaaza_source.voucherify.objects import OBJECTS
 
 METADATA = "metadata"
@@ -95,7 +95,7 @@ def _bare(label: str) -> str:
 
 
 def _unknown(labels: Sequence[str], header: Sequence[str]) -> HeaderError:
-    listed = ", ".join(shown(label) for label in labels[:5]) or "its order"
+    listed = ", ".join(show(label) for label in labels[:5]) or "its order"
     if len(labels) > 5:  # noqa: PLR2004
         listed += f" and {len(labels) - 5} more"
     if 2 * len(labels) >= len(header):
@@ -103,5 +103,5 @@ def _unknown(labels: Sequence[str], header: Sequence[str]) -> HeaderError:
         listed = f"{len(labels)} of its {len(header)} labels"
     return HeaderError(
         f"the header does not show which columns are the fields that were asked for: {listed}",
-        way_out="Ask for other fields, or report the header.",
+        hint="Ask for other fields, or report the header.",
     )

@@ -151,5 +151,5 @@ def object_named(name: object) -> ExportObject:
         if text in (each.table, each.exported_object):
             return each
     raise SettingsError(
-        f"there is no object {text[:40]!r}", way_out=f"The objects are {', '.join(OBJECTS)}."
+        f"there is no object {text[:40]!r}", hint=f"The objects are {', '.join(OBJECTS)}."
     )

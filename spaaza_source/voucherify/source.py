@@ -15,27 +15,27 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import prove_loads
-from spaaza_source.dlt_hooks.run_lock import take_turns
+from spaaza_source.dlt_hooks.load_end import install_load_end_hook
+from spaaza_source.dlt_hooks.run_lock import install_run_lock
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import Span, Wanted
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.plan import SyncPolicy, TableSync
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.loading.extract import working_folder
-from spaaza_source.loading.reader import Reading
-from spaaza_source.loading.resources import Resources, TableSettings, span_of
-from spaaza_source.settings import by_table, number
-from spaaza_source.transport.http_client import checked_base_url
+from spaaza_source.loading.reader import ReadSettings
+from spaaza_source.loading.resources import ResourceFactory, TableSpec, sync_policy
+from spaaza_source.settings import by_table, require_number
+from spaaza_source.transport.http_client import parse_base_url
 from spaaza_source.voucherify import filters as narrowing
-from spaaza_source.voucherify.credentials import VoucherifyCredentials, checked
+from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
 from spaaza_source.voucherify.export_service import VoucherifyExports
-from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
+from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.header_labels import fields_of
 from spaaza_source.voucherify.objects import OBJECTS, ExportObject, object_named
 from spaaza_source.voucherify.personal_columns import policies
 from spaaza_source.windows import Window
-from spaaza_source.writing.delete_guard import Deletions
+from spaaza_source.writing.delete_guard import DeleteGuard
 
 #: A load begins at the begin of its span again after so long where what it brings never changes.
 ONCE = timedelta.max
@@ -136,31 +136,35 @@ def voucherify_source(
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
-    take_turns()
-    prove_loads()
-    keys = checked(credentials)
-    api = ExportsApi(vendor_http(checked_base_url(base_url), keys))
-    span = span_of(start_date, end_date, lag=lag, window=window, smallest_window=smallest_window)
+    install_run_lock()
+    install_load_end_hook()
+    keys = require_keys(credentials)
+    api = ExportsApi(make_client(parse_base_url(base_url), keys))
+    span = sync_policy(
+        start_date, end_date, lag=lag, window=window, smallest_window=smallest_window
+    )
     # From the environment it comes as a text.
     names = re.findall(r"[\w-]+", objects) if isinstance(objects, str) else objects or OBJECTS
     chosen = [object_named(name) for name in names]
     asked = _fields(fields)
     narrowed = {
-        object_named(name).table: narrowing.checked(given, str(name))
+        object_named(name).table: narrowing.check_filters(given, str(name))
         for name, given in by_table("filters", filters)
     }
     service = VoucherifyExports(api, keys)
     run = ExportRun(
         service,
         working_folder,
-        Patience(poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age),
+        PollSettings(
+            poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age
+        ),
     )
     hidden = policies(privacy, privacy_secret, list(OBJECTS))
-    every = timedelta(days=number("snapshot_every", snapshot_every, least=0))
-    resources = Resources(
+    every = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
+    resources = ResourceFactory(
         run,
-        Reading(column_types, on_bad_row, max_rejected_share, _meaning),
-        Deletions(max_deleted_share, accept_deletes),
+        ReadSettings(column_types, on_bad_row, max_rejected_share, _meaning),
+        DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
         from_files=from_files,
@@ -175,8 +179,8 @@ def voucherify_source(
             campaign_id if each.of_a_campaign else None,
         )
         yield resources.resource(
-            TableSettings(
-                Wanted(each.table, ask, _span_of(ask, span, every), only_finished=only_finished),
+            TableSpec(
+                TableSync(each.table, ask, _span_of(ask, span, every), collect_only=only_finished),
                 hidden[each.table],
                 each.window_field,
                 each.keys,
@@ -203,7 +207,7 @@ class _Asking:
 
     def __call__(self, window: Window | None) -> ExportRequest:
         filters = None if self.filters is None else dict(self.filters)
-        narrowed = narrowing.narrowed(filters, self.each.time_filters, window)
+        narrowed = narrowing.add_window(filters, self.each.time_filters, window)
         return ExportRequest(
             table=self.each.table,
             subject=self.each.exported_object,
@@ -218,7 +222,7 @@ class _Asking:
         )
 
 
-def _span_of(ask: _Asking, span: Span, every: timedelta) -> Span | None:
+def _span_of(ask: _Asking, span: SyncPolicy, every: timedelta) -> SyncPolicy | None:
     """The times that an object is loaded by; None where it always comes whole.
 
     Raises:
@@ -231,16 +235,16 @@ def _span_of(ask: _Asking, span: Span, every: timedelta) -> Span | None:
                 "a window has no place beside these filters: Voucherify joins all conditions by one"
                 " junction",
                 where=f"filters of {each.table}",
-                way_out="Leave out start_date, or the filters.",
+                hint="Leave out start_date, or the filters.",
             )
         return None
     if each.window_field is None:
-        return replace(span, begins_again=ONCE if each.is_final else every)
+        return replace(span, full_refresh_every=ONCE if each.is_final else every)
     if each.window_field not in ask.fields:
         raise SettingsError(
             f"without {each.window_field} nothing tells of which time a row is",
             where=f"fields of {each.table}",
-            way_out=f"Add {each.window_field!r}.",
+            hint=f"Add {each.window_field!r}.",
         )
     return span
 

@@ -16,10 +16,10 @@ from dlt.common import logger
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination.query import asked
+from spaaza_source.destination.query import ask
 from spaaza_source.errors import TooManyDeletionsError
-from spaaza_source.settings import number
-from spaaza_source.writing.keys import Key, Keys, among
+from spaaza_source.settings import require_number
+from spaaza_source.writing.keys import Key, KeyCandidates, is_in
 
 #: So many may always go, however small the table, but for its last.
 FEW = 1
@@ -28,7 +28,7 @@ CHUNK = 100_000
 
 
 @dataclass(frozen=True)
-class Deletions:
+class DeleteGuard:
     """How many rows a load may take away.
 
     Attributes:
@@ -40,12 +40,12 @@ class Deletions:
     accepted: bool = False
 
     def __post_init__(self) -> None:
-        number("max_deleted_share", self.max_share, least=0)
+        require_number("max_deleted_share", self.max_share, least=0)
 
     def check(
         self,
         table: str,
-        keys: Keys,
+        keys: KeyCandidates,
         key: Key | None,
         scope: str | None = None,
         *,
@@ -66,7 +66,7 @@ class Deletions:
         if self.accepted:
             return
         try:
-            gone, total = asked(
+            gone, total = ask(
                 dlt.current.pipeline(),
                 lambda client: _gone_of(client, table, keys, key, scope, surplus=surplus),
             )
@@ -80,13 +80,19 @@ class Deletions:
             raise TooManyDeletionsError(
                 f"{gone:,} of the {total:,} rows of the table are not in the export any more",
                 where=table,
-                way_out="If they are deleted indeed, load once with accept_deletes=True"
+                hint="If they are deleted indeed, load once with accept_deletes=True"
                 " (--accept-deletes); max_deleted_share sets how many may go unasked.",
             )
 
 
 def _gone_of(
-    client: Any, table: str, keys: Keys, key: Key | None, scope: str | None, *, surplus: int
+    client: Any,
+    table: str,
+    keys: KeyCandidates,
+    key: Key | None,
+    scope: str | None,
+    *,
+    surplus: int,
 ) -> tuple[int, int]:
     """How many rows would go from the table, and of how many."""
     name = client.make_qualified_table_name(table)
@@ -101,12 +107,12 @@ def _number(client: Any, sql: str) -> int:
     return int(client.execute_sql(sql)[0][0])
 
 
-def _gone(client: Any, name: str, keys: Keys, key: Key) -> int:
+def _gone(client: Any, name: str, keys: KeyCandidates, key: Key) -> int:
     """How many keys of the table the load does not bring."""
     columns = ", ".join(map(client.escape_column_name, key))
     with client.execute_query(f"SELECT {columns} FROM {name}") as cursor:  # noqa: S608
         chunks = list(cursor.iter_arrow(chunk_size=CHUNK))
     if not chunks:
         return 0
-    there = among(pa.concat_tables(chunks), keys.cells(key))
+    there = is_in(pa.concat_tables(chunks), keys.cells(key))
     return len(there) - int(pc.sum(there).as_py() or 0)

@@ -19,7 +19,7 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Breach:
+class KeyViolation:
     """Why some columns are no key.
 
     Attributes:
@@ -33,7 +33,7 @@ class Breach:
     first: int
 
 
-class Keys:
+class KeyCandidates:
     """The cells that may be keys, of one load of one table.
 
     Args:
@@ -49,7 +49,7 @@ class Keys:
         #: What `unseen` tells rows apart by.
         self.seen_by: Key | None = None
 
-    def unseen(self, rows: pa.Table, file: int) -> pa.Table:
+    def drop_seen(self, rows: pa.Table, file: int) -> pa.Table:
         """Those of a file's rows that no file before it has brought.
 
         They are told apart by the first candidate that there is; whether it is a key is to be
@@ -57,20 +57,20 @@ class Keys:
         """
         key = self.seen_by
         if key is None:
-            key = next((each for each in self._candidates if held_by(rows, each)), None)
+            key = next((each for each in self._candidates if has_columns(rows, each)), None)
             self.seen_by = key
         before = [part for part, its in zip(self._parts, self._files, strict=True) if its != file]
-        if key is None or not before or not held_by(rows, key):
+        if key is None or not before or not has_columns(rows, key):
             return rows
         seen = pa.concat_tables([part.select(list(key)) for part in before])
-        return rows.filter(pc.invert(among(rows.select(list(key)), seen)))
+        return rows.filter(pc.invert(is_in(rows.select(list(key)), seen)))
 
     def add(self, rows: pa.Table, file: int = 0) -> None:
         """Take note of some rows; what they have no column for can be no key any more."""
         if not rows.num_rows:
             return
         self.rows += rows.num_rows
-        self._candidates = [key for key in self._candidates if held_by(rows, key)]
+        self._candidates = [key for key in self._candidates if has_columns(rows, key)]
         names = dict.fromkeys(name for key in self._candidates for name in key)
         self._parts.append(rows.select(list(names)))
         self._files.append(file)
@@ -96,11 +96,11 @@ class Keys:
         """The first candidate that every row has and no two rows share; None without rows."""
         return next((key for key in self._candidates if self._holds(key)), None)
 
-    def has_columns(self, key: Key) -> bool:
+    def is_present(self, key: Key) -> bool:
         """Whether all rows so far have the columns of that candidate."""
         return key in self._candidates
 
-    def breach(self, key: Key) -> Breach | None:
+    def violation(self, key: Key) -> KeyViolation | None:
         """Why that candidate is no key; None where it is one, or there is no row."""
         if not self._parts or self._holds(key):
             return None
@@ -109,7 +109,7 @@ class Keys:
         filled = numbered.filter(_filled(cells))
         firsts = filled.group_by(list(key), use_threads=False).aggregate([("row number", "min")])
         sound = pc.is_in(numbered["row number"], value_set=firsts["row number_min"])
-        return Breach(
+        return KeyViolation(
             empty=cells.num_rows - filled.num_rows,
             repeated=filled.num_rows - firsts.num_rows,
             first=pc.index(sound, pa.scalar(False)).as_py(),
@@ -138,20 +138,20 @@ class Keys:
         self._parts = []
 
 
-def among(cells: pa.Table, others: pa.Table) -> pa.ChunkedArray:
+def is_in(cells: pa.Table, others: pa.Table) -> pa.ChunkedArray:
     """Which of some rows' keys are among those of others; the columns in one order."""
     if cells.num_columns == 1 and cells.schema.types == others.schema.types:
         return pc.is_in(cells.column(0), value_set=others.column(0))
-    return pc.is_in(joined(cells), value_set=joined(others))
+    return pc.is_in(join_cells(cells), value_set=join_cells(others))
 
 
-def joined(cells: pa.Table) -> pa.ChunkedArray:
+def join_cells(cells: pa.Table) -> pa.ChunkedArray:
     """Each row's key as one text: tables have types of their own."""
     texts = [column.cast(pa.string()) for column in cells.columns]
     return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "\x1f")
 
 
-def held_by(rows: pa.Table, key: Key) -> bool:
+def has_columns(rows: pa.Table, key: Key) -> bool:
     """Whether the rows have the columns of a key."""
     return set(rows.column_names).issuperset(key)
 

@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination.query import asked, can_count
+from spaaza_source.destination.query import ask, can_count
 from spaaza_source.exports.table_exports import TableExports
-from spaaza_source.windows import Window, inside
+from spaaza_source.windows import Window, window_condition
 from spaaza_source.writing.schema_hints import has_rows
 from spaaza_source.writing.write_disposition import Disposition
 
@@ -103,11 +103,11 @@ def lateness_of(
         column: The column that windows are taken by.
         disposition: How the rows are taken in.
     """
-    wanted, reach = exports.wanted, exports.reach
+    wanted, reach = exports.sync, exports.covered
     span, until = wanted.span, wanted.loaded_until
     if span is None or until is None or reach is None or reach.start is None or column is None:
         return None
-    if span.is_backfill or span.begins_again is not None or reach.start >= until:
+    if span.is_backfill or span.full_refresh_every is not None or reach.start >= until:
         return None
     if not _comparable(wanted.table, column, disposition):
         return None
@@ -136,7 +136,7 @@ def _comparable(table: str, column: str, disposition: Disposition) -> bool:
     own_steps_alone = len(resource._pipe) == 1  # noqa: SLF001 - dlt tells steps nowhere else
     return (
         own_steps_alone
-        and disposition.users is None
+        and disposition.user_disposition is None
         and has_rows(table)
         and column in columns
         and can_count(pipeline, resource.table_format)
@@ -152,14 +152,14 @@ def _held(table: str, column: str, until: datetime, bounds: Sequence[float]) -> 
         name = client.make_qualified_table_name(table)
         times = f"{name}.{client.escape_column_name(column)}"
         counted = ", ".join(
-            f"count(CASE WHEN {inside(times, window)} THEN 1 END)" for window in windows
+            f"count(CASE WHEN {window_condition(times, window)} THEN 1 END)" for window in windows
         )
-        overlap = inside(times, Window(ends[-1], until))
+        overlap = window_condition(times, Window(ends[-1], until))
         rows: Any = client.execute_sql(f"SELECT {counted} FROM {name} WHERE {overlap}")
         return list(rows[0])
 
     try:
-        row = asked(dlt.current.pipeline(), counts)
+        row = ask(dlt.current.pipeline(), counts)
     except DatabaseUndefinedRelation:
         return None
     return [int(number) for number in row]

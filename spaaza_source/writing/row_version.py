@@ -19,7 +19,7 @@ from dlt.common.data_writers.escape import escape_postgres_identifier as quoted
 VERSIONED = "x-versioned"
 
 
-def unversioned(
+def unversioned_columns(
     columns: Mapping[str, Any], passing: Collection[str], normalized: Callable[[str], str] = str
 ) -> set[str]:
     """The columns that make no version, as dlt names them.

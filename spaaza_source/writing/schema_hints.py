@@ -86,10 +86,10 @@ def has_rows(table: str) -> bool:
     """Whether an earlier load has brought the table rows, and this one does not begin anew."""
     package: Any = dlt.current.load_package_state()["state"]
     emptied = {each["name"] for each in package.get("truncated_tables", [])}
-    return brought_rows(dlt.current.source_schema(), table) and table not in emptied
+    return schema_has_rows(dlt.current.source_schema(), table) and table not in emptied
 
 
-def brought_rows(schema: dlt.Schema, table: str) -> bool:
+def schema_has_rows(schema: dlt.Schema, table: str) -> bool:
     """Whether loads have brought the table rows, as a schema has it."""
     told = schema.tables.get(table, {})
     return FORMAT in told and not told.get(ROWLESS, False)
@@ -112,7 +112,7 @@ def check_format(table: str, export_format: str) -> None:
         raise SettingsError(
             f"the table was loaded from {before} exports",
             where="export_format",
-            way_out=f"Load {export_format} exports into another dataset.",
+            hint=f"Load {export_format} exports into another dataset.",
         )
 
 
@@ -173,7 +173,7 @@ def column_hints(file: Columns, *, without: Collection[str], rowless: bool) -> l
     return columns
 
 
-def decided(table: pa.Table, file: Columns, *, rowless: bool) -> pa.Table:
+def settle_undecided(table: pa.Table, file: Columns, *, rowless: bool) -> pa.Table:
     """The table without its undecided columns; with them as text where it is to have no rows.
 
     dlt would leave them out too, and warn of each at every load.
@@ -201,7 +201,7 @@ def check_header(table: str, file: Columns) -> None:
     if not {column.name for column in file.columns} & set(before):
         raise HeaderError(
             f"the file has none of the {len(before)} columns that the table's last file had",
-            way_out="Ask the vendor what this file is; load another kind into another dataset.",
+            hint="Ask the vendor what this file is; load another kind into another dataset.",
         )
 
 

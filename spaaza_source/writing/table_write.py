@@ -12,20 +12,20 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-from spaaza_source.audit.manifest import Way, way_of
+from spaaza_source.audit.manifest import CountScope, count_scope
 from spaaza_source.errors import BrokenKeyError
 from spaaza_source.windows import Window
-from spaaza_source.writing.delete_guard import Deletions
-from spaaza_source.writing.keys import Key, Keys
+from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing.keys import Key, KeyCandidates
 from spaaza_source.writing.schema_hints import has_rows, proven_key
-from spaaza_source.writing.write_disposition import Disposition, scope_of, still_valid
+from spaaza_source.writing.write_disposition import Disposition, valid_rows, window_scope
 
 #: A user's dispositions that take away what an export does not bring.
 TAKING_AWAY = ("replace", "cdc", "scd2")
 
 
 @dataclass(frozen=True)
-class Upkeep:
+class WriteSettings:
     """How one table is kept.
 
     Attributes:
@@ -35,11 +35,11 @@ class Upkeep:
     """
 
     disposition: Disposition
-    deletions: Deletions = field(default_factory=Deletions)
+    delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
     candidates: Sequence[str] = ()
 
 
-class Intake:
+class TableWrite:
     """The rows of one load of one table, as they pass by; within a resource that is extracted.
 
     Args:
@@ -56,7 +56,7 @@ class Intake:
     def __init__(
         self,
         table: str,
-        upkeep: Upkeep,
+        upkeep: WriteSettings,
         *,
         nested: bool = False,
         partial: bool = False,
@@ -72,14 +72,14 @@ class Intake:
         self._partial = partial and self._held
         self._overlapping = overlapping
         self._surplus = surplus
-        self._declared = upkeep.disposition.users_key
+        self._declared = upkeep.disposition.user_key
         naming = dlt.current.source_schema().naming
         candidates: list[Key] = [(naming.normalize_identifier(name),) for name in upkeep.candidates]
         if self._declared:
             candidates = [self._declared]
         elif self._held_key:
             candidates.insert(0, self._held_key)
-        self._keys = Keys(candidates)
+        self._keys = KeyCandidates(candidates)
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
 
@@ -87,7 +87,7 @@ class Intake:
         """What dlt has to know before the first row."""
         return self._upkeep.disposition.first_hints()
 
-    def taken(self, rows: Any, *, file: int) -> Any:
+    def add(self, rows: Any, *, file: int) -> Any:
         """The rows as they are to be loaded.
 
         Args:
@@ -99,11 +99,11 @@ class Intake:
                 self._keys.add_records(rows)
             return rows
         if self._overlapping:
-            rows = self._keys.unseen(rows, file)
+            rows = self._keys.drop_seen(rows, file)
         self._keys.add(rows, file)
-        return self._upkeep.disposition.added(rows)
+        return self._upkeep.disposition.with_row_version(rows)
 
-    def ended(
+    def finish(
         self, reach: Window | None, time_column: str | None, place: Callable[[int], str]
     ) -> None:
         """Judge the rows as a whole, and tell dlt what has to be known only now.
@@ -141,26 +141,26 @@ class Intake:
         if self._held and (strategy is None or strategy in TAKING_AWAY):
             scope = None
             if strategy is None:
-                scope = scope_of(dlt.current.pipeline(), reach, time_column)
+                scope = window_scope(dlt.current.pipeline(), reach, time_column)
             elif strategy == "scd2":
-                scope = still_valid(disposition.users or {})
-            self._upkeep.deletions.check(
+                scope = valid_rows(disposition.user_disposition or {})
+            self._upkeep.delete_guard.check(
                 self._table, self._keys, self.key, scope, surplus=self._surplus or 0
             )
-        disposition.tell(hints)
+        disposition.apply(hints)
 
     def forget(self) -> None:
         """Give back what the rows' keys take, once they have been judged."""
         self._keys.forget()
 
-    def way(self, reach: Window | None, time_column: str | None) -> Way | None:
+    def count_scope(self, reach: Window | None, time_column: str | None) -> CountScope | None:
         """How the rows are found in the destination once they are loaded; after `ended`.
 
         Args:
             reach: As `ended` has it.
             time_column: The same.
         """
-        return way_of(
+        return count_scope(
             self._upkeep.disposition,
             self._table,
             reach,
@@ -177,11 +177,11 @@ class Intake:
                 raise BrokenKeyError(
                     "nothing tells the table's rows apart, so changed ones cannot be merged",
                     where=self._table,
-                    way_out="Load all rows: leave out start_date and end_date.",
+                    hint="Load all rows: leave out start_date and end_date.",
                 )
             self._held_to(key, place)
         self.key = key
-        self._upkeep.disposition.tell(self._upkeep.disposition.partial_hints(key))
+        self._upkeep.disposition.apply(self._upkeep.disposition.partial_hints(key))
 
     def _proven(self, place: Callable[[int], str]) -> Key | None:
         if self._declared is None:
@@ -190,21 +190,21 @@ class Intake:
                 raise BrokenKeyError(
                     "its windows share rows, and no column tells them apart",
                     where=self._table,
-                    way_out="Load all rows: leave out start_date.",
+                    hint="Load all rows: leave out start_date.",
                 )
             return key
-        if self._keys.rows and not self._keys.has_columns(self._declared):
+        if self._keys.rows and not self._keys.is_present(self._declared):
             # A column that the user's own map adds; nothing is known of it here.
             return None
         self._held_to(self._declared, place)
         return self._declared
 
     def _held_to(self, key: Key, place: Callable[[int], str]) -> None:
-        breach = self._keys.breach(key) if self._keys.has_columns(key) else None
+        breach = self._keys.violation(key) if self._keys.is_present(key) else None
         if breach is not None and (breach.empty or not self._upkeep.disposition.newest_wins):
             raise BrokenKeyError(
                 f"the key {', '.join(key)} is empty in {breach.empty:,} rows and repeats that of an"
                 f" earlier row in {breach.repeated:,}",
                 where=f"{self._table}, first in {place(breach.first)}",
-                way_out="Name columns that tell the rows apart as primary_key, or load all rows.",
+                hint="Name columns that tell the rows apart as primary_key, or load all rows.",
             )

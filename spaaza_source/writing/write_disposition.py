@@ -21,17 +21,17 @@ from dlt.common.schema.typing import (
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
 from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
-from spaaza_source.destination.query import merge_strategies, quoted
+from spaaza_source.destination.query import merge_strategies, quote_column
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import Span
-from spaaza_source.windows import Window, inside
+from spaaza_source.exports.plan import SyncPolicy
+from spaaza_source.windows import Window, window_condition
 from spaaza_source.writing.keys import Key
-from spaaza_source.writing.row_version import row_versions, unversioned
+from spaaza_source.writing.row_version import row_versions, unversioned_columns
 from spaaza_source.writing.schema_hints import KEY, has_rows, proven_key
 
 #: What a resource is declared with: dicts, so that a user's own "replace" can be told from ours.
-WHOLE: TWriteDispositionDict = {"disposition": "replace"}
-BY_TIME: TDeleteInsertStrategyDict = {"disposition": "merge", "strategy": "delete-insert"}
+REPLACE: TWriteDispositionDict = {"disposition": "replace"}
+REPLACE_WINDOW: TDeleteInsertStrategyDict = {"disposition": "merge", "strategy": "delete-insert"}
 MERGE = "merge"
 
 #: Strategies that take away what an export does not bring, so it must bring everything.
@@ -59,7 +59,7 @@ class Disposition:
         self._key: Key | None = None
 
     @staticmethod
-    def tell(hints: Mapping[str, Any]) -> None:
+    def apply(hints: Mapping[str, Any]) -> None:
         """Tell dlt's schema of the table what is known only after the last row.
 
         Not by an item with hints: dlt would hold the item to a contract twice, and fail.
@@ -81,7 +81,7 @@ class Disposition:
         schema.update_table(told)
 
     @property
-    def users(self) -> dict[str, Any] | None:
+    def user_disposition(self) -> dict[str, Any] | None:
         """What the user has set, as a dict; None where the source may choose."""
         found: Any = dlt.current.resource().write_disposition
         if found not in self._ours:
@@ -91,15 +91,15 @@ class Disposition:
     @property
     def strategy(self) -> str | None:
         """The user's: a merge strategy, `replace` or `append`; None where the source may choose."""
-        users = self.users
+        users = self.user_disposition
         if users is None:
             return None
         if users["disposition"] != "merge":
             return str(users["disposition"])
-        return str(users.get("strategy") or next(iter(merges()), MERGE))
+        return str(users.get("strategy") or next(iter(current_merge_strategies()), MERGE))
 
     @property
-    def users_key(self) -> Key | None:
+    def user_key(self) -> Key | None:
         """The columns that the user calls the key."""
         try:
             table = dlt.current.resource().compute_table_schema()
@@ -118,7 +118,7 @@ class Disposition:
         table = dlt.current.resource().compute_table_schema()
         return bool(get_columns_names_with_prop(table, "dedup_sort", include_incomplete=True))
 
-    def span(self, span: Span | None, table: str, *, keyed: bool) -> Span | None:
+    def span(self, span: SyncPolicy | None, table: str, *, keyed: bool) -> SyncPolicy | None:
         """Which times a load may ask for, which is all where the destination takes no others.
 
         Args:
@@ -132,32 +132,32 @@ class Disposition:
         """
         strategy = self.strategy
         if strategy is None:
-            return _narrowable(span, table, self.users_key, keyed=keyed)
+            return _narrowable(span, table, self.user_key, keyed=keyed)
         _check(strategy, table)
         if strategy in WHOLE_ONLY:
             if span is not None and span.start is not None:
                 raise SettingsError(
                     f"{strategy} would take every row outside of the span for deleted",
                     where=f"write_disposition of {table}",
-                    way_out="Leave out start_date, or use another disposition.",
+                    hint="Leave out start_date, or use another disposition.",
                 )
             return None
-        if strategy in BY_KEY and self.users_key is None:
+        if strategy in BY_KEY and self.user_key is None:
             raise SettingsError(
                 f"{strategy} needs a key",
                 where=f"write_disposition of {table}",
-                way_out="Name it: apply_hints(primary_key=…).",
+                hint="Name it: apply_hints(primary_key=…).",
             )
         if strategy == "delete-insert" and not self._deletes():
             raise SettingsError(
                 "without a key, dlt would append what is to be merged",
                 where=f"write_disposition of {table}",
-                way_out="Name one: apply_hints(primary_key=…) or merge_key=….",
+                hint="Name one: apply_hints(primary_key=…) or merge_key=….",
             )
         return span
 
     def _deletes(self) -> bool:
-        users = self.users or {}
+        users = self.user_disposition or {}
         table: Any = dlt.current.resource().compute_table_schema()
         keyed = any(
             get_columns_names_with_prop(table, key, include_incomplete=True)
@@ -171,13 +171,17 @@ class Disposition:
         It is what a user's disposition lacks to be right; or what the destination can have, until
         all rows have been seen.
         """
-        users = self.users
+        users = self.user_disposition
         if users is None:
-            return {} if BY_TIME["strategy"] in merges() else self._chosen(WHOLE)
+            return (
+                {}
+                if REPLACE_WINDOW["strategy"] in current_merge_strategies()
+                else self._chosen(REPLACE)
+            )
         match self.strategy:
             case "append":
                 # Repeatable, should it be cut short: the rows of this very load are replaced.
-                return self._chosen({**BY_TIME, "destination_scope": own_load()})
+                return self._chosen({**REPLACE_WINDOW, "destination_scope": rows_of_this_load()})
             case "scd2" if not users.get("row_version_column_name"):
                 return self._chosen({**users, "row_version_column_name": ROW_VERSION})
             case _:
@@ -204,16 +208,16 @@ class Disposition:
         Raises:
             SettingsError: The destination cannot replace a span of time.
         """
-        if self.users is not None:
+        if self.user_disposition is not None:
             return {}
-        scope = scope_of(dlt.current.pipeline(), reach, time_column)
+        scope = window_scope(dlt.current.pipeline(), reach, time_column)
         if scope is None:
             told = self._chosen(_whole(key if merged else None))
         else:
             told = self._chosen(_by_time(scope, key if known else None))
-        if scope is None or BY_TIME["strategy"] not in merges():
+        if scope is None or REPLACE_WINDOW["strategy"] not in current_merge_strategies():
             told["additional_table_hints"] = {KEY: list(key or ())}
-        if self.users_key is None:
+        if self.user_key is None:
             table: Any = dlt.current.source_schema().tables.get(dlt.current.resource().name, {})
             before = get_columns_names_with_prop(table, "primary_key") if table else []
             told["columns"] = [
@@ -232,27 +236,27 @@ class Disposition:
         """
         if key is None:
             return self._chosen({"disposition": "append"})
-        there = merges()
+        there = current_merge_strategies()
         if "upsert" in there:
             return self._chosen(
                 {"disposition": "merge", "strategy": "upsert", "skip_unchanged_rows": True}
             )
-        if BY_TIME["strategy"] in there:
-            return self._chosen({**BY_TIME, "deduplicated": True})
+        if REPLACE_WINDOW["strategy"] in there:
+            return self._chosen({**REPLACE_WINDOW, "deduplicated": True})
         raise _unable("merge rows that changed among others", dlt.current.resource().name)
 
     def _chosen(self, disposition: Any) -> dict[str, Any]:
         self._ours.append(disposition)
         return {"write_disposition": disposition}
 
-    def added(self, rows: pa.Table) -> pa.Table:
+    def with_row_version(self, rows: pa.Table) -> pa.Table:
         """The rows with the column that the user's disposition needs and no file has."""
         match self.strategy:
             case "append":
                 load = str(dlt.current.load_package_state()["load_id"])
                 ids = pa.repeat(load, rows.num_rows)
                 return rows.append_column(pa.field(LOAD_ID, pa.string(), nullable=False), ids)
-            case "scd2" if (self.users or {}).get(
+            case "scd2" if (self.user_disposition or {}).get(
                 "row_version_column_name", ROW_VERSION
             ) == ROW_VERSION:
                 versions = row_versions(rows, self._unversioned())
@@ -266,10 +270,10 @@ class Disposition:
         columns: Any = dlt.current.resource().columns
         told = columns if isinstance(columns, Mapping) else {}
         naming = dlt.current.source_schema().naming
-        return unversioned(told, self._passing, naming.normalize_identifier)
+        return unversioned_columns(told, self._passing, naming.normalize_identifier)
 
 
-def own_load() -> str:
+def rows_of_this_load() -> str:
     """The rows of the destination that the load which is extracted brings, as SQL about `{table}`.
 
     For tables whose rows carry their load's id.
@@ -278,7 +282,7 @@ def own_load() -> str:
     return f"{{table}}.{LOAD_ID} = '{load}'"
 
 
-def still_valid(users: Mapping[str, Any]) -> str:
+def valid_rows(users: Mapping[str, Any]) -> str:
     """The rows of an `scd2` table that have not been retired, as SQL about `{table}`.
 
     Args:
@@ -289,7 +293,7 @@ def still_valid(users: Mapping[str, Any]) -> str:
     return f"({column} IS NULL OR {column} > CURRENT_TIMESTAMP)"
 
 
-def scope_of(pipeline: Any, reach: Window | None, column: str | None) -> str | None:
+def window_scope(pipeline: Any, reach: Window | None, column: str | None) -> str | None:
     """The rows of the destination that a span's exports replace, as SQL about `{table}`.
 
     Args:
@@ -299,16 +303,16 @@ def scope_of(pipeline: Any, reach: Window | None, column: str | None) -> str | N
     """
     if reach is None or reach.start is None or column is None:
         return None
-    return inside(_of_table(pipeline, column), reach)
+    return window_condition(_of_table(pipeline, column), reach)
 
 
 def _of_table(pipeline: Any, column: str) -> str:
     """A column of `{table}`, in SQL that is formatted once more."""
-    name = quoted(pipeline, column).replace("{", "{{").replace("}", "}}")
+    name = quote_column(pipeline, column).replace("{", "{{").replace("}", "}}")
     return f"{{table}}.{name}"
 
 
-def merges() -> list[str]:
+def current_merge_strategies() -> list[str]:
     """The merge strategies that the destination has for the resource's table, its default first."""
     table_format: Any = dlt.current.resource().table_format
     return merge_strategies(dlt.current.pipeline(), table_format)
@@ -316,16 +320,16 @@ def merges() -> list[str]:
 
 def _whole(key: Key | None) -> Any:
     """All rows are the table: merged into it by a key, or in its place."""
-    if key is None or "cdc" not in merges():
-        return WHOLE
+    if key is None or "cdc" not in current_merge_strategies():
+        return REPLACE
     return {"disposition": "merge", "strategy": "cdc", "skip_unchanged_rows": True}
 
 
 def _by_time(scope: str, key: Key | None) -> Any:
     """The rows of a span of time are that range of the table."""
-    there = merges()
-    if BY_TIME["strategy"] in there:
-        return {**BY_TIME, "destination_scope": scope}
+    there = current_merge_strategies()
+    if REPLACE_WINDOW["strategy"] in there:
+        return {**REPLACE_WINDOW, "destination_scope": scope}
     if "cdc" not in there or key is None:
         raise _unable(
             "replace a span of time" + (" without a key" if "cdc" in there else ""),
@@ -335,17 +339,17 @@ def _by_time(scope: str, key: Key | None) -> Any:
 
 
 def _narrowable(
-    span: Span | None, table: str, users_key: Key | None, *, keyed: bool
-) -> Span | None:
+    span: SyncPolicy | None, table: str, users_key: Key | None, *, keyed: bool
+) -> SyncPolicy | None:
     """The times that a load may ask for where the source chooses how they are taken in.
 
     Raises:
         SettingsError: The destination cannot take a span of time.
     """
-    there = merges()
-    if span is None or BY_TIME["strategy"] in there:
+    there = current_merge_strategies()
+    if span is None or REPLACE_WINDOW["strategy"] in there:
         return span
-    changes = span.begins_again is not None
+    changes = span.full_refresh_every is not None
     key = proven_key(table)
     if has_rows(table):
         known = bool(key) and users_key in {None, key}
@@ -356,13 +360,13 @@ def _narrowable(
     if span.start is not None:
         lacks = " without a key" if there else ""
         raise _unable(f"replace a span of time{lacks}", table)
-    return replace(span, goes_on=False)
+    return replace(span, incremental=False)
 
 
 def _check(strategy: str, table: str) -> None:
     """Refuse a user's disposition that the destination does not have."""
-    there = merges()
-    if strategy == "append" and BY_TIME["strategy"] not in there:
+    there = current_merge_strategies()
+    if strategy == "append" and REPLACE_WINDOW["strategy"] not in there:
         raise _unable("append so that a load which was cut short can be repeated", table)
     if strategy not in {"append", "replace", "skip", *there}:
         raise _unable(strategy, table)
@@ -376,7 +380,7 @@ def _unable(what: str, table: str) -> SettingsError:
     return SettingsError(
         f"{told} cannot {what}",
         where=table,
-        way_out="Load all rows each time, without start_date and by the source's own disposition;"
+        hint="Load all rows each time, without start_date and by the source's own disposition;"
         ' name a primary_key; give files a table_format="delta"; or choose another destination:'
         " the README's table tells what each can.",
     )

@@ -21,17 +21,17 @@ import dlt
 import duckdb
 
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.plan import Span, Wanted
+from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.loading.extract import load_files
-from spaaza_source.loading.reader import Reader, Reading
+from spaaza_source.loading.reader import FileReader, ReadSettings
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.warehouse import duckdb_file
 from spaaza_source.windows import Window
-from spaaza_source.writing.table_write import Upkeep
-from spaaza_source.writing.write_disposition import WHOLE, Disposition
+from spaaza_source.writing.table_write import WriteSettings
+from spaaza_source.writing.write_disposition import REPLACE, Disposition
 from tests.benchmarks.side_by_side import say
 
 END = datetime(2026, 5, 26, tzinfo=timezone.utc)
@@ -63,7 +63,7 @@ def load(folder: Path, path: Path, reach: Window | None) -> float:
         dataset_name="loyalty",
     )
     began = time.perf_counter()
-    pipeline.run(dlt.resource(_rows, name=TABLE, write_disposition=WHOLE)(path, reach))
+    pipeline.run(dlt.resource(_rows, name=TABLE, write_disposition=REPLACE)(path, reach))
     return time.perf_counter() - began
 
 
@@ -93,10 +93,10 @@ def _rows(path: Path, reach: Window | None) -> Iterator[Any]:
         phase=Phase.ARRIVED,
         arrived=FetchedFile(path, size, size, "", proven=True),
     )
-    wanted = Wanted(TABLE, lambda _: export.request, Span())
-    exports = TableExports(wanted, reach=reach, exports=[export])
-    reader = Reader(Reading(), Policy(), "timestamp")
-    yield from load_files(exports, reader, Upkeep(Disposition(WHOLE)))
+    wanted = TableSync(TABLE, lambda _: export.request, SyncPolicy())
+    exports = TableExports(wanted, covered=reach, exports=[export])
+    reader = FileReader(ReadSettings(), Policy(), "timestamp")
+    yield from load_files(exports, reader, WriteSettings(Disposition(REPLACE)))
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ import dlt
 import duckdb
 
 from spaaza_source.warehouse import duckdb_file
-from spaaza_source.writing.write_disposition import WHOLE
+from spaaza_source.writing.write_disposition import REPLACE
 from tests.benchmarks.pipeline import arrived_users
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 
@@ -91,7 +91,7 @@ def load(folder: Path, path: Path) -> None:
         destination=duckdb_file(folder / "pipeline.duckdb"),
         dataset_name="loyalty",
     )
-    pipeline.run(dlt.resource(arrived_users, name="users", write_disposition=WHOLE)(path))
+    pipeline.run(dlt.resource(arrived_users, name="users", write_disposition=REPLACE)(path))
 
 
 @contextmanager

@@ -20,17 +20,17 @@ import dlt
 import duckdb
 
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.plan import Wanted
+from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.loading.extract import load_files
-from spaaza_source.loading.reader import Reader, Reading
+from spaaza_source.loading.reader import FileReader, ReadSettings
 from spaaza_source.spaaza.bulk_users import KEYS
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.warehouse import duckdb_file
-from spaaza_source.writing.table_write import Upkeep
-from spaaza_source.writing.write_disposition import WHOLE, Disposition
+from spaaza_source.writing.table_write import WriteSettings
+from spaaza_source.writing.write_disposition import REPLACE, Disposition
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 
 STEPS = ("extract", "normalize", "load")
@@ -55,7 +55,7 @@ def by_pipeline(path: Path, _: str) -> dict[str, float]:
             destination=duckdb_file(folder / "pipeline.duckdb"),
             dataset_name="loyalty",
         )
-        pipeline.run(dlt.resource(arrived_users, name="users", write_disposition=WHOLE)(path))
+        pipeline.run(dlt.resource(arrived_users, name="users", write_disposition=REPLACE)(path))
         trace = pipeline.last_trace
         return {
             step.step: (step.finished_at - step.started_at).total_seconds()
@@ -79,9 +79,11 @@ def arrived_users(path: Path) -> Iterator[Any]:
             path, path.stat().st_size, path.stat().st_size, _no_hash(), proven=True
         ),
     )
-    exports = TableExports(Wanted("users", lambda _: request), exports=[export])
+    exports = TableExports(TableSync("users", lambda _: request), exports=[export])
     yield from load_files(
-        exports, Reader(Reading(), Policy()), Upkeep(Disposition(WHOLE), candidates=KEYS)
+        exports,
+        FileReader(ReadSettings(), Policy()),
+        WriteSettings(Disposition(REPLACE), candidates=KEYS),
     )
 
 

@@ -64,7 +64,7 @@ def test_delta_has_no_append_and_no_history(
         wrong = refused(Load(tmp_path, vendor.base_url, ("users",), place.name, hints=hints).run)
         assert vendor.tasks == []
     assert str(wrong).startswith("users: delta filesystem tables cannot ")
-    assert wrong.way_out
+    assert wrong.hint
 
 
 def test_a_window_of_delta_needs_a_key(place_of: Callable[[str], Place], tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_window_of_delta_needs_a_key(place_of: Callable[[str], Place], tmp_pat
         wrong = refused(load.run)
         assert vendor.tasks == []
     assert "cannot replace a span of time without a key" in str(wrong)
-    assert "primary_key" in str(wrong.way_out)
+    assert "primary_key" in str(wrong.hint)
 
 
 def test_without_a_key_delta_takes_all_rows_each_time(
@@ -130,7 +130,7 @@ def test_a_window_of_plain_files_is_refused(tmp_path: Path) -> None:
         wrong = refused(lambda: into_plain_files(tmp_path, vendor, "transactions", **MAY))
         assert vendor.tasks == []
     assert "filesystem tables cannot replace a span of time" in str(wrong)
-    assert 'table_format="delta"' in str(wrong.way_out)
+    assert 'table_format="delta"' in str(wrong.hint)
 
 
 @pytest.mark.parametrize("table", ["users", "transactions", "vouchers"])

@@ -13,7 +13,7 @@ from dlt.extract import DltSource
 
 from spaaza_source import spaaza_source
 from spaaza_source.backfill.backfill import Backfill
-from spaaza_source.backfill.parts import Part, windows_of
+from spaaza_source.backfill.parts import BackfillPart, windows_of
 from tests.destinations.places import DATASET
 from tests.faults.cut_short import QUICK, kill_after_commit_of
 from tests.processes import FORKS, exit_codes, settle
@@ -48,18 +48,18 @@ class Worker:
             self.base_url, self.chain_id, dict(self.credentials), **{**QUICK, **given}
         )
 
-    def at_once(self, *parts: Part) -> list[int]:
+    def at_once(self, *parts: BackfillPart) -> list[int]:
         """Load parts at the same time; the processes' exit codes."""
         barrier = FORKS.Barrier(len(parts))
         return exit_codes(*(partial(_load, self, part, barrier) for part in parts))
 
-    def killed(self, part: Part) -> int:
+    def killed(self, part: BackfillPart) -> int:
         """Load a part and be killed when its rows are in their table; the exit code."""
         (code,) = exit_codes(partial(_die, self, part))
         return code
 
 
-def _load(worker: Worker, part: Part, barrier: Barrier) -> None:
+def _load(worker: Worker, part: BackfillPart, barrier: Barrier) -> None:
     settle(worker.folder, worker.environment)
     backfill = worker.backfill
     with backfill._at_work([part]) as pipeline:
@@ -69,7 +69,7 @@ def _load(worker: Worker, part: Part, barrier: Barrier) -> None:
             backfill._load(pipeline, part, window)
 
 
-def _die(worker: Worker, part: Part) -> None:
+def _die(worker: Worker, part: BackfillPart) -> None:
     settle(worker.folder, worker.environment)
     kill_after_commit_of(part["table"], by="sql")
     worker.backfill.load(part)

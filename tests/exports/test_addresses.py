@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from spaaza_source.transport.ssrf_guard import is_public, is_this_machine, resolved
+from spaaza_source.transport.ssrf_guard import is_loopback_address, is_public, resolve
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from spaaza_source.transport.ssrf_guard import is_public, is_this_machine, resol
 )
 def test_a_public_address_is_public(address: str) -> None:
     assert is_public(address)
-    assert not is_this_machine(address)
+    assert not is_loopback_address(address)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_no_address_of_a_special_network_is_public(network: str) -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
 def test_an_address_of_this_machine_is_known(address: str) -> None:
-    assert is_this_machine(address)
+    assert is_loopback_address(address)
 
 
 @pytest.mark.parametrize("address", ["::", "0.0.0.1", "10.0.0.1", "::2", "64:ff9b::127.0.0.1"])
 def test_other_addresses_are_not_this_machines(address: str) -> None:
-    assert not is_this_machine(address)
+    assert not is_loopback_address(address)
 
 
 def test_a_scope_does_not_make_an_address_public() -> None:
@@ -73,8 +73,8 @@ def test_a_scope_does_not_make_an_address_public() -> None:
 
 
 def test_a_resolver_gives_each_address_once_and_fails_as_an_oserror() -> None:
-    assert resolved("127.1", 443) == ["127.0.0.1"]
+    assert resolve("127.1", 443) == ["127.0.0.1"]
     with pytest.raises(socket.gaierror):
-        resolved("files.invalid", 443)
+        resolve("files.invalid", 443)
     with pytest.raises(OSError, match="no name"):
-        resolved("files..example", 443)
+        resolve("files..example", 443)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase
 from spaaza_source.spaaza.export_service import PAGE, description
@@ -26,7 +26,9 @@ def test_a_job_that_a_killed_run_left_is_taken_up(tmp_path: Path) -> None:
         while not left.exports:
             assert not left.settled
         run.drop(left)
-        rerun = run_against(sandbox.base_url, clock, tmp_path, Patience(), **sandbox.credentials)
+        rerun = run_against(
+            sandbox.base_url, clock, tmp_path, PollSettings(), **sandbox.credentials
+        )
         again = arrived(begin(rerun, request()))
         assert len(sandbox.tasks) == 1
     assert again.adopted
@@ -51,7 +53,7 @@ def test_a_failed_job_is_not_taken_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("max_age", "tasks"), [(3600, 1), (600, 2)])
 def test_a_finished_job_is_good_for_a_while(tmp_path: Path, max_age: float, tasks: int) -> None:
-    with sandbox_run(tmp_path, Patience(max_age=max_age)) as (sandbox, run, clock):
+    with sandbox_run(tmp_path, PollSettings(max_age=max_age)) as (sandbox, run, clock):
         wait(begin(run, request()))
         clock.pause(1800, run._wake)
         wait(begin(run, request()))
@@ -59,7 +61,7 @@ def test_a_finished_job_is_good_for_a_while(tmp_path: Path, max_age: float, task
 
 
 def test_no_age_lets_no_finished_job_be_taken_up(tmp_path: Path) -> None:
-    with sandbox_run(tmp_path, Patience(max_age=0)) as (sandbox, run, _):
+    with sandbox_run(tmp_path, PollSettings(max_age=0)) as (sandbox, run, _):
         for _ in range(2):
             assert not arrived(begin(run, request())).adopted
         assert len(sandbox.tasks) == 2
@@ -123,7 +125,7 @@ class ForgetfulVendor:
 def outcome(vendor: ForgetfulVendor, folder: Path) -> Export:
     with ScriptedServer(vendor) as server:
         vendor.base_url = server.base_url
-        run = run_against(server.base_url, FakeClock(), folder, Patience())
+        run = run_against(server.base_url, FakeClock(), folder, PollSettings())
         return arrived(begin(run, request()))
 
 

@@ -17,7 +17,7 @@ from spaaza_source.errors import (
     UnreachableError,
 )
 from spaaza_source.spaaza.tasks_api import read_refusal
-from spaaza_source.transport.http_client import VendorHttp, checked_base_url, retry_after
+from spaaza_source.transport.http_client import HttpClient, parse_base_url, retry_after
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer, Seen, in_turn
 
@@ -31,8 +31,8 @@ DENIED = Answer.json(
 )
 
 
-def http_to(server: ScriptedServer, clock: FakeClock | None = None) -> VendorHttp:
-    return VendorHttp(
+def http_to(server: ScriptedServer, clock: FakeClock | None = None) -> HttpClient:
+    return HttpClient(
         server.base_url,
         headers={"Authorization": f"Bearer id:{SECRET}"},
         secrets=[SECRET],
@@ -146,7 +146,7 @@ def test_a_host_that_is_not_there_is_named() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         base_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    http = VendorHttp(
+    http = HttpClient(
         base_url, headers={}, secrets=[], read_refusal=read_refusal, clock=FakeClock()
     )
     with pytest.raises(UnreachableError, match="no connection to the host can be made"):
@@ -181,7 +181,7 @@ def test_the_vendors_clock_is_the_clock() -> None:
 )
 def test_a_wrong_address_is_one_clear_sentence(base_url: object) -> None:
     with pytest.raises(SettingsError, match=r"^base_url: "):
-        checked_base_url(base_url)
+        parse_base_url(base_url)
 
 
 @pytest.mark.parametrize(
@@ -194,4 +194,4 @@ def test_a_wrong_address_is_one_clear_sentence(base_url: object) -> None:
     ],
 )
 def test_an_address_loses_its_last_slash(given: str, kept: str) -> None:
-    assert checked_base_url(given) == kept
+    assert parse_base_url(given) == kept

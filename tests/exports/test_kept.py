@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_source
-from spaaza_source.exports.archive import kept_loads, tables_of
+from spaaza_source.exports.archive import archived_loads, archived_tables
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
@@ -43,13 +43,16 @@ def replayed(folder: Path, *loads: Path) -> None:
     with FileVendor() as gone:
         pass
     for load in loads:
-        chosen = source(gone, from_files=str(load)).with_resources(*tables_of(load))
+        chosen = source(gone, from_files=str(load)).with_resources(*archived_tables(load))
         pipeline_into(folder, "again").run(chosen)
 
 
 def test_kept_loads_in_their_order_make_the_same_tables(kept: Path, tmp_path: Path) -> None:
-    loads = kept_loads(kept)
-    assert [tables_of(load) for load in loads] == [["transactions", "users"], ["transactions"]]
+    loads = archived_loads(kept)
+    assert [archived_tables(load) for load in loads] == [
+        ["transactions", "users"],
+        ["transactions"],
+    ]
     (tmp_path / "again").mkdir()
     replayed(tmp_path / "again", *loads)
     for table in ("transactions", "users"):
@@ -64,12 +67,12 @@ def test_kept_loads_in_their_order_make_the_same_tables(kept: Path, tmp_path: Pa
 
 
 def test_the_folder_of_one_load_is_enough(kept: Path) -> None:
-    (_, second) = kept_loads(kept)
-    assert kept_loads(second) == [second]
+    (_, second) = archived_loads(kept)
+    assert archived_loads(second) == [second]
 
 
 def test_a_file_that_was_changed_is_not_loaded(kept: Path, tmp_path: Path) -> None:
-    first = kept_loads(kept)[0]
+    first = archived_loads(kept)[0]
     with (first / "users" / "0001.csv").open("ab") as file:
         file.write(b"2,b\n")
     (tmp_path / "again").mkdir()
@@ -79,7 +82,7 @@ def test_a_file_that_was_changed_is_not_loaded(kept: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("told", ["{", "[]", '{"version": 2}'])
 def test_nor_what_is_told_of_it_in_another_way(kept: Path, tmp_path: Path, told: str) -> None:
-    first = kept_loads(kept)[0]
+    first = archived_loads(kept)[0]
     (first / "users" / "kept.json").write_text(told)
     (tmp_path / "again").mkdir()
     with pytest.raises(Exception, match="cannot be read"):
@@ -87,7 +90,7 @@ def test_nor_what_is_told_of_it_in_another_way(kept: Path, tmp_path: Path, told:
 
 
 def test_a_load_that_kept_nothing_of_a_table_leaves_it_alone(kept: Path, tmp_path: Path) -> None:
-    second = kept_loads(kept)[1]
+    second = archived_loads(kept)[1]
     pipeline = pipeline_into(tmp_path)
     with FileVendor() as gone:
         pass
@@ -100,4 +103,4 @@ def test_nothing_is_kept_unless_it_is_asked_for(tmp_path: Path) -> None:
         pipeline_into(tmp_path).run(source(vendor).with_resources("users"))
     assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
     with pytest.raises(Exception, match="no kept files are there"):
-        kept_loads(tmp_path)
+        archived_loads(tmp_path)

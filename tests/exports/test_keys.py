@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spaaza_source.writing.keys import Breach, Key, Keys
+from spaaza_source.writing.keys import Key, KeyCandidates, KeyViolation
 
 
-def keys(*parts: dict[str, Any], candidates: list[Key]) -> Keys:
-    collected = Keys(candidates)
+def keys(*parts: dict[str, Any], candidates: list[Key]) -> KeyCandidates:
+    collected = KeyCandidates(candidates)
     for part in parts:
         collected.add(pa.table(part))
     return collected
@@ -37,28 +37,28 @@ def test_several_columns_may_be_a_key_together() -> None:
 
 def test_no_row_proves_no_key() -> None:
     assert keys({"id": []}, candidates=[("id",)]).proven() is None
-    assert keys({"id": []}, candidates=[("id",)]).breach(("id",)) is None
+    assert keys({"id": []}, candidates=[("id",)]).violation(("id",)) is None
 
 
 def test_a_breach_counts_and_names_the_first_row() -> None:
     parts: list[dict[str, Any]] = [{"id": [1, 2, 3]}, {"id": [2, None, 2]}]
-    assert keys(*parts, candidates=[("id",)]).breach(("id",)) == Breach(1, 2, first=3)
+    assert keys(*parts, candidates=[("id",)]).violation(("id",)) == KeyViolation(1, 2, first=3)
     compound = keys({"a": [1, 1, None], "b": [1, 2, 2]}, candidates=[("a", "b")])
-    assert compound.breach(("a", "b")) == Breach(1, 0, first=2)
-    assert keys({"id": [1, 2]}, candidates=[("id",)]).breach(("id",)) is None
+    assert compound.violation(("a", "b")) == KeyViolation(1, 0, first=2)
+    assert keys({"id": [1, 2]}, candidates=[("id",)]).violation(("id",)) is None
 
 
 def test_records_have_keys_too() -> None:
-    collected = Keys([("id",), ("code",)])
+    collected = KeyCandidates([("id",), ("code",)])
     collected.add_records([{"id": 1, "code": "a"}, {"id": "1", "code": "b"}])
     collected.add_records([{"code": "c"}])
     assert collected.proven() == ("code",)
-    assert collected.breach(("id",)) == Breach(1, 1, first=1)
+    assert collected.violation(("id",)) == KeyViolation(1, 1, first=1)
 
 
 @pytest.mark.parametrize("cells", [[[3, 1, 2]], [[3, 1], [2, 4]], [[3], [], [1]]])
 def test_numbers_are_told_apart_without_being_changed(cells: list[list[int]]) -> None:
-    keys = Keys([("id",)])
+    keys = KeyCandidates([("id",)])
     for part in cells:
         keys.add(pa.table({"id": pa.array(part, pa.int64())}))
     assert keys.proven() == ("id",)

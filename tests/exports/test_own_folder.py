@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from spaaza_source.backfill.worker_folder import own_folder
+from spaaza_source.backfill.worker_folder import worker_folder
 
 WORKER = """
 import sys
-from spaaza_source.backfill.worker_folder import own_folder
-with own_folder() as folder:
+from spaaza_source.backfill.worker_folder import worker_folder
+with worker_folder() as folder:
     (folder / "export.csv").write_text("personal")
     print(folder, flush=True)
     sys.stdin.read()
@@ -39,7 +39,7 @@ def worker() -> tuple[subprocess.Popen[str], Path]:
 
 
 def test_it_is_gone_afterwards(place: Path) -> None:
-    with own_folder() as folder:
+    with worker_folder() as folder:
         assert folder.parent == place
         (folder / "export.csv").write_text("personal", encoding="utf-8")
     assert list(place.iterdir()) == []
@@ -52,7 +52,7 @@ def test_a_killed_workers_folder_is_removed_and_a_living_ones_is_not(place: Path
     living, used = worker()
     try:
         assert not abandoned.exists()
-        with own_folder():
+        with worker_folder():
             assert (used / "export.csv").exists()
     finally:
         living.communicate("")

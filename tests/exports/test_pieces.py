@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from spaaza_source.exports.adaptive_windows import Pieces
-from spaaza_source.exports.plan import cut
+from spaaza_source.exports.adaptive_windows import AdaptiveWindows
+from spaaza_source.exports.plan import cut_calendar
 from spaaza_source.windows import Window
 
 HOUR = timedelta(hours=1)
@@ -23,21 +23,21 @@ LIMIT = 10_000
 
 
 def exports(
-    rows: Sequence[datetime], pieces: Pieces, side_by_side: int = 3
+    rows: Sequence[datetime], pieces: AdaptiveWindows, side_by_side: int = 3
 ) -> tuple[list[Window], list[Window]]:
     """Play vendor: which windows came and which failed, in that order."""
     came: list[Window] = []
     failed: list[Window] = []
     running: list[Window] = []
     while True:
-        while len(running) < side_by_side and (window := pieces.take()) is not None:
+        while len(running) < side_by_side and (window := pieces.next()) is not None:
             running.append(window)
         if not running:
             return came, failed
         window = running.pop(0)
         held = bisect.bisect_left(rows, window.end) - bisect.bisect_left(rows, window.begin)
         if held <= LIMIT:
-            pieces.arrived(window, 500 + 68 * held)
+            pieces.succeeded(window, 500 + 68 * held)
             came.append(window)
         else:
             assert pieces.failed(window)
@@ -54,8 +54,8 @@ def spread(over: Callable[[random.Random], float], count: int = 200_000) -> list
     return sorted(START + (END - START) * over(chance) for _ in range(count))
 
 
-def months() -> Pieces:
-    return Pieces(cut(HISTORY, "month", END), smallest=HOUR)
+def months() -> AdaptiveWindows:
+    return AdaptiveWindows(cut_calendar(HISTORY, "month", END), smallest=HOUR)
 
 
 UNEVEN: dict[str, Callable[[random.Random], float]] = {
@@ -84,7 +84,7 @@ HARDER = {"a busy month": 2.6, "busy winters": 2.4}
 @pytest.mark.parametrize("planned", [True, False])
 def test_an_uneven_history_takes_little_more_exports_than_it_must(kind: str, planned: bool) -> None:
     rows = spread(UNEVEN[kind])
-    pieces = months() if planned else Pieces([], smallest=HOUR)
+    pieces = months() if planned else AdaptiveWindows([], smallest=HOUR)
     if not planned:
         # All rows at once have failed; nobody knows where they begin.
         assert pieces.failed(Window(None, END))
@@ -96,7 +96,7 @@ def test_an_uneven_history_takes_little_more_exports_than_it_must(kind: str, pla
 
 
 def test_while_nothing_fails_the_plan_is_followed() -> None:
-    planned = cut(HISTORY, "month", END)
+    planned = cut_calendar(HISTORY, "month", END)
     came, failed = exports(spread(UNEVEN["even"], 2_000), months())
     assert sorted(came, key=lambda window: window.begin) == planned
     assert failed == []
@@ -105,33 +105,33 @@ def test_while_nothing_fails_the_plan_is_followed() -> None:
 
 
 def test_a_failed_window_is_cut_in_two() -> None:
-    pieces = Pieces([Window(START, START + 48 * HOUR)], smallest=HOUR)
-    window = pieces.take()
+    pieces = AdaptiveWindows([Window(START, START + 48 * HOUR)], smallest=HOUR)
+    window = pieces.next()
     assert window is not None
     assert pieces.failed(window)
-    younger = pieces.take()
+    younger = pieces.next()
     assert younger == Window(START + 24 * HOUR, START + 48 * HOUR)
     # One after the other: the first tells how much the second may hold.
-    assert pieces.take() is None
-    pieces.arrived(younger, 1_000)
-    assert pieces.take() == Window(START, START + 24 * HOUR)
+    assert pieces.next() is None
+    pieces.succeeded(younger, 1_000)
+    assert pieces.next() == Window(START, START + 24 * HOUR)
 
 
 def test_down_to_the_smallest_window() -> None:
-    pieces = Pieces([], smallest=HOUR)
+    pieces = AdaptiveWindows([], smallest=HOUR)
     assert pieces.failed(Window(START, START + 2 * HOUR))
     assert not pieces.failed(Window(START, START + 2 * HOUR - timedelta(seconds=1)))
     assert not pieces.failed(Window(START, START + HOUR))
 
 
 def test_windows_of_a_chosen_size_grow_no_longer() -> None:
-    days = cut(Window(START, START + timedelta(days=30)), "day", END)
-    pieces = Pieces(days, smallest=HOUR, longest=timedelta(days=1), failed=[days[0]])
+    days = cut_calendar(Window(START, START + timedelta(days=30)), "day", END)
+    pieces = AdaptiveWindows(days, smallest=HOUR, longest=timedelta(days=1), failed=[days[0]])
     came, _ = exports([], pieces)
     assert max(window.length for window in came) <= timedelta(days=1)
 
 
 def test_what_failed_in_an_earlier_run_is_not_asked_for_whole() -> None:
     window = Window(START, START + 48 * HOUR)
-    pieces = Pieces([window], smallest=HOUR, failed=[window])
-    assert pieces.take() == Window(START + 24 * HOUR, START + 48 * HOUR)
+    pieces = AdaptiveWindows([window], smallest=HOUR, failed=[window])
+    assert pieces.next() == Window(START + 24 * HOUR, START + 48 * HOUR)

@@ -13,8 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.jobs import Job, JobState, OwnJob
-from spaaza_source.exports.plan import Plan, Size, Span, Wanted, cut, plan_for
+from spaaza_source.exports.jobs import Job, JobState, KnownJob
+from spaaza_source.exports.plan import (
+    Plan,
+    SyncPolicy,
+    TableSync,
+    WindowSize,
+    cut_calendar,
+    plan_for,
+)
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.windows import Window
 
@@ -31,20 +38,20 @@ def ask(window: Window | None) -> ExportRequest:
     return ExportRequest("transactions", "transactions", "1743", window=window)
 
 
-def wanted(span: Span | None = None, **given: Any) -> Wanted:
-    return Wanted("transactions", ask, Span() if span is None else span, **given)
+def wanted(span: SyncPolicy | None = None, **given: Any) -> TableSync:
+    return TableSync("transactions", ask, SyncPolicy() if span is None else span, **given)
 
 
 def job(
     window: Window | None, state: JobState = JobState.DONE, age: timedelta = HOUR / 4
-) -> OwnJob:
+) -> KnownJob:
     number = str(hash((window, state, age)))
     at = NOW - age
     found = Job(number, state, state.value, at, at, at)
-    return OwnJob(ask(window).fingerprint, "transactions", window, found)
+    return KnownJob(ask(window).fingerprint, "transactions", window, found)
 
 
-def planned(span: Span, own: Iterable[OwnJob] = (), **given: Any) -> Plan:
+def planned(span: SyncPolicy, own: Iterable[KnownJob] = (), **given: Any) -> Plan:
     return plan_for(wanted(span, **given), own, NOW, HOUR)
 
 
@@ -53,12 +60,12 @@ def windows(*bounds: str) -> list[Window]:
 
 
 def test_history_comes_in_calendar_months() -> None:
-    plan = planned(Span.of("2026-02-10", None))
+    plan = planned(SyncPolicy.of("2026-02-10", None))
     assert plan.windows == [
         *windows("2026-02-10", "2026-03-01", "2026-04-01", "2026-05-01"),
         Window(day("2026-05-01"), NOW),
     ]
-    assert plan.reach == Window(day("2026-02-10"), NOW)
+    assert plan.covered == Window(day("2026-02-10"), NOW)
 
 
 @pytest.mark.parametrize(
@@ -69,17 +76,17 @@ def test_history_comes_in_calendar_months() -> None:
         ("month", ["2025-11-30", "2025-12-01", "2026-01-01", "2026-01-02"]),
     ],
 )
-def test_or_in_weeks_or_days_by_choice(size: Size, bounds: list[str]) -> None:
-    assert cut(Window(day(bounds[0]), day(bounds[-1])), size, NOW) == windows(*bounds)
+def test_or_in_weeks_or_days_by_choice(size: WindowSize, bounds: list[str]) -> None:
+    assert cut_calendar(Window(day(bounds[0]), day(bounds[-1])), size, NOW) == windows(*bounds)
 
 
 def test_what_is_no_longer_than_a_window_stays_whole() -> None:
     whole = Window(day("2026-04-28"), day("2026-05-20"))
-    assert cut(whole, "month", NOW) == [whole]
+    assert cut_calendar(whole, "month", NOW) == [whole]
 
 
 def test_the_time_to_come_is_not_cut() -> None:
-    parts = cut(Window(day("2026-03-05"), day("2030-01-01")), "month", NOW)
+    parts = cut_calendar(Window(day("2026-03-05"), day("2030-01-01")), "month", NOW)
     assert parts[-1] == Window(day("2026-05-01"), day("2030-01-01"))
 
 
@@ -88,68 +95,68 @@ INSTANTS = st.datetimes(datetime(2019, 1, 1), datetime(2026, 1, 1), timezones=st
 
 @given(INSTANTS, INSTANTS, st.sampled_from(["day", "week", "month"]))
 def test_windows_neither_overlap_nor_leave_a_gap(
-    one: datetime, other: datetime, size: Size
+    one: datetime, other: datetime, size: WindowSize
 ) -> None:
     if one == other:
         other += timedelta(microseconds=1)
     window = Window(min(one, other), max(one, other))
-    parts = cut(window, size, NOW)
+    parts = cut_calendar(window, size, NOW)
     assert (parts[0].start, parts[-1].end) == (window.start, window.end)
     assert all(before.end == after.start for before, after in pairwise(parts))
     assert max(part.length for part in parts) <= timedelta(days=31)
 
 
 def test_without_any_date_a_first_load_asks_for_all_rows_at_once() -> None:
-    assert planned(Span()) == Plan(None, [None])
+    assert planned(SyncPolicy()) == Plan(None, [None])
 
 
 def test_a_later_load_goes_on_where_the_last_one_ended_less_the_lag() -> None:
     until = day("2026-05-25")
-    span = Span(lag=6 * HOUR)
+    span = SyncPolicy(lag=6 * HOUR)
     assert planned(span, loaded_until=until).windows == [Window(until - 6 * HOUR, NOW)]
 
 
 def test_nothing_before_the_start_is_asked_for() -> None:
-    span = Span.of("2026-05-24T20:00:00", None)
+    span = SyncPolicy.of("2026-05-24T20:00:00", None)
     plan = planned(span, loaded_until=day("2026-05-25"))
     assert plan.windows == [Window(span.start, NOW)]
 
 
 def test_a_backfill_takes_no_notice_of_the_cursor() -> None:
-    span = Span.of("2026-01-01", "2026-01-15")
+    span = SyncPolicy.of("2026-01-01", "2026-01-15")
     plan = planned(span, loaded_until=day("2026-05-25"))
     assert plan.windows == windows("2026-01-01", "2026-01-15")
 
 
 def test_what_may_change_later_is_asked_for_from_the_start() -> None:
-    span = replace(Span.of("2026-05-01", None), goes_on=False)
+    span = replace(SyncPolicy.of("2026-05-01", None), incremental=False)
     assert planned(span, loaded_until=day("2026-05-25")).windows == [Window(span.start, NOW)]
-    assert planned(Span(goes_on=False), loaded_until=day("2026-05-25")).windows == [None]
+    assert planned(SyncPolicy(incremental=False), loaded_until=day("2026-05-25")).windows == [None]
 
 
 def test_a_cursor_ahead_of_the_vendors_clock_leaves_no_gap() -> None:
-    plan = planned(Span(lag=HOUR), loaded_until=NOW + DAY)
+    plan = planned(SyncPolicy(lag=HOUR), loaded_until=NOW + DAY)
     assert plan.windows == [Window(NOW - HOUR, NOW)]
 
 
 @pytest.mark.parametrize("ahead", [timedelta(0), HOUR])
 def test_nor_does_a_load_right_after_another_fail(ahead: timedelta) -> None:
-    plan = planned(Span(lag=timedelta(0)), loaded_until=NOW + ahead)
+    plan = planned(SyncPolicy(lag=timedelta(0)), loaded_until=NOW + ahead)
     assert plan.windows == [Window(NOW - timedelta(seconds=1), NOW)]
 
 
 def test_a_start_in_the_future_is_refused() -> None:
     with pytest.raises(SettingsError, match="holds no time"):
-        planned(Span.of("2030-01-01", None))
+        planned(SyncPolicy.of("2030-01-01", None))
 
 
 def test_an_end_alone_is_refused() -> None:
     with pytest.raises(SettingsError, match="end_date is given without start_date"):
-        Span.of(None, "2026-01-01")
+        SyncPolicy.of(None, "2026-01-01")
 
 
 MARCH, APRIL, MAY = windows("2026-03-01", "2026-04-01", "2026-05-01", "2026-05-20")
-SPAN = Span.of("2026-03-01", "2026-05-20")
+SPAN = SyncPolicy.of("2026-03-01", "2026-05-20")
 
 
 def test_jobs_that_are_there_are_adopted_and_only_the_rest_is_asked_for() -> None:
@@ -168,7 +175,9 @@ def test_jobs_that_are_there_are_adopted_and_only_the_rest_is_asked_for() -> Non
         replace(job(APRIL), fingerprint="0" * 12),
     ],
 )
-def test_what_failed_or_is_old_or_reaches_out_or_is_another_request_is_not(useless: OwnJob) -> None:
+def test_what_failed_or_is_old_or_reaches_out_or_is_another_request_is_not(
+    useless: KnownJob,
+) -> None:
     plan = planned(SPAN, [useless])
     assert plan.windows == [MARCH, APRIL, MAY]
     assert plan.adopted == []
@@ -210,41 +219,41 @@ def test_a_window_that_has_just_failed_is_known_to_be_too_much() -> None:
 
 def test_an_earlier_runs_now_is_good_enough() -> None:
     earlier = Window(NOW - DAY, NOW - HOUR / 2)
-    span = Span(lag=DAY - HOUR)
+    span = SyncPolicy(lag=DAY - HOUR)
     plan = planned(span, [job(earlier, JobState.RUNNING)], loaded_until=NOW - HOUR)
     assert plan.windows == []
-    assert plan.reach == earlier
+    assert plan.covered == earlier
 
 
 def test_but_not_for_ever() -> None:
     earlier = Window(NOW - DAY, NOW - 2 * HOUR)
     own = [job(earlier, JobState.RUNNING)]
-    plan = planned(Span(lag=DAY - 3 * HOUR), own, loaded_until=NOW - 3 * HOUR)
+    plan = planned(SyncPolicy(lag=DAY - 3 * HOUR), own, loaded_until=NOW - 3 * HOUR)
     assert plan.windows == [Window(earlier.end, NOW)]
-    assert plan.reach == Window(earlier.start, NOW)
+    assert plan.covered == Window(earlier.start, NOW)
 
 
 def test_nor_for_an_end_that_was_named() -> None:
-    span = Span.of("2026-05-01", NOW)
+    span = SyncPolicy.of("2026-05-01", NOW)
     earlier = Window(span.start, NOW - HOUR / 2)
     assert planned(span, [job(earlier)]).windows == [Window(earlier.end, NOW)]
 
 
 def test_all_rows_at_once_are_adopted_too() -> None:
     whole = job(None, JobState.WAITING)
-    assert planned(Span(), [whole]).adopted == [(ask(None), whole.job)]
+    assert planned(SyncPolicy(), [whole]).adopted == [(ask(None), whole.job)]
 
 
 def test_when_all_rows_at_once_were_too_many_they_are_asked_for_by_time() -> None:
     half = Window(None, day("2015-01-01"))
-    plan = planned(Span(), [job(None, JobState.FAILED), job(half)])
-    assert plan.reach == Window(None, NOW)
+    plan = planned(SyncPolicy(), [job(None, JobState.FAILED), job(half)])
+    assert plan.covered == Window(None, NOW)
     assert [request.window for request, _ in plan.adopted] == [half]
     assert plan.windows[0] == Window(half.end, day("2015-02-01"))
     assert plan.failed == [Window(None, NOW)]
 
 
 def test_a_table_that_knows_no_windows_is_asked_for_again_as_it_is() -> None:
-    snapshot = Wanted("transactions", ask)
+    snapshot = TableSync("transactions", ask)
     own = [job(None, JobState.FAILED)]
     assert plan_for(snapshot, own, NOW, HOUR) == Plan(None, [None])

@@ -18,7 +18,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source
 from spaaza_source.cli.app import cli
-from spaaza_source.cli.error_messages import explain
+from spaaza_source.cli.error_messages import describe
 from spaaza_source.errors import WrongCountError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.test_cli import settings_for
@@ -170,7 +170,7 @@ def test_a_difference_is_an_error_of_the_run_that_made_it(
         pipeline.run(source(vendor, "users"))
     error = wrong_count(raised)
     assert f"users holds {found} rows of a load that brought 6 (job 1)" in str(error)
-    assert explain(raised.value) == (str(error), 1)
+    assert describe(raised.value) == (str(error), 1)
     assert query(tmp_path, NOTED) == [(6, 6, found, "table", False, True)]
     # All rows come again, which makes it right.
     pipeline.run(source(vendor, "users"))

@@ -18,15 +18,15 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     UnexpectedAnswerError,
 )
-from spaaza_source.exports.plan import Wanted
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.plan import TableSync
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.export_service import SpaazaExports
-from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
+from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.windows import parse_instant
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer, Seen
@@ -39,21 +39,21 @@ def token(**given: str) -> AccessToken:
 
 
 def run_against(
-    base_url: str, clock: FakeClock, folder: Path, patience: Patience, **given: str
+    base_url: str, clock: FakeClock, folder: Path, patience: PollSettings, **given: str
 ) -> ExportRun:
     credentials = token(**(given or {"access_token_id": "id", "access_token_secret": "secret"}))
-    api = TasksApi(vendor_http(base_url, 1743, credentials, clock))
+    api = TasksApi(make_client(base_url, 1743, credentials, clock))
     service = SpaazaExports(api, 1743, start_margin=timedelta(0))
     return ExportRun(service, lambda: folder, patience, clock)
 
 
 @contextmanager
 def sandbox_run(
-    folder: Path, patience: Patience | None = None, **settings: Any
+    folder: Path, patience: PollSettings | None = None, **settings: Any
 ) -> Iterator[tuple[Sandbox, ExportRun, FakeClock]]:
     clock = FakeClock()
     with Sandbox(SandboxSettings(clock=clock.now, **{"rows": 50, **settings})) as sandbox:
-        patience = patience or Patience()
+        patience = patience or PollSettings()
         run = run_against(sandbox.base_url, clock, folder, patience, **sandbox.credentials)
         yield sandbox, run, clock
 
@@ -64,7 +64,7 @@ def request(subject: str = "users") -> ExportRequest:
 
 def begin(run: ExportRun, wanted: ExportRequest, loaded: Collection[str] = ()) -> TableExports:
     """Put a table on the road that knows no windows."""
-    return run.begin(Wanted(wanted.table, lambda _: wanted, loaded=loaded))
+    return run.begin(TableSync(wanted.table, lambda _: wanted, loaded=loaded))
 
 
 def wait(*tables: TableExports) -> None:
@@ -76,7 +76,7 @@ def wait(*tables: TableExports) -> None:
 def arrived(table: TableExports) -> Export:
     """The one export of a table, once it is there; raises what kept it from arriving."""
     wait(table)
-    (export,) = table.checked()
+    (export,) = table.require_current()
     return export
 
 
@@ -94,7 +94,7 @@ def test_an_export_is_asked_for_waited_for_and_fetched(tmp_path: Path) -> None:
 
 def test_exports_are_waited_for_side_by_side(tmp_path: Path) -> None:
     subjects = ("users", "vouchers", "products")
-    with sandbox_run(tmp_path, Patience(max_concurrent=3), run_seconds=100) as (_, run, clock):
+    with sandbox_run(tmp_path, PollSettings(max_concurrent=3), run_seconds=100) as (_, run, clock):
         exports = [begin(run, request(subject)) for subject in subjects]
         wait(*exports)
     assert [export.error for export in exports] == [None] * 3
@@ -102,7 +102,7 @@ def test_exports_are_waited_for_side_by_side(tmp_path: Path) -> None:
 
 
 def test_looks_grow_apart_from_ten_to_thirty_seconds() -> None:
-    patience = Patience()
+    patience = PollSettings()
     for looks in range(100):
         pauses = [patience.pause(looks) for _ in range(50)]
         assert min(pauses) >= 10
@@ -114,7 +114,7 @@ def test_looks_grow_apart_from_ten_to_thirty_seconds() -> None:
 
 def test_no_more_run_at_one_time_than_allowed(tmp_path: Path) -> None:
     subjects = ("users", "vouchers", "products", "transactions")
-    with sandbox_run(tmp_path, Patience(max_concurrent=2), run_seconds=100) as (_, run, clock):
+    with sandbox_run(tmp_path, PollSettings(max_concurrent=2), run_seconds=100) as (_, run, clock):
         exports = [begin(run, request(subject)) for subject in subjects]
         wait(*exports)
     assert clock.monotonic() >= 2 * 100
@@ -132,13 +132,13 @@ def test_an_export_that_fails_names_its_job_and_what_the_vendor_logged(tmp_path:
 
 
 def test_an_export_that_never_ends_meets_its_deadline(tmp_path: Path) -> None:
-    patience = Patience(export_timeout=600)
+    patience = PollSettings(export_timeout=600)
     with sandbox_run(tmp_path, patience, run_seconds=10_000) as (sandbox, run, clock):
         table = begin(run, request())
         wait(table)
         job = sandbox.tasks[0]["id"]
     with pytest.raises(ExportTimeoutError, match=f"job {job} is still INPROGRESS"):
-        table.checked()
+        table.require_current()
     assert 600 <= clock.monotonic() < 700
 
 
@@ -188,7 +188,7 @@ class Vendor:
 def outcome(vendor: Vendor, folder: Path) -> Export:
     with ScriptedServer(vendor) as server:
         vendor.base_url = server.base_url
-        run = run_against(server.base_url, FakeClock(), folder, Patience())
+        run = run_against(server.base_url, FakeClock(), folder, PollSettings())
         return arrived(begin(run, request()))
 
 
@@ -301,7 +301,7 @@ def test_a_host_that_carries_on_from_somewhere_else_stops_the_download(tmp_path:
 
 def test_exports_that_are_asked_for_together_start_one_after_the_other(tmp_path: Path) -> None:
     subjects = ("users", "vouchers", "products")
-    with sandbox_run(tmp_path, Patience(stagger=60)) as (sandbox, run, _):
+    with sandbox_run(tmp_path, PollSettings(stagger=60)) as (sandbox, run, _):
         wait(*[begin(run, request(subject)) for subject in subjects])
         times = sorted(task["trigger"]["once"] for task in sandbox.tasks)
     starts = [parse_instant(time, "once") for time in times]

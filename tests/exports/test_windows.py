@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.windows import Window, iso, parse_instant, parse_window, vendors_instant
+from spaaza_source.windows import Window, iso, parse_instant, parse_vendor_instant, parse_window
 
 NOON = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
 
@@ -59,26 +59,26 @@ def test_other_text_is_no_window(text: str) -> None:
 def test_a_window_holds_what_lies_inside_it() -> None:
     hour = timedelta(hours=1)
     window = Window(NOON, NOON + 2 * hour)
-    assert window.holds(window)
-    assert window.holds(Window(NOON + hour, NOON + 2 * hour))
-    assert not window.holds(Window(NOON - hour, NOON + hour))
-    assert not window.holds(Window(None, NOON + hour))
-    assert Window(None, NOON + hour).holds(Window(None, NOON))
+    assert window.covers(window)
+    assert window.covers(Window(NOON + hour, NOON + 2 * hour))
+    assert not window.covers(Window(NOON - hour, NOON + hour))
+    assert not window.covers(Window(None, NOON + hour))
+    assert Window(None, NOON + hour).covers(Window(None, NOON))
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-02:00"])
 def test_a_date_that_is_in_no_year_of_utc_is_none(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a date"):
         parse_instant(text, "start_date")
-    assert vendors_instant(text) is None
+    assert parse_vendor_instant(text) is None
 
 
 @pytest.mark.parametrize(
     "value", [None, "", " ", "today", 5, {}, "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+02:00"]
 )
 def test_what_a_vendor_tells_may_be_no_time_yet(value: object) -> None:
-    assert vendors_instant(value) is None
+    assert parse_vendor_instant(value) is None
 
 
 def test_what_a_vendor_tells_is_a_time_else() -> None:
-    assert vendors_instant("2026-05-26T12:00:00Z") == NOON
+    assert parse_vendor_instant("2026-05-26T12:00:00Z") == NOON

@@ -18,14 +18,14 @@ from spaaza_source.cli.app import main
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports import fetch
 from spaaza_source.exports import job_registry as adoption
-from spaaza_source.exports.plan import Wanted
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.plan import TableSync
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.table_exports import Export
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.export_service import SpaazaExports
-from spaaza_source.spaaza.tasks_api import TasksApi, vendor_http
+from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.transport.clock import SystemClock
 from tests.clocks import FakeClock
 from tests.vendors import CANARY, Answer, FileVendor, Seen
@@ -167,12 +167,12 @@ def fetched(vendor: FileVendor, folder: Path, clock: FakeClock | None = None) ->
     clock = clock or FakeClock()
     token = AccessToken()
     token.update(TOKEN)
-    service = SpaazaExports(TasksApi(vendor_http(vendor.base_url, 1743, token, clock)), 1743)
-    exports = ExportRun(service, lambda: folder, Patience(), clock)
-    table = exports.begin(Wanted("users", lambda _: ExportRequest("users", "users", "1743")))
+    service = SpaazaExports(TasksApi(make_client(vendor.base_url, 1743, token, clock)), 1743)
+    exports = ExportRun(service, lambda: folder, PollSettings(), clock)
+    table = exports.begin(TableSync("users", lambda _: ExportRequest("users", "users", "1743")))
     while not table.settled:
         time.sleep(0.002)
-    (export,) = table.checked()
+    (export,) = table.require_current()
     return export
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from spaaza_source.cli.error_messages import explain
+from spaaza_source.cli.error_messages import describe
 from tests.vendors import CANARY
 
 
@@ -52,7 +52,7 @@ def texts_of(failure: BaseException) -> str:
         seen.add(id(error))
         texts += [str(error), repr(error), repr(error.args), *map(repr, vars(error).values())]
         waiting += [cause for cause in (error.__cause__, error.__context__) if cause is not None]
-    return "\n".join([*texts, explain(failure)[0]])
+    return "\n".join([*texts, describe(failure)[0]])
 
 
 def shown_with_variables(failure: BaseException) -> str:

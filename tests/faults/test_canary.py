@@ -17,7 +17,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_bulk_users, spaaza_source
-from spaaza_source.cli.error_messages import explain
+from spaaza_source.cli.error_messages import describe
 from tests.faults.hosts import TOKEN, BadHost, chunked, cut, ours, settings_of, spaaza
 from tests.faults.leaks import check_files, everything_logged, texts_of
 from tests.vendors import CANARY, Answer, Seen
@@ -191,7 +191,7 @@ def test_a_contract_that_is_broken_does_not_tell_the_value(tmp_path: Path) -> No
         with pytest.raises(Exception, match="freeze") as stopped:
             pipeline.run(source)
     assert CANARY not in "".join(traceback.format_exception(stopped.value))
-    assert CANARY not in explain(stopped.value)[0]
+    assert CANARY not in describe(stopped.value)[0]
     check_files(tmp_path)
 
 

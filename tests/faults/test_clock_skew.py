@@ -18,7 +18,7 @@ from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Phase
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.sandbox.spaaza.shop import Span
+from spaaza_source.sandbox.spaaza.shop import TimeSpan
 from spaaza_source.spaaza.export_service import description
 from spaaza_source.windows import MARGIN, iso, parse_instant
 from tests.roads import AnyRoad, VoucherifyRoad
@@ -64,7 +64,7 @@ class BusyShop:
         self,
         index: str,
         at: datetime,
-        near: Mapping[str, Span] | None = None,  # noqa: ARG002 - part of one vendor's contract
+        near: Mapping[str, TimeSpan] | None = None,  # noqa: ARG002 - part of one vendor's contract
     ) -> Iterator[pa.Table]:
         ids = np.arange(1 + (at - self.opened) // APART)
         sold = np.datetime64(self.opened.replace(tzinfo=None), "us") + ids * np.timedelta64(APART)

@@ -21,8 +21,8 @@ from spaaza_source.errors import (
     UnavailableError,
     VanishedError,
 )
-from spaaza_source.exports.job_registry import Adoption
-from spaaza_source.exports.plan import Span, Wanted
+from spaaza_source.exports.job_registry import JobRegistry
+from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.run import RETRY_PAUSE
 from spaaza_source.exports.table_exports import Phase, TableExports
 from tests.exports.test_run import begin, wait
@@ -61,10 +61,10 @@ def test_refused_credentials_stop_a_run_at_its_first_such_answer(
 
 def test_refused_credentials_are_shown_once_for_all_tables(road: AnyRoad) -> None:
     road.vendor.always("list", Answer(401))
-    adoption = Adoption(road.vendor.service(road.clock), timedelta(hours=1), road.clock)
+    adoption = JobRegistry(road.vendor.service(road.clock), timedelta(hours=1), road.clock)
     for _ in range(3):
         with pytest.raises(CredentialsError):
-            adoption.own_jobs()
+            adoption.jobs()
     assert road.vendor.calls == ["list"]
 
 
@@ -208,9 +208,9 @@ def test_a_job_that_outlives_its_deadline_is_taken_up_by_the_next_run(
 # 7: jobs that fail
 
 
-def in_windows(vendor: ScriptedVendor, days: int, smallest: timedelta) -> Wanted:
-    span = Span(NOW - timedelta(days=days), NOW, smallest=smallest)
-    return Wanted(vendor.request().table, vendor.request, span)
+def in_windows(vendor: ScriptedVendor, days: int, smallest: timedelta) -> TableSync:
+    span = SyncPolicy(NOW - timedelta(days=days), NOW, min_window=smallest)
+    return TableSync(vendor.request().table, vendor.request, span)
 
 
 def settled(table: TableExports) -> BaseException:

@@ -27,14 +27,14 @@ from spaaza_source.errors import SettingsError, SpaazaSourceError, UnsafeLinkErr
 from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.credentials import AccessToken, AdminSession
 from spaaza_source.spaaza.tasks_api import TasksApi
-from spaaza_source.spaaza.tasks_api import vendor_http as to_spaaza
+from spaaza_source.spaaza.tasks_api import make_client as to_spaaza
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.transport.download import open_link
 from spaaza_source.transport.link import Link
-from spaaza_source.transport.secret import Hidden
+from spaaza_source.transport.secret import Secret
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportsApi
-from spaaza_source.voucherify.exports_api import vendor_http as to_voucherify
+from spaaza_source.voucherify.exports_api import make_client as to_voucherify
 from tests.faults import test_canary as spaaza_faults
 from tests.faults import test_voucherify_canary as voucherify_faults
 from tests.faults.hosts import TOKEN, ours, settings_of
@@ -94,7 +94,7 @@ def test_what_holds_a_secret_is_not_pickled(holder: str, protocol: int) -> None:
     with pytest.raises(TypeError, match="holds a secret") as refused:
         pickle.dumps({"in": [held]}, protocol)
     assert CANARY not in str(refused.value)
-    if isinstance(held, Hidden):
+    if isinstance(held, Secret):
         with pytest.raises(TypeError, match="holds a secret"):
             copy.deepcopy(held)
 

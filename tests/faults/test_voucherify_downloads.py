@@ -23,7 +23,7 @@ from spaaza_source.errors import (
 from spaaza_source.transport import download
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.voucherify.export_service import VoucherifyExports
-from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
+from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from tests.clocks import FakeClock
 from tests.exports.test_run import begin, wait
 from tests.faults.hosts import Host, cut, rest_of
@@ -86,7 +86,7 @@ def files_of(vendor: ScriptedExports, folder: Path) -> list[bytes]:
     """The parts of one export, in their order, once all are there."""
     table = begin(Road(vendor, FakeClock(), folder).run(), vendor.request())
     wait(table)
-    return [export.file().path.read_bytes() for export in table.checked()]
+    return [export.file().path.read_bytes() for export in table.require_current()]
 
 
 def stopped(vendor: ScriptedExports, folder: Path) -> SpaazaSourceError:
@@ -251,7 +251,7 @@ def test_so_is_a_redirect_to_there(url: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def keyed() -> VoucherifyExports:
-    api = ExportsApi(vendor_http("https://api.voucherify.io", app_keys(), SystemClock()))
+    api = ExportsApi(make_client("https://api.voucherify.io", app_keys(), SystemClock()))
     return VoucherifyExports(api, app_keys())
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.fetch import fetched
+from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.jobs import ExportService, Job, JobState
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.tasks_api import TasksApi
-from spaaza_source.spaaza.tasks_api import vendor_http as spaaza_http
+from spaaza_source.spaaza.tasks_api import make_client as spaaza_http
 from spaaza_source.tabular import open_csv, open_json
 from spaaza_source.tabular.convert import convert_csv
 from spaaza_source.transport.clock import Deadline
@@ -27,7 +27,7 @@ from spaaza_source.transport.download import Download
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi
-from spaaza_source.voucherify.exports_api import vendor_http as voucherify_http
+from spaaza_source.voucherify.exports_api import make_client as voucherify_http
 from spaaza_source.voucherify.header_labels import fields_of
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer, Seen
@@ -85,9 +85,9 @@ def answers(data: bytes) -> None:
     chosen, call = divmod(data[0] if data else 0, 4)
     service = _services(clock)[chosen % 2]
     calls: tuple[Callable[[], Any], ...] = (
-        lambda: list(service.own_jobs(SINCE)),
+        lambda: list(service.known_jobs(SINCE)),
         lambda: service.create(ExportRequest("vouchers", "vouchers", "1743")),
-        lambda: service.look("12"),
+        lambda: service.poll("12"),
         lambda: _fetch(service, clock),
     )
     _escapes_nothing(calls[call])
@@ -184,6 +184,6 @@ def _services(clock: FakeClock) -> list[ExportService]:
 
 def _fetch(service: ExportService, clock: FakeClock) -> None:
     job = Job("12", JobState.DONE, "DONE")
-    files = fetched(service, job, lambda: Download(FOLDER / "download"), Deadline(clock, 3_600))
+    files = fetch_files(service, job, lambda: Download(FOLDER / "download"), Deadline(clock, 3_600))
     for file in files:
         file.path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.sandbox.exports import _TooManyRowsError
 from spaaza_source.sandbox.settings import INDEXES
-from spaaza_source.sandbox.spaaza.shop import Span
+from spaaza_source.sandbox.spaaza.shop import TimeSpan
 from tests.simulation.life import Life
 
 #: What goes wrong: a question is answered with 503; a file's link is refused; a task is created,
@@ -41,7 +41,7 @@ class LivingShop:
         self,
         index: str,
         at: datetime,
-        near: Mapping[str, Span],  # noqa: ARG002 - all rows are given; the sandbox filters them
+        near: Mapping[str, TimeSpan],  # noqa: ARG002 - all rows are given; the sandbox filters them
     ) -> Iterator[pa.Table]:
         """All rows as they were."""
         if index in self.failing:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_bulk_users
-from spaaza_source.cli.error_messages import explain
+from spaaza_source.cli.error_messages import describe
 from spaaza_source.errors import CredentialsError, IncompleteDownloadError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.bulk_columns import TYPES
@@ -156,7 +156,7 @@ def test_a_wrong_session_is_told_in_a_sentence(tmp_path: Path) -> None:
         source = spaaza_bulk_users(sandbox.base_url, sandbox.chain_id, SESSION)
         with pytest.raises(Exception, match="refused the credentials") as raised:
             pipeline_into(tmp_path).run(source)
-    words, code = explain(raised.value)
+    words, code = describe(raised.value)
     assert code == 2
     assert words.startswith("POST 127.0.0.1")
     assert "canary" not in words

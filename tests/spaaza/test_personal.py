@@ -11,7 +11,7 @@ from spaaza_source.sandbox.spaaza.shop import GeneratedShop
 from spaaza_source.spaaza.bulk_columns import TYPES
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.personal_columns import PERSONAL, policies
-from spaaza_source.tabular.spelling import spelling
+from spaaza_source.tabular.spelling import make_speller
 
 SECRET = "a secret of many characters"
 TABLES = [*INDEXES, "bulk_users"]
@@ -90,7 +90,7 @@ def test_the_lists_are_of_the_tables_that_there_are() -> None:
 
 
 def test_personal_names_are_spelled_as_columns_are() -> None:
-    spelled = spelling()
+    spelled = make_speller()
     for columns in PERSONAL.values():
         assert [name for name in columns if spelled(name) != name] == []
 
@@ -149,8 +149,8 @@ def test_the_preset_hashes_what_one_joins_by_and_drops_what_describes(
 
 def test_users_join_their_transactions_after_the_preset() -> None:
     chosen = policies("pseudonymise", SECRET, TABLES)
-    user = chosen["users"].applied_to_record({"id": 7})
-    basket = chosen["transactions"].applied_to_record({"user": {"id": "7"}})
+    user = chosen["users"].apply_to_record({"id": 7})
+    basket = chosen["transactions"].apply_to_record({"user": {"id": "7"}})
     assert user["id"] == basket["user"]["id"] != "7"
 
 

@@ -27,11 +27,11 @@ from spaaza_source.tabular import open_json
 from spaaza_source.tabular.json_reader import elements as json_elements
 from spaaza_source.tabular.json_reader import file as json_file
 from spaaza_source.tabular.json_reader import shape as json_shape
-from spaaza_source.tabular.spelling import spelling
+from spaaza_source.tabular.spelling import make_speller
 
 bounded = settings(max_examples=int(os.environ.get("TABULAR_EXAMPLES", "250")), deadline=None)
 Place = tuple[str, ...]
-spelled = spelling()
+spelled = make_speller()
 
 
 class Exact(str):

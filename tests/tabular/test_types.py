@@ -17,7 +17,7 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.tabular import ColumnType, open_csv
 from spaaza_source.tabular.csv_reader import scan
 from spaaza_source.tabular.inference import Evidence
-from spaaza_source.tabular.values import converted, fitting
+from spaaza_source.tabular.values import convert, fitting
 
 UTC = dt.timezone.utc
 
@@ -295,7 +295,7 @@ def test_both_ways_of_checking_agree_with_the_rules_in_python(
     evidence = Evidence(kind).with_cells(strings)
     assert evidence.misfits == (False in expected)
     fitted = [cell for cell, fits in zip(column, expected, strict=True) if fits]
-    values = converted(strings_of(*fitted), kind)
+    values = convert(strings_of(*fitted), kind)
     assert values.null_count == 0
     if data_type == "decimal":
         assert [value.as_py() for value in values] == [Decimal(cell) for cell in fitted]

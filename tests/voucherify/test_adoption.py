@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.plan import Span, Wanted
+from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.table_exports import Phase
 from tests.clocks import FakeClock
 from tests.exports.test_run import wait
@@ -53,7 +53,7 @@ def test_a_lost_answer_is_looked_for_before_anything_is_asked_again(
 
 def test_so_it_is_with_windows_and_those_of_two_tables(road: VoucherifyRoad) -> None:
     now = road.clock.now().replace(microsecond=0)
-    span = Span(now - timedelta(days=80), now)
+    span = SyncPolicy(now - timedelta(days=80), now)
     vendor = road.vendor
     vendor.first("create", *[GATEWAY] * 6, created=True)
     run = road.run(max_concurrent=9)
@@ -63,7 +63,7 @@ def test_so_it_is_with_windows_and_those_of_two_tables(road: VoucherifyRoad) -> 
         def ask(window: Any, subject: str = subject) -> Any:
             return vendor.request(window, subject)
 
-        tables.append(run.begin(Wanted(ask(None).table, ask, span)))
+        tables.append(run.begin(TableSync(ask(None).table, ask, span)))
     wait(*tables)
     assert [table.error for table in tables] == [None, None]
     assert vendor.asked("create") == len(vendor.bodies) == 6
@@ -139,14 +139,14 @@ def test_what_brings_other_rows_or_columns_is_not_taken_up(
 
 def test_an_older_sample_of_an_echo_is_understood(road: VoucherifyRoad) -> None:
     now = road.clock.now().replace(microsecond=0)
-    window = Span(now - timedelta(days=8), now).reach(None, None, now)
+    window = SyncPolicy(now - timedelta(days=8), now).range_at(None, None, now)
     asked = road.vendor.request(window)
     parameters = dict(asked.selection)
     filters = {**parameters.pop("filters"), "junction": "AND"}
     road.vendor.bodies.append(
         {"exported_object": asked.subject, "parameters": {**parameters, "filter": filters}}
     )
-    found = list(road.vendor.service(road.clock).own_jobs(now))
+    found = list(road.vendor.service(road.clock).known_jobs(now))
     assert asked.fingerprint in {job.fingerprint for job in found}
 
 

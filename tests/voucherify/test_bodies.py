@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spaaza_source.voucherify.credentials import AppKeys
-from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
+from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import all_of, where
 from tests.voucherify.vendor import KEYS, VoucherifyVendor, load
 from tests.warehouses import query
@@ -77,7 +77,7 @@ def test_a_body_is_sent_as_the_guide_writes_it() -> None:
     keys = AppKeys()
     keys.update(KEYS)
     with VoucherifyVendor(redemption=ROW) as vendor:
-        api = ExportsApi(vendor_http(vendor.base_url, keys))
+        api = ExportsApi(make_client(vendor.base_url, keys))
         api.create(REDEMPTIONS["exported_object"], REDEMPTIONS["parameters"])
     assert vendor.bodies == [REDEMPTIONS]
 

@@ -9,11 +9,11 @@ import pytest
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.voucherify.filters import (
+    add_window,
     all_of,
     any_of,
     can_be_narrowed,
     filter_text,
-    narrowed,
     where,
     window_of,
 )
@@ -47,12 +47,12 @@ def test_the_guides_filters_are_built_key_by_key() -> None:
 
 
 def test_a_window_is_asked_for_as_the_guide_does_with_a_margin() -> None:
-    assert narrowed(None, ["created_at"], WINDOW) == REDEMPTIONS
+    assert add_window(None, ["created_at"], WINDOW) == REDEMPTIONS
     assert window_of(REDEMPTIONS, ["created_at"]) == WINDOW
 
 
 def test_a_window_by_either_of_two_fields() -> None:
-    told = narrowed(None, BOTH, WINDOW)
+    told = add_window(None, BOTH, WINDOW)
     assert told == {
         "junction": "or",
         "created_at": REDEMPTIONS["created_at"],
@@ -62,13 +62,13 @@ def test_a_window_by_either_of_two_fields() -> None:
 
 
 def test_a_window_stands_beside_a_users_filter() -> None:
-    told = narrowed(CATEGORIES, ["created_at"], WINDOW)
+    told = add_window(CATEGORIES, ["created_at"], WINDOW)
     assert told == {**REDEMPTIONS, **CATEGORIES}
     assert window_of(told, ["created_at"]) == WINDOW
 
 
 def test_a_window_without_a_begin() -> None:
-    told = narrowed(None, ["created_at"], Window(None, WINDOW.end))
+    told = add_window(None, ["created_at"], Window(None, WINDOW.end))
     assert told is not None
     assert told["created_at"]["conditions"].keys() == {"$before"}
     assert window_of(told, ["created_at"]) == Window(None, WINDOW.end)
@@ -91,7 +91,7 @@ def test_one_junction_joins_all(filters: Any, fields: tuple[str, ...], can: bool
 
 
 def test_a_filter_is_told_without_its_values() -> None:
-    either = narrowed(None, BOTH, WINDOW)
+    either = add_window(None, BOTH, WINDOW)
     told = {"filters": either, "campaign_id": "camp_1"}
     assert filter_text(told) == (
         "created_at after before or updated_at after before; campaign camp_1"

@@ -13,14 +13,14 @@ import pytest
 
 from spaaza_source import voucherify_source
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import Wanted
-from spaaza_source.exports.polling import Patience
+from spaaza_source.exports.plan import TableSync
+from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.export_service import VoucherifyExports
-from spaaza_source.voucherify.exports_api import ExportsApi, vendor_http
+from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import where
 from spaaza_source.voucherify.objects import OBJECTS
 from tests.clocks import FakeClock
@@ -299,12 +299,15 @@ def test_looks_leave_room_for_the_vendors_limit(tmp_path: Path) -> None:
             return {"X-Rate-Limit-Remaining": str(left), "X-Rate-Limit-Retry": str(anew)}
 
         vendor.limits = limits
-        api = ExportsApi(vendor_http(vendor.base_url, keys(), clock))
+        api = ExportsApi(make_client(vendor.base_url, keys(), clock))
         run = ExportRun(
-            VoucherifyExports(api, keys()), lambda: tmp_path, Patience(export_timeout=3500), clock
+            VoucherifyExports(api, keys()),
+            lambda: tmp_path,
+            PollSettings(export_timeout=3500),
+            clock,
         )
         request = ExportRequest("vouchers", "voucher", "a", selection={"fields": ["id"]})
-        table = run.begin(Wanted("vouchers", lambda _: request))
+        table = run.begin(TableSync("vouchers", lambda _: request))
         while not table.settled:
             time.sleep(0.001)
         assert "is still IN_PROGRESS" in str(table.error)

@@ -18,10 +18,10 @@ import pyarrow as pa
 from dlt.extract import DltSource
 
 from spaaza_source.cli.deep_check.diff import Comparison, Differences
-from spaaza_source.cli.deep_check.table_rows import Held
+from spaaza_source.cli.deep_check.table_rows import DestinationTable
 from spaaza_source.cli.vendors import VendorTable
 from spaaza_source.errors import SettingsError
-from spaaza_source.loading.checkpoint import loaded_before
+from spaaza_source.loading.checkpoint import read_state
 from spaaza_source.loading.extract import export_tables
 from spaaza_source.warehouse import duckdb_settings
 from spaaza_source.windows import Window, iso
@@ -31,7 +31,7 @@ RECORDS = 10_000
 
 
 @dataclass(frozen=True)
-class Checked:
+class TableDiff:
     """One table of a deep check.
 
     Attributes:
@@ -52,7 +52,7 @@ def deep_check(
     most: int,
     *,
     exists: bool,
-) -> Iterator[Checked]:
+) -> Iterator[TableDiff]:
     """Compare each selected table of the sources with a fresh export.
 
     Args:
@@ -81,11 +81,11 @@ def deep_check(
             for table, resource in source.selected_resources.items():
                 told = schema.tables.get(table) if schema else None
                 if schema is None or told is None or not told.get("columns"):
-                    yield Checked(table, None, None)
+                    yield TableDiff(table, None, None)
                     continue
                 given = resource.explicit_args
-                until = loaded_before(state, source.name, table)["loaded_until"]
-                held = Held.of(table, told, schema.naming, known[table].passing)
+                until = read_state(state, source.name, table)["loaded_until"]
+                held = DestinationTable.of(table, told, schema.naming, known[table].passing)
                 compared[table] = _Compared(database, held, known[table], given, until)
             if compared and schema:
                 yield from _compare(pipeline, source, schema, compared, most)
@@ -97,26 +97,26 @@ def _compare(
     schema: dlt.Schema,
     compared: Mapping[str, _Compared],
     most: int,
-) -> Iterator[Checked]:
+) -> Iterator[TableDiff]:
     for table, each in compared.items():
         for rows in each.held.rows(pipeline, schema.name, each.times):
-            each.comparison.hold(rows)
+            each.comparison.add_destination_rows(rows)
         _take_afresh(source, table)
     # What the loads have settled of types holds for this reading too.
     source.schema = schema.clone()
     pending: dict[str, list[Any]] = {}
     for table, item in source.with_resources(*compared):
         if isinstance(item, pa.Table):
-            compared[table].comparison.bring(item)
+            compared[table].comparison.add_export_rows(item)
         else:
             pending.setdefault(table, []).append(_root(schema, table, item))
             if len(pending[table]) >= RECORDS:
-                compared[table].comparison.bring(_texts(pending.pop(table)))
+                compared[table].comparison.add_export_rows(_texts(pending.pop(table)))
     for table, records in pending.items():
-        compared[table].comparison.bring(_texts(records))
+        compared[table].comparison.add_export_rows(_texts(records))
     for table, each in compared.items():
         found = each.comparison.differences(each.held.key, most)
-        yield Checked(table, each.times[1] if each.times else None, found)
+        yield TableDiff(table, each.times[1] if each.times else None, found)
 
 
 class _Compared:
@@ -133,7 +133,7 @@ class _Compared:
     def __init__(
         self,
         database: duckdb.DuckDBPyConnection,
-        held: Held,
+        held: DestinationTable,
         known: VendorTable,
         given: Mapping[str, Any],
         until: datetime | None,
@@ -155,7 +155,7 @@ class _Compared:
                 raise SettingsError(
                     f"of that range nothing was loaded: the last load ended at {iso(end)}",
                     where=held.table,
-                    way_out="Give an earlier start_date, or load first.",
+                    hint="Give an earlier start_date, or load first.",
                 )
             self.times = (column, Window(start, end))
         self.comparison = Comparison(

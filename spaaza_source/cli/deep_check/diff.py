@@ -15,7 +15,7 @@ import pyarrow as pa
 # DuckDB's names are quoted alike.
 from dlt.common.data_writers.escape import escape_postgres_identifier as quoted
 
-from spaaza_source.windows import Window, inside
+from spaaza_source.windows import Window, window_condition
 
 Sample = list[tuple[str, ...]]
 
@@ -83,7 +83,7 @@ class Comparison:
         for side in ("held", "brought"):
             self._database.execute(f"CREATE TABLE {side} ({cells})")
 
-    def hold(self, rows: pa.Table) -> None:
+    def add_destination_rows(self, rows: pa.Table) -> None:
         """Take rows of the table."""
         self._database.register("rows", rows)
         if not self._types:
@@ -91,7 +91,7 @@ class Comparison:
             self._types = {name: kind for name, kind, *_ in described}
         self._insert("held", {name: f"{quoted(name)}::VARCHAR" for name in self._columns})
 
-    def bring(self, rows: pa.Table) -> None:
+    def add_export_rows(self, rows: pa.Table) -> None:
         """Take rows of the export: each cell is read as the table's column has it."""
         self._database.register("rows", rows)
         there = set(rows.column_names)
@@ -121,7 +121,7 @@ class Comparison:
         where = ""
         if chosen and self._times:
             column, span = self._times
-            where = f" WHERE {inside(f'{quoted(column)}::TIMESTAMPTZ', span)}"
+            where = f" WHERE {window_condition(f'{quoted(column)}::TIMESTAMPTZ', span)}"
         taken = ", ".join(cells.values())
         self._database.execute(f"INSERT INTO {side} SELECT {taken} FROM rows{where}")
         self._database.unregister("rows")

@@ -15,9 +15,9 @@ import pyarrow as pa
 from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.schema.utils import get_columns_names_with_prop, get_first_column_name_with_prop
 
-from spaaza_source.destination.query import client_of
-from spaaza_source.windows import Window, inside
-from spaaza_source.writing.row_version import unversioned
+from spaaza_source.destination.query import open_client
+from spaaza_source.windows import Window, window_condition
+from spaaza_source.writing.row_version import unversioned_columns
 from spaaza_source.writing.schema_hints import KEY
 from spaaza_source.writing.write_disposition import LOAD_ID
 
@@ -26,7 +26,7 @@ CHUNK = 100_000
 
 
 @dataclass(frozen=True)
-class Held:
+class DestinationTable:
     """A table as it stands in the destination.
 
     Attributes:
@@ -54,7 +54,7 @@ class Held:
         told: Mapping[str, Any],
         naming: NamingConvention,
         passing: Collection[str] = (),
-    ) -> Held:
+    ) -> DestinationTable:
         """From what dlt's schema tells of the table.
 
         Args:
@@ -67,7 +67,7 @@ class Held:
         until = get_first_column_name_with_prop(schema, "x-valid-to")
         version = get_first_column_name_with_prop(schema, "x-row-version")
         since = get_first_column_name_with_prop(schema, "x-valid-from")
-        unsure = unversioned(told["columns"], passing) if until is not None else set()
+        unsure = unversioned_columns(told["columns"], passing) if until is not None else set()
         columns = [
             name
             for name, column in told["columns"].items()
@@ -106,12 +106,12 @@ class Held:
             schema: The name of dlt's schema.
             times: The column of times, and the span that the rows are of; None for all.
         """
-        with client_of(pipeline, schema, self.table_format) as client:
+        with open_client(pipeline, schema, self.table_format) as client:
             name = client.make_qualified_table_name(self.table)
             columns = ", ".join(client.escape_column_name(column) for column in self.columns)
             conditions = [self.scope.format(table=name)] if self.scope else []
             if times is not None:
-                conditions.append(inside(client.escape_column_name(times[0]), times[1]))
+                conditions.append(window_condition(client.escape_column_name(times[0]), times[1]))
             where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
             with _query(client, f"SELECT {columns} FROM {name}{where}") as cursor:
                 yield from cursor.iter_arrow(chunk_size=CHUNK)

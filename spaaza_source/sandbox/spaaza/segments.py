@@ -30,7 +30,7 @@ from spaaza_source.sandbox.instants import (
 )
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
 from spaaza_source.sandbox.spaaza.refusals import invalid
-from spaaza_source.sandbox.spaaza.shop import Span
+from spaaza_source.sandbox.spaaza.shop import TimeSpan
 
 JOINS = ("all", "any")
 FIELD_TYPES = ("date", "keyword", "text", "number", "boolean")
@@ -57,7 +57,7 @@ class Rule:
 
     column: str
     operator: str
-    span_at: Callable[[int], Span] | None = None
+    span_at: Callable[[int], TimeSpan] | None = None
     """For a date operator: the span that fits, given the run's microsecond."""
     value: str | float | bool | None = None
     numbers: tuple[float, float] | None = None
@@ -95,15 +95,15 @@ class Segment:
         fitting = (rule.fits(block, microseconds(run)) for rule in self.rules)
         return block.filter(reduce(both, fitting))
 
-    def spans(self, run: datetime) -> dict[str, Span]:
+    def spans(self, run: datetime) -> dict[str, TimeSpan]:
         """Per date column the span outside which no row fits, so that blocks can be skipped."""
         if self.join == "any" and len(self.rules) > 1:
             return {}
-        spans: dict[str, Span] = {}
+        spans: dict[str, TimeSpan] = {}
         for rule in self.rules:
             if rule.span_at is not None:
                 span = rule.span_at(microseconds(run))
-                spans[rule.column] = spans.get(rule.column, Span()).overlap(span)
+                spans[rule.column] = spans.get(rule.column, TimeSpan()).overlap(span)
         return spans
 
 
@@ -127,7 +127,7 @@ def read_segment(
     return Segment(join, tuple(rules))
 
 
-def within(cells: pa.ChunkedArray, span: Span) -> pa.ChunkedArray:
+def within(cells: pa.ChunkedArray, span: TimeSpan) -> pa.ChunkedArray:
     """Which times lie in a span; missing for a missing one."""
     # Seconds become microseconds first: bounds are finer than a column in seconds can say.
     times = pc.cast(pc.cast(cells, pa.timestamp("us", "UTC")), pa.int64())
@@ -168,26 +168,26 @@ def _column(rule: Fields, schema: pa.Schema) -> str:
     return column
 
 
-def _read_span(rule: Fields, operator: str) -> Callable[[int], Span]:
+def _read_span(rule: Fields, operator: str) -> Callable[[int], TimeSpan]:
     if operator == "relative_less_than":
         rule.one_of("time_factor", ("day",))
         days = rule.integer("time_amount")
         if not 1 <= days <= _MOST_DAYS:
             raise invalid(rule.where("time_amount"), f"must be from 1 to {_MOST_DAYS}")
         reach = days * MICROSECONDS_A_DAY
-        return lambda run: Span(run - reach + 1, run + reach - 1)
+        return lambda run: TimeSpan(run - reach + 1, run + reach - 1)
     if operator == "is_date":
         day = first_microsecond(_instant(rule, "value")) // MICROSECONDS_A_DAY
-        span = Span(day * MICROSECONDS_A_DAY, (day + 1) * MICROSECONDS_A_DAY - 1)
+        span = TimeSpan(day * MICROSECONDS_A_DAY, (day + 1) * MICROSECONDS_A_DAY - 1)
     elif operator == "is_after_date":
-        span = Span(low=last_microsecond(_instant(rule, "start_date")) + 1)
+        span = TimeSpan(low=last_microsecond(_instant(rule, "start_date")) + 1)
     elif operator == "is_before_date":
-        span = Span(high=first_microsecond(_instant(rule, "end_date")) - 1)
+        span = TimeSpan(high=first_microsecond(_instant(rule, "end_date")) - 1)
     else:
         start, end = _instant(rule, "start_date"), _instant(rule, "end_date")
         if start > end:
             raise invalid(rule.where("end_date"), "lies before start_date")
-        span = Span(first_microsecond(start), last_microsecond(end))
+        span = TimeSpan(first_microsecond(start), last_microsecond(end))
     return lambda _run: span
 
 

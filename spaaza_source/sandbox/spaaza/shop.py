@@ -37,15 +37,15 @@ _FOREVER = 2**62
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeSpan:
     """Microseconds since 1970, both ends included."""
 
     low: int = -_FOREVER
     high: int = _FOREVER
 
-    def overlap(self, other: "Span") -> "Span":
+    def overlap(self, other: "TimeSpan") -> "TimeSpan":
         """The microseconds that lie in both."""
-        return Span(max(self.low, other.low), min(self.high, other.high))
+        return TimeSpan(max(self.low, other.low), min(self.high, other.high))
 
 
 class Shop(Protocol):
@@ -55,7 +55,7 @@ class Shop(Protocol):
         """The columns of one of the six indexes, in the order of the export."""
         ...
 
-    def blocks(self, index: str, at: datetime, near: Mapping[str, Span]) -> Iterator[pa.Table]:
+    def blocks(self, index: str, at: datetime, near: Mapping[str, TimeSpan]) -> Iterator[pa.Table]:
         """The rows of an index as they stand at a moment, a block at a time.
 
         `near` names date columns and the span the rows are filtered to: a shop may leave out rows
@@ -109,11 +109,11 @@ class GeneratedShop:
         self,
         index: str,
         at: datetime,  # noqa: ARG002 - part of the contract; this shop stands still
-        near: Mapping[str, Span],
+        near: Mapping[str, TimeSpan],
     ) -> Iterator[pa.Table]:
         """The rows of an index; blocks that lie outside the span of their order are not made."""
         kind = _TABLES[index]
-        span = near.get(kind.ordered_by or "", Span())
+        span = near.get(kind.ordered_by or "", TimeSpan())
         for rows in self._row_numbers(index):
             if kind.moments is not None:
                 first, last = kind.moments(self._world, rows[[0, -1]]).tolist()

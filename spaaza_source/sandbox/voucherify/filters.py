@@ -20,7 +20,7 @@ from spaaza_source.sandbox.formats import as_text
 from spaaza_source.sandbox.instants import first_microsecond, last_microsecond, nanoseconds
 from spaaza_source.sandbox.spaaza.refusals import invalid
 from spaaza_source.sandbox.spaaza.segments import within
-from spaaza_source.sandbox.spaaza.shop import Span
+from spaaza_source.sandbox.spaaza.shop import TimeSpan
 from spaaza_source.sandbox.voucherify.objects import DATE_FILTERS, TEXT_FILTERS, column_of
 
 _JUNCTIONS: Mapping[str, Callable[[Any, Any], Any]] = {"and": pc.and_, "or": pc.or_}
@@ -33,7 +33,7 @@ class Condition:
     """One operator on one column: times lie in a span, texts are one of a few."""
 
     column: str
-    spans: tuple[Span, ...] = ()
+    spans: tuple[TimeSpan, ...] = ()
     texts: tuple[str, ...] = ()
     negated: bool = False
 
@@ -114,14 +114,14 @@ def _read(conditions: Fields, operator: str, column: str, dated: bool) -> Condit
     return Condition(column, spans=spans, negated=negated)
 
 
-def _span(where: str, operator: str, value: str) -> Span:
+def _span(where: str, operator: str, value: str) -> TimeSpan:
     try:
         moment = nanoseconds(value)
     except ValueError as error:
         raise invalid(where, str(error)) from None
     first, last = first_microsecond(moment), last_microsecond(moment)
     if operator == "$after":
-        return Span(low=last + 1)
+        return TimeSpan(low=last + 1)
     if operator == "$before":
-        return Span(high=first - 1)
-    return Span(first, last)
+        return TimeSpan(high=first - 1)
+    return TimeSpan(first, last)

@@ -82,7 +82,7 @@ def end_of_damage(
 
 
 @dataclass
-class _Reading:
+class _CellReading:
     """What one reading makes of a record: its end, how many cells, where it broke first."""
 
     end: int | None = None
@@ -99,9 +99,9 @@ def _read(
     *,
     escape: int | None = None,
     closes_anywhere: bool = True,
-) -> _Reading:
+) -> _CellReading:
     """Read one record byte by byte, putting up with quotes where they should not be."""
-    reading = _Reading()
+    reading = _CellReading()
     at, length = start, len(data)
     quoted = False
     cell_begins = True

@@ -24,7 +24,7 @@ import pyarrow.csv as arrow_csv
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import TEXT, ColumnType
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM
-from spaaza_source.tabular.csv_reader.scan import BLOCK, Scan, Span
+from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
 from spaaza_source.tabular.header import VARIANT_SUFFIX, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.rejected import RejectedRow
@@ -34,11 +34,11 @@ from spaaza_source.tabular.source_file import (
     OnBadRow,
     check_settings,
     identity,
-    opened,
+    open_file,
     prove_unchanged,
 )
-from spaaza_source.tabular.spelling import spelling
-from spaaza_source.tabular.values import converted, fitting
+from spaaza_source.tabular.spelling import make_speller
+from spaaza_source.tabular.values import convert, fitting
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 TABLE_ROWS = 122_880
@@ -46,7 +46,7 @@ TABLE_ROWS = 122_880
 TABLE_BYTES = 64 * 2**20
 """Bytes of CSV that one table is made of at most, so that wide rows keep memory bounded."""
 
-_spelled = spelling()
+_spelled = make_speller()
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -85,7 +85,7 @@ class CsvFile:
     rejected: Sequence[RejectedRow]
     ends_with_newline: bool
     schema: Any
-    _spans: tuple[Span, ...]
+    _spans: tuple[ByteSpan, ...]
     _evidence: tuple[Evidence, ...]
     _identity: Identity
 
@@ -123,7 +123,7 @@ class CsvFile:
         for other in others:
             for column, seen in other._pairs():  # noqa: SLF001 - one of our own
                 if column.name in known:
-                    known[column.name] = known[column.name].merged(seen)
+                    known[column.name] = known[column.name].merge(seen)
         evidence = [
             replace(seen, fits=known[column.name].fits, filled=known[column.name].filled)
             for column, seen in self._pairs()
@@ -150,10 +150,10 @@ class CsvFile:
                 row -= span.rows
         raise IndexError(row)
 
-    def _span_tables(self) -> Iterator[tuple[Span, Any]]:
-        readings = [_Reading.of(column, seen) for column, seen in self._pairs()]
+    def _span_tables(self) -> Iterator[tuple[ByteSpan, Any]]:
+        readings = [_ColumnReader.of(column, seen) for column, seen in self._pairs()]
 
-        def made(piece: tuple[Span, bytes]) -> tuple[Span, Any]:
+        def made(piece: tuple[ByteSpan, bytes]) -> tuple[ByteSpan, Any]:
             span, data = piece
             parsed = _parse(data, [reading.parsed_as for reading in readings], span.rows)
             return span, self._table(parsed, readings)
@@ -163,7 +163,7 @@ class CsvFile:
             yield from _in_threads(made, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
             prove_unchanged(file, self._identity)
 
-    def _pieces(self, file: BinaryIO) -> Iterator[tuple[Span, bytes]]:
+    def _pieces(self, file: BinaryIO) -> Iterator[tuple[ByteSpan, bytes]]:
         for span in self._spans:
             file.seek(span.offset)
             yield span, span.sound(file.read(span.length))
@@ -171,7 +171,7 @@ class CsvFile:
     def _pairs(self) -> Iterable[tuple[Column, Evidence]]:
         return zip(self.columns, self._evidence, strict=True)
 
-    def _table(self, parsed: Any, readings: Sequence[_Reading]) -> Any:
+    def _table(self, parsed: Any, readings: Sequence[_ColumnReader]) -> Any:
         columns, variants = [], []
         for column, reading, cells in zip(self.columns, readings, parsed.columns, strict=True):
             values, misfits = reading.values(cells)
@@ -220,7 +220,7 @@ def open_csv(
         SettingsError: A setting has an impossible value.
     """
     check_settings(column_types, on_bad_row, max_rejected_share)
-    with opened(Path(path)) as file:
+    with open_file(Path(path)) as file:
         known_as = identity(file)
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
         names = name_columns(meaning(scan.layout.header), name_column)
@@ -256,7 +256,7 @@ def _schema(columns: Iterable[Column]) -> Any:
 def _gather(scan: Scan, evidence: list[Evidence]) -> list[Evidence]:
     """Pass over the whole file once and gather what its cells say about each column."""
 
-    def look(chunk: tuple[Span, bytes]) -> list[tuple[int, Evidence]]:
+    def look(chunk: tuple[ByteSpan, bytes]) -> list[tuple[int, Evidence]]:
         span, data = chunk
         # A column that other threads settle meanwhile is looked at in vain, never wrongly.
         before = list(evidence)
@@ -271,11 +271,13 @@ def _gather(scan: Scan, evidence: list[Evidence]) -> list[Evidence]:
 
     for seen in _in_threads(look, _watched(scan.chunks(), len(evidence))):
         for index, found in seen:
-            evidence[index] = evidence[index].merged(found)
+            evidence[index] = evidence[index].merge(found)
     return evidence
 
 
-def _watched(chunks: Iterator[tuple[Span, bytes]], width: int) -> Iterator[tuple[Span, bytes]]:
+def _watched(
+    chunks: Iterator[tuple[ByteSpan, bytes]], width: int
+) -> Iterator[tuple[ByteSpan, bytes]]:
     """The chunks; raise where apostrophes quote every cell of a column in the first one."""
     for number, (span, data) in enumerate(chunks):
         if number == 0:
@@ -285,7 +287,7 @@ def _watched(chunks: Iterator[tuple[Span, bytes]], width: int) -> Iterator[tuple
                 if len(cells) - cells.null_count > 1 and pc.all(quoted).as_py():
                     raise MalformedFileError(
                         f"apostrophes quote every cell of column {index}",
-                        way_out="Ask for cells quoted as RFC 4180 has it, with double quotes.",
+                        hint="Ask for cells quoted as RFC 4180 has it, with double quotes.",
                     )
         yield span, data
 
@@ -349,12 +351,12 @@ def _parse(
 def _disagreement(about: str) -> MalformedFileError:
     return MalformedFileError(
         f"two readers disagree about a stretch of the file: {about}",
-        way_out="Report this with the file's record ends and quotes.",
+        hint="Report this with the file's record ends and quotes.",
     )
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _ColumnReader:
     """How the cells of one column become values: parsed as an Arrow type, then made to fit."""
 
     column_type: ColumnType | None
@@ -362,7 +364,7 @@ class _Reading:
     misfits: bool
 
     @classmethod
-    def of(cls, column: Column, seen: Evidence) -> _Reading:
+    def of(cls, column: Column, seen: Evidence) -> _ColumnReader:
         if column.type is None:
             return cls(None, pa.null(), misfits=False)
         parsed_as = column.type.arrow
@@ -387,7 +389,7 @@ class _Reading:
 def _typed(cells: Any, column_type: ColumnType) -> Any:
     """Cells that all fit, parsed as text or as times without a zone, as the column's type."""
     if pa.types.is_string(cells.type):
-        return converted(cells, column_type)
+        return convert(cells, column_type)
     return pc.cast(cells, column_type.arrow)
 
 

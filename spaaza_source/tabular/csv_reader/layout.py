@@ -26,7 +26,7 @@ _NO_TABLE = re.compile(rb"\s*(<|\{|\[\s*[\[\]{\"\d])")
 _WORDS = (b"null", b"true", b"false")
 """Markup, an object or a list; and what JSON may be besides. A server's error is often of these."""
 _ROWS_COMPARED = 10
-_WAY_OUT = "Ask for comma-separated values as RFC 4180 has them, in UTF-8, with a header row."
+_HINT = "Ask for comma-separated values as RFC 4180 has them, in UTF-8, with a header row."
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
     """
     for mark, name in _OTHER_ENCODINGS:
         if start.startswith(mark):
-            raise EncodingError(f"the file is {name}, byte offset 0", way_out=_WAY_OUT)
+            raise EncodingError(f"the file is {name}, byte offset 0", hint=_HINT)
     begin = len(UTF8_BOM) if start.startswith(UTF8_BOM) else 0
     if whole and begin == len(start):
-        raise MalformedFileError("the file is empty, without even a header", way_out=_WAY_OUT)
+        raise MalformedFileError("the file is empty, without even a header", hint=_HINT)
     if _NO_TABLE.match(start, begin) or (whole and start[begin:].strip() in _WORDS):
-        raise MalformedFileError("the file is markup or JSON, not a table", way_out=_WAY_OUT)
+        raise MalformedFileError("the file is markup or JSON, not a table", hint=_HINT)
     record = _read_record(start, begin, whole=whole)
     if record is None:
         return None
@@ -79,13 +79,13 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
     raw = start[begin:end]
     if b"\x00" in raw:
         raise MalformedFileError(
-            f"the header holds a NUL, byte offset {begin + raw.index(0)}", way_out=_WAY_OUT
+            f"the header holds a NUL, byte offset {begin + raw.index(0)}", hint=_HINT
         )
     try:
         raw.decode()
     except UnicodeDecodeError as error:
         raise EncodingError(
-            f"the header is not UTF-8 text, byte offset {begin + error.start}", way_out=_WAY_OUT
+            f"the header is not UTF-8 text, byte offset {begin + error.start}", hint=_HINT
         ) from None
     line_end = CR if start[after - 1 : after] == b"\r" and after > end else LF
     _refuse_other_delimiters(raw, raw_cells, start[after:], line_end)
@@ -130,20 +130,20 @@ def _cell_end(data: bytes, at: int, *, whole: bool) -> int | None:
         if end < 0 or (end + 1 == len(data) and not whole):
             if whole:
                 raise MalformedFileError(
-                    f"the header has a quote that never closes, byte offset {at}", way_out=_WAY_OUT
+                    f"the header has a quote that never closes, byte offset {at}", hint=_HINT
                 )
             return None
         end += 1
         if data[end : end + 1] not in (b",", b"\n", b"\r", b""):
             raise MalformedFileError(
-                f"the header has text after a closing quote, byte offset {end}", way_out=_WAY_OUT
+                f"the header has text after a closing quote, byte offset {end}", hint=_HINT
             )
         return end
     while end < len(data) and data[end] not in (COMMA, LF, CR):
         if data[end] == QUOTE:
             raise MalformedFileError(
                 f"the header has a quote inside an unquoted cell, byte offset {end}",
-                way_out=_WAY_OUT,
+                hint=_HINT,
             )
         end += 1
     return end if end < len(data) or whole else None
@@ -179,12 +179,12 @@ def _refuse_other_delimiters(
             continue
         alike = all(line.count(delimiter) >= count for line in lines if line.strip())
         if len(raw_cells) == 1 or (count >= len(raw_cells) and lines[0] and alike):
-            raise MalformedFileError(f"{name} divide the cells, not commas", way_out=_WAY_OUT)
+            raise MalformedFileError(f"{name} divide the cells, not commas", hint=_HINT)
     if len(raw_cells) > 1 and all(_in_apostrophes(cell) for cell in raw_cells):
-        raise MalformedFileError("apostrophes quote the header's cells", way_out=_WAY_OUT)
+        raise MalformedFileError("apostrophes quote the header's cells", hint=_HINT)
     if raw.startswith(b"sep="):
         raise MalformedFileError(
-            "a line for a spreadsheet program stands before the header", way_out=_WAY_OUT
+            "a line for a spreadsheet program stands before the header", hint=_HINT
         )
 
 

@@ -21,16 +21,16 @@ from spaaza_source.tabular.csv_reader.structure import (
     UnclosedQuoteError,
     examine,
 )
-from spaaza_source.tabular.header import shown
+from spaaza_source.tabular.header import show
 from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
 
 BLOCK = 4 * 2**20
 _SECOND_TABLE = 3
-_WAY_OUT = "Ask the vendor for a sound file."
+_HINT = "Ask the vendor for a sound file."
 
 
 @dataclass(frozen=True)
-class Span:
+class ByteSpan:
     """A stretch of whole records: `skipped` are the bad ones, as begins and ends within it."""
 
     offset: int
@@ -89,7 +89,7 @@ class Scan:
         self.layout = layout
         self.rows = 0
         self.rejected = self._bad.rows
-        self.spans: list[Span] = []
+        self.spans: list[ByteSpan] = []
         self.ends_with_newline = start[layout.rows_offset - 1 :][:1] in (b"\n", b"\r")
         self._rest = start[layout.rows_offset :]
         self._offset = layout.rows_offset
@@ -100,7 +100,7 @@ class Scan:
         self._run_width: int | None = None
         self._run_length = 0
 
-    def chunks(self) -> Iterator[tuple[Span, bytes]]:
+    def chunks(self) -> Iterator[tuple[ByteSpan, bytes]]:
         """Every span that holds good rows, with the bytes of these rows alone."""
         data, checked = self._rest, 0
         self._rest = b""
@@ -136,7 +136,7 @@ class Scan:
             raise MalformedFileError(
                 f"the file ends in the middle of a record end, byte offset "
                 f"{self._offset + len(data)}",
-                way_out=_WAY_OUT,
+                hint=_HINT,
             )
         if self._crlf_ends:
             end = b"\r\n"
@@ -157,7 +157,7 @@ class Scan:
                 "the file is not UTF-8 text",
                 where=f"line {self._line_at(data, checked + at)}, "
                 f"byte offset {self._offset + checked + at}",
-                way_out="Ask for the file in UTF-8.",
+                hint="Ask for the file in UTF-8.",
             ) from None
         return sound
 
@@ -172,22 +172,22 @@ class Scan:
                 "a quote opens a cell and never closes",
                 where=f"line {self._line_at(data, error.offset)}, "
                 f"byte offset {self._offset + error.offset}",
-                way_out=_WAY_OUT,
+                hint=_HINT,
             ) from None
         except StructureLostError as error:
             raise MalformedFileError(
                 f"{error.reason}, and nobody can tell where that row ends",
                 where=f"line {self._line_at(data, error.offset)}, "
                 f"byte offset {self._offset + error.offset}, column {self._column(error.column)}",
-                way_out=_WAY_OUT,
+                hint=_HINT,
             ) from None
 
     def _column(self, number: int) -> str:
         if number > self.layout.width:
             return str(number)
-        return f"{number} ({shown(self.layout.header[number - 1])})"
+        return f"{number} ({show(self.layout.header[number - 1])})"
 
-    def _take(self, data: bytes, examined: Examined) -> Span:
+    def _take(self, data: bytes, examined: Examined) -> ByteSpan:
         """Count good and bad records of examined bytes, keep the bad ones, advance the line."""
         bad = examined.bad
         repeated = self._repeated_headers(data, examined)
@@ -209,7 +209,7 @@ class Scan:
         rows = len(examined.ends) - len(bad)
         self.rows += rows
         skipped = tuple((record.start, record.after) for record in bad)
-        return Span(self._offset, examined.cut, rows, skipped)
+        return ByteSpan(self._offset, examined.cut, rows, skipped)
 
     def _reject_row(self, record: BadRecord, data: bytes, line: int) -> None:
         raw = data[record.start : record.end]
@@ -231,7 +231,7 @@ class Scan:
                 raise MalformedFileError(
                     "the header comes again inside the file",
                     where=f"line {self._line_at(data, at)}, byte offset {self._offset + at}",
-                    way_out="Ask for one table in one file.",
+                    hint="Ask for one table in one file.",
                 )
             after = int(examined.ends[index]) + 1
             reason = "the header comes again"
@@ -264,7 +264,7 @@ class Scan:
         return MalformedFileError(
             "different record ends are mixed, so the rows are not certain",
             where=where,
-            way_out="Ask for one kind of record end throughout.",
+            hint="Ask for one kind of record end throughout.",
         )
 
     def _watch_blank_lines(self, bad: list[BadRecord], examined: Examined) -> None:
@@ -277,7 +277,7 @@ class Scan:
                 raise MalformedFileError(
                     "an empty line stands before a row, as if two tables shared the file",
                     where=f"the row at byte offset {offset}",
-                    way_out="Ask for one table in one file.",
+                    hint="Ask for one table in one file.",
                 )
             if following is not None:
                 at, blank = following.index + 1, following.blank
@@ -306,14 +306,14 @@ class Scan:
                 f"the last row has no record end and {self._run_width} cells where the header has "
                 f"{self.layout.width}: the file is cut short",
                 where=self.rejected[-1].place,
-                way_out="Fetch the file again.",
+                hint="Fetch the file again.",
             )
         if self._run_length >= _SECOND_TABLE:
             raise MalformedFileError(
                 f"the last {self._run_length} rows have {self._run_width} cells where the header "
                 f"has {self.layout.width}, as if a second table followed",
                 where=self.rejected[-self._run_length].place,
-                way_out="Ask for one table in one file.",
+                hint="Ask for one table in one file.",
             )
         self._bad.judge(self.rows)
 
@@ -323,7 +323,7 @@ def _refuse_long_record(length: int, line: int) -> None:
         raise MalformedFileError(
             f"a row is longer than {LONGEST_RECORD // 2**20} MiB: a quote may have been left open",
             where=f"line {line}",
-            way_out=_WAY_OUT,
+            hint=_HINT,
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.layout import LONGEST_RECORD
-from spaaza_source.tabular.header import shown
+from spaaza_source.tabular.header import show
 from spaaza_source.tabular.json_reader.text import (
     DEEPEST,
     SPACE,
@@ -31,7 +31,7 @@ _MARK = "\ufeff"
 _LONGEST_TOKEN = 16
 """Characters: a word, or the end of a number or an escape, may be cut off where a block ends."""
 
-_WAY_OUT = "Ask the vendor for a sound file: a list of objects, or one object a line."
+_HINT = "Ask the vendor for a sound file: a list of objects, or one object a line."
 _CUT = "the file ends in the middle of a value"
 
 
@@ -71,7 +71,7 @@ def read_elements(
     lines_before = text.skip_space()
     match text.ahead():
         case "":
-            raise MalformedFileError("the file is empty", way_out=_WAY_OUT)
+            raise MalformedFileError("the file is empty", hint=_HINT)
         case "[":
             layout = JSONLayout.LIST
         case "{":
@@ -80,7 +80,7 @@ def read_elements(
             raise MalformedFileError(
                 "the file is neither a list nor objects: an error's page, or no JSON at all",
                 where=text.place(),
-                way_out=_WAY_OUT,
+                hint=_HINT,
             )
     if layout is JSONLayout.LINES:
         if lines_before:
@@ -123,7 +123,7 @@ class _Text:
             raise EncodingError(
                 "the file is not UTF-8 text",
                 where=f"byte offset {self._read - len(self._undecoded) + error.start}",
-                way_out="Ask for the file in UTF-8.",
+                hint="Ask for the file in UTF-8.",
             ) from None
         self._read += len(block)
         self._undecoded = data[used:]
@@ -211,7 +211,7 @@ class _Text:
 
     def broken(self, cause: str, at: int | None = None) -> FileError:
         """An error about a place of the window."""
-        return MalformedFileError(cause, where=self.place(at), way_out=_WAY_OUT)
+        return MalformedFileError(cause, where=self.place(at), hint=_HINT)
 
     def _too_deep(self) -> FileError:
         return self.broken(f"objects and lists nest deeper than {DEEPEST} levels")
@@ -279,7 +279,7 @@ def _envelope(text: _Text) -> Iterator[Record | RejectedRow]:
         while True:
             key = _key(text)
             if key in keys:
-                raise text.broken(f"an object has the key {shown(key)} twice")
+                raise text.broken(f"an object has the key {show(key)} twice")
             keys.add(key)
             opened = text.ahead()
             if opened == "[" and not listed:
@@ -305,7 +305,7 @@ def _envelope(text: _Text) -> Iterator[Record | RejectedRow]:
         if listed
         else "the file is one object that holds no list of records: an error, or a single record",
         where=begin,
-        way_out=_WAY_OUT,
+        hint=_HINT,
     )
 
 

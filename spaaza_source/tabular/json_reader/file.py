@@ -17,7 +17,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from spaaza_source.tabular.column_types import TEXT, ColumnType
 from spaaza_source.tabular.csv_reader.file import Column
-from spaaza_source.tabular.header import spelled
+from spaaza_source.tabular.header import spell
 from spaaza_source.tabular.json_reader.elements import read_elements
 from spaaza_source.tabular.json_reader.records import Records
 from spaaza_source.tabular.json_reader.shape import Members, Naming, Shape, Table, tables
@@ -28,16 +28,16 @@ from spaaza_source.tabular.source_file import (
     OnBadRow,
     check_settings,
     identity,
-    opened,
+    open_file,
     prove_unchanged,
 )
-from spaaza_source.tabular.spelling import spelling
+from spaaza_source.tabular.spelling import make_speller
 
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 8 * 2**20
 """JSON that one batch is made of at most, so that large records keep memory bounded."""
 
-_spelled = spelling()
+_spelled = make_speller()
 _joined = NamingConvention().shorten_fragments
 _NO_TYPES: Mapping[str, ColumnType] = MappingProxyType({})
 
@@ -91,7 +91,7 @@ class JsonFile:
         making = Records(self._shape)
         batch: list[dict[str, Any]] = []
         size = 0
-        with opened(self.path) as file:
+        with open_file(self.path) as file:
             prove_unchanged(file, self._identity)
             for element in read_elements(file, self._is_record):
                 if isinstance(element, RejectedRow):
@@ -179,7 +179,7 @@ def open_json(
 
     def is_record(members: dict[str, Any]) -> bool:
         plain = [key for key, value in members.items() if not isinstance(value, (dict, list))]
-        return bool(plain) and all(spelled(key, name_column) in known_types for key in plain)
+        return bool(plain) and all(spell(key, name_column) in known_types for key in plain)
 
     naming = Naming(name_column, join_names, known, TEXT if column_types == "text" else None)
     shape = Shape(naming)
@@ -189,7 +189,7 @@ def open_json(
         bytes_kept=REJECTED_BYTES_KEPT,
     )
     rows = 0
-    with opened(Path(path)) as file:
+    with open_file(Path(path)) as file:
         known_as = identity(file)
         for element in read_elements(file, is_record):
             if isinstance(element, RejectedRow):
@@ -200,7 +200,7 @@ def open_json(
     rejected.judge(rows)
     shape.finish()
     own, *nested = [
-        (table, tuple(column.described for column in columns))
+        (table, tuple(column.describe for column in columns))
         for table, columns in tables(shape.root)
     ]
     return JsonFile(

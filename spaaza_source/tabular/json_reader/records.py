@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.header import VARIANT_SUFFIX
 from spaaza_source.tabular.json_reader.shape import Members, Path, as_cell, as_row
-from spaaza_source.tabular.json_reader.text import Number, written
-from spaaza_source.tabular.values import converted, fitting
+from spaaza_source.tabular.json_reader.text import Number, write_value
+from spaaza_source.tabular.values import convert, fitting
 
 Row = dict[str, Any]
 
@@ -114,7 +114,7 @@ class _Column:
         if value is None or value == "":
             row[self._name] = None
         elif type(value) is dict or type(value) is list:
-            self._set_aside(row, written(value))
+            self._set_aside(row, write_value(value))
         elif self._kind.data_type == "text":
             row[self._name] = _text(value)
         elif self._read is None or self._misfits:
@@ -140,7 +140,7 @@ class _Column:
 
     def _values(self, cells: Any) -> list[Any]:
         if self._read is None:
-            local = pc.cast(converted(cells, self._kind), pa.timestamp("us"))
+            local = pc.cast(convert(cells, self._kind), pa.timestamp("us"))
             return [time and time.replace(tzinfo=dt.timezone.utc) for time in local.to_pylist()]
         return [None if cell is None else self._read(cell) for cell in cells.to_pylist()]
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.csv_reader.file import Column
-from spaaza_source.tabular.header import name_faults, refuse, shown, spelled
+from spaaza_source.tabular.header import name_faults, refuse, show, spell
 from spaaza_source.tabular.inference import Evidence
-from spaaza_source.tabular.json_reader.text import Number, plain
+from spaaza_source.tabular.json_reader.text import Number, write_number
 
 MOST_PATHS = 50_000
 """Paths of one file. More of them are data in the place of keys, and would fill the memory."""
@@ -93,7 +93,7 @@ class Path:
         return self.plain or not self.holds
 
     @property
-    def described(self) -> Column:
+    def describe(self) -> Column:
         """The column it is."""
         kind = self.evidence.column_type
         variant = self.evidence.misfits or (self.plain and self.holds)
@@ -166,9 +166,9 @@ class Shape:
             raise MalformedFileError(
                 f"the objects have more than {MOST_PATHS:,} different keys, as if data were keys",
                 where=members.header or None,
-                way_out="Ask the vendor for a list in the place of such objects.",
+                hint="Ask the vendor for a list in the place of such objects.",
             )
-        name = spelled(key, self._naming.column)
+        name = spell(key, self._naming.column)
         names = (*members.names, name)
         column = self._naming.joined(*names)
         known = members.table.known.get(column)
@@ -221,7 +221,7 @@ def as_cell(value: Any) -> str:
     """A plain value as the cell of a table that would hold it."""
     if value is True or value is False:
         return "true" if value else "false"
-    return plain(value) if type(value) is Number else str(value)
+    return write_number(value) if type(value) is Number else str(value)
 
 
 def all_members(members: Members) -> Iterator[Members]:
@@ -250,7 +250,7 @@ def _key_faults(root: Members) -> Iterator[str]:
     for members in all_members(root):
         keys = list(members.paths)
         names = [path.name for path in members.paths.values()]
-        where = f"in {shown(members.header)}, " if members.header else ""
+        where = f"in {show(members.header)}, " if members.header else ""
         yield from (where + fault for fault in name_faults(keys, names, "key"))
 
 
@@ -264,11 +264,10 @@ def _joined_faults(root: Members) -> Iterator[str]:
             # Keys of the same object are told apart already.
             if other is not path and other.names[:-1] != path.names[:-1]:
                 yield (
-                    f"{shown(other.header)} and {shown(path.header)} "
-                    f"both become {shown(path.column)}"
+                    f"{show(other.header)} and {show(path.header)} both become {show(path.column)}"
                 )
     places: set[tuple[str, ...]] = set()
     for table, _ in found:
         if table.path in places:
-            yield f"two lists both become the nested table {shown('.'.join(table.path))}"
+            yield f"two lists both become the nested table {show('.'.join(table.path))}"
         places.add(table.path)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.header import shown
+from spaaza_source.tabular.header import show
 
 SPACE = " \t\n\r"
 DEEPEST = 100
@@ -110,7 +110,7 @@ def unloadable(raw: str, value: Any) -> str | None:
     return None
 
 
-def plain(number: Number) -> str:
+def write_number(number: Number) -> str:
     """A number without an exponent, as a cell of a table would have it.
 
     `1e5` is `100000.0`: a number with an exponent is never a whole one. One that no decimal column
@@ -132,13 +132,13 @@ def plain(number: Number) -> str:
     return f"{whole}.{fraction.rstrip('0') or '0'}"
 
 
-def written(value: Any) -> str:
+def write_value(value: Any) -> str:
     """A value as JSON text, its numbers as they were read."""
     if type(value) is dict:
-        members = (f"{written(key)}: {written(part)}" for key, part in value.items())
+        members = (f"{write_value(key)}: {write_value(part)}" for key, part in value.items())
         return "{" + ", ".join(members) + "}"
     if type(value) is list:
-        return "[" + ", ".join(map(written, value)) + "]"
+        return "[" + ", ".join(map(write_value, value)) + "]"
     if type(value) is Number:
         return str(value)
     return json.dumps(value, ensure_ascii=False)
@@ -150,8 +150,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         counts = Counter(key for key, _ in pairs)
         twice = next(key for key, count in counts.items() if count > 1)
         raise MalformedFileError(
-            f"an object has the key {shown(twice)} twice",
-            way_out="Ask the vendor which of the two counts.",
+            f"an object has the key {show(twice)} twice",
+            hint="Ask the vendor which of the two counts.",
         )
     return members
 
