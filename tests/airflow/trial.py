@@ -65,7 +65,7 @@ class Trial:
     def load_at_once(self, start: datetime, tables: Sequence[str]) -> None:
         """What the DAG loads, by one load into the other warehouse."""
         with environment({**self.undisturbed.settings, **access_to(self.sandbox)}):
-            pipeline = dlt.pipeline("hold_load_lock", destination="warehouse", dataset_name=DATASET)
+            pipeline = dlt.pipeline("one_load", destination="warehouse", dataset_name=DATASET)
             source = spaaza_source(start_date=start, max_age=0, max_concurrent_exports=20)
             pipeline.run(source.with_resources(*tables))
 
