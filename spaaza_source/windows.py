@@ -1,15 +1,22 @@
-"""A half-open span of time, `[start, end)`, its text, and how dates become instants.
-
-Which windows a load asks for is left to `plan`; what a vendor's filter looks like, to the vendor.
-"""
+"""Windows, `[start, end)`: their text, their arithmetic and their cuts; and how dates are read."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from typing import Literal
 
 from spaaza_source.errors import SettingsError
+
+WindowSize = Literal["month", "week", "day"]
+#: The longest window of each size.
+LENGTHS: dict[WindowSize, timedelta] = {
+    "month": timedelta(days=31),
+    "week": timedelta(days=7),
+    "day": timedelta(days=1),
+}
 
 #: `datetime.fromisoformat` of Python 3.10 knows neither `Z` nor a fraction of any length.
 _ZULU = re.compile(r"[Zz]$")
@@ -56,18 +63,50 @@ class Window:
         return self.end - self.begin
 
     def halves(self) -> tuple[Window, Window]:
-        """It in two, cut at a whole second."""
+        """Two windows that make up this one, cut at a whole second."""
         middle = (self.begin + self.length / 2).replace(microsecond=0)
         return Window(self.start, middle), Window(middle, self.end)
 
     def covers(self, other: Window) -> bool:
-        """Whether the other lies inside this one; each lies inside itself."""
+        """Whether the other lies inside this one; each window covers itself."""
         reaches_back = self.start is None or (other.start is not None and self.start <= other.start)
         return reaches_back and other.end <= self.end
+
+    def overlaps(self, other: Window) -> bool:
+        """Whether some instant lies in both."""
+        return self.begin < other.end and other.begin < self.end
+
+    def gaps(self, covered: Iterable[Window]) -> list[Window]:
+        """The parts of this window that none of the others covers, in the order of time."""
+        gaps = []
+        start, begin = self.start, self.begin
+        for window in sorted(covered, key=lambda each: each.begin):
+            if begin < window.begin:
+                gaps.append(Window(start, min(window.begin, self.end)))
+            if begin < window.end:
+                start = begin = window.end
+            if begin >= self.end:
+                return gaps
+        return [*gaps, Window(start, self.end)]
 
     def __str__(self) -> str:
         start = "*" if self.start is None else iso(self.start)
         return f"[{start}, {iso(self.end)})"
+
+
+def cut_calendar(window: Window, size: WindowSize, now: datetime) -> list[Window]:
+    """Cut a window into calendar months, weeks from Monday, or days, all in UTC.
+
+    A window that is no longer than one of these stays whole, and so does the time after `now`.
+    """
+    if window.start is None or window.length <= LENGTHS[size]:
+        return [window]
+    parts = []
+    start = window.start
+    while (bound := _next_bound(start, size)) < min(window.end, now):
+        parts.append(Window(start, bound))
+        start = bound
+    return [*parts, Window(start, window.end)]
 
 
 def window_condition(column: str, window: Window) -> str:
@@ -145,3 +184,14 @@ def _no_date(value: object, setting: str) -> SettingsError:
         where=setting,
         hint="Write it as 2026-05-26 or 2026-05-26T12:00:00Z.",
     )
+
+
+def _next_bound(instant: datetime, size: WindowSize) -> datetime:
+    day = instant.replace(hour=0, minute=0, second=0, microsecond=0)
+    match size:
+        case "day":
+            return day + timedelta(days=1)
+        case "week":
+            return day + timedelta(days=7 - day.weekday())
+        case "month":
+            return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

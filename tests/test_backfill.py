@@ -331,8 +331,8 @@ class Workers:
         """Load April and May at one time."""
         _, second, third = self.parts
         with (
-            self.backfill._at_work([second]) as one,
-            self.backfill._at_work([third]) as other,
+            self.backfill._open([second]) as one,
+            self.backfill._open([third]) as other,
         ):
             for pipeline, part, bring in ((one, second, april), (other, third, may)):
                 bring()

@@ -216,7 +216,7 @@ def test_an_interrupted_load_says_what_still_runs_and_is_carried_on(number: sign
             assert process.wait() == 128 + number
         assert time.monotonic() - began < 2
         job = slow.tasks[0]["id"]
-        assert f"job {job} is still INPROGRESS; the next run takes it up" in said
+        assert f"job {job} is still INPROGRESS; the next run adopts it" in said
         assert "spaaza: interrupted" in said
         assert "Traceback" not in said
         ran = spaaza("load", "users", **settings)

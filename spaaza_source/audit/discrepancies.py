@@ -1,7 +1,4 @@
-"""What `export_jobs` tells of counts: written after a load, looked at before the next one.
-
-The counting is `counting`'s, its judgement `proof`'s.
-"""
+"""Records reconciliation results in `export_jobs`, and finds open discrepancies before a load."""
 
 from __future__ import annotations
 
@@ -23,13 +20,13 @@ LEDGER = "export_jobs"
 TOGETHER = 40
 
 
-def record_result(client: Any, finding: CountResult, load: str) -> None:
-    """Write what was found into `export_jobs`; where all is right, earlier faults are settled."""
-    claim = finding.manifest
+def record_result(client: Any, result: CountResult, load: str) -> None:
+    """Write a count into `export_jobs`; where it is right, earlier discrepancies are resolved."""
+    manifest = result.manifest
     now = datetime.now(timezone.utc)
-    for first in range(0, len(claim.jobs), TOGETHER):
-        jobs = claim.jobs[first : first + TOGETHER]
-        numbers = [(job.job_id, finding.by_job.get(job.job_id)) for job in jobs]
+    for first in range(0, len(manifest.jobs), TOGETHER):
+        jobs = manifest.jobs[first : first + TOGETHER]
+        numbers = [(job.job_id, result.by_job.get(job.job_id)) for job in jobs]
         known = [(job, rows) for job, rows in numbers if rows is not None]
         found = "NULL"
         if known:
@@ -40,66 +37,65 @@ def record_result(client: Any, finding: CountResult, load: str) -> None:
             f"table_name = %s AND job_id IN ({', '.join(['%s'] * len(jobs))})",
             [
                 *(part for pair in known for part in pair),
-                finding.counted,
-                finding.right,
+                result.counted,
+                result.right,
                 now,
-                claim.ledger,
+                manifest.resource,
                 *(job.job_id for job in jobs),
             ],
         )
-    if finding.right:
-        within, bounds = _within(claim.covered)
+    if result.right:
+        within, bounds = _within(manifest.covered)
         _update(
             client,
             {"settled_by": "%s"},
             f"table_name = %s AND proven = %s AND settled_by IS NULL{within}",
-            [load, claim.ledger, False, *bounds],
+            [load, manifest.resource, False, *bounds],
         )
 
 
-def _update(client: Any, told: Mapping[str, str], where: str, parameters: Sequence[Any]) -> None:
+def _update(client: Any, cells: Mapping[str, str], where: str, parameters: Sequence[Any]) -> None:
     if isinstance(client, DeltaClient):
-        client.update(LEDGER, told, where, parameters)
+        client.update(LEDGER, cells, where, parameters)
         return
-    cells = ", ".join(f"{column} = {cell}" for column, cell in told.items())
+    assignments = ", ".join(f"{column} = {cell}" for column, cell in cells.items())
     ledger = client.make_qualified_table_name(LEDGER)
-    client.execute_sql(f"UPDATE {ledger} SET {cells} WHERE {where}", *parameters)
+    client.execute_sql(f"UPDATE {ledger} SET {assignments} WHERE {where}", *parameters)
 
 
-def _within(reach: Window | None) -> tuple[str, list[datetime]]:
+def _within(covered: Window | None) -> tuple[str, list[datetime]]:
     """Jobs whose rows a load has brought again, as SQL and its parameters."""
-    if reach is None:
+    if covered is None:
         return "", []
-    bounds = [reach.end]
+    bounds = [covered.end]
     after = ""
-    if reach.start is not None:
+    if covered.start is not None:
         after = " AND window_start >= %s"
-        bounds.append(reach.start)
+        bounds.append(covered.start)
     return f" AND window_end <= %s{after}", bounds
 
 
-def resolves_earlier(table: str, reach: Window | None, *, goes_on: bool = True) -> int | None:
-    """Which rows that an earlier load has lost or doubled this one brings again, if any.
-
-    One that would go on past them is stopped.
+def resolves_earlier(table: str, covered: Window | None, *, exact_range: bool) -> int | None:
+    """Which rows that an earlier load has lost or duplicated this one brings again, if any.
 
     Args:
         table: The resource that is extracted.
-        reach: The span of time that it is about to bring; None for all rows.
-        goes_on: Whether later loads go on from it, rather than its being one of an exact range.
+        covered: The range that the load is about to bring; None for all rows.
+        exact_range: Whether the load is one of exactly that range, from which no other goes on: it
+            may pass over discrepancies elsewhere.
 
     Returns:
-        How many of the rows that it takes the place of are too many; None where it mends nothing.
+        How many duplicates are among the rows that it replaces; None where it resolves nothing.
 
     Raises:
-        WrongCountError: There are such rows, and this load does not bring them again.
+        WrongCountError: There is an open discrepancy, and this load does not cover its window.
     """
     ledger: Any = dlt.current.source_schema().tables.get(LEDGER, {})
     pipeline = dlt.current.pipeline()
-    counts = can_count(pipeline, ledger.get("table_format"))
-    if "proven" not in ledger.get("columns", {}) or not counts:
+    is_counted = can_count(pipeline, ledger.get("table_format"))
+    if "proven" not in ledger.get("columns", {}) or not is_counted:
         return None
-    unsettled = (
+    open_discrepancies = (
         "SELECT job_id, window_start, window_end, found, loaded FROM {ledger}"
         " WHERE table_name = %s AND proven = %s AND settled_by IS NULL ORDER BY job_id"
     )
@@ -107,38 +103,39 @@ def resolves_earlier(table: str, reach: Window | None, *, goes_on: bool = True) 
         rows = ask(
             pipeline,
             lambda client: client.execute_sql(
-                unsettled.format(ledger=client.make_qualified_table_name(LEDGER)), table, False
+                open_discrepancies.format(ledger=client.make_qualified_table_name(LEDGER)),
+                table,
+                False,
             ),
         )
     except DatabaseUndefinedRelation:
         return None
-    surplus = []
+    duplicates = []
     for job, start, end, found, loaded in rows or []:
-        if _covers(reach, start, end):
-            surplus.append(max(0, (found or 0) - (loaded or 0)))
-        elif goes_on:
+        if _covers(covered, start, end):
+            duplicates.append(max(0, (found or 0) - (loaded or 0)))
+        elif not exact_range:
             raise WrongCountError(
-                "an earlier load brought rows that the destination does not hold, or holds twice,"
-                " and this one would not bring them again",
+                "open discrepancy from an earlier load; this load does not cover its window",
                 where=f"{table}, job {job}",
                 hint=reload_hint(start, end),
             )
-    return sum(surplus) if surplus else None
+    return sum(duplicates) if duplicates else None
 
 
-def _covers(reach: Window | None, start: datetime | None, end: datetime | None) -> bool:
-    if reach is None:
+def _covers(covered: Window | None, start: datetime | None, end: datetime | None) -> bool:
+    if covered is None:
         return True
-    if end is None or reach.end < end:
+    if end is None or covered.end < end:
         return False
-    return reach.start is None or (start is not None and reach.start <= start)
+    return covered.start is None or (start is not None and covered.start <= start)
 
 
 def reload_hint(start: datetime | None, end: datetime | None) -> str:
-    """How the rows of a span, or all of a table, are brought again."""
-    anew = 'begin the table anew: refresh="drop_resources" (spaaza load --full-refresh)'
+    """How the rows of a range, or all of a table, are loaded again."""
+    whole = 'load the whole table again: refresh="drop_resources" (spaaza load --full-refresh)'
     if start is None or end is None:
-        return f"{anew[0].upper()}{anew[1:]}."
+        return f"{whole[0].upper()}{whole[1:]}."
     return (
-        f'Load that range again with start_date="{iso(start)}", end_date="{iso(end)}", or {anew}.'
+        f'Load that range again with start_date="{iso(start)}", end_date="{iso(end)}", or {whole}.'
     )

@@ -1,8 +1,7 @@
-"""Holds the destination, after a load, to the rows that its files brought.
+"""Reconciles row counts in the destination with a load's manifest; raises on a mismatch.
 
-What was found is written into `export_jobs` (`verdicts`). Where it is not what it should be, the
-load's end is an error, and so is the begin of each further load of that table, until one brings
-those rows again.
+Each result is written into `export_jobs`. A mismatch fails the load, and each further load of the
+table until one brings those rows again.
 """
 
 from __future__ import annotations
@@ -21,50 +20,52 @@ from spaaza_source.errors import WrongCountError
 
 
 def reconcile_load(pipeline: SupportsPipeline, load: str) -> None:
-    """Hold the destination to what a load package claims to have brought it.
+    """Count a loaded package's rows in the destination.
 
     Raises:
-        WrongCountError: It holds more rows, or fewer.
+        WrongCountError: There are more rows, or fewer, than its manifests say.
     """
-    schema, claims = read_manifests(pipeline, load)
-    if not claims:
+    schema, manifests = read_manifests(pipeline, load)
+    if not manifests:
         return
     sql_pipeline: Any = pipeline
     table_format = sql_pipeline.schemas[schema].tables[LEDGER].get("table_format")
     if not can_count(pipeline, table_format):
         logger.warning(
             f"{pipeline.destination.destination_name}: this destination cannot tell how many rows"
-            " it holds, so loads into it are not counted"
+            " it has, so loads into it are not counted"
         )
         return
     with open_client(pipeline, schema, table_format) as client:
-        found = [count_rows(client, claim) for claim in claims if claim.rows_written is not None]
-        for finding in found:
-            record_result(client, finding, load)
-    wrong = [finding for finding in found if not finding.right]
+        results = [
+            count_rows(client, manifest)
+            for manifest in manifests
+            if manifest.rows_written is not None
+        ]
+        for result in results:
+            record_result(client, result, load)
+    wrong = [result for result in results if not result.right]
     if wrong:
-        raise _error(wrong)
+        raise _mismatch(wrong)
 
 
-def _error(wrong: Sequence[CountResult]) -> WrongCountError:
-    told = []
-    for finding in wrong:
-        claim = finding.manifest
+def _mismatch(wrong: Sequence[CountResult]) -> WrongCountError:
+    counts = []
+    for result in wrong:
+        manifest = result.manifest
         jobs = [
             job.job_id
-            for job in claim.jobs
-            if finding.by_job.get(job.job_id, job.loaded) != job.loaded
+            for job in manifest.jobs
+            if result.by_job.get(job.job_id, job.loaded) != job.loaded
         ]
-        named = f" (job {', '.join(jobs)})" if jobs else ""
-        told.append(
-            f"{claim.table} holds {finding.found:,} rows of a load that brought"
-            f" {finding.expected:,}{named}"
+        of_jobs = f" (job {', '.join(jobs)})" if jobs else ""
+        counts.append(
+            f"{manifest.table} has {result.found:,} rows, expected {result.expected:,}{of_jobs}"
         )
-    first = wrong[0].manifest
-    reach = first.covered
+    covered = wrong[0].manifest.covered
     return WrongCountError(
-        f"the destination was counted after the load: {'; '.join(told)}",
-        where=", ".join(finding.manifest.table for finding in wrong),
-        hint=reload_hint(reach.start if reach else None, reach.end if reach else None)
-        + " What `export_jobs` notes as not proven stops further loads that do not bring it.",
+        f"row count mismatch after the load: {'; '.join(counts)}",
+        where=", ".join(result.manifest.table for result in wrong),
+        hint=reload_hint(covered.start if covered else None, covered.end if covered else None)
+        + " Further loads that do not bring these rows again stop.",
     )

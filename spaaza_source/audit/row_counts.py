@@ -1,6 +1,6 @@
-"""Counts the rows of a load in the destination, each query over one column of the rows it is of.
+"""Counts the rows of a load in the destination, for reconciliation with its manifest.
 
-Whose rows they are is `claims`'; what follows from a count, `proof`'s.
+Each query reads one column of the rows that it counts.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ TOGETHER = 40
 
 @dataclass(frozen=True)
 class CountResult:
-    """What the destination holds of a claim.
+    """The rows of a load in the destination.
 
     Attributes:
-        claim: The claim.
+        manifest: What there should be.
         counted: Which rows were counted, for `export_jobs`.
         expected: How many there should be.
         found: How many there are.
-        by_job: The same of each export, where they can be told from each other.
-        right: Whether it is as it should be.
+        by_job: How many there are of each export, where they can be told from each other.
+        right: Whether the destination has what it should.
     """
 
     manifest: TableManifest
@@ -38,42 +38,44 @@ class CountResult:
     right: bool
 
 
-def count_rows(client: Any, claim: TableManifest) -> CountResult:
-    """What the destination holds of a claim.
+def count_rows(client: Any, manifest: TableManifest) -> CountResult:
+    """Count a load's rows in the destination.
 
     Args:
         client: dlt's SQL client.
-        claim: The claim; dlt has counted what it passed on.
+        manifest: What there should be; the rows that dlt wrote are known.
     """
-    if claim.scope.key:
-        return _found_by_key(client, claim)
-    expected = claim.rows_written or 0
+    if manifest.count_scope.key:
+        return _count_by_key(client, manifest)
+    expected = manifest.rows_written or 0
     try:
-        total, by_job = _counts(client, claim)
+        total, by_job = _count_by_window(client, manifest)
     except DatabaseUndefinedRelation:
         # A table that never had a row need not be there.
         total, by_job = 0, {}
     right = total == expected
-    if expected == claim.loaded:
+    if expected == manifest.loaded:
         # The user's own steps have left the number of rows alone.
         right = right and all(
-            by_job.get(job.job_id, job.loaded) == job.loaded for job in claim.jobs
+            by_job.get(job.job_id, job.loaded) == job.loaded for job in manifest.jobs
         )
-    if len(claim.jobs) == 1:
-        by_job = {claim.jobs[0].job_id: total}
-    return CountResult(claim, claim.scope.counted, expected, total, by_job, right)
+    if len(manifest.jobs) == 1:
+        by_job = {manifest.jobs[0].job_id: total}
+    return CountResult(manifest, manifest.count_scope.counted, expected, total, by_job, right)
 
 
-def _counts(client: Any, claim: TableManifest) -> tuple[int, dict[str, int]]:
+def _count_by_window(client: Any, manifest: TableManifest) -> tuple[int, dict[str, int]]:
     """Rows of the load, and of each of its windows; each query reads one column of them."""
-    name = client.make_qualified_table_name(claim.table)
+    name = client.make_qualified_table_name(manifest.table)
     windows = [
         (
             job.job_id,
-            window_condition(f"{name}.{client.escape_column_name(claim.time_column)}", job.window),
+            window_condition(
+                f"{name}.{client.escape_column_name(manifest.time_column)}", job.window
+            ),
         )
-        for job in claim.jobs
-        if job.window is not None and claim.time_column is not None
+        for job in manifest.jobs
+        if job.window is not None and manifest.time_column is not None
     ]
     total = 0
     by_job: dict[str, int] = {}
@@ -82,37 +84,41 @@ def _counts(client: Any, claim: TableManifest) -> tuple[int, dict[str, int]]:
         counted = ["count(*)"] + [
             f"count(CASE WHEN {inside_it} THEN 1 END)" for _, inside_it in part
         ]
-        where = f" WHERE {claim.scope.scope.format(table=name)}" if claim.scope.scope else ""
+        where = (
+            f" WHERE {manifest.count_scope.condition.format(table=name)}"
+            if manifest.count_scope.condition
+            else ""
+        )
         total, *numbers = client.execute_sql(f"SELECT {', '.join(counted)} FROM {name}{where}")[0]
         by_job |= {job: int(rows) for (job, _), rows in zip(part, numbers, strict=True)}
     return int(total), by_job
 
 
-def _found_by_key(client: Any, claim: TableManifest) -> CountResult:
+def _count_by_key(client: Any, manifest: TableManifest) -> CountResult:
     """Rows with a key that the load's staging table has; there dlt leaves the rows of the load."""
-    way = claim.scope
-    name = client.make_qualified_table_name(claim.table)
+    rows = manifest.count_scope
+    name = client.make_qualified_table_name(manifest.table)
     with client.with_staging_dataset():
-        staged = client.make_qualified_table_name(claim.table)
-    key = [client.escape_column_name(column) for column in way.key]
+        staged = client.make_qualified_table_name(manifest.table)
+    key = [client.escape_column_name(column) for column in rows.key]
     keys = f"SELECT DISTINCT {', '.join(key)} FROM {staged}"
-    scope = f" AND {way.scope.format(table=name)}" if way.scope else ""
-    passed_on = claim.rows_written or 0
+    scope = f" AND {rows.condition.format(table=name)}" if rows.condition else ""
+    written = manifest.rows_written or 0
     try:
         arrived = _number(client, f"SELECT count(*) FROM {staged}")
     except DatabaseUndefinedRelation:
         arrived = 0
-    if passed_on and not arrived:
+    if written and not arrived:
         # Emptied after the load, by dlt's `truncate_staging_dataset`.
         found = _number(client, f"SELECT count(*) FROM {name} WHERE 1 = 1{scope}")
-        return CountResult(claim, "at least", passed_on, found, {}, found >= passed_on)
-    if not passed_on:
-        by_job = {job.job_id: 0 for job in claim.jobs}
-        return CountResult(claim, way.counted, 0, 0, by_job, right=True)
+        return CountResult(manifest, "at least", written, found, {}, found >= written)
+    if not written:
+        by_job = {job.job_id: 0 for job in manifest.jobs}
+        return CountResult(manifest, rows.counted, 0, 0, by_job, right=True)
     expected = _number(client, f"SELECT count(*) FROM ({keys}) AS staged")
-    if way.counted == "version":
-        held = f"SELECT DISTINCT {', '.join(key)} FROM {name} WHERE 1 = 1{scope}"
-        found = _number(client, f"SELECT count(*) FROM ({held}) AS held")
+    if rows.counted == "version":
+        versions = f"SELECT DISTINCT {', '.join(key)} FROM {name} WHERE 1 = 1{scope}"
+        found = _number(client, f"SELECT count(*) FROM ({versions}) AS versions")
     else:
         same = " AND ".join(f"staged.{column} = {name}.{column}" for column in key)
         found = _number(
@@ -120,9 +126,9 @@ def _found_by_key(client: Any, claim: TableManifest) -> CountResult:
             f"SELECT count(*) FROM {name} WHERE EXISTS"
             f" (SELECT 1 FROM {staged} AS staged WHERE {same}){scope}",
         )
-    right = found == expected and arrived == passed_on
-    by_job = {claim.jobs[0].job_id: found} if len(claim.jobs) == 1 else {}
-    return CountResult(claim, way.counted, expected, found, by_job, right)
+    right = found == expected and arrived == written
+    by_job = {manifest.jobs[0].job_id: found} if len(manifest.jobs) == 1 else {}
+    return CountResult(manifest, rows.counted, expected, found, by_job, right)
 
 
 def _number(client: Any, sql: str) -> int:

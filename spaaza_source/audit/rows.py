@@ -1,39 +1,37 @@
-"""What the ledger tells of one export: the rows of `export_jobs` and `rejected_rows`.
-
-The tables themselves are `ledger`'s; an export's fate is kept by `export`, its rows by `content`.
-"""
+"""The rows that an export has in `export_jobs` and `rejected_rows`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
 from spaaza_source.exports.table_exports import Export
-from spaaza_source.loading.reader import LoadableFile
-from spaaza_source.tabular.privacy import Policy
-from spaaza_source.writing.late_rows import Late
+from spaaza_source.tabular import RejectedRow
 
 
 def job_row(
     export: Export,
-    policy: Policy,
-    content: LoadableFile | None = None,
+    *,
+    hide_selection: bool,
+    rows: int | None = None,
+    rejected: int | None = None,
     loaded: int | None = None,
     seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Its row for `export_jobs`.
+    """Its row of `export_jobs`.
 
     Args:
         export: The export.
-        policy: What happens to personal columns.
-        content: Its file; None for an export that failed.
-        loaded: Rows of it that are loaded.
-        seconds: What reading it took.
+        hide_selection: Whether its filter stays out: the value of a rule may be a person's address.
+        rows: Good rows of its file; None, like the next three, for an export that failed.
+        rejected: Bad rows of its file.
+        loaded: Rows that are loaded.
+        seconds: How long reading the file took.
     """
-    # The value of a rule may be a person's address.
-    shown = export.request.selection and not policy.hides_raw
     request, job, fetched = export.request, export.job, export.arrived
+    selection = None if hide_selection or not request.selection else json.dumps(request.selection)
     return {
         "job_id": job.job_id,
         "table_name": request.table,
@@ -42,7 +40,7 @@ def job_row(
         "export_format": request.export_format,
         "window_start": request.window.start if request.window else None,
         "window_end": request.window.end if request.window else None,
-        "selection": json.dumps(request.selection) if shown else None,
+        "selection": selection,
         "fingerprint": request.fingerprint,
         "state": job.vendor_state,
         "adopted": export.adopted,
@@ -50,7 +48,7 @@ def job_row(
         "created_at": job.created_at or export.begun_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
-        "loaded_at": None if content is None else datetime.now(timezone.utc),
+        "loaded_at": None if loaded is None else datetime.now(timezone.utc),
         "queue_seconds": _seconds(job.created_at, job.started_at),
         "run_seconds": _seconds(job.started_at, job.finished_at),
         "wait_seconds": export.wait_seconds,
@@ -60,27 +58,23 @@ def job_row(
         "bytes_received": fetched.received if fetched else None,
         "bytes": fetched.size if fetched else None,
         "sha256": fetched.sha256 if fetched else None,
-        "rows": content.rows if content else None,
-        "rejected": len(content.rejected) if content else None,
+        "rows": rows,
+        "rejected": rejected,
         "loaded": loaded,
     }
 
 
-def late_entry(late: Late) -> dict[str, Any]:
-    """What its row for `export_jobs` tells of rows that came late."""
-    return {
-        "late_rows": late.rows,
-        "latest_seconds": late.seconds,
-        "overlap_seconds": late.overlap,
-    }
+def rejected_rows(
+    export: Export, rows: Iterable[RejectedRow], *, hide_raw: bool
+) -> list[dict[str, Any]]:
+    """Its rows of `rejected_rows`.
 
-
-def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
-    return None if begin is None or end is None else max(0.0, (end - begin).total_seconds())
-
-
-def rejected_rows(export: Export, file: LoadableFile, policy: Policy) -> list[dict[str, Any]]:
-    """Its rows for `rejected_rows`."""
+    Args:
+        export: The export.
+        rows: The bad rows of its file.
+        hide_raw: Whether their bytes stay out: in a row that does not fit, nobody can tell a
+            personal cell from another.
+    """
     return [
         {
             "job_id": export.job.job_id,
@@ -88,8 +82,11 @@ def rejected_rows(export: Export, file: LoadableFile, policy: Policy) -> list[di
             "line_number": row.line,
             "byte_offset": row.offset,
             "reason": row.reason,
-            # In a row that does not fit, nobody can tell a personal cell from another.
-            "raw": None if policy.hides_raw else row.raw,
+            "raw": None if hide_raw else row.raw,
         }
-        for row in file.rejected
+        for row in rows
     ]
+
+
+def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
+    return None if begin is None or end is None else max(0.0, (end - begin).total_seconds())

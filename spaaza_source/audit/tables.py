@@ -1,7 +1,6 @@
-"""The tables that account for every load: `export_jobs`, `rejected_rows`, `column_changes`.
+"""The audit tables of every load: `export_jobs`, `rejected_rows`, `column_changes`.
 
-Their rows travel in the load package of the data they tell of, so both arrive or neither does.
-What is written into them is left to `accounts`, and to `proof` after the load.
+Their rows travel in the load package of the data that they describe: both arrive or neither does.
 """
 
 from __future__ import annotations
@@ -11,15 +10,14 @@ from typing import Any
 
 import dlt
 from dlt.common.schema.typing import TColumnSchema
-from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 from dlt.extract.items import ResolvablePipeItem
 
-from spaaza_source.writing.write_disposition import current_merge_strategies
+from spaaza_source.destination.capabilities import current_merge_strategies
 
 Row = Mapping[str, Any]
 
-#: How a row takes the place of one with its key, where the destination can have it.
+#: How a row replaces one with its key, where the destination can do it.
 KEPT: Any = {"disposition": "merge", "strategy": "delete-insert"}
 
 
@@ -61,7 +59,6 @@ TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             rejected="bigint",
             loaded="bigint",
             late_rows="bigint",
-            latest_seconds="double",
             overlap_seconds="double",
             found="bigint",
             counted="text",
@@ -97,24 +94,20 @@ TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
 }
 
 
-def in_a_load() -> bool:
-    """Whether a pipeline is extracting, rather than someone iterating over a resource."""
-    try:
-        dlt.current.load_package_state()
-    except CurrentLoadPackageStateNotAvailable:
-        return False
-    return True
-
-
 def audit_rows(table: str, rows: Sequence[Row]) -> Iterator[ResolvablePipeItem] | None:
-    """Something a resource yields so that `rows` go to one of these tables, not to its own.
+    """What a resource yields so that rows go to one of these tables, not to its own.
 
-    They take the way of a resource of their own: what a user did to the data's resource (a map,
-    a filter, hints, an incremental) must not reach them. dlt redirects items of a forked pipe in
-    the same manner. None where there is no load to account for.
+    They pass through a resource of their own: what a user did to the data's resource (a map, a
+    filter, hints, an incremental) must not reach them. dlt redirects items of a forked pipe in the
+    same manner.
+
+    Args:
+        table: One of `TABLES`.
+        rows: Its rows.
+
+    Returns:
+        None where there is nothing that dlt could write.
     """
-    if not in_a_load():
-        return None
     resource = _resource(table)
     pipe = resource._pipe  # noqa: SLF001 - dlt names a pipe nowhere else
     if not rows and resource.write_disposition != KEPT:
@@ -129,18 +122,17 @@ def _resource(table: str) -> DltResource:
     source = dlt.current.source()
     if table not in source.resources:
         key, columns = TABLES[table]
-        there = current_merge_strategies()
+        strategies = current_merge_strategies()
         table_format: Any = dlt.current.resource().table_format
-        kept: Any = (
-            KEPT if KEPT["strategy"] in there or not there else {**KEPT, "strategy": "upsert"}
-        )
+        can_keep = not strategies or KEPT["strategy"] in strategies
+        kept: Any = KEPT if can_keep else {**KEPT, "strategy": "upsert"}
         source.resources.add(
             dlt.resource(
                 [],
                 name=table,
                 primary_key=key,
                 columns=columns,
-                # In the format of the rows that they tell of.
+                # In the format of the rows that they describe.
                 table_format=table_format,
                 write_disposition=kept,
             )

@@ -1,7 +1,7 @@
-"""Which times of a table stand loaded, as the destination's own ledger has it.
+"""Coverage: which windows of a table are already loaded, according to `export_jobs`.
 
-An export counts where its load has come to its end: where `export_jobs` has it and dlt's list of
-loads has its load. No local file is asked. What is done about the rest is left to `backfill`.
+An export counts where its load has ended: where `export_jobs` has it and dlt's list of loads has
+its load. No local file is asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from spaaza_source.audit.discrepancies import LEDGER, record_result
 from spaaza_source.audit.manifest import CountScope, ManifestJob, TableManifest
 from spaaza_source.audit.row_counts import count_rows
-from spaaza_source.exports.plan import TableSync
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.windows import Window
 from spaaza_source.writing.write_disposition import window_scope
 
@@ -42,13 +42,14 @@ class LoadedExport:
 
     Attributes:
         job_id: The vendor's job.
-        window: Its span of time; None for all rows.
+        window: Its window; None for all rows.
         fingerprint: Its request's.
-        asked_at: When the vendor took it on.
-        ready_at: When the vendor had finished it.
-        rows: How many rows of it there were after the load; those of the file, if nobody counted.
-        faulty: Whether the destination was found to hold another number, and that still stands.
-        outdated: Whether it was ever found so: others bring its rows.
+        created_at: When the vendor created its job, UTC.
+        finished_at: When the vendor had finished it, UTC.
+        rows: Rows of it in the table after the load; those of the file, if nobody counted.
+        open_discrepancy: Whether the table was found to have another number of its rows, and no
+            later load has resolved that.
+        superseded: Whether a discrepancy was ever found: others bring its rows.
         load: The id of its load.
         schema: The hash of the schema that it was loaded by.
     """
@@ -56,21 +57,21 @@ class LoadedExport:
     job_id: str
     window: Window | None
     fingerprint: str
-    asked_at: datetime
-    ready_at: datetime
+    created_at: datetime
+    finished_at: datetime
     rows: int
-    faulty: bool
-    outdated: bool
+    open_discrepancy: bool
+    superseded: bool
     load: str
     schema: str
 
 
 @dataclass(frozen=True)
 class CoveredUntil:
-    """How far a table is loaded, for the loads that go on from there.
+    """How far a table is loaded: the checkpoint for later loads.
 
     Attributes:
-        until: All rows of before are loaded.
+        until: The cursor: all rows from before it are loaded.
         begun_at: When the first of its exports was asked for.
         jobs: The ids of their jobs.
     """
@@ -82,87 +83,85 @@ class CoveredUntil:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What stands loaded of one table.
+    """What is loaded of one table.
 
     Attributes:
-        wanted: What is asked for of it now: exports by another filter do not count.
-        loaded: What was loaded of it, the oldest load first.
+        sync: What is asked for of it now: exports by another filter do not count.
+        loaded: Its loaded exports, the oldest load first.
         since: Exports that were finished since then are new enough, by the vendor's clock.
-        alone: Whether no others are; else older ones count for the times that had passed by more
-            than the table's lag when they were asked for.
-        is_typed: Whether the columns of an entry's rows are what they were loaded as.
+        recent_only: Whether no others count; else older ones count for the times that had passed by
+            more than the table's lag when they were asked for.
+        is_typed: Whether the columns of an export's rows have the types they were loaded with.
     """
 
-    wanted: TableSync
+    sync: TableSync
     loaded: Sequence[LoadedExport]
     since: datetime
-    alone: bool
+    recent_only: bool
     is_typed: Callable[[LoadedExport], bool] = lambda _: True
 
     def has(self, window: Window | None) -> bool:
         """Whether all rows of a window are loaded; for None, of a table that comes whole."""
         if self.has_discrepancy(window):
             return False
-        same = self._same(window)
+        exports = self._of_window(window)
         if window is None:
-            return any(each.window is None and each.ready_at >= self.since for each in same)
-        at = window.begin
-        for begin, end in sorted(self._covered(each) for each in same):
-            if begin <= at:
-                at = max(at, end)
-        return at >= window.end
+            return any(each.window is None and each.finished_at >= self.since for each in exports)
+        covered = [part for each in exports if (part := self._covered_by(each)) is not None]
+        return not window.gaps(covered)
 
     def has_discrepancy(self, window: Window | None) -> bool:
-        """Whether the destination was found to hold other rows of it than were loaded."""
-        return any(each.faulty and _meet(each.window, window) for each in self.loaded)
+        """Whether an open discrepancy touches the window."""
+        return any(each.open_discrepancy and _overlap(each.window, window) for each in self.loaded)
 
-    def covered_until(self, span: Window) -> CoveredUntil:
-        """How far the table is loaded, all of a span being so.
+    def covered_until(self, covered: Window) -> CoveredUntil:
+        """How far the table is loaded, where all of a range is.
 
-        No further than rows of its times can still have come after they were asked for.
+        No further than late rows of the range can still have come after they were asked for.
         """
-        used = self._same(span)
-        lag = self.wanted.span.lag if self.wanted.span else timedelta(0)
+        used = self._of_window(covered)
+        lag = self.sync.policy.lag if self.sync.policy else timedelta(0)
         early = [
-            each.asked_at
+            each.created_at
             for each in used
-            if each.ready_at >= self.since
-            and (each.window is None or each.window.end > each.asked_at - lag)
+            if each.finished_at >= self.since
+            and (each.window is None or each.window.end > each.created_at - lag)
         ]
         return CoveredUntil(
-            min([span.end, *early]),
-            min([each.asked_at for each in used], default=span.end),
+            min([covered.end, *early]),
+            min([each.created_at for each in used], default=covered.end),
             [each.job_id for each in used],
         )
 
-    def _same(self, window: Window | None) -> list[LoadedExport]:
-        """Those with rows of a window, asked for as the settings would ask for them now."""
+    def _of_window(self, window: Window | None) -> list[LoadedExport]:
+        """Exports with rows of a window, asked for as the settings would ask for them now."""
         return [
             each
             for each in self.loaded
-            if _meet(each.window, window)
-            and not each.outdated
-            and each.fingerprint == self.wanted.make_request(each.window).fingerprint
+            if _overlap(each.window, window)
+            and not each.superseded
+            and each.fingerprint == self.sync.make_request(each.window).fingerprint
             and self.is_typed(each)
         ]
 
-    def _covered(self, entry: LoadedExport) -> tuple[datetime, datetime]:
-        """From when to when an export leaves nothing to be asked for."""
-        window = entry.window or Window(None, entry.asked_at)
-        if entry.ready_at >= self.since:
-            return window.begin, window.end
-        span = self.wanted.span
-        if self.alone or span is None or not span.incremental:
-            return window.begin, window.begin
-        # What came late is in it, as far as it came before this was asked for.
-        return window.begin, min(window.end, entry.asked_at - span.lag)
+    def _covered_by(self, export: LoadedExport) -> Window | None:
+        """The window in which an export leaves nothing to be asked for; None where it has none."""
+        window = export.window or Window(None, export.created_at)
+        if export.finished_at >= self.since:
+            return window
+        policy = self.sync.policy
+        if self.recent_only or policy is None or not policy.incremental:
+            return None
+        # Late rows are in it, as far as they had come before it was asked for.
+        end = min(window.end, export.created_at - policy.lag)
+        return Window(window.start, end) if window.begin < end else None
 
 
 def loaded_exports(pipeline: dlt.Pipeline, schema: str, table: str) -> list[LoadedExport]:
-    """What was loaded of a table, the oldest load first.
+    """The loaded exports of a table, the oldest load first.
 
     Args:
-        pipeline: Into whose destination.
+        pipeline: Its destination is asked.
         schema: The name of dlt's schema.
         table: The resource.
     """
@@ -179,10 +178,10 @@ def loaded_exports(pipeline: dlt.Pipeline, schema: str, table: str) -> list[Load
             )
         except DatabaseUndefinedRelation:
             return []
-    return sorted((_entry(*row) for row in rows or ()), key=lambda each: float(each.load))
+    return sorted((_loaded_export(*row) for row in rows or ()), key=lambda each: float(each.load))
 
 
-def _entry(  # noqa: PLR0917 - a row
+def _loaded_export(  # noqa: PLR0917 - a row
     job: str,
     start: datetime | None,
     end: datetime | None,
@@ -204,8 +203,8 @@ def _entry(  # noqa: PLR0917 - a row
         _utc(created),
         _utc(finished or created),
         int(found if proven and found is not None else loaded),
-        faulty=wrong and settled_by is None,
-        outdated=wrong,
+        open_discrepancy=wrong and settled_by is None,
+        superseded=wrong,
         load=load,
         schema=schema,
     )
@@ -214,56 +213,56 @@ def _entry(  # noqa: PLR0917 - a row
 def recount_windows(
     pipeline: dlt.Pipeline,
     schema: str,
-    claimed: tuple[str, str],
+    columns: tuple[str, str],
     windows: Sequence[Window],
     loaded: Sequence[LoadedExport],
 ) -> None:
-    """Count the windows in the destination once more, and note where one is not as it was loaded.
+    """Count windows in the destination again, and record where one is not as it was loaded.
 
     Only windows that their own exports make up, and that no later load has touched.
 
     Args:
-        pipeline: Into whose destination.
+        pipeline: Its destination is asked.
         schema: The name of dlt's schema.
-        claimed: The table, and its column that windows are taken by, both as dlt names them.
+        columns: The table, and its column that windows are taken by, both as dlt names them.
         windows: The windows.
-        loaded: What was loaded of the table.
+        loaded: The loaded exports of the table.
     """
-    table, column = claimed
+    table, column = columns
     untouched = _untouched(loaded)
     with pipeline.sql_client(schema) as client:
         for window in windows:
             parts = [each for each in untouched if each.window and window.covers(each.window)]
-            length = sum(
-                (each.window.length for each in parts if each.window), start=0 * window.length
-            )
-            if length != window.length:
+            if window.gaps(part.window for part in parts if part.window):
                 continue
-            jobs = [ManifestJob(each.job_id, each.window, each.rows) for each in parts]
-            way = CountScope("time", window_scope(pipeline, window, column))
-            total = sum(each.rows for each in parts)
-            finding = count_rows(
-                client, TableManifest(table, table, way, column, window, jobs, total)
+            manifest = TableManifest(
+                table,
+                table,
+                CountScope("time", window_scope(pipeline, window, column)),
+                column,
+                window,
+                [ManifestJob(each.job_id, each.window, each.rows) for each in parts],
+                sum(each.rows for each in parts),
             )
-            if not finding.right:
-                record_result(client, finding, parts[-1].load)
+            result = count_rows(client, manifest)
+            if not result.right:
+                record_result(client, result, parts[-1].load)
 
 
 def _untouched(loaded: Sequence[LoadedExport]) -> list[LoadedExport]:
-    """Those entries whose windows no later load has a part of."""
-    found: list[LoadedExport] = []
+    """Exports whose windows no later load overlaps."""
+    untouched: list[LoadedExport] = []
     later: list[Window | None] = []
     for each in reversed(loaded):
-        if each.window and not any(_meet(each.window, other) for other in later):
-            found.append(each)
+        if each.window and not any(_overlap(each.window, other) for other in later):
+            untouched.append(each)
         later.append(each.window)
-    return found
+    return untouched
 
 
-def _meet(one: Window | None, other: Window | None) -> bool:
-    if one is None or other is None:
-        return True
-    return one.begin < other.end and other.begin < one.end
+def _overlap(one: Window | None, other: Window | None) -> bool:
+    """Whether two windows overlap; None is all time."""
+    return one is None or other is None or one.overlaps(other)
 
 
 def _utc(instant: Any) -> datetime:

@@ -203,9 +203,9 @@ def plan(**given: Any) -> None:
     """Show what the next load would ask the vendor for. Nothing is asked for."""
     target = Target.of(**given)
     pipeline = pipeline_of(target)
-    run, wanted = next_load(target.source(), pipeline, restore=target.exists)
+    submitter, syncs = next_load(target.source(), pipeline, restore=target.exists)
     history = usual_seconds(export_history(pipeline)) if target.exists else {}
-    exports = planned_exports(wanted, run.plans(wanted), history)
+    exports = planned_exports(syncs, submitter.plan(syncs), history)
     show_plan(console(), exports, target.vendor.filter_text)
 
 
@@ -239,8 +239,8 @@ def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
             hint="Leave out --start-date and --end-date.",
         )
     pipeline = pipeline_of(target)
-    run, wanted = next_load(target.source(), pipeline, restore=target.exists)
-    show_submitted(console(), run.submit(wanted, timedelta(seconds=apart), repeat))
+    submitter, syncs = next_load(target.source(), pipeline, restore=target.exists)
+    show_submitted(console(), submitter.submit(syncs, timedelta(seconds=apart), repeat))
 
 
 @cli.command()
@@ -250,10 +250,12 @@ def collect(*, report: Report, **given: Any) -> None:
     """Load the exports that are done, each once, and say which are not. Nothing is asked for."""
     target = Target.of(**given)
     with turn_of(target, report.progress) as pipeline:
-        run, wanted = next_load(target.source(only_finished=True), pipeline, restore=target.exists)
-        tables = [each.table for each in wanted]
-        done = dict(zip(tables, run.plans(wanted), strict=True))
-        waiting = run.plans(replace(each, collect_only=False) for each in wanted)
+        submitter, syncs = next_load(
+            target.source(only_finished=True), pipeline, restore=target.exists
+        )
+        tables = [each.table for each in syncs]
+        done = dict(zip(tables, submitter.plan(syncs), strict=True))
+        waiting = submitter.plan(replace(each, collect_only=False) for each in syncs)
         ready = [table for table, plan in done.items() if plan.adopted]
         if ready:
             source = target.source(only_finished=True).with_resources(*ready)
@@ -271,14 +273,14 @@ def jobs(*, every: bool, advice: bool, **given: Any) -> None:
     """Show the exports the vendor has of ours, beside what became of them here."""
     target = Target.of(**given)
     pipeline = pipeline_of(target)
-    run, wanted = next_load(target.source(), pipeline, restore=target.exists)
+    submitter, syncs = next_load(target.source(), pipeline, restore=target.exists)
     if advice:
-        lags = present_lags(wanted)
+        lags = present_lags(syncs)
         history = export_history(pipeline) if target.exists else []
         show_advice(console(), advise(history, lags), lags)
         return
-    subjects = {each.make_request(None).subject for each in wanted}
-    own = [job for job in run.known_jobs() if job.subject in subjects]
+    subjects = {each.make_request(None).subject for each in syncs}
+    own = [job for job in submitter.known_jobs() if job.subject in subjects]
     history = export_history(pipeline) if target.exists else []
     show_jobs(console(), own, history, None if every else JOBS_SHOWN)
 

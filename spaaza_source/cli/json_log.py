@@ -16,7 +16,7 @@ from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.cli.tables import waiting_for
 from spaaza_source.exports.plan import Plan
-from spaaza_source.loading.extract import DOWNLOADING, EXPORTING
+from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
 
 #: What a `loaded` event tells of an export: columns of `export_jobs`.
 TOLD = (

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spaaza_source.exports.plan import TableSync
+from spaaza_source.exports.table_sync import TableSync
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -44,9 +44,11 @@ class Advice:
 def present_lags(wanted: Iterable[TableSync]) -> dict[str, float]:
     """The `lag` of each table that goes on by the time of its rows, in seconds."""
     return {
-        each.table: each.span.lag.total_seconds()
+        each.table: each.policy.lag.total_seconds()
         for each in wanted
-        if each.span is not None and each.span.incremental and each.span.full_refresh_every is None
+        if each.policy is not None
+        and each.policy.incremental
+        and each.policy.full_refresh_every is None
     }
 
 

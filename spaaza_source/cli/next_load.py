@@ -17,10 +17,12 @@ from dlt.extract import DltSource
 
 from spaaza_source.destination.query import read_table
 from spaaza_source.exports.jobs import Job
-from spaaza_source.exports.plan import Plan, TableSync, halve_failed
+from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import ExportRun
+from spaaza_source.exports.submission import ExportSubmitter
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.loading.checkpoint import read_state
+from spaaza_source.loading.resources import exports_of
 
 #: How many of a table's last exports tell how long the next may take.
 RECENT = 20
@@ -43,8 +45,8 @@ class PlannedExport:
 
 def next_load(
     source: DltSource, pipeline: dlt.Pipeline, *, restore: bool
-) -> tuple[ExportRun, list[TableSync]]:
-    """The exports of a source's load, and what it wants of each selected table.
+) -> tuple[ExportSubmitter, list[TableSync]]:
+    """What asks for the exports of a source's load, and what it has to bring of each table.
 
     Args:
         source: The source.
@@ -53,13 +55,12 @@ def next_load(
     """
     if restore:
         pipeline.sync_destination()
-    given = {name: one.explicit_args for name, one in source.selected_resources.items()}
-    wanted = [
-        replace(args["wanted"], **read_state(pipeline.state, source.name, name))
-        for name, args in given.items()
+    exports = exports_of(source)
+    syncs = [
+        replace(load.sync, **read_state(pipeline.state, source.name, table))
+        for table, load in exports.loads.items()
     ]
-    run: ExportRun = next(iter(given.values()))["run"]
-    return run, wanted
+    return exports.run.submitter, syncs
 
 
 def planned_exports(
@@ -77,7 +78,7 @@ def planned_exports(
         seconds = history.get(each.table)
         planned = [PlannedExport(request, job, seconds) for request, job in plan.adopted]
         planned += [
-            PlannedExport(each.make_request(window), None, seconds) for window in halve_failed(plan)
+            PlannedExport(each.make_request(window), None, seconds) for window in plan.to_request
         ]
         exports += sorted(
             planned,

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 
 from spaaza_source.errors import FileError, SettingsError
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.windows import iso, parse_instant, parse_window
 

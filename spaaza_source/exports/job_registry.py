@@ -1,7 +1,7 @@
-"""The vendor's own list of jobs as the ledger: what earlier runs asked for, and new jobs made safe.
+"""Finds our jobs in the vendor's list, for adoption, and creates new ones at most once.
 
-A request's fingerprint travels in the very call that creates its job, so a run that was killed, or
-a reply that was lost, loses nothing. Which jobs are of use is left to `plan`.
+A request's fingerprint travels in the call that creates its job, so neither a killed run nor a lost
+reply loses a job.
 """
 
 from __future__ import annotations
@@ -15,32 +15,33 @@ from spaaza_source.errors import (
     UnreachableError,
 )
 from spaaza_source.exports.jobs import ExportService, Job, JobState, KnownJob
-from spaaza_source.exports.plan import TableSync, youngest
+from spaaza_source.exports.plan import youngest
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport.clock import Clock, Deadline
 from spaaza_source.transport.http_client import TOO_MANY
 from spaaza_source.windows import EARLIEST
 
 #: Seconds to wait before each look for a job whose creation was not answered.
 LOOKS = (2.0, 5.0, 10.0)
-#: Answers with which a gateway says that it did not get through: then one more request is safe
+#: Answers with which a gateway says that it did not reach the vendor: then one more request is safe
 #: once the job has been looked for and not found. After a timeout nobody knows, so none is sent.
 NOT_DONE = (500, 502, 503)
-#: An answer with which nothing was begun for sure: how often, and after how many seconds where the
-#: vendor does not say, the request is made again.
+#: After "too many requests" nothing was created for sure: how often, and after how many seconds
+#: where the vendor does not say, the request is made again.
 TOO_MANY_TRIES, TOO_MANY_PAUSE = 5, 10.0
-#: No export runs longer than this, so none that was asked for earlier has just been finished.
+#: No export runs longer than this, so a job created earlier cannot have been finished just now.
 LONGEST_RUN = timedelta(days=2)
 
 
 class JobRegistry:
-    """The jobs that the vendor has of ours; for one thread.
+    """The vendor's jobs that earlier runs of ours created; for one thread.
 
     Args:
         service: The vendor.
-        max_age: How old a finished job may be and still be taken up.
+        max_age: How old a finished job may be and still be adopted.
         clock: The time to wait by.
-        all_jobs: Whether old jobs count too, for what one of them repeats is new.
+        all_jobs: Whether jobs of any age count: an old one that repeats has new results.
     """
 
     def __init__(
@@ -55,69 +56,69 @@ class JobRegistry:
         self._max_age = max_age
         self._clock = clock
         self._all_jobs = all_jobs
-        self._own: list[KnownJob] | None = None
+        self._known: list[KnownJob] | None = None
         self._refused: CredentialsError | None = None
-        self._taken: set[str] = set()
+        self._claimed: set[str] = set()
 
     def jobs(self) -> list[KnownJob]:
-        """Those that no table of this run has taken yet; the vendor is asked once.
+        """Jobs that no table of this run has claimed yet; the vendor is asked once.
 
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
         if self._refused is not None:
-            # They are the same for every table: no vendor is to hear them once from each.
+            # The same credentials serve every table: the vendor is to refuse them once.
             raise self._refused
-        if self._own is None:
+        if self._known is None:
             try:
-                self._own = self._listed()
+                self._known = self._list()
             except CredentialsError as refused:
                 self._refused = refused
                 raise
-        return [own for own in self._own if own.job.job_id not in self._taken]
+        return [known for known in self._known if known.job.job_id not in self._claimed]
 
     def claim(self, job: Job) -> Job:
-        """From now on the job belongs to a table."""
-        self._taken.add(job.job_id)
+        """Reserve a job for one table."""
+        self._claimed.add(job.job_id)
         return job
 
     def create(
         self,
         request: ExportRequest,
-        wanted: TableSync,
+        sync: TableSync,
         deadline: Deadline,
         later: timedelta = timedelta(0),
     ) -> Job:
-        """A new job; where the answer was lost, the job that may have come of it all the same.
+        """Create a job; where the answer was lost, find the job that may have come of the request.
 
         Args:
-            request: What is wanted.
-            wanted: For which table.
+            request: The export.
+            sync: The table it is for.
             deadline: How long a vendor that has too many requests is waited for.
-            later: How much later than now it is to begin.
+            later: How much later than now the export is to begin.
 
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
-        there = {own.job.job_id for own in self._own or ()}
+        before = {known.job.job_id for known in self._known or ()}
         try:
-            return self._created(request, deadline, later)
+            return self._create(request, deadline, later)
         except UnreachableError:
             raise
         except (UnavailableError, UnexpectedAnswerError) as lost:
             status = lost.status if isinstance(lost, UnavailableError) else None
             if status == TOO_MANY:
                 raise
-            found = self._looked_for(request, wanted, there, deadline)
-            if found is not None:
-                return self.claim(found)
+            created = self._find_created(request, sync, before, deadline)
+            if created is not None:
+                return self.claim(created)
             if status not in NOT_DONE or deadline.stop.is_set():
                 raise
         # Once more and no third time: if this answer is lost too, the next run looks for the job.
-        return self._created(request, deadline, later)
+        return self._create(request, deadline, later)
 
-    def _created(self, request: ExportRequest, deadline: Deadline, later: timedelta) -> Job:
-        """A new job, asked for again where there were too many requests."""
+    def _create(self, request: ExportRequest, deadline: Deadline, later: timedelta) -> Job:
+        """Create a job; ask again where the vendor has too many requests."""
         tries = 0
         while True:
             tries += 1
@@ -129,27 +130,27 @@ class JobRegistry:
                 if not deadline.pause(refused.retry_after or TOO_MANY_PAUSE):
                     raise
 
-    def _listed(self) -> list[KnownJob]:
-        """What the vendor has of ours; a job may have run for long before it was finished."""
+    def _list(self) -> list[KnownJob]:
+        """Ask the vendor for our jobs; one may have run for long before it was finished."""
         since = self._service.now() - self._max_age - LONGEST_RUN
         return list(self._service.known_jobs(EARLIEST if self._all_jobs else since))
 
-    def _looked_for(
-        self, request: ExportRequest, wanted: TableSync, there: set[str], deadline: Deadline
+    def _find_created(
+        self, request: ExportRequest, sync: TableSync, before: set[str], deadline: Deadline
     ) -> Job | None:
-        """The job of a request whose answer was lost: one that was not there before."""
+        """The job of a request whose answer was lost: one that is not among those of before."""
         for seconds in LOOKS:
             if self._clock.pause(seconds, deadline.stop):
                 return None
-            self._own = self._listed()
-            found = youngest(
-                own
-                for own in self.jobs()
-                if own.fingerprint == request.fingerprint
-                and own.job.state is not JobState.FAILED
-                and own.job.job_id not in there
-                and own.job.job_id not in wanted.loaded
+            self._known = self._list()
+            created = youngest(
+                known
+                for known in self.jobs()
+                if known.fingerprint == request.fingerprint
+                and known.job.state is not JobState.FAILED
+                and known.job.job_id not in before
+                and known.job.job_id not in sync.loaded
             )
-            if found is not None:
-                return found.job
+            if created is not None:
+                return created.job
         return None

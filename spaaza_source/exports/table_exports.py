@@ -1,6 +1,6 @@
-"""One export on its road, and all exports of one table: where they stand.
+"""The state of one table's exports in one run: what is to be asked for, under way and downloaded.
 
-They are moved along by `run`, and read by whoever waits for them.
+The run changes it in its own threads; whoever waits for the table reads it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ import enum
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.adaptive_windows import AdaptiveWindows
-from spaaza_source.exports.jobs import Job
-from spaaza_source.exports.plan import LENGTHS, Plan, SyncPolicy, TableSync
+from spaaza_source.exports.jobs import PART, Job
+from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.transport.redaction import without_context
 from spaaza_source.windows import Window
 
 
 class Phase(enum.Enum):
-    """Where one export stands on its road."""
+    """The state of one export."""
 
     EXPORTING = "exporting"
     DOWNLOADING = "downloading"
@@ -34,23 +34,23 @@ class Phase(enum.Enum):
 
 @dataclass(eq=False)
 class Export:
-    """One request on its road. The run writes it, anyone may read it.
+    """One request, its job and its file.
 
     Attributes:
         request: What was asked.
         job: The vendor's last word on it.
-        begun_at: When it was asked for, or taken up, UTC.
+        begun_at: When it was asked for or adopted, UTC.
         adopted: Whether an earlier run asked for the job.
-        phase: Where it stands.
-        split_from: The job that failed, part of whose window this one asks for.
-        polls: Looks so far.
-        received: Bytes that have arrived.
-        total: Bytes to come in all, where the file's host says so.
-        wait_seconds: From asking to the vendor's being done.
+        phase: Its state.
+        split_from: The job that failed, part of whose window this export asks for.
+        polls: How often its job was polled.
+        received: Bytes received.
+        total: Bytes of the file; None where its host does not say.
+        wait_seconds: From the request to the end of the job.
         download_seconds: From the first link to the whole file.
-        arrived: The file, once it is there.
-        begun: When it was asked for, on the run's stopwatch.
-        look_at: When it is looked at next, on the same.
+        arrived: The file; None until it is whole.
+        begun: When it was asked for, on the run's monotonic clock.
+        poll_at: When it is polled next, on the same clock.
     """
 
     request: ExportRequest
@@ -66,7 +66,7 @@ class Export:
     download_seconds: float = 0.0
     arrived: FetchedFile | None = None
     begun: float = 0.0
-    look_at: float = 0.0
+    poll_at: float = 0.0
 
     def file(self) -> FetchedFile:
         """The file of an export that has arrived."""
@@ -74,59 +74,125 @@ class Export:
             raise RuntimeError("an export was asked for its file before it arrived")
         return self.arrived
 
+    def arrive(self, file: FetchedFile, seconds: float) -> None:
+        """Take its file, which took so many seconds to download."""
+        self.received = self.total = file.received
+        self.arrived, self.download_seconds = file, seconds
+        self.phase = Phase.ARRIVED
+
+    def remove_file(self) -> None:
+        """Remove its file from this machine, where it is still in the folder of downloads."""
+        if self.arrived is not None:
+            self.arrived.path.unlink(missing_ok=True)
+
 
 @dataclass(eq=False)
 class TableExports:
-    """All exports of one table in one run. The run writes it, anyone may read it.
+    """All exports of one table in one run.
 
     Attributes:
-        wanted: What was asked of the run.
-        reach: The span of time that its exports cover; None for all rows. Known once planned.
-        planned: Whether it is known what to ask for.
-        exports: Those begun so far, replaced ones among them.
-        pieces: The windows that are still to be asked for.
-        requests: What else is to be asked for, and when, on the run's stopwatch.
-        complete: Whether every file is there.
+        sync: What the load has to bring of the table.
+        covered: The range that the exports cover; None for all rows. Known once planned.
+        planned: Whether the plan is made.
+        exports: Those begun so far, the replaced ones among them.
+        queue: What is still to be asked for, and from when on, on the run's monotonic clock.
+        complete: Whether every file has arrived.
         error: What keeps the table from being loaded.
-        stop: Set when nobody waits for it any more.
+        stop: Set when nobody waits for the table any more.
     """
 
     sync: TableSync
     covered: Window | None = None
     planned: bool = False
     exports: list[Export] = field(default_factory=list)
-    windows: AdaptiveWindows = field(
-        default_factory=lambda: AdaptiveWindows([], smallest=SyncPolicy().min_window)
-    )
-    requests: list[tuple[float, ExportRequest]] = field(default_factory=list)
+    queue: list[tuple[float, ExportRequest]] = field(default_factory=list)
     complete: bool = False
     error: BaseException | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def plan(self, plan: Plan) -> None:
-        """Take up a plan; its adopted jobs are begun by the run."""
-        span = self.sync.span or SyncPolicy()
+    def follow(self, plan: Plan) -> None:
+        """Queue what a plan asks for; the run begins the exports of adopted jobs."""
         self.covered = plan.covered
-        self.windows = AdaptiveWindows(
-            [window for window in plan.windows if window is not None],
-            smallest=span.min_window,
-            longest=LENGTHS[span.window_size] if span.window_size else None,
-            failed=plan.failed,
-        )
-        self.requests = [(0.0, self.sync.make_request(None))] if None in plan.windows else []
+        self.queue = [(0.0, self.sync.make_request(window)) for window in plan.to_request]
         self.planned = True
+
+    def next_request(self, now: float) -> ExportRequest | None:
+        """Take the first request that is due out of the queue."""
+        if self.error is not None or self.stop.is_set():
+            return None
+        for entry in self.queue:
+            if entry[0] <= now:
+                self.queue.remove(entry)
+                return entry[1]
+        return None
+
+    def replace_by_halves(self, export: Export, now: datetime) -> bool:
+        """Queue two halves of a failed export's window; False where it cannot be cut.
+
+        Args:
+            export: It failed.
+            now: By the vendor's clock: the end of an export of all rows.
+        """
+        policy = self.sync.policy
+        if policy is None:
+            return False
+        window = export.request.window or Window(None, now)
+        if window.length < 2 * policy.min_window:
+            return False
+        if export.request.window is None:
+            self.covered = window
+        export.phase = Phase.REPLACED
+        self.queue[:0] = [(0.0, self.sync.make_request(half)) for half in window.halves()]
+        return True
+
+    def request_again(self, export: Export, at: float) -> bool:
+        """Queue an export's request once more; False where that has been done already.
+
+        Args:
+            export: It failed.
+            at: When to ask, on the run's monotonic clock.
+        """
+        if sum(each.request == export.request for each in self.exports) > 1:
+            return False
+        # In this order: `check_complete` may look between the two.
+        self.queue.append((at, export.request))
+        export.phase = Phase.REPLACED
+        return True
+
+    def add_parts(self, export: Export, files: list[FetchedFile], seconds: float) -> None:
+        """Take the files of an export's result: further ones become exports of their own."""
+        first, *more = files
+        for number, file in enumerate(more, 2):
+            job = replace(export.job, job_id=f"{export.job.job_id}{PART}{number}")
+            part = replace(export, job=job)
+            part.arrive(file, 0.0)
+            self.exports.append(part)
+        export.arrive(first, seconds)
+
+    def check_complete(self) -> None:
+        """Note whether every file has arrived and nothing is left to ask for."""
+        ended = (Phase.ARRIVED, Phase.REPLACED)
+        # The queue last: a thread that downloads fills it before it gives an export up.
+        self.complete = (
+            self.planned
+            and all(export.phase in ended for export in self.exports)
+            and not self.queue
+        )
+
+    def count(self, phase: Phase) -> int:
+        """How many exports are in that state."""
+        return sum(export.phase is phase for export in self.exports)
 
     @property
     def settled(self) -> bool:
-        """Whether every file is there, or never will be."""
+        """Whether every file has arrived, or never will."""
         return self.error is not None or self.complete
 
     @property
     def current(self) -> list[Export]:
         """The exports that bring the rows, in the order of time."""
-        kept = [each for each in self.exports if each.phase is not Phase.REPLACED]
         return sorted(
-            kept,
+            (each for each in self.exports if each.phase is not Phase.REPLACED),
             key=lambda each: each.request.window.begin.timestamp() if each.request.window else 0,
         )
 
@@ -142,7 +208,7 @@ class TableExports:
         if self.error is not None:
             return "failed"
         current = self.current
-        if len(current) == 1 and not self.windows:
+        if len(current) == 1 and not self.queue:
             (export,) = current
             waits = export.phase is Phase.EXPORTING
             return export.job.vendor_state if waits else export.phase.value
@@ -150,49 +216,49 @@ class TableExports:
             return "queued"
         if self.complete:
             return Phase.ARRIVED.value
-        arrived = sum(each.phase is Phase.ARRIVED for each in current)
-        return f"{arrived} of {len(current)}{'+' if self.windows else ''}"
+        return f"{self.count(Phase.ARRIVED)} of {len(current)}{'+' if self.queue else ''}"
 
     @property
     def received(self) -> int:
-        """Bytes that have arrived, of all files."""
+        """Bytes received, of all files."""
         return sum(each.received for each in self.current)
 
     @property
     def total(self) -> int | None:
-        """Bytes to come in all; None while that is not known."""
-        totals = [each.total for each in self.current]
-        if self.windows or not totals or any(total is None for total in totals):
+        """Bytes of all files; None while that is not known."""
+        totals = [each.total for each in self.current if each.total is not None]
+        if self.queue or not totals or len(totals) < len(self.current):
             return None
-        return sum(total for total in totals if total is not None)
+        return sum(totals)
 
-    def parent_of(self, window: Window | None) -> str | None:
-        """The job whose failure made this window one of its own."""
+    def split_from(self, window: Window | None) -> str | None:
+        """The failed job that a window is part of: of several, the one of the shortest window."""
         if window is None:
             return None
-        failed = [
-            (each.request.window, each.job.job_id)
+        around = [
+            (failed.length if failed else None, each.job.job_id)
             for each in self.exports
             if each.phase is Phase.REPLACED
-        ]
-        around = [
-            (split.length if split else None, job)
-            for split, job in failed
-            if split is None or split.begin <= window.begin < split.end
+            and ((failed := each.request.window) is None or failed.covers(window))
         ]
         bounded = [(length, job) for length, job in around if length is not None]
         if bounded:
             return min(bounded)[1]
         return around[0][1] if around else None
 
+    def remove_files(self) -> None:
+        """Remove the files of all exports from this machine."""
+        for export in self.exports:
+            export.remove_file()
+
 
 @contextmanager
 def error_context(export: Export) -> Iterator[None]:
-    """Tell errors whose file it is: what fetches or reads one knows hosts, lines and columns."""
+    """Say in errors whose file it is: what fetches or reads one knows hosts, lines and columns."""
     try:
         with without_context():
             yield
     except SpaazaSourceError as error:
-        place = f"{export.request}, job {export.job.job_id}"
-        error.where = place + (f", {error.where}" if error.where else "")
+        location = f"{export.request}, job {export.job.job_id}"
+        error.where = location + (f", {error.where}" if error.where else "")
         raise

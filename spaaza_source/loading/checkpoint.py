@@ -1,7 +1,7 @@
-"""What a pipeline remembers of a table between loads: until when it is loaded, and from which jobs.
+"""The checkpoint of a table: its cursor, its last full load and its loaded jobs, in dlt's state.
 
-It is kept in dlt's state, which moves with the load package: it is as loaded as the rows are, and
-a fresh machine restores it from the destination.
+dlt's state moves with the load package: it is as loaded as the rows are, and a fresh machine
+restores it from the destination.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from datetime import datetime
 from typing import Any
 
 import dlt
+from dlt.common import logger
 
+from spaaza_source.exports.table_exports import TableExports
 from spaaza_source.windows import iso, parse_instant
 
 #: Key of the resource's state: the end of the last load, ISO 8601 in UTC.
 LOADED_UNTIL = "loaded_until"
-#: Key of the resource's state: when a load last began at the begin of the table's span.
+#: Key of the resource's state: when a load last began at the start of the table's history.
 BEGUN_AT = "begun_at"
 #: Key of the resource's state: ids of loaded jobs that are to be removed at the vendor.
 REMOVABLE_JOBS = "removable_jobs"
@@ -27,7 +29,7 @@ JOBS_REMEMBERED = 400
 
 
 def read_state(state: Mapping[str, Any], source: str, table: str) -> dict[str, Any]:
-    """What a pipeline remembers of a table, as arguments of `Wanted`.
+    """A table's checkpoint in a pipeline's state, as arguments of `TableSync`.
 
     Args:
         state: A pipeline's, as `pipeline.state` is.
@@ -52,14 +54,14 @@ def write_state(
     begun_at: datetime | None,
     jobs: Iterable[str],
 ) -> None:
-    """Let a pipeline remember loads that others have made for it.
+    """Set a table's checkpoint in a pipeline's state, after loads that other pipelines did for it.
 
     Args:
         state: The pipeline's, as `managed_state` gives it.
         source: The source's section.
         table: The table's name.
-        until: All its rows of before are loaded.
-        begun_at: When they began to be; None to leave that as it is.
+        until: The cursor: all rows from before it are loaded.
+        begun_at: When the last load of all rows began; None to leave that as it is.
         jobs: Ids of jobs whose rows are loaded.
     """
     own = state.setdefault("sources", {}).setdefault(source, {})
@@ -73,7 +75,7 @@ def write_state(
 
 
 class Cursor:
-    """What is remembered of one table; within its resource.
+    """The checkpoint of one table; within its resource.
 
     Args:
         table: Its name.
@@ -84,12 +86,12 @@ class Cursor:
 
     @property
     def loaded_until(self) -> datetime | None:
-        """All rows of before are loaded; None before the first load."""
+        """All rows from before this are loaded; None before the first load."""
         return _instant(dlt.current.resource_state(), LOADED_UNTIL)
 
     @property
     def begun_at(self) -> datetime | None:
-        """When a load last began at the begin of the table's span."""
+        """When a load last began at the start of the table's history."""
         return _instant(dlt.current.resource_state(), BEGUN_AT)
 
     @property
@@ -103,22 +105,22 @@ class Cursor:
         """Ids of loaded jobs that are to be removed at the vendor, the oldest first."""
         return list(dlt.current.resource_state().get(REMOVABLE_JOBS, []))
 
-    def note_removable(self, job_ids: Iterable[str]) -> None:
-        """These jobs are to be removed once this load package is loaded."""
+    def add_removable_jobs(self, job_ids: Iterable[str]) -> None:
+        """Remember jobs that are to be removed once this load package is loaded."""
         jobs = [*self.removable_jobs, *job_ids]
         dlt.current.resource_state()[REMOVABLE_JOBS] = jobs[-JOBS_REMEMBERED:]
 
-    def note_removed(self, job_id: str) -> None:
-        """The vendor has this job no more."""
+    def drop_removable_job(self, job_id: str) -> None:
+        """Forget a job that was removed at the vendor."""
         jobs = [job for job in self.removable_jobs if job != job_id]
         dlt.current.resource_state()[REMOVABLE_JOBS] = jobs
 
     def advance(self, until: datetime) -> None:
-        """All rows of before are in this load package, or loaded."""
+        """All rows from before `until` are in this load package, or loaded."""
         dlt.current.resource_state()[LOADED_UNTIL] = iso(until)
 
     def mark_snapshot(self, at: datetime | None) -> None:
-        """A load has begun at the begin of the table's span; None for the next one to do so."""
+        """This load brings all rows as of then; None where the next load is to bring all again."""
         if at is None:
             dlt.current.resource_state().pop(BEGUN_AT, None)
         else:
@@ -128,6 +130,74 @@ class Cursor:
         """The rows of these jobs are in this load package."""
         jobs = dlt.current.source_state().setdefault(LOADED_JOBS, {})
         jobs[self._table] = [*jobs.get(self._table, []), *job_ids][-JOBS_REMEMBERED:]
+
+
+def save_checkpoint(
+    cursor: Cursor, exports: TableExports, *, has_key: bool, no_times: str | None = None
+) -> None:
+    """Remember what these exports load, and where the next load begins.
+
+    Args:
+        cursor: The table's.
+        exports: All are in this load package.
+        has_key: Whether something tells the rows apart.
+        no_times: Why no window can be taken of the file; None where one can.
+    """
+    sync = exports.sync
+    cursor.add_loaded_jobs([export.job.job_id for export in exports.current])
+    if not sync.is_incremental:
+        return
+    until = _loaded_until(exports)
+    if sync.merges_changes:
+        if brings_all_rows(exports):
+            if not has_key and any(export.file().size for export in exports.current):
+                logger.warning(
+                    f"{sync.table}: every load brings all rows, for no column is known to tell them"
+                    " apart, so changed ones could not be merged; primary_key can name some"
+                )
+            cursor.mark_snapshot(until if has_key else None)
+    elif exports.covered is None and no_times is not None:
+        logger.warning(
+            f"{sync.table}: every load brings all rows, for no window can be taken: {no_times};"
+            " time_columns can name another column"
+        )
+        return
+    if until is not None:
+        cursor.advance(until)
+
+
+def brings_all_rows(exports: TableExports) -> bool:
+    """Whether the exports bring all rows that the table is to have, rather than some of them."""
+    sync, covered = exports.sync, exports.covered
+    if covered is None:
+        return True
+    policy, until = sync.policy, sync.loaded_until
+    if policy is None or policy.is_backfill or covered.start != policy.start:
+        return False
+    # When collecting, later windows may not be done yet.
+    return until is None or covered.end >= until
+
+
+def _loaded_until(exports: TableExports) -> datetime | None:
+    """Until when the exports bring all rows; None where nobody knows.
+
+    No later than the first of them was asked for whose window ends less than the lag before that:
+    rows of its times may have come since, and the next load looks for them only from its own lag
+    before the cursor on.
+    """
+    covered, policy = exports.covered, exports.sync.policy
+    if covered is None or policy is None:
+        last = exports.current[-1]
+        # Nobody knows how old an adopted job is where the vendor gives no date.
+        return last.job.created_at or (None if last.adopted else last.begun_at)
+    asked = [
+        created
+        for export in exports.current
+        if (created := export.job.created_at) is not None
+        and (export.request.window is None or export.request.window.end > created - policy.lag)
+    ]
+    # By the vendor's word alone, where its clock is behind what we take it to be.
+    return min(covered.end, *asked) if asked else covered.end
 
 
 def _instant(state: Mapping[str, Any], key: str) -> datetime | None:

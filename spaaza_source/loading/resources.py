@@ -1,23 +1,19 @@
-"""A vendor's tables as dlt resources: what every vendor's source does alike with its settings.
-
-The settings themselves, with their defaults and words, are each source's own; what a resource
-yields is `load`'s.
-"""
+"""Makes dlt resources of a vendor's tables, and finds their exports again in a source."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dlt
-from dlt.extract import DltResource
+from dlt.extract import DltResource, DltSource
 
-from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.loading.extract import archived_tables, export_tables
+from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.loading.extract import TableLoad, export_table, load_archived
 from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.settings import require_choice, require_number
@@ -26,15 +22,15 @@ from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.table_write import WriteSettings
 from spaaza_source.writing.write_disposition import REPLACE, REPLACE_WINDOW, Disposition
 
-#: Where dlt looks for settings of a resource that is run without its source: users' configuration
-#: has it, so it does not follow the name of the module that dlt would take it from.
+#: The section of dlt's configuration for a resource that is run without its source. It is named, so
+#: that users' configuration does not depend on the name of a module, which dlt would take.
 SECTION = "load"
 
 
-def sync_policy(
+def make_sync_policy(
     start_date: object, end_date: object, *, lag: Any, window: Any, smallest_window: Any
 ) -> SyncPolicy:
-    """The times that a source's settings of these names ask for.
+    """The rows, by time, that a source's settings of these names ask for.
 
     Raises:
         SettingsError: One of them is wrong.
@@ -42,27 +38,25 @@ def sync_policy(
     return replace(
         SyncPolicy.of(start_date, end_date),
         lag=timedelta(seconds=require_number("lag", lag, least=0)),
-        window_size=None
-        if window is None
-        else require_choice("window", window, "month", "week", "day"),
+        window_size=require_choice("window", window, "month", "week", "day"),
         min_window=timedelta(seconds=require_number("smallest_window", smallest_window, least=60)),
     )
 
 
 @dataclass(frozen=True)
 class TableSpec:
-    """What a source knows of one of its tables.
+    """What a vendor's source knows of one of its tables.
 
     Attributes:
-        wanted: What to ask for.
-        policy: What happens to personal columns.
+        sync: What to ask for.
+        privacy: What happens to personal columns.
         time_column: The column that windows are taken by; None where rows are merged by a key.
         keys: Columns that may be its key; the rows must prove it.
-        passing: Columns whose cells change by themselves as time passes.
+        passing: Columns whose cells change as time passes.
     """
 
-    wanted: TableSync
-    policy: Policy
+    sync: TableSync
+    privacy: Policy
     time_column: str | None
     keys: Sequence[str]
     passing: Sequence[str]
@@ -70,47 +64,85 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class ResourceFactory:
-    """What the resources of a source share.
+    """Makes the resources of a source.
 
     Attributes:
         run: The exports of a load.
-        reading: How to read the files.
-        deletions: How many rows a load may take away.
-        by_scheduler: Whether a scheduler's interval is the span; None for what dlt says.
-        keep_files: A folder to keep the files in; None to remove them.
-        from_files: The folder of a kept load that is loaded again; None to ask the vendor.
+        read_settings: How files are read.
+        delete_guard: How many rows a load may delete.
+        by_scheduler: Whether a scheduler's interval is the range; None for what dlt says.
+        keep_files: A folder to archive the files in; None to remove them.
+        from_files: The folder of an archived load that is loaded again; None to ask the vendor.
         remove: Removes jobs at the vendor, once a later load begins; None to leave them there.
     """
 
     run: ExportRun
-    reading: ReadSettings
-    deletions: DeleteGuard
+    read_settings: ReadSettings
+    delete_guard: DeleteGuard
     by_scheduler: bool | None
     keep_files: str | None
     from_files: str | None
     remove: Remove | None = None
 
-    def resource(self, table: TableSpec) -> DltResource:
+    def make(self, table: TableSpec) -> DltResource:
         """The resource of one table."""
-        wanted = table.wanted
-        goes_by_time = wanted.span is not None and wanted.span.start is not None
+        sync = table.sync
+        has_start = sync.policy is not None and sync.policy.start is not None
         # A declared "replace" would empty the table of a resource that has nothing to load.
-        declared = (
-            REPLACE_WINDOW if wanted.collect_only or self.from_files or goes_by_time else REPLACE
+        keeps_rows = sync.collect_only or self.from_files or has_start
+        declared: Any = REPLACE_WINDOW if keeps_rows else REPLACE
+        load = TableLoad(
+            sync,
+            self.read_settings,
+            table.privacy,
+            table.time_column,
+            WriteSettings(Disposition(declared, table.passing), self.delete_guard, table.keys),
         )
-        given = (wanted, self.reading, table.policy, table.time_column)
-        upkeep = WriteSettings(Disposition(declared, table.passing), self.deletions, table.keys)
+        given: Any = {"name": sync.table, "section": SECTION, "write_disposition": declared}
+        resource: DltResource
         if self.from_files is not None:
-            return dlt.resource(
-                archived_tables, name=wanted.table, section=SECTION, write_disposition=declared
-            )(Path(self.from_files), *given, upkeep=upkeep)
-        return dlt.resource(
-            export_tables, name=wanted.table, section=SECTION, write_disposition=declared
-        )(
-            self.run,
-            *given,
-            upkeep=upkeep,
-            by_scheduler=self.by_scheduler,
-            keep_files=None if self.keep_files is None else Path(self.keep_files),
-            remove=self.remove,
-        )
+            resource = dlt.resource(load_archived, **given)(load, Path(self.from_files))
+        else:
+            resource = dlt.resource(export_table, **given)(
+                self.run,
+                load,
+                by_scheduler=self.by_scheduler,
+                keep_files=None if self.keep_files is None else Path(self.keep_files),
+                remove=self.remove,
+            )
+        return resource
+
+
+@dataclass(frozen=True)
+class SourceExports:
+    """The exports of a source's selected tables.
+
+    Attributes:
+        run: Asks for them; one for all.
+        loads: How each table is loaded, by name.
+    """
+
+    run: ExportRun
+    loads: Mapping[str, TableLoad]
+
+
+def exports_of(source: DltSource) -> SourceExports:
+    """The exports of a source that this package made, and that asks a vendor.
+
+    Args:
+        source: At least one of its resources is selected.
+    """
+    arguments = [resource.explicit_args for resource in source.selected_resources.values()]
+    loads = {given["load"].sync.table: given["load"] for given in arguments}
+    return SourceExports(arguments[0]["run"], loads)
+
+
+def with_new_export(source: DltSource, table: str) -> DltResource:
+    """A resource of the table that asks for an export of its own, whatever jobs there are."""
+    exports = exports_of(source.with_resources(table))
+    load = exports.loads[table]
+    sync = replace(load.sync, ignore_existing=True)
+    resource: DltResource = dlt.resource(export_table, name=table)(
+        exports.run, replace(load, sync=sync)
+    )
+    return resource

@@ -1,8 +1,7 @@
-"""Removes a load's exports at the vendor, where a user asks for that.
+"""Removes loaded exports at the vendor, where a user asks for that.
 
-Only when the next load begins is it sure that the rows are loaded: what dlt's state tells moves
-with the load package. Only those that the load itself asked for are removed: one that it took up
-may be somebody else's.
+They are removed when the next load begins, for only then are their rows loaded for sure. Adopted
+exports stay: somebody else may have asked for them.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ Remove = Callable[[str], None]
 
 
 class VendorCleanup:
-    """What becomes of the exports of one table's loads, within its resource.
+    """Removes the exports of one table's earlier loads; within its resource.
 
     Args:
-        cursor: Remembers them from one load to the next.
+        cursor: The table's checkpoint, which remembers them.
         remove: Removes a job at the vendor; None to leave all there.
     """
 
@@ -31,7 +30,7 @@ class VendorCleanup:
         self._remove = remove
 
     def remove_loaded(self) -> None:
-        """Remove those of earlier loads; what cannot be removed is left for the next load."""
+        """Remove the exports of earlier loads; what cannot be removed is left for the next load."""
         if self._remove is None:
             return
         for job_id in self._cursor.removable_jobs:
@@ -42,10 +41,10 @@ class VendorCleanup:
                     f"loaded exports stay at the vendor, for {job_id} could not be deleted: {error}"
                 )
                 return
-            self._cursor.note_removed(job_id)
+            self._cursor.drop_removable_job(job_id)
 
-    def note(self, exports: TableExports) -> None:
-        """The rows of these exports are in this load package."""
+    def remember(self, exports: TableExports) -> None:
+        """Remove these exports when the next load begins: their rows are in this load package."""
         if self._remove is not None:
             own = [export.job.job_id for export in exports.exports if not export.adopted]
-            self._cursor.note_removable(own)
+            self._cursor.add_removable_jobs(own)

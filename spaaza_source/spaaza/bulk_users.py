@@ -1,14 +1,12 @@
 """`spaaza_bulk_users`: all users of a chain by one call that streams them.
 
-Vendor document: "Exporting users (bulk)". There is no job to wait for and no filter to set; the
-road is joined at the download.
+Vendor document: "Exporting users (bulk)". There is no job to wait for and no filter to set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Literal, Optional
-from uuid import uuid4
 
 import dlt
 from dlt.common.typing import TSecretStrValue
@@ -16,20 +14,14 @@ from dlt.extract import DltResource
 
 from spaaza_source.dlt_hooks.load_end import install_load_end_hook
 from spaaza_source.dlt_hooks.run_lock import install_run_lock
-from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Export, Phase, TableExports
-from spaaza_source.loading.extract import Progress, load_files, working_folder
-from spaaza_source.loading.reader import FileReader, ReadSettings
+from spaaza_source.loading.reader import ReadSettings
+from spaaza_source.loading.stream import stream_table
 from spaaza_source.spaaza.bulk_columns import hints
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.personal_columns import policies
 from spaaza_source.spaaza.tasks_api import make_client
-from spaaza_source.tabular.privacy import Policy
-from spaaza_source.transport.clock import SystemClock
-from spaaza_source.transport.download import save
-from spaaza_source.transport.http_client import HttpClient, parse_base_url
+from spaaza_source.transport.http_client import parse_base_url
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.table_write import WriteSettings
 from spaaza_source.writing.write_disposition import REPLACE, Disposition
@@ -78,47 +70,21 @@ def spaaza_bulk_users(
     install_load_end_hook()
     chain = require_chain(chain_id)
     http = make_client(parse_base_url(base_url), chain, require_credentials(credentials))
-    reading = ReadSettings(column_types, on_bad_row, max_rejected_share)
-    deletions = DeleteGuard(max_deleted_share, accept_deletes)
+    settings = ReadSettings(column_types, on_bad_row, max_rejected_share)
+    delete_guard = DeleteGuard(max_deleted_share, accept_deletes)
     policy = policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
-    columns: Any = None if reading.column_types == "text" else policy.mask_hints(hints())
+    columns: Any = None if settings.column_types == "text" else policy.mask_hints(hints())
+    body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     yield dlt.resource(
-        _users,
+        stream_table,
         name="bulk_users",
+        section="bulk_users",
         write_disposition=REPLACE,
         columns=columns,
-    )(http, chain, reading, policy, WriteSettings(Disposition(REPLACE, PASSING), deletions, KEYS))
-
-
-def _users(
-    http: HttpClient, chain: int, reading: ReadSettings, policy: Policy, upkeep: WriteSettings
-) -> Iterator[Any]:
-    clock = SystemClock()
-    request = ExportRequest("bulk_users", "users (bulk)", str(chain))
-    begun_at = clock.now()
-    job_id = f"bulk-users-{chain}-{begun_at:%Y%m%dT%H%M%S.%fZ}"
-    job = Job(job_id, JobState.DONE, "STREAMED", created_at=begun_at)
-    export = Export(request, job, begun_at, phase=Phase.DOWNLOADING)
-    exports = TableExports(TableSync(request.table, lambda _: request), exports=[export])
-    progress = Progress(exports)
-    folder = working_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def on_bytes(arrived: int, total: int | None) -> None:
-        export.received += arrived
-        export.total = total
-        progress.report()
-
-    begun = clock.monotonic()
-    body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
-    export.arrived = save(
-        http.stream(PATH, body),
-        folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}",
-        on_bytes=on_bytes,
+    )(
+        ExportRequest("bulk_users", "users (bulk)", str(chain)),
+        lambda: http.stream(PATH, body),
+        settings,
+        policy,
+        WriteSettings(Disposition(REPLACE, PASSING), delete_guard, KEYS),
     )
-    export.download_seconds = clock.monotonic() - begun
-    export.phase = Phase.ARRIVED
-    try:
-        yield from load_files(exports, FileReader(reading, policy), upkeep)
-    finally:
-        export.arrived.path.unlink(missing_ok=True)

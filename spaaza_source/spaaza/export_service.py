@@ -12,10 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from spaaza_source.errors import (
-    LinkRefusedError,
-    RequestRefusedError,
-)
+from spaaza_source.errors import LinkRefusedError, RequestRefusedError
 from spaaza_source.exports.http_service import HttpService
 from spaaza_source.exports.jobs import Job, JobState, KnownJob
 from spaaza_source.exports.request import ExportRequest

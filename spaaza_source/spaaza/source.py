@@ -17,13 +17,13 @@ from dlt.extract import DltResource
 from spaaza_source.dlt_hooks.load_end import install_load_end_hook
 from spaaza_source.dlt_hooks.run_lock import install_run_lock
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportFormat, ExportRequest
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.loading.extract import working_folder
+from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.loading.context import downloads_folder
 from spaaza_source.loading.reader import ReadSettings
-from spaaza_source.loading.resources import ResourceFactory, TableSpec, sync_policy
+from spaaza_source.loading.resources import ResourceFactory, TableSpec, make_sync_policy
 from spaaza_source.settings import by_table, require_choice, require_number
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.export_service import SpaazaExports
@@ -53,7 +53,7 @@ def spaaza_source(
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     time_columns: Optional[dict[str, str]] = None,  # noqa: UP045
     lag: float = 86_400.0,
-    window: Optional[Literal["month", "week", "day"]] = None,  # noqa: UP045
+    window: Literal["month", "week", "day"] = "month",
     smallest_window: float = 3600.0,
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
@@ -105,8 +105,7 @@ def spaaza_source(
         time_columns: By table: the column that a window is taken by, if the file does not call
             it as the filter does (`timestamp`, `date_time_creation`).
         lag: Seconds before the last load's end at which the next begins, for rows that come late.
-        window: History is asked for by `month`, `week` or `day`, in UTC. Unless one is named, by
-            month, and by longer windows where a failure has shown how much the vendor manages.
+        window: History is asked for by calendar `month`, `week` or `day`, in UTC.
         smallest_window: Seconds; a window whose export fails is asked for in halves down to this.
         poll_interval: Seconds to the first look at an export; the vendor asks for 10 to 30.
         max_poll_interval: Seconds that pauses between looks grow to; twice the first, unless given.
@@ -138,7 +137,7 @@ def spaaza_source(
     install_load_end_hook()
     chain = require_chain(chain_id)
     api = TasksApi(make_client(parse_base_url(base_url), chain, require_credentials(credentials)))
-    span = sync_policy(
+    policy = make_sync_policy(
         start_date, end_date, lag=lag, window=window, smallest_window=smallest_window
     )
     chosen = {index_named(name).table: segment for name, segment in by_table("segments", segments)}
@@ -152,7 +151,7 @@ def spaaza_source(
             chain,
             start_margin=timedelta(seconds=require_number("start_margin", start_margin, least=0)),
         ),
-        working_folder,
+        downloads_folder,
         PollSettings(
             poll_interval,
             max_poll_interval,
@@ -176,10 +175,10 @@ def spaaza_source(
     for index in INDEXES.values():
         ask = _request_of(index, chain, file_format, chosen.get(index.table))
         changes = _shows_changes(index, file_format, chosen.get(index.table))
-        times = _span_of(index, span, ask)
+        times = _policy_for(index, policy, ask)
         if changes and times is not None:
             times = replace(times, incremental=True, full_refresh_every=begins_again)
-        yield resources.resource(
+        yield resources.make(
             TableSpec(
                 TableSync(index.table, ask, times, collect_only=only_finished),
                 hidden[index.table],
@@ -227,8 +226,8 @@ def _shows_changes(index: Index, file_format: ExportFormat, segment: object) -> 
     return index.change_field is not None and file_format == "csv" and segment is None
 
 
-def _span_of(
-    index: Index, span: SyncPolicy, ask: Callable[[Window | None], ExportRequest]
+def _policy_for(
+    index: Index, policy: SyncPolicy, ask: Callable[[Window | None], ExportRequest]
 ) -> SyncPolicy | None:
     """The times that an index is loaded by; None where it always comes whole.
 
@@ -240,7 +239,7 @@ def _span_of(
     try:
         ask(Window(None, EARLIEST + timedelta(days=1)))
     except SettingsError:
-        if span.start is not None:
+        if policy.start is not None:
             raise
         return None
-    return replace(span, incremental=index.is_final)
+    return replace(policy, incremental=index.is_final)

@@ -18,13 +18,13 @@ from dlt.extract import DltResource
 from spaaza_source.dlt_hooks.load_end import install_load_end_hook
 from spaaza_source.dlt_hooks.run_lock import install_run_lock
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.loading.extract import working_folder
+from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.loading.context import downloads_folder
 from spaaza_source.loading.reader import ReadSettings
-from spaaza_source.loading.resources import ResourceFactory, TableSpec, sync_policy
+from spaaza_source.loading.resources import ResourceFactory, TableSpec, make_sync_policy
 from spaaza_source.settings import by_table, require_number
 from spaaza_source.transport.http_client import parse_base_url
 from spaaza_source.voucherify import filters as narrowing
@@ -58,7 +58,7 @@ def voucherify_source(
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     lag: float = 86_400.0,
-    window: Optional[Literal["month", "week", "day"]] = None,  # noqa: UP045
+    window: Literal["month", "week", "day"] = "month",
     smallest_window: float = 3600.0,
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
@@ -110,8 +110,7 @@ def voucherify_source(
             `pseudonymise`, or by column `hash`, `drop` or `keep`.
         privacy_secret: What is hashed with, 16 characters at least; from dlt's secrets.
         lag: Seconds before the last load's end at which the next begins, for rows that come late.
-        window: History is asked for by `month`, `week` or `day`, in UTC. Unless one is named, by
-            month, and by longer windows where a failure has shown how much the vendor manages.
+        window: History is asked for by calendar `month`, `week` or `day`, in UTC.
         smallest_window: Seconds; a window whose export fails is asked for in halves down to this.
         poll_interval: Seconds to the first look at an export. Where the vendor's limit of calls
             leaves room for fewer looks, the pauses are longer.
@@ -140,7 +139,7 @@ def voucherify_source(
     install_load_end_hook()
     keys = require_keys(credentials)
     api = ExportsApi(make_client(parse_base_url(base_url), keys))
-    span = sync_policy(
+    policy = make_sync_policy(
         start_date, end_date, lag=lag, window=window, smallest_window=smallest_window
     )
     # From the environment it comes as a text.
@@ -154,7 +153,7 @@ def voucherify_source(
     service = VoucherifyExports(api, keys)
     run = ExportRun(
         service,
-        working_folder,
+        downloads_folder,
         PollSettings(
             poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age
         ),
@@ -178,9 +177,11 @@ def voucherify_source(
             narrowed.get(each.table),
             campaign_id if each.of_a_campaign else None,
         )
-        yield resources.resource(
+        yield resources.make(
             TableSpec(
-                TableSync(each.table, ask, _span_of(ask, span, every), collect_only=only_finished),
+                TableSync(
+                    each.table, ask, _policy_for(ask, policy, every), collect_only=only_finished
+                ),
                 hidden[each.table],
                 each.window_field,
                 each.keys,
@@ -222,7 +223,7 @@ class _Asking:
         )
 
 
-def _span_of(ask: _Asking, span: SyncPolicy, every: timedelta) -> SyncPolicy | None:
+def _policy_for(ask: _Asking, policy: SyncPolicy, every: timedelta) -> SyncPolicy | None:
     """The times that an object is loaded by; None where it always comes whole.
 
     Raises:
@@ -230,7 +231,7 @@ def _span_of(ask: _Asking, span: SyncPolicy, every: timedelta) -> SyncPolicy | N
     """
     each = ask.each
     if not ask.has_windows:
-        if span.start is not None and each.time_filters:
+        if policy.start is not None and each.time_filters:
             raise SettingsError(
                 "a window has no place beside these filters: Voucherify joins all conditions by one"
                 " junction",
@@ -239,14 +240,14 @@ def _span_of(ask: _Asking, span: SyncPolicy, every: timedelta) -> SyncPolicy | N
             )
         return None
     if each.window_field is None:
-        return replace(span, full_refresh_every=ONCE if each.is_final else every)
+        return replace(policy, full_refresh_every=ONCE if each.is_final else every)
     if each.window_field not in ask.fields:
         raise SettingsError(
             f"without {each.window_field} nothing tells of which time a row is",
             where=f"fields of {each.table}",
             hint=f"Add {each.window_field!r}.",
         )
-    return span
+    return policy
 
 
 def _fields(fields: Any) -> dict[str, tuple[str, ...]]:

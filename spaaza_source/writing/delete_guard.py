@@ -1,7 +1,7 @@
-"""Whether so many rows may go from a table: a guard against an export that lost them.
+"""The delete guard: stops a load that would delete too many rows of a table.
 
-A snapshot's file takes away the rows that it does not bring, a window's those of its time. A few
-are deletions at the vendor. Many are more likely a fault, and stop the load before anything of it.
+A snapshot deletes the rows that its file does not bring, a window those of its range. A few are
+deletions at the vendor. Many are more likely a fault of the export.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spaaza_source.errors import TooManyDeletionsError
 from spaaza_source.settings import require_number
 from spaaza_source.writing.keys import Key, KeyCandidates, is_in
 
-#: So many may always go, however small the table, but for its last.
+#: So many rows may always be deleted, however small the table, but not its last.
 FEW = 1
 #: Keys of the table that are fetched at one time.
 CHUNK = 100_000
@@ -29,11 +29,11 @@ CHUNK = 100_000
 
 @dataclass(frozen=True)
 class DeleteGuard:
-    """How many rows a load may take away.
+    """How many rows a load may delete.
 
     Attributes:
         max_share: The largest share of a table's rows, from 0 to 1.
-        accepted: Whether any number may go.
+        accepted: Whether any number may be deleted.
     """
 
     max_share: float = 0.2
@@ -49,70 +49,73 @@ class DeleteGuard:
         key: Key | None,
         scope: str | None = None,
         *,
-        surplus: int = 0,
+        duplicates: int = 0,
     ) -> None:
-        """Stop where too many rows of the destination's table would go.
+        """Stop where too many rows of the destination's table would be deleted.
 
         Args:
             table: Its name.
             keys: What the load brings.
             key: What tells rows apart; None where they can only be counted.
             scope: The rows that the load replaces, as SQL about `{table}`; None for all.
-            surplus: How many of them are known to be there once too often.
+            duplicates: How many of them are known duplicates.
 
         Raises:
-            TooManyDeletionsError: More rows would go than may.
+            TooManyDeletionsError: More rows would be deleted than may.
         """
         if self.accepted:
             return
         try:
-            gone, total = ask(
+            deleted, total = ask(
                 dlt.current.pipeline(),
-                lambda client: _gone_of(client, table, keys, key, scope, surplus=surplus),
+                lambda client: _count_deleted(
+                    client, table, keys, key, scope, duplicates=duplicates
+                ),
             )
         except DatabaseUndefinedRelation:
             return
         except SqlClientNotAvailable:
-            logger.warning(f"{table}: this destination cannot tell how many rows would go from it")
+            logger.warning(f"{table}: this destination cannot tell how many rows would be deleted")
             return
-        emptied = gone == total and not keys.rows
-        if gone > 0 and (emptied or gone > max(FEW, self.max_share * total)):
+        is_emptied = deleted == total and not keys.rows
+        if deleted > 0 and (is_emptied or deleted > max(FEW, self.max_share * total)):
             raise TooManyDeletionsError(
-                f"{gone:,} of the {total:,} rows of the table are not in the export any more",
+                f"{deleted:,} of the {total:,} rows of the table are not in the export any more",
                 where=table,
-                hint="If they are deleted indeed, load once with accept_deletes=True"
-                " (--accept-deletes); max_deleted_share sets how many may go unasked.",
+                hint="If they were deleted at the vendor, load once with accept_deletes=True"
+                " (--accept-deletes); max_deleted_share sets how many may be deleted unasked.",
             )
 
 
-def _gone_of(
+def _count_deleted(
     client: Any,
     table: str,
     keys: KeyCandidates,
     key: Key | None,
     scope: str | None,
     *,
-    surplus: int,
+    duplicates: int,
 ) -> tuple[int, int]:
-    """How many rows would go from the table, and of how many."""
+    """How many rows of the table would be deleted, and how many it has."""
     name = client.make_qualified_table_name(table)
     counted = f"SELECT count(*) FROM {name}"  # noqa: S608 - our own names
     where = f" WHERE {scope.format(table=name)}" if scope else ""
-    held = _number(client, counted + where) - surplus
-    gone = _gone(client, name, keys, key) if key and not where else held - keys.rows
-    return gone, held if not where or gone <= 0 else _number(client, counted) - surplus
+    stored = _number(client, counted + where) - duplicates
+    deleted = _count_missing(client, name, keys, key) if key and not where else stored - keys.rows
+    total = stored if not where or deleted <= 0 else _number(client, counted) - duplicates
+    return deleted, total
 
 
 def _number(client: Any, sql: str) -> int:
     return int(client.execute_sql(sql)[0][0])
 
 
-def _gone(client: Any, name: str, keys: KeyCandidates, key: Key) -> int:
+def _count_missing(client: Any, name: str, keys: KeyCandidates, key: Key) -> int:
     """How many keys of the table the load does not bring."""
     columns = ", ".join(map(client.escape_column_name, key))
     with client.execute_query(f"SELECT {columns} FROM {name}") as cursor:  # noqa: S608
         chunks = list(cursor.iter_arrow(chunk_size=CHUNK))
     if not chunks:
         return 0
-    there = is_in(pa.concat_tables(chunks), keys.cells(key))
-    return len(there) - int(pc.sum(there).as_py() or 0)
+    exported = is_in(pa.concat_tables(chunks), keys.cells(key))
+    return len(exported) - int(pc.sum(exported).as_py() or 0)

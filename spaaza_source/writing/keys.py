@@ -1,7 +1,7 @@
-"""Which columns tell one row of a table from every other, as the rows themselves prove it.
+"""Proves which columns are a key: no row lacks them, and no two rows share them.
 
 No vendor promises a key. So the cells of the columns that may be one are collected while the rows
-pass by; what a user calls the key is held to it, too.
+pass by; a key that a user names is checked alike.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class KeyViolation:
 
 
 class KeyCandidates:
-    """The cells that may be keys, of one load of one table.
+    """The cells of the columns that may be a key, of one load of one table.
 
     Args:
         candidates: What may be the key, the likeliest first; columns as dlt names them.
@@ -46,14 +46,14 @@ class KeyCandidates:
         self._files: list[int] = []
         #: Rows seen so far.
         self.rows = 0
-        #: What `unseen` tells rows apart by.
+        #: What `drop_seen` tells rows apart by.
         self.seen_by: Key | None = None
 
     def drop_seen(self, rows: pa.Table, file: int) -> pa.Table:
-        """Those of a file's rows that no file before it has brought.
+        """A file's rows without those that a file before it had.
 
-        They are told apart by the first candidate that there is; whether it is a key is to be
-        proven when all have passed.
+        The first candidate that is present tells them apart; whether it is a key is proven when all
+        rows have passed.
         """
         key = self.seen_by
         if key is None:
@@ -66,7 +66,7 @@ class KeyCandidates:
         return rows.filter(pc.invert(is_in(rows.select(list(key)), seen)))
 
     def add(self, rows: pa.Table, file: int = 0) -> None:
-        """Take note of some rows; what they have no column for can be no key any more."""
+        """Take note of rows; a candidate whose columns they lack is dropped."""
         if not rows.num_rows:
             return
         self.rows += rows.num_rows
@@ -76,7 +76,7 @@ class KeyCandidates:
         self._files.append(file)
 
     def add_records(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Take note of rows that are records; an absent field is an empty one."""
+        """Take note of records; an absent field is an empty one."""
         if not records:
             return
         names = dict.fromkeys(name for key in self._candidates for name in key)
@@ -134,7 +134,7 @@ class KeyCandidates:
         return bool(cells.group_by(list(key)).aggregate([]).num_rows == cells.num_rows)
 
     def forget(self) -> None:
-        """Give back what the rows' keys take; nothing can be asked any more."""
+        """Free the cells; nothing can be asked any more."""
         self._parts = []
 
 

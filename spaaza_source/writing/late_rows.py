@@ -1,165 +1,107 @@
-"""How late rows come: what a load's overlap with the last one holds that the table did not.
+"""Counts late rows: what an export of the lookback has more than the table had of that range.
 
-A load that goes on begins `lag` before the last one's end, so that span is exported twice. Counted
-in slices of time, what the second export has more than the table came in between. What follows from
-it is left to `advice`.
+An incremental load begins `lag` before the cursor, so that range is exported twice. Rows that were
+deleted at the vendor meanwhile hide as many late ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 from typing import Any
 
 import dlt
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.destination.query import ask, can_count
-from spaaza_source.exports.table_exports import TableExports
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.windows import Window, window_condition
-from spaaza_source.writing.schema_hints import has_rows
-from spaaza_source.writing.write_disposition import Disposition
-
-#: Each slice reaches this much further back than the one after it: what is measured is a ratio.
-GROWTH = 1.25
-#: Seconds; the slice next to the last load's end is no longer than this.
-FINEST = 60.0
+from spaaza_source.writing.schema_hints import has_rows, table_memory
+from spaaza_source.writing.user_disposition import UserDisposition
 
 
-@dataclass(frozen=True)
-class Late:
-    """What came late.
-
-    Attributes:
-        rows: How many.
-        seconds: No row came later than this after its time, as far as the overlap shows; 0 if none.
-        overlap: Seconds of the overlap.
-    """
-
-    rows: int
-    seconds: float
-    overlap: float
-
-
-class Lateness:
-    """The rows of one load in its overlap with the one before, as they pass by.
+class LateRowMeter:
+    """Counts one load's rows of the lookback, as they pass.
 
     Args:
-        until: The last load's end.
-        bounds: How far before it each slice ends, in seconds, ascending; the last is the overlap.
-        held: Rows of the table in each.
-        column: The column of times.
+        lookback: From the load's start to the cursor.
+        column: The column of times, as dlt names it.
+        stored: Rows that the table has of it.
     """
 
-    def __init__(
-        self, until: datetime, bounds: Sequence[float], held: Sequence[int], column: str
-    ) -> None:
-        self._until = until
-        self._bounds = bounds
-        self._held = np.array(held)
-        self._brought = np.zeros(len(bounds), dtype=np.int64)
+    def __init__(self, lookback: Window, column: str, stored: int) -> None:
+        self._lookback = lookback
         self._column = column
+        self._stored = stored
+        self._exported = 0
 
     def add(self, rows: Any) -> None:
-        """Take note of rows: an Arrow table, or records."""
-        if isinstance(rows, pa.Table):
-            if self._column not in rows.column_names:
-                return
+        """Count rows: an Arrow table, or records."""
+        if isinstance(rows, pa.Table) and self._column in rows.column_names:
             times = rows.column(self._column)
-            if not pa.types.is_timestamp(times.type):
-                return
-            micros = times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+            if pa.types.is_timestamp(times.type):
+                start, end = (pa.scalar(at, times.type) for at in self._bounds)
+                within = pc.and_(pc.greater_equal(times, start), pc.less(times, end))
+                self._exported += pc.sum(within).as_py() or 0
         elif isinstance(rows, list):
-            found = [record.get(self._column) for record in rows]
-            times = [time for time in found if isinstance(time, datetime)]
-            micros = np.array([time.timestamp() * 1e6 for time in times])
-        else:
-            return
-        before = self._until.timestamp() - micros / 1e6
-        # Slice i holds what is more than bounds[i-1] before the end, and up to bounds[i].
-        before = before[(before > 0) & (before <= self._bounds[-1])]
-        slices = np.searchsorted(self._bounds, before)
-        self._brought += np.bincount(slices, minlength=len(self._bounds))[: len(self._bounds)]
+            start, end = self._bounds
+            times = [record.get(self._column) for record in rows]
+            self._exported += sum(isinstance(at, datetime) and start <= at < end for at in times)
 
-    def late(self) -> Late:
-        """What came late, once all rows have passed."""
-        more = np.maximum(self._brought - self._held, 0)
-        filled = np.nonzero(more)[0]
-        seconds = float(self._bounds[filled[-1]]) if len(filled) else 0.0
-        return Late(int(more.sum()), seconds, float(self._bounds[-1]))
+    @property
+    def _bounds(self) -> tuple[datetime, datetime]:
+        return self._lookback.begin, self._lookback.end
+
+    def columns(self) -> dict[str, Any]:
+        """Columns of `export_jobs`, once all rows have passed."""
+        return {
+            "late_rows": max(0, self._exported - self._stored),
+            "overlap_seconds": self._lookback.length.total_seconds(),
+        }
 
 
-def lateness_of(
-    exports: TableExports, column: str | None, disposition: Disposition
-) -> Lateness | None:
-    """What measures the load that is extracted; None where nothing can be measured.
+def late_row_meter(
+    sync: TableSync, covered: Window | None, column: str | None, disposition: UserDisposition
+) -> LateRowMeter | None:
+    """The meter of the load that is extracted; None where nothing can be counted.
 
     Args:
-        exports: The table's.
-        column: The column that windows are taken by.
-        disposition: How the rows are taken in.
+        sync: The table.
+        covered: The range of the load.
+        column: The column that windows are taken by, as dlt names it.
+        disposition: What the user has set of the table's write disposition.
     """
-    wanted, reach = exports.sync, exports.covered
-    span, until = wanted.span, wanted.loaded_until
-    if span is None or until is None or reach is None or reach.start is None or column is None:
+    until = sync.loaded_until
+    if not sync.is_incremental or sync.merges_changes or until is None or column is None:
         return None
-    if span.is_backfill or span.full_refresh_every is not None or reach.start >= until:
+    if covered is None or covered.start is None or covered.start >= until:
         return None
-    if not _comparable(wanted.table, column, disposition):
+    if not _is_comparable(sync.table, column, disposition):
         return None
-    # In whole seconds, as a lag is: the present is told in them, an earlier load's end may not be.
-    overlap = (until - reach.start) // timedelta(seconds=1)
-    if not overlap:
+    lookback = Window(covered.start, until)
+
+    def count(client: Any) -> int:
+        name = client.make_qualified_table_name(sync.table)
+        condition = window_condition(f"{name}.{client.escape_column_name(column)}", lookback)
+        return int(client.execute_sql(f"SELECT count(*) FROM {name} WHERE {condition}")[0][0])
+
+    try:
+        return LateRowMeter(lookback, column, ask(dlt.current.pipeline(), count))
+    except DatabaseUndefinedRelation:
         return None
-    bounds = slices(overlap)
-    held = _held(wanted.table, column, until, bounds)
-    return None if held is None else Lateness(until, bounds, held, column)
 
 
-def slices(overlap: float) -> list[float]:
-    """How far before the last load's end each slice reaches, in seconds, ascending."""
-    bounds = [overlap]
-    while bounds[0] > FINEST:
-        bounds.insert(0, bounds[0] / GROWTH)
-    return bounds
-
-
-def _comparable(table: str, column: str, disposition: Disposition) -> bool:
-    """Whether the table holds just what the last load's export had."""
+def _is_comparable(table: str, column: str, disposition: UserDisposition) -> bool:
+    """Whether the table has just what the last load's export had."""
     pipeline, resource = dlt.current.pipeline(), dlt.current.resource()
-    columns = dlt.current.source_schema().tables.get(table, {}).get("columns", {})
     # A step of the user's, such as a filter, makes the table another thing than the export.
-    own_steps_alone = len(resource._pipe) == 1  # noqa: SLF001 - dlt tells steps nowhere else
+    has_own_steps = len(resource._pipe) > 1  # noqa: SLF001 - dlt lists steps nowhere else
     return (
-        own_steps_alone
-        and disposition.user_disposition is None
+        not has_own_steps
+        and disposition.hints is None
         and has_rows(table)
-        and column in columns
+        and column in table_memory(table).get("columns", {})
         and can_count(pipeline, resource.table_format)
         and not pipeline.has_pending_data
     )
-
-
-def _held(table: str, column: str, until: datetime, bounds: Sequence[float]) -> list[int] | None:
-    ends = [until - timedelta(seconds=bound) for bound in (0.0, *bounds)]
-    windows = [Window(start, end) for end, start in pairwise(ends)]
-
-    def counts(client: Any) -> Sequence[Any]:
-        name = client.make_qualified_table_name(table)
-        times = f"{name}.{client.escape_column_name(column)}"
-        counted = ", ".join(
-            f"count(CASE WHEN {window_condition(times, window)} THEN 1 END)" for window in windows
-        )
-        overlap = window_condition(times, Window(ends[-1], until))
-        rows: Any = client.execute_sql(f"SELECT {counted} FROM {name} WHERE {overlap}")
-        return list(rows[0])
-
-    try:
-        row = ask(dlt.current.pipeline(), counts)
-    except DatabaseUndefinedRelation:
-        return None
-    return [int(number) for number in row]

@@ -1,7 +1,4 @@
-"""What a table's rows are held to before they may take the place of what it holds.
-
-Keys, the guard against mass deletion and the write disposition meet here; each has its module.
-"""
+"""Checks and writes one load of one table: key, delete guard, write disposition."""
 
 from __future__ import annotations
 
@@ -12,25 +9,32 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-from spaaza_source.audit.manifest import CountScope, count_scope
+from spaaza_source.audit.manifest import CountScope
 from spaaza_source.errors import BrokenKeyError
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.windows import Window
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.keys import Key, KeyCandidates
+from spaaza_source.writing.late_rows import late_row_meter
 from spaaza_source.writing.schema_hints import has_rows, proven_key
-from spaaza_source.writing.write_disposition import Disposition, valid_rows, window_scope
+from spaaza_source.writing.write_disposition import (
+    Disposition,
+    apply_late_hints,
+    valid_rows,
+    window_scope,
+)
 
-#: A user's dispositions that take away what an export does not bring.
-TAKING_AWAY = ("replace", "cdc", "scd2")
+#: A user's dispositions that delete what an export does not bring.
+DELETING = ("replace", "cdc", "scd2")
 
 
 @dataclass(frozen=True)
 class WriteSettings:
-    """How one table is kept.
+    """How the rows of one table are written.
 
     Attributes:
-        disposition: How rows are taken in.
-        deletions: How many may go.
+        disposition: How they replace rows of the table.
+        delete_guard: How many rows may be deleted.
         candidates: Columns that may be its key, the likeliest first, as dlt names them.
     """
 
@@ -40,60 +44,73 @@ class WriteSettings:
 
 
 class TableWrite:
-    """The rows of one load of one table, as they pass by; within a resource that is extracted.
+    """One load of one table, as its rows pass by; within a resource that is extracted.
 
     Args:
-        table: Its name.
-        upkeep: How it is kept.
+        sync: What the load has to bring.
+        settings: How its rows are written.
+        covered: The range of the rows; None for all rows.
+        time_column: The column that it is taken by, as dlt names it; None where the rows do not
+            replace a range.
         nested: Whether the rows are records with lists in them, which become tables.
-        partial: Whether the rows are those that changed, to be merged among the others by their
-            key; else they are all rows, or all of a span of time.
+        partial: Whether the rows are those that changed, to be merged into others by their key;
+            else they are all rows, or all of a range of time.
         overlapping: Whether one row may come in several files.
-        surplus: How many rows too many an earlier load has left, which this one mends: then all
-            rows take the table's place even where they could be merged into it. None for no such.
+        duplicates: Duplicate rows left by an earlier load that this load replaces: then all rows
+            replace the table even where they could be merged into it. None for no such.
     """
 
     def __init__(
         self,
-        table: str,
-        upkeep: WriteSettings,
+        sync: TableSync,
+        settings: WriteSettings,
         *,
-        nested: bool = False,
-        partial: bool = False,
-        overlapping: bool = False,
-        surplus: int | None = None,
+        covered: Window | None,
+        time_column: str | None,
+        nested: bool,
+        partial: bool,
+        overlapping: bool,
+        duplicates: int | None,
     ) -> None:
-        self._table = table
-        self._upkeep = upkeep
+        self._table = sync.table
+        self._settings = settings
+        self._disposition = settings.disposition
+        self._covered = covered
+        self._time_column = time_column
         self._nested = nested
-        # Later it is in the schema anyway.
-        self._held = has_rows(table)
-        self._held_key = proven_key(table)
-        self._partial = partial and self._held
+        # Later these are in the schema anyway.
+        self._has_rows = has_rows(self._table)
+        self._stored_key = proven_key(self._table)
+        self._partial = partial and self._has_rows
         self._overlapping = overlapping
-        self._surplus = surplus
-        self._declared = upkeep.disposition.user_key
-        naming = dlt.current.source_schema().naming
-        candidates: list[Key] = [(naming.normalize_identifier(name),) for name in upkeep.candidates]
-        if self._declared:
-            candidates = [self._declared]
-        elif self._held_key:
-            candidates.insert(0, self._held_key)
-        self._keys = KeyCandidates(candidates)
+        self._duplicates = duplicates
+        self._user_key = self._disposition.user.key
+        self._keys = KeyCandidates(self._candidates())
+        self._late_rows = late_row_meter(sync, covered, time_column, self._disposition.user)
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
 
+    def _candidates(self) -> list[Key]:
+        if self._user_key:
+            return [self._user_key]
+        naming = dlt.current.source_schema().naming
+        names = [naming.normalize_identifier(name) for name in self._settings.candidates]
+        stored = [self._stored_key] if self._stored_key else []
+        return [*stored, *((name,) for name in names)]
+
     def hints(self) -> dict[str, Any]:
         """What dlt has to know before the first row."""
-        return self._upkeep.disposition.first_hints()
+        return self._disposition.first_hints()
 
     def add(self, rows: Any, *, file: int) -> Any:
-        """The rows as they are to be loaded.
+        """Take note of rows; returns them as they are to be loaded.
 
         Args:
             rows: An Arrow table, or records.
             file: The number of the file that they are from.
         """
+        if self._late_rows is not None:
+            self._late_rows.add(rows)
         if not isinstance(rows, pa.Table):
             if isinstance(rows, list):
                 self._keys.add_records(rows)
@@ -101,77 +118,67 @@ class TableWrite:
         if self._overlapping:
             rows = self._keys.drop_seen(rows, file)
         self._keys.add(rows, file)
-        return self._upkeep.disposition.with_row_version(rows)
+        return self._disposition.with_row_version(rows)
 
-    def finish(
-        self, reach: Window | None, time_column: str | None, place: Callable[[int], str]
-    ) -> None:
-        """Judge the rows as a whole, and tell dlt what has to be known only now.
+    def finish(self, locate: Callable[[int], str]) -> CountScope | None:
+        """Judge the rows as a whole, and give dlt the hints that depend on them.
 
         Args:
-            reach: The span of time that the rows are of; None for all rows.
-            time_column: The column that it is taken by, as dlt names it; None where the rows do not
-                take a span's place.
-            place: Tells where a row is, counted from 0 over all rows.
+            locate: Tells where a row is, counted from 0 over all rows.
+
+        Returns:
+            How the rows are found in the destination once they are loaded; None where nothing
+            tells them.
 
         Raises:
             BrokenKeyError: What the user calls the key, or what was the key so far, does not tell
                 the rows apart.
-            SettingsError: The destination cannot take them in.
-            TooManyDeletionsError: More rows would go from the table than may.
+            SettingsError: The destination cannot write them.
+            TooManyDeletionsError: More rows would be deleted from the table than may.
         """
-        self.key = self._proven(place)
-        disposition = self._upkeep.disposition
-        strategy = disposition.strategy
+        self.key = self._prove_key(locate)
         if self._partial:
-            if strategy is None:
-                self._merge(place)
-            return
+            if self._disposition.user.strategy is None:
+                self._merge_changes(locate)
+        else:
+            self._replace()
+        self._keys.forget()
+        return self._disposition.count_scope(
+            self._table, self._covered, self._time_column, self.key, partial=self._partial
+        )
+
+    def late_columns(self) -> dict[str, Any]:
+        """What `export_jobs` says of late rows; nothing where they are not counted."""
+        return {} if self._late_rows is None else self._late_rows.columns()
+
+    def _replace(self) -> None:
+        """Replace the table's rows, or those of the range, by these."""
+        disposition = self._disposition
         # Into an empty table nothing needs to be merged. A merge leaves rows alone that have no key
         # of their own, and the rows of nested tables have none that a later load would find.
-        known = self._held and self.key == self._held_key
-        merged = known and not self._nested and self._surplus is None
+        same_key = self._has_rows and self.key == self._stored_key
         hints = disposition.own_hints(
-            reach,
-            time_column,
+            self._covered,
+            self._time_column,
             self.key,
-            merged=merged,
-            known=not self._nested and (known or not self._held),
+            merge=same_key and not self._nested and self._duplicates is None,
+            lasting_key=not self._nested and (same_key or not self._has_rows),
         )
-        if self._held and (strategy is None or strategy in TAKING_AWAY):
+        strategy = disposition.user.strategy
+        if self._has_rows and (strategy is None or strategy in DELETING):
             scope = None
             if strategy is None:
-                scope = window_scope(dlt.current.pipeline(), reach, time_column)
+                scope = window_scope(dlt.current.pipeline(), self._covered, self._time_column)
             elif strategy == "scd2":
-                scope = valid_rows(disposition.user_disposition or {})
-            self._upkeep.delete_guard.check(
-                self._table, self._keys, self.key, scope, surplus=self._surplus or 0
+                scope = valid_rows(disposition.user.hints or {})
+            self._settings.delete_guard.check(
+                self._table, self._keys, self.key, scope, duplicates=self._duplicates or 0
             )
-        disposition.apply(hints)
+        apply_late_hints(hints)
 
-    def forget(self) -> None:
-        """Give back what the rows' keys take, once they have been judged."""
-        self._keys.forget()
-
-    def count_scope(self, reach: Window | None, time_column: str | None) -> CountScope | None:
-        """How the rows are found in the destination once they are loaded; after `ended`.
-
-        Args:
-            reach: As `ended` has it.
-            time_column: The same.
-        """
-        return count_scope(
-            self._upkeep.disposition,
-            self._table,
-            reach,
-            time_column,
-            self.key,
-            partial=self._partial,
-        )
-
-    def _merge(self, place: Callable[[int], str]) -> None:
-        """Merge the rows among those that the table holds."""
-        key = self._held_key or None
+    def _merge_changes(self, locate: Callable[[int], str]) -> None:
+        """Merge changed rows into those that the table has."""
+        key = self._stored_key or None
         if self._keys.rows:
             if key is None:
                 raise BrokenKeyError(
@@ -179,12 +186,12 @@ class TableWrite:
                     where=self._table,
                     hint="Load all rows: leave out start_date and end_date.",
                 )
-            self._held_to(key, place)
+            self._check_key(key, locate)
         self.key = key
-        self._upkeep.disposition.apply(self._upkeep.disposition.partial_hints(key))
+        apply_late_hints(self._disposition.partial_hints(key))
 
-    def _proven(self, place: Callable[[int], str]) -> Key | None:
-        if self._declared is None:
+    def _prove_key(self, locate: Callable[[int], str]) -> Key | None:
+        if self._user_key is None:
             key = self._keys.proven()
             if self._overlapping and self._keys.rows and key != self._keys.seen_by:
                 raise BrokenKeyError(
@@ -193,18 +200,19 @@ class TableWrite:
                     hint="Load all rows: leave out start_date.",
                 )
             return key
-        if self._keys.rows and not self._keys.is_present(self._declared):
+        if self._keys.rows and not self._keys.is_present(self._user_key):
             # A column that the user's own map adds; nothing is known of it here.
             return None
-        self._held_to(self._declared, place)
-        return self._declared
+        self._check_key(self._user_key, locate)
+        return self._user_key
 
-    def _held_to(self, key: Key, place: Callable[[int], str]) -> None:
-        breach = self._keys.violation(key) if self._keys.is_present(key) else None
-        if breach is not None and (breach.empty or not self._upkeep.disposition.newest_wins):
-            raise BrokenKeyError(
-                f"the key {', '.join(key)} is empty in {breach.empty:,} rows and repeats that of an"
-                f" earlier row in {breach.repeated:,}",
-                where=f"{self._table}, first in {place(breach.first)}",
-                hint="Name columns that tell the rows apart as primary_key, or load all rows.",
-            )
+    def _check_key(self, key: Key, locate: Callable[[int], str]) -> None:
+        violation = self._keys.violation(key) if self._keys.is_present(key) else None
+        if violation is None or (not violation.empty and self._disposition.user.newest_wins):
+            return
+        raise BrokenKeyError(
+            f"the key {', '.join(key)} is empty in {violation.empty:,} rows and repeats that of an"
+            f" earlier row in {violation.repeated:,}",
+            where=f"{self._table}, first in {locate(violation.first)}",
+            hint="Name columns that tell the rows apart as primary_key, or load all rows.",
+        )

@@ -1,7 +1,6 @@
-"""How a load's rows take the place of what the table holds, in dlt's own write dispositions.
+"""Chooses and validates the dlt write disposition of a load.
 
-What a user sets by `apply_hints` is left as it is, or refused where it cannot be right. Which rows
-a load brings is left to `plan`.
+What a user sets by `apply_hints` stays, or is refused where it cannot be right.
 """
 
 from __future__ import annotations
@@ -19,262 +18,252 @@ from dlt.common.schema.typing import (
     TWriteDispositionDict,
 )
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
-from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
-from spaaza_source.destination.query import merge_strategies, quote_column
+from spaaza_source.audit.manifest import CountScope
+from spaaza_source.destination.capabilities import current_merge_strategies
+from spaaza_source.destination.query import quote_column
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import SyncPolicy
+from spaaza_source.exports.table_sync import SyncPolicy
 from spaaza_source.windows import Window, window_condition
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import row_versions, unversioned_columns
-from spaaza_source.writing.schema_hints import KEY, has_rows, proven_key
+from spaaza_source.writing.schema_hints import KEY, has_rows, proven_key, table_memory
+from spaaza_source.writing.user_disposition import UserDisposition
 
 #: What a resource is declared with: dicts, so that a user's own "replace" can be told from ours.
 REPLACE: TWriteDispositionDict = {"disposition": "replace"}
 REPLACE_WINDOW: TDeleteInsertStrategyDict = {"disposition": "merge", "strategy": "delete-insert"}
-MERGE = "merge"
 
-#: Strategies that take away what an export does not bring, so it must bring everything.
-WHOLE_ONLY = ("scd2", "cdc")
-#: Strategies that find a row by its key.
-BY_KEY = ("upsert", "cdc", "insert-only")
 #: The columns that dlt's `scd2` and an `append` need, and that no file has.
 ROW_VERSION = "row_version"
 LOAD_ID = "_dlt_load_id"
 
 
 class Disposition:
-    """A resource's way to take rows in: the source's own, or its user's.
+    """How a resource's rows are written: as its user has set, or as the source chooses.
 
     Args:
         declared: What the resource was made with.
-        passing: Columns whose cells change by themselves: they make no version of a row.
+        passing: Columns whose cells change as time passes: they make no version of a row.
     """
 
     def __init__(self, declared: Mapping[str, Any], passing: Collection[str] = ()) -> None:
         self._passing = passing
-        #: What is not the user's: a load sets its own, and a source object may be run again.
-        self._ours: list[Any] = [declared]
-        self._users: dict[str, Any] | None = None
-        self._key: Key | None = None
+        #: What the user has set.
+        self.user = UserDisposition(declared)
 
-    @staticmethod
-    def apply(hints: Mapping[str, Any]) -> None:
-        """Tell dlt's schema of the table what is known only after the last row.
-
-        Not by an item with hints: dlt would hold the item to a contract twice, and fail.
-        """
-        if not hints:
-            return
-        resource, schema = dlt.current.resource(), dlt.current.source_schema()
-        resource.apply_hints(**hints)
-        told = normalize_table_identifiers(resource.compute_table_schema(), schema.naming)
-        if told["name"] not in schema.tables:
-            return
-        # What a contract has kept out of the table stays out.
-        there = schema.tables[told["name"]]["columns"]
-        told["columns"] = {name: hint for name, hint in told["columns"].items() if name in there}
-        if "write_disposition" in hints:
-            # dlt would keep an earlier load's scope, and whatever else this one does not set.
-            for hint in MERGE_DISPOSITION_HINTS.values():
-                schema.tables[told["name"]].pop(hint, None)  # type: ignore[misc]
-        schema.update_table(told)
-
-    @property
-    def user_disposition(self) -> dict[str, Any] | None:
-        """What the user has set, as a dict; None where the source may choose."""
-        found: Any = dlt.current.resource().write_disposition
-        if found not in self._ours:
-            self._users = {"disposition": found} if isinstance(found, str) else dict(found)
-        return self._users
-
-    @property
-    def strategy(self) -> str | None:
-        """The user's: a merge strategy, `replace` or `append`; None where the source may choose."""
-        users = self.user_disposition
-        if users is None:
-            return None
-        if users["disposition"] != "merge":
-            return str(users["disposition"])
-        return str(users.get("strategy") or next(iter(current_merge_strategies()), MERGE))
-
-    @property
-    def user_key(self) -> Key | None:
-        """The columns that the user calls the key."""
-        try:
-            table = dlt.current.resource().compute_table_schema()
-        except DataItemRequiredForDynamicTableHints:
-            return None
-        naming = dlt.current.source_schema().naming
-        found = get_columns_names_with_prop(table, "primary_key", include_incomplete=True)
-        key = tuple(naming.normalize_identifier(name) for name in found)
-        return None if not key or key == self._key else key
-
-    @property
-    def newest_wins(self) -> bool:
-        """Whether the user names a column by which dlt takes one of the rows with the same key."""
-        if self.strategy != "delete-insert":
-            return False
-        table = dlt.current.resource().compute_table_schema()
-        return bool(get_columns_names_with_prop(table, "dedup_sort", include_incomplete=True))
-
-    def span(self, span: SyncPolicy | None, table: str, *, keyed: bool) -> SyncPolicy | None:
-        """Which times a load may ask for, which is all where the destination takes no others.
+    def limit_policy(
+        self, policy: SyncPolicy | None, table: str, *, keyed: bool
+    ) -> SyncPolicy | None:
+        """Which rows a load may bring: all of them, where the destination can write no others.
 
         Args:
-            span: As the settings have it; None for always all rows.
+            policy: What the settings say; None for always all rows.
             table: The resource's name.
             keyed: Whether there are columns that may prove to be a key.
 
         Raises:
-            SettingsError: The destination cannot take a span of time; or the user's disposition
+            SettingsError: The destination cannot write a range of time; or the user's disposition
                 cannot be right with these settings.
         """
-        strategy = self.strategy
+        strategy = self.user.strategy
         if strategy is None:
-            return _narrowable(span, table, self.user_key, keyed=keyed)
-        _check(strategy, table)
-        if strategy in WHOLE_ONLY:
-            if span is not None and span.start is not None:
-                raise SettingsError(
-                    f"{strategy} would take every row outside of the span for deleted",
-                    where=f"write_disposition of {table}",
-                    hint="Leave out start_date, or use another disposition.",
-                )
-            return None
-        if strategy in BY_KEY and self.user_key is None:
-            raise SettingsError(
-                f"{strategy} needs a key",
-                where=f"write_disposition of {table}",
-                hint="Name it: apply_hints(primary_key=…).",
-            )
-        if strategy == "delete-insert" and not self._deletes():
-            raise SettingsError(
-                "without a key, dlt would append what is to be merged",
-                where=f"write_disposition of {table}",
-                hint="Name one: apply_hints(primary_key=…) or merge_key=….",
-            )
-        return span
+            return self._limit_own(policy, table, keyed=keyed)
+        _check_strategy(strategy, table)
+        return self.user.check(policy, table)
 
-    def _deletes(self) -> bool:
-        users = self.user_disposition or {}
-        table: Any = dlt.current.resource().compute_table_schema()
-        keyed = any(
-            get_columns_names_with_prop(table, key, include_incomplete=True)
-            for key in ("primary_key", "merge_key")
-        )
-        return keyed or bool(users.get("destination_scope"))
+    def _limit_own(
+        self, policy: SyncPolicy | None, table: str, *, keyed: bool
+    ) -> SyncPolicy | None:
+        strategies = current_merge_strategies()
+        if policy is None or REPLACE_WINDOW["strategy"] in strategies:
+            return policy
+        if policy.merges_changes:
+            can_merge = "upsert" in strategies
+        else:
+            can_merge = "cdc" in strategies and self._has_lasting_key(table, keyed=keyed)
+        if can_merge:
+            return policy
+        if policy.start is not None:
+            without_key = " without a key" if strategies else ""
+            raise _cannot(f"replace a range of time{without_key}", table)
+        return replace(policy, incremental=False)
+
+    def _has_lasting_key(self, table: str, *, keyed: bool) -> bool:
+        """Whether a key tells the table's rows apart, or may prove to where it has none yet."""
+        if not has_rows(table):
+            return keyed or self.user.key is not None
+        key = proven_key(table)
+        return bool(key) and self.user.key in {None, key}
 
     def first_hints(self) -> dict[str, Any]:
         """What dlt's schema has to know before the first row.
 
-        It is what a user's disposition lacks to be right; or what the destination can have, until
-        all rows have been seen.
+        What a user's disposition lacks to be right; or a disposition that the destination has,
+        until all rows have been seen.
         """
-        users = self.user_disposition
-        if users is None:
-            return (
-                {}
-                if REPLACE_WINDOW["strategy"] in current_merge_strategies()
-                else self._chosen(REPLACE)
-            )
-        match self.strategy:
+        hints = self.user.hints
+        if hints is None:
+            can_replace_window = REPLACE_WINDOW["strategy"] in current_merge_strategies()
+            return {} if can_replace_window else self.user.choose(REPLACE)
+        match self.user.strategy:
             case "append":
-                # Repeatable, should it be cut short: the rows of this very load are replaced.
-                return self._chosen({**REPLACE_WINDOW, "destination_scope": rows_of_this_load()})
-            case "scd2" if not users.get("row_version_column_name"):
-                return self._chosen({**users, "row_version_column_name": ROW_VERSION})
+                # Repeatable, should the load be interrupted: it replaces its own rows.
+                own = rows_of_this_load()
+                return self.user.choose({**REPLACE_WINDOW, "destination_scope": own})
+            case "scd2" if not hints.get("row_version_column_name"):
+                return self.user.choose({**hints, "row_version_column_name": ROW_VERSION})
             case _:
                 return {}
 
     def own_hints(
         self,
-        reach: Window | None,
+        covered: Window | None,
         time_column: str | None,
         key: Key | None,
         *,
-        merged: bool,
-        known: bool,
+        merge: bool,
+        lasting_key: bool,
     ) -> dict[str, Any]:
         """What the source chooses, once all rows have been seen, for dlt's schema.
 
         Args:
-            reach: The span of time that the rows are of; None for all rows.
+            covered: The range of the rows; None for all rows.
             time_column: The column that it is taken by, as dlt names it.
             key: What tells the rows apart, where something does.
-            merged: Whether all rows are merged into the table by their key; else they replace it.
-            known: Whether the key tells the rows of the table apart as well.
+            merge: Whether all rows are merged into the table by their key; else they replace it.
+            lasting_key: Whether the key tells the table's rows apart as well.
 
         Raises:
-            SettingsError: The destination cannot replace a span of time.
+            SettingsError: The destination cannot replace a range of time.
         """
-        if self.user_disposition is not None:
+        if self.user.hints is not None:
             return {}
-        scope = window_scope(dlt.current.pipeline(), reach, time_column)
+        scope = window_scope(dlt.current.pipeline(), covered, time_column)
         if scope is None:
-            told = self._chosen(_whole(key if merged else None))
+            hints = self.user.choose(_for_all_rows(key if merge else None))
         else:
-            told = self._chosen(_by_time(scope, key if known else None))
+            hints = self.user.choose(_for_window(scope, key if lasting_key else None))
         if scope is None or REPLACE_WINDOW["strategy"] not in current_merge_strategies():
-            told["additional_table_hints"] = {KEY: list(key or ())}
-        if self.user_key is None:
-            table: Any = dlt.current.source_schema().tables.get(dlt.current.resource().name, {})
-            before = get_columns_names_with_prop(table, "primary_key") if table else []
-            told["columns"] = [
-                # Nullable as the file's columns are: else dlt writes each file anew.
+            hints["additional_table_hints"] = {KEY: list(key or ())}
+        if self.user.key is None:
+            memory: Any = table_memory(dlt.current.resource().name)
+            before = get_columns_names_with_prop(memory, "primary_key") if memory else []
+            hints["columns"] = [
+                # Nullable as the file's columns are: else dlt rewrites each file.
                 {"name": name, "primary_key": name in (key or ()), "nullable": True}
                 for name in dict.fromkeys([*(key or ()), *before])
             ]
-            self._key = key
-        return told
+            self.user.choose_key(key)
+        return hints
 
     def partial_hints(self, key: Key | None) -> dict[str, Any]:
-        """What the source chooses for rows that changed, to be merged by a key; None for no row.
+        """What the source chooses for changed rows, merged by a key; None where there is no row.
 
         Raises:
             SettingsError: The destination cannot merge.
         """
         if key is None:
-            return self._chosen({"disposition": "append"})
-        there = current_merge_strategies()
-        if "upsert" in there:
-            return self._chosen(
+            return self.user.choose({"disposition": "append"})
+        strategies = current_merge_strategies()
+        if "upsert" in strategies:
+            return self.user.choose(
                 {"disposition": "merge", "strategy": "upsert", "skip_unchanged_rows": True}
             )
-        if REPLACE_WINDOW["strategy"] in there:
-            return self._chosen({**REPLACE_WINDOW, "deduplicated": True})
-        raise _unable("merge rows that changed among others", dlt.current.resource().name)
-
-    def _chosen(self, disposition: Any) -> dict[str, Any]:
-        self._ours.append(disposition)
-        return {"write_disposition": disposition}
+        if REPLACE_WINDOW["strategy"] in strategies:
+            return self.user.choose({**REPLACE_WINDOW, "deduplicated": True})
+        raise _cannot("merge changed rows into others", dlt.current.resource().name)
 
     def with_row_version(self, rows: pa.Table) -> pa.Table:
         """The rows with the column that the user's disposition needs and no file has."""
-        match self.strategy:
+        hints = self.user.hints or {}
+        match self.user.strategy:
             case "append":
                 load = str(dlt.current.load_package_state()["load_id"])
-                ids = pa.repeat(load, rows.num_rows)
-                return rows.append_column(pa.field(LOAD_ID, pa.string(), nullable=False), ids)
-            case "scd2" if (self.user_disposition or {}).get(
-                "row_version_column_name", ROW_VERSION
-            ) == ROW_VERSION:
-                versions = row_versions(rows, self._unversioned())
-                return rows.append_column(
-                    pa.field(ROW_VERSION, pa.string(), nullable=False), versions
-                )
+                column, cells = LOAD_ID, pa.repeat(load, rows.num_rows)
+            case "scd2" if hints.get("row_version_column_name", ROW_VERSION) == ROW_VERSION:
+                column, cells = ROW_VERSION, row_versions(rows, self._unversioned())
             case _:
                 return rows
+        return rows.append_column(pa.field(column, pa.string(), nullable=False), cells)
 
     def _unversioned(self) -> set[str]:
         columns: Any = dlt.current.resource().columns
-        told = columns if isinstance(columns, Mapping) else {}
         naming = dlt.current.source_schema().naming
-        return unversioned_columns(told, self._passing, naming.normalize_identifier)
+        hints = columns if isinstance(columns, Mapping) else {}
+        return unversioned_columns(hints, self._passing, naming.normalize_identifier)
+
+    def count_scope(
+        self,
+        table: str,
+        covered: Window | None,
+        time_column: str | None,
+        key: Key | None,
+        *,
+        partial: bool,
+    ) -> CountScope | None:
+        """How the load's rows are found in the destination; None where nothing tells them.
+
+        Args:
+            table: The resource's name.
+            covered: The range of the rows; None for all rows.
+            time_column: The column that it is taken by.
+            key: What tells the rows apart.
+            partial: Whether they are merged into others by their key.
+        """
+        schema: Any = table_memory(table) or {"columns": {}}
+        if get_columns_names_with_prop(schema, "hard_delete"):
+            # A row of the file may be one that is deleted.
+            return None
+        if self.user.strategy is not None:
+            return self._user_count_scope(schema)
+        if partial:
+            return CountScope("key", key=key) if key else None
+        scope = window_scope(dlt.current.pipeline(), covered, time_column)
+        if scope is None:
+            return CountScope("table")
+        return CountScope("time", scope) if time_column in schema["columns"] else None
+
+    def _user_count_scope(self, schema: Any) -> CountScope | None:
+        hints = self.user.hints or {}
+        match self.user.strategy:
+            case "replace" | "cdc":
+                return CountScope("table", hints.get("destination_scope"))
+            case "append":
+                return CountScope("load", rows_of_this_load())
+            case "scd2" if not get_columns_names_with_prop(schema, "merge_key"):
+                version = hints.get("row_version_column_name") or ROW_VERSION
+                return CountScope("version", valid_rows(hints), (version,))
+            case "upsert" | "insert-only" | "delete-insert" if self.user.key:
+                return CountScope("key", key=self.user.key)
+            case _:
+                return None
+
+
+def apply_late_hints(hints: Mapping[str, Any]) -> None:
+    """Give dlt's schema hints of the table that are known only after the last row.
+
+    Not by an item with hints: dlt would hold the item to a contract twice, and fail.
+    """
+    if not hints:
+        return
+    resource, schema = dlt.current.resource(), dlt.current.source_schema()
+    resource.apply_hints(**hints)
+    table = normalize_table_identifiers(resource.compute_table_schema(), schema.naming)
+    if table["name"] not in schema.tables:
+        return
+    # What a contract has kept out of the table stays out.
+    existing = schema.tables[table["name"]]["columns"]
+    table["columns"] = {name: hint for name, hint in table["columns"].items() if name in existing}
+    if "write_disposition" in hints:
+        # dlt would keep an earlier load's scope, and whatever else this one does not set.
+        for hint in MERGE_DISPOSITION_HINTS.values():
+            schema.tables[table["name"]].pop(hint, None)  # type: ignore[misc]
+    schema.update_table(table)
 
 
 def rows_of_this_load() -> str:
-    """The rows of the destination that the load which is extracted brings, as SQL about `{table}`.
+    """The destination's rows of the load that is extracted, as SQL about `{table}`.
 
     For tables whose rows carry their load's id.
     """
@@ -312,75 +301,44 @@ def _of_table(pipeline: Any, column: str) -> str:
     return f"{{table}}.{name}"
 
 
-def current_merge_strategies() -> list[str]:
-    """The merge strategies that the destination has for the resource's table, its default first."""
-    table_format: Any = dlt.current.resource().table_format
-    return merge_strategies(dlt.current.pipeline(), table_format)
-
-
-def _whole(key: Key | None) -> Any:
-    """All rows are the table: merged into it by a key, or in its place."""
+def _for_all_rows(key: Key | None) -> Any:
+    """All rows: merged into the table by a key, or in its place."""
     if key is None or "cdc" not in current_merge_strategies():
         return REPLACE
     return {"disposition": "merge", "strategy": "cdc", "skip_unchanged_rows": True}
 
 
-def _by_time(scope: str, key: Key | None) -> Any:
-    """The rows of a span of time are that range of the table."""
-    there = current_merge_strategies()
-    if REPLACE_WINDOW["strategy"] in there:
+def _for_window(scope: str, key: Key | None) -> Any:
+    """All rows of a range of time: they replace that range of the table."""
+    strategies = current_merge_strategies()
+    if REPLACE_WINDOW["strategy"] in strategies:
         return {**REPLACE_WINDOW, "destination_scope": scope}
-    if "cdc" not in there or key is None:
-        raise _unable(
-            "replace a span of time" + (" without a key" if "cdc" in there else ""),
+    if "cdc" not in strategies or key is None:
+        raise _cannot(
+            "replace a range of time" + (" without a key" if "cdc" in strategies else ""),
             dlt.current.resource().name,
         )
     return {"disposition": "merge", "strategy": "cdc", "destination_scope": scope}
 
 
-def _narrowable(
-    span: SyncPolicy | None, table: str, users_key: Key | None, *, keyed: bool
-) -> SyncPolicy | None:
-    """The times that a load may ask for where the source chooses how they are taken in.
-
-    Raises:
-        SettingsError: The destination cannot take a span of time.
-    """
-    there = current_merge_strategies()
-    if span is None or REPLACE_WINDOW["strategy"] in there:
-        return span
-    changes = span.full_refresh_every is not None
-    key = proven_key(table)
-    if has_rows(table):
-        known = bool(key) and users_key in {None, key}
-    else:
-        known = keyed or users_key is not None
-    if ("upsert" if changes else "cdc") in there and (changes or known):
-        return span
-    if span.start is not None:
-        lacks = " without a key" if there else ""
-        raise _unable(f"replace a span of time{lacks}", table)
-    return replace(span, incremental=False)
-
-
-def _check(strategy: str, table: str) -> None:
+def _check_strategy(strategy: str, table: str) -> None:
     """Refuse a user's disposition that the destination does not have."""
-    there = current_merge_strategies()
-    if strategy == "append" and REPLACE_WINDOW["strategy"] not in there:
-        raise _unable("append so that a load which was cut short can be repeated", table)
-    if strategy not in {"append", "replace", "skip", *there}:
-        raise _unable(strategy, table)
+    strategies = current_merge_strategies()
+    if strategy == "append" and REPLACE_WINDOW["strategy"] not in strategies:
+        raise _cannot("append so that an interrupted load can be repeated", table)
+    if strategy not in {"append", "replace", "skip", *strategies}:
+        raise _cannot(strategy, table)
 
 
-def _unable(what: str, table: str) -> SettingsError:
-    told = f"{dlt.current.pipeline().destination.destination_name} tables"
+def _cannot(what: str, table: str) -> SettingsError:
+    tables = f"{dlt.current.pipeline().destination.destination_name} tables"
     table_format: Any = dlt.current.resource().table_format
     if table_format:
-        told = f"{table_format} {told}"
+        tables = f"{table_format} {tables}"
     return SettingsError(
-        f"{told} cannot {what}",
+        f"{tables} cannot {what}",
         where=table,
         hint="Load all rows each time, without start_date and by the source's own disposition;"
         ' name a primary_key; give files a table_format="delta"; or choose another destination:'
-        " the README's table tells what each can.",
+        " docs/destinations.md tells what each can do.",
     )

@@ -20,9 +20,9 @@ import dlt
 import duckdb
 
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.loading.extract import load_files
 from spaaza_source.loading.reader import FileReader, ReadSettings
 from spaaza_source.spaaza.bulk_users import KEYS

@@ -73,7 +73,7 @@ def test_a_window_of_delta_needs_a_key(place_of: Callable[[str], Place], tmp_pat
         load = Load(tmp_path, vendor.base_url, ("transactions",), place.name, MAY)
         wrong = refused(load.run)
         assert vendor.tasks == []
-    assert "cannot replace a span of time without a key" in str(wrong)
+    assert "cannot replace a range of time without a key" in str(wrong)
     assert "primary_key" in str(wrong.hint)
 
 
@@ -129,7 +129,7 @@ def test_a_window_of_plain_files_is_refused(tmp_path: Path) -> None:
     with FileVendor(transactions=ROWS) as vendor:
         wrong = refused(lambda: into_plain_files(tmp_path, vendor, "transactions", **MAY))
         assert vendor.tasks == []
-    assert "filesystem tables cannot replace a span of time" in str(wrong)
+    assert "filesystem tables cannot replace a range of time" in str(wrong)
     assert 'table_format="delta"' in str(wrong.hint)
 
 

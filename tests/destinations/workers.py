@@ -62,7 +62,7 @@ class Worker:
 def _load(worker: Worker, part: BackfillPart, barrier: Barrier) -> None:
     settle(worker.folder, worker.environment)
     backfill = worker.backfill
-    with backfill._at_work([part]) as pipeline:
+    with backfill._open([part]) as pipeline:
         # All have taken what the destination knows before any has loaded.
         barrier.wait()
         for window in windows_of(part):

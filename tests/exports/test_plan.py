@@ -14,16 +14,10 @@ from hypothesis import strategies as st
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.jobs import Job, JobState, KnownJob
-from spaaza_source.exports.plan import (
-    Plan,
-    SyncPolicy,
-    TableSync,
-    WindowSize,
-    cut_calendar,
-    plan_for,
-)
+from spaaza_source.exports.plan import Plan, plan_for
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.windows import Window
+from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.windows import Window, WindowSize, cut_calendar
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -18,11 +18,11 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     UnexpectedAnswerError,
 )
-from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.export_service import SpaazaExports

@@ -82,3 +82,26 @@ def test_what_a_vendor_tells_may_be_no_time_yet(value: object) -> None:
 
 def test_what_a_vendor_tells_is_a_time_else() -> None:
     assert parse_vendor_instant("2026-05-26T12:00:00Z") == NOON
+
+
+def test_windows_overlap_where_they_share_an_instant() -> None:
+    hour = timedelta(hours=1)
+    window = Window(NOON, NOON + 2 * hour)
+    assert window.overlaps(Window(NOON + hour, NOON + 3 * hour))
+    assert window.overlaps(Window(None, NOON + hour))
+    assert not window.overlaps(Window(NOON + 2 * hour, NOON + 3 * hour))
+    assert not window.overlaps(Window(None, NOON))
+
+
+def test_gaps_are_what_no_other_window_covers() -> None:
+    def hours(start: int | None, end: int) -> Window:
+        return Window(
+            None if start is None else NOON + timedelta(hours=start), NOON + timedelta(hours=end)
+        )
+
+    assert hours(0, 10).gaps([]) == [hours(0, 10)]
+    assert hours(0, 10).gaps([hours(4, 6), hours(2, 5)]) == [hours(0, 2), hours(6, 10)]
+    assert hours(0, 10).gaps([hours(-2, 1), hours(9, 12)]) == [hours(1, 9)]
+    assert hours(0, 10).gaps([hours(11, 12), hours(-2, -1)]) == [hours(0, 10)]
+    assert hours(0, 10).gaps([hours(None, 4), hours(4, 10)]) == []
+    assert hours(None, 10).gaps([hours(2, 4)]) == [hours(None, 2), hours(4, 10)]

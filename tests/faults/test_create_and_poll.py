@@ -22,9 +22,9 @@ from spaaza_source.errors import (
     VanishedError,
 )
 from spaaza_source.exports.job_registry import JobRegistry
-from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.run import RETRY_PAUSE
 from spaaza_source.exports.table_exports import Phase, TableExports
+from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from tests.exports.test_run import begin, wait
 from tests.roads import AnyRoad, SpaazaRoad, VoucherifyRoad
 from tests.scripted_exports import export_without

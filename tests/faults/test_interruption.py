@@ -99,7 +99,7 @@ def test_interrupted_runs_name_their_jobs_and_leave_them_to_the_next(
                 calls = len(sandbox.calls)
                 said, took = interrupted(settings, number, all_run, *asked)
                 for job in jobs_of(sandbox):
-                    assert f"job {job} is still {running}; the next run takes it up" in said
+                    assert f"job {job} is still {running}; the next run adopts it" in said
                 fastest = min(fastest, took)
                 if fastest < AT_ONCE:
                     break

@@ -262,7 +262,7 @@ def test_one_source_object_appends_again_and_again(vendor: FileVendor, tmp_path:
 @pytest.mark.parametrize(
     ("table", "hints", "given", "why"),
     [
-        ("transactions", {"write_disposition": SCD2}, WINDOW, "outside of the span"),
+        ("transactions", {"write_disposition": SCD2}, WINDOW, "outside of the range"),
         (
             "users",
             {"write_disposition": {"disposition": "merge", "strategy": "upsert"}},

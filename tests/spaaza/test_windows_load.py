@@ -253,8 +253,7 @@ def test_the_windows_of_a_load_agree_about_types_and_bring_their_own_columns(
     january = b"id,timestamp,code,note\n1,2026-01-05T00:00:00Z,7,\n"
     february = b"id,timestamp,code,note\n"
     march = b"timestamp,id,code,note,extra\n2026-03-05T00:00:00Z,3,007,x,y\n"
-    # The last month is asked for second.
-    with MonthlyFiles(january, march, february) as vendor:
+    with MonthlyFiles(january, february, march) as vendor:
         pipeline_into(tmp_path).run(
             spaaza_source(
                 vendor.base_url,

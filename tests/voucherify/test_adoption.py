@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.table_exports import Phase
+from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from tests.clocks import FakeClock
 from tests.exports.test_run import wait
 from tests.roads import Road, VoucherifyRoad

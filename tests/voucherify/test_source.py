@@ -13,10 +13,10 @@ import pytest
 
 from spaaza_source import voucherify_source
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.export_service import VoucherifyExports

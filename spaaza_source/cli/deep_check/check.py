@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -22,7 +22,8 @@ from spaaza_source.cli.deep_check.table_rows import DestinationTable
 from spaaza_source.cli.vendors import VendorTable
 from spaaza_source.errors import SettingsError
 from spaaza_source.loading.checkpoint import read_state
-from spaaza_source.loading.extract import export_tables
+from spaaza_source.loading.extract import TableLoad
+from spaaza_source.loading.resources import exports_of, with_new_export
 from spaaza_source.warehouse import duckdb_settings
 from spaaza_source.windows import Window, iso
 
@@ -78,15 +79,14 @@ def deep_check(
             tempfile.TemporaryDirectory(prefix="spaaza_check_") as folder,
             duckdb.connect(f"{folder}/check.duckdb", config=duckdb_settings()) as database,
         ):
-            for table, resource in source.selected_resources.items():
+            for table, load in exports_of(source).loads.items():
                 told = schema.tables.get(table) if schema else None
                 if schema is None or told is None or not told.get("columns"):
                     yield TableDiff(table, None, None)
                     continue
-                given = resource.explicit_args
                 until = read_state(state, source.name, table)["loaded_until"]
                 held = DestinationTable.of(table, told, schema.naming, known[table].passing)
-                compared[table] = _Compared(database, held, known[table], given, until)
+                compared[table] = _Compared(database, held, known[table], load, until)
             if compared and schema:
                 yield from _compare(pipeline, source, schema, compared, most)
 
@@ -101,7 +101,7 @@ def _compare(
     for table, each in compared.items():
         for rows in each.held.rows(pipeline, schema.name, each.times):
             each.comparison.add_destination_rows(rows)
-        _take_afresh(source, table)
+        _force_new_export(source, table)
     # What the loads have settled of types holds for this reading too.
     source.schema = schema.clone()
     pending: dict[str, list[Any]] = {}
@@ -126,7 +126,7 @@ class _Compared:
         database: Where both sides are put.
         held: The table.
         known: What is known of it.
-        given: What its resource was made with.
+        load: How its exports are loaded.
         until: All rows of before are loaded; None where no load goes on from another.
     """
 
@@ -135,22 +135,21 @@ class _Compared:
         database: duckdb.DuckDBPyConnection,
         held: DestinationTable,
         known: VendorTable,
-        given: Mapping[str, Any],
+        load: TableLoad,
         until: datetime | None,
     ) -> None:
         self.held = held
-        wanted = given["wanted"]
         # Windows of rows that changed are taken by no column, yet each has its time.
-        column = held.column(given.get("time_column") or known.time_field)
-        reach = wanted.reach(datetime.now(timezone.utc))
+        column = held.column(load.time_column or known.time_field)
+        covered = load.sync.range_at(datetime.now(timezone.utc))
         end = until
-        if reach is not None:
-            end = reach.end if until is None else min(until, reach.end)
+        if covered is not None:
+            end = covered.end if until is None else min(until, covered.end)
         #: The column of times and the span compared. What came since the last load is left out.
         self.times: tuple[str, Window] | None = None
         if column is not None and end is not None:
             # Rows that changed in a span may be of any time before it.
-            start = reach.start if reach and known.is_final else None
+            start = covered.start if covered and known.is_final else None
             if start is not None and start >= end:
                 raise SettingsError(
                     f"of that range nothing was loaded: the last load ended at {iso(end)}",
@@ -163,11 +162,9 @@ class _Compared:
         )
 
 
-def _take_afresh(source: DltSource, table: str) -> None:
+def _force_new_export(source: DltSource, table: str) -> None:
     """Let a resource ask for an export of its own, and tell each item's table."""
-    given = dict(source.resources[table].explicit_args)
-    given["wanted"] = replace(given["wanted"], afresh=True)
-    resource = dlt.resource(export_tables, name=table)(**given)
+    resource = with_new_export(source, table)
     source.resources[table] = resource.add_map(lambda item: (table, item))
 
 

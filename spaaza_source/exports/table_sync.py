@@ -1,0 +1,136 @@
+"""What a load has to bring of one table: which rows by time, and by which requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports.request import ExportRequest
+from spaaza_source.windows import Window, WindowSize, parse_instant
+
+#: An incremental load asks for this much at least, however recent the last one was.
+SHORTEST = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class SyncPolicy:
+    """Which rows of a table, by time, a load has to bring.
+
+    Attributes:
+        start: Where history begins; None for all of it.
+        end: The exclusive end of history; None for now.
+        lag: The lookback: how far before the cursor an incremental load begins.
+        window_size: The calendar windows that history is asked for in.
+        min_window: No shorter window is asked for.
+        incremental: Whether a load begins at the cursor, less the lag; else at `start`.
+        full_refresh_every: After how long a load begins at `start` all the same, for changes that
+            no window shows; None for never. Set for tables whose windows bring changed rows.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    lag: timedelta = timedelta(days=1)
+    window_size: WindowSize = "month"
+    min_window: timedelta = timedelta(hours=1)
+    incremental: bool = True
+    full_refresh_every: timedelta | None = None
+
+    @classmethod
+    def of(cls, start_date: object, end_date: object) -> SyncPolicy:
+        """Read a user's dates: ISO text, `datetime`, `date` or None each.
+
+        Raises:
+            SettingsError: A date cannot be read, the end has no start, or no time lies between.
+        """
+        if start_date is None and end_date is not None:
+            raise SettingsError(
+                "end_date is given without start_date",
+                where="end_date",
+                hint="Give both for a range, or start_date alone for all since then.",
+            )
+        start = None if start_date is None else parse_instant(start_date, "start_date")
+        end = None if end_date is None else parse_instant(end_date, "end_date")
+        if end is not None:
+            Window(start, end)
+        return cls(start, end)
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether both ends are given: such a load neither reads nor moves the cursor."""
+        return self.end is not None
+
+    @property
+    def merges_changes(self) -> bool:
+        """Whether windows bring rows that changed, which are merged into the table by their key.
+
+        Else a window brings all rows of its time, which replace that range of the table.
+        """
+        return self.full_refresh_every is not None
+
+    def range_at(
+        self, loaded_until: datetime | None, begun_at: datetime | None, now: datetime
+    ) -> Window | None:
+        """The range that a load covers; None for all rows, whatever their time.
+
+        Args:
+            loaded_until: The cursor: where the last load ended.
+            begun_at: When a load last began at `start`.
+            now: The present instant by the vendor's clock.
+
+        Raises:
+            SettingsError: The start lies in the future.
+        """
+        if self.is_backfill:
+            return Window(self.start, self.end or now)
+        start = self.start
+        # Of whole seconds, `now` may lie before what was begun a moment ago.
+        every = self.full_refresh_every
+        is_due = every is not None and (not every or begun_at is None or now - begun_at >= every)
+        if self.incremental and not is_due and loaded_until is not None:
+            lookback = min(loaded_until - self.lag, now - max(self.lag, SHORTEST))
+            start = lookback if start is None else max(start, lookback)
+        return None if start is None else Window(start, now)
+
+
+@dataclass(frozen=True)
+class TableSync:
+    """What a load has to bring of one table, and what earlier loads have left to do.
+
+    Attributes:
+        table: Its name.
+        make_request: Makes the request for a window; for all rows of None.
+        policy: Which rows by time; None where the table cannot be asked for by time.
+        loaded_until: The table's cursor.
+        begun_at: When the table was last loaded from the start of its history.
+        loaded: Ids of jobs whose rows are loaded.
+        collect_only: Whether nothing may be asked for: only jobs that are done are loaded.
+        ignore_existing: Whether every export is asked for, whatever jobs there are.
+    """
+
+    table: str
+    make_request: Callable[[Window | None], ExportRequest]
+    policy: SyncPolicy | None = None
+    loaded_until: datetime | None = None
+    begun_at: datetime | None = None
+    loaded: Collection[str] = ()
+    collect_only: bool = False
+    ignore_existing: bool = False
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether a later load begins where this one ends."""
+        policy = self.policy
+        return policy is not None and policy.incremental and not policy.is_backfill
+
+    @property
+    def merges_changes(self) -> bool:
+        """Whether its windows bring rows that changed, to be merged by their key."""
+        return self.policy is not None and self.policy.merges_changes
+
+    def range_at(self, now: datetime) -> Window | None:
+        """The range that a load covers now; None for all rows."""
+        if self.policy is None:
+            return None
+        return self.policy.range_at(self.loaded_until, self.begun_at, now)

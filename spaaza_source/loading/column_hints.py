@@ -1,0 +1,195 @@
+"""Column and table hints of one file for dlt's schema, and what a new header changes.
+
+Types are settled by a user's hints, by earlier loads, or by the first values; in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.schema.typing import TColumnSchema, TTableSchema
+from dlt.extract.hints import TResourceHints, make_hints
+
+from spaaza_source.errors import HeaderError, SettingsError
+from spaaza_source.tabular import Column, ColumnType
+from spaaza_source.tabular.column_types import TEXT
+from spaaza_source.tabular.drift import column_changes
+from spaaza_source.writing.schema_hints import FORMAT, HEADER, ROWLESS, UNDECIDED, table_memory
+
+
+def known_types(table: str) -> dict[str, ColumnType]:
+    """The types that a user's hints, or earlier loads, have settled, by column name.
+
+    Hints win. A column that no value has decided yet has no type here.
+    """
+    schema = dlt.current.source_schema()
+    settled: dict[str, Any] = {}
+    if table in schema.tables:
+        settled.update(
+            {
+                name: column
+                for name, column in schema.get_table_columns(table).items()
+                if not column.get(UNDECIDED)
+            }
+        )
+    settled.update(
+        {
+            schema.naming.normalize_identifier(name): hint
+            for name, hint in _hinted().items()
+            if not hint.get(UNDECIDED)
+        }
+    )
+    return {name: _type_of(hint) for name, hint in settled.items() if hint.get("data_type")}
+
+
+def nested_types(table: str, place: tuple[str, ...]) -> dict[str, ColumnType]:
+    """The same for the table that dlt makes of the lists at a path of names."""
+    schema = dlt.current.source_schema()
+    nested = schema.tables.get(schema.naming.shorten_fragments(table, *place), {})
+    columns: Any = nested.get("columns", {})
+    return {name: _type_of(hint) for name, hint in columns.items() if hint.get("data_type")}
+
+
+def is_rowless(table: str, rows: int) -> bool:
+    """Whether the table has no row yet, and gets none from a file of so many rows."""
+    memory = table_memory(table)
+    return rows == 0 and (not memory or bool(memory.get(ROWLESS, False)))
+
+
+def table_hints(
+    table: str,
+    names: Sequence[str],
+    rows: int,
+    columns: Iterable[Any],
+    *,
+    export_format: str = "csv",
+    nested: Mapping[Any, Any] | None = None,
+) -> TResourceHints:
+    """The hints that a file brings for its table.
+
+    Args:
+        table: Its name.
+        names: The file's columns, in its order.
+        rows: The file's good rows.
+        columns: Hints of its columns.
+        export_format: The file's format.
+        nested: Hints of nested tables, as dlt's `nested_hints`.
+    """
+    before = dlt.current.source_schema().tables.get(table)
+    rowless = is_rowless(table, rows)
+    if before is not None and before.get(ROWLESS) and rows:
+        _recreate(before)
+    remembered: dict[str, Any] = {
+        HEADER: list(names),
+        FORMAT: export_format,
+    }
+    if rowless or (before is not None and ROWLESS in before):
+        remembered[ROWLESS] = rowless
+    return make_hints(
+        columns=list(columns), additional_table_hints=remembered, nested_hints=dict(nested or {})
+    )
+
+
+def column_hints(
+    columns: Iterable[Column], *, without: Collection[str], rowless: bool
+) -> list[Any]:
+    """Hints of a CSV file's columns, but for those that the table is to be `without`.
+
+    Every column keeps the vendor's header as its description; a variant column is marked as one,
+    so that dlt's `data_type` contract rules over it. In a table that never had a row, undecided
+    columns are text so that they exist; the first rows decide their types.
+    """
+    hints: list[Any] = []
+    for column in columns:
+        if column.name in without:
+            continue
+        hint: dict[str, Any] = {"name": column.name, "description": column.header}
+        if column.type is None:
+            if not rowless:
+                continue
+            hint |= {"data_type": "text", UNDECIDED: True}
+        elif _hinted().get(column.name, {}).get(UNDECIDED):
+            # An earlier run of this very source object put the hint there.
+            hint |= {"data_type": column.type.data_type, UNDECIDED: False}
+        hints.append(hint)
+        if column.has_variant:
+            hints.append({"name": column.variant, "variant": True})
+    return hints
+
+
+def settle_undecided(table: pa.Table, columns: Iterable[Column], *, rowless: bool) -> pa.Table:
+    """Drop undecided columns; or make them text, where the table is to have no rows.
+
+    dlt would leave them out too, and warn of each at every load.
+    """
+    undecided = [column.name for column in columns if column.type is None]
+    for name in undecided if rowless else ():
+        place = table.schema.get_field_index(name)
+        empty = pa.nulls(table.num_rows, pa.string())
+        table = table.set_column(place, pa.field(name, pa.string()), empty)
+    return table if rowless else table.drop_columns(undecided)
+
+
+def check_header(table: str, columns: Sequence[Column]) -> None:
+    """Refuse a file that has no column of the table's last header.
+
+    Some servers answer with an error in plain words, which is a table of one column for all that
+    the file itself can tell.
+
+    Raises:
+        HeaderError: It has none.
+    """
+    before = table_memory(table).get(HEADER)
+    if not isinstance(before, list) or not before or not columns:
+        return
+    if not {column.name for column in columns} & set(before):
+        raise HeaderError(
+            f"the file has none of the {len(before)} columns that the table's last file had",
+            hint="Ask the vendor what this file is; load another kind into another dataset.",
+        )
+
+
+def column_change_rows(table: str, columns: Iterable[Column]) -> list[dict[str, Any]]:
+    """Rows for `column_changes`: how this header differs from the last; none for the first."""
+    before = table_memory(table).get(HEADER)
+    if not isinstance(before, list):
+        return []
+    headers = {column.name: column.header for column in columns}
+    return [
+        {
+            "table_name": table,
+            "column_name": change.name,
+            "change": change.change,
+            "header": headers.get(change.name),
+            "previous_name": change.previous_name,
+            "position": change.position,
+            "previous_position": change.previous_position,
+        }
+        for change in column_changes(before, list(headers))
+    ]
+
+
+def _recreate(before: TTableSchema) -> None:
+    """Let dlt drop a table that never had a row, and create it with the types that rows show."""
+    package: Any = dlt.current.load_package_state()["state"]
+    package.setdefault("dropped_tables", []).append({**before, "columns": dict(before["columns"])})
+    for name, column in list(before["columns"].items()):
+        if column.get(UNDECIDED):
+            del before["columns"][name]
+
+
+def _hinted() -> Mapping[str, Any]:
+    """The column hints of the resource that is being extracted."""
+    hints = dlt.current.resource().columns
+    return hints if isinstance(hints, Mapping) else {}
+
+
+def _type_of(hint: TColumnSchema) -> ColumnType:
+    try:
+        return ColumnType.of_dlt(str(hint["data_type"]), hint.get("precision"), hint.get("scale"))
+    except SettingsError:
+        # A type that a file has no form for (json, binary, …) arrives as text, for the destination.
+        return TEXT

@@ -1,0 +1,209 @@
+"""Export files that may be loaded: what dlt gets of a CSV or a JSON file, and how it is narrowed.
+
+CSV files give Arrow tables, JSON files records. Rows outside the export's window are dropped, and a
+privacy policy is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.extract.hints import TResourceHints
+
+from spaaza_source.errors import FileError
+from spaaza_source.exports.table_exports import Export
+from spaaza_source.loading.column_hints import (
+    column_hints,
+    is_rowless,
+    settle_undecided,
+    table_hints,
+)
+from spaaza_source.tabular import Column, CsvFile, JsonFile, RejectedRow
+from spaaza_source.tabular.privacy import Policy
+from spaaza_source.windows import Window
+
+#: The column that a window is taken by, as dlt names it, and the window.
+RowWindow = tuple[str, Window]
+
+
+class LoadableFile(Protocol):
+    """A file that may be loaded."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Its columns, in its order."""
+
+    @property
+    def rows(self) -> int:
+        """Its good rows."""
+
+    @property
+    def rejected(self) -> Sequence[RejectedRow]:
+        """Its bad rows."""
+
+    def hints(self) -> TResourceHints:
+        """The hints that dlt's schema gets with its first item."""
+
+    def items(self) -> Iterator[tuple[Any, int]]:
+        """What dlt gets, each item with the number of its rows."""
+
+    def locate(self, row: int) -> str:
+        """Where a row of the items is in the file, counted from 0, for a message."""
+
+
+class LoadableCsv:
+    """A CSV file.
+
+    Args:
+        export: Its export.
+        file: The file.
+        policy: What happens to personal columns.
+        window: The rows that are the export's; None for all.
+    """
+
+    def __init__(
+        self, export: Export, file: CsvFile, policy: Policy, window: RowWindow | None
+    ) -> None:
+        self.columns: Sequence[Column] = file.columns
+        self.rows: int = file.rows
+        self.rejected: Sequence[RejectedRow] = file.rejected
+        self._export = export
+        self._file = file
+        self._policy = policy
+        self._window = window
+
+    @property
+    def _rowless(self) -> bool:
+        return is_rowless(self._export.request.table, self.rows)
+
+    def hints(self) -> TResourceHints:
+        """The hints that dlt's schema gets with its first item."""
+        names = [column.name for column in self.columns]
+        dropped = [name for name in names if self._policy.action(name) == "drop"]
+        hints = column_hints(self.columns, without=dropped, rowless=self._rowless)
+        return table_hints(self._export.request.table, names, self.rows, hints)
+
+    def items(self) -> Iterator[tuple[Any, int]]:
+        """Arrow tables, each with the number of its rows."""
+        rowless = self._rowless
+        for rows in self._file.tables():
+            kept = rows.filter(_in_window(rows, *self._window)) if self._window else rows
+            settled = settle_undecided(kept, self.columns, rowless=rowless)
+            yield self._policy.apply(settled), kept.num_rows
+
+    def locate(self, row: int) -> str:
+        """Where a row of the items is in the file, counted from 0, for a message."""
+        if self._window:
+            row = self._row_of_file(row, *self._window)
+        export = self._export
+        return f"line {self._file.line_of(row):,} of {export.request}, job {export.job.job_id}"
+
+    def _row_of_file(self, row: int, name: str, window: Window) -> int:
+        """Which of the file's good rows is the window's with that number, both from 0."""
+        before = 0
+        for rows in self._file.tables():
+            kept = pc.indices_nonzero(_in_window(rows, name, window))
+            if row < len(kept):
+                return before + int(kept[row].as_py())
+            row -= len(kept)
+            before += rows.num_rows
+        raise IndexError(row)
+
+
+class LoadableJson:
+    """A JSON file.
+
+    Args:
+        export: Its export.
+        file: The file.
+        policy: What happens to personal columns.
+        window: The rows that are the export's; None for all.
+    """
+
+    def __init__(
+        self, export: Export, file: JsonFile, policy: Policy, window: RowWindow | None
+    ) -> None:
+        self.columns: Sequence[Column] = file.columns
+        self.rows: int = file.rows
+        self.rejected: Sequence[RejectedRow] = file.rejected
+        self._export = export
+        self._file = file
+        self._policy = policy
+        self._window = window
+
+    def hints(self) -> TResourceHints:
+        """The hints that dlt's schema gets with its first item."""
+        table = self._export.request.table
+        hints = self._file.hints(table)
+        return table_hints(
+            table,
+            [column.name for column in self.columns],
+            self.rows,
+            self._without_dropped((), hints["columns"]).values(),
+            export_format="json",
+            nested={
+                path: {**nested, "columns": self._without_dropped(path, nested["columns"])}
+                for path, nested in hints["nested_hints"].items()
+            },
+        )
+
+    def items(self) -> Iterator[tuple[Any, int]]:
+        """Lists of records, each with the number of its rows."""
+        if not self.rows and self._export.request.table in dlt.current.source_schema().tables:
+            # Without it dlt would not touch the table, and a window now empty would stay.
+            yield dlt.mark.materialize_table_schema(), 0
+        for records in self._file.records():
+            kept = _records_in_window(records, *self._window) if self._window else records
+            yield [self._policy.apply_to_record(record) for record in kept], len(kept)
+
+    def locate(self, row: int) -> str:
+        """Where a row of the items is in the file, counted from 0, for a message."""
+        return f"record {row + 1:,} of {self._export.request}, job {self._export.job.job_id}"
+
+    def _without_dropped(self, path: tuple[str, ...], hints: Mapping[str, Any]) -> dict[str, Any]:
+        """The hints of the columns that the policy does not drop."""
+        return {
+            name: hint
+            for name, hint in hints.items()
+            if self._policy.action("__".join([*path, name])) != "drop"
+        }
+
+
+def _in_window(table: pa.Table, name: str, window: Window) -> pa.ChunkedArray:
+    """Which rows of a table lie in a window."""
+    times = table.column(name)
+    if times.null_count:
+        raise _no_time(times.null_count, name)
+    if not pa.types.is_timestamp(times.type):
+        # No row has shown a time yet, so there is none.
+        return pa.chunked_array([pa.repeat(pa.scalar(True), len(times))])
+    before = pc.less(times, pa.scalar(window.end, times.type))
+    if window.start is None:
+        return before
+    return pc.and_(before, pc.greater_equal(times, pa.scalar(window.start, times.type)))
+
+
+def _records_in_window(
+    records: list[dict[str, Any]], name: str, window: Window
+) -> list[dict[str, Any]]:
+    """The records that lie in a window."""
+    without_time = sum(record.get(name) is None for record in records)
+    if without_time:
+        raise _no_time(without_time, name)
+    start = window.start
+    return [
+        record
+        for record in records
+        if record[name] < window.end and (start is None or start <= record[name])
+    ]
+
+
+def _no_time(count: int, name: str) -> FileError:
+    return FileError(
+        f"{count} rows have no time in the column {name!r}, so they belong to no window",
+        hint="Load without start_date, or ask the vendor.",
+    )

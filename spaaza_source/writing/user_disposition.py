@@ -1,0 +1,118 @@
+"""What a user has set of a resource's write disposition, by `apply_hints`: read and validated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dlt
+from dlt.common.schema.utils import get_columns_names_with_prop
+from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
+
+from spaaza_source.destination.capabilities import current_merge_strategies
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports.table_sync import SyncPolicy
+from spaaza_source.writing.keys import Key
+
+#: Strategies that delete what an export does not bring, so it must bring everything.
+WHOLE_ONLY = ("scd2", "cdc")
+#: Strategies that find a row by its key.
+BY_KEY = ("upsert", "cdc", "insert-only")
+
+
+class UserDisposition:
+    """The write disposition that a user has set; within its resource.
+
+    Args:
+        declared: What the resource was made with.
+    """
+
+    def __init__(self, declared: Mapping[str, Any]) -> None:
+        #: What is not the user's: a load sets its own, and a source object may be run again.
+        self._ours: list[Any] = [declared]
+        self._hints: dict[str, Any] | None = None
+        self._our_key: Key | None = None
+
+    def choose(self, disposition: Any) -> dict[str, Any]:
+        """The hint of a disposition of ours: it is not taken for the user's later."""
+        self._ours.append(disposition)
+        return {"write_disposition": disposition}
+
+    def choose_key(self, key: Key | None) -> None:
+        """Remember a key of ours: it is not taken for the user's later."""
+        self._our_key = key
+
+    @property
+    def hints(self) -> dict[str, Any] | None:
+        """What the user has set, as a dict; None where the source may choose."""
+        current: Any = dlt.current.resource().write_disposition
+        if current not in self._ours:
+            self._hints = {"disposition": current} if isinstance(current, str) else dict(current)
+        return self._hints
+
+    @property
+    def strategy(self) -> str | None:
+        """A merge strategy, `replace` or `append`; None where the source may choose."""
+        hints = self.hints
+        if hints is None:
+            return None
+        if hints["disposition"] != "merge":
+            return str(hints["disposition"])
+        return str(hints.get("strategy") or next(iter(current_merge_strategies()), "merge"))
+
+    @property
+    def key(self) -> Key | None:
+        """The columns that the user calls the key."""
+        try:
+            table = dlt.current.resource().compute_table_schema()
+        except DataItemRequiredForDynamicTableHints:
+            return None
+        naming = dlt.current.source_schema().naming
+        names = get_columns_names_with_prop(table, "primary_key", include_incomplete=True)
+        key = tuple(naming.normalize_identifier(name) for name in names)
+        return None if not key or key == self._our_key else key
+
+    @property
+    def newest_wins(self) -> bool:
+        """Whether a column of the user's decides which of the rows with one key dlt takes."""
+        return self.strategy == "delete-insert" and self._has_columns("dedup_sort")
+
+    def check(self, policy: SyncPolicy | None, table: str) -> SyncPolicy | None:
+        """The policy of a load by the user's disposition: None where it must bring all rows.
+
+        Args:
+            policy: What the settings say; None for always all rows.
+            table: The resource's name.
+
+        Raises:
+            SettingsError: The disposition cannot be right with these settings.
+        """
+        strategy = self.strategy
+        where = f"write_disposition of {table}"
+        if strategy in WHOLE_ONLY:
+            if policy is not None and policy.start is not None:
+                raise SettingsError(
+                    f"{strategy} would take every row outside of the range for deleted",
+                    where=where,
+                    hint="Leave out start_date, or use another disposition.",
+                )
+            return None
+        if strategy in BY_KEY and self.key is None:
+            raise SettingsError(
+                f"{strategy} needs a key", where=where, hint="Name it: apply_hints(primary_key=…)."
+            )
+        if strategy == "delete-insert" and not self._deletes():
+            raise SettingsError(
+                "without a key, dlt would append what is to be merged",
+                where=where,
+                hint="Name one: apply_hints(primary_key=…) or merge_key=….",
+            )
+        return policy
+
+    def _deletes(self) -> bool:
+        keyed = self._has_columns("primary_key") or self._has_columns("merge_key")
+        return keyed or bool((self.hints or {}).get("destination_scope"))
+
+    def _has_columns(self, hint: Any) -> bool:
+        table = dlt.current.resource().compute_table_schema()
+        return bool(get_columns_names_with_prop(table, hint, include_incomplete=True))
