@@ -7,6 +7,7 @@ a reply that was lost, loses nothing. Which jobs are of use is left to `plan`.
 from __future__ import annotations
 
 from datetime import timedelta
+from http import HTTPStatus
 
 from spaaza_source.errors import (
     CredentialsError,
@@ -17,8 +18,7 @@ from spaaza_source.errors import (
 from spaaza_source.exports.jobs import ExportService, Job, JobState, KnownJob
 from spaaza_source.exports.plan import TableSync, youngest
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.transport.clock import Clock, Deadline
-from spaaza_source.transport.http_client import TOO_MANY
+from spaaza_source.transport import Clock, Deadline
 from spaaza_source.windows import EARLIEST
 
 #: Seconds to wait before each look for a job whose creation was not answered.
@@ -106,7 +106,7 @@ class JobRegistry:
             raise
         except (UnavailableError, UnexpectedAnswerError) as lost:
             status = lost.status if isinstance(lost, UnavailableError) else None
-            if status == TOO_MANY:
+            if status == HTTPStatus.TOO_MANY_REQUESTS:
                 raise
             found = self._looked_for(request, wanted, there, deadline)
             if found is not None:
@@ -124,14 +124,14 @@ class JobRegistry:
             try:
                 return self.claim(self._service.create(request, later))
             except UnavailableError as refused:
-                if refused.status != TOO_MANY or tries == TOO_MANY_TRIES:
+                if refused.status != HTTPStatus.TOO_MANY_REQUESTS or tries == TOO_MANY_TRIES:
                     raise
                 if not deadline.pause(refused.retry_after or TOO_MANY_PAUSE):
                     raise
 
     def _listed(self) -> list[KnownJob]:
         """What the vendor has of ours; a job may have run for long before it was finished."""
-        since = self._service.now() - self._max_age - LONGEST_RUN
+        since = self._service.http.now() - self._max_age - LONGEST_RUN
         return list(self._service.known_jobs(EARLIEST if self._all_jobs else since))
 
     def _looked_for(

@@ -31,9 +31,7 @@ from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import Export, Phase, TableExports, error_context
-from spaaza_source.transport.clock import Clock, SystemClock
-from spaaza_source.transport.download import Download, FetchedFile
-from spaaza_source.transport.redaction import without_context
+from spaaza_source.transport import Clock, Download, FetchedFile, SystemClock, without_context
 from spaaza_source.windows import Window
 
 #: Before an export that failed, and cannot be split, is asked for once more, the run waits as long
@@ -125,7 +123,7 @@ class ExportRun(ExportSubmitter):
         if table.error is not None or table.stop.is_set():
             return
         try:
-            with without_context(), self._service.within(self._deadline(table)):
+            with without_context(), self._service.http.within(self._deadline(table)):
                 step(table, *more)
         except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
             table.error = error
@@ -137,7 +135,7 @@ class ExportRun(ExportSubmitter):
         plan = plan_for(table.sync, own, self.now(), self._max_age())
         for request, job in plan.adopted:
             self._begun(
-                table, Export(request, adoption.claim(job), self._service.now(), adopted=True)
+                table, Export(request, adoption.claim(job), self._service.http.now(), adopted=True)
             )
         table.plan(plan)
         for request, _ in plan.adopted:
@@ -174,7 +172,7 @@ class ExportRun(ExportSubmitter):
     def _create(
         self, table: TableExports, request: ExportRequest, adoption: JobRegistry, later: timedelta
     ) -> None:
-        begun_at, begun = self._service.now(), self._clock.monotonic()
+        begun_at, begun = self._service.http.now(), self._clock.monotonic()
         job = adoption.create(request, table.sync, self._deadline(table), later)
         parent = table.parent_of(request.window)
         self._begun(table, Export(request, job, begun_at, split_from=parent, begun=begun))
@@ -193,7 +191,7 @@ class ExportRun(ExportSubmitter):
         done = export.adopted and export.job.state is JobState.DONE
         waited = self._clock.monotonic() - export.begun
         try:
-            with self._service.within(self._deadline(table, waited)):
+            with self._service.http.within(self._deadline(table, waited)):
                 job = export.job if done else self._service.poll(export.job.job_id)
         except VanishedError as vanished:
             vanished.where = str(export.request)
@@ -228,7 +226,7 @@ class ExportRun(ExportSubmitter):
         """
         shared = max(1, sum(map(_under_way, self._tables)))
         left = self._patience.export_timeout - export.wait_seconds
-        paced = min(self._service.pace() * shared, left)
+        paced = min(self._service.http.pace() * shared, left)
         return max(self._patience.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:

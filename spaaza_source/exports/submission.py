@@ -15,7 +15,7 @@ from spaaza_source.exports.plan import Plan, TableSync, halve_failed, plan_for, 
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest, Repeat
 from spaaza_source.exports.table_exports import TableExports
-from spaaza_source.transport.clock import Clock, Deadline
+from spaaza_source.transport import Clock, Deadline
 
 
 class ExportSubmitter:
@@ -45,7 +45,7 @@ class ExportSubmitter:
 
         By our own clock, as long as the vendor has not been asked for anything.
         """
-        return self._service.now().replace(microsecond=0)
+        return self._service.http.now().replace(microsecond=0)
 
     def plans(self, wanted: Iterable[TableSync]) -> list[Plan]:
         """What would be done for each table if it were begun now; nothing is asked for.
@@ -55,7 +55,7 @@ class ExportSubmitter:
         """
         wanted = list(wanted)
         adoption = self._adoption(wanted)
-        with self._service.within(self._deadline()):
+        with self._service.http.within(self._deadline()):
             own = adoption.jobs()
         return [plan_for(each, own, self.now(), self._max_age()) for each in wanted]
 
@@ -65,7 +65,7 @@ class ExportSubmitter:
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
-        with self._service.within(self._deadline()):
+        with self._service.http.within(self._deadline()):
             return self._adoption([], all_jobs=True).jobs()
 
     def submit(
@@ -92,13 +92,13 @@ class ExportSubmitter:
         submitted = []
         asked = 0
         for each in wanted:
-            with self._service.within(self._deadline()):
+            with self._service.http.within(self._deadline()):
                 adopted, missing = self._to_submit(each, adoption, repeat)
             submitted += [(request, adoption.claim(job), True) for request, job in adopted]
             for request in missing:
                 later = asked // self._patience.max_concurrent * apart
                 deadline = self._deadline()
-                with self._service.within(deadline):
+                with self._service.http.within(deadline):
                     job = adoption.create(request, each, deadline, later)
                 submitted.append((request, job, False))
                 asked += 1

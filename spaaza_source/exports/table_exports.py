@@ -17,8 +17,7 @@ from spaaza_source.exports.adaptive_windows import AdaptiveWindows
 from spaaza_source.exports.jobs import Job
 from spaaza_source.exports.plan import LENGTHS, Plan, SyncPolicy, TableSync
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.transport.download import FetchedFile
-from spaaza_source.transport.redaction import without_context
+from spaaza_source.transport import FetchedFile, without_context
 from spaaza_source.windows import Window
 
 

@@ -27,9 +27,7 @@ from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, r
 from spaaza_source.spaaza.personal_columns import policies
 from spaaza_source.spaaza.tasks_api import make_client
 from spaaza_source.tabular.privacy import Policy
-from spaaza_source.transport.clock import SystemClock
-from spaaza_source.transport.download import save
-from spaaza_source.transport.http_client import HttpClient, parse_base_url
+from spaaza_source.transport import HttpClient, SystemClock, parse_base_url, save_response
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.table_write import WriteSettings
 from spaaza_source.writing.write_disposition import REPLACE, Disposition
@@ -111,7 +109,7 @@ def _users(
 
     begun = clock.monotonic()
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
-    export.arrived = save(
+    export.arrived = save_response(
         http.stream(PATH, body),
         folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}",
         on_bytes=on_bytes,

@@ -31,7 +31,7 @@ from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
 from spaaza_source.spaaza.personal_columns import policies
 from spaaza_source.spaaza.segments import selection_for
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
-from spaaza_source.transport.http_client import parse_base_url
+from spaaza_source.transport import parse_base_url
 from spaaza_source.windows import EARLIEST, Window
 from spaaza_source.writing.delete_guard import DeleteGuard
 

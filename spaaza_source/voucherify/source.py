@@ -26,7 +26,7 @@ from spaaza_source.loading.extract import working_folder
 from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.resources import ResourceFactory, TableSpec, sync_policy
 from spaaza_source.settings import by_table, require_number
-from spaaza_source.transport.http_client import parse_base_url
+from spaaza_source.transport import parse_base_url
 from spaaza_source.voucherify import filters as narrowing
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
 from spaaza_source.voucherify.export_service import VoucherifyExports

@@ -142,7 +142,7 @@ class _Compared:
         wanted = given["wanted"]
         # Windows of rows that changed are taken by no column, yet each has its time.
         column = held.column(given.get("time_column") or known.time_field)
-        reach = wanted.reach(datetime.now(timezone.utc))
+        reach = wanted.range_at(datetime.now(timezone.utc))
         end = until
         if reach is not None:
             end = reach.end if until is None else min(until, reach.end)
@@ -166,7 +166,7 @@ class _Compared:
 def _take_afresh(source: DltSource, table: str) -> None:
     """Let a resource ask for an export of its own, and tell each item's table."""
     given = dict(source.resources[table].explicit_args)
-    given["wanted"] = replace(given["wanted"], afresh=True)
+    given["wanted"] = replace(given["wanted"], ignore_existing=True)
     resource = dlt.resource(export_tables, name=table)(**given)
     source.resources[table] = resource.add_map(lambda item: (table, item))
 
