@@ -70,17 +70,6 @@ class Window:
         return f"[{start}, {iso(self.end)})"
 
 
-def window_condition(column: str, window: Window) -> str:
-    """The rows of a window as SQL.
-
-    Args:
-        column: The column of times, as the database wants it written.
-        window: The window.
-    """
-    after = f"{column} >= '{iso(window.start)}' AND " if window.start else ""
-    return f"{after}{column} < '{iso(window.end)}'"
-
-
 def parse_window(text: str) -> Window | None:
     """The window that `str` wrote; None for any other text."""
     written = _WRITTEN.fullmatch(text)

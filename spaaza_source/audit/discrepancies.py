@@ -5,7 +5,6 @@ The counting is `counting`'s, its judgement `proof`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,8 +12,7 @@ import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.audit.row_counts import CountResult
-from spaaza_source.destination.delta import DeltaClient
-from spaaza_source.destination.query import ask, can_count
+from spaaza_source.destination import ask, can_count, update_rows
 from spaaza_source.errors import WrongCountError
 from spaaza_source.windows import Window, iso
 
@@ -34,8 +32,9 @@ def record_result(client: Any, finding: CountResult, load: str) -> None:
         found = "NULL"
         if known:
             found = f"CASE job_id{' WHEN %s THEN %s' * len(known)} END"
-        _update(
+        update_rows(
             client,
+            LEDGER,
             {"found": found, "counted": "%s", "proven": "%s", "checked_at": "%s"},
             f"table_name = %s AND job_id IN ({', '.join(['%s'] * len(jobs))})",
             [
@@ -49,21 +48,13 @@ def record_result(client: Any, finding: CountResult, load: str) -> None:
         )
     if finding.right:
         within, bounds = _within(claim.covered)
-        _update(
+        update_rows(
             client,
+            LEDGER,
             {"settled_by": "%s"},
             f"table_name = %s AND proven = %s AND settled_by IS NULL{within}",
             [load, claim.ledger, False, *bounds],
         )
-
-
-def _update(client: Any, told: Mapping[str, str], where: str, parameters: Sequence[Any]) -> None:
-    if isinstance(client, DeltaClient):
-        client.update(LEDGER, told, where, parameters)
-        return
-    cells = ", ".join(f"{column} = {cell}" for column, cell in told.items())
-    ledger = client.make_qualified_table_name(LEDGER)
-    client.execute_sql(f"UPDATE {ledger} SET {cells} WHERE {where}", *parameters)
 
 
 def _within(reach: Window | None) -> tuple[str, list[datetime]]:

@@ -17,15 +17,15 @@ from dlt.common.pipeline import NormalizeInfo, SupportsPipeline
 from dlt.common.schema.utils import get_columns_names_with_prop
 from dlt.common.storages import FileStorage, LoadStorage, PackageStorage
 
+from spaaza_source.destination import window_scope
 from spaaza_source.exports.table_exports import TableExports
 from spaaza_source.windows import Window, parse_window
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.write_disposition import (
     ROW_VERSION,
     Disposition,
+    current_valid_rows,
     rows_of_this_load,
-    valid_rows,
-    window_scope,
 )
 
 #: The package state's entry: the claims by table.
@@ -138,7 +138,7 @@ def _users_way(disposition: Disposition, told: Any) -> CountScope | None:
             way = CountScope("load", rows_of_this_load())
         case "scd2" if not get_columns_names_with_prop(told, "merge_key"):
             version = users.get("row_version_column_name") or ROW_VERSION
-            way = CountScope("version", valid_rows(users), (version,))
+            way = CountScope("version", current_valid_rows(users), (version,))
         case "upsert" | "insert-only" | "delete-insert" if disposition.user_key:
             way = CountScope("key", key=disposition.user_key)
     return way

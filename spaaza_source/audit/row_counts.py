@@ -11,7 +11,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.audit.manifest import TableManifest
-from spaaza_source.windows import window_condition
+from spaaza_source.destination import fetch_number, window_condition
 
 #: Windows that are counted in one query.
 TOGETHER = 40
@@ -99,23 +99,23 @@ def _found_by_key(client: Any, claim: TableManifest) -> CountResult:
     scope = f" AND {way.scope.format(table=name)}" if way.scope else ""
     passed_on = claim.rows_written or 0
     try:
-        arrived = _number(client, f"SELECT count(*) FROM {staged}")
+        arrived = fetch_number(client, f"SELECT count(*) FROM {staged}")
     except DatabaseUndefinedRelation:
         arrived = 0
     if passed_on and not arrived:
         # Emptied after the load, by dlt's `truncate_staging_dataset`.
-        found = _number(client, f"SELECT count(*) FROM {name} WHERE 1 = 1{scope}")
+        found = fetch_number(client, f"SELECT count(*) FROM {name} WHERE 1 = 1{scope}")
         return CountResult(claim, "at least", passed_on, found, {}, found >= passed_on)
     if not passed_on:
         by_job = {job.job_id: 0 for job in claim.jobs}
         return CountResult(claim, way.counted, 0, 0, by_job, right=True)
-    expected = _number(client, f"SELECT count(*) FROM ({keys}) AS staged")
+    expected = fetch_number(client, f"SELECT count(*) FROM ({keys}) AS staged")
     if way.counted == "version":
         held = f"SELECT DISTINCT {', '.join(key)} FROM {name} WHERE 1 = 1{scope}"
-        found = _number(client, f"SELECT count(*) FROM ({held}) AS held")
+        found = fetch_number(client, f"SELECT count(*) FROM ({held}) AS held")
     else:
         same = " AND ".join(f"staged.{column} = {name}.{column}" for column in key)
-        found = _number(
+        found = fetch_number(
             client,
             f"SELECT count(*) FROM {name} WHERE EXISTS"
             f" (SELECT 1 FROM {staged} AS staged WHERE {same}){scope}",
@@ -123,7 +123,3 @@ def _found_by_key(client: Any, claim: TableManifest) -> CountResult:
     right = found == expected and arrived == passed_on
     by_job = {claim.jobs[0].job_id: found} if len(claim.jobs) == 1 else {}
     return CountResult(claim, way.counted, expected, found, by_job, right)
-
-
-def _number(client: Any, sql: str) -> int:
-    return int(client.execute_sql(sql)[0][0])

@@ -15,7 +15,7 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 from dlt.extract.items import ResolvablePipeItem
 
-from spaaza_source.writing.write_disposition import current_merge_strategies
+from spaaza_source.destination import current_merge_strategies
 
 Row = Mapping[str, Any]
 

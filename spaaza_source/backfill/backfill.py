@@ -30,10 +30,10 @@ from spaaza_source.backfill.parts import (
 )
 from spaaza_source.backfill.schema_union import merge_stored_schemas, types_match
 from spaaza_source.backfill.worker_folder import worker_folder
-from spaaza_source.destination.load_lock import hold_load_lock
-from spaaza_source.destination.staging import (
+from spaaza_source.destination import (
     drop_leftover_staging,
     drop_own_staging,
+    hold_load_lock,
     with_own_staging,
 )
 from spaaza_source.errors import SettingsError, UnavailableError

@@ -17,9 +17,9 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from spaaza_source.audit.discrepancies import LEDGER, record_result
 from spaaza_source.audit.manifest import CountScope, ManifestJob, TableManifest
 from spaaza_source.audit.row_counts import count_rows
+from spaaza_source.destination import open_client, window_scope
 from spaaza_source.exports.plan import TableSync
 from spaaza_source.windows import Window
-from spaaza_source.writing.write_disposition import window_scope
 
 COLUMNS = (
     "job_id",
@@ -166,7 +166,7 @@ def loaded_exports(pipeline: dlt.Pipeline, schema: str, table: str) -> list[Load
         schema: The name of dlt's schema.
         table: The resource.
     """
-    with pipeline.sql_client(schema) as client:
+    with open_client(pipeline, schema) as client:
         ledger = client.make_qualified_table_name(LEDGER)
         loads = client.make_qualified_table_name("_dlt_loads")
         columns = ", ".join(f"jobs.{name}" for name in COLUMNS)
@@ -231,7 +231,7 @@ def recount_windows(
     """
     table, column = claimed
     untouched = _untouched(loaded)
-    with pipeline.sql_client(schema) as client:
+    with open_client(pipeline, schema) as client:
         for window in windows:
             parts = [each for each in untouched if each.window and window.covers(each.window)]
             length = sum(

@@ -15,7 +15,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltSource
 
-from spaaza_source.destination.query import read_table
+from spaaza_source.destination import read_table
 from spaaza_source.exports.jobs import Job
 from spaaza_source.exports.plan import Plan, TableSync, halve_failed
 from spaaza_source.exports.request import ExportRequest

@@ -20,7 +20,7 @@ from typing_extensions import Self
 
 from spaaza_source.audit.manifest import record_rows_written
 from spaaza_source.audit.reconcile import reconcile_load
-from spaaza_source.destination.load_lock import hold_load_lock
+from spaaza_source.destination import hold_load_lock
 from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
 
 

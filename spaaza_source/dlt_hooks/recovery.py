@@ -47,6 +47,7 @@ from dlt.common.storages.exceptions import SchemaNotFoundError
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
+from spaaza_source.destination import open_client
 from spaaza_source.writing.schema_hints import FORMAT
 
 #: The name of a file that dlt is still writing.
@@ -96,7 +97,7 @@ def delete_duplicate_state(pipeline: Any) -> None:
         jobs = map(ParsedLoadJobFileName.parse, _of_unknown_fate(packages, load))
         if not any(job.table_name == table for job in jobs):
             continue
-        with pipeline.sql_client(schema.name) as client, suppress(DatabaseUndefinedRelation):
+        with open_client(pipeline, schema.name) as client, suppress(DatabaseUndefinedRelation):
             name = client.make_qualified_table_name(table)
             column = schema.naming.normalize_identifier(C_DLT_LOAD_ID)
             client.execute_sql(

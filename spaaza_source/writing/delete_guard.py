@@ -16,15 +16,13 @@ from dlt.common import logger
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination.query import ask
+from spaaza_source.destination import ask, fetch_chunks, fetch_number
 from spaaza_source.errors import TooManyDeletionsError
 from spaaza_source.settings import require_number
 from spaaza_source.writing.keys import Key, KeyCandidates, is_in
 
 #: So many may always go, however small the table, but for its last.
 FEW = 1
-#: Keys of the table that are fetched at one time.
-CHUNK = 100_000
 
 
 @dataclass(frozen=True)
@@ -98,20 +96,15 @@ def _gone_of(
     name = client.make_qualified_table_name(table)
     counted = f"SELECT count(*) FROM {name}"  # noqa: S608 - our own names
     where = f" WHERE {scope.format(table=name)}" if scope else ""
-    held = _number(client, counted + where) - surplus
+    held = fetch_number(client, counted + where) - surplus
     gone = _gone(client, name, keys, key) if key and not where else held - keys.rows
-    return gone, held if not where or gone <= 0 else _number(client, counted) - surplus
-
-
-def _number(client: Any, sql: str) -> int:
-    return int(client.execute_sql(sql)[0][0])
+    return gone, held if not where or gone <= 0 else fetch_number(client, counted) - surplus
 
 
 def _gone(client: Any, name: str, keys: KeyCandidates, key: Key) -> int:
     """How many keys of the table the load does not bring."""
     columns = ", ".join(map(client.escape_column_name, key))
-    with client.execute_query(f"SELECT {columns} FROM {name}") as cursor:  # noqa: S608
-        chunks = list(cursor.iter_arrow(chunk_size=CHUNK))
+    chunks = list(fetch_chunks(client, f"SELECT {columns} FROM {name}"))  # noqa: S608
     if not chunks:
         return 0
     there = is_in(pa.concat_tables(chunks), keys.cells(key))

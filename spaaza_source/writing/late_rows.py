@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination.query import ask, can_count
+from spaaza_source.destination import ask, can_count, window_condition
 from spaaza_source.exports.table_exports import TableExports
-from spaaza_source.windows import Window, window_condition
+from spaaza_source.windows import Window
 from spaaza_source.writing.schema_hints import has_rows
 from spaaza_source.writing.write_disposition import Disposition
 

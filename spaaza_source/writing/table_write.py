@@ -13,12 +13,13 @@ import dlt
 import pyarrow as pa
 
 from spaaza_source.audit.manifest import CountScope, count_scope
+from spaaza_source.destination import window_scope
 from spaaza_source.errors import BrokenKeyError
 from spaaza_source.windows import Window
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.keys import Key, KeyCandidates
 from spaaza_source.writing.schema_hints import has_rows, proven_key
-from spaaza_source.writing.write_disposition import Disposition, valid_rows, window_scope
+from spaaza_source.writing.write_disposition import Disposition, current_valid_rows
 
 #: A user's dispositions that take away what an export does not bring.
 TAKING_AWAY = ("replace", "cdc", "scd2")
@@ -143,7 +144,7 @@ class TableWrite:
             if strategy is None:
                 scope = window_scope(dlt.current.pipeline(), reach, time_column)
             elif strategy == "scd2":
-                scope = valid_rows(disposition.user_disposition or {})
+                scope = current_valid_rows(disposition.user_disposition or {})
             self._upkeep.delete_guard.check(
                 self._table, self._keys, self.key, scope, surplus=self._surplus or 0
             )

@@ -85,7 +85,9 @@ def deep_check(
                     continue
                 given = resource.explicit_args
                 until = read_state(state, source.name, table)["loaded_until"]
-                held = DestinationTable.of(table, told, schema.naming, known[table].passing)
+                held = DestinationTable.of(
+                    pipeline, table, told, schema.naming, known[table].passing
+                )
                 compared[table] = _Compared(database, held, known[table], given, until)
             if compared and schema:
                 yield from _compare(pipeline, source, schema, compared, most)
