@@ -26,7 +26,7 @@ from spaaza_source.cli.error_messages import ExportsFailedError, failed_export
 from spaaza_source.cli.report import Report
 from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
-from spaaza_source.dlt_hooks.run_lock import hold_run_lock
+from spaaza_source.dlt_hooks import hold_run_lock
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.archive import archived_loads, archived_tables
 

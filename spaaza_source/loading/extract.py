@@ -23,7 +23,7 @@ from spaaza_source.audit.discrepancies import resolves_earlier
 from spaaza_source.audit.manifest import write_manifest
 from spaaza_source.audit.rows import job_row, late_entry, rejected_rows
 from spaaza_source.audit.tables import audit_rows, in_a_load
-from spaaza_source.dlt_hooks.run_lock import DOWNLOADS
+from spaaza_source.dlt_hooks import DOWNLOADS
 from spaaza_source.exports.archive import archive_files, archived_exports, verify_checksums
 from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.run import ExportRun

@@ -14,8 +14,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import install_load_end_hook
-from spaaza_source.dlt_hooks.run_lock import install_run_lock
+from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.plan import TableSync
 from spaaza_source.exports.request import ExportRequest
@@ -72,8 +71,7 @@ def spaaza_bulk_users(
     Raises:
         SettingsError: A setting is missing or wrong.
     """
-    install_run_lock()
-    install_load_end_hook()
+    install_hooks()
     chain = require_chain(chain_id)
     http = make_client(parse_base_url(base_url), chain, require_credentials(credentials))
     reading = ReadSettings(column_types, on_bad_row, max_rejected_share)

@@ -14,8 +14,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import install_load_end_hook
-from spaaza_source.dlt_hooks.run_lock import install_run_lock
+from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.polling import PollSettings
@@ -134,8 +133,7 @@ def spaaza_source(
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
-    install_run_lock()
-    install_load_end_hook()
+    install_hooks()
     chain = require_chain(chain_id)
     api = TasksApi(make_client(parse_base_url(base_url), chain, require_credentials(credentials)))
     span = sync_policy(

@@ -15,8 +15,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import install_load_end_hook
-from spaaza_source.dlt_hooks.run_lock import install_run_lock
+from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.plan import SyncPolicy, TableSync
 from spaaza_source.exports.polling import PollSettings
@@ -136,8 +135,7 @@ def voucherify_source(
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
-    install_run_lock()
-    install_load_end_hook()
+    install_hooks()
     keys = require_keys(credentials)
     api = ExportsApi(make_client(parse_base_url(base_url), keys))
     span = sync_policy(
