@@ -25,7 +25,7 @@ os.environ.setdefault("PROVIDERS__AIRFLOW_SECRETS__ONLY_TOML_FRAGMENTS", "true")
 def backfill() -> Any:
     """What is loaded, and where to; imported late, for Airflow reads this file again and again."""
     from spaaza_source import spaaza_source  # noqa: PLC0415
-    from spaaza_source.backfill.backfill import Backfill  # noqa: PLC0415
+    from spaaza_source.backfill import Backfill  # noqa: PLC0415
 
     return Backfill(spaaza_source, "spaaza", "warehouse", "spaaza_data", side_by_side=True)
 

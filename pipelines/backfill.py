@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spaaza_source import spaaza_source
-from spaaza_source.backfill.backfill import Backfill
+from spaaza_source.backfill import Backfill
 
 
 def main() -> None:

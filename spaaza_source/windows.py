@@ -109,17 +109,6 @@ def cut_calendar(window: Window, size: WindowSize, now: datetime) -> list[Window
     return [*parts, Window(start, window.end)]
 
 
-def window_condition(column: str, window: Window) -> str:
-    """The rows of a window as SQL.
-
-    Args:
-        column: The column of times, as the database wants it written.
-        window: The window.
-    """
-    after = f"{column} >= '{iso(window.start)}' AND " if window.start else ""
-    return f"{after}{column} < '{iso(window.end)}'"
-
-
 def parse_window(text: str) -> Window | None:
     """The window that `str` wrote; None for any other text."""
     written = _WRITTEN.fullmatch(text)

@@ -218,16 +218,29 @@ def test_a_range_that_was_not_loaded_yet_is_said(spaaza: Spaaza, vendor: FileVen
         spaaza("check", "--deep", "transactions", *span)
 
 
+def load_history(vendor: FileVendor, **disposition: str) -> None:
+    """As a script of the user's own does it, with `scd2`."""
+    tokens = {"access_token_id": "a", "access_token_secret": "b"}
+    source = spaaza_source(vendor.base_url, 1743, tokens, max_age=0).with_resources("users")
+    merge: Any = {"disposition": "merge", "strategy": "scd2", **disposition}
+    source.users.apply_hints(write_disposition=merge)
+    warehouse = dlt.destinations.duckdb("spaaza.duckdb")
+    dlt.pipeline("spaaza", destination=warehouse, dataset_name="spaaza_data").run(source)
+
+
 def test_only_the_valid_rows_of_a_history_are_compared(spaaza: Spaaza, vendor: FileVendor) -> None:
-    """A script of the user's own has loaded it, with `scd2`; the command finds it so."""
     for days, name in enumerate(("n1", "changed")):
         first, *rows = USERS.replace("1,n1,", f"1,{name},").splitlines()
         passed = "".join(f"\n{row},{days}" for row in rows)
         vendor.files["users"] = f"{first},Days Since Last Purchase{passed}\n".encode()
-        tokens = {"access_token_id": "a", "access_token_secret": "b"}
-        source = spaaza_source(vendor.base_url, 1743, tokens, max_age=0).with_resources("users")
-        disposition: Any = {"disposition": "merge", "strategy": "scd2"}
-        source.users.apply_hints(write_disposition=disposition)
-        warehouse = dlt.destinations.duckdb("spaaza.duckdb")
-        dlt.pipeline("spaaza", destination=warehouse, dataset_name="spaaza_data").run(source)
+        load_history(vendor)
     assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]
+
+
+def test_rows_of_a_history_may_be_valid_until_a_date_far_ahead(
+    spaaza: Spaaza, vendor: FileVendor
+) -> None:
+    for name in ("n1", "changed"):
+        vendor.files["users"] = USERS.replace("1,n1,", f"1,{name},").encode()
+        load_history(vendor, active_record_timestamp="9999-12-31")
+        assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]

@@ -1,1 +1,30 @@
 """Audit."""
+
+from spaaza_source.audit.discrepancies import LEDGER, record_result, resolves_earlier
+from spaaza_source.audit.manifest import (
+    CountScope,
+    ManifestJob,
+    TableManifest,
+    record_rows_written,
+    write_manifest,
+)
+from spaaza_source.audit.reconcile import reconcile_load
+from spaaza_source.audit.row_counts import count_rows
+from spaaza_source.audit.rows import job_row, rejected_rows
+from spaaza_source.audit.tables import audit_rows
+
+__all__ = [
+    "LEDGER",
+    "CountScope",
+    "ManifestJob",
+    "TableManifest",
+    "audit_rows",
+    "count_rows",
+    "job_row",
+    "reconcile_load",
+    "record_result",
+    "record_rows_written",
+    "rejected_rows",
+    "resolves_earlier",
+    "write_manifest",
+]

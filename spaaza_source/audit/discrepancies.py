@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -10,8 +9,7 @@ import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.audit.row_counts import CountResult
-from spaaza_source.destination.delta import DeltaClient
-from spaaza_source.destination.query import ask, can_count
+from spaaza_source.destination import ask, can_count, update_rows
 from spaaza_source.errors import WrongCountError
 from spaaza_source.windows import Window, iso
 
@@ -31,8 +29,9 @@ def record_result(client: Any, result: CountResult, load: str) -> None:
         found = "NULL"
         if known:
             found = f"CASE job_id{' WHEN %s THEN %s' * len(known)} END"
-        _update(
+        update_rows(
             client,
+            LEDGER,
             {"found": found, "counted": "%s", "proven": "%s", "checked_at": "%s"},
             f"table_name = %s AND job_id IN ({', '.join(['%s'] * len(jobs))})",
             [
@@ -46,21 +45,13 @@ def record_result(client: Any, result: CountResult, load: str) -> None:
         )
     if result.right:
         within, bounds = _within(manifest.covered)
-        _update(
+        update_rows(
             client,
+            LEDGER,
             {"settled_by": "%s"},
             f"table_name = %s AND proven = %s AND settled_by IS NULL{within}",
             [load, manifest.resource, False, *bounds],
         )
-
-
-def _update(client: Any, cells: Mapping[str, str], where: str, parameters: Sequence[Any]) -> None:
-    if isinstance(client, DeltaClient):
-        client.update(LEDGER, cells, where, parameters)
-        return
-    assignments = ", ".join(f"{column} = {cell}" for column, cell in cells.items())
-    ledger = client.make_qualified_table_name(LEDGER)
-    client.execute_sql(f"UPDATE {ledger} SET {assignments} WHERE {where}", *parameters)
 
 
 def _within(covered: Window | None) -> tuple[str, list[datetime]]:

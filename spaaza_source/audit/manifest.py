@@ -16,7 +16,7 @@ import dlt
 from dlt.common.pipeline import NormalizeInfo, SupportsPipeline
 from dlt.common.storages import FileStorage, LoadStorage, PackageStorage
 
-from spaaza_source.exports.table_exports import TableExports
+from spaaza_source.exports import TableExports
 from spaaza_source.windows import Window, parse_window
 
 #: The package state's entry: the manifests by table.

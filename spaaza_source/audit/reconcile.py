@@ -15,7 +15,7 @@ from dlt.common.pipeline import SupportsPipeline
 from spaaza_source.audit.discrepancies import LEDGER, record_result, reload_hint
 from spaaza_source.audit.manifest import read_manifests
 from spaaza_source.audit.row_counts import CountResult, count_rows
-from spaaza_source.destination.query import can_count, open_client
+from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import WrongCountError
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.audit.manifest import TableManifest
-from spaaza_source.windows import window_condition
+from spaaza_source.destination import fetch_number, window_condition
 
 #: Windows that are counted in one query.
 TOGETHER = 40
@@ -105,23 +105,23 @@ def _count_by_key(client: Any, manifest: TableManifest) -> CountResult:
     scope = f" AND {rows.condition.format(table=name)}" if rows.condition else ""
     written = manifest.rows_written or 0
     try:
-        arrived = _number(client, f"SELECT count(*) FROM {staged}")
+        arrived = fetch_number(client, f"SELECT count(*) FROM {staged}")
     except DatabaseUndefinedRelation:
         arrived = 0
     if written and not arrived:
         # Emptied after the load, by dlt's `truncate_staging_dataset`.
-        found = _number(client, f"SELECT count(*) FROM {name} WHERE 1 = 1{scope}")
+        found = fetch_number(client, f"SELECT count(*) FROM {name} WHERE 1 = 1{scope}")
         return CountResult(manifest, "at least", written, found, {}, found >= written)
     if not written:
         by_job = {job.job_id: 0 for job in manifest.jobs}
         return CountResult(manifest, rows.counted, 0, 0, by_job, right=True)
-    expected = _number(client, f"SELECT count(*) FROM ({keys}) AS staged")
+    expected = fetch_number(client, f"SELECT count(*) FROM ({keys}) AS staged")
     if rows.counted == "version":
         versions = f"SELECT DISTINCT {', '.join(key)} FROM {name} WHERE 1 = 1{scope}"
-        found = _number(client, f"SELECT count(*) FROM ({versions}) AS versions")
+        found = fetch_number(client, f"SELECT count(*) FROM ({versions}) AS versions")
     else:
         same = " AND ".join(f"staged.{column} = {name}.{column}" for column in key)
-        found = _number(
+        found = fetch_number(
             client,
             f"SELECT count(*) FROM {name} WHERE EXISTS"
             f" (SELECT 1 FROM {staged} AS staged WHERE {same}){scope}",
@@ -129,7 +129,3 @@ def _count_by_key(client: Any, manifest: TableManifest) -> CountResult:
     right = found == expected and arrived == written
     by_job = {manifest.jobs[0].job_id: found} if len(manifest.jobs) == 1 else {}
     return CountResult(manifest, rows.counted, expected, found, by_job, right)
-
-
-def _number(client: Any, sql: str) -> int:
-    return int(client.execute_sql(sql)[0][0])

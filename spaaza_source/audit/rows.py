@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
-from spaaza_source.exports.table_exports import Export
+from spaaza_source.exports import Export
 from spaaza_source.tabular import RejectedRow
 
 

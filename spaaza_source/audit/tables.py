@@ -13,7 +13,7 @@ from dlt.common.schema.typing import TColumnSchema
 from dlt.extract import DltResource
 from dlt.extract.items import ResolvablePipeItem
 
-from spaaza_source.destination.capabilities import current_merge_strategies
+from spaaza_source.destination import current_merge_strategies
 
 Row = Mapping[str, Any]
 

@@ -28,15 +28,12 @@ from spaaza_source.backfill.parts import (
 )
 from spaaza_source.backfill.schema_union import merge_stored_schemas, types_match
 from spaaza_source.backfill.worker_pipeline import check_repeatable, open_pipeline
-from spaaza_source.destination.load_lock import hold_load_lock
-from spaaza_source.destination.staging import drop_leftover_staging
+from spaaza_source.destination import drop_leftover_staging, hold_load_lock
 from spaaza_source.errors import SettingsError, UnavailableError
-from spaaza_source.exports.submission import ExportSubmitter
-from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.loading.checkpoint import read_state, write_state
-from spaaza_source.loading.resources import exports_of
+from spaaza_source.exports import ExportSubmitter, TableSync
+from spaaza_source.loading import exports_of, read_state, write_state
 from spaaza_source.windows import Window, cut_calendar, iso, parse_instant
-from spaaza_source.writing.schema_hints import KEY, schema_has_rows
+from spaaza_source.writing import KEY, schema_has_rows
 
 
 @dataclass(frozen=True)

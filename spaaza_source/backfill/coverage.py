@@ -14,12 +14,17 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit.discrepancies import LEDGER, record_result
-from spaaza_source.audit.manifest import CountScope, ManifestJob, TableManifest
-from spaaza_source.audit.row_counts import count_rows
-from spaaza_source.exports.table_sync import TableSync
+from spaaza_source.audit import (
+    LEDGER,
+    CountScope,
+    ManifestJob,
+    TableManifest,
+    count_rows,
+    record_result,
+)
+from spaaza_source.destination import open_client, window_scope
+from spaaza_source.exports import TableSync
 from spaaza_source.windows import Window
-from spaaza_source.writing.write_disposition import window_scope
 
 COLUMNS = (
     "job_id",
@@ -165,7 +170,7 @@ def loaded_exports(pipeline: dlt.Pipeline, schema: str, table: str) -> list[Load
         schema: The name of dlt's schema.
         table: The resource.
     """
-    with pipeline.sql_client(schema) as client:
+    with open_client(pipeline, schema) as client:
         ledger = client.make_qualified_table_name(LEDGER)
         loads = client.make_qualified_table_name("_dlt_loads")
         columns = ", ".join(f"jobs.{name}" for name in COLUMNS)
@@ -230,7 +235,7 @@ def recount_windows(
     """
     table, column = columns
     untouched = _untouched(loaded)
-    with pipeline.sql_client(schema) as client:
+    with open_client(pipeline, schema) as client:
         for window in windows:
             parts = [each for each in untouched if each.window and window.covers(each.window)]
             if window.gaps(part.window for part in parts if part.window):

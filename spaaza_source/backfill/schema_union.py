@@ -16,7 +16,7 @@ from dlt.common import json
 from dlt.common.schema import Schema
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from spaaza_source.writing.schema_hints import ROWLESS
+from spaaza_source.writing import ROWLESS
 
 #: How many of the schemas stored last are looked at. A load knows all that were stored when it
 #: began, so those before are known to one of these, unless more loads than this run at one time.

@@ -14,7 +14,7 @@ from dlt.extract import DltSource
 
 from spaaza_source.backfill.schema_union import merge_stored_schemas
 from spaaza_source.backfill.worker_folder import worker_folder
-from spaaza_source.destination.staging import drop_own_staging, with_own_staging
+from spaaza_source.destination import drop_own_staging, with_own_staging
 from spaaza_source.errors import SettingsError
 
 

@@ -34,7 +34,7 @@ from spaaza_source.cli.tables import (
 from spaaza_source.cli.target import DB, Target, load_options, vendor_option
 from spaaza_source.cli.vendors import VENDORS, VOUCHERIFY
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.request import REPEATS, Repeat
+from spaaza_source.exports import REPEATS, Repeat
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.warehouse import duckdb_file
 

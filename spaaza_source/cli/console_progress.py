@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
+from spaaza_source.loading import DOWNLOADING, EXPORTING
 
 
 class ExportLines(Collector):

@@ -33,7 +33,7 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     VendorError,
 )
-from spaaza_source.transport.redaction import redact
+from spaaza_source.transport import redact
 
 FAILED = 1
 WRONG_SETTINGS = 2

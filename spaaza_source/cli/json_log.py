@@ -15,8 +15,8 @@ from typing import Any, TextIO
 from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.cli.tables import waiting_for
-from spaaza_source.exports.plan import Plan
-from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
+from spaaza_source.exports import Plan
+from spaaza_source.loading import DOWNLOADING, EXPORTING
 
 #: What a `loaded` event tells of an export: columns of `export_jobs`.
 TOLD = (

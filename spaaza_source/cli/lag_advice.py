@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spaaza_source.exports.table_sync import TableSync
+from spaaza_source.exports import TableSync
 
 HOUR = 3600.0
 DAY = 24 * HOUR

@@ -25,10 +25,10 @@ from spaaza_source.chat import tell_chat
 from spaaza_source.cli.error_messages import ExportsFailedError, failed_export
 from spaaza_source.cli.report import Report
 from spaaza_source.cli.target import Target
-from spaaza_source.destination.query import read_table
-from spaaza_source.dlt_hooks.run_lock import hold_run_lock
+from spaaza_source.destination import read_table
+from spaaza_source.dlt_hooks import hold_run_lock
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.archive import archived_loads, archived_tables
+from spaaza_source.exports import archived_loads, archived_tables
 
 #: Key of the pipeline's local state: where it loads to.
 PLACE = "spaaza_place"

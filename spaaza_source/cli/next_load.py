@@ -15,14 +15,9 @@ from typing import Any
 import dlt
 from dlt.extract import DltSource
 
-from spaaza_source.destination.query import read_table
-from spaaza_source.exports.jobs import Job
-from spaaza_source.exports.plan import Plan
-from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.submission import ExportSubmitter
-from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.loading.checkpoint import read_state
-from spaaza_source.loading.resources import exports_of
+from spaaza_source.destination import read_table
+from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync
+from spaaza_source.loading import exports_of, read_state
 
 #: How many of a table's last exports tell how long the next may take.
 RECENT = 20

@@ -22,7 +22,7 @@ from spaaza_source.cli.console_progress import ExportLines, show_loaded
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.json_log import JsonReport
 from spaaza_source.cli.tables import show_waiting
-from spaaza_source.exports.plan import Plan
+from spaaza_source.exports import Plan
 
 WIDE = 200
 

@@ -17,9 +17,7 @@ from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
 from spaaza_source.cli.lag_advice import Advice
 from spaaza_source.cli.next_load import PlannedExport
-from spaaza_source.exports.jobs import Job, JobState, KnownJob
-from spaaza_source.exports.plan import Plan
-from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob, Plan
 from spaaza_source.windows import Window, iso
 
 #: Jobs that `spaaza jobs` shows unless it is asked for all.

@@ -16,8 +16,7 @@ from dlt.common.destination import Destination, TDestinationReferenceArg
 from dlt.extract import DltSource
 
 from spaaza_source.cli.vendors import SPAAZA, VENDORS, Vendor
-from spaaza_source.destination.delta import DELTA
-from spaaza_source.destination.query import is_files
+from spaaza_source.destination import DELTA, is_files
 from spaaza_source.errors import SettingsError
 from spaaza_source.warehouse import duckdb_file
 

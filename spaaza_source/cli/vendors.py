@@ -12,14 +12,13 @@ from typing import Any, Protocol
 
 from dlt.extract import DltSource
 
+from spaaza_source.spaaza import INDEXES, index_named, spaaza_source
 from spaaza_source.spaaza import connection_check as spaaza_access
-from spaaza_source.spaaza.indexes import INDEXES, index_named
 from spaaza_source.spaaza.segments import filter_text as segment_text
-from spaaza_source.spaaza.source import spaaza_source
 from spaaza_source.voucherify import connection_check as voucherify_access
+from spaaza_source.voucherify import voucherify_source
 from spaaza_source.voucherify.filters import filter_text
 from spaaza_source.voucherify.objects import OBJECTS, object_named
-from spaaza_source.voucherify.source import voucherify_source
 
 
 class VendorTable(Protocol):

@@ -1,1 +1,44 @@
-"""Destination."""
+"""What dlt loads into: queries, capabilities, and the lock and staging dataset of a load."""
+
+from spaaza_source.destination.capabilities import can_count, current_merge_strategies, is_files
+from spaaza_source.destination.delta import DELTA
+from spaaza_source.destination.duckdb_session import open_session, quote_name
+from spaaza_source.destination.load_lock import hold_load_lock
+from spaaza_source.destination.query import (
+    ask,
+    fetch_chunks,
+    fetch_number,
+    open_client,
+    read_table,
+    update_rows,
+    valid_rows,
+    window_condition,
+    window_scope,
+)
+from spaaza_source.destination.staging import (
+    drop_leftover_staging,
+    drop_own_staging,
+    with_own_staging,
+)
+
+__all__ = [
+    "DELTA",
+    "ask",
+    "can_count",
+    "current_merge_strategies",
+    "drop_leftover_staging",
+    "drop_own_staging",
+    "fetch_chunks",
+    "fetch_number",
+    "hold_load_lock",
+    "is_files",
+    "open_client",
+    "open_session",
+    "quote_name",
+    "read_table",
+    "update_rows",
+    "valid_rows",
+    "window_condition",
+    "window_scope",
+    "with_own_staging",
+]

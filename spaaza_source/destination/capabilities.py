@@ -1,15 +1,84 @@
-"""What a destination can do."""
+"""What a destination can do: count rows, merge by which strategies, and how it quotes names."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import dlt
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from spaaza_source.destination.query import merge_strategies
+from spaaza_source.destination.delta import DELTA
+from spaaza_source.destination.duckdb_session import quote_name
+
+_T = TypeVar("_T")
+
+#: By destination. dlt resolves its whole configuration to tell them, and keeps a trace of that for
+#: good: asked once a file, a process that loads all day would grow.
+_CAPABILITIES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+
+def is_files(destination: Any) -> bool:
+    """Whether a destination is a folder or an object store, which dlt calls `filesystem`."""
+    return str(destination.destination_type) == "dlt.destinations.filesystem"
+
+
+def is_delta(pipeline: Any, table_format: Any) -> bool:
+    """Whether tables of that format are Delta tables in a folder or an object store."""
+    return bool(table_format == DELTA) and is_files(pipeline.destination)
+
+
+def can_count(pipeline: Any, table_format: Any) -> bool:
+    """Whether rows of the pipeline's destination can be counted, and `export_jobs` updated.
+
+    Args:
+        pipeline: Whose destination.
+        table_format: Of the tables, such as `delta`; None for what the destination prefers.
+    """
+    if is_files(pipeline.destination):
+        return is_delta(pipeline, table_format)
+    return issubclass(pipeline.destination.client_class, SqlJobClientBase)
 
 
 def current_merge_strategies() -> list[str]:
-    """The merge strategies that the destination has for the resource's table, its default first."""
-    table_format: Any = dlt.current.resource().table_format
-    return merge_strategies(dlt.current.pipeline(), table_format)
+    """The merge strategies for the table of the resource that is extracted, its default first."""
+    pipeline: Any = dlt.current.pipeline()
+    capabilities = _capabilities(pipeline.destination)
+    strategies = list(capabilities.supported_merge_strategies or [])
+    selected = capabilities.merge_strategies_selector
+    if selected is None:
+        return strategies
+    # Files in a folder cannot be merged; the tables that some formats make of them can.
+    table_format = dlt.current.resource().table_format
+    return list(selected(strategies, table_schema={"table_format": table_format}))
+
+
+def quote_column(pipeline: Any, column: str) -> str:
+    """A column's name in the destination's SQL, whatever characters it has.
+
+    Args:
+        pipeline: Whose destination.
+        column: The name, as dlt has it.
+    """
+    if is_files(pipeline.destination):
+        return quote_name(column)
+    capabilities = _capabilities(pipeline.destination)
+    return str(capabilities.escape_identifier(capabilities.casefold_identifier(column)))
+
+
+def in_own_thread(work: Callable[[], _T]) -> _T:
+    """The result of work that opens a destination while a load is extracted.
+
+    The threads that extract share dlt's settings. Opening a destination replaces them for a while:
+    two tables that did so at one time would mix them up.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="destination") as thread:
+        return thread.submit(work).result()
+
+
+def _capabilities(destination: Any) -> Any:
+    if destination not in _CAPABILITIES:
+        _CAPABILITIES[destination] = in_own_thread(destination.capabilities)
+    return _CAPABILITIES[destination]

@@ -1,7 +1,7 @@
-"""Asks and tells Delta tables in a folder or an object store, as dlt's SQL client does a database.
+"""SQL client for Delta tables in a folder or an object store, with the methods of dlt's own client.
 
-delta-rs opens them, which dlt writes them with; DuckDB answers in SQL, and needs no extension
-of its own for it. Which tables are asked, and what, is left to the callers.
+delta-rs, by which dlt writes the tables, opens them, and DuckDB runs the queries: so DuckDB needs
+no extension of its own.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
-
-# Those of DuckDB, and of what merges Delta tables, are quoted alike.
-from dlt.common.data_writers.escape import escape_postgres_identifier as quoted
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+from spaaza_source.destination.duckdb_session import open_session, quote_name
 from spaaza_source.windows import iso
 
-#: The table format that is meant here, as dlt calls it.
+#: dlt's name of the table format.
 DELTA: Final = "delta"
 
 
@@ -30,44 +28,44 @@ class DeltaClient:
     """The tables of one dataset.
 
     Args:
-        files: dlt's client of the files.
+        files: dlt's job client of the folder.
     """
 
     def __init__(self, files: Any) -> None:
         self._files = files
         self._opened: set[str] = set()
-        self._staging = False
-        self._database = duckdb.connect()
-        self._database.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        #: Delta tables are merged without staging tables: in a staging dataset there are none.
+        self._is_staging = False
+        self._database = open_session()
 
     def make_qualified_table_name(self, table: str) -> str:
-        """Its name in SQL."""
-        if self._staging:
-            return quoted(f"{table} staged")
+        """The table's name in SQL."""
+        if self._is_staging:
+            return quote_name(f"{table} staged")
         if table not in self._opened:
             try:
-                found = self._files.load_open_table(DELTA, table)
+                delta = self._files.load_open_table(DELTA, table)
             except DestinationUndefinedEntity:
-                return quoted(table)
-            self._database.register(table, found.to_pyarrow_dataset())
+                return quote_name(table)
+            self._database.register(table, delta.to_pyarrow_dataset())
             self._opened.add(table)
-        return quoted(table)
+        return quote_name(table)
 
     def escape_column_name(self, column: str) -> str:
-        """Its name in SQL."""
-        return quoted(column)
+        """The column's name in SQL."""
+        return quote_name(column)
 
     @contextmanager
     def with_staging_dataset(self) -> Iterator[DeltaClient]:
-        """Delta tables are merged without staging tables: until left, there are no tables."""
-        self._staging = True
+        """Name tables of the staging dataset inside the `with` block."""
+        self._is_staging = True
         try:
             yield self
         finally:
-            self._staging = False
+            self._is_staging = False
 
     def execute_sql(self, sql: str, *parameters: Any) -> Sequence[Sequence[Any]]:
-        """The rows of an answer.
+        """The rows that a query answers.
 
         Raises:
             DatabaseUndefinedRelation: There is no such table.
@@ -76,7 +74,7 @@ class DeltaClient:
 
     @contextmanager
     def execute_query(self, sql: str) -> Iterator[_Answer]:
-        """An answer whose rows are fetched in chunks.
+        """A query's answer, whose rows are fetched in chunks.
 
         Raises:
             DatabaseUndefinedRelation: There is no such table.
@@ -84,26 +82,26 @@ class DeltaClient:
         yield _Answer(self._run(sql))
 
     def update(
-        self, table: str, told: Mapping[str, str], where: str, parameters: Sequence[Any]
+        self, table: str, cells: Mapping[str, str], where: str, parameters: Sequence[Any]
     ) -> None:
         """Change rows of a table.
 
         Args:
             table: Its name.
-            told: New cells by column, in SQL.
+            cells: New cells by column, in SQL.
             where: The rows, in SQL.
-            parameters: What stands for each `%s`, in `told` and then in `where`.
+            parameters: The value of each `%s`, in `cells` and then in `where`.
         """
-        left = list(parameters)
+        values = iter(parameters)
 
-        def filled(sql: str) -> str:
-            return re.sub("%s", lambda _: _literal(left.pop(0)), sql)
+        def fill_in(sql: str) -> str:
+            return re.sub("%s", lambda _: _literal(next(values)), sql)
 
-        updates = {column: filled(sql) for column, sql in told.items()}
-        self._files.load_open_table(DELTA, table).update(updates=updates, predicate=filled(where))
+        updates = {column: fill_in(sql) for column, sql in cells.items()}
+        self._files.load_open_table(DELTA, table).update(updates=updates, predicate=fill_in(where))
 
     def close(self) -> None:
-        """Give back what it takes."""
+        """Free its memory."""
         self._database.close()
 
     def _run(self, sql: str, *parameters: Any) -> duckdb.DuckDBPyConnection:
@@ -114,11 +112,11 @@ class DeltaClient:
 
 
 class _Answer:
-    def __init__(self, found: duckdb.DuckDBPyConnection) -> None:
-        self._found = found
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
 
     def iter_arrow(self, chunk_size: int) -> Iterator[pa.Table]:
-        for batch in self._found.to_arrow_reader(chunk_size):
+        for batch in self._cursor.to_arrow_reader(chunk_size):
             yield pa.Table.from_batches([batch])
 
 

@@ -1,9 +1,8 @@
-"""One load at a time into a dataset, from whichever machine.
+"""Load lock: one load at a time into a dataset, from all machines.
 
 Loads share dlt's staging tables, and a `replace` empties a table before it fills it: two at once
-would take each other's rows. Runs of one working folder take turns by `turn`; those of several are
-held apart by a lock in PostgreSQL, if that is the destination, or the catalogue of a DuckLake. The
-server frees the lock of a process that is gone.
+would delete each other's rows. The lock is one of PostgreSQL, which is the destination or the
+catalogue of a DuckLake. The server frees the lock of a process that has ended.
 """
 
 from __future__ import annotations
@@ -17,10 +16,12 @@ from typing import Any
 from dlt.common import logger
 from dlt.destinations.exceptions import DatabaseException
 
-#: Seconds between two looks whether the other load has ended.
-LOOK = 0.2
-#: By dlt's name of a destination: asks for the lock, to the end of the transaction.
-ASKING = {
+from spaaza_source.destination.query import open_client
+
+#: Seconds between two tries to get the lock.
+POLL_INTERVAL = 0.2
+#: By dlt's name of a destination: tries to get the lock until the transaction ends.
+TRY_LOCK = {
     "dlt.destinations.postgres": "SELECT pg_try_advisory_xact_lock({key})",
     "dlt.destinations.ducklake": (
         "SELECT * FROM postgres_query('__ducklake_metadata_{lake}',"
@@ -33,49 +34,49 @@ CATALOGUES = ("postgres", "postgresql")
 
 @contextmanager
 def hold_load_lock(pipeline: Any) -> Iterator[None]:
-    """Wait until no other load into the pipeline's dataset is under way; there is none till left.
+    """Wait for the load lock of the pipeline's dataset, and hold it inside the `with` block.
 
-    Where the destination has no such locks, nothing is waited for.
+    A destination without such locks is not locked.
 
     Args:
         pipeline: Whose load begins.
     """
-    asking = ASKING.get(pipeline.destination.destination_type)
-    if asking is None:
+    try_lock = TRY_LOCK.get(pipeline.destination.destination_type)
+    if try_lock is None:
         yield
         return
-    with pipeline.sql_client() as client:
+    with open_client(pipeline) as client:
         lake = getattr(client.credentials, "ducklake_name", None)
         if lake is not None and client.credentials.catalog.drivername not in CATALOGUES:
             yield
             return
-        # Of a signed 64-bit number.
+        # The lock is named by a signed 64-bit number.
         digest = sha256(f"spaaza_source {client.dataset_name}".encode()).digest()
         key = int.from_bytes(digest[:8], "big", signed=True)
         transaction = client.begin_transaction()
         transaction.__enter__()
         try:
-            _wait(client, asking.format(key=key, lake=lake))
+            _wait(client, try_lock.format(key=key, lake=lake))
             yield
         finally:
             _end(transaction)
 
 
-def _wait(client: Any, asking: str) -> None:
-    told = False
-    while not client.execute_sql(asking)[0][0]:
-        if not told:
+def _wait(client: Any, try_lock: str) -> None:
+    warned = False
+    while not client.execute_sql(try_lock)[0][0]:
+        if not warned:
             logger.warning(
-                f"Another load into the dataset {client.dataset_name!r} is under way; this one"
-                " begins when it has ended"
+                f"Another load into the dataset {client.dataset_name!r} is running; waiting until"
+                " it has ended"
             )
-            told = True
-        time.sleep(LOOK)
+            warned = True
+        time.sleep(POLL_INTERVAL)
 
 
 def _end(transaction: AbstractContextManager[Any]) -> None:
     try:
         transaction.__exit__(None, None, None)
     except DatabaseException as failure:
-        # The server has closed an idle connection; what was loaded is proven by its count.
-        logger.warning(f"The lock of this load was lost before it ended: {type(failure).__name__}")
+        # The server has closed an idle connection; the load itself is reconciled by its row counts.
+        logger.warning(f"The load lock was lost before the load ended: {type(failure).__name__}")

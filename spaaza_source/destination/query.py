@@ -1,67 +1,101 @@
-"""Asks a pipeline's destination.
+"""Queries a pipeline's destination in SQL, whether a database or Delta tables.
 
-While a load is extracted, each time in a thread of its own. The threads that extract share dlt's
-settings, and while dlt opens a destination it puts others in their place: two tables that did so at
-once would mix them up.
+The SQL of conditions that several wings use is made here too. Where it is about `{table}`, the
+table's qualified name is still to be filled in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import dlt
-from dlt.common.data_writers.escape import escape_postgres_identifier
+import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
-from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from spaaza_source.destination.delta import DELTA, DeltaClient
+from spaaza_source.destination.capabilities import in_own_thread, is_delta, quote_column
+from spaaza_source.destination.delta import DeltaClient
+from spaaza_source.windows import Window, iso
 
 _T = TypeVar("_T")
 
 #: Rows that are fetched at one time.
-CHUNK = 10_000
-
-#: What destinations can do. dlt resolves their whole configuration to tell, and keeps a trace of
-#: that for good: asked once a file, a process that loads all day would grow.
-_CAPABILITIES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-
-
-def ask(pipeline: Any, question: Callable[[Any], _T]) -> _T:
-    """What the destination answers, about tables in the format of the one that is extracted.
-
-    Args:
-        pipeline: Whose destination.
-        question: Is given a client; what belongs to the resource that is extracted
-            (`dlt.current`) is out of its reach.
-    """
-    table_format = dlt.current.resource().table_format
-
-    def put() -> _T:
-        with open_client(pipeline, None, table_format) as client:
-            return question(client)
-
-    return _in_own_thread(put)
+CHUNK = 100_000
 
 
 @contextmanager
-def open_client(pipeline: Any, schema: str | None, table_format: Any) -> Iterator[Any]:
-    """What a destination is asked by: dlt's SQL client, or for Delta tables what is like it.
+def open_client(
+    pipeline: Any, schema: str | None = None, table_format: Any = None
+) -> Iterator[Any]:
+    """A client for queries: dlt's SQL client, or for Delta tables one with the same methods.
 
     Args:
         pipeline: Whose destination.
         schema: The name of dlt's schema; None for the pipeline's own.
-        table_format: Of the tables; None for what the destination prefers.
+        table_format: Of the tables, such as `delta`; None for what the destination prefers.
+
+    Raises:
+        SqlClientNotAvailable: The destination has no SQL.
     """
-    if table_format != DELTA or not is_files(pipeline.destination):
+    if not is_delta(pipeline, table_format):
         with pipeline.sql_client(schema) as client:
             yield client
         return
-    with pipeline.destination_client(schema) as files, closing(DeltaClient(files)) as lake:
-        yield lake
+    with pipeline.destination_client(schema) as files, closing(DeltaClient(files)) as client:
+        yield client
+
+
+def ask(pipeline: Any, question: Callable[[Any], _T]) -> _T:
+    """The result of queries that a resource makes while it is extracted.
+
+    Args:
+        pipeline: Whose destination.
+        question: Is given a client. It runs in a thread of its own, where `dlt.current` knows no
+            resource.
+
+    Raises:
+        SqlClientNotAvailable: The destination has no SQL.
+    """
+    table_format = dlt.current.resource().table_format
+
+    def work() -> _T:
+        with open_client(pipeline, table_format=table_format) as client:
+            return question(client)
+
+    return in_own_thread(work)
+
+
+def fetch_number(client: Any, sql: str) -> int:
+    """The one number that a query answers."""
+    return int(client.execute_sql(sql)[0][0])
+
+
+def fetch_chunks(client: Any, sql: str) -> Iterator[pa.Table]:
+    """The rows that a query answers, chunk by chunk."""
+    with client.execute_query(sql) as cursor:
+        yield from cursor.iter_arrow(chunk_size=CHUNK)
+
+
+def update_rows(
+    client: Any, table: str, cells: Mapping[str, str], where: str, parameters: Sequence[Any]
+) -> None:
+    """Change rows of a table.
+
+    Args:
+        client: As `open_client` returns it.
+        table: Its name.
+        cells: New cells by column, in SQL.
+        where: The rows, in SQL.
+        parameters: The value of each `%s`, in `cells` and then in `where`.
+    """
+    if isinstance(client, DeltaClient):
+        client.update(table, cells, where, parameters)
+        return
+    assignments = ", ".join(f"{column} = {cell}" for column, cell in cells.items())
+    name = client.make_qualified_table_name(table)
+    sql = f"UPDATE {name} SET {assignments} WHERE {where}"  # noqa: S608 - our own names
+    client.execute_sql(sql, *parameters)
 
 
 def read_table(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
@@ -71,70 +105,55 @@ def read_table(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
     schema = pipeline.default_schema
     table_format = schema.tables.get(table, {}).get("table_format")
     try:
-        if not (table_format == DELTA and is_files(pipeline.destination)):
-            found = pipeline.dataset()[table].arrow()
-            return [] if found is None else list(found.to_pylist())
+        if not is_delta(pipeline, table_format):
+            rows = pipeline.dataset()[table].arrow()
+            return [] if rows is None else list(rows.to_pylist())
         with open_client(pipeline, schema.name, table_format) as client:
             name = client.make_qualified_table_name(table)
-            with client.execute_query(f"SELECT * FROM {name}") as answer:  # noqa: S608 - its own
-                return [row for rows in answer.iter_arrow(CHUNK) for row in rows.to_pylist()]
+            chunks = fetch_chunks(client, f"SELECT * FROM {name}")  # noqa: S608 - its own
+            return [row for rows in chunks for row in rows.to_pylist()]
     except (DatabaseUndefinedRelation, ValueError, KeyError):
         return []
 
 
-def can_count(pipeline: Any, table_format: Any) -> bool:
-    """Whether a destination can be asked for counts of tables, and told what was found.
+def window_condition(column: str, window: Window) -> str:
+    """The rows of a window, in SQL.
+
+    Args:
+        column: The column of times, quoted for the database.
+        window: The window.
+    """
+    after = f"{column} >= '{iso(window.start)}' AND " if window.start else ""
+    return f"{after}{column} < '{iso(window.end)}'"
+
+
+def window_scope(pipeline: Any, covered: Window | None, column: str | None) -> str | None:
+    """The rows of a window, as SQL about `{table}`; None for all rows.
 
     Args:
         pipeline: Whose destination.
-        table_format: Of the tables.
+        covered: The window; None, or one without a start, for all rows.
+        column: The column that windows are taken by, as dlt names it; None where none is.
     """
-    if is_files(pipeline.destination):
-        return bool(table_format == DELTA)
-    return issubclass(pipeline.destination.client_class, SqlJobClientBase)
+    if covered is None or covered.start is None or column is None:
+        return None
+    return window_condition(_column_of_table(pipeline, column), covered)
 
 
-def is_files(destination: Any) -> bool:
-    """Whether a destination is a folder or an object store, by dlt's word for it."""
-    return str(destination.destination_type) == "dlt.destinations.filesystem"
+def valid_rows(pipeline: Any, valid_to: str) -> str:
+    """The rows of an `scd2` table that have not been retired, as SQL about `{table}`.
 
-
-def merge_strategies(pipeline: Any, table_format: str | None = None) -> list[str]:
-    """The merge strategies that the destination has, its default first.
+    Such a row's end is NULL, or in the future if the user has set an `active_record_timestamp`.
 
     Args:
         pipeline: Whose destination.
-        table_format: Of the table, such as `delta`; None for what the destination prefers.
+        valid_to: The column with the end of a row's validity, as dlt names it.
     """
-    capabilities = _capabilities(pipeline.destination)
-    found = list(capabilities.supported_merge_strategies or [])
-    selected = capabilities.merge_strategies_selector
-    if selected is None:
-        return found
-    # Files in a folder cannot be merged; the tables that some formats make of them can.
-    return list(selected(found, table_schema={"table_format": table_format}))
+    column = _column_of_table(pipeline, valid_to)
+    return f"({column} IS NULL OR {column} > CURRENT_TIMESTAMP)"
 
 
-def quote_column(pipeline: Any, column: str) -> str:
-    """A column's name in the destination's SQL, whatever characters it has.
-
-    Args:
-        pipeline: Whose destination.
-        column: The name, as dlt has it.
-    """
-    if is_files(pipeline.destination):
-        # So it is for DuckDB as well as for what merges Delta tables.
-        return escape_postgres_identifier(column)
-    capabilities = _capabilities(pipeline.destination)
-    return str(capabilities.escape_identifier(capabilities.casefold_identifier(column)))
-
-
-def _capabilities(destination: Any) -> Any:
-    if destination not in _CAPABILITIES:
-        _CAPABILITIES[destination] = _in_own_thread(destination.capabilities)
-    return _CAPABILITIES[destination]
-
-
-def _in_own_thread(work: Callable[[], _T]) -> _T:
-    with ThreadPoolExecutor(1, thread_name_prefix="destination") as thread:
-        return thread.submit(work).result()
+def _column_of_table(pipeline: Any, column: str) -> str:
+    """A column of `{table}`, in SQL that is formatted once more."""
+    name = quote_column(pipeline, column).replace("{", "{{").replace("}", "}}")
+    return f"{{table}}.{name}"

@@ -1,4 +1,4 @@
-"""A staging dataset of one's own, for a load that is not the only one at its time.
+"""A private staging dataset for a load that runs in parallel with others.
 
 dlt merges through a staging dataset that all loads into a dataset share: two at a time would empty
 each other's tables.
@@ -7,7 +7,7 @@ each other's tables.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import dlt
 from dlt.common import logger
@@ -20,11 +20,11 @@ LAYOUT = "staging_dataset_name_layout"
 
 
 def with_own_staging(destination: TDestinationReferenceArg, name: str) -> Any:
-    """The same destination, whose staging dataset has a name of its own.
+    """A copy of the destination with a staging dataset of its own.
 
     Args:
         destination: A destination, or its name.
-        name: What stands in the dataset's name behind `…_staging_`.
+        name: The end of the dataset's name, after `…_staging_`.
     """
     own = copy.copy(Destination.from_reference(destination))
     if own is not None and LAYOUT in own.spec.get_resolvable_fields():
@@ -33,42 +33,41 @@ def with_own_staging(destination: TDestinationReferenceArg, name: str) -> Any:
 
 
 def drop_own_staging(pipeline: dlt.Pipeline) -> None:
-    """Drop the staging dataset of a pipeline whose destination has one of its own.
+    """Drop the private staging dataset of a pipeline's destination.
 
-    A load that has ended needs none, so a failure to drop it is no failure of the load.
+    A load that has ended does not need it, so a failure to drop it does not fail the load.
     """
     for schema in pipeline.schema_names:
         with pipeline.destination_client(schema) as client:
             if isinstance(client, WithStagingDataset):
-                sql: Any = client
-                _drop(sql.sql_client, sql.sql_client.staging_dataset_name)
+                sql = cast("Any", client).sql_client
+                _drop(sql, sql.staging_dataset_name)
 
 
 def drop_leftover_staging(pipeline: dlt.Pipeline, name: str) -> None:
-    """Drop the staging datasets that killed loads have left.
+    """Drop the private staging datasets that killed loads have left.
 
     Args:
         pipeline: Whose destination.
-        name: What their names begin with behind `…_staging_`; nobody else's may begin so.
+        name: The start of their names after `…_staging_`; no other dataset's name may start so.
     """
     prefix = f"_staging_{name}".casefold()
     for schema in pipeline.schema_names:
         with pipeline.destination_client(schema) as client:
             if not isinstance(client, WithStagingDataset):
                 continue
-            own: Any = client
-            sql = own.sql_client
-            begin = f"{sql.dataset_name}{prefix}".casefold()
+            sql = cast("Any", client).sql_client
+            start = f"{sql.dataset_name}{prefix}".casefold()
             try:
-                found = sql.execute_sql("SELECT schema_name FROM INFORMATION_SCHEMA.SCHEMATA")
+                datasets = sql.execute_sql("SELECT schema_name FROM INFORMATION_SCHEMA.SCHEMATA")
             except DatabaseException:
                 logger.warning(
                     "this destination does not list its datasets: drop those yourself whose names"
-                    f" begin with {begin!r}"
+                    f" start with {start!r}"
                 )
                 return
-            for (dataset,) in found or ():
-                if str(dataset).casefold().startswith(begin):
+            for (dataset,) in datasets or ():
+                if str(dataset).casefold().startswith(start):
                     _drop(sql, str(dataset))
 
 

@@ -1,1 +1,9 @@
-"""Dlt hooks."""
+"""Hooks into dlt's pipeline runs: run lock, repairs after a killed run, reconciliation of loads."""
+
+from spaaza_source.dlt_hooks.install import install_hooks
+from spaaza_source.dlt_hooks.run_lock import hold_run_lock
+
+__all__ = [
+    "hold_run_lock",
+    "install_hooks",
+]

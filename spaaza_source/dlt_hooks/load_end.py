@@ -1,9 +1,7 @@
-"""Sees every load package to its end, inside of dlt's load step, so that a fault there fails it.
+"""Hooks into dlt's load step to reconcile each load package, and fail the step on a mismatch.
 
-dlt tells a tracking module when a step has ended, but only warns of what the module raises then.
-What the pipeline's `progress` raises ends the step. So while packages are loaded, a stand-in that
-passes everything on takes its place. What is judged at a package's end is `proof`'s;
-`one_load` holds loads apart.
+dlt only logs what a tracking module raises at a step's end. What the pipeline's `progress` raises
+fails the step: so while packages are loaded, a collector that passes everything on replaces it.
 """
 
 from __future__ import annotations
@@ -15,23 +13,18 @@ from typing import Any
 from dlt.common.pipeline import NormalizeInfo
 from dlt.common.runtime.collector_base import Collector
 from dlt.common.runtime.tracking import SupportsTracking
-from dlt.pipeline import trace as traces
 from typing_extensions import Self
 
-from spaaza_source.audit.manifest import record_rows_written
-from spaaza_source.audit.reconcile import reconcile_load
-from spaaza_source.destination.load_lock import hold_load_lock
+from spaaza_source.audit import reconcile_load, record_rows_written
+from spaaza_source.destination import hold_load_lock
 from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
 
 
 class LoadEndHook(SupportsTracking):
-    """Puts the stand-in in its place, and the pipeline's own back."""
-
-    def on_start_trace(self, trace: Any, step: Any, pipeline: Any) -> None:
-        """Nothing to do: a run may do many steps."""
+    """Replaces the pipeline's `progress` during the load step, and completes manifests before."""
 
     def on_start_trace_step(self, trace: Any, step: Any, pipeline: Any) -> None:
-        """From now on packages may end."""
+        """Replace the pipeline's `progress` when loading begins."""
         del trace
         if step == "load":
             pipeline.collector = _ReconcilingCollector(pipeline.collector, pipeline)
@@ -39,22 +32,19 @@ class LoadEndHook(SupportsTracking):
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
     ) -> None:
-        """Note what dlt has passed on, or put the pipeline's own progress back."""
+        """Put the pipeline's `progress` back, or note the rows that dlt has normalized."""
         del trace, send_state
         if step.step == "load" and isinstance(pipeline.collector, _ReconcilingCollector):
             pipeline.collector = pipeline.collector.own
         elif step.step == "normalize" and isinstance(step_info, NormalizeInfo):
             record_rows_written(pipeline, step_info)
 
-    def on_end_trace(self, trace: Any, pipeline: Any, send_state: bool) -> None:
-        """Nothing to do: a run may do many steps."""
-
 
 class _ReconcilingCollector(Collector):
-    """A pipeline's `progress` while packages are loaded: each is proven when it has ended.
+    """A pipeline's `progress` during the load step: reconciles the packages that were loaded.
 
     Args:
-        own: What the pipeline has.
+        own: The pipeline's own.
         pipeline: The pipeline.
     """
 
@@ -62,7 +52,7 @@ class _ReconcilingCollector(Collector):
         self.own = own
         self._pipeline = pipeline
         self._pending: set[str] = set()
-        self._alone = ExitStack()
+        self._lock = ExitStack()
 
     def update(self, *counter: Any, **more: Any) -> None:
         """Pass it on."""
@@ -73,12 +63,12 @@ class _ReconcilingCollector(Collector):
         return self
 
     def __enter__(self) -> Self:
-        with ExitStack() as alone:
-            alone.enter_context(hold_load_lock(self._pipeline))
+        with ExitStack() as lock:
+            lock.enter_context(hold_load_lock(self._pipeline))
             delete_duplicate_state(self._pipeline)
             self._pending = set(self._pipeline.list_normalized_load_packages())
             self.own.__enter__()
-            self._alone = alone.pop_all()
+            self._lock = lock.pop_all()
         return self
 
     def __exit__(
@@ -87,13 +77,12 @@ class _ReconcilingCollector(Collector):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._alone:
+        with self._lock:
             self.own.__exit__(kind, error, trace)
             if error is not None:
                 return
-            for load in sorted(
-                self._pending.difference(self._pipeline.list_normalized_load_packages())
-            ):
+            left = self._pipeline.list_normalized_load_packages()
+            for load in sorted(self._pending.difference(left)):
                 reconcile_load(self._pipeline, load)
 
     def _start(self, step: str) -> None:
@@ -102,15 +91,6 @@ class _ReconcilingCollector(Collector):
     def _stop(self) -> None:
         """`own` does it."""
 
-    def on_start_trace_step(self, *told: Any) -> None:
+    def on_start_trace_step(self, *step: Any) -> None:
         """Pass it on."""
-        self.own.on_start_trace_step(*told)
-
-
-_ENDS = LoadEndHook()
-
-
-def install_load_end_hook() -> None:
-    """From now on each load of a pipeline in this process is proven at its end."""
-    if _ENDS not in traces.TRACKING_MODULES:
-        traces.TRACKING_MODULES.append(_ENDS)
+        self.own.on_start_trace_step(*step)

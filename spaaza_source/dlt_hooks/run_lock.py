@@ -1,8 +1,6 @@
-"""Stands at the begin of each run of a pipeline: one run at a time, after an orderly end.
+"""Run lock: one run per pipeline at a time; repairs what a killed run left.
 
-dlt tells it of every run (`SupportsTracking`), also of those that a user's own script makes. A
-command takes its turn before there is a pipeline (`turn`). What a killed run has left in the load
-package is put in order by `interrupted`.
+dlt calls it at each run (`SupportsTracking`), also at those that a user's own script makes.
 """
 
 from __future__ import annotations
@@ -18,96 +16,77 @@ from dlt.common import logger
 from dlt.common.configuration.specs import known_sections
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.runtime.tracking import SupportsTracking
-from dlt.pipeline import trace as traces
 from filelock import FileLock, Timeout
 
-from spaaza_source.dlt_hooks.recovery import (
-    remove_normalized_packages,
-    remove_partial_schemas,
-    reopen_completed_loads,
-    reset_interrupted_loads,
-    save_extracted_schemas,
-)
+from spaaza_source.dlt_hooks.recovery import repair_killed_run
 
-#: Seconds between two looks whether the other run has ended.
-LOOK = 0.2
-#: Under a pipeline's working folder: where its downloads are put.
+#: Seconds between two tries to get the lock.
+POLL_INTERVAL = 0.2
+#: Subfolder of a pipeline's working folder for its downloads.
 DOWNLOADS = "exports"
 
-
-#: The working folders whose turn is held by who makes the run, until long after it.
-_OWN: ContextVar[tuple[Path, ...]] = ContextVar("_OWN", default=())
+#: The working folders whose lock `hold_run_lock` holds.
+_LOCKED: ContextVar[tuple[Path, ...]] = ContextVar("_LOCKED", default=())
 
 
 @contextmanager
 def hold_run_lock(folder: Path) -> Iterator[None]:
-    """Hold the turn of the pipeline with that working folder, in this thread, over all its runs.
+    """Hold the run lock of the pipeline with that working folder inside the `with` block.
 
-    dlt wipes the folder where it makes a pipeline for the first time, and where it drops one.
+    A command locks so before there is a pipeline: dlt wipes the folder where it makes a pipeline
+    for the first time, and where it drops one.
     """
-    if folder in _OWN.get():
+    if folder in _LOCKED.get():
         yield
         return
     with _acquire(folder):
-        before = _OWN.set((*_OWN.get(), folder))
+        before = _LOCKED.set((*_LOCKED.get(), folder))
         try:
             yield
         finally:
-            _OWN.reset(before)
+            _LOCKED.reset(before)
 
 
 def _acquire(folder: Path) -> FileLock:
-    """The lock beside the folder, when it is free."""
-    lock = FileLock(f"{folder}.lock", poll_interval=LOOK, thread_local=False)
+    """The lock beside the folder, once it is free."""
+    lock = FileLock(f"{folder}.lock", poll_interval=POLL_INTERVAL, thread_local=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         logger.warning(
-            f"Another run of the pipeline {folder.name!r} is under way; this one begins when it"
-            " has ended"
+            f"Another run of the pipeline {folder.name!r} is in progress; waiting until it has"
+            " ended"
         )
         lock.acquire()
     return lock
 
 
 class RunLock(SupportsTracking):
-    """Holds a lock beside the pipeline's working folder from a run's begin to its end.
+    """Holds a lock file beside the pipeline's working folder from a run's start to its end.
 
-    The system frees the lock of a process that is gone, however it went.
+    The system frees the lock of a process that has ended, however it ended.
     """
 
     def __init__(self) -> None:
-        self._held: dict[str, FileLock] = {}
+        self._locks: dict[str, FileLock] = {}
 
     def on_start_trace(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
-        """Wait for the turn, then clear away what a killed run has left."""
+        """Wait for the lock, then repair what a killed run has left."""
         del step
         folder = Path(pipeline.working_dir)
-        if folder not in _OWN.get():
-            self._held[trace.transaction_id] = _acquire(folder)
+        if folder not in _LOCKED.get():
+            self._locks[trace.transaction_id] = _acquire(folder)
         shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
-        remove_partial_schemas(pipeline)
-        remove_normalized_packages(pipeline)
-        save_extracted_schemas(pipeline)
-        reopen_completed_loads(pipeline)
-        reset_interrupted_loads(pipeline)
-
-    def on_start_trace_step(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
-        """Nothing to do: the turn is the whole run's."""
-
-    def on_end_trace_step(
-        self, trace: Any, step: Any, pipeline: SupportsPipeline, step_info: Any, send_state: bool
-    ) -> None:
-        """Nothing to do: the turn is the whole run's."""
+        repair_killed_run(pipeline)
 
     def on_end_trace(self, trace: Any, pipeline: SupportsPipeline, send_state: bool) -> None:
-        """Let the next one begin."""
+        """Release the lock."""
         del pipeline, send_state
-        # An id that belongs to a secret is no secret to dlt, which writes the rest into its trace.
-        told = trace.resolved_config_values
-        told[:] = [value for value in told if not _is_credential(value.sections)]
-        lock = self._held.pop(trace.transaction_id, None)
+        # An id among a source's credentials is no secret to dlt, which would save it in its trace.
+        values = trace.resolved_config_values
+        values[:] = [value for value in values if not _is_credential(value.sections)]
+        lock = self._locks.pop(trace.transaction_id, None)
         if lock is not None:
             lock.release()
 
@@ -115,12 +94,3 @@ class RunLock(SupportsTracking):
 def _is_credential(sections: Sequence[str]) -> bool:
     """Whether a setting is one of a source's credentials."""
     return known_sections.SOURCES in sections[:1] and "credentials" in sections
-
-
-_TURN = RunLock()
-
-
-def install_run_lock() -> None:
-    """From now on each run of a pipeline in this process waits for its turn."""
-    if _TURN not in traces.TRACKING_MODULES:
-        traces.TRACKING_MODULES.append(_TURN)

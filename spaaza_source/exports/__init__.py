@@ -1,1 +1,43 @@
 """The road of an export, the same for every vendor: request, job, download, load."""
+
+from spaaza_source.exports.archive import (
+    archive_files,
+    archived_exports,
+    archived_loads,
+    archived_tables,
+    verify_checksums,
+)
+from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
+from spaaza_source.exports.plan import Plan
+from spaaza_source.exports.polling import PollSettings
+from spaaza_source.exports.request import REPEATS, ExportFormat, ExportRequest, Repeat
+from spaaza_source.exports.run import ExportRun
+from spaaza_source.exports.submission import ExportSubmitter
+from spaaza_source.exports.table_exports import Export, Phase, TableExports, error_context
+from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+
+__all__ = [
+    "PART",
+    "REPEATS",
+    "Export",
+    "ExportFormat",
+    "ExportRequest",
+    "ExportRun",
+    "ExportSubmitter",
+    "Job",
+    "JobState",
+    "KnownJob",
+    "Phase",
+    "Plan",
+    "PollSettings",
+    "Repeat",
+    "SyncPolicy",
+    "TableExports",
+    "TableSync",
+    "archive_files",
+    "archived_exports",
+    "archived_loads",
+    "archived_tables",
+    "error_context",
+    "verify_checksums",
+]

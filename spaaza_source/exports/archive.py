@@ -20,7 +20,7 @@ from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.transport.download import FetchedFile
+from spaaza_source.transport import FetchedFile
 from spaaza_source.windows import iso, parse_instant, parse_window
 
 #: Tells what the files of a folder are.

@@ -14,8 +14,7 @@ from spaaza_source.errors import (
     UnreachableError,
 )
 from spaaza_source.exports.jobs import ExportService, Job
-from spaaza_source.transport.clock import Deadline
-from spaaza_source.transport.download import Download, FetchedFile, open_link
+from spaaza_source.transport import Deadline, Download, FetchedFile, open_link
 
 #: A link may expire before it is used, or not be served at once: this many more are asked for.
 FRESH_LINKS = 2
@@ -79,9 +78,11 @@ def _part(
                     hint="Run again.",
                 )
             response = open_link(
-                links[number], base_url=service.base_url, carry_on=download.headers
+                links[number],
+                base_url=service.http.base_url,
+                resume_headers=download.resume_headers,
             )
-            return download.take(response), len(links)
+            return download.receive(response), len(links)
         except LinkRefusedError:
             refused += 1
             if refused > FRESH_LINKS or not deadline.pause(PAUSE):

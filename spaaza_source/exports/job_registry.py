@@ -7,6 +7,7 @@ reply loses a job.
 from __future__ import annotations
 
 from datetime import timedelta
+from http import HTTPStatus
 
 from spaaza_source.errors import (
     CredentialsError,
@@ -18,8 +19,7 @@ from spaaza_source.exports.jobs import ExportService, Job, JobState, KnownJob
 from spaaza_source.exports.plan import youngest
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.transport.clock import Clock, Deadline
-from spaaza_source.transport.http_client import TOO_MANY
+from spaaza_source.transport import Clock, Deadline
 from spaaza_source.windows import EARLIEST
 
 #: Seconds to wait before each look for a job whose creation was not answered.
@@ -107,7 +107,7 @@ class JobRegistry:
             raise
         except (UnavailableError, UnexpectedAnswerError) as lost:
             status = lost.status if isinstance(lost, UnavailableError) else None
-            if status == TOO_MANY:
+            if status == HTTPStatus.TOO_MANY_REQUESTS:
                 raise
             created = self._find_created(request, sync, before, deadline)
             if created is not None:
@@ -125,14 +125,14 @@ class JobRegistry:
             try:
                 return self.claim(self._service.create(request, later))
             except UnavailableError as refused:
-                if refused.status != TOO_MANY or tries == TOO_MANY_TRIES:
+                if refused.status != HTTPStatus.TOO_MANY_REQUESTS or tries == TOO_MANY_TRIES:
                     raise
                 if not deadline.pause(refused.retry_after or TOO_MANY_PAUSE):
                     raise
 
     def _list(self) -> list[KnownJob]:
         """Ask the vendor for our jobs; one may have run for long before it was finished."""
-        since = self._service.now() - self._max_age - LONGEST_RUN
+        since = self._service.http.now() - self._max_age - LONGEST_RUN
         return list(self._service.known_jobs(EARLIEST if self._all_jobs else since))
 
     def _find_created(

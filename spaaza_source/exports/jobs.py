@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.transport.clock import Deadline
-from spaaza_source.transport.link import Link
+from spaaza_source.transport import HttpClient, Link
 from spaaza_source.windows import Window
 
 #: Stands between a job's id and the number of a further part of its result.
@@ -79,18 +77,8 @@ class ExportService(Protocol):
     Every method raises only errors under `SpaazaSourceError`, and may be called from any thread.
     """
 
-    @property
-    def base_url(self) -> str:
-        """The vendor's address: a link may lead to loopback only where this does."""
-
-    def now(self) -> datetime:
-        """The present instant by the vendor's clock, UTC."""
-
-    def pace(self) -> float:
-        """Seconds between two calls that the vendor's limit leaves room for; 0 without a limit."""
-
-    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
-        """Calls that this thread makes meanwhile wait no longer than until then."""
+    #: The client that its calls go through.
+    http: HttpClient
 
     def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
         """The jobs that runs of this package asked for since then, in any order; older ones too."""

@@ -24,9 +24,7 @@ from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import Export, Phase, TableExports, error_context
 from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.transport.clock import Clock, Deadline, SystemClock
-from spaaza_source.transport.download import Download
-from spaaza_source.transport.redaction import without_context
+from spaaza_source.transport import Clock, Deadline, Download, SystemClock, without_context
 
 #: Before an export that failed, and cannot be split, is asked for once more, the run waits as long
 #: as between so many polls.
@@ -120,7 +118,7 @@ class ExportRun:
         if table.error is not None or table.stop.is_set():
             return
         try:
-            with without_context(), self._service.within(self._deadline(table)):
+            with without_context(), self._service.http.within(self._deadline(table)):
                 step(table, *more)
         except BaseException as error:  # noqa: BLE001 - whoever waits for the table raises it
             table.error = error
@@ -134,7 +132,7 @@ class ExportRun:
         """Find out what to ask for, and which jobs to adopt."""
         plan = self.submitter.plan_table(table.sync, registry)
         for request, job in plan.adopted:
-            export = Export(request, registry.claim(job), self._service.now(), adopted=True)
+            export = Export(request, registry.claim(job), self._service.http.now(), adopted=True)
             self._begin_export(table, export)
         table.follow(plan)
 
@@ -157,7 +155,7 @@ class ExportRun:
     def _create(
         self, table: TableExports, request: ExportRequest, registry: JobRegistry, later: timedelta
     ) -> None:
-        begun_at, begun = self._service.now(), self._clock.monotonic()
+        begun_at, begun = self._service.http.now(), self._clock.monotonic()
         job = registry.create(request, table.sync, self._deadline(table), later)
         split_from = table.split_from(request.window)
         self._begin_export(
@@ -178,7 +176,7 @@ class ExportRun:
         done = export.adopted and export.job.state is JobState.DONE
         waited = self._clock.monotonic() - export.begun
         try:
-            with self._service.within(self._deadline(table, waited)):
+            with self._service.http.within(self._deadline(table, waited)):
                 job = export.job if done else self._service.poll(export.job.job_id)
         except VanishedError as vanished:
             vanished.where = str(export.request)
@@ -213,7 +211,7 @@ class ExportRun:
         """
         sharing = max(1, sum(map(_under_way, self._tables)))
         left = self._settings.export_timeout - export.wait_seconds
-        paced = min(self._service.pace() * sharing, left)
+        paced = min(self._service.http.pace() * sharing, left)
         return max(self._settings.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:

@@ -12,7 +12,7 @@ from spaaza_source.exports.plan import Plan, plan_for, youngest
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest, Repeat
 from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.transport.clock import Clock, Deadline
+from spaaza_source.transport import Clock, Deadline
 
 
 class ExportSubmitter:
@@ -37,7 +37,7 @@ class ExportSubmitter:
 
         By this machine's clock, until the vendor has answered for the first time.
         """
-        return self._service.now().replace(microsecond=0)
+        return self._service.http.now().replace(microsecond=0)
 
     @property
     def max_age(self) -> timedelta:
@@ -54,7 +54,7 @@ class ExportSubmitter:
         """
         syncs = list(syncs)
         registry = self.registry(syncs)
-        with self._service.within(self.deadline()):
+        with self._service.http.within(self.deadline()):
             registry.jobs()
         return [self.plan_table(each, registry) for each in syncs]
 
@@ -64,7 +64,7 @@ class ExportSubmitter:
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.
         """
-        with self._service.within(self.deadline()):
+        with self._service.http.within(self.deadline()):
             return self.registry([], all_jobs=True).jobs()
 
     def submit(
@@ -91,13 +91,13 @@ class ExportSubmitter:
         submitted = []
         asked = 0
         for sync in syncs:
-            with self._service.within(self.deadline()):
+            with self._service.http.within(self.deadline()):
                 adopted, missing = self._split_known(sync, registry, repeat)
             submitted += [(request, registry.claim(job), True) for request, job in adopted]
             for request in missing:
                 later = asked // self._settings.max_concurrent * apart
                 deadline = self.deadline()
-                with self._service.within(deadline):
+                with self._service.http.within(deadline):
                     job = registry.create(request, sync, deadline, later)
                 submitted.append((request, job, False))
                 asked += 1

@@ -17,8 +17,7 @@ from spaaza_source.exports.jobs import PART, Job
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.transport.download import FetchedFile
-from spaaza_source.transport.redaction import without_context
+from spaaza_source.transport import FetchedFile, without_context
 from spaaza_source.windows import Window
 
 

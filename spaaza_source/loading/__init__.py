@@ -1,1 +1,31 @@
 """Loading."""
+
+from spaaza_source.loading.checkpoint import read_state, write_state
+from spaaza_source.loading.context import downloads_folder
+from spaaza_source.loading.extract import TableLoad
+from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
+from spaaza_source.loading.reader import ReadSettings
+from spaaza_source.loading.resources import (
+    ResourceFactory,
+    TableSpec,
+    exports_of,
+    make_sync_policy,
+    with_new_export,
+)
+from spaaza_source.loading.stream import stream_table
+
+__all__ = [
+    "DOWNLOADING",
+    "EXPORTING",
+    "ReadSettings",
+    "ResourceFactory",
+    "TableLoad",
+    "TableSpec",
+    "downloads_folder",
+    "exports_of",
+    "make_sync_policy",
+    "read_state",
+    "stream_table",
+    "with_new_export",
+    "write_state",
+]

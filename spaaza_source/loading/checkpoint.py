@@ -13,7 +13,7 @@ from typing import Any
 import dlt
 from dlt.common import logger
 
-from spaaza_source.exports.table_exports import TableExports
+from spaaza_source.exports import TableExports
 from spaaza_source.windows import iso, parse_instant
 
 #: Key of the resource's state: the end of the last load, ISO 8601 in UTC.

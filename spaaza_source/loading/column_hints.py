@@ -14,10 +14,8 @@ from dlt.common.schema.typing import TColumnSchema, TTableSchema
 from dlt.extract.hints import TResourceHints, make_hints
 
 from spaaza_source.errors import HeaderError, SettingsError
-from spaaza_source.tabular import Column, ColumnType
-from spaaza_source.tabular.column_types import TEXT
-from spaaza_source.tabular.drift import column_changes
-from spaaza_source.writing.schema_hints import FORMAT, HEADER, ROWLESS, UNDECIDED, table_memory
+from spaaza_source.tabular import TEXT, Column, ColumnType, column_changes
+from spaaza_source.writing import FORMAT, HEADER, ROWLESS, UNDECIDED, table_memory
 
 
 def known_types(table: str) -> dict[str, ColumnType]:

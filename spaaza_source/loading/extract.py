@@ -12,13 +12,17 @@ import dlt
 import pyarrow as pa
 from dlt.common import logger
 
-from spaaza_source.audit.manifest import write_manifest
-from spaaza_source.audit.rows import job_row, rejected_rows
-from spaaza_source.audit.tables import audit_rows
-from spaaza_source.exports.archive import archive_files, archived_exports, verify_checksums
-from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.table_exports import Export, Phase, TableExports
-from spaaza_source.exports.table_sync import TableSync
+from spaaza_source.audit import audit_rows, job_row, rejected_rows, write_manifest
+from spaaza_source.exports import (
+    Export,
+    ExportRun,
+    Phase,
+    TableExports,
+    TableSync,
+    archive_files,
+    archived_exports,
+    verify_checksums,
+)
 from spaaza_source.loading.checkpoint import Cursor, brings_all_rows, save_checkpoint
 from spaaza_source.loading.column_hints import column_change_rows
 from spaaza_source.loading.context import is_extracting
@@ -27,10 +31,8 @@ from spaaza_source.loading.progress import Progress
 from spaaza_source.loading.reader import FileReader, ReadSettings
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
-from spaaza_source.tabular.privacy import Policy
-from spaaza_source.writing.keys import Key
-from spaaza_source.writing.schema_hints import check_format
-from spaaza_source.writing.table_write import TableWrite, WriteSettings
+from spaaza_source.tabular import Policy
+from spaaza_source.writing import Key, TableWrite, WriteSettings, check_format
 
 
 @dataclass(frozen=True)

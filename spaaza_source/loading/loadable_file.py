@@ -15,15 +15,14 @@ import pyarrow.compute as pc
 from dlt.extract.hints import TResourceHints
 
 from spaaza_source.errors import FileError
-from spaaza_source.exports.table_exports import Export
+from spaaza_source.exports import Export
 from spaaza_source.loading.column_hints import (
     column_hints,
     is_rowless,
     settle_undecided,
     table_hints,
 )
-from spaaza_source.tabular import Column, CsvFile, JsonFile, RejectedRow
-from spaaza_source.tabular.privacy import Policy
+from spaaza_source.tabular import Column, CsvFile, JsonFile, Policy, RejectedRow
 from spaaza_source.windows import Window
 
 #: The column that a window is taken by, as dlt names it, and the window.

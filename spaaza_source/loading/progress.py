@@ -7,7 +7,7 @@ from typing import Any
 import dlt
 from dlt.common.runtime.collector_base import Collector
 
-from spaaza_source.exports.table_exports import TableExports
+from spaaza_source.exports import TableExports
 from spaaza_source.loading.context import is_extracting
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.

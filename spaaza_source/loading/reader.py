@@ -10,15 +10,19 @@ from typing import Literal
 import dlt
 
 from spaaza_source.errors import IncompleteDownloadError, SettingsError
-from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Export, error_context
+from spaaza_source.exports import Export, ExportRequest, error_context
 from spaaza_source.loading.column_hints import check_header, known_types, nested_types
 from spaaza_source.loading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
 from spaaza_source.settings import require_choice, require_number
-from spaaza_source.tabular import Column, CsvFile, open_csv, open_json
-from spaaza_source.tabular.column_types import TIMESTAMP
-from spaaza_source.tabular.privacy import Policy
-from spaaza_source.tabular.spelling import make_speller
+from spaaza_source.tabular import (
+    TIMESTAMP,
+    Column,
+    CsvFile,
+    Policy,
+    make_speller,
+    open_csv,
+    open_json,
+)
 
 
 def _keep_header(_: ExportRequest, header: Sequence[str]) -> Sequence[str]:

@@ -11,16 +11,13 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource, DltSource
 
-from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.exports import ExportRun, SyncPolicy, TableSync
 from spaaza_source.loading.extract import TableLoad, export_table, load_archived
 from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.settings import require_choice, require_number
-from spaaza_source.tabular.privacy import Policy
-from spaaza_source.writing.delete_guard import DeleteGuard
-from spaaza_source.writing.table_write import WriteSettings
-from spaaza_source.writing.write_disposition import REPLACE, REPLACE_WINDOW, Disposition
+from spaaza_source.tabular import Policy
+from spaaza_source.writing import REPLACE, REPLACE_WINDOW, DeleteGuard, Disposition, WriteSettings
 
 #: The section of dlt's configuration for a resource that is run without its source. It is named, so
 #: that users' configuration does not depend on the name of a module, which dlt would take.

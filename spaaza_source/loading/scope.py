@@ -8,13 +8,12 @@ from datetime import datetime, timezone
 import dlt
 from dlt.extract.incremental.context import get_interval_context
 
-from spaaza_source.audit.discrepancies import resolves_earlier
+from spaaza_source.audit import resolves_earlier
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.exports import SyncPolicy, TableSync
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import is_extracting
-from spaaza_source.writing.schema_hints import check_format
-from spaaza_source.writing.table_write import WriteSettings
+from spaaza_source.writing import WriteSettings, check_format
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,22 @@ from uuid import uuid4
 
 import requests
 
-from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Export, Phase, TableExports
-from spaaza_source.exports.table_sync import TableSync
+from spaaza_source.exports import (
+    Export,
+    ExportRequest,
+    Job,
+    JobState,
+    Phase,
+    TableExports,
+    TableSync,
+)
 from spaaza_source.loading.context import downloads_folder
 from spaaza_source.loading.extract import load_files
 from spaaza_source.loading.progress import Progress
 from spaaza_source.loading.reader import FileReader, ReadSettings
-from spaaza_source.tabular.privacy import Policy
-from spaaza_source.transport.clock import SystemClock
-from spaaza_source.transport.download import save
-from spaaza_source.writing.table_write import WriteSettings
+from spaaza_source.tabular import Policy
+from spaaza_source.transport import SystemClock, save_response
+from spaaza_source.writing import WriteSettings
 
 
 def stream_table(
@@ -60,7 +64,7 @@ def stream_table(
         progress.report()
 
     begun = clock.monotonic()
-    file = save(
+    file = save_response(
         open_stream(),
         folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}",
         on_bytes=on_bytes,

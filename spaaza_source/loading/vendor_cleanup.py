@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dlt.common import logger
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.table_exports import TableExports
+from spaaza_source.exports import TableExports
 from spaaza_source.loading.checkpoint import Cursor
 
 Remove = Callable[[str], None]

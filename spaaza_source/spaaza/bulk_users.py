@@ -12,19 +12,15 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import install_load_end_hook
-from spaaza_source.dlt_hooks.run_lock import install_run_lock
-from spaaza_source.exports.request import ExportRequest
-from spaaza_source.loading.reader import ReadSettings
-from spaaza_source.loading.stream import stream_table
+from spaaza_source.dlt_hooks import install_hooks
+from spaaza_source.exports import ExportRequest
+from spaaza_source.loading import ReadSettings, stream_table
 from spaaza_source.spaaza.bulk_columns import hints
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.personal_columns import policies
 from spaaza_source.spaaza.tasks_api import make_client
-from spaaza_source.transport.http_client import parse_base_url
-from spaaza_source.writing.delete_guard import DeleteGuard
-from spaaza_source.writing.table_write import WriteSettings
-from spaaza_source.writing.write_disposition import REPLACE, Disposition
+from spaaza_source.transport import parse_base_url
+from spaaza_source.writing import REPLACE, DeleteGuard, Disposition, WriteSettings
 
 #: Columns that may be the key; the rows must prove it.
 KEYS = ("spaaza_user_id", "user_id", "id")
@@ -66,8 +62,7 @@ def spaaza_bulk_users(
     Raises:
         SettingsError: A setting is missing or wrong.
     """
-    install_run_lock()
-    install_load_end_hook()
+    install_hooks()
     chain = require_chain(chain_id)
     http = make_client(parse_base_url(base_url), chain, require_credentials(credentials))
     settings = ReadSettings(column_types, on_bad_row, max_rejected_share)

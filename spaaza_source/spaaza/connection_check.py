@@ -14,8 +14,7 @@ from dlt.common.configuration.specs import known_sections
 from spaaza_source.errors import CredentialsError
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
-from spaaza_source.transport.connection_check import check_connection
-from spaaza_source.transport.http_client import parse_base_url
+from spaaza_source.transport import check_connection, parse_base_url
 
 
 @with_config(sections=(known_sections.SOURCES, "spaaza"))

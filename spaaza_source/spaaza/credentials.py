@@ -14,7 +14,7 @@ from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.settings import check_header_values
-from spaaza_source.transport.secret import Secret, SecretHeaders
+from spaaza_source.transport import Secret, SecretHeaders
 
 #: Characters from which on a token's id is hidden in messages: a shorter one may be any word.
 LONG_ENOUGH = 8

@@ -13,12 +13,9 @@ from itertools import pairwise
 from typing import Any
 
 from spaaza_source.errors import LinkRefusedError, RequestRefusedError
-from spaaza_source.exports.http_service import HttpService
-from spaaza_source.exports.jobs import Job, JobState, KnownJob
-from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob
 from spaaza_source.spaaza.tasks_api import Task, TasksApi, export_task, state_code
-from spaaza_source.transport.link import Link
-from spaaza_source.transport.redaction import LONGEST, redact
+from spaaza_source.transport import LONGEST_MESSAGE, Link, redact
 from spaaza_source.windows import iso, parse_vendor_instant, parse_window
 
 #: The vendor writes INPROGRESS; other spellings cost nothing to understand.
@@ -49,7 +46,7 @@ PAGES = 500
 LOGS_GIVEN, LOGS_SHOWN = 10, 50
 
 
-class SpaazaExports(HttpService):
+class SpaazaExports:
     """An `ExportService` over the Tasks API.
 
     Args:
@@ -62,7 +59,7 @@ class SpaazaExports(HttpService):
     def __init__(
         self, api: TasksApi, chain_id: int, *, start_margin: timedelta = timedelta(seconds=2)
     ) -> None:
-        super().__init__(api.http)
+        self.http = api.http
         self._api = api
         self._chain_id = chain_id
         self._start_margin = start_margin
@@ -103,7 +100,7 @@ class SpaazaExports(HttpService):
                     desc=description(request),
                     export_index=request.subject,
                     export_format=request.export_format,
-                    once=self._http.now() + ahead,
+                    once=self.http.now() + ahead,
                     selection=request.selection,
                     repeat=request.repeat,
                 )
@@ -129,7 +126,7 @@ class SpaazaExports(HttpService):
             raise LinkRefusedError(refusal.cause, where=refusal.where, hint="Run again.") from None
 
     def _job(self, task: Task) -> Job:
-        return job_of(task, self._http.redact)
+        return job_of(task, self.http.redact)
 
 
 def description(request: ExportRequest) -> str:
@@ -199,5 +196,5 @@ def _logs(logs: Any, fit: Callable[[str], str]) -> str:
         fit(entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False))
         for entry in entries
     )
-    half = LONGEST // 2
-    return told if len(told) <= LONGEST else f"{told[:half]} … {told[-half:]}"
+    half = LONGEST_MESSAGE // 2
+    return told if len(told) <= LONGEST_MESSAGE else f"{told[:half]} … {told[-half:]}"

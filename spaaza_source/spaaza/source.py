@@ -14,16 +14,23 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import install_load_end_hook
-from spaaza_source.dlt_hooks.run_lock import install_run_lock
+from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.request import ExportFormat, ExportRequest
-from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.table_sync import SyncPolicy, TableSync
-from spaaza_source.loading.context import downloads_folder
-from spaaza_source.loading.reader import ReadSettings
-from spaaza_source.loading.resources import ResourceFactory, TableSpec, make_sync_policy
+from spaaza_source.exports import (
+    ExportFormat,
+    ExportRequest,
+    ExportRun,
+    PollSettings,
+    SyncPolicy,
+    TableSync,
+)
+from spaaza_source.loading import (
+    ReadSettings,
+    ResourceFactory,
+    TableSpec,
+    downloads_folder,
+    make_sync_policy,
+)
 from spaaza_source.settings import by_table, require_choice, require_number
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.export_service import SpaazaExports
@@ -31,9 +38,9 @@ from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
 from spaaza_source.spaaza.personal_columns import policies
 from spaaza_source.spaaza.segments import selection_for
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
-from spaaza_source.transport.http_client import parse_base_url
+from spaaza_source.transport import parse_base_url
 from spaaza_source.windows import EARLIEST, Window
-from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing import DeleteGuard
 
 
 @dlt.source(name="spaaza", section="spaaza")
@@ -133,8 +140,7 @@ def spaaza_source(
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
-    install_run_lock()
-    install_load_end_hook()
+    install_hooks()
     chain = require_chain(chain_id)
     api = TasksApi(make_client(parse_base_url(base_url), chain, require_credentials(credentials)))
     policy = make_sync_policy(

@@ -13,9 +13,7 @@ from urllib.parse import quote
 
 from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
 from spaaza_source.spaaza.credentials import AccessToken, AdminSession
-from spaaza_source.transport.clock import Clock
-from spaaza_source.transport.http_client import HttpClient
-from spaaza_source.transport.redaction import redact
+from spaaza_source.transport import Clock, HttpClient, redact
 from spaaza_source.windows import iso
 
 #: The core API's code for a permission that is missing; it comes with HTTP 500.

@@ -1,1 +1,33 @@
-"""Transport."""
+"""HTTP and bytes: calls to a vendor's API, safe downloads, redaction; knows no dlt."""
+
+from spaaza_source.transport.clock import Clock, Deadline, SystemClock
+from spaaza_source.transport.connection_check import check_connection
+from spaaza_source.transport.download import Download, FetchedFile, save_response
+from spaaza_source.transport.http_client import HttpClient
+from spaaza_source.transport.link import Link
+from spaaza_source.transport.link_opener import open_link
+from spaaza_source.transport.rate_limit import CallLimit
+from spaaza_source.transport.redaction import LONGEST_MESSAGE, redact, without_context
+from spaaza_source.transport.secret import Secret, SecretHeaders
+from spaaza_source.transport.urls import is_loopback, parse_base_url
+
+__all__ = [
+    "LONGEST_MESSAGE",
+    "CallLimit",
+    "Clock",
+    "Deadline",
+    "Download",
+    "FetchedFile",
+    "HttpClient",
+    "Link",
+    "Secret",
+    "SecretHeaders",
+    "SystemClock",
+    "check_connection",
+    "is_loopback",
+    "open_link",
+    "parse_base_url",
+    "redact",
+    "save_response",
+    "without_context",
+]

@@ -1,4 +1,4 @@
-"""Time as the road sees it: an instant, a stopwatch and a pause that can be cut short.
+"""Clock and deadline: the present instant, a stopwatch, and pauses that can be cut short.
 
 Everything that waits takes a `Clock`, so a test passes one that does not sleep.
 """
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What a wait needs to know of time."""
+    """What everything that waits needs of time."""
 
     def now(self) -> datetime:
         """The present instant, in UTC."""
@@ -41,12 +41,12 @@ class SystemClock:
 
 
 class Deadline:
-    """How long something may be waited for in all, however many waits that takes.
+    """The instant at which several waits for one thing must end.
 
     Args:
         clock: The time to wait by.
         seconds: From now.
-        stop: Cuts every wait short; None for nothing that does.
+        stop: Cuts every wait short when set.
     """
 
     def __init__(self, clock: Clock, seconds: float, stop: threading.Event | None = None) -> None:
@@ -55,7 +55,7 @@ class Deadline:
         self.stop = stop or threading.Event()
 
     def pause(self, seconds: float) -> bool:
-        """Wait for `seconds`; false, without a wait, where they end after it, or when stopped."""
+        """Wait for `seconds`; false if stopped, or, at once, if they would pass the deadline."""
         if self._clock.monotonic() + seconds > self._at:
             return False
         return not self._clock.pause(seconds, self.stop)

@@ -1,7 +1,4 @@
-"""A first contact with a vendor: what a failure then means, in terms of the settings.
-
-What is asked, and what more its answer tells, is left to each vendor's own check.
-"""
+"""Connection check: one small request to a vendor, its failure explained by the settings."""
 
 from __future__ import annotations
 
@@ -20,14 +17,14 @@ _T = TypeVar("_T")
 
 
 def check_connection(address: str, ask: Callable[[], _T]) -> tuple[_T, list[str]]:
-    """What `ask` returns, and the lines that say what works.
+    """The result of `ask`, and the lines that say what works.
 
     Args:
-        address: Where it asks, for messages.
+        address: The vendor's address, for messages.
         ask: Asks the vendor for something small; creates nothing.
 
     Raises:
-        SettingsError: Something else, or nothing, answers at that address.
+        SettingsError: Nothing, or something else, answers at that address.
         CredentialsError: The credentials are refused.
         UnavailableError: The host is there but fails.
     """

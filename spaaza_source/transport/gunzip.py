@@ -1,7 +1,4 @@
-"""Turns bytes that may be gzip into the bytes they stand for, and proves that they were whole.
-
-Knows nothing of where they come from: `download` feeds it.
-"""
+"""Streaming gunzip of bytes that may be gzip; verifies the trailer."""
 
 from __future__ import annotations
 
@@ -11,39 +8,39 @@ from collections.abc import Iterator
 from spaaza_source.errors import FileError, IncompleteDownloadError
 
 MAGIC = b"\x1f\x8b"
-#: Pieces handed out are at most this large, so that a small bomb cannot fill the memory.
+#: The largest piece that is returned, so that a small bomb cannot fill the memory.
 PIECE = 1 << 20
-#: DEFLATE reaches 1:1032. A table of text stays far below this; only a bomb goes beyond.
+#: DEFLATE reaches 1:1032. A table of text stays far below this; only a bomb exceeds it.
 LARGEST_RATIO = 500
-#: Below this many bytes a ratio says nothing.
+#: The ratio is checked from this many bytes on: below, it says nothing.
 RATIO_COUNTS_FROM = 64 << 20
 
 
 class Gunzip:
     """Feed it every byte, then call `finish`.
 
-    Whether the bytes are gzip is seen from their first two, whatever a header claims: storage
-    servers drop or repeat the header. A file that was packed, and packed again on its way, is
-    unpacked twice: no text begins as gzip does.
+    The first two bytes tell whether they are gzip, whatever a header claims: storage servers drop
+    or repeat the header. A file that was compressed, and compressed again in transit, is
+    decompressed twice: no text begins as gzip does.
     """
 
     def __init__(self) -> None:
         self._outer = _Layer()
         self._inner = _Layer()
-        self._taken = 0
+        self._received = 0
 
     @property
     def is_gzip(self) -> bool:
-        """Whether the bytes so far are gzip."""
+        """Whether the bytes fed so far are gzip."""
         return self._outer.is_gzip
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The bytes that `data` adds.
+        """The decompressed bytes of `data`.
 
         Raises:
-            FileError: The gzip data is damaged, or unpacks to more than any table would.
+            FileError: The gzip data is damaged, or a decompression bomb.
         """
-        self._taken += len(data)
+        self._received += len(data)
         for packed in self._bounded(self._outer, data):
             yield from self._bounded(self._inner, packed)
 
@@ -59,7 +56,7 @@ class Gunzip:
 
     def _bounded(self, layer: _Layer, data: bytes) -> Iterator[bytes]:
         for piece in layer.feed(data):
-            if layer.given > RATIO_COUNTS_FROM and layer.given > LARGEST_RATIO * self._taken:
+            if layer.unpacked > max(RATIO_COUNTS_FROM, LARGEST_RATIO * self._received):
                 raise FileError(
                     f"the gzip data unpacks to more than {LARGEST_RATIO} times its size",
                     hint="Ask the vendor what this file is.",
@@ -68,14 +65,14 @@ class Gunzip:
 
 
 class _Layer:
-    """Bytes that may be gzip; several members in a row are one text, as in RFC 1952.
+    """One layer of gzip, or none; several members in a row are one text (RFC 1952).
 
     Attributes:
-        given: Bytes unpacked so far.
+        unpacked: Bytes decompressed so far.
     """
 
     def __init__(self) -> None:
-        self.given = 0
+        self.unpacked = 0
         self._start = b""
         self._decided = False
         self._member: zlib._Decompress | None = None
@@ -122,7 +119,7 @@ class _Layer:
                     "the gzip data is damaged",
                     hint="Run again; if it stays so, ask the vendor.",
                 ) from None
-            self.given += len(piece)
+            self.unpacked += len(piece)
             if piece:
                 yield piece
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail

@@ -1,49 +1,40 @@
-"""JSON over HTTP with a vendor: one session, bounded retries, every failure one of our errors.
+"""HTTP client of a vendor's JSON API: sessions, retries, the vendor's clock and its rate limit.
 
-A GET may be repeated; a POST never is, for nobody can tell whether a lost one was done. What a
-vendor's error bodies and headers say is read by the vendor's own package; downloads are left to
-`download`.
+Every failure is one of our errors. A POST is sent once, unless it only reads.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import math
-import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn, TypeVar
+from http import HTTPStatus
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-import urllib3
 
-from spaaza_source.errors import (
-    CredentialsError,
-    RequestRefusedError,
-    SettingsError,
-    SpaazaSourceError,
-    UnavailableError,
-    UnexpectedAnswerError,
-    UnreachableError,
-)
+from spaaza_source.errors import UnexpectedAnswerError
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
 from spaaza_source.transport.rate_limit import CallLimit, ReadLimit, no_limit
 from spaaza_source.transport.redaction import hide_queries_in_logs, redact
+from spaaza_source.transport.retry import (
+    TIMEOUT,
+    RetriableError,
+    network_error,
+    parse_retry_after,
+    retry,
+    status_error,
+)
 from spaaza_source.transport.secret import Secret, SecretHeaders
+from spaaza_source.transport.urls import is_loopback
 
-#: Seconds to connect, and seconds without a byte of an answer.
-TIMEOUT = (10.0, 60.0)
-#: Tries of one GET. An HTTP 500 may be a permission error, which no waiting cures: fewer for it.
-TRIES = 5
-TRIES_AFTER_500 = 3
-#: Seconds that one call waits in all, unless `within` says otherwise: where a vendor's Retry-After
-#: asks for more, the call fails at once.
+#: Seconds that one call waits between its tries in all, unless `within` says otherwise: where a
+#: vendor's Retry-After asks for more, the call fails at once.
 LONGEST_WAIT = 300.0
-TOO_MANY = 429
 
 _T = TypeVar("_T")
 
@@ -51,60 +42,19 @@ _T = TypeVar("_T")
 ReadRefusal = Callable[[Any], tuple[str, bool]]
 
 
-def is_loopback(base_url: str) -> bool:
-    """Whether the address names this very machine."""
-    host = urlsplit(base_url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def parse_base_url(base_url: object) -> str:
-    """The address of a vendor's API, without a slash at its end.
-
-    Raises:
-        SettingsError: It is no `https` address (plain `http` only to this machine), or it carries
-            credentials, a query or a fragment.
-    """
-    hint = "Give the address the vendor named to you, such as https://HOST."
-    if not isinstance(base_url, str) or not base_url.strip():
-        raise SettingsError("the address of the vendor's API is empty", where="base_url")
-    text = base_url.strip().rstrip("/")
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-        parts = urlsplit("")
-    if not host or parts.scheme not in ("http", "https"):
-        raise SettingsError(f"{redact(text)!r} is not a web address", where="base_url", hint=hint)
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise SettingsError(
-            "the address holds more than a host and a path", where="base_url", hint=hint
-        )
-    if parts.scheme == "http" and not is_loopback(text):
-        raise SettingsError(
-            f"{text!r} would send the credentials unencrypted", where="base_url", hint=hint
-        )
-    return text
-
-
-def _unchanged(answer: Any) -> Any:
-    return answer
+def _unchanged(content: Any) -> Any:
+    return content
 
 
 class HttpClient(Secret):
     """A vendor's JSON API.
 
     Args:
-        base_url: Its address, as `checked_base_url` returns it.
-        headers: The headers that prove who asks.
+        base_url: Its address, as `parse_base_url` returns it.
+        headers: The headers that carry the credentials.
         secrets: Values no message may show.
         read_refusal: Reads the vendor's error bodies.
-        read_limit: Reads what the vendor's headers tell of a limit of calls.
+        read_limit: Reads the vendor's rate limit from an answer's headers.
         clock: The time to wait by.
     """
 
@@ -119,20 +69,19 @@ class HttpClient(Secret):
         clock: Clock | None = None,
     ) -> None:
         self.base_url = base_url
-        self._host = urlsplit(base_url).netloc
         self._headers = SecretHeaders(headers)
-        #: Values no message may show.
-        self.secrets = tuple(secrets)
+        self._secrets = tuple(secrets)
         self._read_refusal = read_refusal
         self._read_limit = read_limit
         self._clock = clock or SystemClock()
+        #: How far the vendor's clock is ahead of this machine's.
         self._ahead = timedelta(0)
-        #: As the vendor said last.
+        #: From the last answer that told one.
         self._limit = CallLimit()
         self._local = threading.local()
 
     def now(self) -> datetime:
-        """The present instant by the vendor's clock, as far as its answers have shown it."""
+        """The present instant, UTC, by the vendor's clock as its last answer showed it."""
         return self._clock.now() + self._ahead
 
     def pace(self) -> float:
@@ -141,7 +90,7 @@ class HttpClient(Secret):
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:
-        """Calls that this thread makes meanwhile wait no longer than until then."""
+        """Let no retry of this thread's calls wait past `deadline`, inside the `with` block."""
         before = self._deadline
         self._local.deadline = deadline
         try:
@@ -150,8 +99,8 @@ class HttpClient(Secret):
             self._local.deadline = before
 
     def redact(self, text: str) -> str:
-        """Words of the vendor's, fit to be shown."""
-        return redact(text, self.secrets)
+        """A text of the vendor's without secrets, as one short line."""
+        return redact(text, self._secrets)
 
     def get(
         self,
@@ -159,44 +108,36 @@ class HttpClient(Secret):
         params: Mapping[str, Any] | None = None,
         read: Callable[[Any], Any] = _unchanged,
     ) -> Any:
-        """The JSON at `path`, tried again where trying again can help.
+        """The JSON at `path`, with retries.
 
         Args:
             path: Where.
             params: The query.
-            read: Makes of the JSON what is returned instead; raises `UnexpectedAnswerError` where
-                that is not what it should be, and then the vendor is asked again.
+            read: Turns the JSON into the result. It raises `UnexpectedAnswerError` for content
+                that is not what it should be; the call is then retried.
         """
         return self._retry(lambda: self._read("GET", path, read, params=params))
 
     def post(self, path: str, body: Any = None, read: Callable[[Any], Any] = _unchanged) -> Any:
-        """The JSON that answers `body`, as `read` makes it; sent once, whatever happens to it."""
+        """The JSON that answers `body`, as `read` turns it into a result; sent once."""
         try:
             return self._read("POST", path, read, json=body)
-        except _RetriableError as error:
+        except RetriableError as error:
             raise error.final from None
 
     def delete(self, path: str) -> None:
-        """Let what is at `path` be gone; tried again, for that does no harm."""
-        self._retry(lambda: self._response("DELETE", path).close())
+        """Delete what is at `path`, with retries: deleting twice does no harm."""
+        self._retry(lambda: self._send("DELETE", path).close())
 
     def stream(self, path: str, body: Any) -> requests.Response:
-        """The open answer to a POST that only reads, and so may be tried again."""
+        """The open answer to a POST that only reads, and so may be retried."""
         headers = {"Accept": "*/*", "Accept-Encoding": "gzip"}
         return self._retry(
-            lambda: self._response("POST", path, json=body, stream=True, headers=headers)
+            lambda: self._send("POST", path, json=body, stream=True, headers=headers)
         )
 
     def _retry(self, call: Callable[[], _T]) -> _T:
-        tries = 0
-        deadline = self._deadline or Deadline(self._clock, LONGEST_WAIT)
-        while True:
-            tries += 1
-            try:
-                return call()
-            except _RetriableError as error:
-                if tries >= error.tries or not deadline.pause(error.wait_seconds(tries)):
-                    raise error.final from None
+        return retry(call, self._deadline or Deadline(self._clock, LONGEST_WAIT))
 
     @property
     def _deadline(self) -> Deadline | None:
@@ -211,7 +152,7 @@ class HttpClient(Secret):
             session = requests.Session()
             session.headers.update({"Accept": "application/json", **self._headers})
             # Without this, a .netrc file may replace the Authorization header.
-            session.auth = _as_it_is
+            session.auth = _unchanged
             session.trust_env = not is_loopback(self.base_url)
             self._local.session = session
         return session
@@ -219,26 +160,26 @@ class HttpClient(Secret):
     def _read(self, method: str, path: str, read: Callable[[Any], Any], **content: Any) -> Any:
         try:
             return read(self._json(method, path, **content))
-        except UnexpectedAnswerError as odd:
-            # Without the way it came: where an answer is read, a variable may hold a link.
-            raise _RetriableError(odd.with_traceback(None)) from None
+        except UnexpectedAnswerError as unexpected:
+            # Without its traceback: where an answer is read, a variable may hold a link.
+            raise RetriableError(unexpected.with_traceback(None)) from None
 
     def _json(self, method: str, path: str, **content: Any) -> Any:
-        response = self._response(method, path, **content)
+        response = self._send(method, path, **content)
         try:
             return response.json()
         except (ValueError, RecursionError):
-            raise _RetriableError(
+            raise RetriableError(
                 UnexpectedAnswerError(
                     f"HTTP {response.status_code} with a body that is not JSON",
-                    where=self._place(method, path),
+                    where=self._where(method, path),
                     hint="Check that base_url is the address of the vendor's API.",
                 )
             ) from None
 
-    def _response(self, method: str, path: str, **content: Any) -> requests.Response:
+    def _send(self, method: str, path: str, **content: Any) -> requests.Response:
         """A successful answer, its body still to be read."""
-        place = self._place(method, path)
+        where = self._where(method, path)
         try:
             response = self._session().request(
                 method,
@@ -248,18 +189,18 @@ class HttpClient(Secret):
                 **content,
             )
         except requests.RequestException as failure:
-            raise _lost(failure, place) from None
+            raise network_error(failure, where) from None
         self._note_clock(response)
         limit = self._read_limit(response.headers)
-        if limit.left is not None:
+        if limit.remaining is not None:
             self._limit = limit
         if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own numbers
             with response:
-                self._raise_for_status(response, place)
+                raise self._error(response, limit, where)
         return response
 
-    def _place(self, method: str, path: str) -> str:
-        return f"{method} {self._host}{path}"
+    def _where(self, method: str, path: str) -> str:
+        return f"{method} {urlsplit(self.base_url).netloc}{path}"
 
     def _note_clock(self, response: requests.Response) -> None:
         try:
@@ -268,57 +209,24 @@ class HttpClient(Secret):
         except (KeyError, TypeError, ValueError, OverflowError):
             return
 
-    def _raise_for_status(self, response: requests.Response, place: str) -> NoReturn:
+    def _error(self, response: requests.Response, limit: CallLimit, where: str) -> Exception:
+        """What an answer that is no success raises."""
         status = response.status_code
         words, is_permission = self._refusal(response)
-        said = f"HTTP {status}" + (f": {words}" if words else "")
-        if status in (401, 403) or is_permission:
-            raise CredentialsError(
-                f"the vendor refused the credentials ({said})",
-                where=place,
-                hint="Check the credentials, and that they belong to this account.",
-            )
-        asked_to_wait = retry_after(response.headers.get("Retry-After"), self.now())
-        if status == TOO_MANY and self._read_limit(response.headers).used_up:
-            raise _RetriableError(
-                UnavailableError(
-                    f"the account has used up its calls of this billing cycle ({said})",
-                    where=place,
-                    hint="Run again in the next one, or ask the vendor for more calls.",
-                ),
-                status=status,
-                retry_after=math.inf,
-            )
-        if status == TOO_MANY:
-            if asked_to_wait is None:
-                asked_to_wait = self.pace() or None
-            raise _RetriableError(
-                UnavailableError(
-                    f"too many requests ({said})", where=place, hint="Run again later."
-                ),
-                status=status,
-                retry_after=asked_to_wait,
-            )
-        if status >= 500:  # noqa: PLR2004
-            raise _RetriableError(
-                UnavailableError(
-                    f"the vendor failed ({said})",
-                    where=place,
-                    hint="Run again later; if it stays so, show this to the vendor.",
-                ),
-                status=status,
-                tries=TRIES_AFTER_500 if status == 500 else TRIES,  # noqa: PLR2004
-                retry_after=asked_to_wait,
-            )
-        refusal = RequestRefusedError(
-            f"the vendor refused the request ({said})",
-            where=place,
-            hint="Check the settings named there, or show this to the vendor.",
+        wait = parse_retry_after(response.headers.get("Retry-After"), self.now())
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = math.inf if limit.used_up else wait or self.pace() or None
+        return status_error(
+            status,
+            f"HTTP {status}" + (f": {words}" if words else ""),
+            where,
+            is_permission=is_permission,
+            cycle_used_up=limit.used_up,
+            retry_after=wait,
         )
-        refusal.status = status
-        raise refusal
 
     def _refusal(self, response: requests.Response) -> tuple[str, bool]:
+        """The vendor's words, redacted, and whether they say that a permission is missing."""
         try:
             words, is_permission = self._read_refusal(response.json())
         except (ValueError, RecursionError):
@@ -328,70 +236,3 @@ class HttpClient(Secret):
             words, is_permission = ("" if page else response.text), False
         # Cut by `redact`, once nothing secret can lie across the cut.
         return self.redact(words), is_permission
-
-
-class _RetriableError(Exception):
-    """A failure that may pass, with the error to raise when it does not."""
-
-    def __init__(
-        self,
-        final: SpaazaSourceError,
-        *,
-        status: int | None = None,
-        tries: int = TRIES,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(str(final))
-        if isinstance(final, UnavailableError):
-            final.status, final.retry_after = status, retry_after
-        self.final = final
-        self.tries = tries
-        self.retry_after = retry_after
-
-    def wait_seconds(self, tried: int) -> float:
-        if self.retry_after is not None:
-            return self.retry_after
-        # Jitter, so that many runs that failed together do not come back together.
-        return float(2 ** (tried - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-
-
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds a `Retry-After` header asks for: it holds seconds or a date; None if neither."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - now).total_seconds()
-        except (TypeError, ValueError):
-            return None
-    return seconds if seconds > 0 else None
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def _lost(failure: requests.RequestException, place: str) -> _RetriableError:
-    """A failure of the network; the library's own words hold addresses with their queries."""
-    kind: type[UnavailableError] = UnavailableError
-    tries = TRIES
-    if isinstance(failure, requests.exceptions.SSLError):
-        reason, kind, tries = "the TLS certificate is not accepted", UnreachableError, 1
-    elif isinstance(failure, requests.ConnectTimeout) or _never_connected(failure):
-        reason, kind, tries = "no connection to the host can be made", UnreachableError, 3
-    elif isinstance(failure, requests.Timeout):
-        reason = "the answer took too long"
-    elif isinstance(failure, requests.ConnectionError):
-        reason = "the connection broke"
-    else:
-        reason = type(failure).__name__
-    hint = "Check base_url and the network, then run again."
-    return _RetriableError(kind(reason, where=place, hint=hint), tries=tries)
-
-
-def _never_connected(failure: requests.RequestException) -> bool:
-    cause = failure.args[0] if failure.args else None
-    reason = getattr(cause, "reason", cause)
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)

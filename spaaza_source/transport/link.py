@@ -1,7 +1,4 @@
-"""Where a finished export's file lies: an address that is a key as well, for its query signs it.
-
-Opening it, and which addresses are good, is left to `download`.
-"""
+"""Download link of an exported file, kept secret: whoever has it may read the file."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from urllib.parse import urljoin, urlsplit
 
 from spaaza_source.transport.secret import Secret
 
-#: Those that a message names: in a text that is no link, anything may stand before a colon.
+#: Schemes that a message may name: in a text that is no link, a colon may follow anything.
 SCHEMES_SHOWN = ("https", "http", "ftp", "file", "s3", "gs")
 HTTPS_PORT, HTTP_PORT = 443, 80
 
 
 class Origin(NamedTuple):
-    """What of a link may be shown."""
+    """The part of a link that may be shown."""
 
     scheme: str
     host: str
@@ -27,7 +24,7 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Link(Secret):
-    """An address, and what its host wants to see. Neither ever shows.
+    """An address, and the headers its host asks for. Neither is ever shown.
 
     Attributes:
         url: The whole address.
@@ -48,16 +45,16 @@ class Link(Secret):
         # Before a backslash `requests` ends the host, where `urlsplit` goes on to an `@`.
         if parts.scheme not in SCHEMES_SHOWN or "\\" in parts.netloc:
             return None
-        usual = HTTPS_PORT if parts.scheme == "https" else HTTP_PORT
-        return Origin(parts.scheme, parts.hostname or "", port or usual)
+        default = HTTPS_PORT if parts.scheme == "https" else HTTP_PORT
+        return Origin(parts.scheme, parts.hostname or "", port or default)
 
-    def moved(self, target: str) -> Link | None:
-        """Where a redirect leads; None where that is no address.
+    def redirect(self, location: str) -> Link | None:
+        """The link that a redirect leads to; None where `location` is no address.
 
-        Another origin than this link's sees none of its headers.
+        Another origin than this link's is sent none of its headers.
         """
         try:
-            moved = Link(urljoin(self.url, target), self.headers)
+            target = Link(urljoin(self.url, location), self.headers)
         except ValueError:
             return None
-        return moved if moved.origin == self.origin else Link(moved.url)
+        return target if target.origin == self.origin else Link(target.url)

@@ -1,7 +1,4 @@
-"""What a vendor tells of its limit of calls, and the pace at which calls then fit under it.
-
-How a vendor words it, and whether it does, is read by the vendor's own package.
-"""
+"""Rate limit of a vendor's API, and the pace at which calls stay under it."""
 
 from __future__ import annotations
 
@@ -12,31 +9,32 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class CallLimit:
-    """A limit of calls, as an answer told it.
+    """The rate limit that an answer told.
 
     Attributes:
-        left: Calls that are left.
-        anew: When all are given anew, in seconds since 1970.
-        used_up: Whether waiting a while does not help: there are none before the next period of
-            the account.
+        remaining: Calls that are left; None where the answer does not say.
+        resets_at: When the full number is available again, in seconds since 1970; None where the
+            answer does not say.
+        used_up: Whether the account has no calls left before its next billing cycle, so that
+            waiting does not help.
     """
 
-    left: int | None = None
-    anew: float | None = None
+    remaining: int | None = None
+    resets_at: float | None = None
     used_up: bool = False
 
     def pace(self, now: datetime) -> float:
-        """Seconds between two calls that make those which are left last until there are more."""
-        if self.left is None or self.anew is None:
+        """Seconds between two calls that make the remaining ones last until the limit resets."""
+        if self.remaining is None or self.resets_at is None:
             return 0.0
-        return max(0.0, self.anew - now.timestamp()) / max(1, self.left)
+        return max(0.0, self.resets_at - now.timestamp()) / max(1, self.remaining)
 
 
-#: Reads the headers of an answer.
+#: Reads the rate limit from the headers of an answer.
 ReadLimit = Callable[[Mapping[str, str]], CallLimit]
 
 
 def no_limit(headers: Mapping[str, str]) -> CallLimit:
-    """Of a vendor that tells nothing."""
+    """For a vendor whose answers tell no limit."""
     del headers
     return CallLimit()

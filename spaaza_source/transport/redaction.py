@@ -1,6 +1,6 @@
-"""Makes text fit to be shown: no credential, no signed query, no control characters.
+"""Redaction of texts for errors and logs: no credential, no signed query, no control characters.
 
-Used wherever words of a vendor or of a library reach an error or a log.
+Used wherever the words of a vendor or of a library reach an error or a log.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _NAMED = re.compile(rf"\b({'|'.join(_NAMES)})({_IS})[^\s\"'&,<>]+", re.IGNORECAS
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 #: A vendor's message is a hint, not a document.
-LONGEST = 400
+LONGEST_MESSAGE = 400
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` on one line, at most 400 characters, without anything that opens a door.
+    """`text` without secrets, on one line, of at most 400 characters.
 
     Args:
         text: Words that are not our own.
-        secrets: Values to hide wherever they stand.
+        secrets: Values to hide wherever they occur.
     """
-    every = {form for secret in secrets for form in (secret, quote(secret, safe=""))}
-    for secret in sorted(every, key=len, reverse=True):
+    forms = {form for secret in secrets for form in (secret, quote(secret, safe=""))}
+    for secret in sorted(forms, key=len, reverse=True):
         if secret:
             text = text.replace(secret, HIDDEN)
     text = _QUERY.sub(rf"\1{HIDDEN}", text)
@@ -55,14 +55,14 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _BEARER.sub(rf"\1 {HIDDEN}", text)
     text = _NAMED.sub(rf"\1\2{HIDDEN}", text)
     text = _CONTROL.sub(" ", text).strip()
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
 
 
 @contextmanager
 def without_context() -> Iterator[None]:
-    """Let an error of ours out without the one it was raised in place of.
+    """Remove the original exception from an error of ours that was raised `from None`.
 
-    That one may quote a row or a signed link. `from None` keeps it out of a traceback, but dlt
+    The original may quote a row or a signed link. `from None` keeps it out of a traceback, but dlt
     writes it into a pipeline's trace all the same.
     """
     try:
@@ -74,20 +74,20 @@ def without_context() -> Iterator[None]:
 
 
 class _QueryFilter(logging.Filter):
-    """Takes the query out of the addresses that a log record names."""
+    """Removes the query from addresses in log records."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(map(_shown, record.args))
+            record.args = tuple(map(_redact_argument, record.args))
         record.exc_info = None
         return True
 
 
-def _shown(argument: object) -> object:
+def _redact_argument(argument: object) -> object:
     if isinstance(argument, int | float):
         return argument
     if isinstance(argument, Exception):
-        # It quotes headers that could not be read.
+        # Its text quotes headers that could not be read.
         return type(argument).__name__
     path, mark, _ = redact(str(argument)).partition("?")
     return path + (mark and mark + HIDDEN)
@@ -97,6 +97,6 @@ _HIDES_QUERIES = _QueryFilter()
 
 
 def hide_queries_in_logs() -> None:
-    """Keep signed links out of the log of urllib3, which at DEBUG tells each address in full."""
+    """Keep signed links out of urllib3's log, which at DEBUG has each address in full."""
     for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
         logging.getLogger(name).addFilter(_HIDES_QUERIES)

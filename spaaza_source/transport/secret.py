@@ -1,7 +1,4 @@
-"""What holds a secret, and shows it to nobody who does not ask: no log, no traceback, no pickle.
-
-Words of other people's, in which a secret may stand, are left to `redaction`.
-"""
+"""Values that never appear in a repr, log, traceback or pickle."""
 
 from __future__ import annotations
 
@@ -9,10 +6,9 @@ from typing import NoReturn
 
 
 class Secret:
-    """Shows no more of itself than its kind, and refuses to be pickled.
+    """Shows only its class in its `repr`, and refuses to be pickled.
 
-    Its `repr` is what a traceback that shows local variables prints, and so does many a service
-    that collects errors.
+    Tracebacks with local variables, and many services that collect errors, print a `repr`.
     """
 
     __slots__ = ()
@@ -30,4 +26,4 @@ class Secret:
 
 
 class SecretHeaders(Secret, dict[str, str]):
-    """Texts by name, some of them secret: headers, say."""
+    """Headers, some of them secret."""

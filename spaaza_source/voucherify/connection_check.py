@@ -12,8 +12,7 @@ from dlt.common.configuration import with_config
 from dlt.common.configuration.specs import known_sections
 
 from spaaza_source.errors import CredentialsError
-from spaaza_source.transport.connection_check import check_connection
-from spaaza_source.transport.http_client import parse_base_url
+from spaaza_source.transport import check_connection, parse_base_url
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 

@@ -14,7 +14,7 @@ from dlt.common.typing import TSecretStrValue
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.settings import check_header_values
-from spaaza_source.transport.secret import Secret, SecretHeaders
+from spaaza_source.transport import Secret, SecretHeaders
 
 _HINT = "Give app_id and app_token: dashboard, Project Settings, Application Keys."
 

@@ -12,12 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from spaaza_source.errors import LinkRefusedError
-from spaaza_source.exports.http_service import HttpService
-from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
-from spaaza_source.exports.request import ExportRequest
-from spaaza_source.transport.http_client import is_loopback
-from spaaza_source.transport.link import Link
-from spaaza_source.transport.redaction import redact
+from spaaza_source.exports import PART, ExportRequest, Job, JobState, KnownJob
+from spaaza_source.transport import Link, is_loopback, redact
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportAnswer, ExportsApi
 from spaaza_source.voucherify.filters import JUNCTION, window_of
@@ -41,7 +37,7 @@ PAGE, PAGES = 100, 100
 VENDOR_HOSTS = (".voucherify.io",)
 
 
-class VoucherifyExports(HttpService):
+class VoucherifyExports:
     """An `ExportService` over `/exports`.
 
     Args:
@@ -50,7 +46,7 @@ class VoucherifyExports(HttpService):
     """
 
     def __init__(self, api: ExportsApi, keys: AppKeys) -> None:
-        super().__init__(api.http)
+        self.http = api.http
         self._api = api
         self._keys = keys
 
@@ -64,7 +60,7 @@ class VoucherifyExports(HttpService):
             exports = self._api.list_exports(page=page, limit=PAGE)
             fresh = [export for export in exports if str(export["id"]) not in seen]
             for export in fresh:
-                yield from _own(export, self._keys.account(), self._http.redact)
+                yield from _own(export, self._keys.account(), self.http.redact)
             dates = [parse_vendor_instant(export.get("created_at")) for export in fresh]
             if not fresh or any(date is not None and date < since for date in dates):
                 return
@@ -100,7 +96,7 @@ class VoucherifyExports(HttpService):
     def _may_see(self, url: str) -> bool:
         """Whether a link's host is the vendor's, and the way to it closed to others."""
         try:
-            link, api = urlsplit(url), urlsplit(self.base_url)
+            link, api = urlsplit(url), urlsplit(self.http.base_url)
         except ValueError:
             # Whoever opens it refuses it, without a word of what is in it.
             return False
@@ -108,12 +104,12 @@ class VoucherifyExports(HttpService):
             # There `requests` ends the host.
             return False
         host = link.hostname or ""
-        if link.scheme != "https" and not (is_loopback(url) and is_loopback(self.base_url)):
+        if link.scheme != "https" and not (is_loopback(url) and is_loopback(self.http.base_url)):
             return False
         return host == api.hostname or host.endswith(VENDOR_HOSTS)
 
     def _job(self, export: ExportAnswer) -> Job:
-        return job_of(export, self._http.redact)
+        return job_of(export, self.http.redact)
 
 
 def job_of(export: ExportAnswer, fit: Callable[[str], str] = redact) -> Job:

@@ -13,10 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
-from spaaza_source.transport.clock import Clock
-from spaaza_source.transport.http_client import HttpClient
-from spaaza_source.transport.rate_limit import CallLimit
-from spaaza_source.transport.redaction import redact
+from spaaza_source.transport import CallLimit, Clock, HttpClient, redact
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.result_files import addresses
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from spaaza_source.errors import HeaderError
-from spaaza_source.tabular.header import show
+from spaaza_source.tabular import show
 from spaaza_source.voucherify.objects import OBJECTS
 
 METADATA = "metadata"

@@ -15,18 +15,18 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.dlt_hooks.load_end import install_load_end_hook
-from spaaza_source.dlt_hooks.run_lock import install_run_lock
+from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.table_sync import SyncPolicy, TableSync
-from spaaza_source.loading.context import downloads_folder
-from spaaza_source.loading.reader import ReadSettings
-from spaaza_source.loading.resources import ResourceFactory, TableSpec, make_sync_policy
+from spaaza_source.exports import ExportRequest, ExportRun, PollSettings, SyncPolicy, TableSync
+from spaaza_source.loading import (
+    ReadSettings,
+    ResourceFactory,
+    TableSpec,
+    downloads_folder,
+    make_sync_policy,
+)
 from spaaza_source.settings import by_table, require_number
-from spaaza_source.transport.http_client import parse_base_url
+from spaaza_source.transport import parse_base_url
 from spaaza_source.voucherify import filters as narrowing
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
 from spaaza_source.voucherify.export_service import VoucherifyExports
@@ -35,7 +35,7 @@ from spaaza_source.voucherify.header_labels import fields_of
 from spaaza_source.voucherify.objects import OBJECTS, ExportObject, object_named
 from spaaza_source.voucherify.personal_columns import policies
 from spaaza_source.windows import Window
-from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing import DeleteGuard
 
 #: A load begins at the begin of its span again after so long where what it brings never changes.
 ONCE = timedelta.max
@@ -135,8 +135,7 @@ def voucherify_source(
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
-    install_run_lock()
-    install_load_end_hook()
+    install_hooks()
     keys = require_keys(credentials)
     api = ExportsApi(make_client(parse_base_url(base_url), keys))
     policy = make_sync_policy(

@@ -1,1 +1,37 @@
 """Writing."""
+
+from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing.keys import Key
+from spaaza_source.writing.row_version import unversioned_columns
+from spaaza_source.writing.schema_hints import (
+    FORMAT,
+    HEADER,
+    KEY,
+    ROWLESS,
+    UNDECIDED,
+    check_format,
+    schema_has_rows,
+    table_memory,
+)
+from spaaza_source.writing.table_write import TableWrite, WriteSettings
+from spaaza_source.writing.write_disposition import LOAD_ID, REPLACE, REPLACE_WINDOW, Disposition
+
+__all__ = [
+    "FORMAT",
+    "HEADER",
+    "KEY",
+    "LOAD_ID",
+    "REPLACE",
+    "REPLACE_WINDOW",
+    "ROWLESS",
+    "UNDECIDED",
+    "DeleteGuard",
+    "Disposition",
+    "Key",
+    "TableWrite",
+    "WriteSettings",
+    "check_format",
+    "schema_has_rows",
+    "table_memory",
+    "unversioned_columns",
+]

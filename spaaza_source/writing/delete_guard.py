@@ -16,15 +16,13 @@ from dlt.common import logger
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination.query import ask
+from spaaza_source.destination import ask, fetch_chunks, fetch_number
 from spaaza_source.errors import TooManyDeletionsError
 from spaaza_source.settings import require_number
 from spaaza_source.writing.keys import Key, KeyCandidates, is_in
 
 #: So many rows may always be deleted, however small the table, but not its last.
 FEW = 1
-#: Keys of the table that are fetched at one time.
-CHUNK = 100_000
 
 
 @dataclass(frozen=True)
@@ -100,21 +98,16 @@ def _count_deleted(
     name = client.make_qualified_table_name(table)
     counted = f"SELECT count(*) FROM {name}"  # noqa: S608 - our own names
     where = f" WHERE {scope.format(table=name)}" if scope else ""
-    stored = _number(client, counted + where) - duplicates
+    stored = fetch_number(client, counted + where) - duplicates
     deleted = _count_missing(client, name, keys, key) if key and not where else stored - keys.rows
-    total = stored if not where or deleted <= 0 else _number(client, counted) - duplicates
+    total = stored if not where or deleted <= 0 else fetch_number(client, counted) - duplicates
     return deleted, total
-
-
-def _number(client: Any, sql: str) -> int:
-    return int(client.execute_sql(sql)[0][0])
 
 
 def _count_missing(client: Any, name: str, keys: KeyCandidates, key: Key) -> int:
     """How many keys of the table the load does not bring."""
     columns = ", ".join(map(client.escape_column_name, key))
-    with client.execute_query(f"SELECT {columns} FROM {name}") as cursor:  # noqa: S608
-        chunks = list(cursor.iter_arrow(chunk_size=CHUNK))
+    chunks = list(fetch_chunks(client, f"SELECT {columns} FROM {name}"))  # noqa: S608 - our own names
     if not chunks:
         return 0
     exported = is_in(pa.concat_tables(chunks), keys.cells(key))

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination.query import ask, can_count
-from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.windows import Window, window_condition
+from spaaza_source.destination import ask, can_count, fetch_number, window_condition
+from spaaza_source.exports import TableSync
+from spaaza_source.windows import Window
 from spaaza_source.writing.schema_hints import has_rows, table_memory
 from spaaza_source.writing.user_disposition import UserDisposition
 
@@ -84,7 +84,7 @@ def late_row_meter(
     def count(client: Any) -> int:
         name = client.make_qualified_table_name(sync.table)
         condition = window_condition(f"{name}.{client.escape_column_name(column)}", lookback)
-        return int(client.execute_sql(f"SELECT count(*) FROM {name} WHERE {condition}")[0][0])
+        return fetch_number(client, f"SELECT count(*) FROM {name} WHERE {condition}")
 
     try:
         return LateRowMeter(lookback, column, ask(dlt.current.pipeline(), count))

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
-# DuckDB's names are quoted alike.
-from dlt.common.data_writers.escape import escape_postgres_identifier as quoted
+from spaaza_source.destination import open_session, quote_name
 
 #: Column hint: whether another cell of it makes another version of the row.
 VERSIONED = "x-versioned"
@@ -55,13 +53,12 @@ def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
         part
         for name in names
         for part in (
-            f"{_text(name)} || ':' || strlen({quoted(name)}::VARCHAR)",
-            f"':' || {quoted(name)}::VARCHAR",
+            f"{_text(name)} || ':' || strlen({quote_name(name)}::VARCHAR)",
+            f"':' || {quote_name(name)}::VARCHAR",
         )
     ]
     version = f"md5(concat('', {', '.join(cells)}))" if cells else "md5('')"
-    with duckdb.connect() as memory:
-        memory.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    with open_session() as memory:
         memory.register("rows", rows)
         found = memory.sql(f"SELECT {version} FROM rows")  # noqa: S608
         versions = found.to_arrow_table().column(0)

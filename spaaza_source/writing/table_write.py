@@ -9,9 +9,10 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-from spaaza_source.audit.manifest import CountScope
+from spaaza_source.audit import CountScope
+from spaaza_source.destination import window_scope
 from spaaza_source.errors import BrokenKeyError
-from spaaza_source.exports.table_sync import TableSync
+from spaaza_source.exports import TableSync
 from spaaza_source.windows import Window
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.keys import Key, KeyCandidates
@@ -20,8 +21,7 @@ from spaaza_source.writing.schema_hints import has_rows, proven_key
 from spaaza_source.writing.write_disposition import (
     Disposition,
     apply_late_hints,
-    valid_rows,
-    window_scope,
+    current_valid_rows,
 )
 
 #: A user's dispositions that delete what an export does not bring.
@@ -170,7 +170,7 @@ class TableWrite:
             if strategy is None:
                 scope = window_scope(dlt.current.pipeline(), self._covered, self._time_column)
             elif strategy == "scd2":
-                scope = valid_rows(disposition.user.hints or {})
+                scope = current_valid_rows(disposition.user.hints or {})
             self._settings.delete_guard.check(
                 self._table, self._keys, self.key, scope, duplicates=self._duplicates or 0
             )

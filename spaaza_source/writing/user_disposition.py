@@ -9,9 +9,9 @@ import dlt
 from dlt.common.schema.utils import get_columns_names_with_prop
 from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
-from spaaza_source.destination.capabilities import current_merge_strategies
+from spaaza_source.destination import current_merge_strategies
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.table_sync import SyncPolicy
+from spaaza_source.exports import SyncPolicy
 from spaaza_source.writing.keys import Key
 
 #: Strategies that delete what an export does not bring, so it must bring everything.

@@ -19,12 +19,11 @@ from dlt.common.schema.typing import (
 )
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
 
-from spaaza_source.audit.manifest import CountScope
-from spaaza_source.destination.capabilities import current_merge_strategies
-from spaaza_source.destination.query import quote_column
+from spaaza_source.audit import CountScope
+from spaaza_source.destination import current_merge_strategies, valid_rows, window_scope
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports.table_sync import SyncPolicy
-from spaaza_source.windows import Window, window_condition
+from spaaza_source.exports import SyncPolicy
+from spaaza_source.windows import Window
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import row_versions, unversioned_columns
 from spaaza_source.writing.schema_hints import KEY, has_rows, proven_key, table_memory
@@ -233,7 +232,7 @@ class Disposition:
                 return CountScope("load", rows_of_this_load())
             case "scd2" if not get_columns_names_with_prop(schema, "merge_key"):
                 version = hints.get("row_version_column_name") or ROW_VERSION
-                return CountScope("version", valid_rows(hints), (version,))
+                return CountScope("version", current_valid_rows(hints), (version,))
             case "upsert" | "insert-only" | "delete-insert" if self.user.key:
                 return CountScope("key", key=self.user.key)
             case _:
@@ -271,34 +270,14 @@ def rows_of_this_load() -> str:
     return f"{{table}}.{LOAD_ID} = '{load}'"
 
 
-def valid_rows(users: Mapping[str, Any]) -> str:
+def current_valid_rows(hints: Mapping[str, Any]) -> str:
     """The rows of an `scd2` table that have not been retired, as SQL about `{table}`.
 
     Args:
-        users: The disposition.
+        hints: The user's disposition.
     """
-    _, until = users.get("validity_column_names") or DEFAULT_VALIDITY_COLUMN_NAMES
-    column = _of_table(dlt.current.pipeline(), until)
-    return f"({column} IS NULL OR {column} > CURRENT_TIMESTAMP)"
-
-
-def window_scope(pipeline: Any, reach: Window | None, column: str | None) -> str | None:
-    """The rows of the destination that a span's exports replace, as SQL about `{table}`.
-
-    Args:
-        pipeline: Whose destination.
-        reach: The span; None for all rows, and so is the answer.
-        column: The column that it is taken by, as dlt names it.
-    """
-    if reach is None or reach.start is None or column is None:
-        return None
-    return window_condition(_of_table(pipeline, column), reach)
-
-
-def _of_table(pipeline: Any, column: str) -> str:
-    """A column of `{table}`, in SQL that is formatted once more."""
-    name = quote_column(pipeline, column).replace("{", "{{").replace("}", "}}")
-    return f"{{table}}.{name}"
+    _, valid_to = hints.get("validity_column_names") or DEFAULT_VALIDITY_COLUMN_NAMES
+    return valid_rows(dlt.current.pipeline(), valid_to)
 
 
 def _for_all_rows(key: Key | None) -> Any:

@@ -20,9 +20,9 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import SpaazaSourceError
+from spaaza_source.exports import run
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.transport import clock, download
-from spaaza_source.transport import http_client as http
+from spaaza_source.transport import clock, http_client, link_opener
 from tests.chaos.proxy import ChaoticProxy
 from tests.warehouses import pipeline_into, query
 
@@ -76,10 +76,10 @@ class Run:
 def hurried() -> Iterator[None]:
     """The product waits less, and gives a silent connection up sooner."""
     with ExitStack() as patches:
-        for module in (http, download):
+        for module in (http_client, link_opener):
             patches.enter_context(patch.object(module, "TIMEOUT", PATIENCE))
-        for name in ("http", "run"):
-            patches.enter_context(patch(f"spaaza_source.exports.{name}.SystemClock", HurriedClock))
+        for module in (http_client, run):
+            patches.enter_context(patch.object(module, "SystemClock", HurriedClock))
         yield
 
 

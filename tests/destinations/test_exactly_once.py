@@ -143,6 +143,6 @@ def test_loads_of_several_machines_at_once_end_as_one_after_the_other(
         codes = at_once(*loads)
         told = "".join((tmp_path / name / "log").read_text() for name in ("one", "other"))
         assert codes == [0, 0], told
-    assert told.count("Another load into the dataset 'loyalty' is under way") == 1
+    assert told.count("Another load into the dataset 'loyalty' is running") == 1
     assert place.rows("transactions", "user_id", "name") == AFTER
     assert place.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True), (3, True)]

@@ -76,5 +76,5 @@ def test_a_resolver_gives_each_address_once_and_fails_as_an_oserror() -> None:
     assert resolve("127.1", 443) == ["127.0.0.1"]
     with pytest.raises(socket.gaierror):
         resolve("files.invalid", 443)
-    with pytest.raises(OSError, match="no name"):
+    with pytest.raises(OSError, match="not the name"):
         resolve("files..example", 443)

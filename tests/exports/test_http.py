@@ -17,7 +17,8 @@ from spaaza_source.errors import (
     UnreachableError,
 )
 from spaaza_source.spaaza.tasks_api import read_refusal
-from spaaza_source.transport.http_client import HttpClient, parse_base_url, retry_after
+from spaaza_source.transport import HttpClient, parse_base_url
+from spaaza_source.transport.retry import parse_retry_after
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer, Seen, in_turn
 
@@ -113,12 +114,12 @@ def test_a_huge_retry_after_stops_at_once() -> None:
     [("5", 5.0), ("-5", None), ("soon", None), ("", None), (None, None), ("nan", None)],
 )
 def test_retry_after_is_read_or_left(value: str | None, seconds: float | None) -> None:
-    assert retry_after(value, datetime.now(timezone.utc)) == seconds
+    assert parse_retry_after(value, datetime.now(timezone.utc)) == seconds
 
 
 def test_retry_after_may_be_a_date() -> None:
     now = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
-    assert retry_after(format_datetime(now + timedelta(seconds=90), usegmt=True), now) == 90
+    assert parse_retry_after(format_datetime(now + timedelta(seconds=90), usegmt=True), now) == 90
 
 
 def test_html_is_tried_again_and_then_refused() -> None:

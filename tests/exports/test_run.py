@@ -294,7 +294,7 @@ def test_a_host_that_carries_on_from_somewhere_else_stops_the_download(tmp_path:
                 answer.headers["Content-Range"] = f"bytes 7-{len(TEXT) - 1}/{len(TEXT)}"
             return answer
 
-    with pytest.raises(UnexpectedAnswerError, match="did not carry on at byte"):
+    with pytest.raises(UnexpectedAnswerError, match="did not resume at byte"):
         outcome(Elsewhere(TEXT, 1_000), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -17,9 +17,9 @@ import pytest
 import requests
 
 from spaaza_source.errors import SettingsError, UnreachableError, UnsafeLinkError
-from spaaza_source.transport.download import _Session, open_link, save
-from spaaza_source.transport.link import Link
-from spaaza_source.transport.ssrf_guard import CheckedAdapter
+from spaaza_source.transport import Link, open_link, save_response
+from spaaza_source.transport.link_opener import _Session
+from spaaza_source.transport.ssrf_guard import GuardedAdapter
 from tests.vendors import Answer, ScriptedServer, in_turn
 
 VENDOR = "https://services.example"
@@ -89,7 +89,7 @@ NO_PUBLIC_NAME = [
 
 def fetched(server: ScriptedServer, path: Path, **headers: str) -> bytes:
     link = Link(f"{server.base_url}/file?sig=canary", headers)
-    return save(open_link(link, base_url=server.base_url), path).path.read_bytes()
+    return save_response(open_link(link, base_url=server.base_url), path).path.read_bytes()
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def session_with(adapter: CheckedAdapter) -> requests.Session:
+def session_with(adapter: GuardedAdapter) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", adapter)
@@ -215,7 +215,7 @@ def test_a_redirect_without_end_is_refused(tmp_path: Path) -> None:
 
 def test_a_name_with_one_private_address_is_refused(listener: socket.socket) -> None:
     addresses = ["93.184.216.34", "127.0.0.1"]
-    adapter = CheckedAdapter(resolve=lambda _host, _port: addresses)
+    adapter = GuardedAdapter(resolve=lambda _host, _port: addresses)
     with session_with(adapter) as session, pytest.raises(UnsafeLinkError):
         session.get(f"https://files.example:{listener.getsockname()[1]}/x", timeout=5)
     assert not knocked(listener)
@@ -230,7 +230,7 @@ def test_a_name_that_changes_its_address_is_connected_to_as_it_was_judged() -> N
 
     with (
         ScriptedServer(in_turn(Answer(200, TEXT, {"Connection": "close"}))) as server,
-        session_with(CheckedAdapter(loopback=True, resolve=resolve)) as session,
+        session_with(GuardedAdapter(loopback=True, resolve=resolve)) as session,
     ):
         url = server.base_url.replace("127.0.0.1", "files.example") + "/x"
         assert session.get(url, timeout=5).content == TEXT
@@ -242,7 +242,7 @@ def test_a_name_that_changes_its_address_is_connected_to_as_it_was_judged() -> N
 
 def test_an_address_that_is_down_gives_way_to_the_next() -> None:
     addresses = ["127.0.0.2", "127.0.0.1"]
-    adapter = CheckedAdapter(loopback=True, resolve=lambda _host, _port: addresses)
+    adapter = GuardedAdapter(loopback=True, resolve=lambda _host, _port: addresses)
     with ScriptedServer(in_turn(Answer(200, TEXT))) as server, session_with(adapter) as session:
         url = server.base_url.replace("127.0.0.1", "files.example") + "/x"
         assert session.get(url, timeout=5).content == TEXT
@@ -261,7 +261,7 @@ def test_plain_http_stays_on_this_machine(base_url: str, url: str, addresses: li
     every = {"public": "93.184.216.34", "this machine": "127.0.0.1", "private": "10.0.0.1"}
     with _Session(base_url) as session:
         adapter = session.get_adapter(url)
-        assert isinstance(adapter, CheckedAdapter)
+        assert isinstance(adapter, GuardedAdapter)
         assert [name for name in every if adapter._allows(every[name])] == addresses
 
 
@@ -365,7 +365,7 @@ def test_an_encrypted_link_does_not_redirect_to_a_plain_one(
 def test_a_certificate_is_checked_for_the_hosts_name_not_its_address(certificate: Path) -> None:
     host = Proxy(certificate, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", tunnel=False)
     port = host.address.rpartition(":")[2]
-    adapter = CheckedAdapter(loopback=True, resolve=lambda _host, _port: ["127.0.0.1"])
+    adapter = GuardedAdapter(loopback=True, resolve=lambda _host, _port: ["127.0.0.1"])
     with session_with(adapter) as session:
         session.verify = str(certificate)
         assert session.get(f"https://files.example:{port}/x", timeout=5).text == "ok"
@@ -448,13 +448,12 @@ def test_a_file_that_breaks_off_on_the_disk_is_removed(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from spaaza_source.errors import SettingsError\n"
-        "from spaaza_source.transport.download import Download, open_link\n"
-        "from spaaza_source.transport.link import Link\n"
+        "from spaaza_source.transport import Download, Link, open_link\n"
         "url, path = sys.argv[1], Path(sys.argv[2])\n"
         "try:\n"
         "    with Download(path) as download:\n"
         "        try:\n"
-        "            download.take(open_link(Link(url), base_url=url))\n"
+        "            download.receive(open_link(Link(url), base_url=url))\n"
         "        finally:\n"
         "            print(path.stat().st_size)\n"
         "except SettingsError as error:\n"

@@ -91,7 +91,7 @@ FAULTS: dict[str, tuple[Host, str]] = {
     "17 cut": (lambda _seen, whole: until_closed(whole[:-4]), "no record end"),
     "18 carried on elsewhere": (
         lambda _seen, whole: Answer(206, whole, {"Content-Range": "bytes 7-9/10"}),
-        "did not carry on",
+        "did not resume",
     ),
     "19 gzip cut": (lambda _seen, whole: Answer(200, gzip.compress(whole)[:-4]), "checksum"),
     "20 an error in words": (

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from spaaza_source.errors import FileError, IncompleteDownloadError
-from spaaza_source.transport.download import Download, open_link
+from spaaza_source.transport import Download, Link, open_link
 from spaaza_source.transport.gunzip import RATIO_COUNTS_FROM
-from spaaza_source.transport.link import Link
 from tests.faults.hosts import BadHost, Host, fetched, until_closed
 from tests.vendors import Answer, ScriptedServer, in_turn
 
@@ -101,7 +100,7 @@ def test_a_bomb_stops_before_it_fills_disk_or_memory(tmp_path: Path, layers: int
         tracemalloc.start()
         try:
             with pytest.raises(FileError, match="unpacks to more than 500 times its size"):
-                download.take(response)
+                download.receive(response)
             _, most = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

@@ -21,9 +21,7 @@ from spaaza_source.cli.deep_check.diff import Comparison, Differences
 from spaaza_source.cli.deep_check.table_rows import DestinationTable
 from spaaza_source.cli.vendors import VendorTable
 from spaaza_source.errors import SettingsError
-from spaaza_source.loading.checkpoint import read_state
-from spaaza_source.loading.extract import TableLoad
-from spaaza_source.loading.resources import exports_of, with_new_export
+from spaaza_source.loading import TableLoad, exports_of, read_state, with_new_export
 from spaaza_source.warehouse import duckdb_settings
 from spaaza_source.windows import Window, iso
 
@@ -85,7 +83,9 @@ def deep_check(
                     yield TableDiff(table, None, None)
                     continue
                 until = read_state(state, source.name, table)["loaded_until"]
-                held = DestinationTable.of(table, told, schema.naming, known[table].passing)
+                held = DestinationTable.of(
+                    pipeline, table, told, schema.naming, known[table].passing
+                )
                 compared[table] = _Compared(database, held, known[table], load, until)
             if compared and schema:
                 yield from _compare(pipeline, source, schema, compared, most)

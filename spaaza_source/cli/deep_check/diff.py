@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
-# DuckDB's names are quoted alike.
-from dlt.common.data_writers.escape import escape_postgres_identifier as quoted
-
-from spaaza_source.windows import Window, window_condition
+from spaaza_source.destination import open_session, window_condition
+from spaaza_source.destination import quote_name as quoted
+from spaaza_source.windows import Window
 
 Sample = list[tuple[str, ...]]
 
@@ -76,8 +75,7 @@ class Comparison:
         self._types: dict[str, str] = {}
         self._ignored = ignored
         self._unknown: set[str] = set()
-        self._database = database.cursor()
-        self._database.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        self._database = open_session(database)
         self._database.execute(f"CREATE SCHEMA {quoted(table)}; USE {quoted(table)}")
         cells = ", ".join(f"{quoted(name)} VARCHAR" for name in self._columns)
         for side in ("held", "brought"):

@@ -6,7 +6,6 @@ They are read, nothing is changed; the comparing is left to `comparison`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +14,9 @@ import pyarrow as pa
 from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.schema.utils import get_columns_names_with_prop, get_first_column_name_with_prop
 
-from spaaza_source.destination.query import open_client
-from spaaza_source.windows import Window, window_condition
-from spaaza_source.writing.row_version import unversioned_columns
-from spaaza_source.writing.schema_hints import KEY
-from spaaza_source.writing.write_disposition import LOAD_ID
-
-#: Rows that are fetched at one time.
-CHUNK = 100_000
+from spaaza_source.destination import fetch_chunks, open_client, valid_rows, window_condition
+from spaaza_source.windows import Window
+from spaaza_source.writing import KEY, LOAD_ID, unversioned_columns
 
 
 @dataclass(frozen=True)
@@ -50,6 +44,7 @@ class DestinationTable:
     @classmethod
     def of(
         cls,
+        pipeline: dlt.Pipeline,
         table: str,
         told: Mapping[str, Any],
         naming: NamingConvention,
@@ -58,6 +53,7 @@ class DestinationTable:
         """From what dlt's schema tells of the table.
 
         Args:
+            pipeline: Whose destination it is in.
             table: Its name.
             told: What the schema tells.
             naming: How dlt names columns.
@@ -78,7 +74,7 @@ class DestinationTable:
         key = get_columns_names_with_prop(schema, "primary_key") or list(told.get(KEY) or ())
         scope = None
         if until is not None:
-            scope = f"{{table}}.{until} IS NULL"
+            scope = valid_rows(pipeline, until)
         elif LOAD_ID in str(told.get("x-merge-destination-scope") or ""):
             scope = f"{{table}}.{LOAD_ID} = (SELECT max({LOAD_ID}) FROM {{table}})"
         return cls(
@@ -113,11 +109,4 @@ class DestinationTable:
             if times is not None:
                 conditions.append(window_condition(client.escape_column_name(times[0]), times[1]))
             where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-            with _query(client, f"SELECT {columns} FROM {name}{where}") as cursor:
-                yield from cursor.iter_arrow(chunk_size=CHUNK)
-
-
-@contextmanager
-def _query(client: Any, sql: str) -> Iterator[Any]:
-    with client.execute_query(sql) as cursor:
-        yield cursor
+            yield from fetch_chunks(client, f"SELECT {columns} FROM {name}{where}")

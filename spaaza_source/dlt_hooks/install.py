@@ -1,0 +1,20 @@
+"""Installs the hooks into dlt, which calls its tracking modules at each step of each run."""
+
+from __future__ import annotations
+
+from dlt.common.runtime.tracking import SupportsTracking
+from dlt.pipeline import trace
+
+from spaaza_source.dlt_hooks.load_end import LoadEndHook
+from spaaza_source.dlt_hooks.run_lock import RunLock
+
+#: In the order in which dlt calls them. What they do not define, dlt's own class defines to do
+#: nothing; mypy takes that for abstract.
+HOOKS: tuple[SupportsTracking, ...] = (RunLock(), LoadEndHook())  # type: ignore[abstract]
+
+
+def install_hooks() -> None:
+    """Lock each run of a pipeline in this process from now on, and reconcile each of its loads."""
+    for hook in HOOKS:
+        if hook not in trace.TRACKING_MODULES:
+            trace.TRACKING_MODULES.append(hook)

@@ -1,0 +1,156 @@
+"""Opens a download link safely: https only, to public hosts, with no other credential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+
+from spaaza_source.errors import (
+    IncompleteDownloadError,
+    LinkRefusedError,
+    UnreachableError,
+    UnsafeLinkError,
+)
+from spaaza_source.transport.link import Link, Origin
+from spaaza_source.transport.redaction import hide_queries_in_logs
+from spaaza_source.transport.retry import TIMEOUT, parse_retry_after
+from spaaza_source.transport.ssrf_guard import GuardedAdapter
+from spaaza_source.transport.urls import is_loopback
+
+#: Requests for one link: redirects, and one more where the host has no such part of the file.
+REQUESTS = 6
+
+
+def open_link(
+    link: Link, *, base_url: str, resume_headers: Mapping[str, str] | None = None
+) -> requests.Response:
+    """Start the download of `link`.
+
+    Args:
+        link: What the vendor gave.
+        base_url: The vendor's address: a link may lead to this machine only where this does.
+        resume_headers: Those of a download that broke off; None for a new one.
+
+    Raises:
+        UnsafeLinkError: The link, or a redirect on the way, is not `https`, or leads to this
+            machine or a private network.
+        LinkRefusedError: Its host answered 4xx.
+        UnreachableError: Its host cannot be reached.
+        IncompleteDownloadError: Its host failed, or has too many requests.
+    """
+    resume_headers = dict(resume_headers or {})
+    with _Session(base_url) as session:
+        for _ in range(REQUESTS):
+            # Only a `Link` stands in a variable here: a traceback may show them.
+            host = _check_origin(link, base_url).host
+            try:
+                response = session.get(
+                    link.url,
+                    headers={"Accept-Encoding": "identity", **resume_headers, **link.headers},
+                    stream=True,
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                )
+            except requests.exceptions.InvalidURL:
+                raise _no_address() from None
+            except requests.RequestException:
+                raise UnreachableError(
+                    "the file's host cannot be reached",
+                    where=host,
+                    hint="Check the network and its rules for this host, then run again.",
+                ) from None
+            except UnsafeLinkError as unsafe:
+                # Raised on the way to the host, where `requests` holds address and headers.
+                raise unsafe.with_traceback(None) from None
+            status = response.status_code
+            if resume_headers and status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                # It has become shorter, or all of it had come and only its end was missing.
+                resume_headers = {}
+                response.close()
+                continue
+            if not response.is_redirect:
+                return _check_status(response, host)
+            response.close()
+            target = link.redirect(response.headers["Location"])
+            if target is None:
+                raise _no_address()
+            _check_origin(target, base_url)
+            link = target
+    raise UnsafeLinkError("the link redirects without end", where=host)
+
+
+class _Session(requests.Session):
+    """Sends no credential and no cookie, and connects only to where a file may be."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        hide_queries_in_logs()
+        local = is_loopback(base_url)
+        self.auth = _no_credentials
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.trust_env = not local
+        self.mount("https://", GuardedAdapter(loopback=local))
+        # Plain text stays on this machine, whatever an odd spelling let pass before.
+        self.mount("http://", GuardedAdapter(public=False, loopback=local))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - its interface
+        """Nowhere: without this the whole body of a redirect is read, and its target prepared."""
+        return
+
+
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _check_origin(link: Link, base_url: str) -> Origin:
+    """Scheme, host and port of a link that may be opened as far as its text can tell."""
+    origin = link.origin
+    if origin is None:
+        raise _no_address()
+    if origin.scheme != "https" and not (
+        origin.scheme == "http" and is_loopback(base_url) and is_loopback(link.url)
+    ):
+        raise UnsafeLinkError(
+            f"the link has the scheme {origin.scheme!r}, not https",
+            where=origin.host or "no host",
+            hint="Ask the vendor; nothing was fetched.",
+        )
+    if not origin.host:
+        raise _no_address()
+    return origin
+
+
+def _no_address() -> UnsafeLinkError:
+    # None of its text is shown: in a text that is no address, the query cannot be left out.
+    return UnsafeLinkError(
+        "the link is not a web address", hint="Ask the vendor; nothing was fetched."
+    )
+
+
+def _check_status(response: requests.Response, host: str) -> requests.Response:
+    status = response.status_code
+    if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        return response
+    response.close()
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        busy = IncompleteDownloadError(
+            f"the file's host has too many requests (HTTP {status})",
+            where=host,
+            hint="Run again later.",
+        )
+        wait = parse_retry_after(response.headers.get("Retry-After"), datetime.now(timezone.utc))
+        busy.status, busy.retry_after = status, wait
+        raise busy
+    if 400 <= status < 500:  # noqa: PLR2004 - HTTP's own numbers
+        raise LinkRefusedError(
+            f"the file's host refused the link (HTTP {status})",
+            where=host,
+            hint="Run again: the vendor then gives a fresh link.",
+        )
+    raise IncompleteDownloadError(
+        f"the file's host failed (HTTP {status})", where=host, hint="Run again later."
+    )

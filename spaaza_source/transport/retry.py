@@ -1,0 +1,178 @@
+"""Timeouts and retries of HTTP calls: which failures are retried, how often and how long after.
+
+A GET, a DELETE, and a POST that only reads may be retried. A POST that creates something never is:
+if its answer is lost, nobody can tell whether it was done.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TypeVar
+
+import requests
+import urllib3
+
+from spaaza_source.errors import (
+    CredentialsError,
+    RequestRefusedError,
+    SpaazaSourceError,
+    UnavailableError,
+    UnreachableError,
+)
+from spaaza_source.transport.clock import Deadline
+
+#: Seconds to connect, and seconds without a byte of an answer.
+TIMEOUT = (10.0, 60.0)
+#: Tries of one call. An HTTP 500 may be a permission error, which no waiting cures: fewer for it.
+TRIES = 5
+TRIES_AFTER_500 = 3
+#: Tries to connect to a host that cannot be reached.
+TRIES_TO_CONNECT = 3
+
+_T = TypeVar("_T")
+
+
+class RetriableError(Exception):
+    """A failure that may pass.
+
+    Args:
+        final: The error to raise once no more tries are left.
+        status: The HTTP status; None where no answer came.
+        tries: How often the call may be made in all.
+        retry_after: Seconds to wait before the next try; None for an exponential backoff.
+    """
+
+    def __init__(
+        self,
+        final: SpaazaSourceError,
+        *,
+        status: int | None = None,
+        tries: int = TRIES,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(str(final))
+        if isinstance(final, UnavailableError):
+            final.status, final.retry_after = status, retry_after
+        self.final = final
+        self.tries = tries
+        self.retry_after = retry_after
+
+    def wait_seconds(self, tried: int) -> float:
+        """Seconds to wait after so many tries."""
+        if self.retry_after is not None:
+            return self.retry_after
+        # Jitter, so that many runs that failed together do not come back together.
+        return float(2 ** (tried - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+def retry(call: Callable[[], _T], deadline: Deadline) -> _T:
+    """The call's result, tried again after each `RetriableError`.
+
+    Raises:
+        SpaazaSourceError: The failure, once its tries are used up, or where the next wait would
+            end after the deadline.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return call()
+        except RetriableError as error:
+            if tries >= error.tries or not deadline.pause(error.wait_seconds(tries)):
+                raise error.final from None
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds a `Retry-After` header asks for: it holds seconds or a date; None if neither."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - now).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return seconds if seconds > 0 else None
+
+
+def network_error(failure: requests.RequestException, where: str) -> RetriableError:
+    """The error for a call that got no answer.
+
+    The library's own text is left out: it holds addresses with their queries.
+    """
+    kind: type[UnavailableError] = UnavailableError
+    tries = TRIES
+    if isinstance(failure, requests.exceptions.SSLError):
+        cause, kind, tries = "the TLS certificate is not accepted", UnreachableError, 1
+    elif isinstance(failure, requests.ConnectTimeout) or _never_connected(failure):
+        cause, kind, tries = (
+            "no connection to the host can be made",
+            UnreachableError,
+            TRIES_TO_CONNECT,
+        )
+    elif isinstance(failure, requests.Timeout):
+        cause = "the answer took too long"
+    elif isinstance(failure, requests.ConnectionError):
+        cause = "the connection broke"
+    else:
+        cause = type(failure).__name__
+    hint = "Check base_url and the network, then run again."
+    return RetriableError(kind(cause, where=where, hint=hint), tries=tries)
+
+
+def _never_connected(failure: requests.RequestException) -> bool:
+    cause = failure.args[0] if failure.args else None
+    reason = getattr(cause, "reason", cause)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def status_error(
+    status: int,
+    message: str,
+    where: str,
+    *,
+    is_permission: bool,
+    cycle_used_up: bool,
+    retry_after: float | None,
+) -> SpaazaSourceError | RetriableError:
+    """The error for an answer whose status is no success.
+
+    Args:
+        status: The HTTP status.
+        message: The status and the vendor's own words, redacted.
+        where: The call.
+        is_permission: Whether the answer's body says that a permission is missing.
+        cycle_used_up: Whether the account has no calls left before its next billing cycle.
+        retry_after: Seconds the vendor asks to wait; None where it does not say.
+    """
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or is_permission:
+        return CredentialsError(
+            f"the vendor refused the credentials ({message})",
+            where=where,
+            hint="Check the credentials, and that they belong to this account.",
+        )
+    tries = TRIES
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        cause, hint = f"too many requests ({message})", "Run again later."
+        if cycle_used_up:
+            cause = f"the account has used up its calls of this billing cycle ({message})"
+            hint = "Run again in the next one, or ask the vendor for more calls."
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        cause = f"the vendor failed ({message})"
+        hint = "Run again later; if it stays so, show this to the vendor."
+        tries = TRIES_AFTER_500 if status == HTTPStatus.INTERNAL_SERVER_ERROR else TRIES
+    else:
+        refusal = RequestRefusedError(
+            f"the vendor refused the request ({message})",
+            where=where,
+            hint="Check the settings named there, or show this to the vendor.",
+        )
+        refusal.status = status
+        return refusal
+    final = UnavailableError(cause, where=where, hint=hint)
+    return RetriableError(final, status=status, tries=tries, retry_after=retry_after)
