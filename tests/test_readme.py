@@ -268,8 +268,12 @@ def test_every_wing_has_its_row() -> None:
     _, *described = rows(section("docs/architecture.md", "## Floors and wings"))
     wings = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
-    assert [wing for _, wing, _ in described] == list(dict.fromkeys(w for _, w, _ in described))
-    assert {wing.strip("`") for _, wing, _ in described} == wings | modules
+    floors = {wing.strip("`"): floor for floor, wing, _ in described}
+    assert len(floors) == len(described)
+    assert set(floors) == wings | modules
+    (short,) = [text for text in blocks(".github/CONTRIBUTING.md", "text") if "dlt_hooks" in text]
+    listed = [line.split(maxsplit=1) for line in short.splitlines()]
+    assert {wing: floor for floor, line in listed for wing in line.split(", ")} == floors
 
 
 def test_every_event_of_the_json_log_is_described() -> None:
