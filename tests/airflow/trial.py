@@ -25,7 +25,7 @@ from spaaza_source.spaaza.export_service import OWN
 from spaaza_source.windows import parse_window
 from tests.airflow.cluster import Airflow, TaskInstance, airflow, wait
 from tests.airflow.warehouses import DATASET, Warehouse, ducklake, postgres, put_extensions
-from tests.destinations.servers import postgres_server
+from tests.destination.servers import postgres_server
 
 ROOT = Path(__file__).parents[2]
 DAG = "spaaza_backfill"

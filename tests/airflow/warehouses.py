@@ -16,8 +16,8 @@ import duckdb
 import psycopg2
 from duckdb_extensions import import_extension
 
-from tests.destinations.places import plain
-from tests.destinations.servers import Postgres
+from tests.destination.places import plain
+from tests.destination.servers import Postgres
 
 DATASET = "spaaza_data"
 NAME = "DESTINATION__WAREHOUSE__"

@@ -1,6 +1,6 @@
 """Faults 24 to 27 through whole loads: what a header gains, loses or renames, and hostile ones.
 
-Types and contracts over several loads are tests/exports/test_columns.py's; what each header alone
+Types and contracts over several loads are tests/loading/test_columns.py's; what each header alone
 becomes, tests/tabular/test_header.py's.
 """
 

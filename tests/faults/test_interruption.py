@@ -13,8 +13,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.cli.test_cli import settings_for
 from tests.processes import spaaza
-from tests.test_cli import settings_for
 
 TABLES = ("users", "vouchers", "products")
 #: Seconds that leaving may take, and tries in which a machine that others keep busy may do so.

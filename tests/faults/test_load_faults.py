@@ -1,7 +1,7 @@
 """Faults 36 to 39 through whole loads: keys, failed exports, destinations, and rows that go.
 
 Loads that are killed are test_cut_short's, and every way to keep a table current, with its guard,
-tests/spaaza/test_upkeep.py's. That the others of a failed export are loaded is
+tests/writing/test_table_write.py's. That the others of a failed export are loaded is
 test_loads_of_bad_files' too; test_voucherify_loads has Voucherify's.
 """
 

@@ -1,6 +1,6 @@
 """Fault 19: gzip told by a header, by its first bytes or by both; damage, rubbish and bombs.
 
-That members in a row are one text, and every cut is noticed, is in tests/exports/test_gunzip.py.
+That members in a row are one text, and every cut is noticed, is in tests/transport/test_gunzip.py.
 """
 
 from __future__ import annotations

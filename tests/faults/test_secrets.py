@@ -2,7 +2,7 @@
 
 That of a traceback with local variables too, as services that collect errors make it. Loads and
 commands as a whole are test_canary's; how words of a vendor's are made fit to be shown is
-tests/exports/test_redaction.py's.
+tests/transport/test_redaction.py's.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.cli.test_cli import settings_for
 from tests.pipelines.test_daily import ran
-from tests.test_cli import settings_for
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "backfill.py"
 RANGE = ["2026-08-10", "2026-11-01", "--tables", "transactions", "products"]

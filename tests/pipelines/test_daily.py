@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.test_cli import settings_for
+from tests.cli.test_cli import settings_for
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "daily.py"
 TABLES = "transactions users vouchers wallet_ledger products product_variants"

@@ -23,7 +23,7 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.export_service import OWN
 from spaaza_source.warehouse import duckdb_file
 from spaaza_source.windows import parse_window
-from tests.spaaza.test_windows_load import Calendar
+from tests.loading.test_incremental import Calendar
 from tests.vendors import FileVendor
 from tests.warehouses import query
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.destinations.loads import Load
-from tests.destinations.places import KINDS, Place, plain
+from tests.destination.loads import Load
+from tests.destination.places import KINDS, Place, plain
 from tests.vendors import FileVendor
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)

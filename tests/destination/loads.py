@@ -19,7 +19,7 @@ import dlt
 from dlt.common.storages import PackageStorage
 
 from spaaza_source import spaaza_source
-from tests.destinations.places import DATASET
+from tests.destination.places import DATASET
 from tests.faults.cut_short import QUICK, kill_after_commit_of
 from tests.processes import FORKS, exit_codes, settle
 

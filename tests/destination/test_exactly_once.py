@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.destinations.loads import WHOLE_PACKAGE, Load, at_once
-from tests.destinations.places import Place
+from tests.destination.loads import WHOLE_PACKAGE, Load, at_once
+from tests.destination.places import Place
 from tests.vendors import FileVendor
 
 OLD = b"user_id,created_date,name\n1,2026-05-03T10:00:00Z,Ann\n2,2026-05-04T10:00:00Z,Bob\n"

@@ -13,8 +13,8 @@ import pytest
 from filelock import FileLock
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.cli.test_cli import settings_for
 from tests.processes import spaaza
-from tests.test_cli import settings_for
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from spaaza_source.cli.app import cli
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.test_cli import settings_for
+from tests.cli.test_cli import settings_for
 
 Spaaza = Callable[..., str]
 ROWS = 120

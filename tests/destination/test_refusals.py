@@ -13,8 +13,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import SettingsError
-from tests.destinations.loads import Load
-from tests.destinations.places import Place
+from tests.destination.loads import Load
+from tests.destination.places import Place
 from tests.faults.cut_short import QUICK
 from tests.vendors import FileVendor
 

@@ -17,7 +17,7 @@ import deltalake
 import duckdb
 import psycopg2
 
-from tests.destinations.servers import BUCKET, PASSWORD, ObjectStore, Postgres
+from tests.destination.servers import BUCKET, PASSWORD, ObjectStore, Postgres
 
 DATASET = "loyalty"
 KINDS = ("duckdb", "postgres", "ducklake", "delta")

@@ -21,7 +21,7 @@ from spaaza_source.cli.app import cli
 from spaaza_source.cli.error_messages import describe
 from spaaza_source.errors import WrongCountError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.test_cli import settings_for
+from tests.cli.test_cli import settings_for
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 

@@ -11,14 +11,14 @@ import pytest
 from duckdb_extensions import import_extension
 from filelock import FileLock
 
-from tests.destinations.places import (
+from tests.destination.places import (
     Place,
     delta_place,
     duckdb_place,
     ducklake_place,
     postgres_place,
 )
-from tests.destinations.servers import ObjectStore, Postgres, object_store, postgres_server
+from tests.destination.servers import ObjectStore, Postgres, object_store, postgres_server
 
 #: What DuckDB needs for a DuckLake whose catalogue is in PostgreSQL.
 EXTENSIONS = ("ducklake", "postgres_scanner")

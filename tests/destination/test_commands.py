@@ -14,9 +14,9 @@ from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 from spaaza_source.cli.app import cli
 from spaaza_source.cli.load import _place
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.destinations.places import Place
-from tests.destinations.servers import PASSWORD
-from tests.test_cli import settings_for
+from tests.cli.test_cli import settings_for
+from tests.destination.places import Place
+from tests.destination.servers import PASSWORD
 
 ROWS = 60
 TABLES = ("transactions", "users", "vouchers", "products")

@@ -14,8 +14,8 @@ import dlt
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.destinations.places import DATASET, Place, duckdb_place
-from tests.destinations.workers import Worker
+from tests.destination.places import DATASET, Place, duckdb_place
+from tests.destination.workers import Worker
 
 START = "2026-08-01"
 END = datetime(2026, 11, 1, tzinfo=timezone.utc)

@@ -16,8 +16,8 @@ from spaaza_source import spaaza_source
 from spaaza_source.cli.app import cli
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.cli.test_cli import settings_for
 from tests.processes import spaaza as process
-from tests.test_cli import settings_for
 from tests.vendors import FileVendor
 
 Spaaza = Callable[..., tuple[int, list[str]]]

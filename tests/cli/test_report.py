@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.cli.test_cli import settings_for
 from tests.processes import spaaza
-from tests.test_cli import settings_for
 from tests.vendors import Answer, ScriptedServer, in_turn
 
 PLACE = "/services/canary-hook"
