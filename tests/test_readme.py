@@ -121,7 +121,7 @@ def test_every_command_that_the_readme_names_exists() -> None:
 def test_the_package_ships_its_types_and_its_command() -> None:
     assert (ROOT / "spaaza_source" / "py.typed").exists()
     ran = subprocess.run(
-        [sys.executable, "-m", "spaaza_source.cli.app", "--version"],
+        [sys.executable, "-m", "spaaza_source.cli", "--version"],
         capture_output=True,
         text=True,
         check=True,

@@ -1,4 +1,4 @@
-"""How late rows come is measured where loads overlap, and a `lag` is advised from it."""
+"""How late rows come is measured where loads overlap."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from spaaza_source import spaaza_source
-from spaaza_source.cli.app import cli
-from spaaza_source.cli.lag_advice import advise, readable
 from spaaza_source.writing.late_rows import slices
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
@@ -106,75 +103,3 @@ def test_slices_are_finest_next_to_the_last_loads_end() -> None:
     assert 0 < bounds[0] <= 60
     assert all(later / earlier == pytest.approx(1.25) for earlier, later in pairwise(bounds))
     assert slices(30) == [30]
-
-
-def entry(late: int, latest: float, overlap: float = 86_400) -> dict[str, Any]:
-    return {
-        "table_name": "transactions",
-        "late_rows": late,
-        "latest_seconds": latest,
-        "overlap_seconds": overlap,
-    }
-
-
-@pytest.mark.parametrize(
-    ("history", "lag", "at_the_end"),
-    [
-        ([entry(0, 0.0)], 3600, False),
-        ([entry(0, 0.0), entry(4, 300.0)], 3600, False),
-        ([entry(4, 300.0), entry(1, 7000.0)], 4 * 3600, False),
-        ([entry(9, 86_400.0)], 2 * 86_400, True),
-        # A longer overlap has shown since that this was all.
-        ([entry(9, 86_400.0), entry(9, 100_000.0, 3 * 86_400)], 3 * 86_400, False),
-    ],
-)
-def test_the_advice_is_twice_the_latest_that_was_seen(
-    history: list[dict[str, Any]], lag: float, at_the_end: bool
-) -> None:
-    (advice,) = advise(history, {"transactions": 86_400.0, "wallet_ledger": 86_400.0})
-    assert (advice.lag, advice.at_the_end, advice.loads) == (lag, at_the_end, len(history))
-
-
-def test_a_lag_is_easily_read() -> None:
-    assert [readable(hours * 3600) / 3600 for hours in (0, 1, 5, 13, 25, 80)] == [
-        1,
-        1,
-        6,
-        24,
-        48,
-        96,
-    ]
-
-
-def test_the_command_tells_what_was_measured(
-    vendor: Till, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = {
-        "BASE_URL": vendor.base_url,
-        "CHAIN_ID": "1743",
-        "CREDENTIALS__ACCESS_TOKEN_ID": "a",
-        "CREDENTIALS__ACCESS_TOKEN_SECRET": "b",
-        "LAG": "7200",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"SOURCES__SPAAZA__{name}", value)
-
-    def told(*indexes: str) -> str:
-        place = ("--db", str(tmp_path / "warehouse.duckdb"), "--dataset", "loyalty")
-        ran = CliRunner().invoke(
-            cli, ["jobs", *indexes, "--advice", *place], catch_exceptions=False
-        )
-        assert ran.exit_code == 0
-        return ran.output
-
-    assert "Nothing has been measured yet of transactions, wallet_ledger" in told()
-    assert "they have no lag" in told("users", "vouchers")
-    load(vendor, tmp_path, 3, 2, lag=7200)
-    load(vendor, tmp_path, 3, 2, 1.99, 0.1, lag=7200)
-    lines = told().splitlines()
-    assert lines[0].split() == ["index", "loads", "late", "rows", "latest", "lag", "advised"]
-    assert lines[1].split() == ["transactions", "1", "2", "2", "h", "2", "h", "4", "h"]
-    assert "load history again with --start-date" in lines[3]
-    assert "Nothing has been measured yet of wallet_ledger" in lines[4]
-    assert lines[5] == "Advised for all: lag = 14400"
-    assert not vendor.seen[-1].path.startswith("/tasks?")
