@@ -187,7 +187,7 @@ def load(
     full_refresh: bool,
     **options: Any,
 ) -> None:
-    """Load all tables or the given ones: history at first, then what is new since the last load.
+    """Load history first, then what is new since the last load: all tables, or those given.
 
     \b
     Of Spaaza:     transactions users vouchers wallet_ledger products product_variants

@@ -127,7 +127,7 @@ vendor_option = click.option(
     type=click.Choice(list(VENDORS)),
     default=SPAAZA.name,
     show_default=True,
-    help="Vendor whose exports to load.",
+    help="Vendor of the exports.",
 )
 
 
@@ -136,9 +136,11 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
     for decorate in (
         click.option("--end-date", help="End of the range (exclusive); requires --start-date."),
         click.option("--start-date", help="Start of history: 2026-05-26 or 2026-05-26T12:00:00Z."),
-        click.option("--dataset", help="Schema to load into.  [default: VENDOR_data]"),
+        click.option("--dataset", help="Schema with the tables.  [default: VENDOR_data]"),
         click.option("--destination", help="Another dlt destination, set up in dlt's config."),
-        click.option("--db", type=DB, help="DuckDB file to load into.  [default: VENDOR.duckdb]"),
+        click.option(
+            "--db", type=DB, help="DuckDB file with the tables.  [default: VENDOR.duckdb]"
+        ),
         vendor_option,
         click.argument("tables", nargs=-1, metavar="[TABLE]..."),
     ):

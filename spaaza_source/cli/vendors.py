@@ -9,15 +9,8 @@ from typing import Any
 
 from dlt.extract import DltSource
 
+from spaaza_source import spaaza, voucherify
 from spaaza_source.cli.deep_check.check import VendorTable
-from spaaza_source.spaaza import connection_check as spaaza_access
-from spaaza_source.spaaza.indexes import INDEXES, index_named
-from spaaza_source.spaaza.segments import filter_text as segment_text
-from spaaza_source.spaaza.source import spaaza_source
-from spaaza_source.voucherify import connection_check as voucherify_access
-from spaaza_source.voucherify.filters import filter_text
-from spaaza_source.voucherify.objects import OBJECTS, object_named
-from spaaza_source.voucherify.source import voucherify_source
 
 
 @dataclass(frozen=True)
@@ -58,20 +51,20 @@ class Vendor:
 
 SPAAZA = Vendor(
     "spaaza",
-    spaaza_source,
-    INDEXES,
-    index_named,
-    spaaza_access.check_access,
-    segment_text,
+    spaaza.spaaza_source,
+    spaaza.INDEXES,
+    spaaza.index_named,
+    spaaza.check_access,
+    spaaza.filter_text,
     can_repeat=True,
 )
 VOUCHERIFY = Vendor(
     "voucherify",
-    voucherify_source,
-    OBJECTS,
-    object_named,
-    voucherify_access.check_access,
-    filter_text,
+    voucherify.voucherify_source,
+    voucherify.OBJECTS,
+    voucherify.object_named,
+    voucherify.check_access,
+    voucherify.filter_text,
     can_repeat=False,
     tables_setting="objects",
 )
