@@ -11,7 +11,7 @@ from typing import Any
 
 from spaaza_source.exports.table_exports import Export
 from spaaza_source.loading.reader import LoadableFile
-from spaaza_source.tabular.privacy import Policy
+from spaaza_source.tabular import Policy
 from spaaza_source.writing.late_rows import Late
 
 

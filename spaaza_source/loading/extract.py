@@ -32,7 +32,7 @@ from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.reader import FileReader, LoadableFile, ReadSettings
 from spaaza_source.loading.scope import apply_scheduler
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
-from spaaza_source.tabular.privacy import Policy
+from spaaza_source.tabular import Policy
 from spaaza_source.windows import Window
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.late_rows import lateness_of

@@ -23,11 +23,18 @@ from spaaza_source.errors import (
 )
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, error_context
-from spaaza_source.settings import require_choice, require_number
-from spaaza_source.tabular import Column, CsvFile, JsonFile, RejectedRow, open_csv, open_json
-from spaaza_source.tabular.column_types import TIMESTAMP
-from spaaza_source.tabular.privacy import Policy
-from spaaza_source.tabular.spelling import make_speller
+from spaaza_source.tabular import (
+    TIMESTAMP,
+    Column,
+    CsvFile,
+    JsonFile,
+    Policy,
+    RejectedRow,
+    check_settings,
+    make_speller,
+    open_csv,
+    open_json,
+)
 from spaaza_source.windows import Window
 from spaaza_source.writing.schema_hints import (
     check_header,
@@ -61,9 +68,7 @@ class ReadSettings:
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _as_they_are
 
     def __post_init__(self) -> None:
-        require_choice("column_types", self.column_types, "inferred", "text")
-        require_choice("on_bad_row", self.on_bad_row, "reject", "fail")
-        require_number("max_rejected_share", self.max_rejected_share, least=0)
+        check_settings(self.column_types, self.on_bad_row, self.max_rejected_share)
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,7 @@ class FileReader:
         file = open_csv(
             fetched.path,
             name_column=make_speller(dlt.current.source_schema().naming.normalize_identifier),
-            meaning=partial(self._reading.name_header, export.request),
+            name_header=partial(self._reading.name_header, export.request),
             known_types=self.policy.types(known_types(export.request.table)),
             column_types=self._reading.column_types,
             on_bad_row=self._reading.on_bad_row,

@@ -21,7 +21,7 @@ from spaaza_source.loading.extract import archived_tables, export_tables
 from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.settings import require_choice, require_number
-from spaaza_source.tabular.privacy import Policy
+from spaaza_source.tabular import Policy
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.table_write import WriteSettings
 from spaaza_source.writing.write_disposition import REPLACE, REPLACE_WINDOW, Disposition

@@ -25,7 +25,7 @@ from spaaza_source.spaaza.bulk_columns import documented_columns
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.personal_columns import make_policies
 from spaaza_source.spaaza.tasks_api import make_client
-from spaaza_source.tabular.privacy import Policy
+from spaaza_source.tabular import Policy
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.transport.download import save
 from spaaza_source.transport.http_client import HttpClient, parse_base_url

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal, TypeAlias
 
-from spaaza_source.tabular.privacy import Policies
+from spaaza_source.tabular import Policies
 
 ColumnActions: TypeAlias = dict[str, Literal["hash", "drop"]]
 

@@ -15,9 +15,7 @@ from dlt.common.schema.typing import TColumnSchema, TTableSchema
 from dlt.extract.hints import TResourceHints, make_hints
 
 from spaaza_source.errors import HeaderError, SettingsError
-from spaaza_source.tabular import Column, ColumnType
-from spaaza_source.tabular.column_types import TEXT
-from spaaza_source.tabular.drift import column_changes
+from spaaza_source.tabular import TEXT, Column, ColumnType, column_changes
 
 #: Table hint: the names of the last header, in its order.
 HEADER = "x-header"

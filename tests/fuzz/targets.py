@@ -62,7 +62,9 @@ def csv(data: bytes) -> None:
         )
     _escapes_nothing(
         lambda: list(
-            open_csv(path, meaning=lambda header: match_fields("voucher", FIELDS, header)).tables()
+            open_csv(
+                path, name_header=lambda header: match_fields("voucher", FIELDS, header)
+            ).tables()
         )
     )
 
