@@ -166,7 +166,7 @@ def test_the_vendors_spelling_of_a_table_serves() -> None:
 
 
 def test_a_policy_for_the_other_export_of_users_is_not_taken_for_this_one() -> None:
-    with pytest.raises(SettingsError, match="none of this source's tables"):
+    with pytest.raises(SettingsError, match="no table of this source is named"):
         make_policies({"users": "pseudonymise"}, SECRET, ["bulk_users"])
     both = make_policies({"users": "pseudonymise", "bulk_users": {}}, SECRET, ["bulk_users"])
     assert not both["bulk_users"].hides_raw
