@@ -300,7 +300,7 @@ def test_every_message_that_has_a_remedy_is_one_of_ours() -> None:
 def test_the_package_ships_its_types_and_its_command() -> None:
     assert (PACKAGE / "py.typed").exists()
     ran = subprocess.run(
-        [sys.executable, "-m", "spaaza_source.cli.app", "--version"],
+        [sys.executable, "-m", "spaaza_source.cli", "--version"],
         capture_output=True,
         text=True,
         check=True,

@@ -1,4 +1,4 @@
-"""Audit."""
+"""Accounts for every load: audit tables, manifest, row counts and discrepancies."""
 
 from spaaza_source.audit.discrepancies import LEDGER, record_result, resolves_earlier
 from spaaza_source.audit.manifest import (

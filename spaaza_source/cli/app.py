@@ -1,7 +1,6 @@
-"""The `spaaza` command: what a terminal or a cron line can ask for.
+"""The `spaaza` command line: its subcommands and their options.
 
-Exit codes: 0 all is well, 1 something failed or differs, 2 a setting is wrong. The work itself is
-the package's; nothing here is needed by a pipeline script.
+Exit codes: 0 success, 1 something failed or differs, 2 a setting is wrong.
 """
 
 from __future__ import annotations
@@ -19,13 +18,17 @@ import click
 
 from spaaza_source.cli.deep_check.check import deep_check
 from spaaza_source.cli.error_messages import SigtermError, exit_report
-from spaaza_source.cli.lag_advice import advise, present_lags
-from spaaza_source.cli.load import load_and_tell, load_kept, pipeline_of, turn_of, turn_to
-from spaaza_source.cli.next_load import export_history, next_load, planned_exports, usual_seconds
-from spaaza_source.cli.report import ConsoleReport, Report, console, with_report
+from spaaza_source.cli.load import load_and_report, load_archived
+from spaaza_source.cli.next_load import (
+    list_exports,
+    median_seconds,
+    prepare_next_load,
+    read_history,
+)
+from spaaza_source.cli.pipeline import locked_pipeline, open_pipeline
+from spaaza_source.cli.report import ConsoleReport, Report, make_console, with_report
 from spaaza_source.cli.tables import (
     JOBS_SHOWN,
-    show_advice,
     show_differences,
     show_jobs,
     show_plan,
@@ -36,7 +39,6 @@ from spaaza_source.cli.vendors import VENDORS, VOUCHERIFY
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, Repeat
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.warehouse import duckdb_file
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,56 +56,63 @@ def cli(*, debug: bool) -> None:
     SOURCES__SPAAZA__CREDENTIALS__ACCESS_TOKEN_SECRET
 
     \b
-    SOURCES__VOUCHERIFY__BASE_URL    of another region than Europe's
+    SOURCES__VOUCHERIFY__BASE_URL    for a region other than Europe
     SOURCES__VOUCHERIFY__CREDENTIALS__APP_ID
     SOURCES__VOUCHERIFY__CREDENTIALS__APP_TOKEN
 
-    Exit codes: 0 all is well, 1 something failed or differs, 2 a setting is wrong.
+    Exit codes: 0 success, 1 something failed or differs, 2 a setting is wrong.
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    del debug  # whoever handles what a command raises looks at it
+    del debug  # the error handlers read it from the context or the command line
 
 
 @cli.command()
 @click.option("--db", type=DB, default="demo.duckdb", show_default=True, help="DuckDB file.")
 @click.option(
-    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows of each index."
+    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows per table."
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the data.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the generated data.")
 @vendor_option
 def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     """Load generated exports into DuckDB, from a sandbox inside this process.
 
-    Six indexes of Spaaza's, or the seven objects of Voucherify's.
+    Loads Spaaza's six indexes, or Voucherify's seven objects.
     """
-    shown = ConsoleReport(console())
-    target = duckdb_file(db)
-    chosen = VENDORS[vendor]
+    report = ConsoleReport(make_console())
+    target = replace(Target.of(vendor=vendor, db=db), pipeline=f"{vendor}_demo")
     with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
-        shown.console.print(f"A sandbox of the vendor's API answers at {served.base_url}.")
-        source = chosen.source(
+        report.console.print(f"The sandbox serves the vendor's API at {served.base_url}.")
+        source = target.source(
             base_url=served.base_url,
             poll_interval=0.5,
-            max_concurrent_exports=len(chosen.tables),
-            **_access_to(served, vendor),
+            max_concurrent_exports=len(target.tables),
+            **_sandbox_settings(served, vendor),
         )
-        with turn_to(f"{vendor}_demo", target, chosen.dataset, shown.progress) as pipeline:
-            load_and_tell(pipeline, source, shown)
-    shown.placed(db, f"{chosen.dataset}.{next(iter(chosen.tables))}")
+        with locked_pipeline(target, report.progress) as pipeline:
+            load_and_report(pipeline, source, report)
+    report.show_location(db, f"{target.dataset}.{target.tables[0]}")
 
 
 @cli.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8750, show_default=True, help="0: a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8750,
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
 )
 @click.option(
-    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows of each index."
+    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows per table."
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the data.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the generated data.")
 @click.option(
-    "--run-seconds", type=click.FloatRange(0), default=2.0, show_default=True, help="Of an export."
+    "--run-seconds",
+    type=click.FloatRange(0),
+    default=2.0,
+    show_default=True,
+    help="Seconds each export takes.",
 )
 def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
-    """Serve the vendor's API with generated data on this machine, until Ctrl-C."""
+    """Serve the vendors' APIs with generated data on this machine, until Ctrl-C."""
     served = Sandbox(SandboxSettings(rows=rows, seed=seed, port=port, run_seconds=run_seconds))
     try:
         served.start()
@@ -111,7 +120,7 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
         raise SettingsError(
             f"port {port} cannot be used ({failure.strerror})",
             where="--port",
-            hint="Choose another; 0 takes a free one.",
+            hint="Choose another; 0 picks a free one.",
         ) from None
     _show_settings(served)
     served.serve_forever()
@@ -119,34 +128,34 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
 
 @cli.command()
 @load_options
-@click.option("--deep", is_flag=True, help="Compare fresh exports with the tables.")
+@click.option("--deep", is_flag=True, help="Also compare each table with a fresh export.")
 @click.option(
     "--keys",
     type=click.IntRange(0),
     default=10,
     show_default=True,
-    help="How many keys of each kind of difference are shown.",
+    help="Keys to show for each kind of difference.",
 )
-def check(*, deep: bool, keys: int, **given: Any) -> None:
-    """Tell whether host and credentials work, and what is wrong where they don't.
+def check(*, deep: bool, keys: int, **options: Any) -> None:
+    """Check the host and the credentials, and say what is wrong with them.
 
-    With --deep, also ask for a fresh export of each table and tell which rows its table lacks, has
-    beyond it, or has otherwise; exit code 1 if there are any. Nothing is loaded. The other options
-    are for --deep alone.
+    With --deep, request a fresh export of each table and report the rows that are missing from the
+    table, extra in it, or different; exit code 1 if there are any. Nothing is loaded. The other
+    options apply to --deep only.
     """
-    for line in VENDORS[given["vendor"]].check_access():
+    for line in VENDORS[options["vendor"]].check_access():
         click.echo(line)
     if not deep:
         return
-    target = Target.of(**given)
-    pipeline = pipeline_of(target)
-    shown = console()
-    sources = target.comparable()
+    target = Target.of(**options)
+    pipeline = open_pipeline(target)
+    console = make_console()
+    sources = target.sources_to_compare()
     tables = ", ".join(table for source in sources for table in source.selected_resources)
-    shown.print(f"\nExporting {tables} afresh …", highlight=False)
+    console.print(f"\nRequesting fresh exports of {tables} …", highlight=False)
     known = target.vendor.tables
-    checked = deep_check(pipeline, sources, known, keys, exists=target.exists)
-    if not show_differences(shown, checked):
+    diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
+    if not show_differences(console, diffs):
         raise click.exceptions.Exit(1)
 
 
@@ -155,16 +164,18 @@ def check(*, deep: bool, keys: int, **given: Any) -> None:
 @click.option(
     "--keep-files",
     type=click.Path(file_okay=False),
-    help="Folder to keep what was downloaded in, personal columns and all.",
+    help="Folder to archive the downloaded files in; they contain personal data.",
 )
 @click.option(
     "--from-files",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Load what was kept: the folder of one load, or of several, in their order.",
+    help="Load archived files: the folder of one load, or of several, loaded in order.",
 )
-@click.option("--accept-deletes", is_flag=True, help="Let the load take away any number of rows.")
 @click.option(
-    "--full-refresh", is_flag=True, help="Drop these tables and what is known of them; load anew."
+    "--accept-deletes", is_flag=True, help="Allow this load to delete any number of rows."
+)
+@click.option(
+    "--full-refresh", is_flag=True, help="Drop these tables and their state, then load all history."
 )
 @with_report
 def load(
@@ -174,39 +185,41 @@ def load(
     from_files: Path | None,
     accept_deletes: bool,
     full_refresh: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:
-    """Load some tables, or all of them: what came since the last load, or history at first.
+    """Load history first, then what is new since the last load: all tables, or those given.
 
     \b
     Of Spaaza:     transactions users vouchers wallet_ledger products product_variants
     Of Voucherify: vouchers redemptions publications customers points_expirations orders
                    voucher_transactions
     """  # noqa: D301 - as above
-    target = Target.of(**given)
-    more: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
+    target = Target.of(**options)
+    settings: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
     if from_files is not None:
-        load_kept(target, from_files, report, **more)
-    else:
-        source = target.source(**more, **({"keep_files": keep_files} if keep_files else {}))
-        # A wrong setting is told before anything is asked for.
-        list(target.vendor.check_access())
-        with turn_of(target, report.progress) as pipeline:
-            load_and_tell(pipeline, source, report, full_refresh=full_refresh)
-        table = next(iter(source.selected_resources))
-        report.placed(target.db, f"{target.dataset}.{table}")
+        load_archived(target, from_files, report, **settings)
+        return
+    if keep_files:
+        settings["keep_files"] = keep_files
+    source = target.source(**settings)
+    # Wrong settings are reported before anything is requested.
+    list(target.vendor.check_access())
+    with locked_pipeline(target, report.progress) as pipeline:
+        load_and_report(pipeline, source, report, full_refresh=full_refresh)
+    table = next(iter(source.selected_resources))
+    report.show_location(target.db, f"{target.dataset}.{table}")
 
 
 @cli.command()
 @load_options
-def plan(**given: Any) -> None:
-    """Show what the next load would ask the vendor for. Nothing is asked for."""
-    target = Target.of(**given)
-    pipeline = pipeline_of(target)
-    submitter, syncs = next_load(target.source(), pipeline, restore=target.exists)
-    history = usual_seconds(export_history(pipeline)) if target.exists else {}
-    exports = planned_exports(syncs, submitter.plan(syncs), history)
-    show_plan(console(), exports, target.vendor.filter_text)
+def plan(**options: Any) -> None:
+    """Show the exports that the next load would request. Nothing is requested."""
+    target = Target.of(**options)
+    pipeline = open_pipeline(target)
+    submitter, syncs = prepare_next_load(target.source(), pipeline, restore=target.exists)
+    seconds = median_seconds(read_history(pipeline)) if target.exists else {}
+    exports = list_exports(syncs, submitter.plan(syncs), seconds)
+    show_plan(make_console(), exports, target.vendor.filter_text)
 
 
 @cli.command()
@@ -214,87 +227,79 @@ def plan(**given: Any) -> None:
 @click.option(
     "--repeat",
     type=click.Choice(REPEATS),
-    help="Let Spaaza make each export again by itself, all rows of it.",
+    help="Have Spaaza repeat each export on this schedule, each time with all rows.",
 )
 @click.option(
     "--apart",
     type=click.FloatRange(0),
     default=300.0,
     show_default=True,
-    help="Seconds between one batch of exports and the next; Voucherify makes its own queue.",
+    help="Seconds between batches of exports (ignored for Voucherify, which queues itself).",
 )
-def submit(*, repeat: Repeat | None, apart: float, **given: Any) -> None:
-    """Ask the vendor for what the next load needs, and leave; `collect` loads it later."""
-    target = Target.of(**given)
+def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
+    """Request the exports of the next load and exit; `collect` loads them later."""
+    target = Target.of(**options)
     if repeat is not None and not target.vendor.can_repeat:
         raise SettingsError(
-            f"{target.vendor.name} makes no export again by itself",
+            f"{target.vendor.name} cannot repeat exports",
             where="--repeat",
-            hint="Leave it out, and let cron run `spaaza load`.",
+            hint="Leave it out, and run `spaaza load` from cron.",
         )
-    if repeat is not None and (given["start_date"] or given["end_date"]):
+    if repeat is not None and (options["start_date"] or options["end_date"]):
         raise SettingsError(
-            "an export that repeats brings all rows",
+            "a repeating export always has all rows",
             where="--repeat",
             hint="Leave out --start-date and --end-date.",
         )
-    pipeline = pipeline_of(target)
-    submitter, syncs = next_load(target.source(), pipeline, restore=target.exists)
-    show_submitted(console(), submitter.submit(syncs, timedelta(seconds=apart), repeat))
+    pipeline = open_pipeline(target)
+    submitter, syncs = prepare_next_load(target.source(), pipeline, restore=target.exists)
+    show_submitted(make_console(), submitter.submit(syncs, timedelta(seconds=apart), repeat))
 
 
 @cli.command()
 @load_options
 @with_report
-def collect(*, report: Report, **given: Any) -> None:
-    """Load the exports that are done, each once, and say which are not. Nothing is asked for."""
-    target = Target.of(**given)
-    with turn_of(target, report.progress) as pipeline:
-        submitter, syncs = next_load(
-            target.source(only_finished=True), pipeline, restore=target.exists
-        )
-        tables = [each.table for each in syncs]
-        done = dict(zip(tables, submitter.plan(syncs), strict=True))
-        waiting = submitter.plan(replace(each, collect_only=False) for each in syncs)
-        ready = [table for table, plan in done.items() if plan.adopted]
+def collect(*, report: Report, **options: Any) -> None:
+    """Load finished exports, each once, and list what is still missing. Nothing is requested."""
+    target = Target.of(**options)
+    with locked_pipeline(target, report.progress) as pipeline:
+        source = target.source(only_finished=True)
+        submitter, syncs = prepare_next_load(source, pipeline, restore=target.exists)
+        tables = [sync.table for sync in syncs]
+        finished = dict(zip(tables, submitter.plan(syncs), strict=True))
+        unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
+        ready = [table for table, plan in finished.items() if plan.adopted]
         if ready:
             source = target.source(only_finished=True).with_resources(*ready)
-            load_and_tell(pipeline, source, report)
-    report.waiting(dict(zip(tables, waiting, strict=True)), ready)
+            load_and_report(pipeline, source, report)
+    report.show_waiting(dict(zip(tables, unfinished, strict=True)), ready)
 
 
 @cli.command()
 @load_options
-@click.option("--all", "every", is_flag=True, help="However old.")
-@click.option(
-    "--advice", is_flag=True, help="Tell how late rows came instead, and which `lag` to set."
-)
-def jobs(*, every: bool, advice: bool, **given: Any) -> None:
-    """Show the exports the vendor has of ours, beside what became of them here."""
-    target = Target.of(**given)
-    pipeline = pipeline_of(target)
-    submitter, syncs = next_load(target.source(), pipeline, restore=target.exists)
-    if advice:
-        lags = present_lags(syncs)
-        history = export_history(pipeline) if target.exists else []
-        show_advice(console(), advise(history, lags), lags)
-        return
-    subjects = {each.make_request(None).subject for each in syncs}
+@click.option("--all", "show_all", is_flag=True, help="Show jobs of any age.")
+def jobs(*, show_all: bool, **options: Any) -> None:
+    """List our export jobs at the vendor, and which of them are loaded."""
+    target = Target.of(**options)
+    pipeline = open_pipeline(target)
+    submitter, syncs = prepare_next_load(target.source(), pipeline, restore=target.exists)
+    subjects = {sync.make_request(None).subject for sync in syncs}
     own = [job for job in submitter.known_jobs() if job.subject in subjects]
-    history = export_history(pipeline) if target.exists else []
-    show_jobs(console(), own, history, None if every else JOBS_SHOWN)
+    history = read_history(pipeline) if target.exists else []
+    show_jobs(make_console(), own, history, None if show_all else JOBS_SHOWN)
 
 
 def main() -> None:
-    """The `spaaza` command."""
-    # An option of the group, but it may stand anywhere.
+    """Run the `spaaza` command with this process's arguments, and exit."""
+    # An option of the group, accepted anywhere on the command line.
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    given = ["--debug", *arguments] if debug else arguments
+    if debug:
+        arguments.insert(0, "--debug")
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        # What click returns here is the code of its own `Exit`.
-        sys.exit(cli.main(given, prog_name="spaaza", standalone_mode=False))
+        # Without its standalone mode click returns the code of an `Exit`.
+        sys.exit(cli.main(arguments, prog_name="spaaza", standalone_mode=False))
     except click.ClickException as wrong:
         wrong.show()
         sys.exit(wrong.exit_code)
@@ -302,17 +307,17 @@ def main() -> None:
         if debug:
             traceback.print_exception(failure)
         messages, code = exit_report(failure)
-        ConsoleReport(console()).ended(messages, code)
+        ConsoleReport(make_console()).finish(messages, code)
         sys.exit(code)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
-    """End by SIGTERM as by Ctrl-C: at once, but with everything closed and said."""
+    """Make SIGTERM end the process like Ctrl-C: at once, with everything closed and reported."""
     raise SigtermError(number)
 
 
-def _access_to(served: Sandbox, vendor: str) -> dict[str, Any]:
-    """The further settings of that vendor's source that make it quick at a sandbox."""
+def _sandbox_settings(served: Sandbox, vendor: str) -> dict[str, Any]:
+    """The credentials of a sandbox, and settings that spare its user the waiting."""
     if vendor == VOUCHERIFY.name:
         return {"credentials": served.voucherify_credentials}
     account = {"chain_id": served.chain_id, "credentials": served.credentials}
@@ -320,7 +325,7 @@ def _access_to(served: Sandbox, vendor: str) -> dict[str, Any]:
 
 
 def _show_settings(served: Sandbox) -> None:
-    """The lines that point a shell at the sandbox."""
+    """Print the commands that load from the sandbox in another terminal."""
     click.echo(f"Serving at {served.base_url}. To load from it, in another terminal:\n")
     settings = {
         "BASE_URL": served.base_url,
@@ -331,14 +336,10 @@ def _show_settings(served: Sandbox) -> None:
     for name, value in settings.items():
         click.echo(f"  export SOURCES__SPAAZA__{name}={value}")
     click.echo("  spaaza load\n")
-    click.echo("It is Voucherify too:\n")
+    click.echo("It serves Voucherify too:\n")
     keys = {
         f"CREDENTIALS__{name.upper()}": key for name, key in served.voucherify_credentials.items()
     }
     for name, value in {"BASE_URL": served.base_url, **keys}.items():
         click.echo(f"  export SOURCES__VOUCHERIFY__{name}={value}")
     click.echo("  spaaza load --vendor voucherify\n")
-
-
-if __name__ == "__main__":
-    main()

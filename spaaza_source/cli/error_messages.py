@@ -1,7 +1,7 @@
-"""One clear sentence, and an exit code, for whatever went wrong under a command.
+"""Turns exceptions into one-line messages and exit codes.
 
-dlt wraps what a source raises and reports missing settings in its own way: here both become words
-for someone at a terminal.
+dlt wraps what a source raises, and reports missing settings in its own way: here both become a
+sentence for a person at a terminal.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ from spaaza_source.transport import redact
 
 FAILED = 1
 WRONG_SETTINGS = 2
-
-
-#: A process that a signal ended exits with this and the signal's number.
+#: A process that a signal ended exits with this plus the signal's number.
 BY_SIGNAL = 128
 
 
@@ -67,9 +65,9 @@ class SigtermError(KeyboardInterrupt):
         self.number = number
 
 
-def interruption(failure: BaseException) -> int | None:
-    """The number of the signal that is behind `failure`, if one is."""
-    for cause in _chain(failure):
+def _causing_signal(failure: BaseException) -> int | None:
+    """The number of the signal that caused `failure`; None if no signal did."""
+    for cause in _causes(failure):
         if isinstance(cause, SigtermError):
             return cause.number
         if isinstance(cause, KeyboardInterrupt | SignalReceivedException | click.Abort):
@@ -78,45 +76,45 @@ def interruption(failure: BaseException) -> int | None:
 
 
 def failed_export(failure: BaseException) -> str | None:
-    """The resource whose own export failed, so that the others can be loaded without it.
+    """The resource whose export alone failed, so that the others can be loaded without it.
 
-    None where waiting or other settings are called for: then the others would fail like it.
+    None where the others would fail too: they need other settings, or a vendor that answers.
     """
-    causes = list(_chain(failure))
-    resource = next((each for each in causes if isinstance(each, ResourceExtractionError)), None)
-    ours = next((each for each in causes if isinstance(each, SpaazaSourceError)), None)
-    its_own = (
+    causes = list(_causes(failure))
+    resource = next((one for one in causes if isinstance(one, ResourceExtractionError)), None)
+    error = next((one for one in causes if isinstance(one, SpaazaSourceError)), None)
+    of_one_export = (
         VendorError | FileError | ExportTimeoutError | IncompleteDownloadError | LinkRefusedError
     )
-    if resource is None or not isinstance(ours, its_own):
+    if resource is None or not isinstance(error, of_one_export):
         return None
     return str(resource.pipe_name)
 
 
 def exit_report(failure: BaseException) -> tuple[list[str], int]:
-    """What to tell a person of a command that `failure` has ended, and its exit code."""
-    if number := interruption(failure):
-        return ["interrupted; the next run takes up what was begun"], BY_SIGNAL + number
-    causes = failure.failures if isinstance(failure, ExportsFailedError) else [failure]
-    told = [describe(cause) for cause in causes]
-    return [words for words, _ in told], max(code for _, code in told)
+    """The messages and the exit code of a command that `failure` ended."""
+    if number := _causing_signal(failure):
+        return ["interrupted; the next run resumes from here"], BY_SIGNAL + number
+    failures = failure.failures if isinstance(failure, ExportsFailedError) else [failure]
+    reports = [describe(one) for one in failures]
+    return [message for message, _ in reports], max(code for _, code in reports)
 
 
 def describe(failure: BaseException) -> tuple[str, int]:
-    """What to tell a person about `failure`, and the exit code that goes with it."""
-    causes = list(_chain(failure))
-    for kind, say in MESSAGES.items():
+    """A message about `failure`, and the exit code for it."""
+    causes = list(_causes(failure))
+    for kind, write in MESSAGES.items():
         for cause in causes:
             if isinstance(cause, kind):
-                return say(cause)
+                return write(cause)
     return f"{type(failure).__name__}: {redact(str(failure))}", FAILED
 
 
-def _ours(error: SpaazaSourceError) -> tuple[str, int]:
+def _own_error(error: SpaazaSourceError) -> tuple[str, int]:
     return str(error), WRONG_SETTINGS if isinstance(error, SettingsError) else FAILED
 
 
-def _chain(failure: BaseException) -> Iterator[BaseException]:
+def _causes(failure: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     cause: BaseException | None = failure
     while cause is not None and id(cause) not in seen:
@@ -125,35 +123,32 @@ def _chain(failure: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _missing(failure: ConfigFieldMissingException) -> tuple[str, int]:
-    """Which settings are missing, and the environment variable that each can come from."""
-    variables = []
-    for name, traces in failure.traces.items():
-        variables.append(f"{name} ({_variable(name, traces)})")
-    named = ", ".join(variables)
-    verb = "is" if len(variables) == 1 else "are"
+def _missing_settings(failure: ConfigFieldMissingException) -> tuple[str, int]:
+    """The settings that are missing, and the environment variable of each."""
+    settings = [f"{name} ({_variable(name, traces)})" for name, traces in failure.traces.items()]
+    verb = "is" if len(settings) == 1 else "are"
     return (
-        f"{named} {verb} not set. Set the environment variable, or the same in"
+        f"{', '.join(settings)} {verb} not set. Set the environment variable, or the setting in"
         " .dlt/config.toml or .dlt/secrets.toml."
     ), WRONG_SETTINGS
 
 
-def _not_coerced(failure: ConfigValueCannotBeCoercedException) -> tuple[str, int]:
-    return f"{failure.field_name}: what is set for it is of the wrong kind.", WRONG_SETTINGS
+def _mistyped_setting(failure: ConfigValueCannotBeCoercedException) -> tuple[str, int]:
+    return f"{failure.field_name}: the value has the wrong type.", WRONG_SETTINGS
 
 
 def _unknown_destination(failure: UnknownDestinationModule) -> tuple[str, int]:
     del failure  # it lists modules and import paths
     return (
-        "The destination is not one that dlt knows. Name one, such as duckdb or postgres."
+        "dlt does not know this destination. Name one that it does, such as duckdb or postgres."
     ), WRONG_SETTINGS
 
 
-def _setting(failure: Exception) -> tuple[str, int]:
+def _wrong_setting(failure: Exception) -> tuple[str, int]:
     return redact(str(failure)), WRONG_SETTINGS
 
 
-def _destination(failure: Exception) -> tuple[str, int]:
+def _failed_destination(failure: Exception) -> tuple[str, int]:
     return f"The destination failed: {redact(str(failure))}", FAILED
 
 
@@ -161,26 +156,25 @@ def _variable(name: str, traces: list[LookupTrace | LookupTraces]) -> str:
     for trace in traces:
         if isinstance(trace, LookupTraces):
             # One of several kinds of credentials: the first is the usual one.
-            inner = [_variable(field, found) for field, found in trace.traces.items()]
-            return " and ".join(inner)
-    tried = [
+            return " and ".join(_variable(*field) for field in trace.traces.items())
+    keys = [
         trace.key
         for trace in traces
         if isinstance(trace, LookupTrace) and trace.provider == EnvironProvider().name
     ]
-    # dlt drops one section after the other; with all but its own gone, a name is as documented:
-    # SOURCES__SPAAZA__X, then SOURCES__X, then X.
-    return tried[-3] if len(tried) > 2 else name.upper()  # noqa: PLR2004
+    # dlt looks with fewer and fewer sections. The last three keys are SOURCES__SPAAZA__X (the one
+    # that is documented), SOURCES__X and X.
+    return keys[-3] if len(keys) > 2 else name.upper()  # noqa: PLR2004
 
 
-#: By kind of failure, the first that is found among the causes speaks.
+#: Describes each kind of failure; the first kind that is among the causes counts.
 MESSAGES: dict[type[BaseException], Callable[[Any], tuple[str, int]]] = {
-    SpaazaSourceError: _ours,
-    ConfigFieldMissingException: _missing,
-    ConfigValueCannotBeCoercedException: _not_coerced,
+    SpaazaSourceError: _own_error,
+    ConfigFieldMissingException: _missing_settings,
+    ConfigValueCannotBeCoercedException: _mistyped_setting,
     UnknownDestinationModule: _unknown_destination,
-    ConfigurationException: _setting,
-    MissingDependencyException: _setting,
-    duckdb.Error: _destination,
-    DestinationException: _destination,
+    ConfigurationException: _wrong_setting,
+    MissingDependencyException: _wrong_setting,
+    duckdb.Error: _failed_destination,
+    DestinationException: _failed_destination,
 }

@@ -1,6 +1,6 @@
-"""A command's load as lines of JSON, one for each event, for whatever collects a machine's logs.
+"""`--log json`: a command's load as lines of JSON, one per event, for log collectors.
 
-Each has `time` (ISO 8601, UTC) and `event`; what a person sees instead is `console`'s.
+Each line has `time` (ISO 8601, UTC) and `event`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, TextIO
 
 from dlt.common.runtime.collector_base import Collector
 
-from spaaza_source.cli.tables import waiting_for
+from spaaza_source.cli.tables import list_waiting
 from spaaza_source.exports import Plan
 from spaaza_source.loading import DOWNLOADING, EXPORTING
 
-#: What a `loaded` event tells of an export: columns of `export_jobs`.
-TOLD = (
+#: The columns of `export_jobs` in a `loaded` event.
+LOADED_COLUMNS = (
     "table_name",
     "job_id",
     "adopted",
@@ -39,7 +39,7 @@ class JsonReport(Collector):
     """A pipeline's `progress`, and a command's report, as lines of JSON.
 
     Args:
-        stream: Where to.
+        stream: Where to write.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -50,29 +50,29 @@ class JsonReport(Collector):
 
     @property
     def progress(self) -> Collector:
-        """What a pipeline is given to tell of its exports."""
+        """The collector that the pipeline reports its exports to."""
         return self
 
-    def loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
+    def show_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """The exports of a load are in the destination.
 
         Args:
             jobs: Rows of `export_jobs`.
         """
         for job in jobs:
-            self._line("loaded", **{name: job.get(name) for name in TOLD})
+            self._line("loaded", **{name: job.get(name) for name in LOADED_COLUMNS})
 
-    def waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
-        """What has not been collected, and why."""
-        for table, told in waiting_for(plans, loaded):
-            self._line("waiting", table_name=table, message=told)
+    def show_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
+        """The tables that were not collected, and why."""
+        for table, reason in list_waiting(plans, loaded):
+            self._line("waiting", table_name=table, message=reason)
 
-    def placed(self, db: Path | None, table: str) -> None:
+    def show_location(self, db: Path | None, table: str) -> None:
         """Where the rows are now."""
         database = None if db is None else str(db.absolute())
         self._line("placed", database=database, dataset=table.partition(".")[0])
 
-    def ended(self, messages: Iterable[str], code: int) -> None:
+    def finish(self, messages: Iterable[str], code: int) -> None:
         """The command ends with that exit code."""
         for message in messages:
             self._line("failed", message=message)
@@ -105,9 +105,9 @@ class JsonReport(Collector):
         step = self.step.split(" ", 1)[0].lower()
         self._line("step", step=step, state="ended", seconds=seconds)
 
-    def _line(self, event: str, **told: Any) -> None:
+    def _line(self, event: str, **fields: Any) -> None:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        line = {"time": now.replace("+00:00", "Z"), "event": event, **told}
+        line = {"time": now.replace("+00:00", "Z"), "event": event, **fields}
         self._stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-        # A collector of logs must not wait for a buffer to fill.
+        # A log collector must not wait for a buffer to fill.
         self._stream.flush()

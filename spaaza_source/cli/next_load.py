@@ -1,8 +1,4 @@
-"""What a pipeline's next load would ask for, and what the vendor has of it: for the commands.
-
-The plan itself is `exports.plan`'s; here it is joined with what a pipeline remembers, and with how
-long earlier exports took.
-"""
+"""The exports of a pipeline's next load: planned from its state, timed from earlier exports."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ from spaaza_source.destination import read_table
 from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync
 from spaaza_source.loading import exports_of, read_state
 
-#: How many of a table's last exports tell how long the next may take.
+#: How many of a table's last exports the expected duration of the next is taken from.
 RECENT = 20
 
 
@@ -28,9 +24,9 @@ class PlannedExport:
     """One export of a plan.
 
     Attributes:
-        request: What is asked.
-        job: The job that there is already; None where one will be asked for.
-        seconds: How long the vendor may take for it; None where nothing is known.
+        request: The request.
+        job: The existing job that will be adopted; None where one will be created.
+        seconds: How long the vendor will probably take; None if unknown.
     """
 
     request: ExportRequest
@@ -38,15 +34,15 @@ class PlannedExport:
     seconds: float | None
 
 
-def next_load(
+def prepare_next_load(
     source: DltSource, pipeline: dlt.Pipeline, *, restore: bool
 ) -> tuple[ExportSubmitter, list[TableSync]]:
-    """What asks for the exports of a source's load, and what it has to bring of each table.
+    """What requests the exports of a source, and what it would sync of each selected table.
 
     Args:
         source: The source.
         pipeline: The pipeline that would load it.
-        restore: Whether to bring the pipeline up to what its destination knows, as a load does.
+        restore: Whether to restore the pipeline's state from its destination first, as a load does.
     """
     if restore:
         pipeline.sync_destination()
@@ -58,22 +54,22 @@ def next_load(
     return exports.run.submitter, syncs
 
 
-def planned_exports(
-    wanted: Sequence[TableSync], plans: Iterable[Plan], history: Mapping[str, float]
+def list_exports(
+    syncs: Sequence[TableSync], plans: Iterable[Plan], seconds_by_table: Mapping[str, float]
 ) -> list[PlannedExport]:
-    """The plans of some tables as a list of exports, each table's in the order of time.
+    """The exports of some tables' plans, each table's from old to new.
 
     Args:
-        wanted: The tables.
-        plans: Theirs.
-        history: Seconds an export of a table has taken, by table.
+        syncs: What to sync of each table.
+        plans: The plan of each table, in the same order.
+        seconds_by_table: How long an export of a table usually takes.
     """
     exports = []
-    for each, plan in zip(wanted, plans, strict=True):
-        seconds = history.get(each.table)
+    for sync, plan in zip(syncs, plans, strict=True):
+        seconds = seconds_by_table.get(sync.table)
         planned = [PlannedExport(request, job, seconds) for request, job in plan.adopted]
         planned += [
-            PlannedExport(each.make_request(window), None, seconds) for window in plan.to_request
+            PlannedExport(sync.make_request(window), None, seconds) for window in plan.to_request
         ]
         exports += sorted(
             planned,
@@ -82,25 +78,25 @@ def planned_exports(
     return exports
 
 
-def export_history(pipeline: dlt.Pipeline) -> list[dict[str, Any]]:
-    """The rows of the pipeline's `export_jobs`, old to new; none where there is no such table."""
+def read_history(pipeline: dlt.Pipeline) -> list[dict[str, Any]]:
+    """The rows of the destination's `export_jobs`, old to new; none without that table."""
     return sorted(read_table(pipeline, "export_jobs"), key=lambda row: str(row.get("created_at")))
 
 
-def usual_seconds(history: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """How long the vendor usually takes for an export of each table: the median of the last."""
-    taken: dict[str, list[float]] = {}
+def median_seconds(history: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """How long the vendor usually takes for an export, by table: the median of the last ones."""
+    durations: dict[str, list[float]] = {}
     for row in history:
-        seconds = _taken(row)
+        seconds = _export_seconds(row)
         if seconds is not None and row.get("loaded") is not None:
-            taken.setdefault(str(row["table_name"]), []).append(seconds)
-    return {table: statistics.median(seconds[-RECENT:]) for table, seconds in taken.items()}
+            durations.setdefault(str(row["table_name"]), []).append(seconds)
+    return {table: statistics.median(seconds[-RECENT:]) for table, seconds in durations.items()}
 
 
-def _taken(row: Mapping[str, Any]) -> float | None:
-    begun, ended = row.get("created_at"), row.get("finished_at")
-    if begun is not None and ended is not None:
-        return float(max(timedelta(0), ended - begun).total_seconds())
-    # A vendor that does not say when it was done; of what was taken up, nobody saw the begin.
+def _export_seconds(row: Mapping[str, Any]) -> float | None:
+    created, finished = row.get("created_at"), row.get("finished_at")
+    if created is not None and finished is not None:
+        return float(max(timedelta(0), finished - created).total_seconds())
+    # The vendor does not say when it was done. Nobody waited for the whole of an adopted job.
     waited: float | None = None if row.get("adopted") else row.get("wait_seconds")
     return waited

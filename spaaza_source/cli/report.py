@@ -1,8 +1,4 @@
-"""How a command's load is told of: to a person, as lines of JSON, and to a chat if one is set up.
-
-What is shown of exports and loads is `console`'s and `listing`'s, a line of JSON `events`'s; the
-words for what went wrong are `explain`'s.
-"""
+"""Reports of a command's load: for a person, as lines of JSON, and to a chat if one is set up."""
 
 from __future__ import annotations
 
@@ -18,62 +14,60 @@ from dlt.common.runtime.collector_base import Collector
 from rich.console import Console
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.cli.console_progress import ExportLines, show_loaded
+from spaaza_source.cli.console_progress import ExportLines
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.json_log import JsonReport
-from spaaza_source.cli.tables import show_waiting
+from spaaza_source.cli.tables import show_loaded, show_waiting
 from spaaza_source.exports import Plan
 
 WIDE = 200
 
 
 class Report(Protocol):
-    """What a command that loads tells, however it is told."""
+    """What a command that loads reports to."""
 
     @property
     def progress(self) -> Collector:
-        """What a pipeline is given to tell of its exports."""
+        """The collector that the pipeline reports its exports to."""
 
-    def loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
+    def show_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """The exports of a load, as rows of `export_jobs`, are in the destination."""
 
-    def waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
-        """What has not been collected, and why."""
+    def show_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
+        """The tables that were not collected, and why."""
 
-    def placed(self, db: Path | None, table: str) -> None:
+    def show_location(self, db: Path | None, table: str) -> None:
         """Where the rows are now: the DuckDB file, if it is one, and one of the tables."""
 
-    def ended(self, messages: Iterable[str], code: int) -> None:
+    def finish(self, messages: Iterable[str], code: int) -> None:
         """The command ends with that exit code; the messages say what went wrong."""
 
 
 class ConsoleReport:
-    """A report for a person, or for a log that a person reads.
+    """A report for a person at a terminal, or one who reads a log.
 
     Args:
-        console: Where to.
+        console: Where to print.
     """
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.progress = ExportLines(console)
 
-    def loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
-        """Show a table of them."""
+    def show_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
+        """Print a table of the exports."""
         show_loaded(self.console, jobs)
 
-    def waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
-        """Show a line for each."""
+    def show_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
+        """Print a line for each table."""
         show_waiting(self.console, plans, loaded)
 
-    def placed(self, db: Path | None, table: str) -> None:
-        """Show the command to type next."""
+    def show_location(self, db: Path | None, table: str) -> None:
+        """Print a command that reads from the database."""
         if db is None:
             return
         schema = table.partition(".")[0]
-        self.console.print(
-            f"\nThe database is {db.absolute()}, its schema {schema}. Look into it:\n"
-        )
+        self.console.print(f"\nThe database is {db.absolute()}, schema {schema}. To query it:\n")
         look = f"d = duckdb.connect('{db}'); d.sql('FROM {table} LIMIT 5').show()"
         # Soft-wrapped, so that it can be copied from a narrow terminal.
         self.console.print(
@@ -83,49 +77,49 @@ class ConsoleReport:
             markup=False,
         )
 
-    def ended(self, messages: Iterable[str], code: int) -> None:
-        """Say what went wrong."""
+    def finish(self, messages: Iterable[str], code: int) -> None:
+        """Print what went wrong to stderr."""
         del code
         for message in messages:
             click.echo(f"spaaza: {message}", err=True)
 
 
-def console() -> Console:
-    """Where there is no terminal, lines may be long: nobody reads them at 80 columns."""
-    found = Console()
-    return found if found.is_terminal else Console(width=WIDE)
+def make_console() -> Console:
+    """A console; wide where there is no terminal, as nobody reads such lines at 80 columns."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
 
 
 def with_report(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that is given a `report`, by its option `--log`; its end is told in either form."""
+    """Passes a `report` to a command, in the form of the option `--log`, and finishes it."""
 
     @click.option(
         "--log",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="json: one line of JSON for each event.",
+        help="json: one line of JSON per event.",
     )
     @functools.wraps(command)
-    def run(*, log: str, **given: Any) -> None:
-        report = JsonReport(sys.stdout) if log == "json" else ConsoleReport(console())
+    def run(*, log: str, **options: Any) -> None:
+        report = JsonReport(sys.stdout) if log == "json" else ConsoleReport(make_console())
         try:
-            command(report=report, **given)
+            command(report=report, **options)
         except click.exceptions.Exit:
             raise
-        except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - told, not shown
-            end(report, failure)
-        report.ended([], 0)
+        except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - reported, not shown
+            _report_failure(report, failure)
+        report.finish([], 0)
 
     return run
 
 
-def end(report: Report, failure: BaseException) -> NoReturn:
-    """Tell what went wrong, and leave with the exit code that says so.
+def _report_failure(report: Report, failure: BaseException) -> NoReturn:
+    """Report what went wrong, to the chat too, and exit with the code for it.
 
     Raises:
-        click.exceptions.Exit: Always.
-        click.ClickException: The words of the command line were wrong: click tells of it.
+        click.exceptions.Exit: Always, but for what follows.
+        click.ClickException: An option was wrong: click reports that itself.
     """
     if isinstance(failure, click.ClickException):
         raise failure
@@ -133,6 +127,6 @@ def end(report: Report, failure: BaseException) -> NoReturn:
     if context is not None and context.find_root().params.get("debug"):
         traceback.print_exception(failure)
     messages, code = exit_report(failure)
-    report.ended(messages, code)
+    report.finish(messages, code)
     tell_chat(f"spaaza failed: {' '.join(messages)}")
     raise click.exceptions.Exit(code) from None

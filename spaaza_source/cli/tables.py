@@ -1,11 +1,7 @@
-"""What the `spaaza` command shows of exports before and after a load: plans and jobs, as tables.
-
-What happens while they run is left to `console`, what is shown to `planning` and the road.
-"""
+"""Tables that the `spaaza` command prints: plans, jobs, loaded exports and differences."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,14 +11,13 @@ from rich.table import Table
 
 from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
-from spaaza_source.cli.lag_advice import Advice
 from spaaza_source.cli.next_load import PlannedExport
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob, Plan
 from spaaza_source.windows import Window, iso
 
-#: Jobs that `spaaza jobs` shows unless it is asked for all.
+#: The jobs that `spaaza jobs` lists without --all.
 JOBS_SHOWN = 30
-SECONDS_OF_A_MINUTE = 60
+SECONDS_PER_MINUTE = 60
 
 
 def show_plan(
@@ -30,12 +25,12 @@ def show_plan(
     exports: Sequence[PlannedExport],
     filter_text: Callable[[Mapping[str, Any]], str],
 ) -> None:
-    """What the next load asks for: index, window, filter, job, time.
+    """Print the exports of the next load: index, window, filter, job, time.
 
     Args:
-        console: Where to.
-        exports: Those of the plan.
-        filter_text: Tells a request's filter in short.
+        console: Where to print.
+        exports: The exports.
+        filter_text: Describes a request's filter in short.
     """
     table = _table("index", "window", "filter", "job", "takes about")
     for export in exports:
@@ -49,43 +44,40 @@ def show_plan(
         )
     console.print(table)
     missing = sum(export.job is None for export in exports)
-    console.print(f"\n{len(exports)} exports, {missing} to be created. Nothing has been asked for.")
+    console.print(f"\n{len(exports)} exports, {missing} to be created. Nothing was requested.")
 
 
 def show_submitted(console: Console, submitted: Iterable[tuple[ExportRequest, Job, bool]]) -> None:
-    """What has been asked for: index, window, job."""
+    """Print the exports that were requested: index, window, job."""
     table = _table("index", "window", "job", "")
-    for request, job, was_there in submitted:
+    for request, job, adopted in submitted:
         table.add_row(
             request.subject,
             request.repeat or _window(request.window),
             job.job_id,
-            f"was there, {job.vendor_state}" if was_there else "created",
+            f"adopted, {job.vendor_state}" if adopted else "created",
         )
     console.print(table)
     console.print("\n`spaaza collect` loads them once they are done.")
 
 
 def show_waiting(console: Console, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
-    """What has not been collected, and why."""
-    for table, told in waiting_for(plans, loaded):
-        console.print(f"{table}: {told}", highlight=False, soft_wrap=True)
+    """Print the tables that were not collected, and why."""
+    for table, reason in list_waiting(plans, loaded):
+        console.print(f"{table}: {reason}", highlight=False, soft_wrap=True)
 
 
-def waiting_for(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The tables that have not been collected, and why."""
+def list_waiting(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The tables that were not collected, and why."""
     loaded = set(loaded)
     for table, plan in plans.items():
         waiting = [job for _, job in plan.adopted if job.state is not JobState.DONE]
         if waiting:
-            told = ", ".join(f"job {job.job_id} is {job.vendor_state}" for job in waiting)
+            yield table, ", ".join(f"job {job.job_id} is {job.vendor_state}" for job in waiting)
         elif plan.failed:
-            told = "an export has failed; `spaaza submit` asks for it in parts"
-        elif table in loaded:
-            continue
-        else:
-            told = "nothing new is done; `spaaza submit` asks for it"
-        yield table, told
+            yield table, "an export failed; `spaaza submit` requests it in smaller windows"
+        elif table not in loaded:
+            yield table, "no new export is done; `spaaza submit` requests one"
 
 
 def show_jobs(
@@ -94,121 +86,112 @@ def show_jobs(
     history: Iterable[Mapping[str, Any]],
     most: int | None,
 ) -> None:
-    """The vendor's jobs, new to old, beside what became of them: rows, when they were loaded.
+    """Print our jobs at the vendor, newest first, and the rows loaded of each.
 
     Args:
-        console: Where to.
-        own: The vendor's list.
+        console: Where to print.
+        own: The jobs.
         history: Rows of `export_jobs`.
-        most: How many are shown; None for all.
+        most: How many to print; None for all.
     """
     loads = {str(row["job_id"]): row for row in history}
-    jobs = sorted(own, key=lambda each: _order(each.job), reverse=True)
+    jobs = sorted(own, key=lambda known: _age_key(known.job), reverse=True)
     table = _table("job", "index", "window", "state", "created", "rows", "loaded")
-    for each in jobs[:most]:
-        load = loads.pop(each.job.job_id, {})
+    for known in jobs[:most]:
+        load = loads.pop(known.job.job_id, {})
         loaded_at = load.get("loaded_at")
         table.add_row(
-            each.job.job_id,
-            each.subject,
-            _window(each.window),
-            each.job.vendor_state,
-            _minute(each.job.created_at),
+            known.job.job_id,
+            known.subject,
+            _window(known.window),
+            known.job.vendor_state,
+            _minute(known.job.created_at),
             "" if load.get("loaded") is None else f"{load['loaded']:,}",
             _minute(loaded_at) if isinstance(loaded_at, datetime) else "no",
         )
     console.print(table)
     if most is not None and len(jobs) > most:
-        console.print(f"\n{len(jobs) - most} older ones: --all shows them.")
+        console.print(f"\n{len(jobs) - most} older jobs: --all shows them.")
 
 
-def show_differences(console: Console, checked: Iterable[TableDiff]) -> bool:
-    """What fresh exports and tables differ in, keys and columns but no cells; whether all is equal.
+def show_loaded(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
+    """Print the exports of a load: index, rows, bytes, seconds.
 
     Args:
-        console: Where to.
-        checked: The tables, as they are compared.
+        console: Where to print.
+        jobs: Rows of `export_jobs`.
+    """
+    table = _table("index")
+    for heading in ("rows", "rejected", "bytes", "seconds"):
+        table.add_column(heading, justify="right")
+    jobs = sorted(jobs, key=lambda job: str(job["table_name"]))
+    for job in jobs:
+        seconds = sum(
+            float(job[column] or 0)
+            for column in ("wait_seconds", "download_seconds", "convert_seconds")
+        )
+        table.add_row(
+            str(job["table_name"]),
+            f"{job['loaded']:,}",
+            f"{job['rejected']:,}",
+            f"{job['bytes']:,}",
+            f"{seconds:.1f}",
+        )
+    console.print()
+    console.print(table)
+    reconciled = [job["proven"] for job in jobs if job.get("proven") is not None]
+    if reconciled:
+        console.print(
+            f"\nReconciled with the destination: all rows of {sum(reconciled)} of"
+            f" {len(reconciled)} exports are there.",
+            highlight=False,
+        )
+
+
+def show_differences(console: Console, diffs: Iterable[TableDiff]) -> bool:
+    """Print how tables differ from fresh exports: counts, keys and columns, but no cells.
+
+    Args:
+        console: Where to print.
+        diffs: The tables, each printed as soon as it is compared.
+
+    Returns:
+        Whether all tables are equal to their exports.
     """
     all_equal = True
-    for each in checked:
-        found = each.differences
-        all_equal = all_equal and found is not None and found.equal
-        span = f", {_window(each.window)}" if each.window else ""
-        for line in ["has not been loaded"] if found is None else _differences(found, span):
-            console.print(f"{each.table}: {line}", highlight=False, soft_wrap=True, markup=False)
+    for diff in diffs:
+        differences = diff.differences
+        all_equal = all_equal and differences is not None and differences.equal
+        window = f", {_window(diff.window)}" if diff.window else ""
+        lines = ["has not been loaded"] if differences is None else _lines(differences, window)
+        for line in lines:
+            console.print(f"{diff.table}: {line}", highlight=False, soft_wrap=True, markup=False)
     return all_equal
 
 
-def _differences(found: Differences, span: str) -> Iterator[str]:
-    if found.equal:
-        yield f"equal, {found.held:,} rows{span}"
+def _lines(differences: Differences, window: str) -> Iterator[str]:
+    if differences.equal:
+        yield f"equal, {differences.stored:,} rows{window}"
         return
-    told = f"{found.missing:,} missing, {found.extra:,} extra"
-    told += f", {found.different:,} different" if found.key else ", as whole rows without a key"
-    yield f"{found.brought:,} rows exported, {found.held:,} in the table{span}: {told}"
-    counts = {"missing": found.missing, "extra": found.extra, "different": found.different}
-    for kind, keys in found.samples.items():
+    counts = f"{differences.missing:,} missing, {differences.extra:,} extra"
+    if differences.key:
+        counts += f", {differences.different:,} different"
+    else:
+        counts += " (whole rows compared: there is no key)"
+    yield (
+        f"{differences.exported:,} rows exported, {differences.stored:,} in the table{window}:"
+        f" {counts}"
+    )
+    for kind, keys in differences.samples.items():
         if keys:
-            shown = ", ".join(" ".join(key) for key in keys)
-            more = " …" if counts[kind] > len(keys) else ""
-            yield f"{kind} by {' '.join(found.key)}: {shown}{more}"
-    if found.columns:
-        yield "different in " + ", ".join(f"{name} ({n:,})" for name, n in found.columns.items())
-    if found.unknown:
-        yield f"columns that the table does not have: {', '.join(found.unknown)}"
-
-
-def show_advice(console: Console, advices: Sequence[Advice], lags: Mapping[str, float]) -> None:
-    """How late rows came, and which `lag` follows from it.
-
-    Args:
-        console: Where to.
-        advices: Of the tables that were measured.
-        lags: By table the present `lag`, in seconds, of those that can be.
-    """
-    if not lags:
-        console.print("None of these indexes goes on by the time of its rows: they have no lag.")
-        return
-    if advices:
-        table = _table("index", "loads", "late rows", "latest", "lag", "advised")
-        for each in advices:
-            table.add_row(
-                each.table,
-                f"{each.loads:,}",
-                f"{each.late_rows:,}",
-                _span(each.latest) if each.late_rows else "none",
-                _span(lags[each.table]),
-                _span(each.lag),
-            )
-        console.print(table)
-        console.print()
-    for each in advices:
-        if each.at_the_end:
-            console.print(
-                f"{each.table}: rows came as late as the overlap reaches, so others may have come"
-                " later still: load history again with --start-date and --end-date.",
-                highlight=False,
-                soft_wrap=True,
-            )
-    unknown = sorted(set(lags).difference(each.table for each in advices))
-    if unknown:
-        console.print(
-            f"Nothing has been measured yet of {', '.join(unknown)}: a load measures what came late"
-            " if it goes on where an earlier one ended.",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if advices:
-        longest = max(each.lag for each in advices)
-        console.print(f"Advised for all: lag = {longest:.0f}", highlight=False)
-
-
-def _span(seconds: float) -> str:
-    """Seconds as a person says them, never less than they are."""
-    for length, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= length:
-            return f"{math.ceil(seconds / length * 10) / 10:g} {name}"
-    return f"{math.ceil(seconds)} s"
+            listed = ", ".join(" ".join(key) for key in keys)
+            more = " …" if getattr(differences, kind) > len(keys) else ""
+            yield f"{kind} by {' '.join(differences.key)}: {listed}{more}"
+    if differences.columns:
+        columns = ", ".join(f"{name} ({rows:,})" for name, rows in differences.columns.items())
+        yield f"different in {columns}"
+    if differences.unknown:
+        yield f"columns that the table does not have: {', '.join(differences.unknown)}"
 
 
 def _table(*headings: str) -> Table:
@@ -221,12 +204,12 @@ def _table(*headings: str) -> Table:
 def _window(window: Window | None) -> str:
     if window is None:
         return "all rows"
-    start = "the begin" if window.start is None else _short(window.start)
+    start = "the beginning" if window.start is None else _short(window.start)
     return f"{start} to {_short(window.end)}"
 
 
 def _short(instant: datetime) -> str:
-    """Midnights without their time."""
+    """ISO 8601 text; a midnight without its time."""
     return iso(instant).removesuffix("T00:00:00Z")
 
 
@@ -237,10 +220,10 @@ def _minute(instant: datetime | None) -> str:
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    if seconds < SECONDS_OF_A_MINUTE:
+    if seconds < SECONDS_PER_MINUTE:
         return f"{seconds:.0f} s"
-    return f"{seconds / SECONDS_OF_A_MINUTE:.0f} min"
+    return f"{seconds / SECONDS_PER_MINUTE:.0f} min"
 
 
-def _order(job: Job) -> tuple[float, str]:
+def _age_key(job: Job) -> tuple[float, str]:
     return (job.created_at.timestamp() if job.created_at else 0.0, job.job_id)

@@ -1,7 +1,4 @@
-"""What a command's load is of, and where it goes: its vendor, tables, dates and destination.
-
-The commands themselves are `cli`'s.
-"""
+"""What a command loads and where to: vendor, tables, dates, pipeline and destination."""
 
 from __future__ import annotations
 
@@ -29,17 +26,19 @@ class Target:
 
     Attributes:
         vendor: Whose tables.
-        tables: Their names: those that were named, or all.
-        named: Whether they were named; else the vendor's settings may leave some out.
+        tables: Names of the tables to load: those the user named, or all.
+        are_named: Whether the user named them; if not, the vendor's settings may leave some out.
+        pipeline: The name of the pipeline.
         destination: dlt's name of the destination, or a DuckDB file's.
-        db: The DuckDB file, if it is one that dlt's configuration does not name.
+        db: The DuckDB file; None for another destination, or if dlt's configuration names the file.
         dataset: The schema.
         dates: `start_date` and `end_date`.
     """
 
     vendor: Vendor
     tables: Sequence[str]
-    named: bool
+    are_named: bool
+    pipeline: str
     destination: TDestinationReferenceArg
     db: Path | None
     dataset: str
@@ -50,25 +49,31 @@ class Target:
         cls,
         *,
         vendor: str,
-        tables: Sequence[str],
-        db: Path | None,
-        destination: str | None,
-        dataset: str | None,
-        start_date: str | None,
-        end_date: str | None,
+        tables: Sequence[str] = (),
+        db: Path | None = None,
+        destination: str | None = None,
+        dataset: str | None = None,
+        start_date: str | None = None,
+        end_date: str | None = None,
     ) -> Target:
-        """From what a command is given."""
+        """The target that a command's options describe.
+
+        Raises:
+            SettingsError: There is no such table, or options contradict each other.
+            UnavailableError: Another process has the DuckDB file open.
+        """
         chosen = VENDORS[vendor]
-        named = [chosen.named(name).table for name in tables] or chosen.tables
+        names = [chosen.find_table(name).table for name in tables] or chosen.tables
         into_duckdb = destination in (None, "duckdb")
         if db is not None and not into_duckdb:
             raise SettingsError("--db names a DuckDB file, but --destination another kind")
-        if into_duckdb and db is None and _configured() is None:
+        if into_duckdb and db is None and _configured_database() is None:
             db = chosen.db
         return cls(
             vendor=chosen,
-            tables=list(dict.fromkeys(named)),
-            named=bool(tables),
+            tables=list(dict.fromkeys(names)),
+            are_named=bool(tables),
+            pipeline=chosen.name,
             destination=duckdb_file(db) if into_duckdb else destination,
             db=db,
             dataset=dataset or chosen.dataset,
@@ -77,30 +82,19 @@ class Target:
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to look into; looking must not create a file."""
+        """Whether there is anything to read; reading must not create a file."""
         return self.db is None or self.db.exists()
 
-    def comparable(self) -> list[DltSource]:
-        """Sources to compare the tables with: the dates narrow those that go by time, no others."""
-        final = [table for table in self.tables if self.vendor.tables[table].is_final]
-        others = [table for table in self.tables if table not in final]
-        given = {"allow_external_schedulers": False}
-        sources = [
-            replace(self, tables=final).source(**given),
-            replace(self, tables=others, dates={}).source(**given),
-        ]
-        return [source for source in sources if source.selected_resources]
-
-    def source(self, **more: Any) -> DltSource:
-        """The source, with what the command was given over what dlt's configuration says.
+    def source(self, **settings: Any) -> DltSource:
+        """The source of the tables; the command's options override dlt's configuration.
 
         Args:
-            more: Further arguments of the vendor's source.
+            settings: Further arguments of the vendor's source.
         """
-        given: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
-        if self.named and self.vendor.choice:
-            given[self.vendor.choice] = list(self.tables)
-        source = self.vendor.source(**given, **more)
+        options: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
+        if self.are_named and self.vendor.tables_setting:
+            options[self.vendor.tables_setting] = list(self.tables)
+        source = self.vendor.source(**options, **settings)
         source = source.with_resources(*(name for name in self.tables if name in source.resources))
         if isinstance(self.destination, str) and is_files(
             Destination.from_reference(self.destination)
@@ -110,8 +104,19 @@ class Target:
                 resource.apply_hints(table_format=DELTA)
         return source
 
+    def sources_to_compare(self) -> list[DltSource]:
+        """Sources to compare the tables with; the dates narrow only tables whose rows are final."""
+        final = [table for table in self.tables if self.vendor.tables[table].is_final]
+        others = [table for table in self.tables if table not in final]
+        settings = {"allow_external_schedulers": False}
+        sources = [
+            replace(self, tables=final).source(**settings),
+            replace(self, tables=others, dates={}).source(**settings),
+        ]
+        return [source for source in sources if source.selected_resources]
 
-def _configured() -> Any:
+
+def _configured_database() -> Any:
     """The DuckDB file that dlt's configuration names."""
     return dlt.secrets.get("destination.duckdb.credentials")
 
@@ -121,24 +126,19 @@ vendor_option = click.option(
     type=click.Choice(list(VENDORS)),
     default=SPAAZA.name,
     show_default=True,
-    help="Whose exports.",
+    help="Vendor of the exports.",
 )
 
 
 def load_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What a command must know to plan or do a load: which tables, whither, of which time."""
+    """Adds the options of a command that plans or runs a load: those that make a `Target`."""
     for decorate in (
-        click.option("--end-date", help="Where the range ends, itself left out; needs a start."),
-        click.option("--start-date", help="Where history begins: 2026-05-26 or …T12:00:00Z."),
+        click.option("--end-date", help="End of the range (exclusive); requires --start-date."),
+        click.option("--start-date", help="Start of history: 2026-05-26 or 2026-05-26T12:00:00Z."),
+        click.option("--dataset", help="Schema with the tables.  [default: VENDOR_data]"),
+        click.option("--destination", help="Another dlt destination, set up in dlt's config."),
         click.option(
-            "--dataset",
-            help="Schema that holds the tables.  [default: VENDOR_data]",
-        ),
-        click.option("--destination", help="Another dlt destination; dlt's config sets it up."),
-        click.option(
-            "--db",
-            type=DB,
-            help="DuckDB file to load into.  [default: VENDOR.duckdb]",
+            "--db", type=DB, help="DuckDB file with the tables.  [default: VENDOR.duckdb]"
         ),
         vendor_option,
         click.argument("tables", nargs=-1, metavar="[TABLE]..."),

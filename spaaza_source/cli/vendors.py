@@ -1,44 +1,16 @@
-"""The vendors as the commands know them: what can be loaded of each, and by which source.
-
-What a vendor's tables are is known by its own package; what a command does with them is `cli`'s.
-"""
+"""The vendors that the commands can load: their sources, tables and checks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from dlt.extract import DltSource
 
-from spaaza_source.spaaza import INDEXES, index_named, spaaza_source
-from spaaza_source.spaaza import connection_check as spaaza_access
-from spaaza_source.spaaza.segments import filter_text as segment_text
-from spaaza_source.voucherify import connection_check as voucherify_access
-from spaaza_source.voucherify import voucherify_source
-from spaaza_source.voucherify.filters import filter_text
-from spaaza_source.voucherify.objects import OBJECTS, object_named
-
-
-class VendorTable(Protocol):
-    """What a vendor's package knows of a table."""
-
-    @property
-    def table(self) -> str:
-        """Its name."""
-
-    @property
-    def time_field(self) -> str | None:
-        """The column that tells of which time a row is; None where none is known."""
-
-    @property
-    def is_final(self) -> bool:
-        """Whether a row stays as it is once its time has passed, but for what comes late."""
-
-    @property
-    def passing(self) -> Collection[str]:
-        """Columns whose cells change by themselves as time passes."""
+from spaaza_source import spaaza, voucherify
+from spaaza_source.cli.deep_check.check import VendorTable
 
 
 @dataclass(frozen=True)
@@ -46,54 +18,55 @@ class Vendor:
     """One vendor.
 
     Attributes:
-        name: Its name; of its source, its pipeline and its DuckDB file too.
+        name: Its name; also the name of its source, its pipeline and its DuckDB file.
         source: Makes its source.
-        tables: What is known of its tables, by name.
-        named: The table of a name as a user writes it.
-        check_access: Tells whether the settings reach it, one line at a time.
-        filter_text: A request's filter in short, without values.
-        can_repeat: Whether it makes an export again by itself.
-        choice: The argument of the source that chooses tables; None where it has none.
+        tables: Its tables, by name.
+        find_table: Finds a table by the name that a user gives.
+        check_access: Checks whether the settings reach it; yields one line for each thing that
+            works.
+        filter_text: Describes a request's filter in short, without values.
+        can_repeat: Whether the vendor can repeat an export on a schedule.
+        tables_setting: The source's argument that chooses tables; None where there is none.
     """
 
     name: str
     source: Callable[..., DltSource]
     tables: Mapping[str, VendorTable]
-    named: Callable[[str], VendorTable]
+    find_table: Callable[[str], VendorTable]
     check_access: Callable[[], Iterator[str]]
     filter_text: Callable[[Mapping[str, Any]], str]
     can_repeat: bool
-    choice: str | None = None
+    tables_setting: str | None = None
 
     @property
     def dataset(self) -> str:
-        """The schema that holds the tables; never the name of a database: DuckDB would mix them."""
+        """The default schema; never the name of a database: DuckDB would mix them up."""
         return f"{self.name}_data"
 
     @property
     def db(self) -> Path:
-        """The DuckDB file, unless another destination is named."""
+        """The default DuckDB file."""
         return Path(f"{self.name}.duckdb")
 
 
 SPAAZA = Vendor(
     "spaaza",
-    spaaza_source,
-    INDEXES,
-    index_named,
-    spaaza_access.check_access,
-    segment_text,
+    spaaza.spaaza_source,
+    spaaza.INDEXES,
+    spaaza.index_named,
+    spaaza.check_access,
+    spaaza.filter_text,
     can_repeat=True,
 )
 VOUCHERIFY = Vendor(
     "voucherify",
-    voucherify_source,
-    OBJECTS,
-    object_named,
-    voucherify_access.check_access,
-    filter_text,
+    voucherify.voucherify_source,
+    voucherify.OBJECTS,
+    voucherify.object_named,
+    voucherify.check_access,
+    voucherify.filter_text,
     can_repeat=False,
-    choice="objects",
+    tables_setting="objects",
 )
 
 VENDORS = {vendor.name: vendor for vendor in (SPAAZA, VOUCHERIFY)}

@@ -1,4 +1,4 @@
-"""The road of an export, the same for every vendor: request, job, download, load."""
+"""Asks a vendor for exports, adopts the jobs that are there, and downloads the files."""
 
 from spaaza_source.exports.archive import (
     archive_files,

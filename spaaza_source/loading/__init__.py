@@ -1,4 +1,4 @@
-"""Loading."""
+"""Makes dlt resources of a vendor's exports: scope, reading, checkpoint and progress of a load."""
 
 from spaaza_source.loading.checkpoint import read_state, write_state
 from spaaza_source.loading.context import downloads_folder

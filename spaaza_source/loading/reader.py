@@ -13,12 +13,12 @@ from spaaza_source.errors import IncompleteDownloadError, SettingsError
 from spaaza_source.exports import Export, ExportRequest, error_context
 from spaaza_source.loading.column_hints import check_header, known_types, nested_types
 from spaaza_source.loading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
-from spaaza_source.settings import require_choice, require_number
 from spaaza_source.tabular import (
     TIMESTAMP,
     Column,
     CsvFile,
     Policy,
+    check_settings,
     make_speller,
     open_csv,
     open_json,
@@ -46,9 +46,7 @@ class ReadSettings:
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
 
     def __post_init__(self) -> None:
-        require_choice("column_types", self.column_types, "inferred", "text")
-        require_choice("on_bad_row", self.on_bad_row, "reject", "fail")
-        require_number("max_rejected_share", self.max_rejected_share, least=0)
+        check_settings(self.column_types, self.on_bad_row, self.max_rejected_share)
 
 
 class FileReader:
@@ -114,7 +112,7 @@ class FileReader:
         file = open_csv(
             fetched.path,
             name_column=make_speller(dlt.current.source_schema().naming.normalize_identifier),
-            meaning=partial(settings.name_header, export.request),
+            name_header=partial(settings.name_header, export.request),
             known_types=self.policy.types(known_types(table)),
             column_types=settings.column_types,
             on_bad_row=settings.on_bad_row,

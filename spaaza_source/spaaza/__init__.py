@@ -1,10 +1,19 @@
-"""Spaaza: the Tasks API's six exports and the bulk users export, on the common road."""
+"""Spaaza: its Tasks API and its bulk users export as dlt sources.
 
+`segments` is a module of its own for users: it builds the filters of the setting `segments`.
+"""
+
+from spaaza_source.spaaza.bulk_users import spaaza_bulk_users
+from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.indexes import INDEXES, index_named
+from spaaza_source.spaaza.segments import filter_text
 from spaaza_source.spaaza.source import spaaza_source
 
 __all__ = [
     "INDEXES",
+    "check_access",
+    "filter_text",
     "index_named",
+    "spaaza_bulk_users",
     "spaaza_source",
 ]

@@ -1,8 +1,8 @@
 """The documented columns of the bulk users export, with the types their samples show.
 
-Vendor document: "Exporting users (bulk)", the header and its five sample rows; types are a reading
-of those and of the platform's user documents. The file's own header decides which columns there
-are: these say only what is known of a column that is there.
+Vendor document: "Exporting users (bulk)", the header and its five sample rows; types are inferred
+from these and from the platform's user documents. The header of the file decides which columns
+there are; these hints describe those that it has.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dlt.common.data_types import TDataType
 from dlt.common.schema.typing import TColumnSchema
 
-#: Codes and numbers that nobody adds up stay text: a leading zero or a plus sign means something.
+#: Codes and numbers that nobody adds up stay text: a leading zero or a plus sign can matter.
 TYPES: dict[str, TDataType] = {
     "id": "text",
     "first_name": "text",
@@ -83,6 +83,6 @@ TYPES: dict[str, TDataType] = {
 }
 
 
-def hints() -> list[TColumnSchema]:
+def documented_columns() -> list[TColumnSchema]:
     """The columns as dlt column hints."""
     return [{"name": name, "data_type": kind} for name, kind in TYPES.items()]

@@ -1,4 +1,4 @@
-"""`spaaza_bulk_users`: all users of a chain by one call that streams them.
+"""`spaaza_bulk_users`: all users of a chain, streamed by one call, as a dlt resource.
 
 Vendor document: "Exporting users (bulk)". There is no job to wait for and no filter to set.
 """
@@ -15,9 +15,9 @@ from dlt.extract import DltResource
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.exports import ExportRequest
 from spaaza_source.loading import ReadSettings, stream_table
-from spaaza_source.spaaza.bulk_columns import hints
+from spaaza_source.spaaza.bulk_columns import documented_columns
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
-from spaaza_source.spaaza.personal_columns import policies
+from spaaza_source.spaaza.personal_columns import make_policies
 from spaaza_source.spaaza.tasks_api import make_client
 from spaaza_source.transport import parse_base_url
 from spaaza_source.writing import REPLACE, DeleteGuard, Disposition, WriteSettings
@@ -43,21 +43,21 @@ def spaaza_bulk_users(
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
 ) -> Iterator[DltResource]:
-    """All users of a chain, with the 68 documented columns and whatever the vendor appends.
+    """All users of a chain: the 68 documented columns and any that the vendor appends.
 
-    Every argument also comes from dlt's configuration, under `sources.spaaza`.
+    Every argument can also be set in dlt's configuration, under `sources.spaaza`.
 
     Args:
-        base_url: The Services API's address.
-        chain_id: The chain whose users they are.
-        credentials: `session_user_id` and `session_key`: the vendor documents no other way in.
+        base_url: The address of the Services API.
+        chain_id: The chain whose users are loaded.
+        credentials: `session_user_id` and `session_key`: the vendor documents no others.
         column_types: `inferred`, with the documented columns typed as documented, or `text`.
-        on_bad_row: `reject` keeps a bad row in `rejected_rows`; `fail` stops at the first.
-        max_rejected_share: Stop when a larger share of the rows is bad.
+        on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
+        max_rejected_share: Stop if a larger share of the rows is bad, from 0 to 1.
         privacy: As for `spaaza_source`, for the table `bulk_users`.
-        privacy_secret: The same.
-        max_deleted_share: The same.
-        accept_deletes: The same.
+        privacy_secret: As for `spaaza_source`.
+        max_deleted_share: As for `spaaza_source`.
+        accept_deletes: As for `spaaza_source`.
 
     Raises:
         SettingsError: A setting is missing or wrong.
@@ -67,8 +67,10 @@ def spaaza_bulk_users(
     http = make_client(parse_base_url(base_url), chain, require_credentials(credentials))
     settings = ReadSettings(column_types, on_bad_row, max_rejected_share)
     delete_guard = DeleteGuard(max_deleted_share, accept_deletes)
-    policy = policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
-    columns: Any = None if settings.column_types == "text" else policy.mask_hints(hints())
+    policy = make_policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
+    columns: Any = (
+        None if settings.column_types == "text" else policy.mask_hints(documented_columns())
+    )
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     yield dlt.resource(
         stream_table,

@@ -1,6 +1,6 @@
-"""Whether the settings reach Spaaza: asked before a load, and by `spaaza check`.
+"""Checks that the settings reach Spaaza, before a load and for `spaaza check`.
 
-It reads one page of the task list; nothing is created.
+Reads one page of the task list; creates nothing.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def check_access(
     chain_id: int = dlt.config.value,
     credentials: SpaazaCredentials = dlt.secrets.value,
 ) -> Iterator[str]:
-    """What works, one line at a time; the settings come as they come to `spaaza_source`.
+    """Check each setting; yields a line for each that works. Settings as for `spaaza_source`.
 
     Raises:
-        SettingsError: Something in the settings does not work; the lines before it do.
-        UnavailableError: The host is there but fails.
+        SettingsError: A setting does not work.
+        UnavailableError: The host answers but fails.
     """
     return _checks(base_url, chain_id, credentials)
 
@@ -43,9 +43,9 @@ def _checks(base_url: str, chain_id: int, credentials: SpaazaCredentials) -> Ite
         raise CredentialsError(
             f"these credentials see the tasks of chain {', '.join(sorted(chains))}, not {chain}",
             where="chain_id",
-            hint="Correct chain_id, or take the credentials of that chain.",
+            hint="Correct chain_id, or use the credentials of that chain.",
         )
     if chains:
         yield f"chain:       {chain} ({len(tasks)} recent tasks seen)"
     else:
-        yield f"chain:       {chain}, which has no tasks yet: its first export will prove it"
+        yield f"chain:       {chain}, not confirmed: it has no tasks yet"

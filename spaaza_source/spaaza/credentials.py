@@ -1,7 +1,7 @@
-"""Who asks Spaaza: an access token, or the session of an administrator.
+"""Credentials for Spaaza: an access token, or an administrator's session.
 
-Logging in is left out: the vendor mails a one-time code. From the vendor's Tasks API reference
-("Permissions and Authentication") and the bulk users export ("Headers").
+Vendor documents: Tasks API reference ("Permissions and Authentication"), bulk users export
+("Headers"). There is no login: the vendor mails a one-time code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.settings import check_header_values
 from spaaza_source.transport import Secret, SecretHeaders
 
-#: Characters from which on a token's id is hidden in messages: a shorter one may be any word.
+#: Characters. A token's id of this length is redacted in messages; a shorter one may be any word.
 LONG_ENOUGH = 8
 
 
@@ -28,13 +28,13 @@ class AccessToken(Secret, CredentialsConfiguration):
     access_token_secret: TSecretStrValue = None  # type: ignore[assignment]
 
     def headers(self, chain_id: int) -> SecretHeaders:
-        """The headers that prove who asks; the token itself belongs to one chain."""
+        """The header that authenticates; the token itself belongs to one chain."""
         del chain_id
         token = f"{self.access_token_id}:{self.access_token_secret}"
         return SecretHeaders({"Authorization": f"Bearer {token}"})
 
     def secrets(self) -> tuple[str, ...]:
-        """What no message may show."""
+        """The texts to redact in messages."""
         token_id = str(self.access_token_id)
         ids = [token_id] if len(token_id) >= LONG_ENOUGH else []
         return (str(self.access_token_secret), *ids)
@@ -48,7 +48,7 @@ class AdminSession(Secret, CredentialsConfiguration):
     session_key: TSecretStrValue = None  # type: ignore[assignment]
 
     def headers(self, chain_id: int) -> SecretHeaders:
-        """The three headers that the vendor asks for."""
+        """The three headers that authenticate."""
         return SecretHeaders(
             {
                 "X-Spaaza-Session-User-Id": str(self.session_user_id),
@@ -58,11 +58,11 @@ class AdminSession(Secret, CredentialsConfiguration):
         )
 
     def secrets(self) -> tuple[str, ...]:
-        """What no message may show."""
+        """The texts to redact in messages."""
         return (str(self.session_key),)
 
 
-#: dlt takes the first whose fields it finds, and reads this at run time, on Python 3.10 too.
+#: dlt uses the first whose fields it finds. It reads this at run time, on Python 3.10 too.
 SpaazaCredentials = Union[AccessToken, AdminSession, dict[str, str]]  # noqa: UP007
 
 
@@ -70,7 +70,7 @@ def require_credentials(credentials: Any) -> AccessToken | AdminSession:
     """Credentials that can be sent as headers.
 
     Raises:
-        SettingsError: They are of another kind, or hold what no header can hold.
+        SettingsError: They are none, or have a character that no header can have.
     """
     hint = "Give access_token_id and access_token_secret, or session_user_id and session_key."
     if not isinstance(credentials, AccessToken | AdminSession):
@@ -83,7 +83,7 @@ def require_chain(value: Any) -> int:
     """A chain's id as a number.
 
     Raises:
-        SettingsError: It is none.
+        SettingsError: The value is no positive whole number.
     """
     try:
         chain = int(value)
@@ -93,6 +93,6 @@ def require_chain(value: Any) -> int:
         raise SettingsError(
             f"{value!r} is not a chain's id",
             where="chain_id",
-            hint="Give the number that Spaaza named to you.",
+            hint="Give the number that Spaaza told you.",
         )
     return chain

@@ -1,7 +1,6 @@
-"""The six indexes that Spaaza exports, and what is known of each.
+"""The six indexes that Spaaza exports, with their time fields and candidate keys.
 
-Known from the vendor's export guides (overview, "What you can export") and segment filters; how
-their rows become current tables is left to `source`.
+Vendor documents: export guides (overview, "What you can export") and segment filters.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ class Index:
     """One index.
 
     Attributes:
-        table: Its resource and table.
-        export_index: What the Tasks API calls it.
-        time_field: The field a window is taken by, as the filters name it; None where no filter
-            by time is documented, or where it would miss rows that changed since.
-        change_field: The field that tells when a row last changed so that it must be loaded again;
+        table: The name of its resource and table.
+        export_index: Its name in the Tasks API.
+        time_field: The field that windows are taken by, as the filters name it; None where no
+            filter by time is documented, or where it would miss rows that changed since.
+        change_field: The field with the time of a change after which a row must be loaded again;
             None where no filter by one is documented.
-        is_final: Whether a row stays as it is once its time has passed, but for what comes late:
-            then a load may go on where the last one ended.
+        is_final: Whether a row never changes once its time has passed, so that loads can be
+            incremental. Rows may still arrive late.
         keys: Columns that may be its key, the likeliest first. No document promises one, so the
             rows must prove it.
         passing: Columns whose cells change by themselves as time passes: they make no new version
-            of a row where its history is kept.
+            of a row in an `scd2` table.
     """
 
     table: str
@@ -43,7 +42,7 @@ INDEXES: dict[str, Index] = {
     index.table: index
     for index in (
         Index("transactions", "transactions", time_field="timestamp", is_final=True),
-        # `created_date` can be filtered, but a changed profile keeps it: users come whole.
+        # `created_date` can be filtered, but a changed profile keeps it: users are loaded whole.
         Index(
             "users",
             "users",
@@ -54,7 +53,7 @@ INDEXES: dict[str, Index] = {
             "vouchers",
             "vouchers",
             time_field="date_time_creation",
-            # Locks, early expiry and deletion no filter can see.
+            # No filter shows a lock, an early expiry or a deletion.
             change_field="date_time_redeemed",
             keys=("id", "voucher_id", "voucher_key", "key"),
             passing=("voucher_expiry_seconds_remaining",),
@@ -71,7 +70,7 @@ INDEXES: dict[str, Index] = {
 
 
 def index_named(name: str) -> Index:
-    """The index of that table name; the vendor's own spelling with a hyphen serves too.
+    """The index of that table name, or of the vendor's spelling with a hyphen.
 
     Raises:
         SettingsError: There is no such index.

@@ -1,23 +1,23 @@
-"""Which columns of Spaaza's exports hold personal data, and what the preset does with each.
+"""The personal columns of Spaaza's exports, each hashed or dropped by the privacy preset.
 
-How a column is hashed or dropped is `tabular.privacy`'s. Only the bulk users export has documented
-headers; for the six indexes these are the names of the platform's user, basket, voucher and wallet
-documents, flattened and nested, old spellings and new. Names that a file does not have do no harm.
+Only the bulk users export has documented headers; for the six indexes these are the names of the
+platform's user, basket, voucher and wallet documents, flattened and nested, old spellings and new.
+Names that a file does not have do no harm.
 
-How the groups were decided:
+The rules:
 
 * Identifiers that one joins or counts by are hashed: ids of users, member numbers (the bulk `ID`
   is probably one), e-mail addresses and usernames, phone numbers, ids at social networks, the
   identifiers of authentication points, channels, devices and push subscriptions, referral codes.
   So are ids and codes of employees and of those who book by hand.
 * What only tells who somebody is, or where, is dropped: names, the day of birth, the address down
-  to its town and postal code, and free text (notes), in which anything may stand.
-* The rest stays, for it is what a loyalty programme is studied by: gender, language, region and
-  country, dates, opt-ins, scores, balances, status, stores, channels, platforms. So do the codes
+  to its town and postal code, and free text (notes), which may hold anything.
+* The rest is kept, for it is what a loyalty programme is analysed by: gender, language, region and
+  country, dates, opt-ins, scores, balances, status, stores, channels, platforms. So are the codes
   of vouchers, baskets and products: they lead to a person only inside the vendor's system. Rare
   combinations of these can still single somebody out: pseudonymous is not anonymous.
-* Where a whole document may stand in one column, or be nested in a JSON export (`user`,
-  `entity_code`, `address`), all of it is taken, save for parts that have a line of their own.
+* Where one column may contain a whole document, or a JSON export nests it (`user`, `entity_code`,
+  `address`), all of it is hashed or dropped, but for parts that have a rule of their own.
 """
 
 from __future__ import annotations
@@ -27,83 +27,83 @@ from typing import Any, Literal, TypeAlias
 
 from spaaza_source.tabular import Policies
 
-Hidden: TypeAlias = dict[str, Literal["hash", "drop"]]
+ColumnActions: TypeAlias = dict[str, Literal["hash", "drop"]]
 
 _VARIABLE = "SOURCES__SPAAZA__PRIVACY_SECRET"
 
 
-def _hashed(names: str) -> Hidden:
+def _hash(names: str) -> ColumnActions:
     return dict.fromkeys(names.split(), "hash")
 
 
-def _dropped(names: str) -> Hidden:
+def _drop(names: str) -> ColumnActions:
     return dict.fromkeys(names.split(), "drop")
 
 
-def _under(prefix: str, columns: Hidden) -> Hidden:
+def _under(prefix: str, columns: ColumnActions) -> ColumnActions:
     return {f"{prefix}_{name}": action for name, action in columns.items()}
 
 
-_ADDRESS_PARTS: Hidden = {
-    **_dropped("street street_name house_number housenumber house_number_extension postal_code"),
-    **_dropped("housenumber_extension postcode zip zip_code towncity town_city town city location"),
-    **_hashed("phone phone_number"),
+_ADDRESS_PARTS: ColumnActions = {
+    **_drop("street street_name house_number housenumber house_number_extension postal_code"),
+    **_drop("housenumber_extension postcode zip zip_code towncity town_city town city location"),
+    **_hash("phone phone_number"),
 }
-_ADDRESS: Hidden = {
+_ADDRESS: ColumnActions = {
     **_ADDRESS_PARTS,
-    **_dropped("address address_1 address_2 address_3"),
-    **_under("address", {**_ADDRESS_PARTS, **_dropped("line_1 line_2 line_3")}),
+    **_drop("address address_1 address_2 address_3"),
+    **_under("address", {**_ADDRESS_PARTS, **_drop("line_1 line_2 line_3")}),
 }
 
-#: Wherever these stand they are a person's.
-_OF_A_PERSON: Hidden = {
-    **_hashed("user_id spaaza_user_id customer_id shopper_id"),
-    **_hashed("username email email_username email_address other_email"),
-    **_hashed("facebook_id facebook_email google_id apple_id instagram_id twitter_id"),
-    **_hashed("entity_code entity_code_code member_number membership_number member_id"),
-    **_hashed("card_number loyalty_card_number auxiliary_identifier"),
-    **_hashed("authentication_point authentication_point_id authentication_point_identifier"),
-    **_hashed("mobile mobile_number mobile_phone_number telephone telephone_number"),
-    **_hashed("referral referral_code referral_referral_code user_referral_code referrer_id"),
-    **_hashed("referring_user_id referring_user_referral_code"),
-    **_hashed("referral_referring_user_id referral_referring_user_referral_code"),
-    **_hashed("user_channels user_channel_identifier channel_identifier device_id device_token"),
-    **_hashed("push_token push_notification_token push_notification_subscription"),
-    **_hashed("push_notification_subscription_subscriptions ip_address"),
-    **_dropped("first_name firstname middle_name last_name lastname full_name fullname initials"),
-    **_dropped("birthday birthdate birth_date date_of_birth"),
+#: Personal in every document.
+_OF_A_PERSON: ColumnActions = {
+    **_hash("user_id spaaza_user_id customer_id shopper_id"),
+    **_hash("username email email_username email_address other_email"),
+    **_hash("facebook_id facebook_email google_id apple_id instagram_id twitter_id"),
+    **_hash("entity_code entity_code_code member_number membership_number member_id"),
+    **_hash("card_number loyalty_card_number auxiliary_identifier"),
+    **_hash("authentication_point authentication_point_id authentication_point_identifier"),
+    **_hash("mobile mobile_number mobile_phone_number telephone telephone_number"),
+    **_hash("referral referral_code referral_referral_code user_referral_code referrer_id"),
+    **_hash("referring_user_id referring_user_referral_code"),
+    **_hash("referral_referring_user_id referral_referring_user_referral_code"),
+    **_hash("user_channels user_channel_identifier channel_identifier device_id device_token"),
+    **_hash("push_token push_notification_token push_notification_subscription"),
+    **_hash("push_notification_subscription_subscriptions ip_address"),
+    **_drop("first_name firstname middle_name last_name lastname full_name fullname initials"),
+    **_drop("birthday birthdate birth_date date_of_birth"),
     **_ADDRESS,
 }
-#: These only in a document that is a person's.
-_USER: Hidden = {**_OF_A_PERSON, **_hashed("id identifier"), **_dropped("name notes")}
+#: Personal only in a document about a person.
+_USER: ColumnActions = {**_OF_A_PERSON, **_hash("id identifier"), **_drop("name notes")}
 
 
-def _person_as(*prefixes: str) -> Hidden:
-    """A person's columns under each prefix, and the column where the whole document may stand."""
-    columns: Hidden = {}
+def _person_under(*prefixes: str) -> ColumnActions:
+    """A person's columns under each prefix, and the column that may contain the whole document."""
+    columns: ColumnActions = {}
     for prefix in prefixes:
-        columns |= _hashed(prefix) | _under(prefix, _USER)
+        columns |= _hash(prefix) | _under(prefix, _USER)
     return columns
 
 
-PERSONAL: dict[str, Hidden] = {
+PERSONAL: dict[str, ColumnActions] = {
     "transactions": {
         **_OF_A_PERSON,
-        **_person_as("user", "shopper", "customer"),
-        **_hashed("employee employee_id employee_code"),
-        **_dropped("employee_name notes"),
+        **_person_under("user", "shopper", "customer"),
+        **_hash("employee employee_id employee_code"),
+        **_drop("employee_name notes"),
     },
     "users": _USER,
     "vouchers": {
         **_OF_A_PERSON,
-        **_person_as("user", "creating_user", "customer", "redeeming_basket_user"),
-        **_hashed("assignments"),
-        **_dropped("notes voucher_notes"),
+        **_person_under("user", "creating_user", "customer", "redeeming_basket_user"),
+        **_hash("assignments"),
+        **_drop("notes voucher_notes"),
     },
     "wallet_ledger": {
         **_OF_A_PERSON,
-        **_person_as("user", "customer", "mutator"),
-        **_dropped("notes comment reason"),
+        **_person_under("user", "customer", "mutator"),
+        **_drop("notes comment reason"),
     },
     "products": {},
     "product_variants": {},
@@ -111,8 +111,8 @@ PERSONAL: dict[str, Hidden] = {
 }
 
 
-def policies(privacy: Any, secret: Any, tables: Collection[str]) -> Policies:
-    """The policies that a user of a Spaaza source has set.
+def make_policies(privacy: Any, secret: Any, tables: Collection[str]) -> Policies:
+    """The policies that the settings of a Spaaza source describe.
 
     Args:
         privacy: The setting `privacy`, as `tabular.privacy` describes it.

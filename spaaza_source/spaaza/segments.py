@@ -1,8 +1,8 @@
-"""Segment filters that read like sentences, and the window filter that a load adds.
+"""Builds Spaaza's segment filters, and adds the window of a load to them.
 
 Vendor documents: "Filtering exports with segments" and the segment filter reference. Every
-function returns the vendor's own JSON as a plain dict, so rules written by hand mix with these;
-nothing here checks a rule, for the vendor knows operators that no public page lists.
+function returns the vendor's own JSON as a plain dict, so rules written by hand can be mixed with
+these. No rule is checked, for the vendor has operators that no public page lists.
 
     >>> all_of("vouchers", date("date_time_redeemed").within(7, "day"))["rules"][0]["operator"]
     'relative_less_than'
@@ -24,7 +24,7 @@ Instant = str | datetime
 
 @dataclass(frozen=True)
 class DateField:
-    """A field of type `date`; instants are ISO text or datetimes, UTC where they name no zone."""
+    """A field of type `date`; instants are ISO text or datetimes, UTC if they name no zone."""
 
     name: str
 
@@ -59,7 +59,7 @@ class DateField:
 
 @dataclass(frozen=True)
 class KeywordField:
-    """A field of type `keyword`: text that is compared whole, unless an operator says otherwise."""
+    """A field of type `keyword`: text, compared whole unless the operator says otherwise."""
 
     name: str
 
@@ -72,19 +72,19 @@ class KeywordField:
         }
 
     def equals(self, value: Any) -> Rule:
-        """Is exactly `value`."""
+        """Equal to `value`."""
         return self._rule("is", value)
 
     def differs(self, value: Any) -> Rule:
-        """Is anything but `value`."""
+        """Not equal to `value`."""
         return self._rule("is_not", value)
 
     def contains(self, value: Any) -> Rule:
-        """Has `value` in it."""
+        """Contains `value`."""
         return self._rule("contains", value)
 
     def lacks(self, value: Any) -> Rule:
-        """Does not have `value` in it."""
+        """Does not contain `value`."""
         return self._rule("does_not_contain", value)
 
 
@@ -100,15 +100,15 @@ def keyword(name: str) -> KeywordField:
 
 def all_of(index: str, *rules: Rule) -> dict[str, Any]:
     """A segment of the rows that meet every rule; the chain is added when it is sent."""
-    return _joined("all", index, rules)
+    return _join("all", index, rules)
 
 
 def any_of(index: str, *rules: Rule) -> dict[str, Any]:
     """A segment of the rows that meet at least one rule; the chain is added when it is sent."""
-    return _joined("any", index, rules)
+    return _join("any", index, rules)
 
 
-def _joined(join: Literal["all", "any"], index: str, rules: Sequence[Rule]) -> dict[str, Any]:
+def _join(join: Literal["all", "any"], index: str, rules: Sequence[Rule]) -> dict[str, Any]:
     return {
         "entity": "people",
         "index": index,
@@ -125,15 +125,15 @@ def selection_for(
     time_fields: Sequence[str],
     window: Window | None,
 ) -> dict[str, Any]:
-    """What an export's `trigger` says of which rows are wanted: a segment, its id, or nothing.
+    """The part of an export's `trigger` that selects rows: a segment, its id, or nothing.
 
     Args:
-        segment: A user's: a saved segment's id, a list of rules, or a dict with `rules`.
+        segment: The user's: a saved segment's id, a list of rules, a dict with `rules`, or None.
         index: The vendor's name of the index.
-        chain_id: The chain whose rows they are.
+        chain_id: The chain whose rows are exported.
         time_fields: The fields that `window` is taken by: a row is in it by any of them. Without
-            one there are no windows.
-        window: The span of time wanted.
+            fields the window is ignored.
+        window: The window to export; None for all rows.
 
     Raises:
         SettingsError: The segment is none of these, or cannot be narrowed to a window.
@@ -147,7 +147,7 @@ def selection_for(
         case str() if segment.strip():
             if window is not None:
                 raise SettingsError(
-                    "a saved segment cannot be narrowed to a span of time",
+                    "a saved segment cannot be narrowed to a window",
                     where=where,
                     hint="Leave out start_date, or give the segment's rules instead of its id.",
                 )
@@ -164,11 +164,11 @@ def selection_for(
     if window is not None and time_fields:
         if rules and (own.get("join", "all") != "all" or len(time_fields) > 1):
             raise SettingsError(
-                "rules joined by 'any' cannot be narrowed to a span of time",
+                "rules joined by 'any' cannot be narrowed to a window",
                 where=where,
                 hint="Leave out start_date, or join the rules by 'all'.",
             )
-        rules += [_inside(date(name), window) for name in time_fields]
+        rules += [_window_rule(date(name), window) for name in time_fields]
         if len(time_fields) > 1:
             own["join"] = "any"
     if not rules and not own:
@@ -178,10 +178,10 @@ def selection_for(
 
 
 def filter_text(selection: Mapping[str, Any]) -> str:
-    """What `selection_for` chose, in short: fields and operators, no values: one may be a person's.
+    """A selection in short: fields and operators, without values, as these may be personal.
 
     Args:
-        selection: A request's.
+        selection: As `selection_for` returns it.
     """
     segment_id = selection.get("segment_id")
     if segment_id:
@@ -193,8 +193,8 @@ def filter_text(selection: Mapping[str, Any]) -> str:
     )
 
 
-def _inside(field: DateField, window: Window) -> Rule:
-    """A window asked for with a margin, whatever the vendor makes of its bounds."""
+def _window_rule(field: DateField, window: Window) -> Rule:
+    """The rule for a window, with a margin: whether its bounds are inclusive is undocumented."""
     end = window.end + MARGIN
     return field.between(window.start - MARGIN, end) if window.start else field.before(end)
 

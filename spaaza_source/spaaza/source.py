@@ -1,12 +1,9 @@
-"""`spaaza_source`: the six indexes of the Tasks API as dlt resources.
-
-What a user may set stands here; the calls are `tasks`, the waiting and loading are the road's.
-"""
+"""`spaaza_source`: the six indexes of Spaaza's Tasks API as dlt resources."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, Optional
 
@@ -35,7 +32,7 @@ from spaaza_source.settings import by_table, require_choice, require_number
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
-from spaaza_source.spaaza.personal_columns import policies
+from spaaza_source.spaaza.personal_columns import make_policies
 from spaaza_source.spaaza.segments import selection_for
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.transport import parse_base_url
@@ -79,63 +76,68 @@ def spaaza_source(
 ) -> Iterator[DltResource]:
     """Spaaza's exports: `transactions users vouchers wallet_ledger products product_variants`.
 
-    Each resource asks for its exports, waits for them, and yields them as typed `pyarrow.Table`s
+    Each resource requests its exports, waits for them, and yields them as typed `pyarrow.Table`s
     with columns named after the file's header. Every load also writes `export_jobs`,
     `rejected_rows` and `column_changes`.
 
-    A first load brings all rows, or those since `start_date`. From then on transactions and
-    wallet_ledger go on where the last load ended, less `lag`, and replace that range of the table.
-    So do vouchers, with those created or redeemed since, which are merged by a key that the rows
-    prove; every `snapshot_every` days they come whole again. The other indexes always do.
+    The first load brings all rows, or those since `start_date`. Later loads of transactions and
+    wallet_ledger start `lag` before the end of the last one, and replace that range of the table.
+    Vouchers are narrowed to those created or redeemed since, which are merged by a key that the
+    rows prove; every `snapshot_every` days all of them are loaded again. The other indexes are
+    always loaded whole.
 
-    Every argument also comes from dlt's configuration, under `sources.spaaza`.
+    Every argument can also be set in dlt's configuration, under `sources.spaaza`.
 
     Args:
-        base_url: The Services API's address, which Spaaza names to its customers.
-        chain_id: The chain whose data it is.
+        base_url: The address of the Services API, as Spaaza tells it to its customers.
+        chain_id: The chain whose data is loaded.
         credentials: `access_token_id` and `access_token_secret`, or `session_user_id` and
             `session_key`.
-        start_date: Where history begins: ISO 8601 text or a datetime, UTC where it names no zone.
-            It narrows transactions and wallet_ledger by their time, vouchers to those created or
-            redeemed since. The other indexes know no such filter and always come whole.
-        end_date: Where the range ends, itself left out. With both, exactly that range is loaded
-            and replaced, and what later loads go on from stays as it was.
+        start_date: Start of history: ISO 8601 text or a datetime, UTC if it names no zone. It
+            narrows transactions and wallet_ledger by their time, vouchers to those created or
+            redeemed since. The other indexes have no such filter and are always loaded whole.
+        end_date: End of the range (exclusive); requires `start_date`. Exactly that range is loaded
+            and replaced, and the cursor of later loads does not move.
         segments: By table: a saved segment's id, a list of rules, or a dict with `rules`.
         export_format: `csv`, or `json`, whose nested lists become tables of their own.
         column_types: `inferred` from the file, or `text` for every column.
-        on_bad_row: `reject` keeps a bad row in `rejected_rows`; `fail` stops at the first.
-        max_rejected_share: Stop when a larger share of a file's rows is bad.
+        on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
+        max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
         privacy: `pseudonymise` for every column that is known to be personal; or by table
             `pseudonymise`, or by column `hash`, `drop` or `keep`. A hash is the HMAC-SHA-256 of
             the cell's text, so that equal values still join.
-        privacy_secret: What is hashed with, 16 characters at least; from dlt's secrets.
-        time_columns: By table: the column that a window is taken by, if the file does not call
-            it as the filter does (`timestamp`, `date_time_creation`).
-        lag: Seconds before the last load's end at which the next begins, for rows that come late.
-        window: History is asked for by calendar `month`, `week` or `day`, in UTC.
-        smallest_window: Seconds; a window whose export fails is asked for in halves down to this.
-        poll_interval: Seconds to the first look at an export; the vendor asks for 10 to 30.
-        max_poll_interval: Seconds that pauses between looks grow to; twice the first, unless given.
+        privacy_secret: The secret of the hashes, at least 16 characters; from dlt's secrets.
+        time_columns: By table: the column that windows are taken by, if the file does not name it
+            as the filter does (`timestamp`, `date_time_creation`).
+        lag: Lookback in seconds: how far before the end of the last load the next one starts, for
+            rows that arrive late.
+        window: The windows that history is requested in: `month`, `week` or `day`, in UTC; months
+            unless given.
+        smallest_window: Seconds; a window whose export fails is split in two, down to this length.
+        poll_interval: Seconds until the first poll of an export; the vendor asks for 10 to 30.
+        max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
+            given.
         export_timeout: Seconds to wait for one export.
-        max_concurrent_exports: Exports the vendor runs at one time.
-        start_margin: Seconds ahead that an export is scheduled, up to a whole second; 0: at once.
-        stagger: Seconds between the starts of exports that are asked for together.
-        max_age: Seconds that a finished export, which an earlier run asked for and did not load,
-            is still good for; 0 for none.
-        only_finished: Ask for nothing; load what earlier runs, `spaaza submit` or the vendor's own
-            recurring tasks have asked for and is done, each once. The rest is left alone.
-        snapshot_every: Days after which a load of vouchers brings all rows again: no filter shows a
-            voucher that was locked, expired early or deleted.
+        max_concurrent_exports: Exports that run at the vendor at one time.
+        start_margin: Seconds ahead that an export is scheduled, rounded up to a whole second; 0
+            starts it at once.
+        stagger: Seconds between the starts of exports that are requested together.
+        max_age: Seconds for which a finished export that an earlier run requested and did not load
+            may still be adopted; 0 for never.
+        only_finished: Request nothing; load the finished exports of earlier runs, of
+            `spaaza submit` and of the vendor's own recurring tasks, each once.
+        snapshot_every: Days after which all vouchers are loaded again: no filter shows a voucher
+            that was locked, expired early or deleted.
         allow_external_schedulers: Load the interval that a scheduler gives (Airflow's data
             interval, or `DLT_INTERVAL_START` and `…_END`) like `start_date` and `end_date`, as
-            dlt's incrementals do; unless given, as dlt's launcher says.
-        max_deleted_share: Stop a load that would take a larger share of a table's rows away, from
-            0 to 1, or all of them.
-        accept_deletes: Let a load take away any number of rows.
-        keep_files: A folder to keep what was downloaded in, a folder in it for each load. The
-            files are as the vendor sent them: with personal columns, whatever `privacy` says.
-        from_files: The folder of one load that was kept: load it again from its files. The vendor
-            is not asked for anything.
+            dlt's incrementals do; unless given, dlt's launcher decides.
+        max_deleted_share: Stop a load that would delete a larger share of a table's rows, from 0
+            to 1, or all of them.
+        accept_deletes: Allow a load to delete any number of rows.
+        keep_files: Folder to archive the downloaded files in, one folder per load. They are as the
+            vendor sent them: with personal columns, whatever `privacy` says.
+        from_files: Folder of one archived load: load it again from its files. Nothing is requested
+            from the vendor.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
@@ -143,20 +145,17 @@ def spaaza_source(
     install_hooks()
     chain = require_chain(chain_id)
     api = TasksApi(make_client(parse_base_url(base_url), chain, require_credentials(credentials)))
-    policy = make_sync_policy(
+    dates = make_sync_policy(
         start_date, end_date, lag=lag, window=window, smallest_window=smallest_window
     )
-    chosen = {index_named(name).table: segment for name, segment in by_table("segments", segments)}
-    columns = {
+    segment_of = {index_named(name).table: one for name, one in by_table("segments", segments)}
+    time_column_of = {
         index_named(name).table: str(column)
         for name, column in by_table("time_columns", time_columns)
     }
+    margin = timedelta(seconds=require_number("start_margin", start_margin, least=0))
     run = ExportRun(
-        SpaazaExports(
-            api,
-            chain,
-            start_margin=timedelta(seconds=require_number("start_margin", start_margin, least=0)),
-        ),
+        SpaazaExports(api, chain, start_margin=margin),
         downloads_folder,
         PollSettings(
             poll_interval,
@@ -167,9 +166,9 @@ def spaaza_source(
             stagger,
         ),
     )
-    hidden = policies(privacy, privacy_secret, list(INDEXES))
+    policies = make_policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = require_choice("export_format", export_format, "csv", "json")
-    begins_again = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
+    snapshot = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
     resources = ResourceFactory(
         run,
         ReadSettings(column_types, on_bad_row, max_rejected_share),
@@ -179,73 +178,85 @@ def spaaza_source(
         from_files=from_files,
     )
     for index in INDEXES.values():
-        ask = _request_of(index, chain, file_format, chosen.get(index.table))
-        changes = _shows_changes(index, file_format, chosen.get(index.table))
-        times = _policy_for(index, policy, ask)
-        if changes and times is not None:
-            times = replace(times, incremental=True, full_refresh_every=begins_again)
+        make_request = _RequestFactory(index, chain, file_format, segment_of.get(index.table))
+        sync = make_request.narrow(dates, snapshot)
+        time_column = time_column_of.get(index.table) or index.time_field
         yield resources.make(
             TableSpec(
-                TableSync(index.table, ask, times, collect_only=only_finished),
-                hidden[index.table],
+                TableSync(index.table, make_request, sync, collect_only=only_finished),
+                policies[index.table],
                 # A row that changed may be of any time.
-                None if changes else columns.get(index.table) or index.time_field,
+                None if make_request.shows_changes else time_column,
                 index.keys,
                 index.passing,
             )
         )
 
 
-def _request_of(
-    index: Index, chain: int, file_format: ExportFormat, segment: object
-) -> Callable[[Window | None], ExportRequest]:
-    """Makes an index's request for a window, or for all rows."""
-    changes = _shows_changes(index, file_format, segment)
-    fields = [index.time_field, index.change_field if changes else None]
+@dataclass(frozen=True)
+class _RequestFactory:
+    """Makes an index's request for a window, or for all rows.
 
-    def ask(window: Window | None) -> ExportRequest:
+    Raises:
+        SettingsError: The segment is none.
+    """
+
+    index: Index
+    chain_id: int
+    export_format: ExportFormat
+    segment: object
+
+    def __post_init__(self) -> None:
+        self(None)
+
+    def __call__(self, window: Window | None) -> ExportRequest:
+        fields = [self.index.time_field, self.index.change_field if self.shows_changes else None]
         return ExportRequest(
-            table=index.table,
-            subject=index.export_index,
-            account=str(chain),
-            export_format=file_format,
+            table=self.index.table,
+            subject=self.index.export_index,
+            account=str(self.chain_id),
+            export_format=self.export_format,
             window=window,
             selection=selection_for(
-                segment,
-                index=index.export_index,
-                chain_id=chain,
+                self.segment,
+                index=self.index.export_index,
+                chain_id=self.chain_id,
                 time_fields=[field for field in fields if field],
                 window=window,
             ),
         )
 
-    ask(None)
-    return ask
+    @property
+    def shows_changes(self) -> bool:
+        """Whether a window's export has the rows that changed in it.
 
+        Not in JSON, whose lists become tables that a later load could not merge; nor with rules of
+        the user's: a segment joins all rules or any, but no groups of them.
+        """
+        return (
+            self.index.change_field is not None
+            and self.export_format == "csv"
+            and self.segment is None
+        )
 
-def _shows_changes(index: Index, file_format: ExportFormat, segment: object) -> bool:
-    """Whether an index's windows can bring the rows that changed in them.
+    def narrow(self, dates: SyncPolicy, snapshot: timedelta) -> SyncPolicy | None:
+        """The times that the index is loaded by; None if it is always loaded whole.
 
-    Not in JSON, whose lists become tables that a later load could not merge; nor beside rules of
-    the user's: a segment joins all rules or any, no groups of them.
-    """
-    return index.change_field is not None and file_format == "csv" and segment is None
+        Args:
+            dates: What the settings say of them.
+            snapshot: How often an index whose changes are loaded is loaded whole.
 
-
-def _policy_for(
-    index: Index, policy: SyncPolicy, ask: Callable[[Window | None], ExportRequest]
-) -> SyncPolicy | None:
-    """The times that an index is loaded by; None where it always comes whole.
-
-    Raises:
-        SettingsError: A start is given, but the index's segment cannot be narrowed to a window.
-    """
-    if index.time_field is None:
-        return None
-    try:
-        ask(Window(None, EARLIEST + timedelta(days=1)))
-    except SettingsError:
-        if policy.start is not None:
-            raise
-        return None
-    return replace(policy, incremental=index.is_final)
+        Raises:
+            SettingsError: A start is given, but the segment cannot be narrowed to a window.
+        """
+        if self.index.time_field is None:
+            return None
+        try:
+            self(Window(None, EARLIEST + timedelta(days=1)))
+        except SettingsError:
+            if dates.start is not None:
+                raise
+            return None
+        if self.shows_changes:
+            return replace(dates, incremental=True, full_refresh_every=snapshot)
+        return replace(dates, incremental=self.index.is_final)

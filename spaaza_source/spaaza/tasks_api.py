@@ -1,7 +1,6 @@
-"""Spaaza's Tasks API: the five calls, with bodies and answers as the vendor documents them.
+"""Client of Spaaza's Tasks API: five calls, with bodies and answers as documented.
 
-Vendor document: "Exporting data from Spaaza" and the Tasks API reference. What a task means for
-an export is left to `service`.
+Vendor documents: "Exporting data from Spaaza" and the Tasks API reference.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from spaaza_source.spaaza.credentials import AccessToken, AdminSession
 from spaaza_source.transport import Clock, HttpClient, redact
 from spaaza_source.windows import iso
 
-#: The core API's code for a permission that is missing; it comes with HTTP 500.
+#: The core API's code for a missing permission; it is sent with HTTP 500.
 PERMISSION_DENIED = 68
 
 NOT_FOUND = 404
@@ -30,7 +29,7 @@ def make_client(
     credentials: AccessToken | AdminSession,
     clock: Clock | None = None,
 ) -> HttpClient:
-    """A way to Spaaza's Services API that proves who asks."""
+    """An HTTP client of Spaaza's Services API, with credentials."""
     return HttpClient(
         base_url,
         headers=credentials.headers(chain_id),
@@ -44,26 +43,26 @@ class TasksApi:
     """The Tasks API of one chain.
 
     Every call raises only errors under `SpaazaSourceError`: `CredentialsError` on 401, 403 and
-    the permission error that arrives as 500; `VanishedError` where a task is looked at that is
-    not there; `RequestRefusedError` on another 4xx;
-    `UnavailableError` when the vendor cannot be reached or keeps failing.
+    the permission error that is sent as 500; `VanishedError` for a task that no longer exists;
+    `RequestRefusedError` on another 4xx; `UnavailableError` if the vendor cannot be reached or
+    keeps failing.
 
     Args:
-        http: The way to the vendor.
+        http: The client of the vendor's API.
     """
 
     def __init__(self, http: HttpClient) -> None:
         self.http = http
 
     def create_task(self, body: Mapping[str, Any]) -> Task:
-        """`POST /tasks`: the task as created. Sent once."""
+        """`POST /tasks`: creates a task. Sent once."""
         created: Task = self.http.post(
             "/tasks", body, lambda answer: _task_in_a_state(answer, "POST /tasks")
         )
         return created
 
     def get_task(self, task_id: str | int, *, log_limit: int | None = None) -> Task:
-        """`GET /tasks/{id}`: the task with its newest log entries (the vendor's default is 10)."""
+        """`GET /tasks/{id}`: a task with its newest log entries (10 unless given)."""
         params = None if log_limit is None else {"log_limit": log_limit}
         path = f"/tasks/{_segment(task_id)}"
 
@@ -91,14 +90,14 @@ class TasksApi:
         limit: int | None = None,
         offset: int | None = None,
     ) -> list[Task]:
-        """`GET /tasks`: the chain's tasks, one page."""
+        """`GET /tasks`: one page of the chain's tasks."""
         given = {"status": status, "action": action, "limit": limit, "offset": offset}
         params = {name: value for name, value in given.items() if value is not None}
         tasks: list[Task] = self.http.get("/tasks", params, _tasks)
         return tasks
 
     def execute_task(self, task_id: str | int) -> dict[str, Any]:
-        """`POST /tasks/{id}/execute`: run it now; the answer is its state, not the task."""
+        """`POST /tasks/{id}/execute`: runs a task now; returns its state, not the task."""
         path = f"/tasks/{_segment(task_id)}/execute"
 
         def read(answer: Any) -> dict[str, Any]:
@@ -110,7 +109,7 @@ class TasksApi:
         return state
 
     def download_url(self, task_id: str | int) -> str:
-        """`GET /tasks/{id}/download_url`: a link to the result, good for about an hour."""
+        """`GET /tasks/{id}/download_url`: a link to the result, valid for about an hour."""
         path = f"/tasks/{_segment(task_id)}/download_url"
 
         def read(answer: Any) -> str:
@@ -136,10 +135,10 @@ def export_task(
     """The body that creates an export, key for key as the vendor's guides show it.
 
     Args:
-        chain_id: Whose rows.
-        desc: Free text, seen in the vendor's Console.
+        chain_id: The chain whose rows are exported.
+        desc: Free text, shown in the vendor's Console.
         export_index: One of the vendor's six names.
-        once: When it runs, an aware instant or ISO 8601 text in UTC.
+        once: When it runs: an aware datetime or ISO 8601 text in UTC.
         export_format: `csv` or `json`.
         selection: `{"segment": …}`, `{"segment_id": …}` or nothing.
         repeat: `daily`, `weekly` or `monthly`, for a task that reschedules itself.
@@ -162,11 +161,11 @@ def export_task(
 
 
 def read_refusal(body: Any) -> tuple[str, bool]:
-    """What an error body says, and whether it says that a permission is missing.
+    """The message of an error body, and whether it says that a permission is missing.
 
-    The core API answers `{"error": {code, name, description}}`, its older versions an `errors`
-    object keyed by code; what the Services API answers is undocumented, so either is understood
-    and anything else is given in short.
+    The core API sends `{"error": {code, name, description}}`, its older versions an `errors`
+    object keyed by code. What the Services API sends is undocumented: both are understood, and
+    `message` or `detail` otherwise.
     """
     errors: list[Any] = []
     if isinstance(body, dict):
@@ -191,7 +190,7 @@ def read_refusal(body: Any) -> tuple[str, bool]:
 
 
 def state_code(task: Task) -> str | None:
-    """What the vendor calls the state of a task; None where it names none."""
+    """The vendor's code for the state of a task; None if it has none."""
     state = task.get("state")
     code = state.get("code") if isinstance(state, dict) else None
     return code if isinstance(code, str) else None
@@ -202,34 +201,34 @@ def _segment(task_id: str | int) -> str:
 
 
 def _tasks(answer: Any) -> list[Task]:
-    # Their states are left to whoever looks at one: a strange task of somebody's stops nothing.
+    # States are not checked here: another user's task with a strange state must stop nothing.
     if not isinstance(answer, list):
         raise _unexpected("GET /tasks", "a list of tasks")
     return [_task(task, "GET /tasks") for task in answer]
 
 
-def _task(answer: Any, place: str) -> Task:
+def _task(answer: Any, where: str) -> Task:
     task_id = answer.get("id") if isinstance(answer, dict) else None
     if isinstance(task_id, bool) or not isinstance(task_id, int | str) or task_id == "":
-        raise _unexpected(place, "a task with an id")
+        raise _unexpected(where, "a task with an id")
     task: Task = answer
     return task
 
 
-def _task_in_a_state(answer: Any, place: str) -> Task:
-    task = _task(answer, place)
+def _task_in_a_state(answer: Any, where: str) -> Task:
+    task = _task(answer, where)
     if state_code(task) is None:
         raise UnexpectedAnswerError(
             f"task {redact(str(task['id']))} has no state",
-            where=place,
+            where=where,
             hint="Run again later; if it stays so, show this to the vendor.",
         )
     return task
 
 
-def _unexpected(place: str, wanted: str) -> UnexpectedAnswerError:
+def _unexpected(where: str, expected: str) -> UnexpectedAnswerError:
     return UnexpectedAnswerError(
-        f"the answer is not {wanted}",
-        where=place,
+        f"the answer is not {expected}",
+        where=where,
         hint="Check that base_url is the address of Spaaza's Services API.",
     )

@@ -1,13 +1,18 @@
-"""A file becomes typed columns: its structure proven, its bad rows kept apart, nothing guessed."""
+"""Reads vendors' CSV and JSON files into typed columns, and hashes or drops personal ones.
+
+A file's structure is proven, its bad rows are rejected, and no value is repaired or guessed.
+"""
 
 from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, ColumnType
+from spaaza_source.tabular.columns import Column
 from spaaza_source.tabular.convert import Conversion, convert_csv
-from spaaza_source.tabular.csv_reader.file import Column, CsvFile, open_csv
+from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.drift import column_changes
-from spaaza_source.tabular.header import show
-from spaaza_source.tabular.json_reader.file import JsonFile, NestedTable, open_json
+from spaaza_source.tabular.header import quote_name
+from spaaza_source.tabular.json_reader.file import JsonFile, open_json
 from spaaza_source.tabular.privacy import Policies, Policy
 from spaaza_source.tabular.rejected import RejectedRow
+from spaaza_source.tabular.source_file import check_settings
 from spaaza_source.tabular.spelling import make_speller
 
 __all__ = [
@@ -18,14 +23,14 @@ __all__ = [
     "Conversion",
     "CsvFile",
     "JsonFile",
-    "NestedTable",
     "Policies",
     "Policy",
     "RejectedRow",
+    "check_settings",
     "column_changes",
     "convert_csv",
     "make_speller",
     "open_csv",
     "open_json",
-    "show",
+    "quote_name",
 ]

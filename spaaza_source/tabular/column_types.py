@@ -1,7 +1,4 @@
-"""The types a column can have, as this package, Arrow and dlt name them.
-
-What text fits which type is left to `values`; choosing a column's type is left to `inference`.
-"""
+"""The types that a column can have, and their names in Arrow and dlt."""
 
 from __future__ import annotations
 
@@ -30,10 +27,10 @@ class ColumnType:
     """One column's type.
 
     `data_type` is dlt's name for it: `text`, `bool`, `bigint`, `decimal`, `double`, `date` or
-    `timestamp` (microseconds, UTC). `precision` and `scale` count for a decimal alone.
+    `timestamp` (microseconds, UTC). `precision` and `scale` apply to decimals only.
 
     Raises:
-        SettingsError: A data type that no CSV column can be given, or an impossible precision.
+        SettingsError: A data type that no column of a file can have, or an impossible precision.
     """
 
     data_type: str
@@ -53,7 +50,7 @@ class ColumnType:
 
     @property
     def arrow(self) -> pa.DataType:
-        """The Arrow type that a column of this type has."""
+        """The Arrow type for this type."""
         if self.data_type == "decimal":
             return pa.decimal128(self.precision, self.scale)
         return _ARROW[self.data_type]
@@ -65,7 +62,7 @@ class ColumnType:
         """The type of a dlt column schema's `data_type`, `precision` and `scale`.
 
         Raises:
-            SettingsError: For a dlt type that no CSV column can be given, such as `json`.
+            SettingsError: A dlt type that no column of a file can have, such as `json`.
         """
         if data_type != "decimal" or precision is None:
             return cls(data_type)
@@ -76,7 +73,7 @@ class ColumnType:
         """The type whose `arrow` is the given Arrow type.
 
         Raises:
-            SettingsError: For an Arrow type that no CSV column can be given.
+            SettingsError: An Arrow type that no column of a file can have.
         """
         if pa.types.is_decimal128(arrow):
             return cls("decimal", arrow.precision, arrow.scale)

@@ -1,4 +1,4 @@
-"""Convert a CSV file to Parquet; examining and reading it is left to `csv_file`."""
+"""Converts a CSV file to Parquet."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pyarrow import parquet
 
-from spaaza_source.tabular.csv_reader.file import Column, open_csv
+from spaaza_source.tabular.columns import Column
+from spaaza_source.tabular.csv_reader import open_csv
 from spaaza_source.tabular.source_file import ColumnTypes, OnBadRow
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a conversion wrote: counts of good and bad rows, and the file's columns in order."""
+    """The result of a conversion: counts of good and bad rows, and the columns in file order."""
 
     rows: int
     rejected: int
@@ -28,14 +29,14 @@ def convert_csv(
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
 ) -> Conversion:
-    """Write the good rows of a CSV file to a Parquet file, replacing it as a whole or not at all.
+    """Write the good rows of a CSV file to a Parquet file, which is replaced whole or not at all.
 
     Args:
-        csv_path: The file to read; see `open_csv` for what it may be.
+        csv_path: The file to read; see `open_csv` for its format.
         parquet_path: The file to write.
         column_types: `inferred` types each column over the whole file; `text` keeps all text.
-        on_bad_row: `reject` counts bad rows and leaves them out, up to 1 % of all; `fail` raises
-            at the first.
+        on_bad_row: `reject` counts bad rows and leaves them out, up to 1 % of all rows; `fail`
+            raises at the first.
 
     Raises:
         FileError: The CSV file must not be loaded; nothing is written.

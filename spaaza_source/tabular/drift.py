@@ -1,7 +1,4 @@
-"""How one header differs from the one before it: columns gained, lost, renamed, moved.
-
-Where headers are remembered, and where the changes are written, is left to the callers.
-"""
+"""Schema drift: the columns that were added, removed, renamed or moved between two headers."""
 
 from __future__ import annotations
 
@@ -13,9 +10,9 @@ from typing import Literal
 
 Change = Literal["added", "removed", "renamed", "moved"]
 
-#: Two names this alike are likely one column: `phone_number` and `phone_nr` are, `city` and
+#: Names of this similarity are likely one column: `phone_number` and `phone_nr` are, `city` and
 #: `country` are not.
-ALIKE = 0.6
+SIMILAR = 0.6
 
 
 @dataclass(frozen=True)
@@ -24,10 +21,10 @@ class ColumnChange:
 
     Attributes:
         change: What happened.
-        name: The column's name: the new one where it was renamed, the old one where it is gone.
+        name: The column's name: the new one if it was renamed, the old one if it was removed.
         previous_name: The old name of a column that was likely renamed.
-        position: Where it stands now; None where it is gone.
-        previous_position: Where it stood; None where it is new.
+        position: Its position now; None if it was removed.
+        previous_position: Its position before; None if it is new.
     """
 
     change: Change
@@ -38,69 +35,72 @@ class ColumnChange:
 
 
 def column_changes(before: Sequence[str], after: Sequence[str]) -> list[ColumnChange]:
-    """What a header gained, lost, renamed and moved, in the order of the columns.
+    """The columns that were added or renamed, removed, and moved, each in the columns' order.
 
-    A rename is a guess: of the columns that went and came, those that stood between the same
-    neighbours, or that have the same place and like names, are taken for one.
+    A rename is a guess: a removed and an added column are taken for one if at least two of these
+    hold: the same neighbours, the same position, similar names.
 
     Args:
         before: The column names of the last header, in its order.
-        after: Those of the present one.
+        after: Those of the present header.
     """
-    was = {name: place for place, name in enumerate(before, 1)}
-    now = {name: place for place, name in enumerate(after, 1)}
-    gone = [name for name in before if name not in now]
-    came = [name for name in after if name not in was]
-    renamed = _renamed(before, after, gone, came)
+    was = {name: position for position, name in enumerate(before, 1)}
+    now = {name: position for position, name in enumerate(after, 1)}
+    removed = [name for name in before if name not in now]
+    added = [name for name in after if name not in was]
+    renamed = _find_renamed(before, after, removed, added)
     changes = [
         ColumnChange("renamed", new, old, now[new], was[old])
         if (old := renamed.get(new))
         else ColumnChange("added", new, position=now[new])
-        for new in came
+        for new in added
     ]
     changes += [
         ColumnChange("removed", old, previous_position=was[old])
-        for old in gone
+        for old in removed
         if old not in renamed.values()
     ]
     changes += [
         ColumnChange("moved", name, position=now[name], previous_position=was[name])
-        for name in _moved([name for name in after if name in was], was)
+        for name in _find_moved([name for name in after if name in was], was)
     ]
     return changes
 
 
-def _renamed(
-    before: Sequence[str], after: Sequence[str], gone: Sequence[str], came: Sequence[str]
+def _find_renamed(
+    before: Sequence[str], after: Sequence[str], removed: Sequence[str], added: Sequence[str]
 ) -> dict[str, str]:
-    """New name to old name."""
+    """The old name of each renamed column, by its new name."""
     renamed: dict[str, str] = {}
-    for new in came:
-        for old in gone:
+    for new in added:
+        for old in removed:
             if old in renamed.values():
                 continue
-            same_neighbours = _neighbours(before, old, gone) == _neighbours(after, new, came)
-            same_place = before.index(old) == after.index(new)
-            alike = SequenceMatcher(None, old, new).ratio() >= ALIKE
-            if (same_neighbours and (same_place or alike)) or (same_place and alike):
+            same_neighbours = _neighbours(before, old, removed) == _neighbours(after, new, added)
+            same_position = before.index(old) == after.index(new)
+            similar = SequenceMatcher(None, old, new).ratio() >= SIMILAR
+            if (same_neighbours and (same_position or similar)) or (same_position and similar):
                 renamed[new] = old
                 break
     return renamed
 
 
 def _neighbours(
-    names: Sequence[str], name: str, strangers: Sequence[str]
+    names: Sequence[str], name: str, ignored: Sequence[str]
 ) -> tuple[str | None, str | None]:
     """The nearest columns on both sides that both headers have."""
-    place = names.index(name)
-    known = [None if other in strangers else other for other in names]
-    left = next((other for other in reversed(known[:place]) if other), None)
-    right = next((other for other in known[place + 1 :] if other), None)
+    index = names.index(name)
+    known = [None if other in ignored else other for other in names]
+    left = next((other for other in reversed(known[:index]) if other), None)
+    right = next((other for other in known[index + 1 :] if other), None)
     return left, right
 
 
-def _moved(names: Sequence[str], was: dict[str, int]) -> list[str]:
-    """The fewest columns that must have moved, for the others to have kept their order."""
+def _find_moved(names: Sequence[str], was: dict[str, int]) -> list[str]:
+    """The fewest columns that must have moved so that the others kept their order.
+
+    The others are a longest increasing subsequence of the old positions.
+    """
     tails: list[int] = []
     lengths = []
     for name in names:

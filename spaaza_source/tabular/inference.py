@@ -1,7 +1,4 @@
-"""What the cells of each column allow it to be, gathered chunk by chunk over a whole file.
-
-Which text fits which type is left to `values`; the chunks come from `scan`.
-"""
+"""Type inference: narrows a column's possible types, chunk by chunk over a whole file."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from spaaza_source.tabular.values import (
     all_date,
     all_decimal,
     all_timestamp,
-    fitting,
+    fit_mask,
 )
 
 _ANY = frozenset({BOOL, BIGINT, DECIMAL, DATE, TIMESTAMP})
@@ -33,11 +30,11 @@ _ANY = frozenset({BOOL, BIGINT, DECIMAL, DATE, TIMESTAMP})
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the cells seen so far say about their column.
+    """What the cells read so far show of their column's type.
 
-    `fits` are the types that all of them fit (text always), `known` the type that the column must
-    have, `misfits` whether some cells do not fit that type. `zoned` and `naive` tell whether times
-    with and without a time zone were seen.
+    `known` is the type that the column must have, if any, and `misfits` whether some cells do not
+    fit it. `fits` are the types that all cells fit (text always does), `filled` whether any cell is
+    not empty. `zoned` and `naive` tell whether there are times with and without a time zone.
     """
 
     known: ColumnType | None = None
@@ -48,35 +45,35 @@ class Evidence:
     naive: bool = False
 
     @property
-    def settled(self) -> bool:
-        """Whether more cells cannot change the answer."""
+    def is_settled(self) -> bool:
+        """Whether more cells cannot change the type."""
         if self.known is None:
             return self.filled and not self.fits
         return self.misfits or self.known == TEXT
 
     @property
     def column_type(self) -> ColumnType | None:
-        """The column's type; None where every cell is empty and no type is known."""
+        """The column's type; None if every cell is empty and no type is known."""
         if self.known is not None:
             return self.known
         if not self.filled:
             return None
-        # A column of whole numbers fits decimal too: the narrower type wins.
+        # Whole numbers fit decimal too: the narrower type wins.
         return next(
             (kind for kind in (BOOL, BIGINT, DECIMAL, DATE, TIMESTAMP) if kind in self.fits), TEXT
         )
 
     def with_cells(self, strings: Any) -> Evidence:
-        """This evidence and what the cells of an Arrow string array add, empty ones being NULL."""
+        """This evidence with the cells of an Arrow string array, in which empty cells are NULL."""
         cells = Cells.of(strings)
-        if not len(cells) or self.settled:
+        if not len(cells) or self.is_settled:
             return self
         if self.known is None:
-            return self._narrowed(cells)
-        return self._held_against(self.known, cells)
+            return self._narrow(cells)
+        return self._check_known(self.known, cells)
 
     def merge(self, other: Evidence) -> Evidence:
-        """What this and the evidence of other cells of the same column say together."""
+        """This evidence with that of other cells of the same column."""
         return replace(
             self,
             fits=self.fits & other.fits,
@@ -86,7 +83,7 @@ class Evidence:
             naive=self.naive or other.naive,
         )
 
-    def _narrowed(self, cells: Cells) -> Evidence:
+    def _narrow(self, cells: Cells) -> Evidence:
         fits = set()
         zones = (False, False)
         if BIGINT in self.fits and all_bigint(cells):
@@ -110,7 +107,7 @@ class Evidence:
             naive=self.naive or zones[1],
         )
 
-    def _held_against(self, known: ColumnType, cells: Cells) -> Evidence:
+    def _check_known(self, known: ColumnType, cells: Cells) -> Evidence:
         zones = (False, False)
         fits = False
         match known.data_type:
@@ -138,4 +135,4 @@ class Evidence:
 
 
 def _has_misfit(cells: Cells, known: ColumnType) -> bool:
-    return int(fitting(cells.strings, known).false_count) > 0
+    return int(fit_mask(cells.strings, known).false_count) > 0

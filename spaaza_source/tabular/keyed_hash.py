@@ -1,7 +1,4 @@
-"""HMAC-SHA-256 of many short texts under one secret.
-
-What is hashed, and what a secret must be, is left to `privacy`.
-"""
+"""HMAC-SHA-256 of many short texts with one secret."""
 
 from __future__ import annotations
 
@@ -11,21 +8,21 @@ from typing import NoReturn
 
 
 class KeyedHash:
-    """The hash under one secret, which it neither keeps nor shows; it refuses to be pickled.
+    """A hash with one secret, which it neither keeps nor shows; it cannot be pickled.
 
-    The state that begins with the secret is made once and copied for every message: faster than
-    `hmac.digest`, which begins anew.
+    The state after the secret is made once and copied for every message, which is faster than
+    `hmac.digest`.
     """
 
-    __slots__ = ("_begun",)
+    __slots__ = ("_start",)
 
     def __init__(self, secret: str) -> None:
-        self._begun = hmac.new(secret.encode(errors="surrogatepass"), digestmod="sha256")
+        self._start = hmac.new(secret.encode(errors="surrogatepass"), digestmod="sha256")
 
     def digests(self, messages: Iterable[bytes]) -> Iterator[bytes]:
         """The HMAC of each message."""
         for message in messages:
-            keyed = self._begun.copy()
+            keyed = self._start.copy()
             keyed.update(message)
             yield keyed.digest()
 
@@ -33,4 +30,4 @@ class KeyedHash:
         return "KeyedHash(***)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a hash under a secret is not pickled")
+        raise TypeError("a keyed hash cannot be pickled")

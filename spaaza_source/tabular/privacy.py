@@ -1,8 +1,4 @@
-"""Keeps personal columns out of a load: dropped, or replaced by keyed hashes.
-
-Which columns are personal is left to the vendors; where files are read, and where rows that do not
-fit are written, to the callers.
-"""
+"""Privacy policies: drop the personal columns of a table, or replace them by keyed hashes."""
 
 from __future__ import annotations
 
@@ -28,50 +24,51 @@ from spaaza_source.tabular.spelling import make_speller
 
 Action: TypeAlias = Literal["hash", "drop", "keep"]
 Personal: TypeAlias = Mapping[str, Mapping[str, Literal["hash", "drop"]]]
-"""The columns that a vendor's tables are known to hold of persons, by table and column."""
+"""The columns of a vendor's tables that are known to be personal, by table and column."""
 
 PRESET = "pseudonymise"
-"""The setting that takes every known personal column of a table, or of all tables."""
+"""The setting that hides every known personal column of a table, or of all tables."""
 BASE = "preset"
-"""The key by which a table's own choices stand on the preset: `{"preset": "pseudonymise", …}`."""
+"""The key that adds the preset to a table's own choices: `{"preset": "pseudonymise", …}`."""
 SHORTEST_SECRET = 16
-"""Characters. Values as few as phone numbers can all be tried: only the secret is in the way."""
+"""Characters. All phone numbers can be tried: only the secret prevents that."""
 
 _ACTIONS = ("hash", "drop", "keep")
 _SETTING = "privacy"
 _SECRET_SETTING = "privacy_secret"  # noqa: S105 - the name of a setting
 _HEX_DIGITS = 64
 _NOTHING: Any = object()
-_spelled = make_speller()
+_spell = make_speller()
 
 
 @dataclass(frozen=True)
 class Policy:
     """What happens to the personal columns of one table.
 
-    A name stands for the column, and for all that a JSON export nests in it; of several names the
-    longest decides. A column is found however its name is spelled: `Phone Number`,
-    `phone_number` and, for a nested one, `address__street_name` or `address_street_name`.
+    A name applies to its column, and to all that a JSON export nests in it; of several names the
+    longest decides. A column matches in any spelling: `Phone Number`, `phone_number` and, for a
+    nested one, `address__street_name` or `address_street_name`.
 
     A hash is the lowercase hex HMAC-SHA-256 of the cell's UTF-8 text exactly as the vendor wrote
     it, without any normalisation: `Ann@example.com` and `ann@example.com` get two hashes. There
-    is no salt by column, so equal text has equal hashes in every table and they join. NULL and
+    is no salt per column, so equal text has equal hashes in every table and they join. NULL and
     empty text are NULL.
 
     Attributes:
-        table: Whose policy.
-        actions: By column name: `hash`, `drop`, or `keep` as it is.
+        table: The table's name.
+        actions: By column name: `hash`, `drop` or `keep`.
         required: The names that a file must have, because a user wrote them.
+        keyed_hash: The hash; None where nothing is hashed.
     """
 
     table: str = ""
     actions: Mapping[str, Action] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
-    keyed: KeyedHash | None = field(default=None, repr=False, compare=False)
+    keyed_hash: KeyedHash | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.keyed is None and "hash" in self.actions.values():
-            raise SettingsError("there is no secret to hash with", where=_SECRET_SETTING)
+        if self.keyed_hash is None and "hash" in self.actions.values():
+            raise SettingsError("no secret is set for the hashes", where=_SECRET_SETTING)
 
     @property
     def hides_raw(self) -> bool:
@@ -79,54 +76,58 @@ class Policy:
         return any(action != "keep" for action in self.actions.values())
 
     def action(self, name: str) -> Action | None:
-        """What happens to a column, or to a value at a path such as `user__address__city`."""
-        found = None
+        """The action for a column, or for a value at a path such as `user__address__city`."""
+        action = None
         for key in _keys(name):
-            found = self.actions.get(key, found)
-        return found
+            action = self.actions.get(key, action)
+        return action
 
     def types(
         self, known: Mapping[str, ColumnType], *, under: tuple[str, ...] = ()
     ) -> Mapping[str, ColumnType]:
-        """`known` types, with text for each column that is hashed or dropped.
+        """Known types, with text for each column that is hashed or dropped.
 
-        So a hash is of the cell as it stands, no cell of such a column ever misses its type, and
-        none is looked at to find a type. Hand it to the reader as it is: it also answers for
-        columns that it does not list. `under` is the path of the nested table that they are of.
+        So the cell is hashed as it is in the file, every cell of such a column fits, and its type
+        is not inferred. Pass the result to the reader as it is: it also has types for columns that
+        it does not list.
+
+        Args:
+            known: Known types by column name.
+            under: The path of the nested table that has the columns.
 
         Raises:
-            SettingsError: The table, or a hint, has a type for a hashed column that is not text.
+            SettingsError: The table, or a hint, has another type than text for a hashed column.
         """
         for name, column_type in known.items():
             if self.action("__".join([*under, name])) == "hash" and column_type != TEXT:
                 raise SettingsError(
-                    f"the column {name!r} of {self.table!r} is {column_type} already, and a hash "
-                    "is text",
+                    f"the column {name!r} of {self.table!r} has the type {column_type}, but a hash"
+                    " is text",
                     where=_SETTING,
-                    hint="Take away the column's hint, or load into a new dataset: this one "
-                    "holds the column in the clear.",
+                    hint="Remove the column's hint, or load into a new dataset: this one has the"
+                    " column in clear text.",
                 )
         return _Types(self, known, under)
 
     def mask_hints(self, hints: Iterable[TColumnSchema]) -> list[TColumnSchema]:
-        """Column hints as they are true under the policy: without dropped ones, hashes as text."""
-        kept: list[TColumnSchema] = []
+        """Column hints under the policy: without dropped columns, hashed ones as text."""
+        masked: list[TColumnSchema] = []
         for hint in hints:
             action = self.action(str(hint["name"]))
             if action == "hash":
-                kept.append({**hint, "data_type": "text"})
+                masked.append({**hint, "data_type": "text"})
             elif action != "drop":
-                kept.append(hint)
-        return kept
+                masked.append(hint)
+        return masked
 
     def require(self, names: Iterable[str]) -> None:
-        """Hold the user's own choices against the columns that a file has.
+        """Check that a file has every column that the user has named.
 
         Args:
-            names: Column names, or those that `applied_to_record` has met.
+            names: Column names, or the paths that `apply_to_record` has met.
 
         Raises:
-            SettingsError: A choice names no column; a personal column may have another name now.
+            SettingsError: A column is missing; a personal one may have a new name.
         """
         missing = self.required.difference(*map(_keys, names))
         if missing:
@@ -134,87 +135,87 @@ class Policy:
             raise SettingsError(
                 f"the export for {self.table!r} has no column {listed}",
                 where=_SETTING,
-                hint="Name it as the table does, or take it out.",
+                hint="Name it as the table does, or remove it from the setting.",
             )
 
     def apply(self, table: pa.Table) -> pa.Table:
         """An Arrow table under the policy; columns keep their order.
 
         Raises:
-            TypeError: A hashed column is not text, so its reader was not told the `types`.
+            TypeError: A hashed column is not text: it was not read with `types`.
         """
         for name in table.column_names:
             action = self.action(name)
             if action == "drop":
                 table = table.drop_columns([name])
             elif action == "hash":
-                place = table.schema.get_field_index(name)
-                hashed = self._hashed(table.column(name), name)
-                table = table.set_column(place, table.field(name).with_type(pa.string()), hashed)
+                index = table.schema.get_field_index(name)
+                hashed = self._hash_column(table.column(name), name)
+                table = table.set_column(index, table.field(name).with_type(pa.string()), hashed)
         return table
 
     def apply_to_record(
         self, record: dict[str, Any], *, met: set[str] | None = None
     ) -> dict[str, Any]:
-        """A record of a JSON export under the policy, as deep as it is nested.
+        """A record of a JSON export under the policy, at every depth.
 
-        Text has the same hash as in a CSV file. Of a number it is taken as Python prints it, so
-        let the parser give numbers that must join as whole numbers, decimals or text. An object
-        or list of which nothing is left goes too.
+        Text has the same hash as in a CSV file. The hash of a number is that of its text in
+        Python, so numbers that must join should be parsed as whole numbers, decimals or text. A
+        dropped object or list goes too if nothing of it is kept.
 
         Args:
-            record: As parsed; it is not changed.
-            met: Gets the paths of the policy that are in the record, for `require`.
+            record: The parsed record; it is not changed.
+            met: Receives the paths of the policy that are in the record, for `require`.
         """
         if not self.actions:
             return record
         return {
-            key: kept
+            key: result
             for key, value in record.items()
-            if (kept := self._kept(value, key, met)) is not _NOTHING
+            if (result := self._apply_to_value(value, key, met)) is not _NOTHING
         }
 
-    def _kept(self, value: Any, path: str, met: set[str] | None) -> Any:
+    def _apply_to_value(self, value: Any, path: str, met: set[str] | None) -> Any:
         action = self.action(path)
         if met is not None and action is not None:
             met.add(path)
-        kept: Any
+        rest: Any
         if isinstance(value, dict):
-            kept = {
+            rest = {
                 key: inner
                 for key, nested in value.items()
-                if (inner := self._kept(nested, f"{path}__{key}", met)) is not _NOTHING
+                if (inner := self._apply_to_value(nested, f"{path}__{key}", met)) is not _NOTHING
             }
         elif isinstance(value, list):
-            kept = [
+            rest = [
                 inner
                 for nested in value
-                if (inner := self._kept(nested, path, met)) is not _NOTHING
+                if (inner := self._apply_to_value(nested, path, met)) is not _NOTHING
             ]
         elif action == "hash":
-            return self._hash_of(value)
+            return self._hash_value(value)
         else:
             return _NOTHING if action == "drop" else value
-        return _NOTHING if action == "drop" and not kept else kept
+        return _NOTHING if action == "drop" and not rest else rest
 
-    def _hash_of(self, value: Any) -> str | None:
-        if value is None or value == "" or self.keyed is None:
+    def _hash_value(self, value: Any) -> str | None:
+        if value is None or value == "" or self.keyed_hash is None:
             return None
         if not isinstance(value, str):
             value = str(value) if isinstance(value, Decimal) else json.dumps(value)
-        # JSON can write half of a surrogate pair, and an error about it would hold the value.
-        (digest,) = self.keyed.digests([value.encode(errors="surrogatepass")])
+        # JSON can contain half of a surrogate pair, and an error about it would show the value.
+        (digest,) = self.keyed_hash.digests([value.encode(errors="surrogatepass")])
         return digest.hex()
 
-    def _hashed(self, column: Any, name: str) -> Any:
-        """A column's hashes, made once for each distinct value."""
-        if pa.types.is_null(column.type) or self.keyed is None:
+    def _hash_column(self, column: Any, name: str) -> Any:
+        """The hashes of a column, computed once for each distinct value."""
+        if pa.types.is_null(column.type) or self.keyed_hash is None:
             return pa.nulls(len(column), pa.string())
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            raise TypeError(f"the column {name!r} is to be hashed, and was not read as text")
+            raise TypeError(f"the column {name!r} must be hashed, but was not read as text")
         encoded = column.combine_chunks().dictionary_encode()
         values = encoded.dictionary.cast(pa.large_binary())
-        digests = b"".join(self.keyed.digests(values.to_numpy(zero_copy_only=False)))
+        digests = b"".join(self.keyed_hash.digests(values.to_numpy(zero_copy_only=False)))
         ends = np.arange(len(values) + 1, dtype=np.int32) * np.int32(_HEX_DIGITS)
         hashes = pa.StringArray.from_buffers(
             len(values), pa.py_buffer(ends), pa.py_buffer(binascii.hexlify(digests))
@@ -224,7 +225,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Policies:
-    """The policies of a source's tables, each of which has one, be it empty."""
+    """The policies of a source's tables; each table has one, which may be empty."""
 
     by_table: Mapping[str, Policy]
 
@@ -245,10 +246,10 @@ class Policies:
 
         Args:
             privacy: `pseudonymise`; or by table `pseudonymise`, or by column `hash`, `drop` or
-                `keep`, to which `preset` adds the table's preset; as JSON text too. None: none.
-            secret: What is hashed with; needed only where something is.
+                `keep`, to which `preset` adds the table's preset. May be JSON text. None for none.
+            secret: The secret of the hashes; required only if a column is hashed.
             tables: The source's own tables.
-            personal: The preset. Its tables may be named, so that sources can share a setting.
+            personal: The preset. All its tables may be named, so that sources can share a setting.
             secret_variable: The environment variable of the secret, for a message.
 
         Raises:
@@ -256,9 +257,9 @@ class Policies:
         """
         chosen = _by_table(privacy, personal)
         if chosen and not chosen.keys() & set(tables):
-            # To go on would load in the clear what a user believes to be covered.
+            # Loading would store in clear text what the user believes to be hidden.
             raise _wrong(
-                "it names none of this source's tables",
+                "no table of this source is named",
                 f"Name one of {', '.join(tables)}; {{}} for no policy.",
             )
         choices = {
@@ -266,7 +267,7 @@ class Policies:
             for table in tables
         }
         hashes = any("hash" in actions.values() for actions, _ in choices.values())
-        keyed = _keyed(secret, secret_variable) if hashes else None
+        keyed = _make_hash(secret, secret_variable) if hashes else None
         return cls(
             MappingProxyType(
                 {
@@ -278,7 +279,7 @@ class Policies:
 
 
 class _Types(Mapping[str, ColumnType]):
-    """Known types, under a policy, of any column that is asked for."""
+    """Known types under a policy, also of columns that are not listed."""
 
     def __init__(
         self, policy: Policy, known: Mapping[str, ColumnType], under: tuple[str, ...]
@@ -300,17 +301,17 @@ class _Types(Mapping[str, ColumnType]):
 
 @lru_cache(maxsize=8192)
 def _keys(name: str) -> tuple[str, ...]:
-    """What policies call a column or path, from its outermost part to the whole of it.
+    """The names of a column or path in policies, from its outermost part to the whole of it.
 
-    `user__first_name` gives `user` and `user_first_name`: whether a vendor nests or flattens, and
-    whatever the destination's naming convention, a name means the same. dlt's variant of a column
-    is a part of it: `phone__v_text` gives `phone` too.
+    `user__first_name` has `user` and `user_first_name`: so a name means the same whether a vendor
+    nests or flattens, and in every naming convention. dlt's variant of a column belongs to it:
+    `phone__v_text` has `phone` too.
     """
     keys: list[str] = []
     for part in name.split("__"):
         try:
-            spelled = _spelled(part)
-        except ValueError:  # dlt's way to refuse a blank name
+            spelled = _spell(part)
+        except ValueError:  # dlt refuses a blank name
             continue
         keys.append(re.sub("_+", "_", f"{keys[-1]}_{spelled}" if keys else spelled))
     return tuple(keys)
@@ -334,7 +335,7 @@ def _by_table(privacy: Any, personal: Personal) -> dict[str, Any]:
     if privacy is None:
         return {}
     if not isinstance(privacy, Mapping):
-        raise _wrong(f"it is neither {PRESET!r} nor a dict whose keys are tables")
+        raise _wrong(f"neither {PRESET!r} nor a dict whose keys are tables")
     chosen: dict[str, Any] = {}
     for name, choice in privacy.items():
         table = _key(name, "a table")
@@ -343,7 +344,7 @@ def _by_table(privacy: Any, personal: Personal) -> dict[str, Any]:
                 f"there is no table {name!r}", f"The tables are {', '.join(sorted(personal))}."
             )
         if table in chosen:
-            raise _wrong(f"the table {table!r} is there twice")
+            raise _wrong(f"the table {table!r} is named twice")
         chosen[table] = choice
     return chosen
 
@@ -351,7 +352,7 @@ def _by_table(privacy: Any, personal: Personal) -> dict[str, Any]:
 def _columns(
     table: str, choice: Any, personal: Mapping[str, Action]
 ) -> tuple[dict[str, Action], frozenset[str]]:
-    """What happens to which column, and the columns that the user has named."""
+    """The action for each column, and the columns that the user has named."""
     if choice == PRESET:
         choice = {BASE: PRESET}
     if not isinstance(choice, Mapping):
@@ -364,31 +365,31 @@ def _columns(
             continue
         column = _key(name, f"a column of {table!r}")
         if action not in _ACTIONS:
-            # What stands there instead is not shown: it may be anything, even a secret.
+            # The value is not shown: it may be anything, even a secret.
             raise _wrong(
                 f"the column {column!r} of {table!r} has an unknown action",
                 f"Choose {', '.join(_ACTIONS[:-1])} or {_ACTIONS[-1]}.",
             )
         if column in named:
-            raise _wrong(f"the column {column!r} of {table!r} is there twice")
+            raise _wrong(f"the column {column!r} of {table!r} is named twice")
         named[column] = action
     return {**preset, **named}, frozenset(named)
 
 
-def _keyed(secret: Any, variable: str) -> KeyedHash:
+def _make_hash(secret: Any, variable: str) -> KeyedHash:
     fault = None
     if not isinstance(secret, str) or not secret.strip():
-        fault = "there is no secret to hash with"
+        fault = "no secret is set for the hashes"
     elif secret != secret.strip():
-        fault = "there is a space around it"
+        fault = "it begins or ends with a space"
     elif len(secret) < SHORTEST_SECRET:
         fault = f"it is shorter than {SHORTEST_SECRET} characters"
     if fault:
         raise SettingsError(
             fault,
             where=_SECRET_SETTING,
-            hint=f"Set {variable}, or {_SECRET_SETTING} in secrets.toml, to at least "
-            f"{SHORTEST_SECRET} random characters, and keep it: another secret, other hashes.",
+            hint=f"Set {variable}, or {_SECRET_SETTING} in secrets.toml, to at least"
+            f" {SHORTEST_SECRET} random characters, and never change it: that changes all hashes.",
         )
     return KeyedHash(secret)
 

@@ -1,7 +1,4 @@
-"""Rows that do not fit: kept apart with their raw bytes, counted, and too many of them a stop.
-
-What makes a row bad is left to `scan` and `json_elements`.
-"""
+"""Rejected rows: kept with their raw bytes and counted; too many of them stop the load."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 from spaaza_source.errors import MalformedFileError, TooManyRejectedRowsError
 
 REJECTED_BYTES_KEPT = 128 * 2**20
-"""Bytes of rejected rows that memory may hold, counting each as its text and an overhead."""
+"""Bytes of rejected rows to keep in memory at most; each counts its bytes and an overhead."""
 
 _ROW_OVERHEAD = 256
 _SHOWN_ROWS = 5
@@ -19,11 +16,11 @@ _HINT = "Ask the vendor for a sound file."
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row that does not fit.
+    """A row that cannot be loaded.
 
-    `line` is the physical line on which it starts, from 1; `offset` its first byte in the file,
-    from 0; `column` the number of the cell that breaks it, from 1, where one does; `raw` its bytes
-    in the file without the record end.
+    `line` is the physical line on which it starts, from 1; `offset` the offset of its first byte
+    in the file, from 0; `column` the number of the bad cell, from 1, if a cell is bad; `raw` its
+    bytes in the file without the record end.
     """
 
     line: int
@@ -34,23 +31,23 @@ class RejectedRow:
 
     @property
     def text(self) -> str:
-        """The same bytes as text: the whole file has been proven to be UTF-8."""
+        """Its bytes as text: the whole file has been proven to be UTF-8."""
         return self.raw.decode()
 
     @property
-    def place(self) -> str:
-        """Where it is, for a message; never what it holds."""
+    def location(self) -> str:
+        """Where it is, for a message; without its content."""
         column = "" if self.column is None else f", column {self.column}"
         return f"line {self.line}, byte offset {self.offset}{column}"
 
 
 class RejectedRows:
-    """The bad rows of one pass over a file, in its order, in `rows`.
+    """The bad rows of a file, in its order, in `rows`.
 
     Args:
-        reject: Whether bad rows are kept; else the first one stops the pass.
+        reject: Whether bad rows are kept; if not, the first one is an error.
         max_share: The largest share of all rows that may be bad, from 0 to 1.
-        bytes_kept: The most that memory may hold of them.
+        bytes_kept: Bytes of them to keep in memory at most.
     """
 
     def __init__(
@@ -63,24 +60,27 @@ class RejectedRows:
         self._bytes = 0
 
     def add(self, row: RejectedRow) -> None:
-        """Keep one more.
+        """Add a bad row.
 
         Raises:
-            MalformedFileError: Bad rows are not to be kept.
-            TooManyRejectedRowsError: Memory may not hold more of them.
+            MalformedFileError: Bad rows are not kept.
+            TooManyRejectedRowsError: They take too much memory.
         """
         if not self._reject:
-            raise MalformedFileError(f"a bad row: {row.reason}", where=row.place, hint=_HINT)
+            raise MalformedFileError(f"a bad row: {row.reason}", where=row.location, hint=_HINT)
         self.rows.append(row)
         self._bytes += len(row.raw) + _ROW_OVERHEAD
         if self._bytes > self._bytes_kept:
             raise self._too_many(f"more bad rows than fit {self._bytes_kept // 2**20} MiB")
 
-    def judge(self, good: int) -> None:
-        """Hold their number against that of the good rows, at the end of the file.
+    def check_share(self, good: int) -> None:
+        """Check the share of bad rows, at the end of the file.
+
+        Args:
+            good: The number of good rows.
 
         Raises:
-            TooManyRejectedRowsError: Their share is larger than allowed.
+            TooManyRejectedRowsError: The share is larger than allowed.
         """
         total = good + len(self.rows)
         if len(self.rows) > self._max_share * total:
@@ -89,5 +89,5 @@ class RejectedRows:
             )
 
     def _too_many(self, cause: str) -> TooManyRejectedRowsError:
-        first = "; ".join(f"{row.place}: {row.reason}" for row in self.rows[:_SHOWN_ROWS])
+        first = "; ".join(f"{row.location}: {row.reason}" for row in self.rows[:_SHOWN_ROWS])
         return TooManyRejectedRowsError(f"{cause}. The first: {first}", hint=_HINT)

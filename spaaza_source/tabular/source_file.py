@@ -1,13 +1,10 @@
-"""What any file is opened with: the settings of a reading, and proof that the file stays as it is.
-
-What the file holds is left to `csv_file` and `json_file`.
-"""
+"""What reading any file needs: checks of the settings, and proof that the file does not change."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO, Literal, TypeAlias, get_args
 
 from spaaza_source.errors import FileError, MalformedFileError, SettingsError
 
@@ -15,23 +12,35 @@ ColumnTypes: TypeAlias = Literal["inferred", "text"]
 OnBadRow: TypeAlias = Literal["reject", "fail"]
 Identity: TypeAlias = tuple[int, ...]
 
+LONGEST_RECORD = 32 * 2**20
+"""Bytes. A longer record stops the load: memory must stay bounded, and an unclosed quote shows."""
+
 
 def check_settings(column_types: str, on_bad_row: str, max_rejected_share: float) -> None:
-    """Refuse settings that mean nothing.
+    """Check the settings of a reader.
 
     Raises:
         SettingsError: A setting has an impossible value.
     """
-    if column_types not in ("inferred", "text"):
-        raise SettingsError("column_types must be 'inferred' or 'text'")
-    if on_bad_row not in ("reject", "fail"):
-        raise SettingsError("on_bad_row must be 'reject' or 'fail'")
+    choices = (
+        ("column_types", column_types, get_args(ColumnTypes)),
+        ("on_bad_row", on_bad_row, get_args(OnBadRow)),
+    )
+    for setting, value, allowed in choices:
+        if value not in allowed:
+            raise SettingsError(
+                f"{value!r} is not among the choices",
+                where=setting,
+                hint=f"Choose {' or '.join(allowed)}.",
+            )
     if not 0 <= max_rejected_share <= 1:
-        raise SettingsError("max_rejected_share must be between 0 and 1")
+        raise SettingsError(
+            f"{max_rejected_share!r} is not a share from 0 to 1", where="max_rejected_share"
+        )
 
 
 def open_file(path: Path) -> BinaryIO:
-    """The file, open for reading bytes.
+    """Open a file for reading bytes.
 
     Raises:
         FileError: It cannot be opened.
@@ -45,18 +54,18 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def identity(file: BinaryIO) -> Identity:
-    """What changes when an open file is replaced or written to."""
+    """A value that changes when an open file is replaced or written to."""
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def prove_unchanged(file: BinaryIO, known: Identity) -> None:
-    """Compare an open file with what it was.
+    """Check that an open file still has the identity that it had.
 
     Raises:
         MalformedFileError: It has changed.
     """
     if identity(file) != known:
         raise MalformedFileError(
-            "the file changed while it was read", hint="Keep it as it is, and run again."
+            "the file changed while it was read", hint="Leave it unchanged, and run again."
         )

@@ -1,4 +1,4 @@
-"""How a header's text is spelled as a column's name; what a header may not hold is `header`'s."""
+"""Spells a header as a column name, by dlt's naming convention without outer punctuation."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 _snake_case = NamingConvention().normalize_identifier
 
-#: Marks that only punctuate. dlt spells one at the end as an `x`, so that `email (username)` would
-#: be `email_usernamex`; signs that can mean something (`+ - % # @ *`) are left to dlt.
+#: Punctuation to strip. dlt spells it as an `x` at the end, so that `email (username)` would become
+#: `email_usernamex`. Signs that can mean something (`+ - % # @ *`) are left to dlt.
 CLOSING = " \t)]}>?!.:;,'\"`"
 OPENING = " \t([{<'\"`"
 
 
 def make_speller(normalize: Callable[[str], str] = _snake_case) -> Callable[[str], str]:
-    """A naming convention that does not spell out the punctuation around a header.
+    """Make a function that spells headers by a naming convention, without outer punctuation.
 
     Args:
-        normalize: dlt's: a naming convention's `normalize_identifier`, snake case unless given.
+        normalize: A dlt naming convention's `normalize_identifier`, snake case unless given.
     """
 
     def spell(header: str) -> str:

@@ -1,8 +1,7 @@
-"""What text fits which type, exactly, and the conversion of text that fits.
+"""Decides which text fits which type, and converts text that fits.
 
-The forms are narrow on purpose: text that another reader might take for a number or a time stays
-text. Every form is checked here on Arrow's bytes, before any lenient converter sees them. Which
-type a column gets is left to `inference`.
+The forms are narrow on purpose: ambiguous text, such as `007` or `1e5`, stays text. Every form is
+checked here on Arrow's bytes, before any lenient converter gets them.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Lengths: TypeAlias = npt.NDArray[np.int32]
 
 BIGINT_DIGITS = 18
-"""One digit fewer than 64 bits hold, so that no 19-digit identifier is ever taken for a number."""
+"""One digit fewer than 64 bits can hold, so that no 19-digit id is ever taken for a number."""
 
 _ZERO, _NINE_MORE, _MINUS, _POINT = 0x30, 9, 0x2D, 0x2E
 _DATE_LENGTH, _TIME_LENGTH = 10, 19
@@ -35,7 +34,7 @@ _LAST_MICROSECOND = 253_402_300_799_999_999
 
 @dataclass(frozen=True)
 class Cells:
-    """The filled cells of one column, as their bytes in a row: begins and lengths in `text`."""
+    """The filled cells of one column: their bytes in `text`, with the start and length of each."""
 
     text: Bytes
     begins: Lengths
@@ -69,7 +68,7 @@ def all_bool(cells: Cells) -> bool:
 
 
 def all_bigint(cells: Cells) -> bool:
-    """Whether every cell is a whole number of at most 18 digits, as it would be printed."""
+    """Whether every cell is a whole number of at most 18 digits in its canonical form."""
     if int(cells.lengths.max(initial=0)) > BIGINT_DIGITS + 1:
         return False
     negative = cells.text[cells.begins] == _MINUS
@@ -83,9 +82,9 @@ def all_bigint(cells: Cells) -> bool:
 
 
 def all_decimal(cells: Cells, precision: int, scale: int, whole_digits: int) -> bool:
-    """Whether every cell is a number that decimal(precision, scale) holds without rounding.
+    """Whether every cell is a number that fits decimal(precision, scale) without rounding.
 
-    `whole_digits` is the limit for a number without a point.
+    `whole_digits` is the most digits that a number without a point may have.
     """
     negative = cells.text[cells.begins] == _MINUS
     points = np.flatnonzero(cells.text == _POINT)
@@ -121,7 +120,7 @@ def all_date(cells: Cells) -> bool:
 
 
 def all_timestamp(cells: Cells) -> tuple[bool, bool] | None:
-    """Whether every cell is a time: None if not, else whether some have a zone, some have none."""
+    """None if a cell is not a time; else whether some have a zone, and whether some have none."""
     length = int(cells.lengths[0]) if len(cells) else 0
     if length in (_TIME_LENGTH, _TIME_LENGTH + 1) and bool((cells.lengths == length).all()):
         table = cells.text.reshape(-1, length)
@@ -137,16 +136,16 @@ def all_timestamp(cells: Cells) -> tuple[bool, bool] | None:
         return zoned, not zoned
     if bool((cells.lengths < _TIME_LENGTH).any()):
         return None
-    if not bool(pc.all(fitting(cells.strings, ColumnType("timestamp"))).as_py()):
+    if not bool(pc.all(fit_mask(cells.strings, ColumnType("timestamp"))).as_py()):
         return None
-    zones = _zoned(cells.strings)
+    zones = _has_zone(cells.strings)
     return bool(pc.any(zones).as_py()), not bool(pc.all(zones).as_py())
 
 
-def fitting(strings: Any, column_type: ColumnType) -> Any:
+def fit_mask(strings: Any, column_type: ColumnType) -> Any:
     """Which cells fit the type, as an Arrow bool array; NULL cells stay NULL.
 
-    Slower than the `all_` functions, cell by cell, and the same rules.
+    The rules are those of the `all_` functions, which are faster.
     """
     match column_type.data_type:
         case "text":
@@ -154,13 +153,13 @@ def fitting(strings: Any, column_type: ColumnType) -> Any:
         case "bool":
             fits = _bool_fits(strings)
         case "bigint":
-            fits = _formed(strings, f"0|-?[1-9][0-9]{{0,{BIGINT_DIGITS - 1}}}")
+            fits = _has_form(strings, f"0|-?[1-9][0-9]{{0,{BIGINT_DIGITS - 1}}}")
         case "decimal":
-            fits = _formed(strings, _decimal_form(column_type.precision, column_type.scale))
+            fits = _has_form(strings, _decimal_form(column_type.precision, column_type.scale))
         case "double":
             fits = _double_fits(strings)
         case "date":
-            fits = _in_calendar(strings, _formed(strings, _DATE_FORM))
+            fits = _in_calendar(strings, _has_form(strings, _DATE_FORM))
         case _:
             fits = _timestamp_fits(strings)
     return fits
@@ -178,12 +177,12 @@ def convert(strings: Any, column_type: ColumnType) -> Any:
 
 
 def _timestamps(strings: Any) -> Any:
-    """Times as UTC; a time without a zone is UTC, as the vendor's documents have it."""
-    zoned = pc.if_else(_zoned(strings), strings, pc.binary_join_element_wise(strings, "Z", ""))
+    """Times in UTC; a time without a zone is UTC, as the vendor documents."""
+    zoned = pc.if_else(_has_zone(strings), strings, pc.binary_join_element_wise(strings, "Z", ""))
     return pc.cast(zoned, pa.timestamp("us", tz="UTC"))
 
 
-def _zoned(strings: Any) -> Any:
+def _has_zone(strings: Any) -> Any:
     return pc.match_substring_regex(strings, f"{_ZONE_FORM}$", ignore_case=False)
 
 
@@ -191,19 +190,19 @@ def _bool_fits(strings: Any) -> Any:
     return pc.or_(pc.equal(strings, "true"), pc.equal(strings, "false"))
 
 
-def _formed(strings: Any, form: str) -> Any:
+def _has_form(strings: Any, form: str) -> Any:
     return pc.match_substring_regex(strings, f"^(?:{form})$")
 
 
 def _double_fits(strings: Any) -> Any:
-    formed = _formed(strings, _DOUBLE_FORM)
+    formed = _has_form(strings, _DOUBLE_FORM)
     values = pc.cast(pc.if_else(formed, strings, None), pa.float64())
     return pc.and_(formed, pc.fill_null(pc.is_finite(values), False))
 
 
 def _timestamp_fits(strings: Any) -> Any:
-    fits = _in_calendar(strings, _formed(strings, f"{_TIME_FORM}{_ZONE_FORM}?"))
-    # An offset can carry a time out of the years 1 to 9999, which no Python date can hold.
+    fits = _in_calendar(strings, _has_form(strings, f"{_TIME_FORM}{_ZONE_FORM}?"))
+    # A zone's offset can move a time out of the years 1 to 9999 of Python's dates.
     micros = pc.cast(_timestamps(pc.if_else(fits, strings, None)), pa.int64())
     inside = pc.and_(
         pc.greater_equal(micros, _FIRST_MICROSECOND), pc.less_equal(micros, _LAST_MICROSECOND)
@@ -224,9 +223,9 @@ def _count_digits(text: Bytes) -> int:
 
 
 def _matches(table: Bytes, form: str) -> bool:
-    """Whether every row of bytes has digits where the form has a zero, and else the form's own.
+    """Whether every row of bytes matches a form, in which `0` is any digit and `?` any byte.
 
-    A question mark leaves the byte to the caller; the year 0000 never matches.
+    The year 0000 never matches.
     """
     for index, mark in enumerate(form):
         column = table[:, index]
@@ -247,7 +246,7 @@ def _casts(strings: Any, arrow: Any) -> bool:
 
 
 def _in_calendar(strings: Any, formed: Any) -> Any:
-    """Of cells formed as dates or times, which name a day of the calendar and a time of day."""
+    """Which of the cells that have the form of a date or time are a day and a time of day."""
     part = _number_at(strings, formed)
     year, month, day = part(0, 4), part(5, 7), part(8, 10)
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))

@@ -1,6 +1,6 @@
-"""Whether the settings reach Voucherify: asked before a load, and by `spaaza check`.
+"""Checks that the settings reach Voucherify, before a load and for `spaaza check`.
 
-It reads one page of the list of exports; nothing is created.
+Reads one page of the list of exports; creates nothing.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def check_access(
     base_url: str = "https://api.voucherify.io",
     credentials: VoucherifyCredentials = dlt.secrets.value,
 ) -> Iterator[str]:
-    """What works, one line at a time; the settings come as they come to `voucherify_source`.
+    """Check each setting; yields a line for each that works. Settings as for `voucherify_source`.
 
     Raises:
-        SettingsError: Something in the settings does not work; the lines before it do.
-        UnavailableError: The host is there but fails.
+        SettingsError: A setting does not work.
+        UnavailableError: The host answers but fails.
     """
     return _checks(base_url, credentials)
 

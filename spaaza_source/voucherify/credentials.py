@@ -1,4 +1,4 @@
-"""Who asks Voucherify: an application's id and token, as its dashboard shows them.
+"""Credentials for Voucherify: an application's id and token, as its dashboard shows them.
 
 Vendor document: "Authentication" (`X-App-Id`, `X-App-Token`).
 """
@@ -27,15 +27,15 @@ class AppKeys(Secret, CredentialsConfiguration):
     app_token: TSecretStrValue = None  # type: ignore[assignment]
 
     def headers(self) -> SecretHeaders:
-        """The two headers that the vendor asks for."""
+        """The two headers that authenticate."""
         return SecretHeaders({"X-App-Id": str(self.app_id), "X-App-Token": str(self.app_token)})
 
     def secrets(self) -> tuple[str, ...]:
-        """What no message may show."""
+        """The texts to redact in messages."""
         return (str(self.app_token), str(self.app_id))
 
     def account(self) -> str:
-        """A name for the key that tells nothing of it, for `export_jobs`: 12 hex digits."""
+        """A hash of the id that stands for the account in `export_jobs`: 12 hex digits."""
         return hashlib.sha256(str(self.app_id).encode()).hexdigest()[:12]
 
 
@@ -46,7 +46,7 @@ def require_keys(credentials: Any) -> AppKeys:
     """Credentials that can be sent as headers.
 
     Raises:
-        SettingsError: They are of another kind, or hold what no header can hold.
+        SettingsError: They are none, or have a character that no header can have.
     """
     if not isinstance(credentials, AppKeys):
         raise SettingsError("no usable credentials", where="credentials", hint=_HINT)

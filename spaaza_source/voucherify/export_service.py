@@ -1,7 +1,7 @@
-"""Voucherify as the road sees it: a request becomes an export object, an export object a job.
+"""Voucherify as an export service: a request becomes an export object, an export object a job.
 
-The calls themselves are `api`; the waiting is the road's. The vendor has no room for words of ours
-in an export, but echoes its parameters: by these it is found again.
+An export object has no field for a description, but echoes the parameters of its request: by these
+an earlier run's job is found again.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ STATES = {
     "ERROR": JobState.FAILED,
 }
 
-#: Parameters that are echoed as they were sent.
+#: Parameters that the vendor echoes as they were sent.
 ECHOED = ("order", "fields", "campaign_id")
 
-#: Exports to a page and pages to look through: the vendor allows no more of either.
+#: Exports per page, and pages to read at most: the vendor allows no more of either.
 PAGE, PAGES = 100, 100
 
-#: Ends of the names of the vendor's own hosts, which may see the key.
+#: The domains of the vendor's own hosts, which may see the key.
 VENDOR_HOSTS = (".voucherify.io",)
 
 
@@ -41,8 +41,8 @@ class VoucherifyExports:
     """An `ExportService` over `/exports`.
 
     Args:
-        api: The vendor's calls.
-        keys: What a link's host may have to see.
+        api: The client of `/exports`.
+        keys: The key, which a link's host may ask for again.
     """
 
     def __init__(self, api: ExportsApi, keys: AppKeys) -> None:
@@ -53,55 +53,55 @@ class VoucherifyExports:
     def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
         """The project's exports whose parameters this package may have sent, the newest first.
 
-        One that somebody else asked for with the very same parameters brings the same rows.
+        An export that somebody else requested with the same parameters has the same rows.
         """
         seen: set[str] = set()
         for page in range(1, PAGES + 1):
             exports = self._api.list_exports(page=page, limit=PAGE)
-            fresh = [export for export in exports if str(export["id"]) not in seen]
-            for export in fresh:
-                yield from _own(export, self._keys.account(), self.http.redact)
-            dates = [parse_vendor_instant(export.get("created_at")) for export in fresh]
-            if not fresh or any(date is not None and date < since for date in dates):
+            new = [export for export in exports if str(export["id"]) not in seen]
+            for export in new:
+                yield from _read_known_jobs(export, self._keys.account(), self.http.redact)
+            dates = [parse_vendor_instant(export.get("created_at")) for export in new]
+            if not new or any(date is not None and date < since for date in dates):
                 return
-            seen.update(str(export["id"]) for export in fresh)
+            seen.update(str(export["id"]) for export in new)
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
-        """Ask for the export, once; the vendor begins when it will."""
+        """Create the export; sent once. The vendor decides when it starts."""
         del later
         return self._job(self._api.create(request.subject, request.selection))
 
     def poll(self, job_id: str) -> Job:
-        """The export as it stands."""
+        """The present state of the export."""
         return self._job(self._api.get(job_id))
 
     def links(self, job_id: str) -> Sequence[Link]:
-        """Fresh links to the parts of the result.
+        """New links to the files of the result.
 
-        A host of the vendor's own wants to see the key again; no other ever does.
+        The vendor's own hosts require the key; no other host gets it.
         """
         urls = self._api.urls(job_id)
         if not urls:
             raise LinkRefusedError(
-                "the vendor says that the export is done, and names no file of it",
+                "the export is done, but the vendor names no file of it",
                 hint="Run again; if it stays so, ask the vendor.",
             )
         return [Link(url, self._keys.headers() if self._may_see(url) else {}) for url in urls]
 
     def remove(self, job_id: str) -> None:
-        """Delete an export at the vendor; a further part of one goes with it."""
+        """Delete an export at the vendor, with all files of its result."""
         if PART not in job_id:
             self._api.delete(job_id)
 
     def _may_see(self, url: str) -> bool:
-        """Whether a link's host is the vendor's, and the way to it closed to others."""
+        """Whether a link's host is the vendor's, and the connection is private."""
         try:
             link, api = urlsplit(url), urlsplit(self.http.base_url)
         except ValueError:
-            # Whoever opens it refuses it, without a word of what is in it.
+            # Opening it fails, with an error that does not quote it.
             return False
         if "\\" in link.netloc:
-            # There `requests` ends the host.
+            # `requests` takes what stands before the backslash for the host.
             return False
         host = link.hostname or ""
         if link.scheme != "https" and not (is_loopback(url) and is_loopback(self.http.base_url)):
@@ -112,12 +112,12 @@ class VoucherifyExports:
         return job_of(export, self.http.redact)
 
 
-def job_of(export: ExportAnswer, fit: Callable[[str], str] = redact) -> Job:
+def job_of(export: ExportAnswer, clean: Callable[[str], str] = redact) -> Job:
     """An export object as a job.
 
     Args:
-        export: One without a status is in an unknown state.
-        fit: Makes words of the vendor's fit to be shown.
+        export: The export; without a status it is in an unknown state.
+        clean: Redacts the vendor's texts.
     """
     status = export.get("status")
     status = status if isinstance(status, str) else ""
@@ -125,40 +125,44 @@ def job_of(export: ExportAnswer, fit: Callable[[str], str] = redact) -> Job:
     return Job(
         job_id=str(export["id"]),
         state=STATES.get(known, JobState.UNKNOWN),
-        vendor_state=fit(status),
+        vendor_state=clean(status),
         created_at=parse_vendor_instant(export.get("created_at")),
     )
 
 
-def _own(export: ExportAnswer, account: str, fit: Callable[[str], str]) -> Iterator[KnownJob]:
-    """An export as a job of ours, by what its parameters say; as two where they may mean either."""
+def _read_known_jobs(
+    export: ExportAnswer, account: str, clean: Callable[[str], str]
+) -> Iterator[KnownJob]:
+    """An export as a job of ours, by its parameters; as two jobs where these are ambiguous."""
     subject = str(export.get("exported_object") or "")
-    each = next((each for each in OBJECTS.values() if each.exported_object == subject), None)
-    parameters = _echoed(export.get("parameters"))
-    if each is None or parameters is None:
+    exported = next((one for one in OBJECTS.values() if one.exported_object == subject), None)
+    parameters = _read_parameters(export.get("parameters"))
+    if exported is None or parameters is None:
         return
-    window = window_of(parameters.get("filters"), each.time_filters)
-    for span in {window, None}:
-        request = ExportRequest(each.table, subject, account, window=span, selection=parameters)
-        yield KnownJob(request.fingerprint, subject, span, job_of(export, fit))
+    # A filter that looks like a window may be the user's own.
+    for window in {window_of(parameters.get("filters"), exported.time_filters), None}:
+        request = ExportRequest(
+            exported.table, subject, account, window=window, selection=parameters
+        )
+        yield KnownJob(request.fingerprint, subject, window, job_of(export, clean))
 
 
-def _echoed(parameters: Any) -> dict[str, Any] | None:
-    """Parameters as we send them: older samples echo `filter`, and a junction in capitals.
+def _read_parameters(parameters: Any) -> dict[str, Any] | None:
+    """Echoed parameters as we send them; None if they have some that we never send.
 
-    None where they narrow the export by something that we never send.
+    Older samples echo `filter`, and a junction in capitals.
     """
     if not isinstance(parameters, Mapping):
         return None
-    given = {name: value for name, value in parameters.items() if value}
-    if given.pop("response_format", "CSV") != "CSV":
+    sent = {name: value for name, value in parameters.items() if value}
+    if sent.pop("response_format", "CSV") != "CSV":
         return None
-    filters = given.pop("filters", None) or given.pop("filter", None)
-    if given.keys() - set(ECHOED) or not isinstance(filters, Mapping | None):
+    filters = sent.pop("filters", None) or sent.pop("filter", None)
+    if sent.keys() - set(ECHOED) or not isinstance(filters, Mapping | None):
         return None
     if filters:
-        given["filters"] = {
+        sent["filters"] = {
             name: value.lower() if name == JUNCTION and isinstance(value, str) else value
             for name, value in filters.items()
         }
-    return given
+    return sent

@@ -1,7 +1,6 @@
-"""Voucherify's filters: what narrows an export, and how a window of time is put among it.
+"""Builds Voucherify's export filters, and adds the window of a load to them.
 
-Vendor document: the export guide ("Pagination and example request") and `exports.json`. Which
-windows are asked for is left to the road's `plan`.
+Vendor documents: the export guide ("Pagination and example request") and `exports.json`.
 """
 
 from __future__ import annotations
@@ -23,62 +22,62 @@ def where(field: str, operator: str, *values: Any) -> Filters:
     """One condition: `where("campaign_id", "$is", "camp_1")`.
 
     Args:
-        field: What is looked at, such as `created_at` or `metadata.tier`.
-        operator: The vendor's, with or without its dollar.
-        values: What it is held against.
+        field: The field, such as `created_at` or `metadata.tier`.
+        operator: The vendor's operator, with or without its dollar.
+        values: What the field is compared with.
     """
     name = operator if operator.startswith("$") else f"${operator}"
     return {field: {"conditions": {name: list(values)}}}
 
 
 def all_of(*filters: Mapping[str, Any]) -> Filters:
-    """What fits every one of them."""
-    return _joined("and", filters)
+    """A filter for the rows that match all of these."""
+    return _join("and", filters)
 
 
 def any_of(*filters: Mapping[str, Any]) -> Filters:
-    """What fits at least one of them."""
-    return _joined("or", filters)
+    """A filter for the rows that match at least one of these."""
+    return _join("or", filters)
 
 
-def _joined(junction: str, filters: Sequence[Mapping[str, Any]]) -> Filters:
+def _join(junction: str, filters: Sequence[Mapping[str, Any]]) -> Filters:
     joined: Filters = {JUNCTION: junction}
-    for each in filters:
-        if JUNCTION in each:
+    for one in filters:
+        if JUNCTION in one:
             raise SettingsError(
-                "Voucherify joins all conditions by one junction, no groups of them",
+                "filters cannot be nested: Voucherify joins all conditions by one junction",
                 where="filters",
             )
-        for field, told in each.items():
+        for field, condition in one.items():
             conditions = joined.setdefault(field, {"conditions": {}})["conditions"]
-            if conditions.keys() & told["conditions"]:
+            if conditions.keys() & condition["conditions"]:
                 raise SettingsError(
-                    f"the field {field!r} has one condition of each operator at most",
+                    f"the field {field!r} has two conditions with the same operator",
                     where="filters",
                 )
-            conditions.update(told["conditions"])
+            conditions.update(condition["conditions"])
     return joined
 
 
 def check_filters(filters: Any, table: str) -> Filters | None:
-    """A user's filters of one table; passed through as they are.
+    """A user's filters of one table, unchanged.
 
     Raises:
         SettingsError: They are no dict, or an empty one.
     """
     if not isinstance(filters, Mapping) or not filters:
         raise SettingsError(
-            "filters are a dict, such as where('campaign_id', '$is', 'camp_1')",
+            "filters must be a dict, such as where('campaign_id', '$is', 'camp_1')",
             where=f"filters of {table}",
         )
     return dict(filters)
 
 
 def can_be_narrowed(filters: Filters | None, time_filters: Sequence[str]) -> bool:
-    """Whether a window can be put among a user's filters.
+    """Whether a window can be added to a user's filters.
 
-    There is one junction for all conditions: beside a user's, a window by one field can stand if
-    all must fit, and a window by one field or another cannot.
+    There is one junction for all conditions. So a window by one field can be added where all
+    conditions must match, a window by one field or another cannot.
     """
     if not time_filters:
         return False
@@ -91,13 +90,13 @@ def can_be_narrowed(filters: Filters | None, time_filters: Sequence[str]) -> boo
 def add_window(
     filters: Filters | None, time_filters: Sequence[str], window: Window | None
 ) -> Filters | None:
-    """A user's filters and a window; None for neither.
+    """A user's filters with a window added; None for neither.
 
     Args:
-        filters: The user's; the window can be put among them.
-        time_filters: The fields by which a row is of the window: by one of them at least.
-        window: The span of time; None for all. It is asked for with a margin on both sides: no
-            document tells whether the bounds count.
+        filters: The user's; they can be narrowed.
+        time_filters: The fields that the window is taken by: a row is in it by any of them.
+        window: The window; None for all rows. A margin is added on both sides, for it is
+            undocumented whether the bounds are inclusive.
     """
     if window is None:
         return filters
@@ -107,19 +106,19 @@ def add_window(
     junction = "or" if len(time_filters) > 1 else "and"
     return {
         JUNCTION: junction,
-        **{field: told for field, told in (filters or {}).items() if field != JUNCTION},
+        **{field: one for field, one in (filters or {}).items() if field != JUNCTION},
         **{field: {"conditions": dict(conditions)} for field in time_filters},
     }
 
 
 def window_of(filters: Any, time_filters: Sequence[str]) -> Window | None:
-    """The window that `narrowed` put among filters; None where there is none."""
+    """The window that `add_window` added to filters; None if there is none."""
     if not isinstance(filters, Mapping) or not time_filters:
         return None
-    told = [filters.get(field) for field in time_filters]
-    if not isinstance(told[0], Mapping) or any(each != told[0] for each in told):
+    first, *others = [filters.get(field) for field in time_filters]
+    if not isinstance(first, Mapping) or any(other != first for other in others):
         return None
-    conditions = told[0].get("conditions")
+    conditions = first.get("conditions")
     if not isinstance(conditions, Mapping):
         return None
     try:
@@ -132,20 +131,20 @@ def window_of(filters: Any, time_filters: Sequence[str]) -> Window | None:
 
 
 def filter_text(selection: Mapping[str, Any]) -> str:
-    """A request's filters in short: fields and operators, no values: one may be a person's.
+    """A request's filters in short: fields and operators, without values: these may be personal.
 
     Args:
         selection: The parameters of an export.
     """
     filters = selection.get("filters") or {}
-    told = [
-        f"{field} {' '.join(name.removeprefix('$') for name in each.get('conditions', {}))}"
-        for field, each in filters.items()
-        if isinstance(each, Mapping)
+    conditions = [
+        f"{field} {' '.join(name.removeprefix('$') for name in one.get('conditions', {}))}"
+        for field, one in filters.items()
+        if isinstance(one, Mapping)
     ]
-    joined = (" or " if filters.get(JUNCTION) == "or" else ", ").join(told)
+    text = (" or " if filters.get(JUNCTION) == "or" else ", ").join(conditions)
     campaign = selection.get("campaign_id")
-    return "; ".join(filter(None, (joined, f"campaign {campaign}" if campaign else "")))
+    return "; ".join(filter(None, (text, f"campaign {campaign}" if campaign else "")))
 
 
 def _bound(values: Any) -> datetime | None:
@@ -154,5 +153,5 @@ def _bound(values: Any) -> datetime | None:
 
 
 def _instant(instant: datetime) -> str:
-    """As the vendor writes it: UTC, with milliseconds."""
+    """An instant as the vendor writes it: UTC, with milliseconds."""
     return f"{instant.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03}Z"

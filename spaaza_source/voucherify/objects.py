@@ -1,7 +1,6 @@
-"""The seven objects that Voucherify exports, and what is known of each.
+"""The seven objects that Voucherify exports, with their fields, filters and candidate keys.
 
-From the vendor's export guide ("Fields values") and its OpenAPI description (`exports.json`); how
-their rows become current tables is left to `source`.
+Vendor documents: the export guide ("Fields values") and the OpenAPI description (`exports.json`).
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ class ExportObject:
     """One object.
 
     Attributes:
-        table: Its resource and table.
-        exported_object: What `/exports` calls it.
-        fields: Those that are documented, but for `metadata`, whose columns nobody documents. They
-            are asked for unless others are chosen.
-        time_filters: The filters that bring what was made, or changed, in a span of time; none
-            where none is documented. All but the first tell of changes.
-        time_field: The field that tells of which time a row is; None where none does. By it a
-            window's rows take the place of those that the table has, unless there is a key.
-        order: How the file is sorted, so that it is the same file for the same rows.
+        table: The name of its resource and table.
+        exported_object: Its name in `/exports`.
+        fields: The documented fields, which are requested unless others are chosen; without
+            `metadata`, whose columns are undocumented.
+        time_filters: The filters by which a window's rows are requested; none where none is
+            documented. The first is for rows created in it, the others for rows changed in it.
+        time_field: The field with a row's time; None where there is none. Without a key, the rows
+            of a window are replaced by it.
+        order: How the file is sorted, so that the same rows make the same file.
         keys: Fields that may be its key; the rows must prove it.
         passing: Fields whose cells change by themselves as time passes.
-        of_a_campaign: Whether it can be asked for of one campaign alone.
+        of_a_campaign: Whether it can be requested for one campaign only.
     """
 
     table: str
@@ -42,12 +41,12 @@ class ExportObject:
 
     @property
     def is_final(self) -> bool:
-        """Whether a row stays as it is once its time has passed, but for what comes late."""
+        """Whether a row never changes once its time has passed; rows may still arrive late."""
         return len(self.time_filters) == 1
 
     @property
     def window_field(self) -> str | None:
-        """The field by which a window is replaced; None where its rows are merged by their key."""
+        """The field by which a window's rows are replaced; None where they are merged by a key."""
         return None if self.keys else self.time_field
 
 
@@ -89,7 +88,7 @@ OBJECTS: dict[str, ExportObject] = {
             "publications",
             "publication",
             _fields("voucher_code customer_id date channel campaign is_winner"),
-            # As above. Nothing tells its rows apart.
+            # As above. No field is a key.
             time_filters=("created_at",),
             time_field="date",
             keys=(),
@@ -141,7 +140,7 @@ OBJECTS: dict[str, ExportObject] = {
 
 
 def object_named(name: object) -> ExportObject:
-    """The object of that table name; the vendor's own name for it serves too.
+    """The object of that table name, or of the vendor's own name for it.
 
     Raises:
         SettingsError: There is no such object.

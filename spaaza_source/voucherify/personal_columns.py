@@ -1,9 +1,8 @@
-"""Which columns of Voucherify's exports hold personal data, and what the preset does with each.
+"""The personal columns of Voucherify's exports, each hashed or dropped by the privacy preset.
 
-How a column is hashed or dropped is `tabular.privacy`'s. Ids that one joins or counts by are
-hashed; what only tells who somebody is, or where, is dropped. Voucher codes stay: they lead to a
-person only inside the vendor's system. Metadata may hold anything, and nobody documents it: a
-column of it is dropped or hashed by its name.
+Ids that one joins or counts by are hashed; what only tells who somebody is, or where, is dropped.
+Voucher codes are kept: they lead to a person only inside the vendor's system. Metadata may hold
+anything and is not in the preset: name its columns in `privacy` to hash or drop them.
 """
 
 from __future__ import annotations
@@ -13,18 +12,18 @@ from typing import Any, Literal, TypeAlias
 
 from spaaza_source.tabular import Policies
 
-Hidden: TypeAlias = dict[str, Literal["hash", "drop"]]
+ColumnActions: TypeAlias = dict[str, Literal["hash", "drop"]]
 
 _VARIABLE = "SOURCES__VOUCHERIFY__PRIVACY_SECRET"
 
-_OF_A_CUSTOMER: Hidden = {
+_OF_A_CUSTOMER: ColumnActions = {
     "customer_id": "hash",
     "customer_source_id": "hash",
     "customer_name": "drop",
     "tracking_id": "hash",
 }
 
-PERSONAL: dict[str, Hidden] = {
+PERSONAL: dict[str, ColumnActions] = {
     "vouchers": _OF_A_CUSTOMER,
     "redemptions": _OF_A_CUSTOMER,
     "publications": _OF_A_CUSTOMER,
@@ -41,8 +40,8 @@ PERSONAL: dict[str, Hidden] = {
 }
 
 
-def policies(privacy: Any, secret: Any, tables: Collection[str]) -> Policies:
-    """The policies that a user of a Voucherify source has set.
+def make_policies(privacy: Any, secret: Any, tables: Collection[str]) -> Policies:
+    """The policies that the settings of a Voucherify source describe.
 
     Args:
         privacy: The setting `privacy`, as `tabular.privacy` describes it.

@@ -1,7 +1,7 @@
-"""The files that an export's result names: one, as documented, or several, in any likely form.
+"""Finds the files of an export's result: one, as documented, or several, in any likely form.
 
-The vendor's guide says that a large result may be split, and shows no such result. So every
-address in it must be understood as a file's, or none is: a part left out would be rows missing.
+The vendor's guide says that a large result may be split, and shows no such result. So either every
+URL in it is recognised as a file's, or none is: a file left out would be rows missing.
 """
 
 from __future__ import annotations
@@ -9,45 +9,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: Under these names the addresses may stand; what names several comes before what names one.
+#: The keys that the URLs may have, those of several files first.
 NAMES = ("urls", "links", "url")
 
 
-def addresses(result: Any) -> list[str] | None:
-    """The address of each file, in their order.
+def find_urls(result: Any) -> list[str] | None:
+    """The URL of each file, in their order.
 
     Args:
-        result: As the vendor's JSON has it.
+        result: The result in the vendor's JSON.
 
     Returns:
-        No address where there is no result yet; None where it has a form nobody knows.
+        No URL where there is no result yet; None where the result has an unknown form.
     """
-    found = _found(result)
-    if found is None or set(_all_addresses(result)) - set(found):
+    urls = _find_in_known_form(result)
+    if urls is None or set(_all_urls(result)) - set(urls):
         return None
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(urls))
 
 
-def _found(result: Any) -> list[str] | None:
+def _find_in_known_form(result: Any) -> list[str] | None:
     if result is None:
         return []
     if isinstance(result, str):
         return [result] if result.strip() else []
     if isinstance(result, list):
-        parts = [_found(each) or [] for each in result]
-        return [address for (address,) in parts] if all(len(part) == 1 for part in parts) else None
+        parts = [_find_in_known_form(part) or [] for part in result]
+        return [url for (url,) in parts] if all(len(part) == 1 for part in parts) else None
     if isinstance(result, Mapping):
-        told = [result[name] for name in NAMES if name in result]
-        if not told and result:
+        named = [result[name] for name in NAMES if name in result]
+        if not named and result:
             return None
-        return _found(next((each for each in told if each), None))
+        return _find_in_known_form(next((part for part in named if part), None))
     return None
 
 
-def _all_addresses(result: Any) -> Iterator[str]:
+def _all_urls(result: Any) -> Iterator[str]:
     if isinstance(result, str):
         if "://" in result:
             yield result
     elif isinstance(result, Mapping | list):
-        for each in result.values() if isinstance(result, Mapping) else result:
-            yield from _all_addresses(each)
+        for part in result.values() if isinstance(result, Mapping) else result:
+            yield from _all_urls(part)

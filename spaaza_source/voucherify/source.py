@@ -1,12 +1,9 @@
-"""`voucherify_source`: the objects of Voucherify's `/exports` as dlt resources.
-
-What a user may set stands here; the calls are `api`, the waiting and loading are the road's.
-"""
+"""`voucherify_source`: the seven objects of Voucherify's `/exports` as dlt resources."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, Optional
@@ -27,17 +24,17 @@ from spaaza_source.loading import (
 )
 from spaaza_source.settings import by_table, require_number
 from spaaza_source.transport import parse_base_url
-from spaaza_source.voucherify import filters as narrowing
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
 from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
-from spaaza_source.voucherify.header_labels import fields_of
+from spaaza_source.voucherify.filters import Filters, add_window, can_be_narrowed, check_filters
+from spaaza_source.voucherify.header_labels import match_fields
 from spaaza_source.voucherify.objects import OBJECTS, ExportObject, object_named
-from spaaza_source.voucherify.personal_columns import policies
+from spaaza_source.voucherify.personal_columns import make_policies
 from spaaza_source.windows import Window
 from spaaza_source.writing import DeleteGuard
 
-#: A load begins at the begin of its span again after so long where what it brings never changes.
+#: How often a table is loaded whole whose rows never change: only at first.
 ONCE = timedelta.max
 
 
@@ -77,79 +74,81 @@ def voucherify_source(
     """Voucherify's exports, each object of `/exports` a resource and a table.
 
     They are `vouchers redemptions publications customers points_expirations orders
-    voucher_transactions`. Each resource asks for its exports, waits for them, and yields them as
-    typed `pyarrow.Table`s with columns named after the fields that were asked for. Every load also
-    writes `export_jobs`, `rejected_rows` and `column_changes`.
+    voucher_transactions`. Each resource requests its exports, waits for them, and yields them as
+    typed `pyarrow.Table`s with columns named after the requested fields. Every load also writes
+    `export_jobs`, `rejected_rows` and `column_changes`.
 
-    A first load brings all rows, or those since `start_date`. From then on vouchers, customers and
-    orders bring what was created or updated since the last load, less `lag`, redemptions and
-    voucher_transactions what was created, and it is merged by a key that the rows prove;
-    publications, which have none, replace that range of the table. Vouchers, customers and orders
-    come whole again every `snapshot_every` days, for no filter shows what was deleted.
-    points_expirations know no filter by time and always come whole.
+    The first load brings all rows, or those since `start_date`. Later loads start `lag` before the
+    end of the last one: vouchers, customers and orders with the rows created or updated since,
+    redemptions and voucher_transactions with those created, merged by a key that the rows prove.
+    Publications have no key and replace that range of the table. Vouchers, customers and orders are
+    loaded whole every `snapshot_every` days, for no filter shows what was deleted.
+    points_expirations have no filter by time and are always loaded whole.
 
-    Every argument also comes from dlt's configuration, under `sources.voucherify`.
+    Every argument can also be set in dlt's configuration, under `sources.voucherify`.
 
     Args:
         base_url: The API's address: of the project's region, or a dedicated one.
         credentials: `app_id` and `app_token`.
-        objects: The tables to load, as a list or a text; all, unless given.
-        fields: By table: the fields to ask for, `metadata.X` among them. Unless given, all that are
-            documented, without metadata.
+        objects: The tables to load, as a list or a text; all unless given.
+        fields: By table: the fields to request, `metadata.X` among them. Unless given, all that
+            are documented, without metadata.
         filters: By table: the vendor's filters as a dict, such as `filters.where` and
-            `filters.all_of` make. What they leave out is not loaded; a row that fitted once stays
-            until all rows come again. Beside them a window stands only where one junction can say
-            so: for the others every load brings all rows.
-        campaign_id: Vouchers of this campaign alone; the vendor knows it of no other object.
-        start_date: Where history begins: ISO 8601 text or a datetime, UTC where it names no zone.
-        end_date: Where the range ends, itself left out. With both, exactly that range is loaded.
+            `filters.all_of` make. Rows that they exclude are not loaded; a row that no longer
+            matches stays until the next whole load. Where Voucherify's one junction cannot combine
+            them with a window, every load brings all rows.
+        campaign_id: Load the vouchers of this campaign only; the other objects have no such filter.
+        start_date: Start of history: ISO 8601 text or a datetime, UTC if it names no zone.
+        end_date: End of the range (exclusive); requires `start_date`. Exactly that range is loaded.
         column_types: `inferred` from the file, or `text` for every column.
-        on_bad_row: `reject` keeps a bad row in `rejected_rows`; `fail` stops at the first.
-        max_rejected_share: Stop when a larger share of a file's rows is bad.
+        on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
+        max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
         privacy: `pseudonymise` for every column that is known to be personal; or by table
             `pseudonymise`, or by column `hash`, `drop` or `keep`.
-        privacy_secret: What is hashed with, 16 characters at least; from dlt's secrets.
-        lag: Seconds before the last load's end at which the next begins, for rows that come late.
-        window: History is asked for by calendar `month`, `week` or `day`, in UTC.
-        smallest_window: Seconds; a window whose export fails is asked for in halves down to this.
-        poll_interval: Seconds to the first look at an export. Where the vendor's limit of calls
-            leaves room for fewer looks, the pauses are longer.
-        max_poll_interval: Seconds that pauses between looks grow to; twice the first, unless given.
+        privacy_secret: The secret of the hashes, at least 16 characters; from dlt's secrets.
+        lag: Lookback in seconds: how far before the end of the last load the next one starts, for
+            rows that arrive late.
+        window: The windows that history is requested in: `month`, `week` or `day`, in UTC; months
+            unless given.
+        smallest_window: Seconds; a window whose export fails is split in two, down to this length.
+        poll_interval: Seconds until the first poll of an export; longer where the vendor's rate
+            limit allows fewer calls.
+        max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
+            given.
         export_timeout: Seconds to wait for one export.
-        max_concurrent_exports: Exports the vendor runs at one time.
-        max_age: Seconds that a finished export, which an earlier run asked for and did not load,
-            is still good for; 0 for none.
-        only_finished: Ask for nothing; load what earlier runs have asked for and is done.
-        snapshot_every: Days after which a load of vouchers, customers or orders brings all rows.
+        max_concurrent_exports: Exports that run at the vendor at one time.
+        max_age: Seconds for which a finished export that an earlier run requested and did not load
+            may still be adopted; 0 for never.
+        only_finished: Request nothing; load the finished exports of earlier runs, each once.
+        snapshot_every: Days after which all vouchers, customers and orders are loaded again.
         allow_external_schedulers: Load the interval that a scheduler gives, as dlt's incrementals
-            do; unless given, as dlt's launcher says.
-        max_deleted_share: Stop a load that would take a larger share of a table's rows away, from
-            0 to 1, or all of them.
-        accept_deletes: Let a load take away any number of rows.
-        keep_files: A folder to keep what was downloaded in, a folder in it for each load.
-        from_files: The folder of one load that was kept: load it again from its files. The vendor
-            is not asked for anything.
-        cleanup: Delete the exports that a load has asked for at the vendor, when the next load
-            begins. Unless given, nothing is deleted there; what somebody else asked for never is.
+            do; unless given, dlt's launcher decides.
+        max_deleted_share: Stop a load that would delete a larger share of a table's rows, from 0
+            to 1, or all of them.
+        accept_deletes: Allow a load to delete any number of rows.
+        keep_files: Folder to archive the downloaded files in, one folder per load.
+        from_files: Folder of one archived load: load it again from its files. Nothing is requested
+            from the vendor.
+        cleanup: Delete the exports that a load requested at the vendor, when the next load begins.
+            Exports that somebody else requested are never deleted.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
     """
     install_hooks()
     keys = require_keys(credentials)
-    api = ExportsApi(make_client(parse_base_url(base_url), keys))
-    policy = make_sync_policy(
+    service = VoucherifyExports(ExportsApi(make_client(parse_base_url(base_url), keys)), keys)
+    dates = make_sync_policy(
         start_date, end_date, lag=lag, window=window, smallest_window=smallest_window
     )
     # From the environment it comes as a text.
     names = re.findall(r"[\w-]+", objects) if isinstance(objects, str) else objects or OBJECTS
     chosen = [object_named(name) for name in names]
-    asked = _fields(fields)
-    narrowed = {
-        object_named(name).table: narrowing.check_filters(given, str(name))
-        for name, given in by_table("filters", filters)
+    fields_of = _check_fields(fields)
+    filters_of = {
+        object_named(name).table: check_filters(one, str(name))
+        for name, one in by_table("filters", filters)
     }
-    service = VoucherifyExports(api, keys)
     run = ExportRun(
         service,
         downloads_folder,
@@ -157,113 +156,108 @@ def voucherify_source(
             poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age
         ),
     )
-    hidden = policies(privacy, privacy_secret, list(OBJECTS))
-    every = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
+    policies = make_policies(privacy, privacy_secret, list(OBJECTS))
+    snapshot = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
     resources = ResourceFactory(
         run,
-        ReadSettings(column_types, on_bad_row, max_rejected_share, _meaning),
+        ReadSettings(column_types, on_bad_row, max_rejected_share, _name_header),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
         from_files=from_files,
         remove=service.remove if cleanup else None,
     )
-    for each in dict.fromkeys(chosen):
-        ask = _Asking(
-            each,
+    for exported in dict.fromkeys(chosen):
+        make_request = _RequestFactory(
+            exported,
             keys.account(),
-            asked.get(each.table, each.fields),
-            narrowed.get(each.table),
-            campaign_id if each.of_a_campaign else None,
+            fields_of.get(exported.table, exported.fields),
+            filters_of.get(exported.table),
+            campaign_id if exported.of_a_campaign else None,
         )
+        sync = make_request.narrow(dates, snapshot)
         yield resources.make(
             TableSpec(
-                TableSync(
-                    each.table, ask, _policy_for(ask, policy, every), collect_only=only_finished
-                ),
-                hidden[each.table],
-                each.window_field,
-                each.keys,
-                each.passing,
+                TableSync(exported.table, make_request, sync, collect_only=only_finished),
+                policies[exported.table],
+                exported.window_field,
+                exported.keys,
+                exported.passing,
             )
         )
 
 
 @dataclass(frozen=True)
-class _Asking:
+class _RequestFactory:
     """Makes an object's request for a window, or for all rows."""
 
-    each: ExportObject
+    exported: ExportObject
     account: str
     fields: Sequence[str]
-    filters: Mapping[str, Any] | None
+    filters: Filters | None
     campaign_id: str | None
 
-    @property
-    def has_windows(self) -> bool:
-        """Whether the request can be narrowed to a window."""
-        filters = None if self.filters is None else dict(self.filters)
-        return narrowing.can_be_narrowed(filters, self.each.time_filters)
-
     def __call__(self, window: Window | None) -> ExportRequest:
-        filters = None if self.filters is None else dict(self.filters)
-        narrowed = narrowing.add_window(filters, self.each.time_filters, window)
+        filters = add_window(self.filters, self.exported.time_filters, window)
         return ExportRequest(
-            table=self.each.table,
-            subject=self.each.exported_object,
+            table=self.exported.table,
+            subject=self.exported.exported_object,
             account=self.account,
             window=window,
             selection={
-                "order": self.each.order,
+                "order": self.exported.order,
                 "fields": list(self.fields),
-                **({"filters": narrowed} if narrowed else {}),
+                **({"filters": filters} if filters else {}),
                 **({"campaign_id": self.campaign_id} if self.campaign_id else {}),
             },
         )
 
+    def narrow(self, dates: SyncPolicy, snapshot: timedelta) -> SyncPolicy | None:
+        """The times that the object is loaded by; None if it is always loaded whole.
 
-def _policy_for(ask: _Asking, policy: SyncPolicy, every: timedelta) -> SyncPolicy | None:
-    """The times that an object is loaded by; None where it always comes whole.
+        Args:
+            dates: What the settings say of them.
+            snapshot: How often an object whose changes are loaded is loaded whole.
 
-    Raises:
-        SettingsError: A start is given, but the object's filters have no place for a window.
-    """
-    each = ask.each
-    if not ask.has_windows:
-        if policy.start is not None and each.time_filters:
+        Raises:
+            SettingsError: A start is given, but the filters cannot be combined with a window; or
+                the field is not requested that a window is taken by.
+        """
+        exported, field = self.exported, self.exported.window_field
+        if not can_be_narrowed(self.filters, exported.time_filters):
+            if dates.start is not None and exported.time_filters:
+                raise SettingsError(
+                    "these filters cannot be combined with a window: Voucherify joins all"
+                    " conditions by one junction",
+                    where=f"filters of {exported.table}",
+                    hint="Leave out start_date, or the filters.",
+                )
+            return None
+        if field is None:
+            return replace(dates, full_refresh_every=ONCE if exported.is_final else snapshot)
+        if field not in self.fields:
             raise SettingsError(
-                "a window has no place beside these filters: Voucherify joins all conditions by one"
-                " junction",
-                where=f"filters of {each.table}",
-                hint="Leave out start_date, or the filters.",
+                f"windows are taken by {field}, which is not among the fields",
+                where=f"fields of {exported.table}",
+                hint=f"Add {field!r}.",
             )
-        return None
-    if each.window_field is None:
-        return replace(policy, full_refresh_every=ONCE if each.is_final else every)
-    if each.window_field not in ask.fields:
-        raise SettingsError(
-            f"without {each.window_field} nothing tells of which time a row is",
-            where=f"fields of {each.table}",
-            hint=f"Add {each.window_field!r}.",
-        )
-    return policy
+        return dates
 
 
-def _fields(fields: Any) -> dict[str, tuple[str, ...]]:
-    chosen = {}
-    for name, given in by_table("fields", fields):
-        names = given.split() if isinstance(given, str) else given
+def _check_fields(fields: Any) -> dict[str, tuple[str, ...]]:
+    """The setting `fields`: by table the names of the fields to request."""
+    checked = {}
+    for name, value in by_table("fields", fields):
+        names = value.split() if isinstance(value, str) else value
         if not isinstance(names, list | tuple) or not names or not all(map(_is_name, names)):
-            raise SettingsError(
-                "it is not a list of fields' names", where=f"fields of {str(name)[:40]}"
-            )
-        chosen[object_named(name).table] = tuple(dict.fromkeys(names))
-    return chosen
+            raise SettingsError("not a list of field names", where=f"fields of {str(name)[:40]}")
+        checked[object_named(name).table] = tuple(dict.fromkeys(names))
+    return checked
 
 
 def _is_name(name: Any) -> bool:
     return isinstance(name, str) and bool(name.strip())
 
 
-def _meaning(request: ExportRequest, header: Sequence[str]) -> Sequence[str]:
-    return fields_of(request.subject, request.selection["fields"], header)
+def _name_header(request: ExportRequest, header: Sequence[str]) -> Sequence[str]:
+    return match_fields(request.subject, request.selection["fields"], header)

@@ -1,4 +1,4 @@
-"""Writing."""
+"""Decides how rows replace what a table has: key, delete guard and write disposition."""
 
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.keys import Key

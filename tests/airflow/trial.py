@@ -21,7 +21,7 @@ import psutil
 
 from spaaza_source import spaaza_source
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.spaaza.export_service import OWN
+from spaaza_source.spaaza.export_service import DESCRIPTION
 from spaaza_source.windows import parse_window
 from tests.airflow.cluster import Airflow, TaskInstance, airflow, wait
 from tests.airflow.warehouses import DATASET, Warehouse, ducklake, postgres, put_extensions
@@ -79,7 +79,7 @@ class Trial:
 
     def asked(self) -> list[str]:
         """The exports so far: the index, and the window if there is one."""
-        found = [OWN.search(task["desc"]) for task in self.sandbox.tasks[::-1]]
+        found = [DESCRIPTION.search(task["desc"]) for task in self.sandbox.tasks[::-1]]
         return [f"{own['subject']} {own['window'] or ''}".strip() for own in found if own]
 
     def _kill_while_exporting(self, name: str) -> None:

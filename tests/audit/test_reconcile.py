@@ -278,7 +278,7 @@ def test_the_command_says_what_was_counted_and_fails_on_a_difference(
         for name, value in settings_for(served).items():
             monkeypatch.setenv(name, value)
         told = CliRunner().invoke(cli, ["load", "users", "products"], catch_exceptions=False).output
-        assert "Counted in the destination: all rows of 2 of 2 exports are there." in told
+        assert "Reconciled with the destination: all rows of 2 of 2 exports are there." in told
         monkeypatch.setenv("SOURCES__SPAAZA__MAX_AGE", "0")
         broken_by("DELETE FROM users WHERE id = (SELECT min(id) FROM users)")
         failed = CliRunner().invoke(cli, ["load", "users"])

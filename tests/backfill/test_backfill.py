@@ -20,7 +20,7 @@ from spaaza_source.backfill.backfill import Backfill
 from spaaza_source.backfill.parts import BackfillPart
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.spaaza.export_service import OWN
+from spaaza_source.spaaza.export_service import DESCRIPTION
 from spaaza_source.warehouse import duckdb_file
 from spaaza_source.windows import parse_window
 from tests.loading.test_incremental import Calendar
@@ -61,7 +61,7 @@ class Stage:
 
     def asked(self) -> list[str]:
         """The exports so far: the index, and the window if there is one."""
-        found = [OWN.search(task["desc"]) for task in self.sandbox.tasks[::-1]]
+        found = [DESCRIPTION.search(task["desc"]) for task in self.sandbox.tasks[::-1]]
         return [f"{own['subject']} {own['window'] or ''}".strip() for own in found if own]
 
     def rows(self, table: str, file: str = "warehouse", where: str = "1 = 1") -> list[Row]:

@@ -36,7 +36,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         database = given.db or Path(folder) / "demo.duckdb"
         if given.db is None:
-            demo = [sys.executable, "-m", "spaaza_source.cli.app", "demo", "--db", str(database)]
+            demo = [sys.executable, "-m", "spaaza_source.cli", "demo", "--db", str(database)]
             subprocess.run([*demo, "--rows", str(given.rows)], check=True, capture_output=True)
         for name in NAMES:
             rounds = [_round(name, database, Path(folder)) for _ in range(given.rounds)]

@@ -117,7 +117,7 @@ def free_port() -> int:
         ),
         ({"BASE_URL": "services.example"}, "base_url: 'services.example' is not a web address"),
         ({"BASE_URL": "http://127.0.0.1:{port}"}, "no connection to the host can be made"),
-        ({"CHAIN_ID": "seventeen"}, "chain_id: what is set for it is of the wrong kind"),
+        ({"CHAIN_ID": "seventeen"}, "chain_id: the value has the wrong type"),
         ({"CHAIN_ID": "999"}, "permission_denied_or_non_existent"),
         ({"CREDENTIALS__ACCESS_TOKEN_SECRET": "canary"}, "the vendor refused the credentials"),
     ],
@@ -151,7 +151,7 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(
             ("load", "--start-date", "2026-02-01", "--end-date", "2026-01-01"),
             "holds no time",
         ),
-        (("load", "--destination", "postgrez"), "The destination is not one that dlt knows"),
+        (("load", "--destination", "postgrez"), "dlt does not know this destination"),
         (("load", "--db", "no/such/folder/x.duckdb"), "does not exist"),
         (("load", "--db", "not-a.duckdb"), "is not a DuckDB database"),
         (("load", "--db", "x.duckdb", "--destination", "postgres"), "--db names a DuckDB file"),
@@ -200,7 +200,7 @@ def test_an_interrupted_load_says_what_still_runs_and_is_carried_on(number: sign
     with Sandbox(SandboxSettings(rows=20, run_seconds=3)) as slow:
         settings = settings_for(slow)
         with subprocess.Popen(
-            [sys.executable, "-m", "spaaza_source.cli.app", "load", "users"],
+            [sys.executable, "-m", "spaaza_source.cli", "load", "users"],
             env={**os.environ, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -318,7 +318,7 @@ def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
 
 def test_the_sandbox_serves_until_it_is_stopped() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "spaaza_source.cli.app", "sandbox", "--port", "0", "--rows", "20"],
+        [sys.executable, "-m", "spaaza_source.cli", "sandbox", "--port", "0", "--rows", "20"],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -130,7 +130,7 @@ def test_rows_without_a_key_are_compared_whole(spaaza: Spaaza, vendor: FileVendo
     code, lines = spaaza("check", "--deep", "users")
     assert code == 1
     assert told(lines, "users") == [
-        "4 rows exported, 4 in the table: 1 missing, 1 extra, as whole rows without a key"
+        "4 rows exported, 4 in the table: 1 missing, 1 extra (whole rows compared: there is no key)"
     ]
 
 
@@ -143,8 +143,8 @@ def test_what_came_since_the_last_load_is_left_out(spaaza: Spaaza, vendor: FileV
     code, lines = spaaza("check", "--deep", "transactions")
     assert code == 1
     (line,) = told(lines, "transactions")
-    assert "9 rows exported, 8 in the table, the begin to" in line
-    assert line.endswith("1 missing, 0 extra, as whole rows without a key")
+    assert "9 rows exported, 8 in the table, the beginning to" in line
+    assert line.endswith("1 missing, 0 extra (whole rows compared: there is no key)")
     assert spaaza("load", "transactions")[0] == 0
     assert spaaza("check", "--deep", "transactions")[0] == 0
     span = ("--start-date", hours_ago(4.2), "--end-date", hours_ago(0.5))
@@ -178,7 +178,7 @@ def test_json_records_are_compared_too(
     assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 2 rows"]
     vendor.files["transactions"] = f"[{', '.join(times)}]".encode()
     (line,) = told(spaaza("check", "--deep", "transactions")[1], "transactions")
-    assert line.startswith("equal, 2 rows, the begin to")
+    assert line.startswith("equal, 2 rows, the beginning to")
     vendor.files["users"] = f"[{record % 1}, {record.replace('true', 'false') % 2}]".encode()
     assert spaaza("check", "--deep", "users")[1][-1] == "users: different in of__b (1)"
 
@@ -214,7 +214,7 @@ def test_a_range_that_was_not_loaded_yet_is_said(spaaza: Spaaza, vendor: FileVen
     vendor.files["transactions"] = f"id,timestamp\n1,{hours_ago(3)}\n".encode()
     spaaza("load", "transactions")
     span = ("--start-date", hours_ago(-1), "--end-date", hours_ago(-2))
-    with pytest.raises(SettingsError, match="of that range nothing was loaded"):
+    with pytest.raises(SettingsError, match="nothing of that range is loaded"):
         spaaza("check", "--deep", "transactions", *span)
 
 

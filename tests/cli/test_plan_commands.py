@@ -57,7 +57,7 @@ def test_a_plan_names_every_export_and_asks_for_none(spaaza: Spaaza, sandbox: Sa
     assert "timestamp is_between_date" in lines[1]
     assert f"{now:%Y-%m-%d}" in lines[-4]
     assert lines[-3].split()[:3] == ["users", "all", "rows"]
-    assert "to be created. Nothing has been asked for." in lines[-1]
+    assert "to be created. Nothing was requested." in lines[-1]
     assert sandbox.tasks == []
     with pytest.raises(duckdb.IOException):
         duckdb.connect("spaaza.duckdb", read_only=True)
@@ -73,18 +73,18 @@ def test_a_plan_knows_what_was_asked_for_and_how_long_it_takes(
     assert "to be created" in told[1]
     assert told[1].rstrip().endswith(" s")
     assert "12002 is DONE: adopted" in told[2]
-    assert told[4] == "2 exports, 1 to be created. Nothing has been asked for."
+    assert told[4] == "2 exports, 1 to be created. Nothing was requested."
 
 
 def test_what_is_submitted_is_collected_once(spaaza: Spaaza, sandbox: Sandbox) -> None:
     told = spaaza("submit", "users", "transactions")
     assert told.count("created") == 2
-    assert spaaza("submit", "users").count("was there") == 1
+    assert spaaza("submit", "users").count("adopted") == 1
     assert len(sandbox.tasks) == 2
     until_done(sandbox)
-    assert "nothing new is done" in spaaza("collect", "users", "products").splitlines()[-1]
+    assert "no new export is done" in spaaza("collect", "users", "products").splitlines()[-1]
     assert rows_of("users") == ROWS
-    assert "users: nothing new is done" in spaaza("collect", "users")
+    assert "users: no new export is done" in spaaza("collect", "users")
     spaaza("collect")
     assert rows_of("transactions") == ROWS
     assert rows_of("export_jobs") == 2
@@ -125,7 +125,7 @@ def test_a_recurring_export_is_created_once_and_each_run_of_it_loaded_once(
     spaaza: Spaaza, sandbox: Sandbox
 ) -> None:
     assert "created" in spaaza("submit", "users", "--repeat", "daily")
-    assert "was there" in spaaza("submit", "users", "--repeat", "daily")
+    assert "adopted" in spaaza("submit", "users", "--repeat", "daily")
     (task,) = sandbox.tasks
     assert task["trigger"]["repeat"] == "daily"
     until_done(sandbox)
@@ -140,7 +140,7 @@ def test_a_recurring_export_is_created_once_and_each_run_of_it_loaded_once(
 
 
 def test_what_repeats_takes_no_dates(spaaza: Spaaza) -> None:
-    with pytest.raises(Exception, match="brings all rows"):
+    with pytest.raises(Exception, match="always has all rows"):
         spaaza("submit", "users", "--repeat", "daily", "--start-date", "2026-01-01")
 
 
@@ -167,7 +167,7 @@ def test_an_older_snapshot_never_takes_the_place_of_a_newer_one(
         time.sleep(1.1)
     assert len(sandbox.tasks) == 2
     spaaza("collect", "users")
-    assert "nothing new is done" in spaaza("collect", "users")
+    assert "no new export is done" in spaaza("collect", "users")
     with duckdb.connect("spaaza.duckdb") as warehouse:
         loaded = warehouse.sql("SELECT job_id FROM spaaza_data.export_jobs").fetchall()
     assert loaded == [(str(sandbox.tasks[0]["id"]),)]

@@ -78,7 +78,7 @@ def test_debug_adds_the_traceback(sandbox: Sandbox) -> None:
 def test_an_interruption_is_told(sandbox: Sandbox) -> None:
     with Sandbox(SandboxSettings(rows=10, run_seconds=600)) as slow:
         process = subprocess.Popen(
-            [sys.executable, "-m", "spaaza_source.cli.app", "load", "users", "--log", "json"],
+            [sys.executable, "-m", "spaaza_source.cli", "load", "users", "--log", "json"],
             env={**os.environ, **settings_for(slow)},
             stdout=subprocess.PIPE,
             text=True,
@@ -90,7 +90,7 @@ def test_an_interruption_is_told(sandbox: Sandbox) -> None:
             if lines[-1].get("state") == "INPROGRESS":
                 process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 128 + signal.SIGTERM
-    assert lines[-2]["message"] == "interrupted; the next run takes up what was begun"
+    assert lines[-2]["message"] == "interrupted; the next run resumes from here"
     assert lines[-1]["exit_code"] == 128 + signal.SIGTERM
     del sandbox
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
 from spaaza_source.cli.app import cli
-from spaaza_source.cli.load import _place
+from spaaza_source.cli.pipeline import _location
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.cli.test_cli import settings_for
 from tests.destination.places import Place
@@ -41,12 +41,11 @@ def test_the_commands_work_with_it(
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("SOURCES__SPAAZA__MAX_AGE", "0")
         for tables in (TABLES, TABLES[:1]):
-            assert "Counted in the destination" in said("load", *tables, *to)
+            assert "Reconciled with the destination" in said("load", *tables, *to)
         for table in TABLES:
             assert len(place.read(table)) == ROWS
         assert "transactions" in said("plan", *to)
         assert "loaded" in said("jobs", *to)
-        assert "late" in said("jobs", *to, "--advice")
         checked = said("check", "--deep", *TABLES, *to)
         assert checked.count("equal") == len(TABLES), checked
         # Another machine goes on from what the destination knows.
@@ -76,7 +75,7 @@ def test_each_destination_is_told_from_the_others() -> None:
         for database in ("one", "other")
     ]
     places = [
-        _place(dlt.pipeline("spaaza", destination=each, dataset_name="loyalty"), "loyalty")
+        _location(dlt.pipeline("spaaza", destination=each, dataset_name="loyalty"), "loyalty")
         for each in destinations
     ]
     assert len(set(places)) == len(destinations), places

@@ -36,7 +36,7 @@ def turn() -> FileLock:
 
 def begun(*arguments: str, **settings: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "spaaza_source.cli.app", *arguments],
+        [sys.executable, "-m", "spaaza_source.cli", *arguments],
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

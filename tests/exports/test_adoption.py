@@ -14,7 +14,7 @@ from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase
-from spaaza_source.spaaza.export_service import PAGE, description
+from spaaza_source.spaaza.export_service import PAGE, describe
 from tests.clocks import FakeClock
 from tests.exports.test_run import arrived, begin, request, run_against, sandbox_run, wait
 from tests.vendors import Answer, ScriptedServer, Seen
@@ -162,7 +162,7 @@ def test_a_request_whose_fate_nobody_knows_is_not_made_again(
 @pytest.mark.parametrize("longest_page", [1_000, 30])
 def test_the_tasks_are_looked_through_page_by_page(tmp_path: Path, longest_page: int) -> None:
     vendor = ForgetfulVendor(old_tasks=3 * PAGE + 7, longest_page=longest_page)
-    vendor.tasks[2 * PAGE]["desc"] = description(request())
+    vendor.tasks[2 * PAGE]["desc"] = describe(request())
     export = outcome(vendor, tmp_path)
     assert export.adopted
     assert vendor.posted == 0
@@ -173,7 +173,7 @@ def test_a_list_from_new_to_old_is_left_where_it_gets_too_old(tmp_path: Path) ->
     for number, task in enumerate(vendor.tasks):
         day = datetime(2026, 5, 26, tzinfo=timezone.utc) - timedelta(hours=number)
         task["state"]["created_date"] = day.isoformat()
-    vendor.tasks[PAGE // 2]["desc"] = description(request())
+    vendor.tasks[PAGE // 2]["desc"] = describe(request())
     vendor.tasks[PAGE // 2]["state"]["last_modified"] = "2026-05-26T12:00:00Z"
     export = outcome(vendor, tmp_path)
     assert export.adopted
@@ -181,4 +181,4 @@ def test_a_list_from_new_to_old_is_left_where_it_gets_too_old(tmp_path: Path) ->
 
 
 def test_a_person_can_read_what_a_task_is_for() -> None:
-    assert description(request()) == f"spaaza_source users csv #{request().fingerprint}"
+    assert describe(request()) == f"spaaza_source users csv #{request().fingerprint}"

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from spaaza_source.sandbox import GeneratedProject, Sandbox, SandboxSettings
-from spaaza_source.spaaza.export_service import OWN
+from spaaza_source.spaaza.export_service import DESCRIPTION
 from spaaza_source.voucherify.filters import window_of
 from spaaza_source.voucherify.objects import object_named
 from spaaza_source.windows import Window, parse_window
@@ -236,7 +236,7 @@ class Stage:
                     failed=task["state"]["code"] == "ERROR",
                 )
                 for task in tasks
-                if (own := OWN.search(task["desc"]))
+                if (own := DESCRIPTION.search(task["desc"]))
             ]
         time_filters = object_named(self.scenario.table).time_filters
         return [

@@ -19,7 +19,7 @@ from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Phase
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.sandbox.spaaza.shop import TimeSpan
-from spaaza_source.spaaza.export_service import description
+from spaaza_source.spaaza.export_service import describe
 from spaaza_source.windows import MARGIN, iso, parse_instant
 from tests.roads import AnyRoad, VoucherifyRoad
 from tests.scripted_exports import KEYS, ScriptedExports
@@ -172,7 +172,7 @@ def test_a_vendor_that_dates_its_answers_but_no_jobs_is_not_overtaken(
 
 def test_a_job_that_was_taken_up_and_has_no_date_leaves_the_cursor(tmp_path: Path) -> None:
     with ScriptedTasks(file=FILE) as vendor:
-        left = description(ExportRequest("transactions", "transactions", "1743"))
+        left = describe(ExportRequest("transactions", "transactions", "1743"))
         vendor.bodies.append({"chain": 1743, "desc": left, "trigger": {}})
         pipeline_into(tmp_path).extract(source(vendor))
         assert vendor.asked("create") == 0

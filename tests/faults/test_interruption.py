@@ -26,7 +26,7 @@ def interrupted(
 ) -> tuple[str, float]:
     """What a load says that gets the signal once it waits, and the seconds it takes to leave."""
     with subprocess.Popen(
-        [sys.executable, "-m", "spaaza_source.cli.app", "load", *arguments],
+        [sys.executable, "-m", "spaaza_source.cli", "load", *arguments],
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

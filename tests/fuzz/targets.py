@@ -28,7 +28,7 @@ from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi
 from spaaza_source.voucherify.exports_api import make_client as voucherify_http
-from spaaza_source.voucherify.header_labels import fields_of
+from spaaza_source.voucherify.header_labels import match_fields
 from tests.clocks import FakeClock
 from tests.vendors import Answer, ScriptedServer, Seen
 
@@ -62,7 +62,9 @@ def csv(data: bytes) -> None:
         )
     _escapes_nothing(
         lambda: list(
-            open_csv(path, meaning=lambda header: fields_of("voucher", FIELDS, header)).tables()
+            open_csv(
+                path, name_header=lambda header: match_fields("voucher", FIELDS, header)
+            ).tables()
         )
     )
 

@@ -28,7 +28,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         for vendor, path in made.items():
             if (shared / vendor).exists():
                 continue
-            command = [sys.executable, "-m", "spaaza_source.cli.app", "demo", "--vendor", vendor]
+            command = [sys.executable, "-m", "spaaza_source.cli", "demo", "--vendor", vendor]
             subprocess.run(
                 [*command, "--db", str(path), "--rows", str(ROWS)],
                 env={**os.environ, "DLT_DATA_DIR": str(shared / f"dlt-{vendor}")},

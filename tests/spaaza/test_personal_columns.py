@@ -10,7 +10,7 @@ from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop
 from spaaza_source.spaaza.bulk_columns import TYPES
 from spaaza_source.spaaza.indexes import INDEXES
-from spaaza_source.spaaza.personal_columns import PERSONAL, policies
+from spaaza_source.spaaza.personal_columns import PERSONAL, make_policies
 from spaaza_source.tabular.spelling import make_speller
 
 SECRET = "a secret of many characters"
@@ -76,7 +76,7 @@ def headers() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_column_was_considered(table: str) -> None:
-    policy = policies({table: "pseudonymise"}, SECRET, TABLES)[table]
+    policy = make_policies({table: "pseudonymise"}, SECRET, TABLES)[table]
     names = headers()[table]
     assert len(names) == len(set(names)) > 10
     hidden = {name for name in names if policy.action(name)}
@@ -144,11 +144,11 @@ def test_personal_names_are_spelled_as_columns_are() -> None:
 def test_the_preset_hashes_what_one_joins_by_and_drops_what_describes(
     table: str, name: str, action: str | None
 ) -> None:
-    assert policies("pseudonymise", SECRET, TABLES)[table].action(name) == action
+    assert make_policies("pseudonymise", SECRET, TABLES)[table].action(name) == action
 
 
 def test_users_join_their_transactions_after_the_preset() -> None:
-    chosen = policies("pseudonymise", SECRET, TABLES)
+    chosen = make_policies("pseudonymise", SECRET, TABLES)
     user = chosen["users"].apply_to_record({"id": 7})
     basket = chosen["transactions"].apply_to_record({"user": {"id": "7"}})
     assert user["id"] == basket["user"]["id"] != "7"
@@ -157,16 +157,16 @@ def test_users_join_their_transactions_after_the_preset() -> None:
 @pytest.mark.parametrize("secret", [None, "short"])
 def test_the_message_names_where_the_secret_is_set(secret: Any) -> None:
     with pytest.raises(SettingsError, match="Set SOURCES__SPAAZA__PRIVACY_SECRET"):
-        policies("pseudonymise", secret, TABLES)
+        make_policies("pseudonymise", secret, TABLES)
 
 
 def test_the_vendors_spelling_of_a_table_serves() -> None:
-    chosen = policies({"wallet-ledger": {"user_id": "drop"}}, None, TABLES)
+    chosen = make_policies({"wallet-ledger": {"user_id": "drop"}}, None, TABLES)
     assert chosen["wallet_ledger"].action("user_id") == "drop"
 
 
 def test_a_policy_for_the_other_export_of_users_is_not_taken_for_this_one() -> None:
-    with pytest.raises(SettingsError, match="none of this source's tables"):
-        policies({"users": "pseudonymise"}, SECRET, ["bulk_users"])
-    both = policies({"users": "pseudonymise", "bulk_users": {}}, SECRET, ["bulk_users"])
+    with pytest.raises(SettingsError, match="no table of this source is named"):
+        make_policies({"users": "pseudonymise"}, SECRET, ["bulk_users"])
+    both = make_policies({"users": "pseudonymise", "bulk_users": {}}, SECRET, ["bulk_users"])
     assert not both["bulk_users"].hides_raw

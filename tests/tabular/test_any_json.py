@@ -137,7 +137,7 @@ def loaded(data: bytes, *, small: bool = False) -> list[dict[str, Any]]:
     with (
         tempfile.NamedTemporaryFile() as file,
         mock.patch.multiple(json_elements, BLOCK=3 if small else 2**20),
-        mock.patch.multiple(json_shape, _CELLS_WAITING=2 if small else 10**6),
+        mock.patch.multiple(json_shape, _CELLS_PENDING=2 if small else 10**6),
         mock.patch.multiple(json_file, BATCH_ROWS=2 if small else 5_000),
     ):
         file.write(data)

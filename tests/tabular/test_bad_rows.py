@@ -198,8 +198,8 @@ def test_a_file_that_is_not_one_whole_table_is_refused(opened: Any, data: bytes)
 def test_in_one_column_a_value_that_equals_the_header_is_a_bad_row(opened: Any) -> None:
     file = opened(b"name\n" + b"x\n" * 200 + b"name\n" + b"x\n" * 200 + b'"name"\n')
     assert [(row.line, row.reason) for row in file.rejected] == [
-        (202, "the header comes again"),
-        (403, "the header comes again"),
+        (202, "the header is repeated"),
+        (403, "the header is repeated"),
     ]
     assert file.rows == 400
 

@@ -106,7 +106,7 @@ def test_records_come_in_batches_and_the_memory_stays_bounded(
         return found
 
     monkeypatch.setattr(json_file, "BATCH_ROWS", 500)
-    monkeypatch.setattr(json_shape, "_CELLS_WAITING", 3_000)
+    monkeypatch.setattr(json_shape, "_CELLS_PENDING", 3_000)
     monkeypatch.setattr(json_elements, "BLOCK", 2**14)
     assert peak(8_000) < 1.2 * peak(2_000)
     assert {len(batch) for batch in open_json(path).records()} == {500}

@@ -81,7 +81,7 @@ def test_a_line_that_stands_alone_is_a_record_only_if_its_columns_are_known(open
 
 
 def test_a_list_inside_a_single_record_is_never_taken_for_the_list_of_records(opened: Any) -> None:
-    with pytest.raises(MalformedFileError, match="an id of its own"):
+    with pytest.raises(MalformedFileError, match="one object with an id, so its list is not"):
         opened('{"Id":7,"total":"1.00","line_items":[{"sku":"a"},{"sku":"b"}]}\n')
 
 
@@ -253,8 +253,11 @@ def test_impossible_settings_are_refused(opened: Any) -> None:
         (r'{"id":1,"a":["x\u0000"]}', "a NUL character"),
         (r'{"id":1,"a":"\ud83d?"}', "half a character: a surrogate without its pair"),
         (r'{"id":1,"\uDE00":1}', "half a character: a surrogate without its pair"),
-        (r'{"id":1,"a":{"b":"\uf0265"}}', "a text that begins with a character which dlt keeps"),
-        ('{"id":1,"a":"\uf0262020-01-01"}', "a text that begins with a character which dlt keeps"),
+        (r'{"id":1,"a":{"b":"\uf0265"}}', "a text that begins with a character that dlt reserves"),
+        (
+            '{"id":1,"a":"\uf0262020-01-01"}',
+            "a text that begins with a character that dlt reserves",
+        ),
     ],
 )
 def test_a_bad_element_is_kept_apart_byte_for_byte_with_its_place(

@@ -345,7 +345,7 @@ def test_all_keys_that_cannot_name_columns_are_named_at_once(opened: Any) -> Non
     for part in (
         "keys 1 ('A') and 5 ('a') all become 'a'",
         "key 2 ('') has no name",
-        "key 3 ('_dlt_id') takes a name that dlt keeps for itself",
+        "key 3 ('_dlt_id') takes a name that dlt reserves",
         "in 'b', keys 1 ('c') and 2 ('C') all become 'c'",
         "in 'b', key 3 (' ') has no name",
         "in 'd[]', key 1 ('_DLT_load_id') takes",

@@ -82,15 +82,15 @@ def test_a_setting_says_what_happens_to_which_column(
         (["users"], "neither 'pseudonymise' nor a dict"),
         ({"user": PRESET}, "no table 'user'. The tables are orders, products, users"),
         ({1: PRESET}, "a table has no name"),
-        ({"users": PRESET, "Users": {}}, "'users' is there twice"),
+        ({"users": PRESET, "Users": {}}, "'users' is named twice"),
         ({"users": ["email"]}, "policy of 'users' is neither"),
         ({"users": "hash"}, "policy of 'users' is neither"),
         ({"users": {"email": "mask"}}, "'email' of 'users' has an unknown action. Choose hash, "),
         ({"users": {"email": PRESET}}, "'email' of 'users' has an unknown action"),
         ({"users": {"email": {"x": "drop"}}}, "'email' of 'users' has an unknown action"),
-        ({"users": {"email": "hash", "Email": "drop"}}, "'email' of 'users' is there twice"),
+        ({"users": {"email": "hash", "Email": "drop"}}, "'email' of 'users' is named twice"),
         ({"users": {" ": "drop"}}, "a column of 'users' has no name"),
-        ({"products": PRESET}, "none of this source's tables. Name one of users, orders"),
+        ({"products": PRESET}, "no table of this source is named. Name one of users, orders"),
     ],
 )
 def test_a_wrong_setting_is_refused_and_told(privacy: Any, told: str) -> None:
@@ -108,7 +108,7 @@ def test_a_wrong_setting_is_refused_and_told(privacy: Any, told: str) -> None:
         (" " * 20, "no secret"),
         (1234567890123456, "no secret"),
         ("fifteen-letters", "shorter than 16"),
-        (SECRET + "\n", "a space around it"),
+        (SECRET + "\n", "begins or ends with a space"),
     ],
 )
 def test_a_secret_that_protects_nothing_is_refused(secret: Any, told: str) -> None:
@@ -200,7 +200,9 @@ def test_hidden_columns_are_read_as_text_and_the_others_as_they_are_known() -> N
 
 
 def test_a_column_that_was_loaded_in_the_clear_with_another_type_is_not_hashed() -> None:
-    with pytest.raises(SettingsError, match="'id' of 'users' is bigint already"):
+    with pytest.raises(
+        SettingsError, match="'id' of 'users' has the type bigint, but a hash is text"
+    ):
         users(id="hash").types({"id": BIGINT})
 
 
@@ -301,7 +303,7 @@ def test_a_column_without_any_value_becomes_text() -> None:
 
 
 def test_a_column_that_was_not_read_as_text_is_never_hashed() -> None:
-    with pytest.raises(TypeError, match="'email' is to be hashed, and was not read as text"):
+    with pytest.raises(TypeError, match="'email' must be hashed, but was not read as text"):
         users(email="hash").apply(pa.table({"email": [31612345678]}))
 
 
@@ -382,8 +384,15 @@ def test_names_that_no_record_has_are_refused_when_all_are_read() -> None:
 def test_neither_secret_nor_clear_value_is_shown_by_anything() -> None:
     both = policies({"users": {"email": "hash", "phone": "hash"}})
     policy = both["users"]
-    assert policy.keyed is not None
-    shown = [repr(both), str(both), repr(policy), str(policy), repr(policy.keyed), f"{policy!r}"]
+    assert policy.keyed_hash is not None
+    shown = [
+        repr(both),
+        str(both),
+        repr(policy),
+        str(policy),
+        repr(policy.keyed_hash),
+        f"{policy!r}",
+    ]
     shown += [repr(policy.types({})), repr(policy.apply(pa.table({"email": [CLEAR]})))]
     for wrong in (
         lambda: policy.apply(pa.table({"phone": pa.array([CLEAR.encode()])})),
@@ -397,7 +406,7 @@ def test_neither_secret_nor_clear_value_is_shown_by_anything() -> None:
         lambda: policies(PRESET, f" {SECRET}"),
         lambda: policies(PRESET, SECRET[:15]),
         lambda: pickle.dumps(policy),
-        lambda: pickle.dumps(policy.keyed),
+        lambda: pickle.dumps(policy.keyed_hash),
         lambda: copy.deepcopy(both),
     ):
         with pytest.raises((SettingsError, TypeError)) as refused:
@@ -407,10 +416,10 @@ def test_neither_secret_nor_clear_value_is_shown_by_anything() -> None:
         if isinstance(refused.value, SettingsError):
             shown += [pickle.dumps(refused.value).decode("latin-1")]
     assert not [text for text in shown if "canary" in text]
-    assert repr(policy.keyed) == "KeyedHash(***)"
+    assert repr(policy.keyed_hash) == "KeyedHash(***)"
     assert "keyed" not in repr(policy)
-    with pytest.raises(TypeError, match="a hash under a secret is not pickled"):
-        pickle.dumps(policy.keyed)
+    with pytest.raises(TypeError, match="a keyed hash cannot be pickled"):
+        pickle.dumps(policy.keyed_hash)
 
 
 @pytest.mark.parametrize("header", ["Phone", "phone__number"])

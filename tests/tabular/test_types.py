@@ -17,7 +17,7 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.tabular import ColumnType, open_csv
 from spaaza_source.tabular.csv_reader import scan
 from spaaza_source.tabular.inference import Evidence
-from spaaza_source.tabular.values import convert, fitting
+from spaaza_source.tabular.values import convert, fit_mask
 
 UTC = dt.timezone.utc
 
@@ -291,7 +291,7 @@ def test_both_ways_of_checking_agree_with_the_rules_in_python(
     kind = ColumnType(data_type)
     strings = strings_of(*column)
     expected = [_python_fits(cell, data_type) if cell else None for cell in column]
-    assert fitting(strings, kind).to_pylist() == expected
+    assert fit_mask(strings, kind).to_pylist() == expected
     evidence = Evidence(kind).with_cells(strings)
     assert evidence.misfits == (False in expected)
     fitted = [cell for cell, fits in zip(column, expected, strict=True) if fits]

@@ -94,7 +94,7 @@ def test_what_is_submitted_is_collected_once(spaaza: Spaaza, sandbox: Sandbox) -
     assert "customers" in spaaza("collect", "redemptions", "customers")
     assert (count("redemptions"), count("customers")) == (ROWS, ROWS)
     assert len(sandbox.voucherify_exports) == 2
-    assert "nothing new is done" in spaaza("collect", "redemptions")
+    assert "no new export is done" in spaaza("collect", "redemptions")
 
 
 def test_what_is_not_done_is_said(spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_another_web_site_is_not_taken_for_the_vendor(
 
 
 def test_what_the_vendor_cannot_is_refused(spaaza: Spaaza) -> None:
-    with pytest.raises(SettingsError, match="makes no export again by itself"):
+    with pytest.raises(SettingsError, match="voucherify cannot repeat exports"):
         spaaza("submit", "orders", "--repeat", "daily")
     with pytest.raises(SettingsError, match="there is no object 'products'"):
         spaaza("plan", "products")

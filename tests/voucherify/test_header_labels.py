@@ -5,32 +5,32 @@ from __future__ import annotations
 import pytest
 
 from spaaza_source.errors import HeaderError
-from spaaza_source.voucherify.header_labels import fields_of
+from spaaza_source.voucherify.header_labels import match_fields
 
 ASKED = ["id", "code", "voucher_type", "value"]
 
 
 def test_the_vendors_sample() -> None:
-    assert fields_of("voucher", ASKED, ["ID", "Code", "Voucher Type", "Value"]) == ASKED
+    assert match_fields("voucher", ASKED, ["ID", "Code", "Voucher Type", "Value"]) == ASKED
 
 
 def test_fields_that_stand_as_they_are() -> None:
-    assert fields_of("voucher", ASKED, ASKED) == ASKED
+    assert match_fields("voucher", ASKED, ASKED) == ASKED
 
 
 def test_labels_that_are_not_the_fields_name() -> None:
     asked = ["created_at", "redemption_quantity", "is_referral_code", "bar_code"]
     header = ["Creation Date", "Redemption Limit", "Is referral code?", "Barcode"]
-    assert fields_of("voucher", asked, header) == asked
+    assert match_fields("voucher", asked, header) == asked
 
 
 def test_the_order_names_what_no_label_does() -> None:
     asked = ["id", "metadata.tier", "value"]
-    assert fields_of("voucher", asked, ["ID", "Customer level", "Value"]) == asked
+    assert match_fields("voucher", asked, ["ID", "Customer level", "Value"]) == asked
 
 
 def test_columns_in_another_order_go_by_their_labels() -> None:
-    assert fields_of("voucher", ASKED, ["Value", "ID", "Voucher Type", "Code"]) == [
+    assert match_fields("voucher", ASKED, ["Value", "ID", "Voucher Type", "Code"]) == [
         "value",
         "id",
         "voucher_type",
@@ -39,14 +39,14 @@ def test_columns_in_another_order_go_by_their_labels() -> None:
 
 
 def test_a_column_that_is_missing() -> None:
-    assert fields_of("voucher", ASKED, ["ID", "Value"]) == ["id", "value"]
+    assert match_fields("voucher", ASKED, ["ID", "Value"]) == ["id", "value"]
 
 
 def test_metadata_brings_columns_of_its_own() -> None:
     asked = ["id", "metadata"]
     header = ["ID", "Tier", "metadata.size"]
-    assert fields_of("voucher", asked, header) == ["id", "metadata.Tier", "metadata.size"]
-    assert fields_of("voucher", asked, ["ID", "Metadata"]) == ["id", "metadata"]
+    assert match_fields("voucher", asked, header) == ["id", "metadata.Tier", "metadata.size"]
+    assert match_fields("voucher", asked, ["ID", "Metadata"]) == ["id", "metadata"]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_metadata_brings_columns_of_its_own() -> None:
 )
 def test_nothing_is_guessed(header: list[str]) -> None:
     with pytest.raises(HeaderError, match="does not show"):
-        fields_of("voucher", ASKED, header)
+        match_fields("voucher", ASKED, header)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_nothing_is_guessed(header: list[str]) -> None:
 )
 def test_what_may_be_a_customers_row_is_not_shown(asked: list[str], row: list[str]) -> None:
     with pytest.raises(HeaderError, match="does not show") as refused:
-        fields_of("voucher", asked, row)
+        match_fields("voucher", asked, row)
     assert "Anna" not in str(refused.value)
     assert "Ede" not in str(refused.value)
 
 
 def test_a_label_that_nobody_knows_is_shown_among_those_that_are_known() -> None:
     with pytest.raises(HeaderError, match="'What\\?'"):
-        fields_of("voucher", ASKED, ["Value", "ID", "Voucher Type", "What?"])
+        match_fields("voucher", ASKED, ["Value", "ID", "Voucher Type", "What?"])

@@ -166,7 +166,7 @@ def test_of_a_split_result_nothing_is_loaded_if_a_part_is_missing(
         **export,
         "result": export["result"] and {"urls": [export["result"]["urls"][0], None]},
     }
-    with pytest.raises(Exception, match="in no form that is known"):
+    with pytest.raises(Exception, match="names its files in an unknown form"):
         load(vendor, tmp_path, "vouchers", fields=FIELDS)
     assert not any(seen.path.startswith("/file/") for seen in vendor.seen)
 
@@ -319,16 +319,16 @@ def test_looks_leave_room_for_the_vendors_limit(tmp_path: Path) -> None:
     [
         ({"objects": ["coupons"]}, "there is no object"),
         ({"objects": "orders coupons"}, "there is no object 'coupons'"),
-        ({"fields": {"vouchers": []}}, "not a list of fields"),
+        ({"fields": {"vouchers": []}}, "not a list of field names"),
         ({"fields": {"publications": ["voucher_code"]}}, "Add 'date'"),
-        ({"filters": {"vouchers": "all"}}, "filters are a dict"),
+        ({"filters": {"vouchers": "all"}}, "filters must be a dict"),
         ({"credentials": {"app_id": "a", "app_token": " "}}, "app_token is empty"),
         (
             {
                 "filters": {"vouchers": where("code", "is", "A")},
                 "start_date": "2026-05-01",
             },
-            "has no place beside these filters",
+            "cannot be combined with a window",
         ),
     ],
 )

@@ -1,1 +1,1 @@
-"""Deep check."""
+"""`spaaza check --deep`: tables compared with fresh exports, row by row."""

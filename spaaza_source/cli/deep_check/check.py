@@ -1,16 +1,15 @@
-"""Compares fresh exports with the tables they were loaded into: `spaaza check --deep`.
+"""`spaaza check --deep`: compares tables with fresh exports, and loads nothing.
 
-Nothing is loaded and nothing remembered: exports are read outside of any pipeline, into a temporary
-folder. The comparing itself is `exports.comparison`'s, the words are `listing`'s.
+Exports are read outside of any pipeline, into a temporary folder, so that no state changes.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Protocol
 
 import dlt
 import duckdb
@@ -19,14 +18,33 @@ from dlt.extract import DltSource
 
 from spaaza_source.cli.deep_check.diff import Comparison, Differences
 from spaaza_source.cli.deep_check.table_rows import DestinationTable
-from spaaza_source.cli.vendors import VendorTable
 from spaaza_source.errors import SettingsError
 from spaaza_source.loading import TableLoad, exports_of, read_state, with_new_export
 from spaaza_source.warehouse import duckdb_settings
 from spaaza_source.windows import Window, iso
 
-#: Records of a JSON export that are taken at one time.
+#: Records of a JSON export that are compared at one time.
 RECORDS = 10_000
+
+
+class VendorTable(Protocol):
+    """What a vendor's package knows of a table."""
+
+    @property
+    def table(self) -> str:
+        """Its name."""
+
+    @property
+    def time_field(self) -> str | None:
+        """The column that holds a row's time; None where none is known."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a row never changes once its time has passed; rows may still arrive late."""
+
+    @property
+    def passing(self) -> Collection[str]:
+        """Columns whose cells change by themselves as time passes."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +53,8 @@ class TableDiff:
 
     Attributes:
         table: Its name.
-        window: The span of time that was compared; None for all rows.
-        differences: What was found; None where no load has made the table yet.
+        window: The times that were compared; None for all rows.
+        differences: The result; None where no load has created the table yet.
     """
 
     table: str
@@ -55,11 +73,11 @@ def deep_check(
     """Compare each selected table of the sources with a fresh export.
 
     Args:
-        pipeline: Whose destination holds the tables.
-        sources: What the exports are asked for by; their settings narrow them.
+        pipeline: The pipeline whose destination has the tables.
+        sources: The sources that request the exports; their settings narrow them.
         known: What is known of the tables, by name.
-        most: How many keys of each kind of difference are given.
-        exists: Whether there is a destination to look into; looking must not create it.
+        most: How many sample keys to give for each kind of difference.
+        exists: Whether there is a destination to read; reading must not create it.
 
     Raises:
         SpaazaSourceError: An export failed, or a range has not been loaded yet.
@@ -67,119 +85,122 @@ def deep_check(
     if exists:
         pipeline.sync_destination()
     state = pipeline.state
-    # Without an active pipeline a source has no memory: it asks for all rows, or for its range.
+    # Without an active pipeline a source has no state: it requests all rows, or its range.
     pipeline.deactivate()
     for source in sources:
         loaded = exists and source.name in pipeline.schema_names
         schema = pipeline.schemas[source.name] if loaded else None
-        compared: dict[str, _Compared] = {}
+        comparisons: dict[str, _TableComparison] = {}
         with (
             tempfile.TemporaryDirectory(prefix="spaaza_check_") as folder,
             duckdb.connect(f"{folder}/check.duckdb", config=duckdb_settings()) as database,
         ):
-            for table, load in exports_of(source).loads.items():
-                told = schema.tables.get(table) if schema else None
-                if schema is None or told is None or not told.get("columns"):
-                    yield TableDiff(table, None, None)
+            for name, load in exports_of(source).loads.items():
+                hints = schema.tables.get(name) if schema else None
+                if schema is None or hints is None or not hints.get("columns"):
+                    yield TableDiff(name, None, None)
                     continue
-                until = read_state(state, source.name, table)["loaded_until"]
-                held = DestinationTable.of(
-                    pipeline, table, told, schema.naming, known[table].passing
+                until = read_state(state, source.name, name)["loaded_until"]
+                table = DestinationTable.of(
+                    pipeline, name, hints, schema.naming, known[name].passing
                 )
-                compared[table] = _Compared(database, held, known[table], load, until)
-            if compared and schema:
-                yield from _compare(pipeline, source, schema, compared, most)
+                comparisons[name] = _TableComparison(database, table, known[name], load, until)
+            if comparisons and schema:
+                yield from _compare(pipeline, source, schema, comparisons, most)
 
 
 def _compare(
     pipeline: dlt.Pipeline,
     source: DltSource,
     schema: dlt.Schema,
-    compared: Mapping[str, _Compared],
+    comparisons: Mapping[str, _TableComparison],
     most: int,
 ) -> Iterator[TableDiff]:
-    for table, each in compared.items():
-        for rows in each.held.rows(pipeline, schema.name, each.times):
+    for name, each in comparisons.items():
+        for rows in each.table.rows(pipeline, schema.name, each.times):
             each.comparison.add_destination_rows(rows)
-        _force_new_export(source, table)
-    # What the loads have settled of types holds for this reading too.
+        _force_new_export(source, name)
+    # The new exports are read with the types that the loads have chosen.
     source.schema = schema.clone()
     pending: dict[str, list[Any]] = {}
-    for table, item in source.with_resources(*compared):
+    for name, item in source.with_resources(*comparisons):
         if isinstance(item, pa.Table):
-            compared[table].comparison.add_export_rows(item)
+            comparisons[name].comparison.add_export_rows(item)
         else:
-            pending.setdefault(table, []).append(_root(schema, table, item))
-            if len(pending[table]) >= RECORDS:
-                compared[table].comparison.add_export_rows(_texts(pending.pop(table)))
-    for table, records in pending.items():
-        compared[table].comparison.add_export_rows(_texts(records))
-    for table, each in compared.items():
-        found = each.comparison.differences(each.held.key, most)
-        yield TableDiff(table, each.times[1] if each.times else None, found)
+            pending.setdefault(name, []).append(_flatten(schema, name, item))
+            if len(pending[name]) >= RECORDS:
+                comparisons[name].comparison.add_export_rows(_as_text(pending.pop(name)))
+    for name, records in pending.items():
+        comparisons[name].comparison.add_export_rows(_as_text(records))
+    for name, each in comparisons.items():
+        differences = each.comparison.differences(each.table.key, most)
+        yield TableDiff(name, each.times[1] if each.times else None, differences)
 
 
-class _Compared:
-    """A table that is compared.
+class _TableComparison:
+    """The comparison of one table, and the times that it is narrowed to.
 
     Args:
         database: Where both sides are put.
-        held: The table.
+        table: The table.
         known: What is known of it.
         load: How its exports are loaded.
-        until: All rows of before are loaded; None where no load goes on from another.
+        until: All rows before are loaded; None where loads are not incremental.
+
+    Raises:
+        SettingsError: No part of the range has been loaded yet.
     """
 
     def __init__(
         self,
         database: duckdb.DuckDBPyConnection,
-        held: DestinationTable,
+        table: DestinationTable,
         known: VendorTable,
         load: TableLoad,
         until: datetime | None,
     ) -> None:
-        self.held = held
-        # Windows of rows that changed are taken by no column, yet each has its time.
-        column = held.column(load.time_column or known.time_field)
-        covered = load.sync.range_at(datetime.now(timezone.utc))
-        end = until
-        if covered is not None:
-            end = covered.end if until is None else min(until, covered.end)
-        #: The column of times and the span compared. What came since the last load is left out.
+        self.table = table
+        # Where windows are taken by no column, for they hold the rows that changed, a row still
+        # has a time.
+        column = table.column(load.time_column or known.time_field)
+        window = load.sync.range_at(datetime.now(timezone.utc))
+        ends = [end for end in (until, window.end if window else None) if end is not None]
+        #: The column of times and the window to compare, without what came since the last load.
         self.times: tuple[str, Window] | None = None
-        if column is not None and end is not None:
-            # Rows that changed in a span may be of any time before it.
-            start = covered.start if covered and known.is_final else None
+        if column is not None and ends:
+            end = min(ends)
+            # Rows that changed in a window may be of any time before it.
+            start = window.start if window and known.is_final else None
             if start is not None and start >= end:
                 raise SettingsError(
-                    f"of that range nothing was loaded: the last load ended at {iso(end)}",
-                    where=held.table,
+                    f"nothing of that range is loaded: the last load ended at {iso(end)}",
+                    where=table.table,
                     hint="Give an earlier start_date, or load first.",
                 )
             self.times = (column, Window(start, end))
         self.comparison = Comparison(
-            database, held.table, held.columns, self.times, ignored=held.outdated
+            database, table.table, table.columns, self.times, ignored=table.unversioned
         )
 
 
 def _force_new_export(source: DltSource, table: str) -> None:
-    """Let a resource ask for an export of its own, and tell each item's table."""
+    """Make a resource request an export of its own, and yield each item with its table."""
     resource = with_new_export(source, table)
     source.resources[table] = resource.add_map(lambda item: (table, item))
 
 
-def _root(schema: dlt.Schema, table: str, record: Any) -> dict[str, Any]:
-    """A record as dlt makes it a row; what it nests in lists are rows of other tables."""
+def _flatten(schema: dlt.Schema, table: str, record: Any) -> dict[str, Any]:
+    """The row that dlt makes of a record; its nested lists become rows of other tables."""
     _, row = next(schema.normalize_data_item(record, "", table))
     return {name: cell for name, cell in row.items() if not name.startswith("_dlt_")}
 
 
-def _texts(records: Sequence[Mapping[str, Any]]) -> pa.Table:
-    names = list(dict.fromkeys(name for record in records for name in record))
+def _as_text(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    names = list(dict.fromkeys(name for row in rows for name in row))
     return pa.table(
         {
             name: pa.array(
-                [None if (cell := each.get(name)) is None else str(cell) for each in records],
+                [None if (cell := row.get(name)) is None else str(cell) for row in rows],
                 pa.string(),
             )
             for name in names

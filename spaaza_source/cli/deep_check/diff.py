@@ -1,7 +1,6 @@
-"""Tells what the rows of an export and those of a table differ in, cell by cell and as text.
+"""Compares the rows of an export with those of a table, cell by cell as text.
 
-Both sides are put into a DuckDB database, whose file may hold more than memory. Which rows of a
-table an export is to be compared with is left to `held`.
+Both sides are put into a DuckDB database, whose file can be larger than memory.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ Sample = list[tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Differences:
-    """What two sets of rows differ in.
+    """How two sets of rows differ.
 
     Attributes:
-        brought: Rows of the export.
-        held: Rows of the table.
-        missing: Rows that the table lacks.
+        exported: Rows of the export.
+        stored: Rows of the table.
+        missing: Rows that only the export has.
         extra: Rows that only the table has.
-        different: Rows of both, by their key, with other cells.
-        columns: In how many of these rows each column differs.
+        different: Rows whose key is in both, with different cells.
+        columns: The number of these rows in which each column differs.
         key: The columns of the key; none where whole rows were compared.
         samples: Some keys of each kind: `missing`, `extra`, `different`.
         unknown: Columns of the export, with values, that the table does not have.
     """
 
-    brought: int
-    held: int
+    exported: int
+    stored: int
     missing: int
     extra: int
     different: int = 0
@@ -47,19 +46,19 @@ class Differences:
 
     @property
     def equal(self) -> bool:
-        """Whether there is no difference."""
+        """Whether nothing differs."""
         return not (self.missing or self.extra or self.different or self.unknown)
 
 
 class Comparison:
-    """Takes the rows of a table, then those of an export, and compares them.
+    """The rows of a table and those of an export; add the table's first.
 
     Args:
         database: Where both sides are put, in a schema of their own.
         table: The table's name.
-        columns: The table's.
-        times: The column of times that rows are chosen by, and their span; None for all rows.
-        ignored: Columns of both that are not compared.
+        columns: The table's columns.
+        times: The column of times that rows are chosen by, and the window; None for all rows.
+        ignored: Columns that are not compared.
     """
 
     def __init__(
@@ -78,101 +77,106 @@ class Comparison:
         self._database = open_session(database)
         self._database.execute(f"CREATE SCHEMA {quoted(table)}; USE {quoted(table)}")
         cells = ", ".join(f"{quoted(name)} VARCHAR" for name in self._columns)
-        for side in ("held", "brought"):
+        for side in ("stored", "exported"):
             self._database.execute(f"CREATE TABLE {side} ({cells})")
 
     def add_destination_rows(self, rows: pa.Table) -> None:
-        """Take rows of the table."""
+        """Add rows of the table."""
         self._database.register("rows", rows)
         if not self._types:
             described = self._database.execute("DESCRIBE SELECT * FROM rows").fetchall()
             self._types = {name: kind for name, kind, *_ in described}
-        self._insert("held", {name: f"{quoted(name)}::VARCHAR" for name in self._columns})
+        self._insert("stored", {name: f"{quoted(name)}::VARCHAR" for name in self._columns})
 
     def add_export_rows(self, rows: pa.Table) -> None:
-        """Take rows of the export: each cell is read as the table's column has it."""
+        """Add rows of the export; cells are cast to the types of the table's columns."""
         self._database.register("rows", rows)
-        there = set(rows.column_names)
+        names = set(rows.column_names)
         self._unknown |= {
             name
-            for name in there.difference(self._columns, self._ignored)
+            for name in names.difference(self._columns, self._ignored)
             if rows.column(name).null_count < rows.num_rows
         }
         self._insert(
-            "brought",
-            {name: self._as_held(name) if name in there else "NULL" for name in self._columns},
-            chosen=self._times is not None and self._times[0] in there,
+            "exported",
+            {name: self._as_stored(name) if name in names else "NULL" for name in self._columns},
+            narrowed=self._times is not None and self._times[0] in names,
         )
 
     def differences(self, key: Sequence[str], most: int) -> Differences:
-        """What has been found.
+        """How the rows differ.
 
         Args:
-            key: The columns that tell rows apart; where they do not, whole rows are compared.
-            most: How many keys of each kind are given.
+            key: The columns of the key; where they are not unique, whole rows are compared.
+            most: How many sample keys to give for each kind of difference.
         """
-        if key and all(self._tells_apart(side, key) for side in ("brought", "held")):
-            return self._by_key(key, most)
-        return self._whole()
+        if key and all(self._is_unique(side, key) for side in ("exported", "stored")):
+            return self._compare_by_key(key, most)
+        return self._compare_whole_rows()
 
-    def _insert(self, side: str, cells: Mapping[str, str], *, chosen: bool = False) -> None:
+    def _insert(self, side: str, cells: Mapping[str, str], *, narrowed: bool = False) -> None:
         where = ""
-        if chosen and self._times:
-            column, span = self._times
-            where = f" WHERE {window_condition(f'{quoted(column)}::TIMESTAMPTZ', span)}"
-        taken = ", ".join(cells.values())
-        self._database.execute(f"INSERT INTO {side} SELECT {taken} FROM rows{where}")
+        if narrowed and self._times:
+            column, window = self._times
+            where = f" WHERE {window_condition(f'{quoted(column)}::TIMESTAMPTZ', window)}"
+        self._database.execute(
+            f"INSERT INTO {side} SELECT {', '.join(cells.values())} FROM rows{where}"
+        )
         self._database.unregister("rows")
 
-    def _as_held(self, name: str) -> str:
+    def _as_stored(self, name: str) -> str:
         cell, kind = quoted(name), self._types.get(name)
         if kind is None:
             return f"{cell}::VARCHAR"
-        # What is nothing of the kind differs from all that is.
+        # A cell that is no such value stays as it is, and differs from all that are.
         return f"coalesce(TRY_CAST({cell} AS {kind})::VARCHAR, {cell}::VARCHAR)"
 
     def _number(self, sql: str) -> int:
         (row,) = self._database.execute(sql).fetchall()
         return int(row[0] or 0)
 
-    def _rows(self, side: str) -> int:
+    def _count(self, side: str) -> int:
         return self._number(f"SELECT count(*) FROM {side}")
 
-    def _tells_apart(self, side: str, key: Sequence[str]) -> bool:
+    def _is_unique(self, side: str, key: Sequence[str]) -> bool:
         names = ", ".join(map(quoted, key))
         filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in key)
         keys = f"SELECT DISTINCT {names} FROM {side} WHERE {filled}"
-        return self._number(f"SELECT count(*) FROM ({keys})") == self._rows(side)
+        return self._number(f"SELECT count(*) FROM ({keys})") == self._count(side)
 
-    def _by_key(self, key: Sequence[str], most: int) -> Differences:
+    def _compare_by_key(self, key: Sequence[str], most: int) -> Differences:
         names = ", ".join(f"{{side}}.{quoted(name)}" for name in key)
-        same = " AND ".join(f"brought.{quoted(name)} = held.{quoted(name)}" for name in key)
+        same = " AND ".join(f"exported.{quoted(name)} = stored.{quoted(name)}" for name in key)
         cells = [name for name in self._columns if name not in key]
         differs = {
-            name: f"brought.{quoted(name)} IS DISTINCT FROM held.{quoted(name)}" for name in cells
+            name: f"exported.{quoted(name)} IS DISTINCT FROM stored.{quoted(name)}"
+            for name in cells
         }
         anywhere = " OR ".join(differs.values()) or "false"
-        found = {
-            "missing": f"brought ANTI JOIN held ON {same}",
-            "extra": f"held ANTI JOIN brought ON {same}",
-            "different": f"brought JOIN held ON {same} WHERE {anywhere}",
+        joins = {
+            "missing": f"exported ANTI JOIN stored ON {same}",
+            "extra": f"stored ANTI JOIN exported ON {same}",
+            "different": f"exported JOIN stored ON {same} WHERE {anywhere}",
         }
-        counted = "SELECT count(*) FROM "
-        counts = {kind: self._number(counted + part) for kind, part in found.items()}
+        counts = {
+            kind: self._number(f"SELECT count(*) FROM {join}") for kind, join in joins.items()
+        }
         samples: dict[str, Sample] = {}
-        for kind, part in found.items():
-            chosen = names.format(side="held" if kind == "extra" else "brought")
+        for kind, join in joins.items():
+            keys = names.format(side="stored" if kind == "extra" else "exported")
             samples[kind] = self._database.execute(
-                f"SELECT {chosen} FROM {part} ORDER BY ALL LIMIT {most}"
+                f"SELECT {keys} FROM {join} ORDER BY ALL LIMIT {most}"
             ).fetchall()
         columns: dict[str, int] = {}
         if counts["different"]:
-            each = ", ".join(f"count(*) FILTER ({differs[name]})" for name in cells)
-            (row,) = self._database.execute(f"SELECT {each} FROM {found['different']}").fetchall()
+            filters = ", ".join(f"count(*) FILTER ({differs[name]})" for name in cells)
+            (row,) = self._database.execute(
+                f"SELECT {filters} FROM {joins['different']}"
+            ).fetchall()
             columns = {name: rows for name, rows in zip(cells, row, strict=True) if rows}
         return Differences(
-            self._rows("brought"),
-            self._rows("held"),
+            self._count("exported"),
+            self._count("stored"),
             **counts,
             columns=columns,
             key=key,
@@ -180,8 +184,8 @@ class Comparison:
             unknown=sorted(self._unknown),
         )
 
-    def _whole(self) -> Differences:
-        """Rows have no name: as many of one side as the other has less of, by their hashes."""
+    def _compare_whole_rows(self) -> Differences:
+        """Count the rows of each side that the other has not, or has fewer times, by their hash."""
         cells = ", ".join(
             f"coalesce(strlen({name}) || ':' || {name}, '-')" for name in map(quoted, self._columns)
         )
@@ -191,11 +195,11 @@ class Comparison:
             "SELECT sum(greatest(ours.rows - coalesce(theirs.rows, 0), 0)) FROM {ours} AS ours"
             " LEFT JOIN {theirs} AS theirs USING (row)"
         )
-        brought, held = grouped.format(side="brought"), grouped.format(side="held")
+        exported, stored = grouped.format(side="exported"), grouped.format(side="stored")
         return Differences(
-            self._rows("brought"),
-            self._rows("held"),
-            missing=self._number(more.format(ours=brought, theirs=held)),
-            extra=self._number(more.format(ours=held, theirs=brought)),
+            self._count("exported"),
+            self._count("stored"),
+            missing=self._number(more.format(ours=exported, theirs=stored)),
+            extra=self._number(more.format(ours=stored, theirs=exported)),
             unknown=sorted(self._unknown),
         )

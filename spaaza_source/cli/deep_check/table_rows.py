@@ -1,11 +1,8 @@
-"""The rows of a destination's table that an export is to equal, as its loads have left them.
-
-They are read, nothing is changed; the comparing is left to `comparison`.
-"""
+"""Reads the rows of a destination's table that a fresh export must equal."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,21 +18,22 @@ from spaaza_source.writing import KEY, LOAD_ID, unversioned_columns
 
 @dataclass(frozen=True)
 class DestinationTable:
-    """A table as it stands in the destination.
+    """A table in the destination.
 
     Attributes:
         table: Its name.
-        columns: Those that come from files, and are as the last of these had them.
-        outdated: Those that are as the file had them which made the row's version.
-        key: What tells its rows apart, as far as its loads have proven or a user has said.
-        scope: The rows that the last load stands for, as SQL about `{table}`; None for all.
+        columns: The columns that come from files, with the values of the last file.
+        unversioned: Columns whose changes make no new version of a row in an `scd2` table; they
+            keep the value that they had when the version was made.
+        key: The columns of its key, proven by its loads or set by a user; none without a key.
+        scope: The rows that correspond to the last load, as SQL about `{table}`; None for all.
         naming: How dlt names columns.
-        table_format: Such as `delta`; None for what the destination prefers.
+        table_format: Such as `delta`; None for the destination's default.
     """
 
     table: str
     columns: list[str]
-    outdated: Collection[str]
+    unversioned: Collection[str]
     key: list[str]
     scope: str | None
     naming: NamingConvention
@@ -46,49 +44,48 @@ class DestinationTable:
         cls,
         pipeline: dlt.Pipeline,
         table: str,
-        told: Mapping[str, Any],
+        hints: Any,
         naming: NamingConvention,
         passing: Collection[str] = (),
     ) -> DestinationTable:
-        """From what dlt's schema tells of the table.
+        """The table that dlt's schema describes.
 
         Args:
-            pipeline: Whose destination it is in.
+            pipeline: The pipeline whose destination has it.
             table: Its name.
-            told: What the schema tells.
+            hints: Its hints in dlt's schema.
             naming: How dlt names columns.
-            passing: Columns that make no version of a row: a history has them as they were.
+            passing: Columns whose changes make no new version of a row.
         """
-        schema: Any = told
-        until = get_first_column_name_with_prop(schema, "x-valid-to")
-        version = get_first_column_name_with_prop(schema, "x-row-version")
-        since = get_first_column_name_with_prop(schema, "x-valid-from")
-        unsure = unversioned_columns(told["columns"], passing) if until is not None else set()
+        until = get_first_column_name_with_prop(hints, "x-valid-to")
+        version = get_first_column_name_with_prop(hints, "x-row-version")
+        since = get_first_column_name_with_prop(hints, "x-valid-from")
+        unversioned = unversioned_columns(hints["columns"], passing) if until is not None else set()
         columns = [
             name
-            for name, column in told["columns"].items()
+            for name, column in hints["columns"].items()
             if not name.startswith("_dlt_")
-            and name not in (until, version, since, *unsure)
+            and name not in (until, version, since, *unversioned)
             and column.get("data_type")
         ]
-        key = get_columns_names_with_prop(schema, "primary_key") or list(told.get(KEY) or ())
+        key = get_columns_names_with_prop(hints, "primary_key") or list(hints.get(KEY) or ())
         scope = None
         if until is not None:
             scope = valid_rows(pipeline, until)
-        elif LOAD_ID in str(told.get("x-merge-destination-scope") or ""):
+        elif LOAD_ID in str(hints.get("x-merge-destination-scope") or ""):
             scope = f"{{table}}.{LOAD_ID} = (SELECT max({LOAD_ID}) FROM {{table}})"
         return cls(
             table,
             columns,
-            unsure,
+            unversioned,
             [name for name in key if name in columns],
             scope,
             naming,
-            told.get("table_format"),
+            hints.get("table_format"),
         )
 
     def column(self, header: str | None) -> str | None:
-        """The column of that header; None where there is none."""
+        """The column of that header; None if the table has none."""
         name = None if header is None else self.naming.normalize_identifier(header)
         return name if name in self.columns else None
 
@@ -98,9 +95,9 @@ class DestinationTable:
         """Its rows.
 
         Args:
-            pipeline: Whose destination it is in.
+            pipeline: The pipeline whose destination has it.
             schema: The name of dlt's schema.
-            times: The column of times, and the span that the rows are of; None for all.
+            times: The column of times, and the window to read; None for all rows.
         """
         with open_client(pipeline, schema, self.table_format) as client:
             name = client.make_qualified_table_name(self.table)

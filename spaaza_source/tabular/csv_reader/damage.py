@@ -1,6 +1,6 @@
-"""A record that breaks the rules for quotes: where it ends, or that nobody can tell.
+"""Finds the end of a record that breaks the rules for quotes, if it is certain.
 
-To reject one record and go on with the next is safe only if it is certain where the next begins.
+A record may be rejected only if it is certain where the next one begins.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _BACKSLASH = 0x5C
 
 @dataclass(frozen=True)
 class Damage:
-    """A damaged record from `start` up to and with the byte that ends it, at `end - 1`."""
+    """A damaged record from `start` to the byte that ends it, at `end - 1`."""
 
     start: int
     end: int
@@ -23,11 +23,11 @@ class Damage:
 
 
 class MoreBytesNeeded(Exception):  # noqa: N818 - a request for the next block, not an error
-    """The record goes on after the bytes given."""
+    """The record continues after the given bytes."""
 
 
 class StructureLostError(Exception):
-    """Nobody can tell where the damaged record ends."""
+    """It is uncertain where the damaged record ends."""
 
     def __init__(self, start: int, offset: int, reason: str, column: int) -> None:
         super().__init__(start, offset, reason, column)
@@ -37,30 +37,32 @@ class StructureLostError(Exception):
         self.column = column
 
 
-def end_of_damage(
+def find_damage(
     data: bytes, start: int, broken: int, layout: Layout, *, after_closing: bool, last: bool
 ) -> Damage:
     """Find the end of the record that begins at `start` and breaks the rules at `broken`.
 
-    A quote inside an unquoted cell opens nothing, so such a record ends at its line's end. It is
-    believed only while the record has as many cells as the header: a cell that lost its opening
-    quote looks just the same, but then cells of the line before are missing here.
+    A quote inside an unquoted cell opens nothing, so such a record ends with its line. That is
+    certain only if the record has as many cells as the header: a cell that lost its opening quote
+    looks the same, but then cells of the line before are missing here.
 
-    Text after a closing quote leaves open whether that quote closed the cell. The record's end is
-    believed only where all usual readings agree on it: text up to the next separator is junk; a
-    backslash escapes a quote; a quote closes only before a separator; every quote toggles.
+    After text behind a closing quote, it is uncertain whether that quote closed the cell. The
+    record's end is certain only if all usual interpretations agree on it: text up to the next
+    separator is junk; a backslash escapes a quote; a quote closes only before a separator; every
+    quote toggles.
 
     Args:
-        data: Bytes that hold the record.
+        data: Bytes that contain the record.
         start: Where the record begins.
         broken: The offset of the quote that breaks the rules.
         layout: The file's layout.
-        after_closing: Whether text follows a closing quote; else the quote is in an unquoted cell.
+        after_closing: Whether text follows a closing quote; if not, the quote is in an unquoted
+            cell.
         last: Whether the file ends with the data.
 
     Raises:
-        MoreBytesNeeded: The record goes on after the data, and the file does too.
-        StructureLostError: The readings differ, or the record never ends.
+        MoreBytesNeeded: The record continues after the data, and so does the file.
+        StructureLostError: The interpretations differ, or the record never ends.
     """
     plain = _read(data, start, layout.line_end, broken)
     reason = "text after a closing quote" if after_closing else "a quote in an unquoted cell"
@@ -73,7 +75,7 @@ def end_of_damage(
         if plain.width != layout.width:
             raise lost
     elif not (
-        _toggled_end(data, start, layout.line_end) == plain.end
+        _end_if_quotes_toggle(data, start, layout.line_end) == plain.end
         and _read(data, start, layout.line_end, broken, escape=_BACKSLASH).end == plain.end
         and _read(data, start, layout.line_end, broken, closes_anywhere=False).end == plain.end
     ):
@@ -82,8 +84,8 @@ def end_of_damage(
 
 
 @dataclass
-class _CellReading:
-    """What one reading makes of a record: its end, how many cells, where it broke first."""
+class _Interpretation:
+    """A record in one interpretation: its end, its number of cells, the first broken one."""
 
     end: int | None = None
     width: int = 1
@@ -99,17 +101,17 @@ def _read(
     *,
     escape: int | None = None,
     closes_anywhere: bool = True,
-) -> _CellReading:
-    """Read one record byte by byte, putting up with quotes where they should not be."""
-    reading = _CellReading()
+) -> _Interpretation:
+    """Read one record byte by byte, tolerating quotes that break the rules."""
+    result = _Interpretation()
     at, length = start, len(data)
     quoted = False
-    cell_begins = True
+    at_cell_start = True
     closed = False
     while at < length:
         byte = data[at]
         if at == broken:
-            reading.column = reading.width
+            result.column = result.width
         if quoted:
             if byte == escape:
                 at += 1
@@ -119,17 +121,17 @@ def _read(
                 elif closes_anywhere or _separates(data, at + 1, line_end):
                     quoted, closed = False, True
         elif byte == COMMA:
-            reading.width += 1
-            cell_begins, closed = True, False
+            result.width += 1
+            at_cell_start, closed = True, False
         elif byte == line_end:
-            reading.end = at + 1
-            return reading
+            result.end = at + 1
+            return result
         else:
-            quoted = cell_begins and byte == QUOTE
-            reading.junk |= closed and byte != CR
-            cell_begins = False
+            quoted = at_cell_start and byte == QUOTE
+            result.junk |= closed and byte != CR
+            at_cell_start = False
         at += 1
-    return reading
+    return result
 
 
 def _separates(data: bytes, at: int, line_end: int) -> bool:
@@ -139,8 +141,8 @@ def _separates(data: bytes, at: int, line_end: int) -> bool:
     return line_end == LF and following == b"\r\n"
 
 
-def _toggled_end(data: bytes, start: int, line_end: int) -> int | None:
-    """Where the record ends if every quote toggles, wherever it stands."""
+def _end_if_quotes_toggle(data: bytes, start: int, line_end: int) -> int | None:
+    """Where the record ends if every quote toggles, wherever it is."""
     mark = bytes([line_end])
     quotes, at = 0, start
     while (end := data.find(mark, at)) >= 0:

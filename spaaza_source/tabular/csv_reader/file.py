@@ -1,8 +1,4 @@
-"""Open a CSV file: examine all of it, then read it out as typed Arrow tables.
-
-The bytes are judged by `scan`, the types by `inference`; writing the tables anywhere is left to
-`convert` and to the callers.
-"""
+"""Opens a CSV file: examines all of it, then yields its rows as typed Arrow tables."""
 
 from __future__ import annotations
 
@@ -23,9 +19,10 @@ import pyarrow.csv as arrow_csv
 
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import TEXT, ColumnType
+from spaaza_source.tabular.columns import Column
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
-from spaaza_source.tabular.header import VARIANT_SUFFIX, name_columns
+from spaaza_source.tabular.header import name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import (
@@ -38,45 +35,25 @@ from spaaza_source.tabular.source_file import (
     prove_unchanged,
 )
 from spaaza_source.tabular.spelling import make_speller
-from spaaza_source.tabular.values import convert, fitting
+from spaaza_source.tabular.values import convert, fit_mask
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 TABLE_ROWS = 122_880
 """Rows of one table: a row group of this size suits DuckDB and Parquet readers."""
 TABLE_BYTES = 64 * 2**20
-"""Bytes of CSV that one table is made of at most, so that wide rows keep memory bounded."""
+"""Bytes of CSV in one table at most, so that wide rows keep memory bounded."""
 
-_spelled = make_speller()
+_spell = make_speller()
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of the file.
-
-    `header` is the vendor's text, `name` the normalised one. `type` is None where every cell is
-    empty and no type was known: undecided. `has_variant` tells that some values do not fit the
-    type, and that their text is in the column `variant`.
-    """
-
-    header: str
-    name: str
-    type: ColumnType | None
-    has_variant: bool = False
-
-    @property
-    def variant(self) -> str:
-        """The name of the column for the text of values that do not fit."""
-        return self.name + VARIANT_SUFFIX
-
-
-@dataclass(frozen=True)
 class CsvFile:
-    """A file that was examined as a whole and may be loaded.
+    """A CSV file that was examined as a whole and may be loaded.
 
-    `columns` are in file order, `rows` counts the good rows, `rejected` holds the bad ones.
-    `ends_with_newline` tells whether the last record has its record end.
+    `columns` are in file order, `rows` is the number of good rows, `rejected` are the bad ones.
+    `ends_with_newline` tells whether the last record has a record end.
     """
 
     path: Path
@@ -92,9 +69,9 @@ class CsvFile:
     def tables(self) -> Iterator[Any]:
         """Read the good rows as `pyarrow.Table`s of about 120,000 rows, all of one schema.
 
-        Columns are in file order; after them come the variant columns, text, of those columns
-        that have values which do not fit. An undecided column has the type null. A file without
-        rows gives one empty table.
+        The columns are in file order, followed by the variant columns (text) of those with values
+        that do not fit. An undecided column has the type null. A file without rows yields one empty
+        table.
 
         Raises:
             MalformedFileError: The file changed since it was opened.
@@ -102,26 +79,26 @@ class CsvFile:
         if not self._spans:
             yield self.schema.empty_table()
             return
-        waiting: list[Any] = []
+        pending: list[Any] = []
         rows = size = 0
         for span, table in self._span_tables():
-            if waiting and (rows + span.rows > TABLE_ROWS or size + span.length > TABLE_BYTES):
-                yield from _cut(pa.concat_tables(waiting))
-                waiting, rows, size = [], 0, 0
-            waiting.append(table)
+            if pending and (rows + span.rows > TABLE_ROWS or size + span.length > TABLE_BYTES):
+                yield from _cut(pa.concat_tables(pending))
+                pending, rows, size = [], 0, 0
+            pending.append(table)
             rows += span.rows
             size += span.length
-        yield from _cut(pa.concat_tables(waiting))
+        yield from _cut(pa.concat_tables(pending))
 
     def typed_like(self, others: Sequence[CsvFile]) -> CsvFile:
-        """This file with the types that hold for its columns in the others too.
+        """This file with the types that its columns have over it and all others.
 
         Args:
-            others: Other parts of the same table; this file may be among them.
+            others: The other files of the same table; this file may be among them.
         """
         known: dict[str, Evidence] = {column.name: seen for column, seen in self._pairs()}
         for other in others:
-            for column, seen in other._pairs():  # noqa: SLF001 - one of our own
+            for column, seen in other._pairs():  # noqa: SLF001 - of the same class
                 if column.name in known:
                     known[column.name] = known[column.name].merge(seen)
         evidence = [
@@ -135,46 +112,46 @@ class CsvFile:
         return replace(self, columns=columns, schema=_schema(columns), _evidence=tuple(evidence))
 
     def line_of(self, row: int) -> int:
-        """The physical line, from 1, on which a good row starts; for messages, as it reads again.
+        """The physical line, from 1, on which a good row starts. Slow, as it reads the file again.
 
         Args:
-            row: Its number among the good rows, from 0.
+            row: The row's number among the good rows, from 0.
         """
         with self.path.open("rb") as file:
             for span in self._spans:
                 if row < span.rows:
                     file.seek(span.offset)
-                    begin = span.begin_of(row, file.read(span.length))
+                    start = span.start_of(row, file.read(span.length))
                     file.seek(0)
-                    return 1 + len(_LINE_END.findall(file.read(span.offset + begin)))
+                    return 1 + len(_LINE_END.findall(file.read(span.offset + start)))
                 row -= span.rows
         raise IndexError(row)
 
     def _span_tables(self) -> Iterator[tuple[ByteSpan, Any]]:
-        readings = [_ColumnReader.of(column, seen) for column, seen in self._pairs()]
+        readers = [_ColumnReader.of(column, seen) for column, seen in self._pairs()]
 
-        def made(piece: tuple[ByteSpan, bytes]) -> tuple[ByteSpan, Any]:
+        def make_table(piece: tuple[ByteSpan, bytes]) -> tuple[ByteSpan, Any]:
             span, data = piece
-            parsed = _parse(data, [reading.parsed_as for reading in readings], span.rows)
-            return span, self._table(parsed, readings)
+            parsed = _parse(data, [reader.parsed_as for reader in readers], span.rows)
+            return span, self._table(parsed, readers)
 
         with self.path.open("rb") as file:
             prove_unchanged(file, self._identity)
-            yield from _in_threads(made, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
+            yield from _run_in_threads(make_table, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
             prove_unchanged(file, self._identity)
 
     def _pieces(self, file: BinaryIO) -> Iterator[tuple[ByteSpan, bytes]]:
         for span in self._spans:
             file.seek(span.offset)
-            yield span, span.sound(file.read(span.length))
+            yield span, span.good_bytes(file.read(span.length))
 
     def _pairs(self) -> Iterable[tuple[Column, Evidence]]:
         return zip(self.columns, self._evidence, strict=True)
 
-    def _table(self, parsed: Any, readings: Sequence[_ColumnReader]) -> Any:
+    def _table(self, parsed: Any, readers: Sequence[_ColumnReader]) -> Any:
         columns, variants = [], []
-        for column, reading, cells in zip(self.columns, readings, parsed.columns, strict=True):
-            values, misfits = reading.values(cells)
+        for column, reader, cells in zip(self.columns, readers, parsed.columns, strict=True):
+            values, misfits = reader.values(cells)
             columns.append(values)
             if column.has_variant:
                 variants.append(misfits)
@@ -184,8 +161,8 @@ class CsvFile:
 def open_csv(
     path: str | os.PathLike[str],
     *,
-    name_column: Callable[[str], str] = _spelled,
-    meaning: Callable[[Sequence[str]], Sequence[str]] = tuple,
+    name_column: Callable[[str], str] = _spell,
+    name_header: Callable[[Sequence[str]], Sequence[str]] = tuple,
     known_types: Mapping[str, ColumnType] = MappingProxyType({}),
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
@@ -193,28 +170,29 @@ def open_csv(
 ) -> CsvFile:
     """Examine a whole CSV file: its structure, encoding, header and types.
 
-    What is not certain stops the load. A record ends with LF, CRLF or CR; LF and CRLF may mix only
-    where every row has the header's width. An empty line is an empty cell in a file of one column;
-    with more columns it is a bad row, at the file's end too, and before another row it stops the
-    load, as text around a table does, a second table, or the header once more.
+    A file whose structure is uncertain is refused. A record ends with LF, CRLF or CR; LF and CRLF
+    may be mixed only if every row has the header's width. In a file of one column an empty line is
+    an empty cell. With more columns it is a bad row, and refused if another row follows; so are
+    text around a table, a second table, and a repeated header.
 
     Args:
-        path: The file, UTF-8, comma-separated as RFC 4180 has it, with a header row.
-        name_column: Spells a header as a column name; unless given, dlt's snake case without the
+        path: The file: UTF-8, comma-separated as in RFC 4180, with a header row.
+        name_column: Makes a column name of a header; unless given, dlt's snake case without the
             punctuation around a header.
-        meaning: Gives the cells of a header the names that they stand for, where they are labels;
-            a `HeaderError` of it refuses the file.
-        known_types: Types by column name, sticky or declared. They win over `column_types`. A
-            value that does not fit becomes NULL, and its text goes to `<name>__v_text`.
+        name_header: Translates the cells of a header, where they are labels, to the headers that
+            they stand for; if it raises a `HeaderError`, the file is refused.
+        known_types: Types by column name, from the schema or from hints. They override
+            `column_types`. A value that does not fit becomes NULL, and its text goes to
+            `<name>__v_text`.
         column_types: `inferred` types the other columns over the whole file; `text` keeps them
             text. An empty cell is NULL either way. A time without a zone is UTC.
-        on_bad_row: `reject` keeps bad rows in `rejected`; `fail` raises at the first.
+        on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
         max_rejected_share: The largest share of the rows, from 0 to 1, that may be bad.
 
     Raises:
         HeaderError: The header cannot name the columns.
         EncodingError: The file is not UTF-8.
-        MalformedFileError: The file is not such a CSV file, or its structure is lost.
+        MalformedFileError: The file is no such CSV file, or its structure is uncertain.
         TooManyRejectedRowsError: More rows are bad than allowed.
         FileError: The file cannot be opened.
         SettingsError: A setting has an impossible value.
@@ -223,9 +201,9 @@ def open_csv(
     with open_file(Path(path)) as file:
         known_as = identity(file)
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
-        names = name_columns(meaning(scan.layout.header), name_column)
+        names = name_columns(name_header(scan.layout.header), name_column)
         default = TEXT if column_types == "text" else None
-        evidence = _gather(scan, [Evidence(known_types.get(name, default)) for name in names])
+        evidence = _infer_types(scan, [Evidence(known_types.get(name, default)) for name in names])
     columns = tuple(
         Column(header, name, seen.column_type, has_variant=seen.misfits)
         for header, name, seen in zip(scan.layout.header, names, evidence, strict=True)
@@ -253,14 +231,14 @@ def _schema(columns: Iterable[Column]) -> Any:
     return pa.schema([*fields, *variants])
 
 
-def _gather(scan: Scan, evidence: list[Evidence]) -> list[Evidence]:
-    """Pass over the whole file once and gather what its cells say about each column."""
+def _infer_types(scan: Scan, evidence: list[Evidence]) -> list[Evidence]:
+    """Read the whole file once and infer the type of each column."""
 
-    def look(chunk: tuple[ByteSpan, bytes]) -> list[tuple[int, Evidence]]:
+    def infer(chunk: tuple[ByteSpan, bytes]) -> list[tuple[int, Evidence]]:
         span, data = chunk
-        # A column that other threads settle meanwhile is looked at in vain, never wrongly.
+        # A column that another thread settles meanwhile is read in vain, but not wrongly.
         before = list(evidence)
-        still = [index for index, seen in enumerate(before) if not seen.settled]
+        still = [index for index, seen in enumerate(before) if not seen.is_settled]
         if not still:
             return []
         parsed = _parse(data, [pa.string()] * len(before), span.rows, include=still)
@@ -269,16 +247,16 @@ def _gather(scan: Scan, evidence: list[Evidence]) -> list[Evidence]:
             for index, cells in zip(still, parsed.columns, strict=True)
         ]
 
-    for seen in _in_threads(look, _watched(scan.chunks(), len(evidence))):
+    for seen in _run_in_threads(infer, _check_apostrophes(scan.chunks(), len(evidence))):
         for index, found in seen:
             evidence[index] = evidence[index].merge(found)
     return evidence
 
 
-def _watched(
+def _check_apostrophes(
     chunks: Iterator[tuple[ByteSpan, bytes]], width: int
 ) -> Iterator[tuple[ByteSpan, bytes]]:
-    """The chunks; raise where apostrophes quote every cell of a column in the first one."""
+    """The chunks; raises an error if apostrophes quote every cell of a column in the first one."""
     for number, (span, data) in enumerate(chunks):
         if number == 0:
             parsed = _parse(data, [pa.string()] * width, span.rows)
@@ -287,15 +265,17 @@ def _watched(
                 if len(cells) - cells.null_count > 1 and pc.all(quoted).as_py():
                     raise MalformedFileError(
                         f"apostrophes quote every cell of column {index}",
-                        hint="Ask for cells quoted as RFC 4180 has it, with double quotes.",
+                        hint="Ask for cells quoted with double quotes, as in RFC 4180.",
                     )
         yield span, data
 
 
-def _in_threads(work: Callable[[_T], _R], items: Iterable[_T], *, ahead: int = 0) -> Iterator[_R]:
-    """The results of work on items, in their order; so many at a time, or one for each processor.
+def _run_in_threads(
+    work: Callable[[_T], _R], items: Iterable[_T], *, ahead: int = 0
+) -> Iterator[_R]:
+    """The results of work on items, in their order, one item per processor at a time.
 
-    Whoever takes them may be busy for a while; what is worked `ahead` is done meanwhile.
+    Up to `ahead` items are worked on while the caller is busy with a result.
     """
     threads = _processors()
     with ThreadPoolExecutor(threads, thread_name_prefix="csv") as pool:
@@ -315,14 +295,14 @@ def _processors() -> int:
 def _parse(
     data: bytes, types: Sequence[Any], rows: int, *, include: Sequence[int] | None = None
 ) -> Any:
-    """The good rows of one span as an Arrow table whose columns are named by their number."""
+    """The good rows of one span as an Arrow table whose columns are named by their numbers."""
     if data.startswith(UTF8_BOM):
-        # Arrow drops a mark at the begin of what it reads; here it is text of a cell.
+        # Arrow drops a mark at the start of what it reads; here it belongs to a cell.
         data = UTF8_BOM + data
     names = [str(index) for index in range(len(types))]
     chosen = names if include is None else [names[index] for index in include]
     parsed = None
-    # Arrow's message quotes the row, so neither it nor its traceback may go on.
+    # Arrow's message quotes the row, so neither it nor its traceback may be passed on.
     with suppress(pa.ArrowInvalid):
         parsed = arrow_csv.read_csv(
             pa.BufferReader(data),
@@ -331,7 +311,7 @@ def _parse(
             ),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=arrow_csv.ConvertOptions(
-                check_utf8=False,  # the scan has done it
+                check_utf8=False,  # the scan has done that
                 column_types=dict(zip(names, types, strict=True)),
                 include_columns=chosen,
                 null_values=[""],
@@ -350,14 +330,14 @@ def _parse(
 
 def _disagreement(about: str) -> MalformedFileError:
     return MalformedFileError(
-        f"two readers disagree about a stretch of the file: {about}",
-        hint="Report this with the file's record ends and quotes.",
+        f"two readers disagree about a part of the file: {about}",
+        hint="Report this, with the file's record ends and quotes.",
     )
 
 
 @dataclass(frozen=True)
 class _ColumnReader:
-    """How the cells of one column become values: parsed as an Arrow type, then made to fit."""
+    """Converts the cells of one column: parsed as an Arrow type, then cast to the column's."""
 
     column_type: ColumnType | None
     parsed_as: Any
@@ -375,18 +355,18 @@ class _ColumnReader:
         return cls(column.type, parsed_as, seen.misfits)
 
     def values(self, cells: Any) -> tuple[Any, Any]:
-        """The column's values, and the text of those that do not fit, where there are any."""
+        """The column's values, and the text of those that do not fit, if there are any."""
         if self.column_type is None or cells.type == self.column_type.arrow:
             return cells, None
         if not self.misfits:
-            return _typed(cells, self.column_type), None
+            return _to_type(cells, self.column_type), None
         strings = cells.combine_chunks()
-        fits = fitting(strings, self.column_type)
+        fits = fit_mask(strings, self.column_type)
         misfits = pc.if_else(fits, None, strings)
-        return _typed(pc.if_else(fits, strings, None), self.column_type), misfits
+        return _to_type(pc.if_else(fits, strings, None), self.column_type), misfits
 
 
-def _typed(cells: Any, column_type: ColumnType) -> Any:
+def _to_type(cells: Any, column_type: ColumnType) -> Any:
     """Cells that all fit, parsed as text or as times without a zone, as the column's type."""
     if pa.types.is_string(cells.type):
         return convert(cells, column_type)
@@ -394,6 +374,6 @@ def _typed(cells: Any, column_type: ColumnType) -> Any:
 
 
 def _cut(table: Any) -> Iterator[Any]:
-    """A table in pieces of no more than TABLE_ROWS rows."""
-    for begin in range(0, table.num_rows, TABLE_ROWS):
-        yield table.slice(begin, TABLE_ROWS)
+    """A table in slices of at most TABLE_ROWS rows."""
+    for start in range(0, table.num_rows, TABLE_ROWS):
+        yield table.slice(start, TABLE_ROWS)

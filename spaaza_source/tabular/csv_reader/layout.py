@@ -1,7 +1,4 @@
-"""How a file is laid out: byte order mark, header record, record ends; one strict record reader.
-
-What the header's cells mean as column names is left to `header`, all later records to `structure`.
-"""
+"""The layout of a CSV file: byte order mark, header record and record ends, strictly read."""
 
 from __future__ import annotations
 
@@ -12,8 +9,6 @@ from spaaza_source.errors import EncodingError, MalformedFileError
 
 COMMA, QUOTE, LF, CR = 0x2C, 0x22, 0x0A, 0x0D
 UTF8_BOM = b"\xef\xbb\xbf"
-LONGEST_RECORD = 32 * 2**20
-"""Bytes. A longer record stops the load: memory must stay bounded, and an unclosed quote shows."""
 
 _OTHER_ENCODINGS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
@@ -24,18 +19,18 @@ _OTHER_ENCODINGS = (
 _OTHER_DELIMITERS = {b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
 _NO_TABLE = re.compile(rb"\s*(<|\{|\[\s*[\[\]{\"\d])")
 _WORDS = (b"null", b"true", b"false")
-"""Markup, an object or a list; and what JSON may be besides. A server's error is often of these."""
+"""Markup, objects, lists and JSON's words: what a server's error page is often made of."""
 _ROWS_COMPARED = 10
-_HINT = "Ask for comma-separated values as RFC 4180 has them, in UTF-8, with a header row."
+_HINT = "Ask for comma-separated values as in RFC 4180, in UTF-8, with a header row."
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the first record of a file tells about the rest.
+    """What the first record of a file shows about the rest.
 
     `line_end` is the byte that ends a record: LF (with or without CR before it), or CR in a file
     whose header ends with a lone CR. `header_forms` are the header's bytes as written, with as few
-    quotes as possible, and with all.
+    quotes as possible, and with all. `rows_offset` and `rows_line` are where the rows begin.
     """
 
     header: tuple[str, ...]
@@ -55,7 +50,7 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
 
     Args:
         start: The file's first bytes.
-        whole: Whether that is all of the file.
+        whole: Whether these are all of the file.
 
     Returns:
         The layout, or None when the header needs more bytes than these.
@@ -79,7 +74,7 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
     raw = start[begin:end]
     if b"\x00" in raw:
         raise MalformedFileError(
-            f"the header holds a NUL, byte offset {begin + raw.index(0)}", hint=_HINT
+            f"the header has a NUL, byte offset {begin + raw.index(0)}", hint=_HINT
         )
     try:
         raw.decode()
@@ -89,11 +84,11 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
         ) from None
     line_end = CR if start[after - 1 : after] == b"\r" and after > end else LF
     _refuse_other_delimiters(raw, raw_cells, start[after:], line_end)
-    cells = tuple(cell.decode() for cell in map(_unquoted, raw_cells))
+    cells = tuple(cell.decode() for cell in map(_unquote, raw_cells))
     quoted = b",".join(b'"%s"' % cell.encode().replace(b'"', b'""') for cell in cells)
     return Layout(
         header=cells,
-        header_forms=tuple(dict.fromkeys((raw, _with_few_quotes(cells), quoted))),
+        header_forms=tuple(dict.fromkeys((raw, _quote_where_needed(cells), quoted))),
         line_end=line_end,
         rows_offset=after,
         rows_line=1 + start.count(bytes([line_end]), begin, after),
@@ -101,7 +96,7 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
 
 
 def _read_record(data: bytes, begin: int, *, whole: bool) -> tuple[list[bytes], int, int] | None:
-    """The raw cells of the first record, its end, and the begin of the next record."""
+    """The raw cells of the first record, its end, and the start of the next record."""
     cells = []
     at = begin
     while True:
@@ -120,7 +115,7 @@ def _read_record(data: bytes, begin: int, *, whole: bool) -> tuple[list[bytes], 
 
 
 def _cell_end(data: bytes, at: int, *, whole: bool) -> int | None:
-    """Where the header cell that begins at `at` ends; None when the bytes given do not tell."""
+    """Where the header cell that begins at `at` ends; None if that needs more bytes."""
     quoted = data[at : at + 1] == b'"'
     end = at
     if quoted:
@@ -149,11 +144,11 @@ def _cell_end(data: bytes, at: int, *, whole: bool) -> int | None:
     return end if end < len(data) or whole else None
 
 
-def _unquoted(cell: bytes) -> bytes:
+def _unquote(cell: bytes) -> bytes:
     return cell[1:-1].replace(b'""', b'"') if cell.startswith(b'"') else cell
 
 
-def _with_few_quotes(cells: tuple[str, ...]) -> bytes:
+def _quote_where_needed(cells: tuple[str, ...]) -> bytes:
     return b",".join(
         b'"%s"' % cell.encode().replace(b'"', b'""')
         if any(mark in cell for mark in ',"\r\n')
@@ -165,11 +160,11 @@ def _with_few_quotes(cells: tuple[str, ...]) -> bytes:
 def _refuse_other_delimiters(
     raw: bytes, raw_cells: list[bytes], rows: bytes, line_end: int
 ) -> None:
-    """Raise for a file that another delimiter or another quote seems to divide.
+    """Raise an error for a file that seems to have another delimiter or another quote.
 
-    In a header of one column one other delimiter outside quotes is enough. In a header of more,
-    there must be more of them than commas, and the first rows must have as many: then a semicolon
-    in a column's name, or a decimal comma in a semicolon file, is not mistaken.
+    In a header of one column one other delimiter outside quotes is enough. In a wider header there
+    must be more of them than commas, and as many in each of the first rows: so that a semicolon in
+    a column's name, or a decimal comma in a semicolon file, is not mistaken.
     """
     unquoted = b",".join(cell for cell in raw_cells if not cell.startswith(b'"'))
     lines = rows.split(bytes([line_end]), _ROWS_COMPARED)[:_ROWS_COMPARED]
@@ -180,13 +175,11 @@ def _refuse_other_delimiters(
         alike = all(line.count(delimiter) >= count for line in lines if line.strip())
         if len(raw_cells) == 1 or (count >= len(raw_cells) and lines[0] and alike):
             raise MalformedFileError(f"{name} divide the cells, not commas", hint=_HINT)
-    if len(raw_cells) > 1 and all(_in_apostrophes(cell) for cell in raw_cells):
+    if len(raw_cells) > 1 and all(_has_apostrophes(cell) for cell in raw_cells):
         raise MalformedFileError("apostrophes quote the header's cells", hint=_HINT)
     if raw.startswith(b"sep="):
-        raise MalformedFileError(
-            "a line for a spreadsheet program stands before the header", hint=_HINT
-        )
+        raise MalformedFileError("a line for a spreadsheet program precedes the header", hint=_HINT)
 
 
-def _in_apostrophes(cell: bytes) -> bool:
+def _has_apostrophes(cell: bytes) -> bool:
     return len(cell) > 1 and cell.startswith(b"'") and cell.endswith(b"'")

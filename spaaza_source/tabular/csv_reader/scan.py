@@ -1,7 +1,4 @@
-"""One pass over a whole file: its good rows in chunks, its bad rows with raw text, or a stop.
-
-Finding records in a stretch of bytes is left to `structure`, what their cells mean to `inference`.
-"""
+"""Scans a whole CSV file in one pass: yields its good rows in chunks, collects its bad rows."""
 
 from __future__ import annotations
 
@@ -14,15 +11,16 @@ import pyarrow as pa
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
-from spaaza_source.tabular.csv_reader.layout import CR, LF, LONGEST_RECORD, QUOTE, read_layout
+from spaaza_source.tabular.csv_reader.layout import CR, LF, QUOTE, read_layout
 from spaaza_source.tabular.csv_reader.structure import (
     BadRecord,
-    Examined,
+    RecordBounds,
     UnclosedQuoteError,
-    examine,
+    find_records,
 )
-from spaaza_source.tabular.header import show
+from spaaza_source.tabular.header import quote_name
 from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
+from spaaza_source.tabular.source_file import LONGEST_RECORD
 
 BLOCK = 4 * 2**20
 _SECOND_TABLE = 3
@@ -31,43 +29,52 @@ _HINT = "Ask the vendor for a sound file."
 
 @dataclass(frozen=True)
 class ByteSpan:
-    """A stretch of whole records: `skipped` are the bad ones, as begins and ends within it."""
+    """A span of whole records; `skipped` are the starts and ends of the bad ones within it."""
 
     offset: int
     length: int
     rows: int
     skipped: tuple[tuple[int, int], ...]
 
-    def sound(self, data: bytes) -> bytes:
-        """The bytes of the good rows, of the span's bytes."""
+    def good_bytes(self, data: bytes) -> bytes:
+        """The bytes of the good rows.
+
+        Args:
+            data: The span's bytes.
+        """
         if not self.skipped:
             return data
         parts, at = [], 0
-        for begin, end in self.skipped:
-            parts.append(data[at:begin])
+        for start, end in self.skipped:
+            parts.append(data[at:start])
             at = end
         return b"".join([*parts, data[at:]])
 
-    def begin_of(self, row: int, data: bytes) -> int:
-        """Where a good row begins within the span, of the span's bytes; `row` counts from 0."""
-        sound = np.frombuffer(self.sound(data), np.uint8)
-        # Good rows have whole quotes, so what ends them is what stands outside of these.
-        outside = np.cumsum(sound == QUOTE) % 2 == 0
-        ends = np.flatnonzero((sound == LF) & outside)
+    def start_of(self, row: int, data: bytes) -> int:
+        """Where a good row begins within the span.
+
+        Args:
+            row: The row's number among the span's good rows, from 0.
+            data: The span's bytes.
+        """
+        good = np.frombuffer(self.good_bytes(data), np.uint8)
+        # The quotes of good rows are complete, so a record end is one outside of them.
+        outside = np.cumsum(good == QUOTE) % 2 == 0
+        ends = np.flatnonzero((good == LF) & outside)
         if not len(ends):
-            ends = np.flatnonzero((sound == CR) & outside)
-        begin = int(ends[row - 1]) + 1 if row else 0
+            ends = np.flatnonzero((good == CR) & outside)
+        start = int(ends[row - 1]) + 1 if row else 0
         for bad, end in self.skipped:
-            begin += end - bad if bad <= begin else 0
-        return begin
+            start += end - bad if bad <= start else 0
+        return start
 
 
 class Scan:
-    """The state of one pass: iterate `chunks` to its end, then read what it found.
+    """One pass over a file: iterate `chunks` to its end, then read the results.
 
     Args:
-        file: The file, open for reading bytes, at its begin.
-        reject: Whether bad rows are kept in `rejected`; else the first one stops the pass.
+        file: The file, open for reading bytes, at its start.
+        reject: Whether bad rows are kept in `rejected`; if not, the first one is an error.
         max_rejected_share: The largest share of all rows that may be bad, from 0 to 1.
 
     Raises:
@@ -101,7 +108,7 @@ class Scan:
         self._run_length = 0
 
     def chunks(self) -> Iterator[tuple[ByteSpan, bytes]]:
-        """Every span that holds good rows, with the bytes of these rows alone."""
+        """Every span with good rows, and the bytes of these rows only."""
         data, checked = self._rest, 0
         self._rest = b""
         last = False
@@ -111,21 +118,21 @@ class Scan:
             data += block
             checked = self._check_encoding(data, checked, last=last)
             if last:
-                data = self._ended(data)
-            examined = self._examine(data, last=last)
-            if len(examined.ends):
-                span = self._take(data, examined)
+                data = self._complete_end(data)
+            bounds = self._find_records(data, last=last)
+            if len(bounds.ends):
+                span = self._add_records(data, bounds)
                 if span.rows:
                     self.spans.append(span)
-                    yield span, span.sound(data[: span.length])
-                self._offset += examined.cut
-                data = data[examined.cut :]
-                checked = max(0, checked - examined.cut)
+                    yield span, span.good_bytes(data[: span.length])
+                self._offset += bounds.cut
+                data = data[bounds.cut :]
+                checked = max(0, checked - bounds.cut)
             _refuse_long_record(len(data), self._line)
-        self._judge()
+        self._check_whole_file()
 
-    def _ended(self, data: bytes) -> bytes:
-        """The last bytes of the file, with a record end where the file has none."""
+    def _complete_end(self, data: bytes) -> bytes:
+        """The last bytes of the file, with a record end if the file has none."""
         if not data:
             return data
         end = bytes([self.layout.line_end])
@@ -143,11 +150,11 @@ class Scan:
         return data + end
 
     def _check_encoding(self, data: bytes, checked: int, *, last: bool) -> int:
-        """Prove that bytes are UTF-8, from `checked` up to the last whole character."""
-        sound = len(data) if last else _whole_characters(data)
-        part = data[checked:sound] if checked or sound < len(data) else data
+        """Check that bytes are UTF-8, from `checked` on; return the end of the last character."""
+        end = len(data) if last else _whole_characters(data)
+        part = data[checked:end] if checked or end < len(data) else data
         if part.isascii():
-            return sound
+            return end
         offsets = pa.py_buffer(np.array([0, len(part)], np.int32))
         try:
             pa.StringArray.from_buffers(1, offsets, pa.py_buffer(part)).validate(full=True)
@@ -159,14 +166,14 @@ class Scan:
                 f"byte offset {self._offset + checked + at}",
                 hint="Ask for the file in UTF-8.",
             ) from None
-        return sound
+        return end
 
     def _line_at(self, data: bytes, at: int) -> int:
         return self._line + data.count(self.layout.line_end, 0, at)
 
-    def _examine(self, data: bytes, *, last: bool) -> Examined:
+    def _find_records(self, data: bytes, *, last: bool) -> RecordBounds:
         try:
-            return examine(data, self.layout, last=last)
+            return find_records(data, self.layout, last=last)
         except UnclosedQuoteError as error:
             raise MalformedFileError(
                 "a quote opens a cell and never closes",
@@ -176,7 +183,7 @@ class Scan:
             ) from None
         except StructureLostError as error:
             raise MalformedFileError(
-                f"{error.reason}, and nobody can tell where that row ends",
+                f"{error.reason}, and it is uncertain where that row ends",
                 where=f"line {self._line_at(data, error.offset)}, "
                 f"byte offset {self._offset + error.offset}, column {self._column(error.column)}",
                 hint=_HINT,
@@ -185,61 +192,61 @@ class Scan:
     def _column(self, number: int) -> str:
         if number > self.layout.width:
             return str(number)
-        return f"{number} ({show(self.layout.header[number - 1])})"
+        return f"{number} ({quote_name(self.layout.header[number - 1])})"
 
-    def _take(self, data: bytes, examined: Examined) -> ByteSpan:
-        """Count good and bad records of examined bytes, keep the bad ones, advance the line."""
-        bad = examined.bad
-        repeated = self._repeated_headers(data, examined)
+    def _add_records(self, data: bytes, bounds: RecordBounds) -> ByteSpan:
+        """Count the records of a block, collect the bad ones, advance the line."""
+        bad = bounds.bad
+        repeated = self._repeated_headers(data, bounds)
         if repeated:
             known = {record.index for record in bad}
             bad = sorted(
                 [*bad, *(record for record in repeated if record.index not in known)],
                 key=lambda record: record.index,
             )
-        self._count_ends(examined, data)
-        self._watch_blank_lines(bad, examined)
-        self._watch_last_widths(bad, len(examined.ends))
+        self._count_ends(bounds, data)
+        self._check_blank_lines(bad, bounds)
+        self._follow_last_widths(bad, len(bounds.ends))
         line, at = self._line, 0
         for record in bad:
             line += data.count(self.layout.line_end, at, record.start)
             at = record.start
             self._reject_row(record, data, line)
-        self._line = line + data.count(self.layout.line_end, at, examined.cut)
-        rows = len(examined.ends) - len(bad)
+        self._line = line + data.count(self.layout.line_end, at, bounds.cut)
+        rows = len(bounds.ends) - len(bad)
         self.rows += rows
         skipped = tuple((record.start, record.after) for record in bad)
-        return ByteSpan(self._offset, examined.cut, rows, skipped)
+        return ByteSpan(self._offset, bounds.cut, rows, skipped)
 
     def _reject_row(self, record: BadRecord, data: bytes, line: int) -> None:
         raw = data[record.start : record.end]
         offset = self._offset + record.start
         self._bad.add(RejectedRow(line, offset, record.reason, record.column, raw))
 
-    def _repeated_headers(self, data: bytes, examined: Examined) -> list[BadRecord]:
-        """Records that repeat the header; with more than one column they stop the load.
+    def _repeated_headers(self, data: bytes, bounds: RecordBounds) -> list[BadRecord]:
+        """Records that repeat the header; an error if it has more than one column.
 
-        In a file of one column a value may well equal its header, so there it is a bad row.
+        In a file of one column a value may equal its header, so there it is a bad row.
         """
-        found = []
-        for at, form in self._header_places(data):
-            index = int(np.searchsorted(examined.ends, at))
-            begin = int(examined.ends[index - 1]) + 1 if index else 0
-            if index == len(examined.ends) or at != begin:
-                continue  # inside a quoted cell, or in a record that is not whole yet
+        repeated = []
+        for at, form in self._header_offsets(data):
+            index = int(np.searchsorted(bounds.ends, at))
+            begin = int(bounds.ends[index - 1]) + 1 if index else 0
+            if index == len(bounds.ends) or at != begin:
+                continue  # inside a quoted cell, or in a record that is not complete yet
             if self.layout.width > 1:
                 raise MalformedFileError(
-                    "the header comes again inside the file",
+                    "the header is repeated inside the file",
                     where=f"line {self._line_at(data, at)}, byte offset {self._offset + at}",
                     hint="Ask for one table in one file.",
                 )
-            after = int(examined.ends[index]) + 1
-            reason = "the header comes again"
-            found.append(BadRecord(index, at, at + len(form), after, reason, column=1))
-        return found
+            after = int(bounds.ends[index]) + 1
+            reason = "the header is repeated"
+            repeated.append(BadRecord(index, at, at + len(form), after, reason, column=1))
+        return repeated
 
-    def _header_places(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Where lines stand that are the header's bytes, and which form of them."""
+    def _header_offsets(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The offsets of lines that are the header's bytes, each with its form."""
         end = bytes([self.layout.line_end])
         tails = [end] if self.layout.line_end == CR else [b"\n", b"\r\n"]
         for form in self.layout.header_forms:
@@ -251,31 +258,31 @@ class Scan:
                     yield at, form
                     at = data.find(end + form + tail, at) + 1
 
-    def _count_ends(self, examined: Examined, data: bytes) -> None:
-        stray = examined.stray_line_feed
+    def _count_ends(self, bounds: RecordBounds, data: bytes) -> None:
+        stray = bounds.stray_line_feed
         if stray is not None:
             raise self._mixed(
                 f"line {self._line_at(data, stray)}, byte offset {self._offset + stray}"
             )
-        self._ends += len(examined.ends)
-        self._crlf_ends += examined.ends_with_cr
+        self._ends += len(bounds.ends)
+        self._crlf_ends += bounds.ends_with_cr
 
     def _mixed(self, where: str | None = None) -> FileError:
         return MalformedFileError(
-            "different record ends are mixed, so the rows are not certain",
+            "different record ends are mixed, so the rows are uncertain",
             where=where,
-            hint="Ask for one kind of record end throughout.",
+            hint="Ask for the same record end in the whole file.",
         )
 
-    def _watch_blank_lines(self, bad: list[BadRecord], examined: Examined) -> None:
-        """Raise for empty lines before a good row: two tables, or text above one, look so."""
-        records = len(examined.ends)
+    def _check_blank_lines(self, bad: list[BadRecord], bounds: RecordBounds) -> None:
+        """Raise an error for empty lines before a good row: two tables, or text above one."""
+        records = len(bounds.ends)
         at, blank = 0, self._blank_before
         for following in [*bad, None]:
             if blank and at < (records if following is None else following.index):
-                offset = self._offset + (int(examined.ends[at - 1]) + 1 if at else 0)
+                offset = self._offset + (int(bounds.ends[at - 1]) + 1 if at else 0)
                 raise MalformedFileError(
-                    "an empty line stands before a row, as if two tables shared the file",
+                    "an empty line precedes a row, as if the file had two tables",
                     where=f"the row at byte offset {offset}",
                     hint="Ask for one table in one file.",
                 )
@@ -283,8 +290,8 @@ class Scan:
                 at, blank = following.index + 1, following.blank
         self._blank_before = blank and at == records
 
-    def _watch_last_widths(self, bad: list[BadRecord], records: int) -> None:
-        """Follow the run of bad rows of one width that reaches the end of what was read."""
+    def _follow_last_widths(self, bad: list[BadRecord], records: int) -> None:
+        """Follow the run of bad rows of one width at the end of what was read."""
         at = records
         for record in reversed(bad):
             if record.index != at - 1 or record.width is None:
@@ -297,38 +304,38 @@ class Scan:
             self._run_length = self._run_length + 1 if width == self._run_width else 1
             self._run_width = width
 
-    def _judge(self) -> None:
-        """Raise for what only the whole file can tell."""
+    def _check_whole_file(self) -> None:
+        """Raise an error for faults that only the whole file shows."""
         if 0 < self._crlf_ends < self._ends and (self.rejected or self.layout.width == 1):
             raise self._mixed()
         if self._run_length and not self.ends_with_newline:
             raise MalformedFileError(
                 f"the last row has no record end and {self._run_width} cells where the header has "
                 f"{self.layout.width}: the file is cut short",
-                where=self.rejected[-1].place,
+                where=self.rejected[-1].location,
                 hint="Fetch the file again.",
             )
         if self._run_length >= _SECOND_TABLE:
             raise MalformedFileError(
                 f"the last {self._run_length} rows have {self._run_width} cells where the header "
                 f"has {self.layout.width}, as if a second table followed",
-                where=self.rejected[-self._run_length].place,
+                where=self.rejected[-self._run_length].location,
                 hint="Ask for one table in one file.",
             )
-        self._bad.judge(self.rows)
+        self._bad.check_share(self.rows)
 
 
 def _refuse_long_record(length: int, line: int) -> None:
     if length > LONGEST_RECORD + BLOCK:
         raise MalformedFileError(
-            f"a row is longer than {LONGEST_RECORD // 2**20} MiB: a quote may have been left open",
+            f"a row is longer than {LONGEST_RECORD // 2**20} MiB: a quote may be unclosed",
             where=f"line {line}",
             hint=_HINT,
         )
 
 
 def _whole_characters(data: bytes) -> int:
-    """The length of data without a character cut off at its end."""
+    """The length of data without a character that is cut off at its end."""
     for back in range(1, min(4, len(data)) + 1):
         byte = data[-back]
         if byte < 0x80:  # noqa: PLR2004 - ASCII

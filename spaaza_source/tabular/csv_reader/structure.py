@@ -1,8 +1,7 @@
-"""Where records begin and end in a stretch of bytes, and which of them are bad: all in numpy.
+"""Finds the records in a block of bytes, and the bad ones among them, with numpy.
 
-Only quotes can hide a separator, so only they are looked at one by one, and only as far as they
-break the rules of RFC 4180. What a broken record does to those after it is left to `damage`;
-reading the file and judging it as a whole is left to `scan`.
+Only quotes can hide a separator, so only they are examined one by one, and only those that break
+the rules of RFC 4180.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from spaaza_source.tabular.csv_reader.damage import Damage, MoreBytesNeeded, end_of_damage
+from spaaza_source.tabular.csv_reader.damage import Damage, MoreBytesNeeded, find_damage
 from spaaza_source.tabular.csv_reader.layout import COMMA, CR, LF, QUOTE, Layout
 
 Positions: TypeAlias = npt.NDArray[np.int64]
@@ -21,7 +20,7 @@ Positions: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class BadRecord:
-    """A record that does not fit, by its place in the examined bytes."""
+    """A bad record, by its offsets in the examined bytes: `after` is the start of the next one."""
 
     index: int
     start: int
@@ -33,17 +32,17 @@ class BadRecord:
 
     @property
     def blank(self) -> bool:
-        """Whether it has no byte at all between its record ends."""
+        """Whether it is empty."""
         return self.start == self.end
 
 
 @dataclass
-class Examined:
-    """What whole records the bytes hold, up to `cut`; the rest belongs to a record not yet whole.
+class RecordBounds:
+    """The complete records in a block of bytes, up to `cut`; after it begins an incomplete one.
 
-    `ends` are the offsets of the bytes that end the records, `ends_with_cr` counts those with a
-    carriage return before the line feed. `stray_line_feed` is the offset of one outside quotes in
-    a file whose records end with a carriage return.
+    `ends` are the offsets of the bytes that end the records, `ends_with_cr` is the number of those
+    with a carriage return before the line feed. `stray_line_feed` is the offset of a line feed
+    outside quotes in a file whose records end with a carriage return.
     """
 
     cut: int
@@ -54,15 +53,15 @@ class Examined:
 
 
 class UnclosedQuoteError(Exception):
-    """A quoted cell is still open where the file ends; `offset` is that of its opening quote."""
+    """A quoted cell is still open at the end of the file; `offset` is that of its opening quote."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(offset)
         self.offset = offset
 
 
-def examine(data: bytes, layout: Layout, *, last: bool) -> Examined:
-    """Find the records of bytes that begin where a record begins.
+def find_records(data: bytes, layout: Layout, *, last: bool) -> RecordBounds:
+    """Find the records in bytes that start with a record.
 
     Args:
         data: The bytes; when `last`, they end with a record end.
@@ -71,7 +70,7 @@ def examine(data: bytes, layout: Layout, *, last: bool) -> Examined:
 
     Raises:
         UnclosedQuoteError: `last`, and a quoted cell is open at the end.
-        StructureLostError: Nobody can tell where a damaged record ends.
+        StructureLostError: It is uncertain where a damaged record ends.
     """
     every_byte = np.frombuffer(data, np.uint8)
     quotes, damages, cut = _legal_quotes(data, every_byte, layout, last=last)
@@ -80,8 +79,8 @@ def examine(data: bytes, layout: Layout, *, last: bool) -> Examined:
     elif last and len(quotes) % 2:
         raise UnclosedQuoteError(int(quotes[-1]))
     separators = np.flatnonzero((every_byte == COMMA) | (every_byte == layout.line_end))
-    separators = _outside(separators, _quoted_stretches(quotes, len(data)))
-    separators = _outside(separators, _stretches_of(damages))
+    separators = _outside(separators, _quoted_spans(quotes, len(data)))
+    separators = _outside(separators, _damaged_spans(damages))
     is_end = every_byte[separators] == layout.line_end
     whole = len(is_end) - int(np.argmax(is_end[::-1])) if is_end.any() else 0
     separators, is_end = separators[:whole], is_end[:whole]
@@ -97,17 +96,17 @@ def examine(data: bytes, layout: Layout, *, last: bool) -> Examined:
         end_indexes = np.flatnonzero(is_end)
         widths = np.diff(end_indexes, prepend=-1)
         ends = separators[end_indexes]
-    examined = Examined(cut=int(ends[-1]) + 1 if whole else 0, ends=ends)
+    bounds = RecordBounds(cut=int(ends[-1]) + 1 if whole else 0, ends=ends)
     reasons = _wrong_widths(widths, layout) | _nul_bytes(data, ends)
-    reasons |= _stray_returns(data, every_byte, quotes, layout, examined)
+    reasons |= _stray_returns(data, every_byte, quotes, layout, bounds)
     reasons |= {
         int(np.searchsorted(ends, damage.end - 1)): (damage.reason, damage.column)
         for damage in damages
     }
-    examined.bad = [
+    bounds.bad = [
         _bad_record(index, reasons[index], data, ends, widths) for index in sorted(reasons)
     ]
-    return examined
+    return bounds
 
 
 Reasons: TypeAlias = dict[int, tuple[str, int | None]]
@@ -116,7 +115,7 @@ Reasons: TypeAlias = dict[int, tuple[str, int | None]]
 def _legal_quotes(
     data: bytes, every_byte: npt.NDArray[np.uint8], layout: Layout, *, last: bool
 ) -> tuple[Positions, list[Damage], int | None]:
-    """The quotes that follow the rules, the damaged records, and where to cut for want of bytes."""
+    """The quotes that follow the rules, the damaged records, and where an incomplete one starts."""
     if QUOTE not in data:
         return np.empty(0, np.int64), [], None
     quotes = np.flatnonzero(every_byte == QUOTE)
@@ -128,7 +127,7 @@ def _legal_quotes(
         legal.append(quotes[at : np.searchsorted(quotes, begin)])
         position = int(quotes[at + broken])
         try:
-            damage = end_of_damage(
+            damage = find_damage(
                 data, begin, position, layout, after_closing=bool(broken % 2), last=last
             )
         except MoreBytesNeeded:
@@ -142,13 +141,13 @@ def _legal_quotes(
 def _first_illegal(
     every_byte: npt.NDArray[np.uint8], quotes: Positions, layout: Layout
 ) -> int | None:
-    """The index of the first quote that neither opens, closes nor doubles as RFC 4180 has it.
+    """The index of the first quote that neither opens, closes nor doubles by the rules of RFC 4180.
 
-    Every even quote opens: before it stands a separator, or the quote that it doubles. Every odd
-    one closes: a separator follows, or the quote that doubles it.
+    Every even quote opens: it follows a separator, or the quote that it doubles. Every odd one
+    closes: a separator follows, or the quote that doubles it.
     """
     opening, closing = quotes[0::2], quotes[1::2]
-    # At the first and last byte `clip` shows the quote itself, which is allowed.
+    # At the first and last byte `clip` takes the quote itself, which is allowed.
     before = every_byte.take(opening - 1, mode="clip")
     after = every_byte.take(closing + 1, mode="clip")
     opens = (before == COMMA) | (before == layout.line_end) | (before == QUOTE)
@@ -180,22 +179,22 @@ def _record_begin(data: bytes, quotes: Positions, broken: int, layout: Layout, f
         at = int(quotes[index - 1])
 
 
-def _quoted_stretches(quotes: Positions, length: int) -> tuple[Positions, Positions]:
-    """Where quoted cells open and close; one still open reaches to the end."""
+def _quoted_spans(quotes: Positions, length: int) -> tuple[Positions, Positions]:
+    """Where quoted cells open and close; an unclosed one reaches to the end."""
     if len(quotes) % 2:
         quotes = np.append(quotes, length)
     return quotes[0::2], quotes[1::2]
 
 
-def _stretches_of(damages: list[Damage]) -> tuple[Positions, Positions]:
+def _damaged_spans(damages: list[Damage]) -> tuple[Positions, Positions]:
     """The damaged records, each without the byte that ends it."""
     starts = np.array([damage.start for damage in damages], np.int64)
     return starts, np.array([damage.end - 1 for damage in damages], np.int64)
 
 
-def _outside(separators: Positions, stretches: tuple[Positions, Positions]) -> Positions:
-    """The separators that lie in none of the stretches, which are in order and apart."""
-    begins, ends = (np.searchsorted(separators, edges) for edges in stretches)
+def _outside(separators: Positions, spans: tuple[Positions, Positions]) -> Positions:
+    """The separators in none of the spans, which are in order and do not overlap."""
+    begins, ends = (np.searchsorted(separators, edges) for edges in spans)
     holding = begins < ends
     if not holding.any():
         return separators
@@ -233,24 +232,24 @@ def _stray_returns(
     every_byte: npt.NDArray[np.uint8],
     quotes: Positions,
     layout: Layout,
-    examined: Examined,
+    bounds: RecordBounds,
 ) -> Reasons:
-    """Carriage returns in unquoted cells; notes those that belong to a record's end.
+    """Carriage returns in unquoted cells; counts those that belong to a record's end in `bounds`.
 
-    In a file of lone carriage returns it is the line feeds that stray, and no row is certain then.
+    In a file of lone carriage returns the line feeds are stray, and every row is uncertain.
     """
     stray = CR if layout.line_end == LF else LF
     if stray not in data:
         return {}
-    found = np.flatnonzero(every_byte[: examined.cut] == stray)
+    found = np.flatnonzero(every_byte[: bounds.cut] == stray)
     found = found[np.searchsorted(quotes, found) % 2 == 0]
     if stray == LF:
-        examined.stray_line_feed = int(found[0]) if len(found) else None
+        bounds.stray_line_feed = int(found[0]) if len(found) else None
         return {}
-    after_a_byte = examined.ends[examined.ends > 0]
-    examined.ends_with_cr = int(np.count_nonzero(every_byte[after_a_byte - 1] == CR))
+    after_a_byte = bounds.ends[bounds.ends > 0]
+    bounds.ends_with_cr = int(np.count_nonzero(every_byte[after_a_byte - 1] == CR))
     found = found[every_byte.take(found + 1, mode="clip") != LF]
-    indexes = np.unique(np.searchsorted(examined.ends, found))
+    indexes = np.unique(np.searchsorted(bounds.ends, found))
     return {int(index): ("a carriage return in an unquoted cell", None) for index in indexes}
 
 

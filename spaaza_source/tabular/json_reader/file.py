@@ -1,8 +1,4 @@
-"""Open a JSON file: examine all of it, then read it out as typed records.
-
-The records are found by `json_elements`, typed by `json_shape` and made by `json_records`; making
-tables of them is left to dlt.
-"""
+"""Opens a JSON file: examines all of it, then yields its records with typed values."""
 
 from __future__ import annotations
 
@@ -16,8 +12,8 @@ from typing import Any
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from spaaza_source.tabular.column_types import TEXT, ColumnType
-from spaaza_source.tabular.csv_reader.file import Column
-from spaaza_source.tabular.header import spell
+from spaaza_source.tabular.columns import Column
+from spaaza_source.tabular.header import spell_header
 from spaaza_source.tabular.json_reader.elements import read_elements
 from spaaza_source.tabular.json_reader.records import Records
 from spaaza_source.tabular.json_reader.shape import Members, Naming, Shape, Table, tables
@@ -35,19 +31,19 @@ from spaaza_source.tabular.spelling import make_speller
 
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 8 * 2**20
-"""JSON that one batch is made of at most, so that large records keep memory bounded."""
+"""JSON of one batch at most, so that large records keep memory bounded."""
 
-_spelled = make_speller()
-_joined = NamingConvention().shorten_fragments
+_spell = make_speller()
+_join = NamingConvention().shorten_fragments
 _NO_TYPES: Mapping[str, ColumnType] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class NestedTable:
-    """What dlt makes of a list in each record.
+    """The table that dlt makes of a list in each record.
 
-    `path` are the names that dlt puts behind the table's own to name it, `parent` is the path of
-    the table whose rows hold the lists, and `columns` are its own.
+    `path` are the names that dlt appends to the file's table to name it, `parent` is the path of
+    the table whose rows have the lists, `columns` are its columns.
     """
 
     path: tuple[str, ...]
@@ -57,11 +53,11 @@ class NestedTable:
 
 @dataclass(frozen=True)
 class JsonFile:
-    """A file that was examined as a whole and may be loaded.
+    """A JSON file that was examined as a whole and may be loaded.
 
     `columns` are those of the table that the records become, nested objects flattened, in order of
-    first appearance; `nested` are the tables that their lists become. `rows` counts the good
-    records, `rejected` holds the bad ones.
+    first appearance; `nested` are the tables that their lists become. `rows` is the number of good
+    records, `rejected` are the bad ones.
     """
 
     path: Path
@@ -71,24 +67,24 @@ class JsonFile:
     rejected: Sequence[RejectedRow]
     _shape: Members
     _is_record: Callable[[dict[str, Any]], bool]
-    _joined: Callable[..., str]
+    _join: Callable[..., str]
     _identity: Identity
 
     def records(self) -> Iterator[list[dict[str, Any]]]:
         """Read the good records, a few thousand at a time, as objects for dlt to load.
 
-        Keys are spelled as columns. Values are None, `str`, `int`, `Decimal`, `bool`, `float`,
-        `date`, `datetime` in UTC, or objects and lists of these; a list's elements are all objects,
-        as the rows that dlt makes of them. A value that does not fit is None, and its text is the
-        value of a key more. A path that no value has given a type is left out. A file without
-        records gives no batch.
+        Keys are column names. Values are None, `str`, `int`, `Decimal`, `bool`, `float`, `date`,
+        `datetime` in UTC, or objects and lists of these; a list's elements are all objects: the
+        rows that dlt makes of them. A value that does not fit is None, and its text is under the
+        key of the variant column. A path without a type is left out. A file without records yields
+        no batch.
 
-        dlt would take a text that looks like a time for one: it must have `hints` first.
+        Give dlt the `hints` first: it would take a text that looks like a time for one.
 
         Raises:
             MalformedFileError: The file changed since it was opened.
         """
-        making = Records(self._shape)
+        maker = Records(self._shape)
         batch: list[dict[str, Any]] = []
         size = 0
         with open_file(self.path) as file:
@@ -96,32 +92,32 @@ class JsonFile:
             for element in read_elements(file, self._is_record):
                 if isinstance(element, RejectedRow):
                     continue
-                batch.append(making.record(element.members))
+                batch.append(maker.record(element.members))
                 size += element.size
                 if len(batch) == BATCH_ROWS or size > BATCH_CHARACTERS:
-                    making.settle()
+                    maker.complete()
                     yield batch
                     batch, size = [], 0
             prove_unchanged(file, self._identity)
         if batch:
-            making.settle()
+            maker.complete()
             yield batch
 
     def hints(self, table: str) -> dict[str, Any]:
-        """What dlt must know of the tables before it gets the records: the columns' types.
+        """The hints that dlt needs before it gets the records: the columns' types.
 
         Args:
             table: The name of the table that the records become.
 
         Returns:
-            Arguments of dlt's `make_hints` and `apply_hints`: `columns` and `nested_hints`.
+            Arguments for dlt's `make_hints` and `apply_hints`: `columns` and `nested_hints`.
         """
         return {
             "columns": _column_hints(self.columns),
             "nested_hints": {
                 nested.path: {
                     "columns": _column_hints(nested.columns),
-                    "parent_table_name": self._joined(table, *nested.parent),
+                    "parent_table_name": self._join(table, *nested.parent),
                 }
                 for nested in self.nested
             },
@@ -131,8 +127,8 @@ class JsonFile:
 def open_json(
     path: str | os.PathLike[str],
     *,
-    name_column: Callable[[str], str] = _spelled,
-    join_names: Callable[..., str] = _joined,
+    name_column: Callable[[str], str] = _spell,
+    join_names: Callable[..., str] = _join,
     known_types: Mapping[str, ColumnType] = _NO_TYPES,
     nested_types: Callable[[tuple[str, ...]], Mapping[str, ColumnType]] = lambda _: _NO_TYPES,
     column_types: ColumnTypes = "inferred",
@@ -141,45 +137,46 @@ def open_json(
 ) -> JsonFile:
     """Examine a whole JSON file: its structure, encoding, keys and types.
 
-    The file is a list of objects, one object that holds one such list beside plain values, or an
-    object on each line. An object that stands alone is a record where it is on one line and all its
-    plain values belong to known columns; with an `id`, or without a list, it is refused else.
+    The file is a list of objects, one object with one such list beside plain values, or an object
+    on each line. A single object is a record if it is on one line and all its plain values belong
+    to known columns; otherwise it is refused if it has an `id`, or no list.
 
-    A plain value has the type that its text would have in a CSV file: a number that comes as a
-    string is a number, an empty string is NULL. A number with an exponent is a decimal. Where a
-    path holds plain values in some records, objects and lists in others are no columns or tables
-    of their own: their JSON is text that does not fit.
+    A plain value has the type that its text would have in a CSV file: a number in a string is a
+    number, an empty string is NULL. A number with an exponent is a decimal. If a path has plain
+    values in some records, its objects and lists in others do not become columns or tables: their
+    JSON is text that does not fit.
 
     Args:
         path: The file, UTF-8.
-        name_column: Spells a key as a column name; unless given, dlt's snake case without the
+        name_column: Makes a column name of a key; unless given, dlt's snake case without the
             punctuation around a key.
         join_names: Makes one name of those along a path: `shorten_fragments` of dlt's naming
             convention.
-        known_types: Types by column name, sticky or declared. They win over `column_types`. A
-            value that does not fit becomes NULL, and its text goes to `<name>__v_text`.
-        nested_types: The same for the nested table at a path of names, such as `("line_items",)`.
+        known_types: Types by column name, from the schema or from hints. They override
+            `column_types`. A value that does not fit becomes NULL, and its text goes to
+            `<name>__v_text`.
+        nested_types: Known types of the nested table at a path, such as `("line_items",)`.
         column_types: `inferred` types the other columns over the whole file; `text` keeps them
             text. An empty string is NULL either way. A time without a zone is UTC.
-        on_bad_row: `reject` keeps bad rows in `rejected`; `fail` raises at the first.
+        on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
         max_rejected_share: The largest share of the rows, from 0 to 1, that may be bad.
 
     Raises:
         HeaderError: The keys cannot name columns.
         EncodingError: The file is not UTF-8.
-        MalformedFileError: The file is not such JSON, or not the whole of it.
+        MalformedFileError: The file is not such JSON, or is cut short.
         TooManyRejectedRowsError: More rows are bad than allowed.
         FileError: The file cannot be opened.
         SettingsError: A setting has an impossible value.
     """
     check_settings(column_types, on_bad_row, max_rejected_share)
 
-    def known(place: tuple[str, ...]) -> Mapping[str, ColumnType]:
-        return nested_types(place) if place else known_types
+    def known(table: tuple[str, ...]) -> Mapping[str, ColumnType]:
+        return nested_types(table) if table else known_types
 
     def is_record(members: dict[str, Any]) -> bool:
         plain = [key for key, value in members.items() if not isinstance(value, (dict, list))]
-        return bool(plain) and all(spell(key, name_column) in known_types for key in plain)
+        return bool(plain) and all(spell_header(key, name_column) in known_types for key in plain)
 
     naming = Naming(name_column, join_names, known, TEXT if column_types == "text" else None)
     shape = Shape(naming)
@@ -197,11 +194,10 @@ def open_json(
             else:
                 shape.add(element.members, element.size)
                 rows += 1
-    rejected.judge(rows)
+    rejected.check_share(rows)
     shape.finish()
     own, *nested = [
-        (table, tuple(column.describe for column in columns))
-        for table, columns in tables(shape.root)
+        (table, tuple(path.as_column for path in paths)) for table, paths in tables(shape.root)
     ]
     return JsonFile(
         path=Path(path),
@@ -213,7 +209,7 @@ def open_json(
         rejected=tuple(rejected.rows),
         _shape=shape.root,
         _is_record=is_record,
-        _joined=join_names,
+        _join=join_names,
         _identity=known_as,
     )
 

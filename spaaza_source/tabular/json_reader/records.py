@@ -1,7 +1,6 @@
-"""Members become typed values: one batch of records after the other, as dlt is to get them.
+"""Makes the typed records that dlt loads, a batch at a time, from a file's objects.
 
-Which type each path has is left to `json_shape`, what dlt makes of the records to dlt: it flattens
-nested objects, and makes child tables of nested lists.
+dlt flattens their nested objects, and makes child tables of their nested lists.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.header import VARIANT_SUFFIX
 from spaaza_source.tabular.json_reader.shape import Members, Path, as_cell, as_row
 from spaaza_source.tabular.json_reader.text import Number, write_value
-from spaaza_source.tabular.values import convert, fitting
+from spaaza_source.tabular.values import convert, fit_mask
 
 Row = dict[str, Any]
 
@@ -32,26 +31,26 @@ _READ: dict[str, Callable[[str], Any]] = {
 
 
 class Records:
-    """Makes records of objects; `settle` a batch of them before it is used.
+    """Makes records of objects; `complete` a batch of them before it is used.
 
     Args:
-        root: The members of the file's objects, typed.
+        root: The members of the file's objects, with their types.
     """
 
     def __init__(self, root: Members) -> None:
         self._columns: list[_Column] = []
-        self._root = self._compiled(root)
+        self._root = self._compile(root)
 
     def record(self, members: dict[str, Any]) -> Row:
-        """The record of an object; some values are only there when the batch is settled."""
+        """The record of an object; some of its values are missing until the batch is completed."""
         return self._row(self._root, members)
 
-    def settle(self) -> None:
-        """Fill in the values of this batch's records that are read many at once."""
+    def complete(self) -> None:
+        """Fill in the values of this batch that are converted many at once."""
         for column in self._columns:
-            column.settle()
+            column.complete()
 
-    def _compiled(self, members: Members) -> dict[str, _Member]:
+    def _compile(self, members: Members) -> dict[str, _Member]:
         return {key: self._member(path) for key, path in members.paths.items()}
 
     def _member(self, path: Path) -> _Member:
@@ -64,8 +63,8 @@ class Records:
         return _Member(
             path.name,
             None,
-            members=self._compiled(path.members) if path.members else {},
-            elements=self._compiled(path.elements) if path.elements else {},
+            members=self._compile(path.members) if path.members else {},
+            elements=self._compile(path.elements) if path.elements else {},
         )
 
     def _row(self, expected: dict[str, _Member], members: dict[str, Any]) -> Row:
@@ -82,7 +81,7 @@ class Records:
 
 
 class _Member:
-    """What becomes of a key's values: a column's, a row's or rows'; None is left out of these."""
+    """What a key's values become: those of a column, nested rows, or a list of rows."""
 
     __slots__ = ("column", "elements", "members", "name")
 
@@ -101,42 +100,42 @@ class _Member:
 
 
 class _Column:
-    """A column's values, put into the rows that they belong to."""
+    """Converts a column's values and puts them into their rows."""
 
     def __init__(self, name: str, kind: ColumnType, *, misfits: bool) -> None:
         self._name = name
         self._kind = kind
         self._misfits = misfits
         self._read = _READ.get(kind.data_type)
-        self._waiting: list[tuple[Row, Any, str]] = []
+        self._pending: list[tuple[Row, Any, str]] = []
 
     def put(self, row: Row, value: Any) -> None:
         if value is None or value == "":
             row[self._name] = None
         elif type(value) is dict or type(value) is list:
-            self._set_aside(row, write_value(value))
+            self._put_variant(row, write_value(value))
         elif self._kind.data_type == "text":
             row[self._name] = _text(value)
         elif self._read is None or self._misfits:
             row[self._name] = None
-            self._waiting.append((row, value, as_cell(value)))
+            self._pending.append((row, value, as_cell(value)))
         else:
             row[self._name] = self._read(as_cell(value))
 
-    def settle(self) -> None:
-        if not self._waiting:
+    def complete(self) -> None:
+        if not self._pending:
             return
-        cells = pa.array([cell for _, _, cell in self._waiting], pa.string())
-        fits = fitting(cells, self._kind) if self._misfits else pc.is_valid(cells)
+        cells = pa.array([cell for _, _, cell in self._pending], pa.string())
+        fits = fit_mask(cells, self._kind) if self._misfits else pc.is_valid(cells)
         values = self._values(pc.if_else(fits, cells, None))
         for (row, value, _), fit, fitted in zip(
-            self._waiting, fits.to_pylist(), values, strict=True
+            self._pending, fits.to_pylist(), values, strict=True
         ):
             if fit:
                 row[self._name] = fitted
             else:
-                self._set_aside(row, _text(value))
-        self._waiting = []
+                self._put_variant(row, _text(value))
+        self._pending = []
 
     def _values(self, cells: Any) -> list[Any]:
         if self._read is None:
@@ -144,11 +143,11 @@ class _Column:
             return [time and time.replace(tzinfo=dt.timezone.utc) for time in local.to_pylist()]
         return [None if cell is None else self._read(cell) for cell in cells.to_pylist()]
 
-    def _set_aside(self, row: Row, text: str) -> None:
+    def _put_variant(self, row: Row, text: str) -> None:
         row[self._name] = None
         row[self._name + VARIANT_SUFFIX] = text
 
 
 def _text(value: Any) -> str:
-    """A plain value as text: a number as it was written, not as a cell would have it."""
+    """A plain value as text: a number as it was written, with its exponent."""
     return str(value) if type(value) is Number else as_cell(value)

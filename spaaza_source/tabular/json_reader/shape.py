@@ -1,7 +1,6 @@
-"""What the objects of a file have in common: their paths, tables and names, and each path's type.
+"""The shape of a file's objects: their paths, tables and names, and the type of each path.
 
-Reading the objects is left to `json_elements`, turning their members into values to
-`json_records`. The type of a path is inferred from its values' text as that of a column of cells.
+The type of a path is inferred from the text of its values, like that of a CSV column.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ import pyarrow as pa
 
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import ColumnType
-from spaaza_source.tabular.csv_reader.file import Column
-from spaaza_source.tabular.header import name_faults, refuse, show, spell
+from spaaza_source.tabular.columns import Column
+from spaaza_source.tabular.header import find_name_faults, quote_name, raise_faults, spell_header
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.json_reader.text import Number, write_number
 
 MOST_PATHS = 50_000
-"""Paths of one file. More of them are data in the place of keys, and would fill the memory."""
+"""Paths of one file. More of them are data used as keys, and would fill the memory."""
 VALUE, LIST = "value", "list"
-"""dlt's names for a list's plain element, and for an element that is a list itself."""
+"""dlt's column names for a list's plain element, and for an element that is itself a list."""
 
-_CELLS_WAITING = 100_000
-_CHARACTERS_WAITING = 8 * 2**20
+_CELLS_PENDING = 100_000
+_CHARACTERS_PENDING = 8 * 2**20
 
 Known = Mapping[str, ColumnType]
 
@@ -34,21 +33,21 @@ Known = Mapping[str, ColumnType]
 class Naming:
     """How the keys of objects become names.
 
-    `column` names one key, `joined` makes one name of those along a path, `known` tells the types
-    that the columns of the table at a path have already.
+    `column` names one key, `join` makes one name of those along a path, `known` returns the known
+    types of the columns of the table at a path, `default` is the type of the others, if any.
     """
 
     column: Callable[[str], str]
-    joined: Callable[..., str]
+    join: Callable[..., str]
     known: Callable[[tuple[str, ...]], Known]
     default: ColumnType | None
 
 
 @dataclass
 class Table:
-    """A table: the file's records at the empty path, the elements of a nested list elsewhere.
+    """A table: the file's records at the empty path, the elements of a nested list at others.
 
-    `path` are the names below the file's table, `parent` is the table whose rows hold the lists.
+    `path` are the names below the file's table, `parent` is the table whose rows have the lists.
     """
 
     path: tuple[str, ...]
@@ -58,7 +57,7 @@ class Table:
 
 @dataclass
 class Members:
-    """The keys of the objects at one path, which flatten into one table's row."""
+    """The keys of the objects at one path, which are flattened into one table's row."""
 
     table: Table
     names: tuple[str, ...]
@@ -70,9 +69,9 @@ class Members:
 class Path:
     """One key at one path.
 
-    `names` are those along the path within the table, `column` all of them joined. `plain` tells
-    whether it holds plain values: objects and lists are then kept as text beside them; `holds`,
-    whether it holds any of these two.
+    `names` are those along the path within the table, `column` all of them joined. If `plain`, it
+    has plain values; objects and lists are then kept as text that does not fit. `has_nested` tells
+    whether it has objects or lists.
     """
 
     number: int
@@ -82,26 +81,26 @@ class Path:
     column: str
     evidence: Evidence
     plain: bool
-    holds: bool = False
+    has_nested: bool = False
     members: Members | None = None
     elements: Members | None = None
     cells: list[str] = field(default_factory=list)
 
     @property
     def is_column(self) -> bool:
-        """Whether it is a column; else it is what other columns or a nested table are made of."""
-        return self.plain or not self.holds
+        """Whether it is a column; if not, its members or elements are columns or tables."""
+        return self.plain or not self.has_nested
 
     @property
-    def describe(self) -> Column:
-        """The column it is."""
+    def as_column(self) -> Column:
+        """Its column."""
         kind = self.evidence.column_type
-        variant = self.evidence.misfits or (self.plain and self.holds)
+        variant = self.evidence.misfits or (self.plain and self.has_nested)
         return Column(self.header, self.column, kind, has_variant=variant)
 
 
 class Shape:
-    """Gathers the paths of one record after the other; then `finish` it.
+    """The paths of a file's records: `add` each record, then `finish`.
 
     Args:
         naming: How keys become names.
@@ -110,35 +109,39 @@ class Shape:
     def __init__(self, naming: Naming) -> None:
         self._naming = naming
         self._paths = 0
-        self._waiting: list[Path] = []
+        self._pending: list[Path] = []
         self._cells = 0
         self._characters = 0
         self.root = Members(Table((), None, naming.known(())), (), "")
 
     def add(self, record: dict[str, Any], size: int) -> None:
-        """Gather from one record, of so many characters.
+        """Add a record.
+
+        Args:
+            record: The record.
+            size: The characters it takes in the file.
 
         Raises:
             MalformedFileError: The file has too many paths.
         """
-        self._gather(self.root, record)
+        self._add_members(self.root, record)
         self._characters += size
-        if self._characters > _CHARACTERS_WAITING or self._cells > _CELLS_WAITING:
-            self._weigh()
+        if self._characters > _CHARACTERS_PENDING or self._cells > _CELLS_PENDING:
+            self._infer_types()
 
     def finish(self) -> None:
-        """Weigh what is left, and check all names.
+        """Infer the types of the remaining cells, and check all names.
 
         Raises:
-            HeaderError: Names every key that cannot name a column.
+            HeaderError: Some keys cannot name columns; they are named.
         """
-        self._weigh()
-        refuse(
+        self._infer_types()
+        raise_faults(
             [*_key_faults(self.root), *_joined_faults(self.root)],
             "the keys of objects cannot name the columns of a table",
         )
 
-    def _gather(self, members: Members, record: dict[str, Any]) -> None:
+    def _add_members(self, members: Members, record: dict[str, Any]) -> None:
         paths = members.paths
         for key, value in record.items():
             path = paths.get(key) or self._new_path(members, key)
@@ -146,19 +149,19 @@ class Shape:
                 continue
             kind = type(value)
             if kind is dict:
-                path.holds = True
+                path.has_nested = True
                 if not path.plain:
-                    self._gather(self._members(members, path), value)
+                    self._add_members(self._members(members, path), value)
             elif kind is list:
-                path.holds = True
+                path.has_nested = True
                 if not path.plain and value:
                     elements = self._elements(members, path)
                     for element in value:
-                        self._gather(elements, as_row(element))
+                        self._add_members(elements, as_row(element))
             else:
                 path.plain = True
-                if not path.evidence.settled:
-                    self._keep(path, as_cell(value))
+                if not path.evidence.is_settled:
+                    self._add_cell(path, as_cell(value))
 
     def _new_path(self, members: Members, key: str) -> Path:
         self._paths += 1
@@ -166,11 +169,11 @@ class Shape:
             raise MalformedFileError(
                 f"the objects have more than {MOST_PATHS:,} different keys, as if data were keys",
                 where=members.header or None,
-                hint="Ask the vendor for a list in the place of such objects.",
+                hint="Ask the vendor for a list instead of such objects.",
             )
-        name = spell(key, self._naming.column)
+        name = spell_header(key, self._naming.column)
         names = (*members.names, name)
-        column = self._naming.joined(*names)
+        column = self._naming.join(*names)
         known = members.table.known.get(column)
         path = Path(
             number=self._paths,
@@ -191,41 +194,41 @@ class Shape:
 
     def _elements(self, of: Members, path: Path) -> Members:
         if path.elements is None:
-            place = (*of.table.path, *path.names)
-            table = Table(place, of.table, self._naming.known(place))
+            table_path = (*of.table.path, *path.names)
+            table = Table(table_path, of.table, self._naming.known(table_path))
             path.elements = Members(table, (), f"{path.header}[]")
         return path.elements
 
-    def _keep(self, path: Path, cell: str) -> None:
+    def _add_cell(self, path: Path, cell: str) -> None:
         if not path.cells:
-            self._waiting.append(path)
+            self._pending.append(path)
         path.cells.append(cell)
         self._cells += 1
 
-    def _weigh(self) -> None:
-        for path in self._waiting:
+    def _infer_types(self) -> None:
+        for path in self._pending:
             path.evidence = path.evidence.with_cells(pa.array(path.cells, pa.string()))
             path.cells = []
-        self._waiting = []
+        self._pending = []
         self._cells = self._characters = 0
 
 
 def as_row(element: Any) -> dict[str, Any]:
-    """A list's element as the row that dlt makes of it."""
+    """The row that dlt makes of a list's element."""
     if type(element) is dict:
         return element
     return {LIST if type(element) is list else VALUE: element}
 
 
 def as_cell(value: Any) -> str:
-    """A plain value as the cell of a table that would hold it."""
+    """The text of a plain value in a CSV file's cell."""
     if value is True or value is False:
         return "true" if value else "false"
     return write_number(value) if type(value) is Number else str(value)
 
 
 def all_members(members: Members) -> Iterator[Members]:
-    """These and all that count below them: those of the same table, then of nested ones."""
+    """These and all below them that become columns or rows."""
     yield members
     for path in members.paths.values():
         if not path.is_column:
@@ -236,38 +239,37 @@ def all_members(members: Members) -> Iterator[Members]:
 
 def tables(root: Members) -> list[tuple[Table, list[Path]]]:
     """Every table with its columns, in order of first appearance; the file's own comes first."""
-    found: dict[int, tuple[Table, list[Path]]] = {}
+    columns_by_table: dict[int, tuple[Table, list[Path]]] = {}
     for members in all_members(root):
-        _, columns = found.setdefault(id(members.table), (members.table, []))
+        _, columns = columns_by_table.setdefault(id(members.table), (members.table, []))
         columns += [path for path in members.paths.values() if path.is_column]
-    for _, columns in found.values():
+    for _, columns in columns_by_table.values():
         columns.sort(key=lambda path: path.number)
-    return list(found.values())
+    return list(columns_by_table.values())
 
 
 def _key_faults(root: Members) -> Iterator[str]:
-    """What is wrong with the keys of one object, for each path to objects."""
+    """The faults of the keys at each path to objects."""
     for members in all_members(root):
         keys = list(members.paths)
         names = [path.name for path in members.paths.values()]
-        where = f"in {show(members.header)}, " if members.header else ""
-        yield from (where + fault for fault in name_faults(keys, names, "key"))
+        where = f"in {quote_name(members.header)}, " if members.header else ""
+        yield from (where + fault for fault in find_name_faults(keys, names, "key"))
 
 
 def _joined_faults(root: Members) -> Iterator[str]:
-    """What paths of different lengths become one column, or one nested table."""
-    found = tables(root)
-    for _, columns in found:
+    """Paths of different lengths that become one column, or one nested table."""
+    all_tables = tables(root)
+    for _, columns in all_tables:
         by_name: dict[str, Path] = {}
         for path in columns:
             other = by_name.setdefault(path.column, path)
-            # Keys of the same object are told apart already.
+            # Keys of the same object are checked by `_key_faults`.
             if other is not path and other.names[:-1] != path.names[:-1]:
-                yield (
-                    f"{show(other.header)} and {show(path.header)} both become {show(path.column)}"
-                )
-    places: set[tuple[str, ...]] = set()
-    for table, _ in found:
-        if table.path in places:
-            yield f"two lists both become the nested table {show('.'.join(table.path))}"
-        places.add(table.path)
+                headers = f"{quote_name(other.header)} and {quote_name(path.header)}"
+                yield f"{headers} both become {quote_name(path.column)}"
+    table_paths: set[tuple[str, ...]] = set()
+    for table, _ in all_tables:
+        if table.path in table_paths:
+            yield f"two lists both become the nested table {quote_name('.'.join(table.path))}"
+        table_paths.add(table.path)

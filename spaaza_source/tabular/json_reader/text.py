@@ -1,7 +1,4 @@
-"""JSON text in and out, strictly: no name twice, no NaN, every number as its digits were written.
-
-The standard library parses; where values begin and end in a file is left to `json_elements`.
-"""
+"""Reads and writes JSON text strictly: no repeated keys, no NaN, numbers kept digit by digit."""
 
 from __future__ import annotations
 
@@ -13,27 +10,27 @@ from decimal import Decimal
 from typing import Any
 
 from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.header import show
+from spaaza_source.tabular.header import quote_name
 
 SPACE = " \t\n\r"
 DEEPEST = 100
-"""Objects and lists inside one another; a deeper value stops the load."""
+"""Levels of nested objects and lists; a deeper value stops the load."""
 
 _DLT_MARKS = "\uf026-\uf02d"
-"""dlt puts one of these before a value that JSON has no form for, and reads it back as one."""
+"""dlt marks a value that JSON has no form for by one of these, and decodes it when reading."""
 _MARKED = re.compile(f"[{_DLT_MARKS}]")
 _SUSPICIOUS = re.compile(rf"[{_DLT_MARKS}]|\\u(?:0000|[dD][89a-fA-F]|[fF]02)")
 _DIGITS_WRITTEN_OUT = 60
 
 
 class Number(str):
-    """A number's text as the file has it."""
+    """A number, as its text in the file."""
 
     __slots__ = ()
 
 
 class BrokenJSONError(Exception):
-    """No JSON value, broken at a place; `unclosed` tells of a string that nothing ends."""
+    """There is no JSON value: it breaks at `at`, or has an `unclosed` string."""
 
     def __init__(self, at: int, *, unclosed: bool = False) -> None:
         super().__init__()
@@ -42,7 +39,7 @@ class BrokenJSONError(Exception):
 
 
 class _ConstantError(Exception):
-    """NaN or Infinity, which Python's parser takes and JSON does not have."""
+    """NaN or Infinity, which Python's parser accepts and JSON does not have."""
 
 
 class TooDeepError(Exception):
@@ -50,17 +47,17 @@ class TooDeepError(Exception):
 
 
 def read_value(text: str, at: int) -> tuple[Any, int]:
-    """The value that begins at a place of a text, and where it ends; numbers are `Number`s.
+    """The value that begins at an offset of a text, and where it ends; numbers are `Number`s.
 
     Raises:
-        BrokenJSONError: There is no value, or not the whole of one.
+        BrokenJSONError: There is no value, or not a whole one.
         TooDeepError: It nests deeper than the interpreter can follow.
-        MalformedFileError: An object in it names a key twice.
+        MalformedFileError: An object in it has a key twice.
     """
     try:
         value, end = _decoder.raw_decode(text, at)
     except json.JSONDecodeError as error:
-        # The error holds the text, so it goes no further.
+        # The error contains the text, so it must not be passed on.
         unclosed = error.msg.startswith("Unterminated string")
         raise BrokenJSONError(error.pos, unclosed=unclosed) from None
     except _ConstantError:
@@ -71,10 +68,10 @@ def read_value(text: str, at: int) -> tuple[Any, int]:
 
 
 def check_depth(raw: str, value: Any) -> None:
-    """Raise for a value that nests too deep.
+    """Check the depth of a value.
 
     Raises:
-        TooDeepError: It does.
+        TooDeepError: It nests too deep.
     """
     if raw.count("{") + raw.count("[") <= DEEPEST:
         return
@@ -86,8 +83,8 @@ def check_depth(raw: str, value: Any) -> None:
     raise TooDeepError
 
 
-def unloadable(raw: str, value: Any) -> str | None:
-    """Why a value cannot be loaded as it is, or None.
+def find_unloadable(raw: str, value: Any) -> str | None:
+    """The reason why a value cannot be loaded; None if it can.
 
     Args:
         raw: The text that the value was read from.
@@ -95,26 +92,26 @@ def unloadable(raw: str, value: Any) -> str | None:
     """
     if not _SUSPICIOUS.search(raw):
         return None
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
+    pending = [value]
+    while pending:
+        part = pending.pop()
         if type(part) is str:
-            reason = _unloadable_text(part)
+            reason = _find_unloadable_text(part)
             if reason:
                 return reason
         elif type(part) is dict:
-            waiting += part.keys()
-            waiting += part.values()
+            pending += part.keys()
+            pending += part.values()
         elif type(part) is list:
-            waiting += part
+            pending += part
     return None
 
 
 def write_number(number: Number) -> str:
-    """A number without an exponent, as a cell of a table would have it.
+    """A number without an exponent, as a CSV file's cell would have it.
 
-    `1e5` is `100000.0`: a number with an exponent is never a whole one. One that no decimal column
-    holds stays as it is, and no form but text fits it.
+    `1e5` becomes `100000.0`: a number with an exponent is never a whole number. One that fits no
+    decimal column stays as it is, so that only text fits it.
     """
     if "e" not in number and "E" not in number:
         return "0" if number == "-0" else str(number)
@@ -150,7 +147,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         counts = Counter(key for key, _ in pairs)
         twice = next(key for key, count in counts.items() if count > 1)
         raise MalformedFileError(
-            f"an object has the key {show(twice)} twice",
+            f"an object has the key {quote_name(twice)} twice",
             hint="Ask the vendor which of the two counts.",
         )
     return members
@@ -166,11 +163,11 @@ def _parts(whole: Any) -> Iterator[Any]:
     return iter(whole if type(whole) is list else ())
 
 
-def _unloadable_text(text: str) -> str | None:
+def _find_unloadable_text(text: str) -> str | None:
     if "\x00" in text:
         return "a NUL character"
     if _MARKED.match(text):
-        return "a text that begins with a character which dlt keeps for itself"
+        return "a text that begins with a character that dlt reserves"
     try:
         text.encode()
     except UnicodeEncodeError:
