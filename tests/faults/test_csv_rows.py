@@ -33,22 +33,13 @@ def file_of(shop: Shop, *bad: str | bytes, end: bytes = b"\n") -> bytes:
     return end.join([shop.HEADER.encode(), *sound[:SOUND], *rows, *sound[SOUND:], b""])
 
 
-def stocked(make: type[Shop], folders: pytest.TempPathFactory) -> Iterator[Shop]:
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """One that has a table already; all its loads but the last stop."""
-    shop = make(folders.mktemp("shop"))
+    shop = SpaazaShop(tmp_path_factory.mktemp("shop"))
     with shop.vendor:
         shop.load(file_of(shop))
         yield shop
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    yield from stocked(SpaazaShop, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def at_voucherify(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    yield from stocked(VoucherifyShop, tmp_path_factory)
 
 
 @pytest.fixture
@@ -92,10 +83,8 @@ def test_bad_rows_are_kept_byte_for_byte_and_the_others_loaded(
     ]
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"), [BAD[0], BAD[4], BAD[8]], ids=["too long", "a quote", "NUL"]
-)
-def test_the_first_stops_where_that_is_asked_for(shop: Shop, row: str | bytes, reason: str) -> None:
+def test_the_first_bad_row_stops_where_that_is_asked_for(shop: Shop) -> None:
+    row, reason = BAD[0]
     place = f"line {2 + SOUND}"
     shop.stops(file_of(shop, row), MalformedFileError, place, reason, on_bad_row="fail")
 
@@ -107,16 +96,7 @@ def test_more_bad_rows_than_allowed_stop(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "rows",
-    [
-        f'"{CELL}"x,{AT}\n',
-        f'"{CELL}\\"x",{AT}\n',
-        f'"{CELL}" ,{AT}\n',
-        f'{CELL}",{AT}"\n"\n',
-        f'"{CELL},{AT}\n',
-        f'7,"{CELL}',
-    ],
-    ids=["text behind", "a backslash", "a space behind", "quotes lost", "unclosed", "at the end"],
+    "rows", [f'"{CELL}"x,{AT}\n', f'"{CELL},{AT}\n'], ids=["text behind", "unclosed"]
 )
 def test_where_the_structure_is_lost_nothing_is_loaded(shop: Shop, rows: str) -> None:
     shop.stops(file_of(shop) + rows.encode(), MalformedFileError, "line ")
@@ -125,16 +105,12 @@ def test_where_the_structure_is_lost_nothing_is_loaded(shop: Shop, rows: str) ->
 # 29: record ends
 
 
-@pytest.mark.parametrize(
-    ("end", "last"),
-    [(b"\n", True), (b"\r\n", True), (b"\r", True), (b"\r\n", False)],
-    ids=["LF", "CRLF", "CR", "none behind the last"],
-)
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"], ids=["CRLF", "CR"])
 def test_each_record_end_is_read_and_those_inside_quotes_are_kept(
-    fresh: SpaazaShop, end: bytes, last: bool
+    fresh: SpaazaShop, end: bytes
 ) -> None:
     records = [b"id,timestamp,note", b'1,%s,"a\rb\nc\r\nd"' % AT.encode(), b"2,%s,x" % AT.encode()]
-    found = fresh.brings(end.join(records) + end * last)
+    found = fresh.brings(end.join(records))
     assert [(row["id"], row["note"]) for row in found] == [(1, "a\rb\nc\r\nd"), (2, "x")]
     assert fresh.rejected() == []
 
@@ -144,15 +120,8 @@ def test_mixed_record_ends_are_read_where_nothing_else_is_odd(fresh: SpaazaShop)
     assert [row["id"] for row in found] == [1, 2, 3]
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        "{header}\r1,{at}\n2,{at}\r3,{at}\r",
-        "{header}\n1,{at}\r2,{at}\r",
-    ],
-)
-def test_mixed_record_ends_that_may_be_either_stop(shop: Shop, file: str) -> None:
-    text = file.format(header=shop.HEADER, at=AT)
+def test_mixed_record_ends_that_may_be_either_stop(shop: Shop) -> None:
+    text = f"{shop.HEADER}\r1,{AT}\n2,{AT}\r3,{AT}\r"
     shop.stops(text.encode(), MalformedFileError)
 
 
@@ -164,20 +133,14 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(fresh: SpaazaShop) -> No
     assert [(row["id"], row["note"]) for row in found] == [(1, "\ufeffx é 🙂")]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
-def test_another_encoding_stops(shop: Shop, encoding: str) -> None:
-    shop.stops(f"{shop.HEADER}\n1,{AT}\n".encode(encoding), FileError)
+def test_another_encoding_stops(shop: Shop) -> None:
+    shop.stops(f"{shop.HEADER}\n1,{AT}\n".encode("utf-16"), FileError)
 
 
-@pytest.mark.parametrize(
-    ("cell", "at"),
-    [(b"caf\xe9", 3), (b"\xff", 0), (b"x\xc3", 1)],
-    ids=["latin-1", "a lone byte", "half a character"],
-)
-def test_a_byte_that_is_not_utf8_stops_at_its_offset(shop: Shop, cell: bytes, at: int) -> None:
+def test_a_byte_that_is_not_utf8_stops_at_its_offset(shop: Shop) -> None:
     file = file_of(shop)
-    words = f"byte offset {len(file) + at}"
-    shop.stops(file + cell + f",{AT}\n".encode(), EncodingError, words)
+    words = f"byte offset {len(file) + 3}"
+    shop.stops(file + f"caf\xe9,{AT}\n".encode("latin-1"), EncodingError, words)
 
 
 # 31: other dialects, and more than one table
@@ -187,19 +150,10 @@ def test_a_byte_that_is_not_utf8_stops_at_its_offset(shop: Shop, cell: bytes, at
     "change",
     [
         lambda text: text.replace(",", ";"),
-        lambda text: text.replace(",", "\t"),
-        lambda text: text.replace(AT, f"'{AT}'"),
-        lambda text: text.replace(AT, f'"{CELL}\\"{AT}"'),
-        lambda text: f"sep=,\n{text}",
         lambda text: f"Export of {CELL}\n\n{text}",
-        lambda text: text.replace("\n5,", "\n\n5,"),
-        lambda text: text + text,
         lambda text: f"{text}\nid,{CELL}\n1,2\n",
     ],
-    ids=[
-        *("semicolons", "tabs", "apostrophes", "backslashes", "sep=", "a preamble"),
-        *("an empty line", "the header again", "a second table"),
-    ],
+    ids=["semicolons", "a preamble", "a second table"],
 )
 def test_what_is_not_one_table_of_rfc_4180_stops(shop: Shop, change: object) -> None:
     assert callable(change)
@@ -210,25 +164,14 @@ def test_what_is_not_one_table_of_rfc_4180_stops(shop: Shop, change: object) -> 
 # At Voucherify, and then
 
 
-VOUCHERIFYS = {
-    "a quote that never closes": b'7,"%s\n' % AT.encode(),
-    "text behind a quote": f'"{CELL}"x,{AT}\n'.encode(),
-    "latin-1": b"caf\xe9,%s\n" % AT.encode(),
-    "the header again": f"{VoucherifyShop.HEADER}\n1,{AT}\n".encode(),
-    "another table": f"\nID,{CELL}\n1,2\n".encode(),
-}
+def test_a_broken_file_of_voucherifys_stops(tmp_path: Path) -> None:
+    shop = VoucherifyShop(tmp_path)
+    with shop.vendor:
+        shop.load(file_of(shop))
+        shop.stops(file_of(shop) + b'7,"%s\n' % AT.encode(), FileError)
 
 
-@pytest.mark.parametrize("fault", VOUCHERIFYS)
-def test_a_file_of_voucherifys_stops_as_well(at_voucherify: Shop, fault: str) -> None:
-    at_voucherify.stops(file_of(at_voucherify) + VOUCHERIFYS[fault], FileError)
-
-
-@pytest.mark.parametrize("name", ["shop", "at_voucherify"])
-def test_after_all_of_these_the_next_sound_file_brings_every_row(
-    name: str, request: pytest.FixtureRequest
-) -> None:
-    shop: Shop = request.getfixturevalue(name)
+def test_after_a_broken_file_the_next_sound_one_is_loaded_whole(shop: Shop) -> None:
     shop.stops(f'{shop.HEADER}\n1,"'.encode(), MalformedFileError)
     found = shop.brings(file_of(shop) + f"{SOUND},{AT}\n".encode())
     ids = sorted(next(iter(row.values())) for row in found)

@@ -54,30 +54,16 @@ def check_stop(
     ("sent", "error", "words"),
     [
         (WHOLE[:-2], IncompleteDownloadError, "the last row has no record end"),
-        (ROWS, IncompleteDownloadError, "the last row has no record end"),
-        (WHOLE[: WHOLE.index(b",last")], FileError, "2 cells where the header has 3"),
-        (WHOLE[: WHOLE.index(b"last")], IncompleteDownloadError, "no record end"),
         (WHOLE[: WHOLE.index(b"3,") + 1], FileError, "1 cells where the header has 3"),
         (WHOLE[: WHOLE.index(b"lines")], FileError, "a quote opens a cell and never closes"),
-        (WHOLE[: WHOLE.index(b"two")], FileError, "a quote opens a cell and never closes"),
-        (WHOLE[: WHOLE.index(b'"\n3')] + b'"', IncompleteDownloadError, "no record end"),
         (WHOLE[: WHOLE.index(b"note") + 2], IncompleteDownloadError, "no record end"),
-        (WHOLE[: WHOLE.index(b"name") + 2], IncompleteDownloadError, "no record end"),
-        (WHOLE.replace(b"\n", b"\r\n")[:-1], FileError, "in the middle of a record end"),
         (b"", IncompleteDownloadError, "no byte of the file arrived"),
     ],
     ids=[
         "inside the last cell",
-        "before the last record end",
-        "before a separator",
-        "behind a separator",
         "behind the first cell",
-        "inside quotes, at a line's begin",
         "inside quotes",
-        "behind the closing quote",
         "inside the header",
-        "inside the header's second cell",
-        "between CR and LF",
         "before anything",
     ],
 )
@@ -97,17 +83,15 @@ def test_an_answer_that_broke_off_among_its_headers_is_asked_for_again(tmp_path:
     assert answers == []
 
 
-@pytest.mark.parametrize("rows", [3, 2])
-def test_a_final_record_end_is_the_proof_there_is(tmp_path: Path, rows: int) -> None:
+def test_a_final_record_end_is_the_proof_there_is(tmp_path: Path) -> None:
     """A cut that falls behind a record's end is the one that nothing in such a file shows."""
-    sent = WHOLE if rows == 3 else WHOLE[: WHOLE.index(b"3,")]
-    assert load(tmp_path, until_closed(sent)) == [(number + 1,) for number in range(rows)]
+    assert load(tmp_path, until_closed(WHOLE[: WHOLE.index(b"3,")])) == [(1,), (2,)]
 
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(200, ROWS), chunked(ROWS), until_closed(PACKED), chunked(PACKED)],
-    ids=["a length", "a chunked end", "a gzip trailer", "both"],
+    [Answer(200, ROWS), chunked(ROWS), until_closed(PACKED)],
+    ids=["a length", "a chunked end", "a gzip trailer"],
 )
 def test_a_proven_end_needs_no_record_end(tmp_path: Path, answer: Answer) -> None:
     assert load(tmp_path, answer) == [(1,), (2,), (3,)]
@@ -117,9 +101,6 @@ def test_a_proven_end_needs_no_record_end(tmp_path: Path, answer: Answer) -> Non
     ("answer", "words"),
     [
         (chunked(WHOLE, whole=False), "the connection broke"),
-        (chunked(WHOLE[: WHOLE.index(b"3,")], whole=False), "the connection broke"),
-        (chunked(PACKED, whole=False), "the connection broke"),
-        (until_closed(PACKED[:-9]), "ends before its checksum"),
         (until_closed(PACKED[:-1]), "ends before its checksum"),
     ],
 )
@@ -127,21 +108,11 @@ def test_a_cut_of_what_has_an_end_is_noticed(tmp_path: Path, answer: Answer, wor
     check_stop(tmp_path, answer, IncompleteDownloadError, words)
 
 
-@pytest.mark.parametrize("sent", [RECORDS, b'{"users": ' + RECORDS + b"}", LINES, LINES[:-1]])
+@pytest.mark.parametrize("sent", [RECORDS, LINES[:-1]])
 def test_json_proves_itself(tmp_path: Path, sent: bytes) -> None:
     assert len(load(tmp_path, until_closed(sent), export_format="json")) == 3
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        RECORDS[:-1],
-        RECORDS[: RECORDS.rindex(b",")],
-        RECORDS[: RECORDS.rindex(b"{")],
-        b'{"users": ' + RECORDS,
-        LINES[:-2],
-        LINES[: LINES.rindex(b"c")],
-    ],
-)
+@pytest.mark.parametrize("sent", [RECORDS[:-1], LINES[:-2]])
 def test_cut_json_is_not_loaded(tmp_path: Path, sent: bytes) -> None:
     check_stop(tmp_path, until_closed(sent), FileError, "users, job 1", export_format="json")

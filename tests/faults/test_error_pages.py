@@ -6,7 +6,6 @@ Nothing of such a page is shown: it may quote the signed link, or the key that s
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield shop
 
 
-@pytest.mark.parametrize("body", [MARKUP[0], MARKUP[-1], JSON[0], JSON[-1], *WORDS])
+@pytest.mark.parametrize("body", [MARKUP[0], MARKUP[-1], JSON[0], *WORDS[::2]])
 def test_an_error_in_the_place_of_a_table_changes_nothing(shop: Shop, body: bytes) -> None:
     with pytest.raises(Exception, match="users, job") as stopped:
         shop.load(body)
@@ -97,31 +96,29 @@ def test_no_table_begins_with_an_error(tmp_path: Path, body: bytes) -> None:
     assert "canary" not in str(stopped.value)
 
 
+@pytest.fixture(scope="module")
+def json_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    shop = Shop(tmp_path_factory.mktemp("json"))
+    with shop.vendor:
+        shop.load(b'[{"id": 1, "name": "a"}]', export_format="json")
+        yield shop
+
+
 @pytest.mark.parametrize("body", [MARKUP[4], JSON[0], JSON[1], WORDS[0]])
-def test_an_error_in_the_place_of_json_changes_nothing(tmp_path: Path, body: bytes) -> None:
-    records = json.dumps([{"id": 1, "name": "a"}]).encode()
-    first = Shop(tmp_path)
-    with first.vendor:
-        first.load(records, export_format="json")
-        with pytest.raises(Exception, match="users, job 2") as stopped:
-            first.load(body, export_format="json")
+def test_an_error_in_the_place_of_json_changes_nothing(json_shop: Shop, body: bytes) -> None:
+    with pytest.raises(Exception, match="users, job ") as stopped:
+        json_shop.load(body, export_format="json")
     assert isinstance(ours(stopped.value), FileError)
     assert "canary" not in str(stopped.value)
-    assert query(tmp_path, "SELECT id, name FROM users") == [(1, "a")]
+    assert query(json_shop.folder, "SELECT id, name FROM users") == [(1, "a")]
 
 
-def test_json_records_without_a_known_key_are_no_rows_of_the_table(tmp_path: Path) -> None:
-    first = Shop(tmp_path)
-    with first.vendor:
-        first.load(b'[{"id": 1, "name": "a"}]', export_format="json")
-        with pytest.raises(Exception, match="none of the 2 columns") as stopped:
-            first.load(b'[{"code": 403, "message": "canary"}]', export_format="json")
+def test_json_records_without_a_known_key_are_no_rows_of_the_table(json_shop: Shop) -> None:
+    with pytest.raises(Exception, match="none of the 2 columns") as stopped:
+        json_shop.load(b'[{"code": 403, "message": "canary"}]', export_format="json")
     assert isinstance(ours(stopped.value), HeaderError)
 
 
-def test_one_column_that_stayed_is_enough(tmp_path: Path) -> None:
-    first = Shop(tmp_path)
-    with first.vendor:
-        first.load(ROWS)
-        first.load(b"Name,shoe size\nc,44\n")
-    assert query(tmp_path, "SELECT name, shoe_size FROM users") == [("c", 44)]
+def test_one_column_that_stayed_is_enough(shop: Shop) -> None:
+    shop.load(b"Name,shoe size\nc,44\n")
+    assert query(shop.folder, "SELECT name, shoe_size FROM users") == [("c", 44)]

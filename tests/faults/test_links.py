@@ -121,7 +121,7 @@ def test_a_link_to_no_public_host_is_refused_by_its_host_alone(host: str) -> Non
     assert "canary" not in str(refused.value)
 
 
-@pytest.mark.parametrize("host", NO_PUBLIC_ADDRESS)
+@pytest.mark.parametrize("host", ["10.0.0.1", "169.254.169.254", "[fc00::1]", "[64:ff9b::7f00:1]"])
 def test_a_vendor_on_this_machine_opens_no_other_private_host(host: str) -> None:
     with pytest.raises(UnsafeLinkError):
         open_link(Link(f"https://{host}/x"), base_url="http://127.0.0.1:1")
@@ -193,16 +193,15 @@ def test_a_host_that_has_no_address_is_unreachable(host: str) -> None:
         "https://[::1/x?sig=canary",
     ],
 )
-@pytest.mark.parametrize("hops", [1, 3])
-def test_every_hop_of_a_redirect_is_judged(tmp_path: Path, target: str, hops: int) -> None:
-    on_the_way = [Answer(302, headers={"Location": "/next"})] * (hops - 1)
+def test_every_hop_of_a_redirect_is_judged(tmp_path: Path, target: str) -> None:
+    on_the_way = [Answer(302, headers={"Location": "/next"})] * 2
     moved = Answer(307, headers={"Location": target})
     with (
         ScriptedServer(in_turn(*on_the_way, moved)) as server,
         pytest.raises(UnsafeLinkError) as refused,
     ):
         fetched(server, tmp_path / "f")
-    assert len(server.seen) == hops
+    assert len(server.seen) == 3
     assert "canary" not in str(refused.value)
 
 
@@ -340,7 +339,10 @@ def test_a_private_proxy_may_lead_to_a_host_that_is_unknown_here(refusing_proxy:
     assert refusing_proxy.asked == ["files.example:443"]
 
 
-@pytest.mark.parametrize("host", THIS_MACHINE + NO_PUBLIC_ADDRESS + NO_PUBLIC_NAME)
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "2130706433", "localhost", "10.0.0.1", "[fc00::1]", "metadata.google.internal"],
+)
 def test_a_proxy_is_not_asked_for_what_is_no_public_host(refusing_proxy: Proxy, host: str) -> None:
     with pytest.raises(UnsafeLinkError):
         open_link(Link(f"https://{host}/x"), base_url=VENDOR)

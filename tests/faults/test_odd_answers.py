@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from spaaza_source.errors import UnexpectedAnswerError
 from spaaza_source.exports.table_exports import Phase
 from spaaza_source.spaaza.connection_check import check_access
+from spaaza_source.spaaza.tasks_api import TasksApi
+from spaaza_source.voucherify.exports_api import ExportsApi
 from tests.exports.test_run import token
 from tests.roads import AnyRoad, SpaazaRoad, VoucherifyRoad
 from tests.scripted_exports import export_without
@@ -16,47 +19,54 @@ from tests.scripted_tasks import CHAIN, task_without
 from tests.scripted_vendor import SECRET, Place
 from tests.vendors import Answer
 
-SPAAZA, VOUCHERIFY = "spaaza_road", "voucherify_road"
 
-HTML = Answer(200, b"<html>canary</html>", {"Content-Type": "text/html"})
-GARBLED = [
-    HTML,
-    Answer(200, b'{"id": 1, "state": {"canary'),
-    Answer(200),
-    Answer(200, b"[" * 100_000),
-    Answer.json(None),
-    Answer.json("canary"),
-    Answer.json(7),
+class Answered:
+    """In the place of a vendor's HTTP client: whatever is called, this JSON is the answer."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def get(self, _path: str, _params: Any = None, read: Any = None) -> Any:
+        return read(self.answer)
+
+    def post(self, _path: str, _body: Any = None, read: Any = None) -> Any:
+        return read(self.answer)
+
+
+#: JSON of no shape that any call is answered with.
+NO_OBJECT: list[Any] = [None, "canary", 7]
+NO_TASK: list[Any] = [
+    *NO_OBJECT,
+    [task_without()],
+    {},
+    task_without("id"),
+    task_without(id=True),
+    task_without(id=1.5),
+    task_without(id=""),
+    task_without("state"),
+    task_without(state=None),
+    task_without(state="DONE"),
+    task_without(state={"code": 4}),
+    task_without(state={"code": None}),
 ]
-NO_TASK = [
-    Answer.json([task_without()]),
-    Answer.json({}),
-    Answer.json(task_without("id")),
-    Answer.json(task_without(id=True)),
-    Answer.json(task_without(id=1.5)),
-    Answer.json(task_without(id="")),
-    Answer.json(task_without("state")),
-    Answer.json(task_without(state=None)),
-    Answer.json(task_without(state="DONE")),
-    Answer.json(task_without(state={"code": 4})),
-    Answer.json(task_without(state={"code": None})),
-]
-NO_EXPORT = [
-    Answer.json([export_without()]),
-    Answer.json({"object": "list", "exports": [export_without()]}),
-    Answer.json({"code": 500, "message": "canary"}),
-    Answer.json({}),
-    Answer.json(export_without("id")),
-    Answer.json(export_without(id=True)),
-    Answer.json(export_without(id=1.5)),
-    Answer.json(export_without(id="")),
-    Answer.json(export_without(id=["exp_1"])),
-    Answer.json(export_without("status")),
-    Answer.json(export_without(status=None)),
-    Answer.json(export_without(status=4)),
-    Answer.json(export_without(status={"code": "DONE"})),
+NO_EXPORT: list[Any] = [
+    *NO_OBJECT,
+    [export_without()],
+    {"object": "list", "exports": [export_without()]},
+    {"code": 500, "message": "canary"},
+    {},
+    export_without("id"),
+    export_without(id=True),
+    export_without(id=1.5),
+    export_without(id=""),
+    export_without(id=["exp_1"]),
+    export_without("status"),
+    export_without(status=None),
+    export_without(status=4),
+    export_without(status={"code": "DONE"}),
 ]
 URL = "https://files.example/x?token=canary"
+NO_LIST: list[Any] = [None, {}, "canary", [None], [[]]]
 NO_RESULT: list[Any] = [
     7,
     True,
@@ -72,27 +82,74 @@ NO_RESULT: list[Any] = [
     [URL, {}],
     [URL, 5],
 ]
-LISTED: list[Any] = [None, {}, "canary", [None], [[]]]
-ODD_OF_SPAAZA: list[tuple[Place, Answer]] = [
-    *(("look", answer) for answer in [*GARBLED, *NO_TASK, Answer.json(task_without(id=2))]),
-    *(("list", answer) for answer in [*GARBLED, Answer.json({}), Answer.json([None])]),
-    *(("list", Answer.json([task_without("id")])) for _ in range(1)),
-    *(("link", answer) for answer in [*GARBLED, Answer.json(["https://canary"])]),
-    *(("link", Answer.json({"url": url})) for url in (None, "", " ", 7, {"href": "canary"})),
-    ("link", Answer.json({"href": "https://canary"})),
-]
-ODD_OF_VOUCHERIFY: list[tuple[Place, Answer]] = [
-    *(("look", answer) for answer in [*GARBLED, *NO_EXPORT, Answer.json(export_without(id="2"))]),
-    *(("list", answer) for answer in [*GARBLED, Answer.json({}), Answer.json([export_without()])]),
-    *(("list", Answer.json({"exports": odd})) for odd in LISTED),
-    ("list", Answer.json({"exports": [export_without("id")]})),
-    *(("link", answer) for answer in [*GARBLED, *NO_EXPORT]),
-    *(("link", Answer.json(export_without(result=result))) for result in NO_RESULT),
-]
-ODD = [
-    *((SPAAZA, place, answer) for place, answer in ODD_OF_SPAAZA),
-    *((VOUCHERIFY, place, answer) for place, answer in ODD_OF_VOUCHERIFY),
-]
+ODD_OF_SPAAZA: dict[str, tuple[Callable[[TasksApi], Any], list[Any]]] = {
+    "GET /tasks": (TasksApi.list_tasks, [*NO_OBJECT, {}, [None], [task_without("id")]]),
+    "POST /tasks": (lambda api: api.create_task({}), NO_TASK),
+    "GET /tasks/1": (lambda api: api.get_task(1), [*NO_TASK, task_without(id=2)]),
+    "GET /tasks/1/download_url": (
+        lambda api: api.download_url(1),
+        [
+            *NO_OBJECT,
+            ["https://canary"],
+            *({"url": url} for url in (None, "", " ", 7, {"href": "canary"})),
+            {"href": "https://canary"},
+        ],
+    ),
+}
+ODD_OF_VOUCHERIFY: dict[str, tuple[str, Callable[[ExportsApi], Any], list[Any]]] = {
+    "list": (
+        "GET /v1/exports",
+        lambda api: api.list_exports(page=1, limit=9),
+        [
+            *NO_OBJECT,
+            {},
+            [export_without()],
+            *({"exports": exports} for exports in NO_LIST),
+            {"exports": [export_without("id")]},
+        ],
+    ),
+    "create": ("POST /v1/exports", lambda api: api.create("redemption", {}), NO_EXPORT),
+    "look": (
+        "GET /v1/exports/exp_1",
+        lambda api: api.get("exp_1"),
+        [*NO_EXPORT, export_without(id="2")],
+    ),
+    "link": (
+        "GET /v1/exports/exp_1",
+        lambda api: api.urls("exp_1"),
+        [*NO_EXPORT, *(export_without(result=result) for result in NO_RESULT)],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [(call, answer) for call, (_, answers) in ODD_OF_SPAAZA.items() for answer in answers],
+)
+def test_json_of_another_shape_is_no_answer_of_the_tasks_api(call: str, answer: Any) -> None:
+    http: Any = Answered(answer)
+    with pytest.raises(UnexpectedAnswerError) as odd:
+        ODD_OF_SPAAZA[call][0](TasksApi(http))
+    assert odd.value.where == call
+    assert "canary" not in str(odd.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [(call, answer) for call, (*_, answers) in ODD_OF_VOUCHERIFY.items() for answer in answers],
+)
+def test_json_of_another_shape_is_no_answer_of_voucherify(call: str, answer: Any) -> None:
+    http: Any = Answered(answer)
+    where, work, _ = ODD_OF_VOUCHERIFY[call]
+    with pytest.raises(UnexpectedAnswerError) as odd:
+        work(ExportsApi(http))
+    assert odd.value.where == where
+    assert "canary" not in str(odd.value)
+
+
+HTML = Answer(200, b"<html>canary</html>", {"Content-Type": "text/html"})
+ODD = [HTML, Answer.json({"code": 500})]
+GETS: tuple[Place, ...] = ("list", "look", "link")
 NAMES = {
     "users list": "GET /tasks",
     "users look": "GET /tasks/1",
@@ -103,7 +160,15 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(("road", "place", "answer"), ODD, indirect=["road"])
+@pytest.mark.parametrize("body", [b'{"id": 1, "state": {"canary', b"", b"[" * 100_000])
+def test_a_body_that_is_no_json_stops(spaaza_road: SpaazaRoad, body: bytes) -> None:
+    spaaza_road.vendor.always("look", Answer(200, body))
+    assert isinstance(spaaza_road.error(), UnexpectedAnswerError)
+    assert spaaza_road.vendor.asked("look") == 5
+
+
+@pytest.mark.parametrize("answer", ODD)
+@pytest.mark.parametrize("place", GETS)
 def test_an_odd_answer_to_a_get_is_asked_for_again(
     road: AnyRoad, place: Place, answer: Answer
 ) -> None:
@@ -112,7 +177,8 @@ def test_an_odd_answer_to_a_get_is_asked_for_again(
     assert road.vendor.asked("create") == 1
 
 
-@pytest.mark.parametrize(("road", "place", "answer"), ODD, indirect=["road"])
+@pytest.mark.parametrize("answer", ODD)
+@pytest.mark.parametrize("place", GETS)
 def test_an_odd_answer_that_stays_so_stops_and_names_the_call(
     road: AnyRoad, place: Place, answer: Answer
 ) -> None:
@@ -124,7 +190,7 @@ def test_an_odd_answer_that_stays_so_stops_and_names_the_call(
     assert road.vendor.asked(place) == 5
 
 
-@pytest.mark.parametrize("answer", [*GARBLED, *NO_TASK])
+@pytest.mark.parametrize("answer", ODD)
 @pytest.mark.parametrize("dates", [{}, {"last_modified": None, "created_date": ""}])
 def test_an_odd_answer_to_a_create_makes_the_run_look_for_the_task(
     spaaza_road: SpaazaRoad, answer: Answer, dates: dict[str, str]
@@ -135,7 +201,7 @@ def test_an_odd_answer_to_a_create_makes_the_run_look_for_the_task(
     assert spaaza_road.vendor.asked("create") == 1
 
 
-@pytest.mark.parametrize("answer", [*GARBLED, *NO_EXPORT])
+@pytest.mark.parametrize("answer", ODD)
 @pytest.mark.parametrize("created", ["2026-05-26T12:00:00Z", None, "", 5, "today"])
 def test_an_odd_answer_to_a_create_makes_the_run_look_for_the_export(
     voucherify_road: VoucherifyRoad, answer: Answer, created: Any
@@ -164,7 +230,7 @@ def test_numbers_that_come_as_text_are_understood(spaaza_road: SpaazaRoad) -> No
     assert spaaza_road.vendor.asked("create") == 1
 
 
-def test_so_is_a_chain_that_comes_as_text(spaaza_road: SpaazaRoad) -> None:
+def test_a_chain_that_comes_as_text_is_understood(spaaza_road: SpaazaRoad) -> None:
     spaaza_road.vendor.always("list", Answer.json([task_without(chain="1743")]))
     credentials = token(access_token_id="id", access_token_secret=SECRET)
     base_url = spaaza_road.vendor.base_url

@@ -7,7 +7,6 @@ test_loads_of_bad_files.py's.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,14 +34,8 @@ DENIED = (
 )
 PAGES = [
     DENIED,
-    gzip.compress(DENIED),
-    b"<!DOCTYPE html><html><body>canary, canary, canary</body></html>",
     b'{"code":401,"key":"unauthorized","message":"canary","request_id":"v-1"}',
-    b'[{"message": "canary"}]',
-    b"null",
     b"Access Denied: canary",
-    b"Unauthorized, token=canary, canary\n",
-    b"",
     # Rows, but not their header; and those of another export.
     b"v_1,canary,10\nv_2,canary,20\n",
     b"ID,Points,Campaign ID\npe_1,10,canary\n",
@@ -103,7 +96,9 @@ def test_a_snapshot_that_lacks_too_many_rows_stops(tmp_path: Path) -> None:
             assert query(tmp_path, count) == [(10,)]
 
 
-def test_so_does_one_of_an_object_that_else_brings_what_changed(tmp_path: Path) -> None:
+def test_a_whole_export_of_what_comes_by_changes_may_not_lack_too_many_rows(
+    tmp_path: Path,
+) -> None:
     count = "SELECT count(*) FROM vouchers"
     with VoucherifyVendor(voucher=VOUCHERS) as vendor:
         load(vendor, tmp_path, "vouchers", fields=FIELDS)

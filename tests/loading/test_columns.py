@@ -57,21 +57,6 @@ def test_a_new_column_is_loaded_and_told(vendor: FileVendor, tmp_path: Path) -> 
     assert changes(tmp_path) == [("added", "brand_name", None, 2, None)]
 
 
-def test_a_column_that_is_gone_stays_in_the_table_and_is_told(
-    vendor: FileVendor, tmp_path: Path
-) -> None:
-    load(vendor, tmp_path, "id,name,price\n1,a,2.50\n")
-    load(vendor, tmp_path, "id,name\n1,a\n")
-    assert query(tmp_path, "SELECT id, name, price FROM products") == [(1, "a", None)]
-    assert changes(tmp_path) == [("removed", "price", None, None, 3)]
-
-
-def test_a_renamed_column_is_told_as_a_likely_rename(vendor: FileVendor, tmp_path: Path) -> None:
-    load(vendor, tmp_path, "id,phone_number,city\n1,+316,a\n")
-    load(vendor, tmp_path, "id,phone_nr,city\n1,+316,a\n")
-    assert changes(tmp_path) == [("renamed", "phone_nr", "phone_number", 2, 2)]
-
-
 def test_a_header_is_compared_with_the_last_one_on_a_fresh_machine_too(
     vendor: FileVendor, tmp_path: Path
 ) -> None:

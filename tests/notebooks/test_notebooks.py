@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -144,6 +143,25 @@ def drawn(data: Programme) -> set[str]:
     return there
 
 
+class Demo:
+    """The demo's database at Spaaza, its columns by their roles, and all that they give."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = open_database(str(path))
+        self._schema = next(iter(self._database.schemas))
+        tables = self._database.tables(self._schema)
+        self.choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
+        self.measures = drawn(self.programme())
+
+    def programme(self, **changed: Choice) -> Programme:
+        return programme(self._database, self._schema, {**self.choices, **changed})
+
+
+@pytest.fixture(scope="module")
+def demo(demos: dict[str, Path]) -> Demo:
+    return Demo(demos["spaaza"])
+
+
 @pytest.mark.parametrize(
     ("subject", "role", "gone"),
     [
@@ -166,33 +184,23 @@ def drawn(data: Programme) -> set[str]:
     ],
 )
 def test_a_missing_column_takes_away_its_panels_and_no_others(
-    demos: dict[str, Path], subject: str, role: str, gone: set[str]
+    demo: Demo, subject: str, role: str, gone: set[str]
 ) -> None:
-    database = open_database(str(demos["spaaza"]))
-    schema = next(iter(database.schemas))
-    tables = database.tables(schema)
-    choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
-    everything = drawn(programme(database, schema, choices))
-    choice = choices[subject]
+    choice = demo.choices[subject]
     assert choice.columns[role]
     without = Choice(choice.table, {**choice.columns, role: None})
-    left = drawn(programme(database, schema, {**choices, subject: without}))
-    assert everything - left == gone
+    assert demo.measures - drawn(demo.programme(**{subject: without})) == gone
 
 
 @pytest.mark.parametrize("subject", [*SUBJECTS])
-def test_columns_of_the_wrong_kind_break_nothing(demos: dict[str, Path], subject: str) -> None:
-    database = open_database(str(demos["spaaza"]))
-    schema = next(iter(database.schemas))
-    tables: Mapping[str, Any] = {**database.tables(schema)}
-    choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
+def test_columns_of_the_wrong_kind_break_nothing(demo: Demo, subject: str) -> None:
     for table, column in (
         ("users", "firstname"),
         ("transactions", "line_items"),
         ("users", "birthday"),
     ):
         wrong = Choice(table, {role.name: column for role in SUBJECTS[subject].roles})
-        drawn(programme(database, schema, {**choices, subject: wrong}))
+        drawn(demo.programme(**{subject: wrong}))
 
 
 def test_a_failing_query_is_grey_and_tells_no_cell() -> None:
