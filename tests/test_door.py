@@ -101,7 +101,7 @@ def test_other_wings_are_entered_by_their_doors_alone() -> None:
 
 
 def test_no_module_of_a_wing_is_in_a_circle() -> None:
-    graph = defaultdict(set)
+    graph: dict[str, set[str]] = defaultdict(set)
     for name, tree in modules():
         graph[name] |= {imported for imported in imports_of(tree) if imported != name}
 

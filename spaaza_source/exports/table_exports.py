@@ -195,6 +195,17 @@ class TableExports:
             key=lambda each: each.request.window.begin.timestamp() if each.request.window else 0,
         )
 
+    @property
+    def brings_all_rows(self) -> bool:
+        """Whether the exports bring all rows that the table is to have, not some of them."""
+        policy, covered, until = self.sync.policy, self.covered, self.sync.loaded_until
+        if covered is None:
+            return True
+        if policy is None or policy.is_backfill or covered.start != policy.start:
+            return False
+        # When collecting, later windows may not be done yet.
+        return until is None or covered.end >= until
+
     def require_current(self) -> list[Export]:
         """The exports of a settled table; raises what kept one from arriving."""
         if self.error is not None:

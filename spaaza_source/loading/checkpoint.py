@@ -149,7 +149,7 @@ def save_checkpoint(
         return
     until = _loaded_until(exports)
     if sync.merges_changes:
-        if brings_all_rows(exports):
+        if exports.brings_all_rows:
             if not has_key and any(export.file().size for export in exports.current):
                 logger.warning(
                     f"{sync.table}: every load brings all rows, for no column is known to tell them"
@@ -164,18 +164,6 @@ def save_checkpoint(
         return
     if until is not None:
         cursor.advance(until)
-
-
-def brings_all_rows(exports: TableExports) -> bool:
-    """Whether the exports bring all rows that the table is to have, rather than some of them."""
-    sync, covered = exports.sync, exports.covered
-    if covered is None:
-        return True
-    policy, until = sync.policy, sync.loaded_until
-    if policy is None or policy.is_backfill or covered.start != policy.start:
-        return False
-    # When collecting, later windows may not be done yet.
-    return until is None or covered.end >= until
 
 
 def _loaded_until(exports: TableExports) -> datetime | None:

@@ -23,7 +23,7 @@ from spaaza_source.exports import (
     archived_exports,
     verify_checksums,
 )
-from spaaza_source.loading.checkpoint import Cursor, brings_all_rows, save_checkpoint
+from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.column_hints import column_change_rows
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.loadable_file import LoadableFile
@@ -160,7 +160,7 @@ def load_files(
             yield from () if is_silent else (item for item, _ in file.items())
         return None
     table = exports.sync.table
-    write = _table_write(exports, settings, duplicates, reader.time_column)
+    write = TableWrite(exports, settings, reader.time_column, duplicates)
     jobs, rejected, changes = [], [], []
     loaded: list[tuple[LoadableFile, int]] = []
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
@@ -240,22 +240,6 @@ def _files(
         is_silent = not file.rows and (any_rows or number < len(exports))
         any_rows = any_rows or not is_silent
         yield export, file, is_silent
-
-
-def _table_write(
-    exports: TableExports, settings: WriteSettings, duplicates: int | None, time_column: str | None
-) -> TableWrite:
-    sync, current = exports.sync, exports.current
-    return TableWrite(
-        sync,
-        settings,
-        covered=exports.covered,
-        time_column=time_column,
-        nested=any(export.request.export_format == "json" for export in current),
-        partial=sync.merges_changes and not brings_all_rows(exports),
-        overlapping=sync.merges_changes and len(current) > 1,
-        duplicates=duplicates,
-    )
 
 
 def _locate(files: Sequence[tuple[LoadableFile, int]], row: int) -> str:

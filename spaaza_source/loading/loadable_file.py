@@ -6,8 +6,9 @@ privacy policy is applied.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import dlt
 import pyarrow as pa
@@ -29,73 +30,71 @@ from spaaza_source.windows import Window
 RowWindow = tuple[str, Window]
 
 
-class LoadableFile(Protocol):
-    """A file that may be loaded."""
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        """Its columns, in its order."""
-
-    @property
-    def rows(self) -> int:
-        """Its good rows."""
-
-    @property
-    def rejected(self) -> Sequence[RejectedRow]:
-        """Its bad rows."""
-
-    def hints(self) -> TResourceHints:
-        """The hints that dlt's schema gets with its first item."""
-
-    def items(self) -> Iterator[tuple[Any, int]]:
-        """What dlt gets, each item with the number of its rows."""
-
-    def locate(self, row: int) -> str:
-        """Where a row of the items is in the file, counted from 0, for a message."""
-
-
-class LoadableCsv:
-    """A CSV file.
+class LoadableFile(ABC):
+    """The file of one export.
 
     Args:
-        export: Its export.
+        export: The export.
         file: The file.
         policy: What happens to personal columns.
         window: The rows that are the export's; None for all.
     """
 
     def __init__(
-        self, export: Export, file: CsvFile, policy: Policy, window: RowWindow | None
+        self, export: Export, file: CsvFile | JsonFile, policy: Policy, window: RowWindow | None
     ) -> None:
+        #: Its columns, in its order; its good rows; its bad ones.
         self.columns: Sequence[Column] = file.columns
         self.rows: int = file.rows
         self.rejected: Sequence[RejectedRow] = file.rejected
         self._export = export
-        self._file = file
         self._policy = policy
         self._window = window
+
+    @abstractmethod
+    def hints(self) -> TResourceHints:
+        """The hints that dlt's schema gets with its first item."""
+
+    @abstractmethod
+    def items(self) -> Iterator[tuple[Any, int]]:
+        """What dlt gets, each item with the number of its rows."""
+
+    @abstractmethod
+    def locate(self, row: int) -> str:
+        """Where a row of the items is in the file, counted from 0, for a message."""
+
+    def _is_dropped(self, *path: str) -> bool:
+        """Whether the policy drops a column, given with the lists that it is nested in."""
+        return self._policy.action("__".join(path)) == "drop"
+
+
+class LoadableCsv(LoadableFile):
+    """A CSV file: its items are Arrow tables."""
+
+    def __init__(
+        self, export: Export, file: CsvFile, policy: Policy, window: RowWindow | None
+    ) -> None:
+        super().__init__(export, file, policy, window)
+        self._file = file
 
     @property
     def _rowless(self) -> bool:
         return is_rowless(self._export.request.table, self.rows)
 
-    def hints(self) -> TResourceHints:
-        """The hints that dlt's schema gets with its first item."""
+    def hints(self) -> TResourceHints:  # noqa: D102 - above
         names = [column.name for column in self.columns]
-        dropped = [name for name in names if self._policy.action(name) == "drop"]
+        dropped = list(filter(self._is_dropped, names))
         hints = column_hints(self.columns, without=dropped, rowless=self._rowless)
         return table_hints(self._export.request.table, names, self.rows, hints)
 
-    def items(self) -> Iterator[tuple[Any, int]]:
-        """Arrow tables, each with the number of its rows."""
+    def items(self) -> Iterator[tuple[Any, int]]:  # noqa: D102 - above
         rowless = self._rowless
         for rows in self._file.tables():
             kept = rows.filter(_in_window(rows, *self._window)) if self._window else rows
             settled = settle_undecided(kept, self.columns, rowless=rowless)
             yield self._policy.apply(settled), kept.num_rows
 
-    def locate(self, row: int) -> str:
-        """Where a row of the items is in the file, counted from 0, for a message."""
+    def locate(self, row: int) -> str:  # noqa: D102 - above
         if self._window:
             row = self._row_of_file(row, *self._window)
         export = self._export
@@ -113,29 +112,16 @@ class LoadableCsv:
         raise IndexError(row)
 
 
-class LoadableJson:
-    """A JSON file.
-
-    Args:
-        export: Its export.
-        file: The file.
-        policy: What happens to personal columns.
-        window: The rows that are the export's; None for all.
-    """
+class LoadableJson(LoadableFile):
+    """A JSON file: its items are lists of records."""
 
     def __init__(
         self, export: Export, file: JsonFile, policy: Policy, window: RowWindow | None
     ) -> None:
-        self.columns: Sequence[Column] = file.columns
-        self.rows: int = file.rows
-        self.rejected: Sequence[RejectedRow] = file.rejected
-        self._export = export
+        super().__init__(export, file, policy, window)
         self._file = file
-        self._policy = policy
-        self._window = window
 
-    def hints(self) -> TResourceHints:
-        """The hints that dlt's schema gets with its first item."""
+    def hints(self) -> TResourceHints:  # noqa: D102 - above
         table = self._export.request.table
         hints = self._file.hints(table)
         return table_hints(
@@ -150,8 +136,7 @@ class LoadableJson:
             },
         )
 
-    def items(self) -> Iterator[tuple[Any, int]]:
-        """Lists of records, each with the number of its rows."""
+    def items(self) -> Iterator[tuple[Any, int]]:  # noqa: D102 - above
         if not self.rows and self._export.request.table in dlt.current.source_schema().tables:
             # Without it dlt would not touch the table, and a window now empty would stay.
             yield dlt.mark.materialize_table_schema(), 0
@@ -159,17 +144,11 @@ class LoadableJson:
             kept = _records_in_window(records, *self._window) if self._window else records
             yield [self._policy.apply_to_record(record) for record in kept], len(kept)
 
-    def locate(self, row: int) -> str:
-        """Where a row of the items is in the file, counted from 0, for a message."""
+    def locate(self, row: int) -> str:  # noqa: D102 - above
         return f"record {row + 1:,} of {self._export.request}, job {self._export.job.job_id}"
 
     def _without_dropped(self, path: tuple[str, ...], hints: Mapping[str, Any]) -> dict[str, Any]:
-        """The hints of the columns that the policy does not drop."""
-        return {
-            name: hint
-            for name, hint in hints.items()
-            if self._policy.action("__".join([*path, name])) != "drop"
-        }
+        return {name: hint for name, hint in hints.items() if not self._is_dropped(*path, name)}
 
 
 def _in_window(table: pa.Table, name: str, window: Window) -> pa.ChunkedArray:

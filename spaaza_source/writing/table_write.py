@@ -12,8 +12,7 @@ import pyarrow as pa
 from spaaza_source.audit import CountScope
 from spaaza_source.destination import window_scope
 from spaaza_source.errors import BrokenKeyError
-from spaaza_source.exports import TableSync
-from spaaza_source.windows import Window
+from spaaza_source.exports import TableExports
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.keys import Key, KeyCandidates
 from spaaza_source.writing.late_rows import late_row_meter
@@ -47,46 +46,40 @@ class TableWrite:
     """One load of one table, as its rows pass by; within a resource that is extracted.
 
     Args:
-        sync: What the load has to bring.
-        settings: How its rows are written.
-        covered: The range of the rows; None for all rows.
-        time_column: The column that it is taken by, as dlt names it; None where the rows do not
-            replace a range.
-        nested: Whether the rows are records with lists in them, which become tables.
-        partial: Whether the rows are those that changed, to be merged into others by their key;
-            else they are all rows, or all of a range of time.
-        overlapping: Whether one row may come in several files.
+        exports: All have arrived.
+        settings: How their rows are written.
+        time_column: The column that windows are taken by, as dlt names it; None where the rows do
+            not replace a range.
         duplicates: Duplicate rows left by an earlier load that this load replaces: then all rows
             replace the table even where they could be merged into it. None for no such.
     """
 
     def __init__(
         self,
-        sync: TableSync,
+        exports: TableExports,
         settings: WriteSettings,
-        *,
-        covered: Window | None,
-        time_column: str | None,
-        nested: bool,
-        partial: bool,
-        overlapping: bool,
-        duplicates: int | None,
+        time_column: str | None = None,
+        duplicates: int | None = None,
     ) -> None:
+        sync, current = exports.sync, exports.current
         self._table = sync.table
         self._settings = settings
         self._disposition = settings.disposition
-        self._covered = covered
+        self._covered = exports.covered
         self._time_column = time_column
-        self._nested = nested
+        #: Records with lists in them, which become tables.
+        self._nested = any(export.request.export_format == "json" for export in current)
         # Later these are in the schema anyway.
         self._has_rows = has_rows(self._table)
         self._stored_key = proven_key(self._table)
-        self._partial = partial and self._has_rows
-        self._overlapping = overlapping
+        #: Changed rows, to be merged into others by their key; else all rows, or all of a range.
+        self._partial = sync.merges_changes and not exports.brings_all_rows and self._has_rows
+        #: One row may come in several files.
+        self._overlapping = sync.merges_changes and len(current) > 1
         self._duplicates = duplicates
         self._user_key = self._disposition.user.key
         self._keys = KeyCandidates(self._candidates())
-        self._late_rows = late_row_meter(sync, covered, time_column, self._disposition.user)
+        self._late_rows = late_row_meter(sync, self._covered, time_column, self._disposition.user)
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
 
