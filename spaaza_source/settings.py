@@ -1,4 +1,4 @@
-"""Checks of what a user set, for every vendor's source: each failure names the setting."""
+"""Checks users' settings, for every vendor's source; each error names the setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EMPTY = "is empty"
 
 
 def require_number(setting: str, value: Any, *, least: float) -> float:
-    """A finite number that is at least `least`."""
+    """The value as a finite number that is at least `least`."""
     try:
         given = float(value)
     except (TypeError, ValueError):
@@ -23,7 +23,7 @@ def require_number(setting: str, value: Any, *, least: float) -> float:
 
 
 def require_choice(setting: str, value: Any, *choices: str) -> Any:
-    """One of `choices`."""
+    """The value, which must be one of `choices`."""
     if value not in choices:
         raise SettingsError(
             f"{value!r} is not among the choices",
@@ -34,7 +34,7 @@ def require_choice(setting: str, value: Any, *choices: str) -> Any:
 
 
 def by_table(setting: str, value: Any) -> list[tuple[str, Any]]:
-    """The entries of a dict whose keys are tables; from the environment it comes as JSON."""
+    """The entries of a dict by table; from the environment it comes as JSON."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -46,11 +46,14 @@ def by_table(setting: str, value: Any) -> list[tuple[str, Any]]:
 
 
 def check_header_values(credentials: Mapping[str, Any], hint: str) -> None:
-    """Credentials that can be sent as headers, each of them filled.
+    """Check that credentials are set and can be sent as headers.
 
     Args:
         credentials: By name.
-        hint: Where they are to be had.
+        hint: Where to get them.
+
+    Raises:
+        SettingsError: One is empty, or has characters that no header can hold.
     """
     for name in credentials:
         # No variable holds one where an error is raised: a traceback may show them.

@@ -1,7 +1,4 @@
-"""The parts of a backfill, as values that JSON has: what a scheduler hands from task to task.
-
-They are planned, loaded and reconciled by `backfill`.
-"""
+"""The parts of a backfill, as plain JSON values that a scheduler can hand from task to task."""
 
 from __future__ import annotations
 
@@ -13,15 +10,15 @@ from spaaza_source.windows import Window, parse_window
 
 
 class BackfillPart(TypedDict):
-    """What one task loads, as values that JSON has.
+    """What one task loads.
 
     Attributes:
-        name: What it is, in a few words.
+        name: Its name for people.
         table: The table.
         windows: Its windows, `[start, end)`, each loaded and committed before the next; none for a
-            table that comes whole.
-        backfill: The name of the backfill that it is a part of.
-        since: When that began, by the vendor's clock, ISO 8601; or the instant that it was given.
+            table whose exports bring all rows.
+        backfill: The name of its backfill.
+        since: When the backfill began, by the vendor's clock, or the given `again_since`; ISO 8601.
         again: Whether only what was exported since then counts as loaded.
     """
 
@@ -34,7 +31,7 @@ class BackfillPart(TypedDict):
 
 
 def part_name(table: str, windows: Sequence[Window]) -> str:
-    """A part of a table in a few words."""
+    """The name of a part for people."""
     match windows:
         case []:
             return table
@@ -45,26 +42,26 @@ def part_name(table: str, windows: Sequence[Window]) -> str:
 
 
 def windows_of(part: BackfillPart) -> list[Window | None]:
-    """Its windows; None alone where the table comes whole."""
+    """Its windows; None alone for a table whose exports bring all rows."""
     return [parse_window(text) for text in part["windows"]] or [None]
 
 
 def start_of(part: BackfillPart) -> datetime | None:
-    """Where its first window begins; None where the table comes whole."""
+    """Where its first window begins; None for a table whose exports bring all rows."""
     first = windows_of(part)[0]
     return first.start if first else None
 
 
 def group_by_table(parts: Sequence[BackfillPart]) -> dict[str, list[BackfillPart]]:
     """The parts of each table, in the order of time."""
-    found: dict[str, list[BackfillPart]] = {}
+    by_table: dict[str, list[BackfillPart]] = {}
     for part in parts:
-        found.setdefault(part["table"], []).append(part)
+        by_table.setdefault(part["table"], []).append(part)
     return {
-        table: sorted(own, key=lambda part: part["windows"][:1]) for table, own in found.items()
+        table: sorted(own, key=lambda part: part["windows"][:1]) for table, own in by_table.items()
     }
 
 
 def staging_prefix(parts: Sequence[BackfillPart]) -> str:
-    """What the names of the staging datasets of a backfill begin with."""
+    """What the names of a backfill's staging datasets begin with."""
     return f"{parts[0]['backfill']}_" if parts else ""

@@ -1,8 +1,8 @@
-"""The schemas that loads side by side have stored, made one again.
+"""Merges the schema versions stored by parallel workers.
 
 dlt stores a schema with each load that changes it, and a fresh working folder takes the latest. Of
-loads at the same time none knows what the others have added: columns that the latest lacks are
-taken from those before it, with the types that the destination has made of them.
+parallel loads none knows what the others have added: columns that the latest lacks are taken from
+the versions before it, with the types that the destination has given them.
 """
 
 from __future__ import annotations
@@ -22,50 +22,52 @@ from spaaza_source.writing import ROWLESS
 #: began, so those before are known to one of these, unless more loads than this run at one time.
 LAST = 50
 
-#: What of a column's type two loads may see otherwise.
+#: The parts of a column's type that two loads may see differently.
 TYPE = ("data_type", "precision", "scale", "timezone")
 
 
 def merge_stored_schemas(pipeline: dlt.Pipeline) -> None:
-    """Let the pipeline know what all loads have added, not just the last one that was stored.
+    """Add to the pipeline's schemas what all loads have added, not just the last one stored.
 
     Args:
-        pipeline: Has just been brought up to what its destination knows.
+        pipeline: It has just taken its schemas from the destination.
     """
     for name in pipeline.schema_names:
         own = pipeline.schemas[name]
         with pipeline.destination_client(name) as client:
             if not isinstance(client, SqlJobClientBase):
                 return
-            united = own.clone()
+            merged = own.clone()
             others = list(_others(client, own))
-            changed = [_take_over(client, united, table, others) for table in _tables(own, others)]
+            changed = [
+                _add_missing(client, merged, table, others) for table in _tables(own, others)
+            ]
         if any(changed):
-            pipeline.schemas.save_schema(united)
+            pipeline.schemas.save_schema(merged)
 
 
 def types_match(pipeline: dlt.Pipeline, name: str, version: str, table: str) -> bool:
-    """Whether a load took a table's columns for what the destination has made of them.
+    """Whether a load gave a table's columns the types that the destination has.
 
-    Two loads at one time may each be the first to bring a column, and take it for another type.
+    Two parallel loads may each be the first with a column, and infer different types.
 
     Args:
-        pipeline: Its schemas have been united.
+        pipeline: Its schemas have been merged.
         name: The schema's name.
         version: The hash of the schema that the load had.
         table: The table; its nested ones count too.
     """
     with pipeline.destination_client(name) as client:
         found = _stored(client, version)
-    united = pipeline.schemas[name]
+    merged = pipeline.schemas[name]
     return found is None or all(
-        _agree(told["columns"], united.tables.get(each, {}).get("columns", {}))
-        for each, told in found.tables.items()
+        _same_types(hints["columns"], merged.tables.get(each, {}).get("columns", {}))
+        for each, hints in found.tables.items()
         if each == table or each.startswith(f"{table}__")
     )
 
 
-def _agree(columns: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+def _same_types(columns: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
     """Whether the columns that both have are of one type."""
     pairs = [(hint, others[name]) for name, hint in columns.items() if name in others]
     return all(
@@ -100,9 +102,9 @@ def _tables(own: Schema, others: Sequence[Schema]) -> list[str]:
     return [name for name in names if not name.startswith(own._dlt_tables_prefix)]  # noqa: SLF001
 
 
-def _take_over(client: Any, united: Schema, table: str, others: Sequence[Schema]) -> bool:
+def _add_missing(client: Any, merged: Schema, table: str, others: Sequence[Schema]) -> bool:
     """Add what others know of a table, where the destination has it; whether there was anything."""
-    before = united.tables.get(table)
+    before = merged.tables.get(table)
     known = [other.tables[table] for other in others if table in other.tables]
     columns: dict[str, list[Any]] = {}
     for each in ([before] if before else []) + known:
@@ -128,7 +130,7 @@ def _take_over(client: Any, united: Schema, table: str, others: Sequence[Schema]
     if before is None:
         before = deepcopy(known[0])
         before["columns"] = {}
-        united.tables[table] = before
+        merged.tables[table] = before
     if rows:
         cast("dict[str, Any]", before)[ROWLESS] = False
     fold = client.capabilities.casefold_identifier

@@ -1,6 +1,7 @@
-"""A working folder that nobody else has, and that is gone afterwards, however its process went.
+"""A private working folder, removed on exit.
 
-Exports hold personal data: what a killed process has left is removed by the next one here.
+Exports hold personal data: the next worker on this machine removes a folder that a killed process
+has left.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ PREFIX = "spaaza_worker_"
 
 @contextmanager
 def worker_folder() -> Iterator[Path]:
-    """The folder, in the system's place for temporary files.
+    """A folder in the system's folder for temporary files.
 
     The system frees the lock beside it when its process is gone.
     """
-    place = Path(tempfile.gettempdir())
-    _remove_abandoned(place)
-    folder = place / f"{PREFIX}{uuid4().hex}"
+    parent = Path(tempfile.gettempdir())
+    _remove_abandoned(parent)
+    folder = parent / f"{PREFIX}{uuid4().hex}"
     lock = _lock(folder)
     with lock:
         try:
@@ -36,8 +37,8 @@ def worker_folder() -> Iterator[Path]:
             Path(lock.lock_file).unlink(missing_ok=True)
 
 
-def _remove_abandoned(place: Path) -> None:
-    for folder in place.glob(f"{PREFIX}*"):
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.glob(f"{PREFIX}*"):
         if folder.suffix:
             continue
         try:

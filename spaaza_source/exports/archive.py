@@ -1,7 +1,7 @@
-"""Files that are kept when they have been loaded, to be loaded again without a new export.
+"""Archives downloaded files, and loads them again without a new export.
 
-One folder a load and table: the files as they arrived, unpacked, and `kept.json`, which tells what
-they are. They hold what the vendor sent, personal columns and all, whatever the policy.
+A load has a folder for each table: its files, unpacked, and `kept.json`, which describes them. They
+are as the vendor sent them: with personal columns, whatever the privacy policy.
 """
 
 from __future__ import annotations
@@ -23,46 +23,46 @@ from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport import FetchedFile
 from spaaza_source.windows import iso, parse_instant, parse_window
 
-#: Tells what the files of a folder are.
+#: Describes the files of a folder.
 CONTENTS = "kept.json"
-#: The key of the exports there; another one once their meaning changes.
+#: The key of the exports in it; another one once their meaning changes.
 VERSION = "exports-1"
 
 
 def archive_files(exports: TableExports, folder: Path) -> None:
-    """Move a table's files to `<folder>/<table>`, for good.
+    """Move a table's files to `<folder>/<table>`.
 
     Args:
         exports: All have arrived.
-        folder: Of the load.
+        folder: The folder of the load.
 
     Raises:
-        SettingsError: They cannot be put there.
+        SettingsError: They cannot be written there.
     """
     table = exports.sync.table
-    begun = folder / f"{table}.part"
+    unfinished = folder / f"{table}.part"
     try:
-        begun.mkdir(parents=True, exist_ok=True)
-        kept = []
+        unfinished.mkdir(parents=True, exist_ok=True)
+        archived = []
         for number, export in enumerate(exports.current, 1):
             name = f"{number:04}.{export.request.export_format}"
-            shutil.move(export.file().path, begun / name)
-            kept.append({"file": name, **_told(export)})
-        reach = str(exports.covered) if exports.covered else None
-        told = {"table": table, "reach": reach, VERSION: kept}
-        (begun / CONTENTS).write_text(json.dumps(told, indent=1), encoding="utf-8")
-        # Only a whole folder has its name.
-        begun.rename(folder / table)
+            shutil.move(export.file().path, unfinished / name)
+            archived.append({"file": name, **_describe(export)})
+        covered = str(exports.covered) if exports.covered else None
+        contents = {"table": table, "reach": covered, VERSION: archived}
+        (unfinished / CONTENTS).write_text(json.dumps(contents, indent=1), encoding="utf-8")
+        # Only a complete folder has the table's name.
+        unfinished.rename(folder / table)
     except OSError as failure:
         raise SettingsError(
-            f"the files cannot be kept ({failure.strerror})",
+            f"the files cannot be archived ({failure.strerror})",
             where=str(folder),
-            hint="Make room there, or leave out keep_files.",
+            hint="Free disk space there, or leave out keep_files.",
         ) from None
 
 
 def archived_loads(folder: Path) -> list[Path]:
-    """The folders of the loads kept under `folder`, old to new; itself, if it is one.
+    """The folders of the loads archived under `folder`, old to new; or `folder`, if it is one.
 
     Raises:
         SettingsError: There is none.
@@ -72,44 +72,44 @@ def archived_loads(folder: Path) -> list[Path]:
     loads = {contents.parent.parent for contents in folder.glob(f"*/*/{CONTENTS}")}
     if not loads:
         raise SettingsError(
-            "no kept files are there", where=str(folder), hint="Load with keep_files first."
+            "there are no archived files", where=str(folder), hint="Load with keep_files first."
         )
     return sorted(loads)
 
 
 def archived_tables(load: Path) -> list[str]:
-    """The tables that a load has kept files of."""
+    """The tables that an archived load has files of."""
     return sorted(contents.parent.name for contents in load.glob(f"*/{CONTENTS}"))
 
 
-def archived_exports(folder: Path, wanted: TableSync) -> TableExports | None:
-    """A table's exports from the files of one load; None where that load kept none of it.
+def archived_exports(folder: Path, sync: TableSync) -> TableExports | None:
+    """A table's exports in an archived load; None where it has none.
 
     Args:
-        folder: Of the load.
-        wanted: The table.
+        folder: The folder of the load.
+        sync: The table.
 
     Raises:
-        FileError: A file is not there, or not as it was kept.
+        FileError: The description of the files cannot be read.
     """
-    place = folder / wanted.table
-    if not (place / CONTENTS).exists():
+    location = folder / sync.table
+    if not (location / CONTENTS).exists():
         return None
     try:
-        told = json.loads((place / CONTENTS).read_text(encoding="utf-8"))
-        exports = [_export(place, wanted.table, each) for each in told[VERSION]]
-        reach = parse_window(told["reach"]) if told["reach"] else None
+        contents = json.loads((location / CONTENTS).read_text(encoding="utf-8"))
+        exports = [_read(location, sync.table, each) for each in contents[VERSION]]
+        covered = parse_window(contents["reach"]) if contents["reach"] else None
     except (OSError, ValueError, KeyError, TypeError):
         raise FileError(
-            "what was kept there cannot be read",
-            where=str(place / CONTENTS),
+            "the description of the archived files cannot be read",
+            where=str(location / CONTENTS),
             hint="Load from the vendor again.",
         ) from None
-    return TableExports(wanted, covered=reach, planned=True, exports=exports, complete=True)
+    return TableExports(sync, covered=covered, planned=True, exports=exports, complete=True)
 
 
 def verify_checksums(exports: Iterable[Export]) -> None:
-    """Make sure that kept files are as they were.
+    """Check that archived files are as they were written.
 
     Raises:
         FileError: One is not.
@@ -123,7 +123,7 @@ def verify_checksums(exports: Iterable[Export]) -> None:
             digest = ""
         if digest != file.sha256:
             raise FileError(
-                "the file is not as it was kept",
+                "the file is not as it was archived",
                 where=str(file.path),
                 hint="Load from the vendor again.",
             )
@@ -136,7 +136,7 @@ def _hash(opened: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _told(export: Export) -> dict[str, Any]:
+def _describe(export: Export) -> dict[str, Any]:
     request, file = export.request, export.file()
     return {
         "request": {
@@ -159,11 +159,11 @@ def _told(export: Export) -> dict[str, Any]:
     }
 
 
-def _export(place: Path, table: str, told: dict[str, Any]) -> Export:
-    request = dict(told["request"])
+def _read(location: Path, table: str, archived: dict[str, Any]) -> Export:
+    request = dict(archived["request"])
     window = parse_window(request.pop("window") or "")
-    job = told["job"]
-    file = place / Path(told["file"]).name
+    job = archived["job"]
+    file = location / Path(archived["file"]).name
     return Export(
         ExportRequest(**{**request, "table": table, "window": window}),
         Job(
@@ -174,13 +174,15 @@ def _export(place: Path, table: str, told: dict[str, Any]) -> Export:
             started_at=_instant(job["started_at"]),
             finished_at=_instant(job["finished_at"]),
         ),
-        parse_instant(told["begun_at"], "begun_at"),
+        parse_instant(archived["begun_at"], "begun_at"),
         adopted=True,
         phase=Phase.ARRIVED,
-        split_from=told["split_from"],
-        received=told["received"],
-        total=told["received"],
-        arrived=FetchedFile(file, told["received"], told["size"], told["sha256"], told["proven"]),
+        split_from=archived["split_from"],
+        received=archived["received"],
+        total=archived["received"],
+        arrived=FetchedFile(
+            file, archived["received"], archived["size"], archived["sha256"], archived["proven"]
+        ),
     )
 
 

@@ -1,7 +1,4 @@
-"""A finished export's whole file, by as many links and connections as it takes, within bounds.
-
-What a connection brings is `download`'s, which jobs there are `run`'s.
-"""
+"""Fetches the files of a finished export: asks for fresh links, reconnects and resumes."""
 
 from __future__ import annotations
 
@@ -16,9 +13,9 @@ from spaaza_source.errors import (
 from spaaza_source.exports.jobs import ExportService, Job
 from spaaza_source.transport import Deadline, Download, FetchedFile, open_link
 
-#: A link may expire before it is used, or not be served at once: this many more are asked for.
+#: A link may expire before it is used, or not be served yet: this many fresh ones are asked for.
 FRESH_LINKS = 2
-#: A connection may break: this many more carry on where it broke, each with a fresh link.
+#: A connection may break: this many more resume the download, each with a fresh link.
 RECONNECTS = 4
 #: Seconds between two connections.
 PAUSE = 2.0
@@ -30,18 +27,18 @@ def fetch_files(
     begin: Callable[[], Download],
     deadline: Deadline,
 ) -> list[FetchedFile]:
-    """All parts of its result, each a whole file; one, from most vendors.
+    """All files of a job's result; most vendors have one.
 
     Args:
         service: The vendor.
-        job: One that is done.
-        begin: Says where the next file goes.
+        job: It is done.
+        begin: Begins the download of the next file.
         deadline: Until when another connection may be waited for.
 
     Raises:
         LinkRefusedError: Its links were turned away, the fresh ones too.
         UnavailableError: The connection broke too often.
-        UnexpectedAnswerError: The vendor named another number of parts than before.
+        UnexpectedAnswerError: The vendor named another number of files than before.
     """
     files: list[FetchedFile] = []
     parts: int | None = None
@@ -49,7 +46,9 @@ def fetch_files(
         while parts is None or len(files) < parts:
             with begin() as download:
                 number = len(files)
-                file, parts = _part(service, job, download, deadline, number=number, parts=parts)
+                file, parts = _fetch_file(
+                    service, job, download, deadline, number=number, parts=parts
+                )
             files.append(file)
     except BaseException:
         for file in files:
@@ -58,7 +57,7 @@ def fetch_files(
     return files
 
 
-def _part(
+def _fetch_file(
     service: ExportService,
     job: Job,
     download: Download,
@@ -67,7 +66,7 @@ def _part(
     number: int,
     parts: int | None,
 ) -> tuple[FetchedFile, int]:
-    """One part, counted from 0, and how many there are."""
+    """One file of a result, its number counted from 0; and how many there are."""
     refused = broken = 0
     while True:
         try:

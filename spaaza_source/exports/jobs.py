@@ -1,7 +1,4 @@
-"""An export as the vendor runs it, and what the road needs a vendor to do for it.
-
-Each vendor's package implements `ExportService`; the waiting is left to `run`.
-"""
+"""A vendor's jobs, and what each vendor's package implements to run them: `ExportService`."""
 
 from __future__ import annotations
 
@@ -20,29 +17,29 @@ PART = "/"
 
 
 class JobState(enum.Enum):
-    """Where a job stands, in the road's own words."""
+    """The state of a job, the same for all vendors."""
 
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    #: The vendor said something no document mentions: keep looking, never take it for success.
+    #: A state that no document mentions: polling goes on, it is never taken for success.
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One answer to "how is it going?".
+    """A job as the vendor described it last.
 
     Attributes:
-        job_id: The vendor's id, as text; of a job that the vendor repeats, of one run of it; of a
-            further part of its result, with the part's number.
-        state: In the road's words.
-        vendor_state: In the vendor's own.
-        created_at: When the vendor took the job on, UTC; None where it does not say.
-        started_at: When it began to run, UTC; the same.
+        job_id: The vendor's id, as text; where the vendor repeats the job, of one run of it; of a
+            further file of its result, with the file's number.
+        state: Its state.
+        vendor_state: Its state in the vendor's own word.
+        created_at: When the vendor created it, UTC; None where it does not say.
+        started_at: When it began to run, UTC; None where it does not say.
         finished_at: When the vendor finished it, UTC; None before, or where it does not say.
-        detail: What the vendor says of a failure, ready to be shown.
+        detail: What the vendor says of a failure, redacted.
     """
 
     job_id: str
@@ -56,13 +53,13 @@ class Job:
 
 @dataclass(frozen=True)
 class KnownJob:
-    """A job that a run of this package asked for.
+    """A job that a run of this package created.
 
     Attributes:
         fingerprint: Its request's.
         subject: What the vendor calls the table.
         window: Its request's; None for all rows.
-        job: How it stands.
+        job: The job.
     """
 
     fingerprint: str
@@ -81,16 +78,16 @@ class ExportService(Protocol):
     http: HttpClient
 
     def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
-        """The jobs that runs of this package asked for since then, in any order; older ones too."""
+        """Jobs that this package created since then, in any order; older ones may be among them."""
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
-        """Ask for the export, once, to begin so much later than now.
+        """Create a job for the export, in one call; it begins so much later than now.
 
         An `UnavailableError` or an `UnexpectedAnswerError` leaves open whether it was created.
         """
 
     def poll(self, job_id: str) -> Job:
-        """How the job stands. A `VanishedError` says that there is none of this id any more."""
+        """The job as it is now. A `VanishedError` says that the vendor has it no more."""
 
     def links(self, job_id: str) -> Sequence[Link]:
-        """Fresh links to the files of a job that is done, one for each part of its result."""
+        """Fresh links to the files of a finished job, one for each file of its result."""

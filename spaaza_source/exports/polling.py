@@ -1,7 +1,4 @@
-"""How a run waits: how often it looks, how long, and for how many exports at one time.
-
-The waiting itself is `run`'s.
-"""
+"""Polling settings: interval, backoff, timeout, concurrency."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 
 from spaaza_source.settings import require_number
 
-#: Each pause between two looks at a job is longer than the one before it by this factor.
+#: Each pause between two polls of a job is longer than the one before it by this factor.
 BACKOFF = 1.25
 #: A pause is shortened by up to this share, so that exports begun together are not polled together.
 JITTER = 1 / 3
@@ -18,14 +15,14 @@ JITTER = 1 / 3
 
 @dataclass(frozen=True)
 class PollSettings:
-    """How a run waits.
+    """How a run polls its jobs.
 
     Attributes:
-        poll_interval: Seconds between the first looks at a job.
-        max_poll_interval: Seconds that pauses between looks grow to; None for twice the first.
+        poll_interval: Seconds between the first polls of a job.
+        max_poll_interval: Seconds that pauses between polls grow to; None for twice the first.
         export_timeout: Seconds a job may take before the run gives up on it.
         max_concurrent: Jobs at the vendor at one time.
-        max_age: Seconds after which a finished job of an earlier run is asked for anew.
+        max_age: Seconds after which a finished job of an earlier run is not adopted any more.
         stagger: Seconds between the starts of exports that are asked for together.
     """
 
@@ -45,11 +42,11 @@ class PollSettings:
         require_number("max_age", self.max_age, least=0)
         require_number("stagger", self.stagger, least=0)
 
-    def pause(self, looks: int) -> float:
-        """Seconds to the next look after so many."""
+    def pause(self, polls: int) -> float:
+        """Seconds to the next poll after so many."""
         longest = self.max_poll_interval
         if longest is None:
             longest = 2 * self.poll_interval
         # No more than 40 powers: beyond, the number would be too large for a float.
-        grown = min(self.poll_interval * BACKOFF ** min(looks, 40), longest)
+        grown = min(self.poll_interval * BACKOFF ** min(polls, 40), longest)
         return grown * random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret

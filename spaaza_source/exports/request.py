@@ -1,7 +1,4 @@
-"""What is asked of a vendor: one export of one table, in one format, of one window.
-
-How a vendor is asked is left to the vendor's package; waiting and loading, to the rest of the road.
-"""
+"""The request for one export: its table, format, window and filter, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -27,9 +24,9 @@ class ExportRequest:
         subject: What the vendor calls the same: `wallet-ledger`.
         account: Whose data: Spaaza's chain id, as text.
         export_format: `csv` or `json`.
-        window: The span of time asked for; None for everything.
-        selection: The vendor's own filter, passed through as it is; empty for none.
-        repeat: How often the vendor is to make the export again by itself; None for once.
+        window: Its window; None for all rows.
+        selection: The vendor's own filter, passed through unchanged; empty for none.
+        repeat: How often the vendor is to repeat the export; None for once.
     """
 
     table: str

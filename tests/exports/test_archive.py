@@ -76,7 +76,7 @@ def test_a_file_that_was_changed_is_not_loaded(kept: Path, tmp_path: Path) -> No
     with (first / "users" / "0001.csv").open("ab") as file:
         file.write(b"2,b\n")
     (tmp_path / "again").mkdir()
-    with pytest.raises(Exception, match="not as it was kept"):
+    with pytest.raises(Exception, match="not as it was archived"):
         replayed(tmp_path / "again", first)
 
 
@@ -102,5 +102,5 @@ def test_nothing_is_kept_unless_it_is_asked_for(tmp_path: Path) -> None:
     with FileVendor(users=b"id,name\n1,a\n") as vendor:
         pipeline_into(tmp_path).run(source(vendor).with_resources("users"))
     assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
-    with pytest.raises(Exception, match="no kept files are there"):
+    with pytest.raises(Exception, match="there are no archived files"):
         archived_loads(tmp_path)
