@@ -1,7 +1,4 @@
-"""A message to a chat, where dlt's setting `runtime.slack_incoming_hook` names one.
-
-What is told is left to whoever has loaded.
-"""
+"""Messages to a chat, by the webhook of dlt's setting `runtime.slack_incoming_hook`."""
 
 from __future__ import annotations
 
@@ -11,24 +8,24 @@ import dlt
 import requests
 from dlt.common import logger
 
-#: dlt's own setting for it: a Slack webhook, or another that takes `{"text": …}`.
+#: dlt's own setting: a Slack webhook, or another that accepts `{"text": …}`.
 HOOK = "runtime.slack_incoming_hook"
-#: Seconds that a chat is waited for.
-PATIENCE = 10
+#: Seconds to connect, and seconds to wait for an answer.
+TIMEOUT = 10
 
 
 def tell_chat(text: str) -> None:
-    """Tell the chat of dlt's setting `runtime.slack_incoming_hook`; nothing where none is set.
+    """Send a message to the webhook of dlt's setting `runtime.slack_incoming_hook`, if it is set.
 
-    A chat that cannot be told keeps no load from ending well.
+    A failure to send it is logged, and fails no load.
     """
     hook: Any = dlt.secrets.get(HOOK)
     if not hook:
         return
     try:
-        requests.post(str(hook), json={"text": text}, timeout=PATIENCE).raise_for_status()
+        requests.post(str(hook), json={"text": text}, timeout=TIMEOUT).raise_for_status()
     except requests.RequestException as failure:
-        # Its words hold the hook's address, which is a secret.
+        # Its text holds the webhook's address, which is a secret.
         status = getattr(failure.response, "status_code", None)
-        told = type(failure).__name__ if status is None else f"HTTP {status}"
-        logger.warning(f"the hook for messages could not be told ({told})")
+        cause = type(failure).__name__ if status is None else f"HTTP {status}"
+        logger.warning(f"the message could not be sent to the chat's webhook ({cause})")

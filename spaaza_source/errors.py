@@ -1,4 +1,4 @@
-"""Every error this package raises; where each is raised, and what for, is left to its callers.
+"""Errors of this package.
 
 The class tells a caller what it can do::
 
@@ -7,23 +7,23 @@ The class tells a caller what it can do::
     │   └── CredentialsError        the vendor refused the credentials
     ├── UnavailableError            wait, then run again
     │   ├── UnreachableError        no connection to a host could be made
-    │   ├── ExportTimeoutError      an export outlived its deadline
-    │   ├── LinkRefusedError        a file's host turned the link away
+    │   ├── ExportTimeoutError      an export was not done by its deadline
+    │   ├── LinkRefusedError        a file's host refused the link
     │   └── IncompleteDownloadError a file did not arrive whole
     ├── VendorError                 ask the vendor
     │   ├── RequestRefusedError     the vendor refused what was asked
-    │   ├── UnexpectedAnswerError   the vendor's answer has a shape nobody documented
+    │   ├── UnexpectedAnswerError   the vendor's answer is not as documented
     │   ├── ExportFailedError       an export ended in an error at the vendor
-    │   │   └── VanishedError       the vendor has no such job any more
-    │   └── UnsafeLinkError         a download link leads where no export can be
-    ├── WrongCountError             load again: the destination lost rows, or doubled them
-    └── FileError                   mend the file, or ask the vendor for a sound one
+    │   │   └── VanishedError       the vendor no longer has the job
+    │   └── UnsafeLinkError         a download link leads to a host or network that is not allowed
+    ├── WrongCountError             load again: row counts in the destination do not match
+    └── FileError                   ask the vendor for a correct file, or correct it
         ├── HeaderError             the header cannot name a table's columns
         ├── EncodingError           the file is not UTF-8
-        ├── MalformedFileError      the file is no such CSV or JSON, or lost its structure
-        ├── TooManyRejectedRowsError  more rows were bad than the settings allow
-        ├── BrokenKeyError          what is to tell rows apart does not
-        └── TooManyDeletionsError   more rows would go from a table than the settings allow
+        ├── MalformedFileError      the file is not valid CSV or JSON records
+        ├── TooManyRejectedRowsError  more rows were rejected than the settings allow
+        ├── BrokenKeyError          the key is empty or not unique
+        └── TooManyDeletionsError   the load would delete more rows than the settings allow
 
 No message holds a credential, the query of a signed link, or the value of a cell.
 """
@@ -36,7 +36,7 @@ class SpaazaSourceError(Exception):
 
     Args:
         cause: What went wrong, one sentence without its full stop.
-        where: The place: an index, a job's id, a line, a setting's name.
+        where: The part of the work: an index, a job's id, a line, a setting's name.
         hint: What the reader can do about it, one sentence.
     """
 
@@ -48,9 +48,9 @@ class SpaazaSourceError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """All three parts as one line: where, cause, way out."""
-        place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.cause}." + (f" {self.hint}" if self.hint else "")
+        """Where, cause and hint, as one line."""
+        where = f"{self.where}: " if self.where else ""
+        return f"{where}{self.cause}." + (f" {self.hint}" if self.hint else "")
 
 
 class SettingsError(SpaazaSourceError):
@@ -58,11 +58,11 @@ class SettingsError(SpaazaSourceError):
 
 
 class CredentialsError(SettingsError):
-    """The vendor refused the credentials, or they do not reach this chain."""
+    """The vendor refused the credentials, or they give no access to this chain."""
 
 
 class UnavailableError(SpaazaSourceError):
-    """The vendor, or the way to it, is down or overloaded; nothing is wrong with the request.
+    """The vendor or the network is down or overloaded; nothing is wrong with the request.
 
     Attributes:
         status: The HTTP status that said so; None where no answer came.
@@ -82,11 +82,11 @@ class ExportTimeoutError(UnavailableError):
 
 
 class LinkRefusedError(UnavailableError):
-    """A file's host turned its link away: it expired, or is not served yet."""
+    """A file's host refused its link: it expired, or is not served yet."""
 
 
 class IncompleteDownloadError(UnavailableError):
-    """A file could not be proven to have arrived whole."""
+    """It could not be verified that a file arrived whole."""
 
 
 class VendorError(SpaazaSourceError):
@@ -104,7 +104,7 @@ class RequestRefusedError(VendorError):
 
 
 class UnexpectedAnswerError(VendorError):
-    """The vendor's answer is not what its documents say, so it cannot be acted on."""
+    """The vendor's answer is not as documented, so it cannot be used."""
 
 
 class ExportFailedError(VendorError):
@@ -112,15 +112,15 @@ class ExportFailedError(VendorError):
 
 
 class VanishedError(ExportFailedError):
-    """A job that the vendor had taken on is not there any more."""
+    """The vendor no longer has a job that it had accepted."""
 
 
 class UnsafeLinkError(VendorError):
-    """A download link has a scheme or an address that no export of this vendor can have."""
+    """A download link has a scheme or an address that is not allowed."""
 
 
 class WrongCountError(SpaazaSourceError):
-    """The destination does not hold as many rows of a load as the load has brought."""
+    """After a load, the destination has another number of its rows than were exported."""
 
 
 class FileError(SpaazaSourceError):
@@ -128,7 +128,7 @@ class FileError(SpaazaSourceError):
 
 
 class HeaderError(FileError):
-    """The header cannot name the columns of a table: empty, repeated or reserved names."""
+    """The header cannot name a table's columns: a name is empty, repeated or reserved."""
 
 
 class EncodingError(FileError):
@@ -136,16 +136,16 @@ class EncodingError(FileError):
 
 
 class MalformedFileError(FileError):
-    """The file is not CSV as RFC 4180 has it, or not JSON records, or its structure is lost."""
+    """The file is not CSV by RFC 4180, or not JSON records, or is damaged in structure."""
 
 
 class TooManyRejectedRowsError(FileError):
-    """A larger share of the rows is bad than the settings allow."""
+    """A larger share of the rows was rejected than the settings allow."""
 
 
 class BrokenKeyError(FileError):
-    """What is to tell the rows of a table apart is empty in some, or the same in several."""
+    """A key is empty in some rows of a table, or the same in several."""
 
 
 class TooManyDeletionsError(FileError):
-    """A file lacks so many of the rows that the table holds that it is more likely at fault."""
+    """A file lacks so many of the table's rows that the file is more likely wrong."""

@@ -1,7 +1,4 @@
-"""Where a command loads to: a dlt destination, set up for loads like these.
-
-Scripts and notebooks name their destination to dlt themselves.
-"""
+"""A dlt destination for DuckDB files, tuned for loads of large exports."""
 
 from __future__ import annotations
 
@@ -22,57 +19,60 @@ from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from spaaza_source.errors import SettingsError, UnavailableError
 
-#: Megabytes that one core needs to copy at full speed; with all of its usual four fifths of the
-#: memory, DuckDB keeps more and is no faster.
-MEMORY_OF_A_CORE = 192
+#: Megabytes that one core needs to copy at full speed. By default DuckDB takes four fifths of the
+#: memory, and is no faster.
+MEMORY_PER_CORE = 192
 
 
 def duckdb_file(path: Path | None) -> TDestinationReferenceArg:
-    """A DuckDB file; without a path, the one that dlt's configuration names.
+    """A DuckDB file as a destination.
+
+    Args:
+        path: The file; None for the one that dlt's configuration names.
 
     Raises:
         SettingsError: The file cannot be a DuckDB database.
-        UnavailableError: Another process holds it.
+        UnavailableError: Another process has it open.
     """
     if path is not None:
         _check(path)
     return _DuckDb(
         # Without a path, dlt's configuration fills it in.
         credentials=DuckDbCredentials(
-            # Absolute: dlt takes others from where the pipeline was first run.
+            # Absolute: dlt resolves a relative one from the folder of the pipeline's first run.
             str(path.absolute()) if path else None,  # type: ignore[arg-type]
             global_config=duckdb_settings(),
         ),
         # DuckDB spreads one copy over all cores; several at once only add up their buffers
-        # (with six tables of a million rows on two cores: 1 GB more, and no sooner done).
+        # (six tables of a million rows on two cores: 1 GB more, and no faster).
         loader_parallelism_strategy="sequential",
     )
 
 
 def duckdb_settings() -> dict[str, Any]:
-    """Settings of DuckDB that suit these loads, but for the merges."""
+    """Settings of DuckDB for these loads, except merges."""
     return {
-        # The order of rows in a table means nothing, and keeping it doubles the time of a load.
+        # The order of rows in a table has no meaning, and keeping it doubles the time of a load.
         "preserve_insertion_order": False,
-        "memory_limit": f"{MEMORY_OF_A_CORE * max(2, os.cpu_count() or 2)}MB",
+        "memory_limit": f"{MEMORY_PER_CORE * max(2, os.cpu_count() or 2)}MB",
     }
 
 
 class _RoomyMerge(SqlMergeFollowupJob):
-    """dlt's merge, with the memory that DuckDB takes unless it is told.
+    """dlt's merge, with DuckDB's default memory limit.
 
-    It joins whole rows. Short of memory it does so on disk, and takes ten times as long.
+    It joins whole rows. With less memory it does so on disk, and takes ten times as long.
     """
 
     @classmethod
     def _gen_table_setup_clauses(
         cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
     ) -> list[str]:
-        before = super()._gen_table_setup_clauses(table_chain, sql_client)
-        # RESET would show its default, and go on with what was set.
-        with duckdb.connect() as untold:
-            ((default,),) = untold.execute("SELECT current_setting('memory_limit')").fetchall()
-        return [*before, f"SET memory_limit = '{default}'"]
+        clauses = super()._gen_table_setup_clauses(table_chain, sql_client)
+        # After a RESET, DuckDB shows its default but keeps to what was set.
+        with duckdb.connect() as memory:
+            ((default,),) = memory.execute("SELECT current_setting('memory_limit')").fetchall()
+        return [*clauses, f"SET memory_limit = '{default}'"]
 
 
 class _Client(DuckDbClient):
@@ -83,7 +83,7 @@ class _Client(DuckDbClient):
 
 
 class _DuckDb(dlt.destinations.duckdb):
-    """dlt's own destination, and known to it as that: a pipeline may be opened without us."""
+    """dlt's own destination, and known to dlt as that: a pipeline may be opened without us."""
 
     @property
     def client_class(self) -> type[DuckDbClient]:
@@ -104,7 +104,7 @@ def _check(path: Path) -> None:
     try:
         duckdb.connect(str(path)).close()
     except duckdb.IOException as failure:
-        # "lock" alone is in "block" too, and so in the words for a damaged file.
+        # "lock" alone is in "block" too, and so in the message about a damaged file.
         if "set lock" in str(failure):
             raise UnavailableError(
                 f"{str(path)!r} is open in another process",

@@ -155,7 +155,7 @@ def _describe(export: Export) -> dict[str, Any]:
         "received": file.received,
         "size": file.size,
         "sha256": file.sha256,
-        "proven": file.proven,
+        "proven": file.end_verified,
     }
 
 

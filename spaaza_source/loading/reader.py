@@ -118,7 +118,7 @@ class FileReader:
             on_bad_row=settings.on_bad_row,
             max_rejected_share=settings.max_rejected_share,
         )
-        if not fetched.proven and not file.ends_with_newline:
+        if not fetched.end_verified and not file.ends_with_newline:
             raise IncompleteDownloadError(
                 "the file's host named no length, and the last row has no record end",
                 hint="Run again; if it stays so, ask the vendor.",

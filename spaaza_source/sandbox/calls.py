@@ -1,5 +1,6 @@
-"""Every request the sandbox saw, kept for tests to look at; answering it is left to `api`."""
+"""Records every request, for tests to look at, and compares its credentials."""
 
+import hmac
 import json
 import threading
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ _CALL = "sandbox.call"
 
 @dataclass(frozen=True)
 class Call:
-    """One request: header names are in lower case, `body` is what came over the wire."""
+    """One request: header names in lower case, `body` as received."""
 
     method: str
     path: str
@@ -23,12 +24,12 @@ class Call:
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """The body read as JSON; raises ValueError if it is none."""
+        """The body as JSON; raises ValueError if it is not JSON."""
         return json.loads(self.body)
 
 
 class CallRecorder:
-    """ASGI middleware: reads the body, records the call and hands it on inside the scope."""
+    """ASGI middleware: reads the body, records the call and passes it on in the scope."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -42,11 +43,11 @@ class CallRecorder:
             return list(self._calls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, as ASGI asks."""
+        """Answer one request, as ASGI calls it."""
         body = bytearray()
         while True:
             message = await receive()
-            if message["type"] != "http.request":  # the client has gone
+            if message["type"] != "http.request":  # the client has disconnected
                 return
             body += message.get("body", b"")
             if not message.get("more_body", False):
@@ -65,6 +66,12 @@ class CallRecorder:
 
 
 def call_of(scope: Scope) -> Call:
-    """The call that an endpoint is asked to answer."""
+    """The call of a request's scope."""
     call: Call = scope[_CALL]
     return call
+
+
+def secrets_match(received: str, expected: str) -> bool:
+    """Compare in constant time, which tells nothing of where two secrets differ."""
+    # Bytes, because compare_digest refuses text outside ASCII and a header may hold any.
+    return hmac.compare_digest(received.encode(), expected.encode())

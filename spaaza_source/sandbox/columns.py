@@ -1,4 +1,4 @@
-"""numpy numbers become Arrow columns; what the numbers mean is left to the tables."""
+"""Makes Arrow columns of numpy numbers."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,17 @@ _MONEY_DIGITS = 12
 
 
 def pick(words: Sequence[str | None], chances: Chances) -> pa.Array:
-    """One of the words for each row; None is a missing value."""
+    """A word for each row, by its chance; None is a missing value."""
     return pa.array(words, pa.string()).take(pa.array((chances * len(words)).astype(np.int32)))
 
 
 def choose(words: Sequence[str | None], positions: Rows) -> pa.Array:
-    """The word at each position, counted round and round."""
+    """The word at each position, modulo the number of words."""
     return pa.array(words, pa.string()).take(pa.array(positions % len(words)))
 
 
 def only(where: Flags, values: pa.Array) -> pa.Array:
-    """The values where they are to be, missing elsewhere."""
+    """The values where the flag is set, missing elsewhere."""
     return pc.if_else(pa.array(where), values, pa.scalar(None, values.type))
 
 
@@ -42,8 +42,8 @@ def numbers(values: Rows) -> pa.Array:
 
 
 def decimals(scaled: Rows, digits: int = 2) -> pa.Array:
-    """Decimals from whole numbers of their last digit: 1250 is 12.50."""
-    # The two halves of Arrow's 128 bits, made at once: a cast would want nine digits more.
+    """Decimals from whole numbers of their smallest unit: 1250 is 12.50."""
+    # The two halves of Arrow's 128 bits: a cast would need nine digits more.
     halves = np.empty((len(scaled), 2), np.int64)
     halves[:, 0] = scaled
     halves[:, 1] = scaled >> 63
@@ -67,7 +67,7 @@ def milliseconds(microseconds: Rows) -> pa.Array:
 
 
 def text(*parts: pa.Array | str) -> pa.Array:
-    """Texts and numbers put together row by row."""
+    """Texts and numbers concatenated row by row."""
     cells = [p if isinstance(p, str) else pc.cast(p, pa.string()) for p in parts]
     return pc.binary_join_element_wise(*cells, "")
 

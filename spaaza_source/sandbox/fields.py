@@ -1,15 +1,28 @@
-"""One JSON object of a request, read field by field; which fields there are, the caller says."""
+"""Reads a request strictly: the JSON object of its body, field by field, and its query."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spaaza_source.sandbox.spaaza.refusals import invalid
+from spaaza_source.sandbox.calls import Call
+
+
+class InvalidFieldError(Exception):
+    """A field of a request is wrong; each vendor's API answers it in its own form.
+
+    Args:
+        where: Its path, such as `trigger.once`, or the name of a parameter or header.
+        reason: What is wrong.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
 
 
 @dataclass(frozen=True)
 class Fields:
-    """A JSON object and its path in the body; every getter raises Refused naming the field."""
+    """A JSON object and its path in the body; every getter raises InvalidFieldError."""
 
     values: dict[str, Any]
     path: str
@@ -21,68 +34,105 @@ class Fields:
         """The path of a field, such as `trigger.segment.rules[0].operator`."""
         return f"{self.path}.{name}" if self.path else name
 
+    def error(self, name: str, reason: str) -> InvalidFieldError:
+        """The error for a field that is wrong."""
+        return InvalidFieldError(self.where(name), reason)
+
     def allow(self, *names: str) -> None:
-        """Refuses a field with any other name."""
+        """Refuse a field with any other name."""
         if unknown := [name for name in self.values if name not in names]:
-            raise invalid(self.where(unknown[0]), "unknown field")
+            raise self.error(unknown[0], "unknown field")
 
     def text(self, name: str) -> str:
-        """A text that is not empty."""
+        """A text, not empty."""
         value = self._required(name)
         if not isinstance(value, str) or not value:
-            raise invalid(self.where(name), "must be a string that is not empty")
+            raise self.error(name, "must be a string that is not empty")
         return value
 
     def integer(self, name: str) -> int:
-        """A whole number; `true` and `1.0` are none."""
+        """A whole number, not `true` and not `1.0`."""
         value = self._required(name)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise invalid(self.where(name), "must be an integer")
+            raise self.error(name, "must be an integer")
         return value
 
     def number(self, name: str) -> float:
         """Any JSON number."""
         value = self._required(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise invalid(self.where(name), "must be a number")
+            raise self.error(name, "must be a number")
         return value
 
     def boolean(self, name: str) -> bool:
         """Either `true` or `false`."""
         value = self._required(name)
         if not isinstance(value, bool):
-            raise invalid(self.where(name), "must be true or false")
+            raise self.error(name, "must be true or false")
         return value
 
     def scalar(self, name: str) -> str | float | bool:
         """A text, a number or a boolean."""
         value = self._required(name)
         if not isinstance(value, str | int | float | bool):
-            raise invalid(self.where(name), "must be a string, a number or a boolean")
+            raise self.error(name, "must be a string, a number or a boolean")
         return value
 
     def list(self, name: str) -> list[Any]:
         """A JSON array of anything."""
         value = self._required(name)
         if not isinstance(value, list):
-            raise invalid(self.where(name), "must be an array")
+            raise self.error(name, "must be an array")
         return value
 
     def fields(self, name: str) -> "Fields":
         """A JSON object inside this one."""
         value = self._required(name)
         if not isinstance(value, dict):
-            raise invalid(self.where(name), "must be an object")
+            raise self.error(name, "must be an object")
         return Fields(value, self.where(name))
 
     def one_of(self, name: str, known: Sequence[str]) -> str:
-        """One of the words the documents list."""
+        """One of the values that the documents list."""
         value = self.text(name)
         if value not in known:
-            raise invalid(self.where(name), f"must be one of {', '.join(known)}")
+            raise self.error(name, f"must be one of {', '.join(known)}")
         return value
 
     def _required(self, name: str) -> Any:
         if name not in self.values:
-            raise invalid(self.where(name), "is required")
+            raise self.error(name, "is required")
         return self.values[name]
+
+
+def read_object(call: Call) -> Fields:
+    """The JSON object of a body; raises InvalidFieldError for any other body."""
+    content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise InvalidFieldError("Content-Type", "must be application/json")
+    try:
+        body = json.loads(call.body, parse_constant=_refuse_constant)
+    except ValueError:
+        raise InvalidFieldError("body", "is not valid JSON") from None
+    if not isinstance(body, dict):
+        raise InvalidFieldError("body", "must be a JSON object")
+    return Fields(body, "")
+
+
+def _refuse_constant(name: str) -> None:
+    # Python's reader accepts NaN and Infinity, JSON does not.
+    raise ValueError(name)
+
+
+def allow_query(call: Call, *names: str) -> None:
+    """Refuse a parameter with any other name."""
+    if unknown := [name for name in call.query if name not in names]:
+        raise InvalidFieldError(unknown[0], "unknown parameter")
+
+
+def read_number(call: Call, name: str, default: int) -> int:
+    """A parameter that is a whole number from 0; raises InvalidFieldError for anything else."""
+    text = call.query.get(name, str(default))
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidFieldError(name, "must be a whole number")
+    return int(text)

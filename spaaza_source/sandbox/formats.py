@@ -1,8 +1,8 @@
-"""Rows become the bytes of an export file, CSV or JSON, a block at a time and in columns.
+"""Writes rows as CSV or JSON, a block at a time, column by column.
 
 pyarrow's own CSV writer can quote every text cell or none; the vendor's printed samples quote only
-where they must. So the cells are joined here, and Arrow's text buffer of the joined rows already is
-the file: records end in LF, an empty cell is a missing value, quotes follow RFC 4180.
+where they must. So the cells are joined here, and the text buffer of Arrow's joined rows is the
+file: records end in LF, an empty cell is a missing value, quotes follow RFC 4180.
 """
 
 import json
@@ -25,12 +25,12 @@ _JSON_ESCAPES = {
 def file_parts(
     export_format: str, schema: pa.Schema, blocks: Iterable[pa.Table]
 ) -> Iterator[bytes]:
-    """The parts of a whole file, in order; `export_format` is `csv` or `json`."""
+    """The parts of a file, in order; `export_format` is `csv` or `json`."""
     return (_csv_parts if export_format == "csv" else _json_parts)(schema, blocks)
 
 
 def as_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Cells as they are written: `true`, `12.50`, `2026-05-26T12:00:00Z`; missing ones stay so."""
+    """Cells as text: `true`, `12.50`, `2026-05-26T12:00:00Z`; missing ones stay missing."""
     if not pa.types.is_timestamp(cells.type):
         return pc.cast(cells, pa.string())
     # Without the zone the cast is ten times faster; the zone is UTC in every column.
@@ -41,11 +41,11 @@ def as_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _csv_parts(schema: pa.Schema, blocks: Iterable[pa.Table]) -> Iterator[bytes]:
     names = pa.array(schema.names, pa.string())
-    yield ",".join(_quoted(names).to_pylist()).encode() + b"\n"
+    yield ",".join(_quote(names).to_pylist()).encode() + b"\n"
     for block in blocks:
         cells = [_csv_cells(column) for column in _columns(block)]
-        cells[-1] = _joined(cells[-1], "\n")
-        yield _bytes(_joined(*cells, separator=","))
+        cells[-1] = _join(cells[-1], "\n")
+        yield _to_bytes(_join(*cells, separator=","))
 
 
 def _json_parts(schema: pa.Schema, blocks: Iterable[pa.Table]) -> Iterator[bytes]:
@@ -56,8 +56,8 @@ def _json_parts(schema: pa.Schema, blocks: Iterable[pa.Table]) -> Iterator[bytes
         parts: list[pa.Array | str] = []
         for position, (name, column) in enumerate(zip(schema.names, _columns(block), strict=True)):
             parts += ["," if position else "{", json.dumps(name) + ":", _json_cells(column)]
-        text = _bytes(_joined(*parts, "},\n"))
-        # What follows a row is written before the next block, so that the last row has no comma.
+        text = _to_bytes(_join(*parts, "},\n"))
+        # The comma after a row is written before the next block, so that the last row has none.
         yield opening.encode() + text[:-2]
         opening = ",\n"
     yield b"[]\n" if opening == "[\n" else b"\n]\n"
@@ -67,14 +67,14 @@ def _columns(block: pa.Table) -> list[pa.Array]:
     return [column.combine_chunks() for column in block.columns]
 
 
-def _joined(*parts: pa.Array | str, separator: str = "") -> pa.Array:
+def _join(*parts: pa.Array | str, separator: str = "") -> pa.Array:
     return pc.binary_join_element_wise(
         *parts, separator, null_handling="replace", null_replacement=""
     )
 
 
-def _bytes(lines: pa.Array) -> bytes:
-    # The rows lie one after the other in the array's data buffer, each with its line end.
+def _to_bytes(lines: pa.Array) -> bytes:
+    # The array's data buffer has the rows one after the other, each with its line end.
     if not len(lines):
         return b""
     _, offsets, data = lines.buffers()
@@ -84,14 +84,14 @@ def _bytes(lines: pa.Array) -> bytes:
 
 def _csv_cells(cells: pa.Array) -> pa.Array:
     text = as_text(cells)
-    return _quoted(text) if pa.types.is_string(cells.type) else text
+    return _quote(text) if pa.types.is_string(cells.type) else text
 
 
-def _quoted(text: pa.Array) -> pa.Array:
-    if not _holds(_NEEDS_QUOTES, text):
+def _quote(text: pa.Array) -> pa.Array:
+    if not _contains(_NEEDS_QUOTES, text):
         return text
     special = pc.match_substring_regex(text, '[",\r\n]')
-    quoted = _joined('"', pc.replace_substring(text, '"', '""'), '"')
+    quoted = _join('"', pc.replace_substring(text, '"', '""'), '"')
     return pc.if_else(special, quoted, text)
 
 
@@ -99,7 +99,7 @@ def _json_cells(cells: pa.Array) -> pa.Array:
     kind = cells.type
     text = as_text(cells)
     if pa.types.is_string(kind):
-        if _holds(_NEEDS_ESCAPE, text):
+        if _contains(_NEEDS_ESCAPE, text):
             for character, escape in _JSON_ESCAPES.items():
                 text = pc.replace_substring(text, character, escape)
         text = pc.binary_join_element_wise('"', text, '"', "")
@@ -108,7 +108,7 @@ def _json_cells(cells: pa.Array) -> pa.Array:
     return pc.fill_null(text, "null")
 
 
-def _holds(characters: re.Pattern[bytes], text: pa.Array) -> bool:
+def _contains(characters: re.Pattern[bytes], text: pa.Array) -> bool:
     # One scan of the whole buffer: most columns have no such character at all.
     data = text.buffers()[2]
     return data is not None and characters.search(data) is not None

@@ -1,4 +1,4 @@
-"""Times as the API writes and reads them; which times mean what is left to its callers."""
+"""Instants as the vendors' APIs write and read them."""
 
 import re
 from datetime import datetime, timezone
@@ -22,7 +22,7 @@ def millisecond_text(moment: datetime) -> str:
 
 
 def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970, the unit that generated times are held in."""
+    """Microseconds since 1970, the unit of generated times."""
     passed = moment - _EPOCH
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 

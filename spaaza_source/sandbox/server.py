@@ -1,7 +1,4 @@
-"""The sandbox's server: starts, serves and stops on loopback.
-
-What it answers is left to `api`, and to `voucherify` for that vendor's paths.
-"""
+"""The sandbox's HTTP server on loopback: starts, serves and stops."""
 
 import asyncio
 import signal
@@ -18,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import Self
 
 from spaaza_source.sandbox.calls import Call, CallRecorder
-from spaaza_source.sandbox.exports import ExportWriter
+from spaaza_source.sandbox.export_files import ExportWriter
 from spaaza_source.sandbox.settings import SandboxSettings
-from spaaza_source.sandbox.spaaza.api import LOG_LIMIT, Api
+from spaaza_source.sandbox.spaaza.api import LOG_LIMIT, SpaazaApi
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop
 from spaaza_source.sandbox.spaaza.tasks import TaskBook
 from spaaza_source.sandbox.voucherify.api import PATHS, VoucherifyApi
@@ -28,16 +25,16 @@ from spaaza_source.sandbox.voucherify.project import GeneratedProject, Project
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.01
-# A client that stays on a download must not keep the sandbox from stopping.
+# A client that is still downloading must not keep the sandbox from stopping.
 _GRACE_SECONDS = 1
 
 
 class _Server(uvicorn.Server):
-    """Ends soon after it is told to: uvicorn itself looks ten times a second, which tests feel."""
+    """Stops within 10 ms; uvicorn itself checks ten times a second, which slows tests."""
 
     async def main_loop(self) -> None:
-        """Lasts as long as the server is to serve."""
-        # The flag is uvicorn's, and another thread sets it: there is no event to wait for.
+        """Run until the server is to stop."""
+        # The flag is uvicorn's, and another thread sets it: there is no event to await.
         while not self.should_exit:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
 
@@ -46,7 +43,7 @@ class Sandbox:
     """Spaaza's Services API and Voucherify's exports on 127.0.0.1, as a context manager.
 
     Without a shop or a project it serves one generated from the settings. The files of its exports
-    are in a temporary directory, which is removed when it stops; a stopped sandbox cannot be
+    are in a temporary directory, which is removed when it stops. A stopped sandbox cannot be
     started again.
     """
 
@@ -61,10 +58,10 @@ class Sandbox:
         project = project or GeneratedProject(self.settings)
         self._writer = ExportWriter(self.settings.max_export_rows)
         self._book = TaskBook(self.settings, shop, self._writer)
-        api = Api(self.settings, shop, self._book)
+        api = SpaazaApi(self.settings, shop, self._book)
         self._voucherify = VoucherifyApi(self.settings, project, self._writer)
-        app = _by_path(api.app, self._voucherify.app)
-        self._recorder = CallRecorder(_dated(app, self.settings.clock))
+        app = _route_by_path(api.app, self._voucherify.app)
+        self._recorder = CallRecorder(_with_date(app, self.settings.clock))
         self._socket: socket.socket | None = None
         self._server = _Server(
             uvicorn.Config(
@@ -93,7 +90,7 @@ class Sandbox:
 
     @property
     def chain_id(self) -> int:
-        """The one chain there is."""
+        """The id of its only chain."""
         return self.settings.chain_id
 
     @property
@@ -125,12 +122,12 @@ class Sandbox:
     @property
     def voucherify_exports(self) -> list[dict[str, Any]]:
         """Every export as Voucherify's API shows it, newest first."""
-        return self._voucherify.shown(self.base_url)
+        return self._voucherify.exports_as_json(self.base_url)
 
     def start(self) -> None:
-        """Binds the port and serves from a thread; raises OSError where the port is taken."""
-        # The protocol is named because asyncio turns Nagle's delay off only where it is: without,
-        # each answer on a kept connection would wait 40 ms.
+        """Bind the port and serve in a thread; raises OSError if the port is taken."""
+        # asyncio turns Nagle's delay off only if the protocol is given: else each answer on a kept
+        # connection would wait 40 ms.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -145,7 +142,7 @@ class Sandbox:
             self._thread.join(_POLL_SECONDS)
 
     def stop(self) -> None:
-        """Stops serving, waits for the thread and removes the files."""
+        """Stop serving, wait for the thread and remove the files."""
         if self._thread.is_alive():
             self._server.should_exit = True
             self._thread.join()
@@ -154,17 +151,19 @@ class Sandbox:
         self._writer.close()
 
     def serve_forever(self) -> None:
-        """Serves until SIGINT or SIGTERM; call it from the main thread, started or not."""
-        asked = threading.Event()
+        """Serve until SIGINT or SIGTERM; call it in the main thread, started or not."""
+        stop = threading.Event()
 
-        def ask(_number: int, _frame: FrameType | None) -> None:
-            asked.set()
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            stop.set()
 
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+        }
         try:
             if self._socket is None:
                 self.start()
-            asked.wait()
+            stop.wait()
         finally:
             self.stop()
             for number, handler in before.items():
@@ -186,20 +185,20 @@ class Sandbox:
         self._server.run(sockets=[self._socket] if self._socket else None)
 
 
-def _by_path(spaaza: ASGIApp, voucherify: ASGIApp) -> ASGIApp:
-    """Hands a request to the vendor whose path it has."""
+def _route_by_path(spaaza: ASGIApp, voucherify: ASGIApp) -> ASGIApp:
+    """Pass a request to the vendor whose path it has."""
 
-    async def by_path(scope: Scope, receive: Receive, send: Send) -> None:
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
         app = voucherify if scope["path"].startswith(PATHS) else spaaza
         await app(scope, receive, send)
 
-    return by_path
+    return route
 
 
-def _dated(app: ASGIApp, clock: Callable[[], datetime]) -> ASGIApp:
-    """Gives each answer its `Date` by the sandbox's clock instead of the machine's."""
+def _with_date(app: ASGIApp, clock: Callable[[], datetime]) -> ASGIApp:
+    """Give each answer its `Date` by the sandbox's clock instead of the machine's."""
 
-    async def dated(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 date = formatdate(clock().timestamp(), usegmt=True)
@@ -209,4 +208,4 @@ def _dated(app: ASGIApp, clock: Callable[[], datetime]) -> ASGIApp:
 
         await app(scope, receive, send_dated)
 
-    return dated
+    return answer

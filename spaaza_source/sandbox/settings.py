@@ -1,4 +1,4 @@
-"""All that can be set about a sandbox; what a setting does is left to the module that reads it."""
+"""Settings of a sandbox."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ OBJECTS = (
     "points_expiration",
     "voucher_transactions",
 )
-"""What Voucherify exports."""
+"""The objects that Voucherify exports."""
 
 
 def real_clock() -> datetime:
@@ -24,14 +24,14 @@ def real_clock() -> datetime:
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """How a sandbox behaves and what it holds.
+    """How a sandbox behaves and which data it has.
 
     The data depend on `seed`, the row counts, `data_end` and `history_days`; tasks, links and
-    relative filters depend on `clock`. Of Voucherify's data, `clock` may move the end: see there.
+    relative filters depend on `clock`, and the end of Voucherify's data too (`GeneratedProject`).
     """
 
     rows: int = 10_000
-    """Rows of every index and object that the next two do not name."""
+    """Rows of every index and object that `rows_per_index` and `rows_per_object` do not name."""
     rows_per_index: Mapping[str, int] = field(default_factory=dict)
     rows_per_object: Mapping[str, int] = field(default_factory=dict)
     """Rows of the objects that Voucherify exports, by their names in OBJECTS."""
@@ -39,7 +39,7 @@ class SandboxSettings:
     port: int = 0
     """0 takes a free port."""
     chain_id: int = 1743
-    # These open nothing but a sandbox, so they may be read by everyone.
+    # These are credentials of a sandbox only, so everyone may read them.
     access_token_id: str = "0b0e7c1e-5a5d-4f0e-9a54-1743c0ffee00"  # noqa: S105
     access_token_secret: str = "sandbox-access-token-secret"  # noqa: S105
     session_user_id: str = "1"
@@ -55,7 +55,7 @@ class SandboxSettings:
     """How long a task or export runs, at least; a large file may take longer to write."""
     link_seconds: int = 3600
     clock: Callable[[], datetime] = real_clock
-    """Returns an aware datetime; the only source of time."""
+    """Returns an aware datetime; the sandbox's only source of time."""
     side_by_side: int | None = None
     """Tasks that run at once, and exports of Voucherify; others wait. None is unlimited."""
     max_export_rows: int | None = None
@@ -83,7 +83,7 @@ class SandboxSettings:
             raise ValueError("voucherify_calls and voucherify_calls_seconds must be at least 1")
 
     def rows_of(self, index: str) -> int:
-        """How many rows an index or an object of Voucherify holds."""
+        """How many rows an index or an object of Voucherify has."""
         return {**self.rows_per_index, **self.rows_per_object}.get(index, self.rows)
 
     @property

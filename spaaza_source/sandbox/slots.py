@@ -1,25 +1,25 @@
-"""How many exports run at once, and when the next may start; what runs is left to its callers."""
+"""Concurrency limit of exports: when the next one may start."""
 
 import heapq
 from datetime import datetime
 
 
 class Slots:
-    """Places for runs; guarded by the lock of whoever holds it."""
+    """Slots for runs; not thread-safe, so the caller holds a lock."""
 
     def __init__(self, count: int | None) -> None:
-        """None is any number of places."""
+        """Make as many slots; None for any number."""
         self._count = count
         self._busy_until: list[datetime] = []
 
     def first_free(self, ready: datetime) -> datetime:
-        """When a run that is ready at a moment finds a place."""
+        """When a run that is ready at a moment gets a slot."""
         if self._count is None or len(self._busy_until) < self._count:
             return ready
         return max(ready, self._busy_until[0])
 
     def occupy(self, finish: datetime) -> None:
-        """Takes the place that is free first, up to a moment."""
+        """Take the slot that is free first, until a moment."""
         if self._count is None:
             return
         if len(self._busy_until) == self._count:

@@ -1,4 +1,4 @@
-"""The words that generated rows are made of: accents, quotes, commas and line ends among them."""
+"""Words of the generated rows, some with accents, quotes, commas and line ends."""
 
 FIRST_NAMES = (
     "Anna", "José", "Zoë", "Björn", "Fatima", "Łukasz", "Siobhán", "Daan", "Renée", "Søren",

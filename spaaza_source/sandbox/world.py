@@ -1,11 +1,11 @@
-"""What a row's number alone decides: chance, moments, ids, buyers; columns are made elsewhere.
+"""Generated values that follow from a row's number alone: chances, moments, ids, buyers.
 
-Because nothing is drawn in sequence, any block can be made on its own, and two indexes agree on
-what they share: a wallet entry finds the user, code and time of its basket without reading it.
+Nothing is drawn in sequence. So any block can be made on its own, and two indexes agree on what
+they share: a wallet entry has the user, code and time of its basket without reading it.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,21 +15,23 @@ from numpy.typing import NDArray
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
 
 Rows: TypeAlias = NDArray[np.int64]
+"""The numbers of rows, counted from 0 in each index, or a whole number for each row."""
 Chances: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
 
+BLOCK_ROWS = 50_000
 _SECOND = 1_000_000
 _OPENS, _CLOSES = 8 / 24, 22 / 24
-# A shop that grows: fewer baskets in its first year than in its last.
+# The shop grows: fewer baskets in its first year than in its last.
 _GROWTH = 0.7
-# Users existed for this long before the first basket, so that each basket finds one old enough.
+# Users exist for this long before the first basket, so that each basket has one old enough.
 _USERS_BEFORE_DAYS = 365
 _USER_IS_OLDER_DAYS = 100
 
 
 @dataclass(frozen=True)
 class World:
-    """The seed and the sizes that every row follows from; moments are microseconds since 1970."""
+    """The seed and the sizes that decide every row; moments are microseconds since 1970."""
 
     seed: int
     chain_id: int
@@ -39,11 +41,11 @@ class World:
 
     @property
     def start(self) -> int:
-        """When the first basket was sold."""
+        """The moment of the first basket."""
         return self.end - self.history_days * MICROSECONDS_A_DAY
 
     def chance(self, what: str, rows: Rows) -> Chances:
-        """A number in [0, 1) for each row, the same whenever it is asked for."""
+        """A number in [0, 1) for each row, always the same for one `what`."""
         salt = zlib.crc32(what.encode()) + (self.seed << 32)
         mixed = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         mixed += np.uint64(salt * 0xD1342543DE82EF95 % 2**64)
@@ -58,18 +60,18 @@ class World:
         return (self.chance(what, rows) * limit).astype(np.int64)
 
     def user_moments(self, rows: Rows) -> Rows:
-        """When users joined, in whole seconds and in the order of their rows."""
+        """When users joined, in whole seconds, ascending by row."""
         span = (self.history_days + _USERS_BEFORE_DAYS) * MICROSECONDS_A_DAY
         share = self._share("users", rows)
         moments = self.end - span + (share * span).astype(np.int64)
         return moments // _SECOND * _SECOND
 
     def transaction_moments(self, rows: Rows) -> Rows:
-        """When baskets were sold, in the order of their rows."""
+        """When baskets were sold, ascending by row."""
         return self.moments("transactions", rows)
 
     def voucher_moments(self, rows: Rows) -> Rows:
-        """When vouchers were made, in whole seconds and in the order of their rows."""
+        """When vouchers were made, in whole seconds, ascending by row."""
         return self.moments("vouchers", rows) // _SECOND * _SECOND
 
     def wallet_moments(self, rows: Rows) -> Rows:
@@ -77,11 +79,11 @@ class World:
         return self.transaction_moments(self.wallet_baskets(rows))
 
     def moments(self, index: str, rows: Rows) -> Rows:
-        """When the rows of an index came to be that grows with the shop, in their order."""
+        """When the rows of an index that grows with the shop were created, ascending by row."""
         return self._opening_hours(self._share(index, rows) ** _GROWTH)
 
     def rows_made_at(self, index: str, moments: Rows) -> Rows:
-        """The rows of an index like that made at about these moments, one day more or less."""
+        """The inverse of `moments`, to within a day."""
         share = np.clip((moments - self.start) / (self.end - self.start), 0, 1) ** (1 / _GROWTH)
         last = max(self.sizes[index] - 1, 0)
         return np.minimum((share * self.sizes[index]).astype(np.int64), last)
@@ -91,20 +93,20 @@ class World:
         return rows * max(self.sizes["transactions"], 1) // max(self.sizes["wallet-ledger"], 1)
 
     def baskets_sold_at(self, moments: Rows) -> Rows:
-        """The rows of the baskets sold at about these moments, one day more or less."""
+        """The baskets sold at these moments, to within a day."""
         return self.rows_made_at("transactions", moments)
 
     def buyers(self, baskets: Rows) -> Rows:
-        """The row of the user who bought each basket; `has_buyer` tells where there was one."""
+        """The user who bought each basket; see `has_buyer`."""
         return self.users_by_then("buyer", baskets, self.transaction_moments(baskets))
 
     def has_buyer(self, baskets: Rows) -> Flags:
-        """One basket in eight is anonymous."""
+        """Whether each basket has a known buyer; one in eight is anonymous."""
         known: Flags = self.chance("anonymous", baskets) >= 1 / 8
         return known & (self.sizes["users"] > 0)
 
     def users_by_then(self, what: str, rows: Rows, moments: Rows) -> Rows:
-        """A user for each row who had joined long before its moment."""
+        """A user for each row who joined long before its moment."""
         days = (moments - self.end) / MICROSECONDS_A_DAY + self.history_days + _USERS_BEFORE_DAYS
         share = (days - _USER_IS_OLDER_DAYS) / (self.history_days + _USERS_BEFORE_DAYS)
         # One fewer: the last user counted by the share may have joined after the moment.
@@ -112,7 +114,7 @@ class World:
         return (self.chance(what, rows) * candidates).astype(np.int64)
 
     def _share(self, index: str, rows: Rows) -> Chances:
-        """How far through its index each row lies, jittered without changing the order."""
+        """The position of each row in its index, from 0 to 1, with jitter that keeps the order."""
         share: Chances = (rows + self.chance(index, rows)) / max(self.sizes[index], 1)
         return share
 
@@ -121,6 +123,12 @@ class World:
         days = np.floor(passed)
         hours = _OPENS + (passed - days) * (_CLOSES - _OPENS)
         return self.start + ((days + hours) * MICROSECONDS_A_DAY).astype(np.int64)
+
+
+def row_blocks(size: int) -> Iterator[Rows]:
+    """The row numbers of an index of that size, a block at a time."""
+    for start in range(0, size, BLOCK_ROWS):
+        yield np.arange(start, min(start + BLOCK_ROWS, size))
 
 
 def user_ids(rows: Rows) -> Rows:

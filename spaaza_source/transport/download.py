@@ -42,14 +42,14 @@ class FetchedFile:
         received: Bytes that came over the network.
         size: Bytes of the file itself, unpacked.
         sha256: Of the file itself, unpacked: 64 hex digits.
-        proven: Whether its end was proven (a length, a chunked end, a gzip trailer).
+        end_verified: Whether its end was verified (by a length, a chunked end or a gzip trailer).
     """
 
     path: Path
     received: int
     size: int
     sha256: str
-    proven: bool
+    end_verified: bool
 
 
 def save_response(
@@ -162,8 +162,13 @@ class Download:
         self._complete = True
         # The end of a part says nothing about the end of a whole of unknown length.
         ended = chunked and response.status_code != HTTPStatus.PARTIAL_CONTENT
-        proven = self._total is not None or ended or self._gunzip.is_gzip
-        return FetchedFile(self._path, self._received, self._size, self._digest.hexdigest(), proven)
+        return FetchedFile(
+            self._path,
+            self._received,
+            self._size,
+            self._digest.hexdigest(),
+            end_verified=self._total is not None or ended or self._gunzip.is_gzip,
+        )
 
     def _align(self, response: requests.Response) -> None:
         """Resume where the file ends, or start over if the response does."""

@@ -91,7 +91,7 @@ def _rows(path: Path, reach: Window | None) -> Iterator[Any]:
         Job(path.stem, JobState.DONE, "DONE", END),
         END,
         phase=Phase.ARRIVED,
-        arrived=FetchedFile(path, size, size, "", proven=True),
+        arrived=FetchedFile(path, size, size, "", end_verified=True),
     )
     wanted = TableSync(TABLE, lambda _: export.request, SyncPolicy())
     exports = TableExports(wanted, covered=reach, exports=[export])

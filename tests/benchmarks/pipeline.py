@@ -76,7 +76,7 @@ def arrived_users(path: Path) -> Iterator[Any]:
         now,
         phase=Phase.ARRIVED,
         arrived=FetchedFile(
-            path, path.stat().st_size, path.stat().st_size, _no_hash(), proven=True
+            path, path.stat().st_size, path.stat().st_size, _no_hash(), end_verified=True
         ),
     )
     exports = TableExports(TableSync("users", lambda _: request), exports=[export])

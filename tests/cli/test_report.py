@@ -119,5 +119,5 @@ def test_a_chat_that_fails_keeps_no_load_from_ending_well(sandbox: Sandbox) -> N
         hook = {"RUNTIME__SLACK_INCOMING_HOOK": chat.base_url + PLACE}
         ran = spaaza("load", "users", **settings_for(sandbox), **hook)
     assert ran.returncode == 0
-    assert "the hook for messages could not be told (HTTP 404)" in ran.stderr
+    assert "the message could not be sent to the chat's webhook (HTTP 404)" in ran.stderr
     assert "canary" not in ran.stderr + ran.stdout

@@ -72,7 +72,7 @@ def test_what_was_committed_is_not_loaded_again(
 
 
 @pytest.mark.parametrize("killed_after", ["users", "users__tags"])
-def test_so_it_is_with_the_tables_of_nested_lists(killed_after: str, tmp_path: Path) -> None:
+def test_rows_of_nested_lists_are_not_loaded_again(killed_after: str, tmp_path: Path) -> None:
     records = [{"user_id": number, "tags": [{"name": "a"}, {"name": "b"}]} for number in range(3)]
     with FileVendor(users=json.dumps(records).encode()) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users"}
@@ -150,7 +150,7 @@ def test_a_load_that_was_about_to_be_put_aside_is_ended(
         assert len(vendor.tasks) == 3
 
 
-def test_so_it_is_where_a_table_is_replaced_by_way_of_a_staging_table(
+def test_a_table_replaced_from_a_staging_table_is_not_loaded_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESTINATION__REPLACE_STRATEGY", "insert-from-staging")

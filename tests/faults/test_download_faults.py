@@ -220,7 +220,7 @@ def test_a_part_that_does_not_tell_the_whole_proves_nothing(tmp_path: Path) -> N
         return Answer(206, answer.body, told)
 
     with BadHost("users", part, users=TEXT) as vendor:
-        assert not fetched(vendor, tmp_path).file().proven
+        assert not fetched(vendor, tmp_path).file().end_verified
 
 
 def test_where_there_is_nothing_to_carry_on_it_starts_over(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_gzip_is_unpacked_however_often_and_however_told(
             vendor.host = always(answer)
             file = fetched(vendor, tmp_path).file()
             assert file.path.read_bytes() == TEXT
-            assert (file.received, file.size, file.proven) == (len(body), len(TEXT), True)
+            assert (file.received, file.size, file.end_verified) == (len(body), len(TEXT), True)
 
 
 def test_what_a_header_calls_gzip_may_be_plain(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_file_arrives_whole_hashed_and_counted(tmp_path: Path) -> None:
     assert file.path.read_bytes() == TEXT
     assert (file.received, file.size) == (len(TEXT), len(TEXT))
     assert file.sha256 == hashlib.sha256(TEXT).hexdigest()
-    assert file.proven
+    assert file.end_verified
 
 
 def test_no_credential_goes_to_the_files_host(
@@ -61,7 +61,7 @@ def test_a_short_body_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_an_end_without_a_length_is_not_a_proof(tmp_path: Path) -> None:
     answer = Answer(200, TEXT, {"Content-Length": "", "Connection": "close"})
     with ScriptedServer(in_turn(answer)) as server:
-        assert not fetched(server, tmp_path / "f").proven
+        assert not fetched(server, tmp_path / "f").end_verified
 
 
 def test_a_refused_link_says_so_without_its_query(tmp_path: Path) -> None:

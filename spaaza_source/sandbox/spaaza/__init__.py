@@ -1,1 +1,1 @@
-"""Spaaza."""
+"""Spaaza's Services API: tasks, bulk users and the storage behind download links."""

@@ -1,6 +1,6 @@
-"""The endpoints: each reads its request, asks the tasks or the shop, answers.
+"""Endpoints of Spaaza's Services API, and of the storage behind its links.
 
-Not documented, so chosen here: creating a task answers 201; `GET /tasks` shows 100 tasks unless
+Not documented, so chosen here: creating a task answers 201; `GET /tasks` lists 100 tasks unless
 `limit` says otherwise.
 """
 
@@ -15,36 +15,36 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from spaaza_source.sandbox.calls import Call, call_of
+from spaaza_source.sandbox.export_files import serve_file
+from spaaza_source.sandbox.fields import InvalidFieldError, allow_query, read_number
 from spaaza_source.sandbox.formats import file_parts
-from spaaza_source.sandbox.queries import allow_query, whole_number
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.spaaza.authentication import require_session, require_token_or_session
 from spaaza_source.sandbox.spaaza.bodies import read_bulk_users, read_order
-from spaaza_source.sandbox.spaaza.links import Links, file_name, task_of
+from spaaza_source.sandbox.spaaza.links import SignedLinks, file_name, task_number
 from spaaza_source.sandbox.spaaza.refusals import (
-    Refused,
-    from_http,
-    invalid,
+    SpaazaRefusal,
+    http_refusal,
+    invalid_parameter,
     storage_refusal,
     task_not_found,
 )
 from spaaza_source.sandbox.spaaza.shop import Shop
-from spaaza_source.sandbox.spaaza.tasks import STATES, Task, TaskBook
-from spaaza_source.sandbox.stored import stored_file
+from spaaza_source.sandbox.spaaza.tasks import STATES, SandboxTask, TaskBook
 
 LOG_LIMIT = 10
 _LIST_LIMIT = 100
 _MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
 
 
-class Api:
+class SpaazaApi:
     """The vendor's Services API and the storage behind its links, as an ASGI application."""
 
     def __init__(self, settings: SandboxSettings, shop: Shop, tasks: TaskBook) -> None:
         self._settings = settings
         self._shop = shop
         self._tasks = tasks
-        self._links = Links(settings.link_seconds, settings.clock)
+        self._links = SignedLinks(settings.link_seconds, settings.clock)
         self.app = Starlette(
             routes=[
                 Route("/tasks", self._create, methods=["POST"]),
@@ -56,54 +56,60 @@ class Api:
                 Route("/segments/export/users.csv", self._bulk_users, methods=["POST"]),
                 Route("/files/{name}", self._file, methods=["GET"]),
             ],
-            exception_handlers={Refused: _refuse, HTTPException: _refuse_http},
+            exception_handlers={
+                SpaazaRefusal: _refuse,
+                InvalidFieldError: _refuse_field,
+                HTTPException: _refuse_http,
+            },
         )
 
     def _create(self, request: Request) -> Response:
-        call = self._authenticated(request)
+        call = self._authenticate(request)
         order = read_order(call, self._settings, self._shop)
         now = self._settings.clock()
         task = self._tasks.create(order, now)
         return JSONResponse(task.as_json(now, LOG_LIMIT, 0), 201)
 
     def _list(self, request: Request) -> Response:
-        call = self._authenticated(request)
+        call = self._authenticate(request)
         allow_query(call, "status", "action", "campaign_id", "limit", "offset")
         now = self._settings.clock()
         tasks = self._tasks.newest_first(now)
         if (status := call.query.get("status")) is not None:
             if status not in STATES:
-                raise invalid("status", f"must be one of {', '.join(STATES)}")
+                raise InvalidFieldError("status", f"must be one of {', '.join(STATES)}")
             tasks = [task for task in tasks if task.state(now) == status]
         if "campaign_id" in call.query:
             # An export belongs to no campaign.
-            whole_number(call, "campaign_id", 0)
+            read_number(call, "campaign_id", 0)
             tasks = []
         if (action := call.query.get("action")) is not None:
             tasks = [task for task in tasks if task.order.target["action"] == action]
-        offset = whole_number(call, "offset", 0)
-        page = tasks[offset : offset + whole_number(call, "limit", _LIST_LIMIT)]
+        offset = read_number(call, "offset", 0)
+        page = tasks[offset : offset + read_number(call, "limit", _LIST_LIMIT)]
         return JSONResponse([task.as_json(now, LOG_LIMIT, 0) for task in page])
 
     def _get(self, request: Request) -> Response:
-        call = self._authenticated(request)
+        call = self._authenticate(request)
         allow_query(call, "log_limit", "offset")
         now = self._settings.clock()
         task = self._tasks.get(_task_number(request), now)
-        log_limit = whole_number(call, "log_limit", LOG_LIMIT)
-        return JSONResponse(task.as_json(now, log_limit, whole_number(call, "offset", 0)))
+        log_limit = read_number(call, "log_limit", LOG_LIMIT)
+        return JSONResponse(task.as_json(now, log_limit, read_number(call, "offset", 0)))
 
     def _execute(self, request: Request) -> Response:
-        self._authenticated(request)
+        self._authenticate(request)
         now = self._settings.clock()
         return JSONResponse(self._tasks.execute(_task_number(request), now).state_object(now))
 
     def _download_url(self, request: Request) -> Response:
-        self._authenticated(request)
+        self._authenticate(request)
         now = self._settings.clock()
         task = self._tasks.get(_task_number(request), now)
         if (state := task.state(now)) != "DONE":
-            raise Refused(400, 400, "task_not_done", f"The task is {state}; its file is not ready.")
+            raise SpaazaRefusal(
+                400, 400, "task_not_done", f"The task is {state}; its file is not ready."
+            )
         link = self._links.sign(f"/files/{_file_of(task)}")
         return JSONResponse({"url": f"{str(request.base_url).rstrip('/')}{link}"})
 
@@ -111,11 +117,11 @@ class Api:
         if refusal := self._links.refusal(call_of(request.scope)):
             return refusal
         name = request.path_params["name"]
-        number = task_of(name)
+        number = task_number(name)
         file = None if number is None else self._tasks.file_of(number, self._settings.clock())
         if file is None:
             return storage_refusal(404, "NoSuchKey", "The specified key does not exist.")
-        return stored_file(file, _MEDIA_TYPES[file.suffix[1:]])
+        return serve_file(file, _MEDIA_TYPES[file.suffix[1:]])
 
     def _bulk_users(self, request: Request) -> Response:
         call = call_of(request.scope)
@@ -129,15 +135,15 @@ class Api:
             "content-encoding": "gzip",
             "content-disposition": "attachment;filename=spaaza-export.csv",
         }
-        return StreamingResponse(_gzipped(parts), headers=headers)
+        return StreamingResponse(_gzip(parts), headers=headers)
 
-    def _authenticated(self, request: Request) -> Call:
+    def _authenticate(self, request: Request) -> Call:
         call = call_of(request.scope)
         require_token_or_session(call, self._settings)
         return call
 
 
-def _file_of(task: Task) -> str:
+def _file_of(task: SandboxTask) -> str:
     return file_name(task.order.index, task.number, task.order.export_format)
 
 
@@ -153,7 +159,7 @@ def _chain(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
     yield from rest
 
 
-def _gzipped(parts: Iterable[bytes]) -> Iterator[bytes]:
+def _gzip(parts: Iterable[bytes]) -> Iterator[bytes]:
     # Level 1: the point is the encoding, not the size.
     packer = zlib.compressobj(level=1, wbits=31)
     for part in parts:
@@ -163,10 +169,14 @@ def _gzipped(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _refuse(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101 - starlette types every handler alike
+    assert isinstance(error, SpaazaRefusal)  # noqa: S101 - starlette types every handler alike
     return error.response()
+
+
+def _refuse_field(_request: Request, error: Exception) -> Response:
+    return invalid_parameter(str(error)).response()
 
 
 def _refuse_http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    return from_http(error.status_code, error.detail, error.headers)
+    return http_refusal(error.status_code, error.detail, error.headers)

@@ -1,4 +1,4 @@
-"""The products and product-variants tables; for their headers see `shop`."""
+"""Generates the products and product-variants tables; `shop` tells where headers come from."""
 
 import numpy as np
 import pyarrow as pa

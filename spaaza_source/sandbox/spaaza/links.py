@@ -1,7 +1,7 @@
-"""Download links, signed and checked as a storage service does; the file is left to `api`.
+"""Download links, signed and checked as a storage service does.
 
-The names of the files are documented for four indexes; those of products and
-product-variants are a guess.
+The files' names are documented for four indexes; those of products and product-variants are a
+guess.
 """
 
 import hashlib
@@ -33,14 +33,14 @@ def file_name(index: str, task: int, export_format: str) -> str:
     return f"{_NAMES[index]}_Export-{task}.{export_format}"
 
 
-def task_of(name: str) -> int | None:
-    """The task in a file's name; None where there is none."""
+def task_number(name: str) -> int | None:
+    """The number of the task in a file's name; None where there is none."""
     number = name.rpartition("-")[2].partition(".")[0]
     return int(number) if number.isascii() and number.isdigit() else None
 
 
-class Links:
-    """Makes and checks links with a key that lives as long as this object."""
+class SignedLinks:
+    """Makes and checks links, with a key of its own."""
 
     def __init__(self, seconds: int, clock: Callable[[], datetime]) -> None:
         self._seconds = seconds
@@ -48,7 +48,7 @@ class Links:
         self._key = secrets.token_bytes(32)
 
     def sign(self, path: str) -> str:
-        """The path with the query that opens it for a while."""
+        """The path with a query that opens it for a limited time."""
         query = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Date": self._clock().astimezone(timezone.utc).strftime(_DATE_FORMAT),
@@ -60,8 +60,8 @@ class Links:
 
     def refusal(self, call: Call) -> Response | None:
         """Why a request may not have the file, or None if it may."""
-        # Two ways to authenticate are one too many for S3. It would ignore the session's headers,
-        # but they are a secret that must never be sent here, so they are refused as well.
+        # S3 refuses a second authentication. It would ignore the session's headers, but they are a
+        # secret that must never be sent here, so they are refused too.
         if "authorization" in call.headers or any(h in call.headers for h in SESSION_HEADERS):
             return storage_refusal(
                 400, "InvalidArgument", "Only one auth mechanism allowed; a link needs no header."

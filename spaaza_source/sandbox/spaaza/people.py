@@ -1,4 +1,4 @@
-"""The users table and its bulk form; only the bulk headers are documented."""
+"""Generates the users table and the bulk users export; only the bulk headers are documented."""
 
 import numpy as np
 import pyarrow as pa

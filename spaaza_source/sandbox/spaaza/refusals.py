@@ -1,7 +1,7 @@
-"""How the API says no: the vendor's error body; when to say it is left to the rest of the package.
+"""Error answers of Spaaza's API.
 
 The core API's shape and the codes 6 (HTTP 401) and 68 (HTTP 500) are documented. The Services
-API's own codes are not, so for every other refusal the HTTP status stands in for the code.
+API's own codes are not, so every other refusal has the HTTP status as its code.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse, Response
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer of the API, not a fault of this program
-    """Carries an error answer from wherever the reason is found to the edge of the API."""
+class SpaazaRefusal(Exception):  # noqa: N818 - it is an answer of the API, not a fault of this program
+    """Raised to answer a request with an error."""
 
     def __init__(self, status: int, code: int, name: str, description: str) -> None:
         super().__init__(description)
@@ -20,20 +20,20 @@ class Refused(Exception):  # noqa: N818 - it is an answer of the API, not a faul
         self.description = description
 
     def response(self) -> JSONResponse:
-        """The vendor's kind of error body, with its HTTP status."""
+        """The vendor's error body, with its HTTP status."""
         error = {"code": self.code, "name": self.name, "description": self.description}
         body = {"result": {"code": 2, "status": "error"}, "error": error}
         return JSONResponse(body, self.status)
 
 
-def no_valid_session(description: str) -> Refused:
-    """Who asks is not known."""
-    return Refused(401, 6, "no_valid_session", description)
+def no_valid_session(description: str) -> SpaazaRefusal:
+    """The caller is unknown."""
+    return SpaazaRefusal(401, 6, "no_valid_session", description)
 
 
-def permission_denied() -> Refused:
-    """Who asks is known, and has no such chain: HTTP 500 at the vendor, strange as it is."""
-    return Refused(
+def permission_denied() -> SpaazaRefusal:
+    """The caller has no such chain: HTTP 500 at the vendor, strange as it is."""
+    return SpaazaRefusal(
         500,
         68,
         "permission_denied_or_non_existent",
@@ -41,18 +41,18 @@ def permission_denied() -> Refused:
     )
 
 
-def invalid(where: str, reason: str) -> Refused:
-    """A field of the request is wrong; `where` is its path, such as `trigger.once`."""
-    return Refused(400, 400, "invalid_parameter", f"{where}: {reason}")
+def invalid_parameter(description: str) -> SpaazaRefusal:
+    """A field of the request is wrong; the description names it."""
+    return SpaazaRefusal(400, 400, "invalid_parameter", description)
 
 
-def task_not_found() -> Refused:
+def task_not_found() -> SpaazaRefusal:
     """No such task in this chain."""
-    return Refused(404, 404, "task_not_found", "Task not found.")
+    return SpaazaRefusal(404, 404, "task_not_found", "Task not found.")
 
 
 def storage_refusal(status: int, code: str, message: str) -> Response:
-    """The storage behind a download link answers in XML, as S3 does."""
+    """An answer of the storage behind a download link, in XML as of S3."""
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -60,8 +60,10 @@ def storage_refusal(status: int, code: str, message: str) -> Response:
     return Response(text, status, headers={"content-type": "application/xml"})
 
 
-def from_http(status: int, detail: str, headers: Mapping[str, str] | None) -> Response:
-    """A path or method the API does not have."""
-    response = Refused(status, status, detail.lower().replace(" ", "_"), f"{detail}.").response()
+def http_refusal(status: int, detail: str, headers: Mapping[str, str] | None) -> Response:
+    """The answer for a path or method that the API does not have."""
+    response = SpaazaRefusal(
+        status, status, detail.lower().replace(" ", "_"), f"{detail}."
+    ).response()
     response.headers.update(headers or {})
     return response

@@ -1,4 +1,4 @@
-"""The vouchers and wallet-ledger tables; for their headers see `shop`."""
+"""Generates the vouchers and wallet-ledger tables; `shop` tells where headers come from."""
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ _CLAIMED_SHARE = 0.5
 _ENDLESS_SHARE = 0.05
 _BY_HAND_SHARE = 0.25
 _SPENT_SHARE = 0.25
-# The vendor's way to say that a voucher does not expire: 2050-01-01.
+# By this date the vendor says that a voucher does not expire: 2050-01-01.
 _NEVER_EXPIRES = 29_220 * MICROSECONDS_A_DAY
 _TITLES = tuple(title for title, _ in words.CAMPAIGNS)
 _KINDS = tuple(kind for _, kind in words.CAMPAIGNS)

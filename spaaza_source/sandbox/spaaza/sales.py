@@ -1,4 +1,4 @@
-"""The transactions table, one row a basket; for its headers see `shop`."""
+"""Generates the transactions table, a row per basket; `shop` tells where headers come from."""
 
 import numpy as np
 import pyarrow as pa
@@ -88,7 +88,7 @@ class _Line:
     def __init__(self, world: World, rows: Rows, name: str) -> None:
         self.variants = world.below(f"{name} item", rows, max(world.sizes["product-variants"], 1))
         self.products = variant_products(world, self.variants)
-        # Some things are sold by weight: 1.055 kg of them.
+        # Some products are sold by weight, such as 1.055 kg.
         weighed = world.chance(f"{name} weighed", rows) < 0.1  # noqa: PLR2004
         weight = 200 + world.below(f"{name} weight", rows, 2_000)
         self.grams: Rows = np.where(weighed & (name == "first"), weight, 1000)

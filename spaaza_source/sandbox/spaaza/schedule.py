@@ -1,4 +1,4 @@
-"""When a repeating task is due again; running it is left to `tasks`."""
+"""Schedule of repeating tasks."""
 
 import calendar
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ _PERIODS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
 
 
 def due_after(once: datetime, repeat: str, moment: datetime) -> datetime:
-    """The first time of the series that begins with `once` which lies after a moment.
+    """The first time after a moment in the series that begins with `once`.
 
     A monthly series keeps the day of the month, or takes the last day where a month is shorter.
     """

@@ -1,12 +1,12 @@
-"""Segment filters: read strictly, then evaluated in columns on blocks of rows.
+"""Segment filters: read strictly, then evaluated column by column on blocks of rows.
 
-Where the documents are silent this sandbox has to choose, and a client must not rely on it:
-* both ends of `is_between_date` belong to it (documented by example only), compared to the
+Where the documents are silent the sandbox chooses, and a client must not rely on it:
+* both ends of `is_between_date` are inclusive (documented by example only), compared to the
   nanosecond; `is_after_date` and `is_before_date` exclude their date;
 * `relative_less_than` means less than so many days from the run, before or after it, because the
   documents use it both for the past ("redeemed in the last 24 hours") and for the future
   ("expiring within 7 days");
-* a missing value fits `is_not` and `does_not_contain` and nothing else;
+* a missing value matches `is_not` and `does_not_contain` and nothing else;
 * a field that the index does not have is refused, as is any time factor but `day`.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.sandbox.fields import Fields
+from spaaza_source.sandbox.fields import Fields, InvalidFieldError
 from spaaza_source.sandbox.formats import as_text
 from spaaza_source.sandbox.instants import (
     MICROSECONDS_A_DAY,
@@ -29,8 +29,7 @@ from spaaza_source.sandbox.instants import (
     nanoseconds,
 )
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
-from spaaza_source.sandbox.spaaza.refusals import invalid
-from spaaza_source.sandbox.spaaza.shop import TimeSpan
+from spaaza_source.sandbox.spans import TimeSpan, is_in_span
 
 JOINS = ("all", "any")
 FIELD_TYPES = ("date", "keyword", "text", "number", "boolean")
@@ -52,21 +51,21 @@ _DAY_TEXT_LENGTH = len("2026-05-26")
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One condition on one column: which rows fit depends on when the task runs."""
+class RowRule:
+    """One condition on one column; which rows match may depend on when the task runs."""
 
     column: str
     operator: str
     span_at: Callable[[int], TimeSpan] | None = None
-    """For a date operator: the span that fits, given the run's microsecond."""
+    """For a date operator: the span that matches, given the run's microsecond."""
     value: str | float | bool | None = None
     numbers: tuple[float, float] | None = None
 
-    def fits(self, block: pa.Table, run: int) -> pa.ChunkedArray:
+    def matches(self, block: pa.Table, run: int) -> pa.ChunkedArray:
         """A boolean for each row, never null."""
         cells = block.column(self.column)
         if self.span_at is not None:
-            return pc.fill_null(within(cells, self.span_at(run)), fill_value=False)
+            return pc.fill_null(is_in_span(cells, self.span_at(run)), fill_value=False)
         if self.numbers is not None:
             low, high = self.numbers
             numbers = pc.cast(cells, pa.float64())
@@ -81,90 +80,83 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """Rules that were found right, and whether a row must fit all or any of them."""
+class RowSegment:
+    """Valid rules, and whether a row must match all or any of them."""
 
     join: str
-    rules: tuple[Rule, ...]
+    rules: tuple[RowRule, ...]
 
     def keep(self, block: pa.Table, run: datetime) -> pa.Table:
         """The rows of a block that a task run at `run` exports."""
         if not self.rules:
             return block
         both = pc.and_ if self.join == "all" else pc.or_
-        fitting = (rule.fits(block, microseconds(run)) for rule in self.rules)
-        return block.filter(reduce(both, fitting))
+        matching = (rule.matches(block, microseconds(run)) for rule in self.rules)
+        return block.filter(reduce(both, matching))
 
     def spans(self, run: datetime) -> dict[str, TimeSpan]:
-        """Per date column the span outside which no row fits, so that blocks can be skipped."""
+        """Per date column the span outside which no row matches, so that blocks can be skipped."""
         if self.join == "any" and len(self.rules) > 1:
             return {}
         spans: dict[str, TimeSpan] = {}
         for rule in self.rules:
             if rule.span_at is not None:
                 span = rule.span_at(microseconds(run))
-                spans[rule.column] = spans.get(rule.column, TimeSpan()).overlap(span)
+                spans[rule.column] = spans.get(rule.column, TimeSpan()).intersect(span)
         return spans
 
 
 def read_segment(
     segment: Fields, index: str, settings: SandboxSettings, schema: pa.Schema
-) -> Segment:
-    """A segment object for an export of `index`; raises Refused naming the field that is wrong."""
+) -> RowSegment:
+    """The segment of an export of `index`; raises InvalidFieldError for a field that is wrong."""
     segment.allow("entity", "index", "join", "chain_id", "rules")
     segment.one_of("entity", ("people",))
     if segment.one_of("index", INDEXES) != index:
-        raise invalid(segment.where("index"), f"differs from target.export_index {index}")
+        raise segment.error("index", f"differs from target.export_index {index}")
     if segment.integer("chain_id") != settings.chain_id:
-        raise invalid(segment.where("chain_id"), "differs from the task's chain")
+        raise segment.error("chain_id", "differs from the task's chain")
     join = segment.one_of("join", JOINS)
     rules = []
     for position, raw in enumerate(segment.list("rules")):
         where = f"{segment.where('rules')}[{position}]"
         if not isinstance(raw, dict):
-            raise invalid(where, "must be an object")
+            raise InvalidFieldError(where, "must be an object")
         rules.append(_read_rule(Fields(raw, where), schema))
-    return Segment(join, tuple(rules))
+    return RowSegment(join, tuple(rules))
 
 
-def within(cells: pa.ChunkedArray, span: TimeSpan) -> pa.ChunkedArray:
-    """Which times lie in a span; missing for a missing one."""
-    # Seconds become microseconds first: bounds are finer than a column in seconds can say.
-    times = pc.cast(pc.cast(cells, pa.timestamp("us", "UTC")), pa.int64())
-    return pc.and_(pc.greater_equal(times, span.low), pc.less_equal(times, span.high))
-
-
-def _read_rule(rule: Fields, schema: pa.Schema) -> Rule:
+def _read_rule(rule: Fields, schema: pa.Schema) -> RowRule:
     operator = rule.one_of("operator", tuple(OPERATORS))
     needed = OPERATORS[operator]
     rule.allow("field_name", "field_type", "operator", "nested", "nesting_path", *needed)
-    column = _column(rule, schema)
+    column = _read_column(rule, schema)
     field_type = rule.one_of("field_type", FIELD_TYPES)
     if operator in _DATE_OPERATORS:
         if field_type != "date":
-            raise invalid(rule.where("field_type"), f"must be date for {operator}")
+            raise rule.error("field_type", f"must be date for {operator}")
         if not pa.types.is_timestamp(schema.field(column).type):
-            raise invalid(rule.where("field_name"), f"{column} holds no dates")
-        return Rule(column, operator, span_at=_read_span(rule, operator))
+            raise rule.error("field_name", f"{column} holds no dates")
+        return RowRule(column, operator, span_at=_read_span(rule, operator))
     if operator == "is_between_number":
         if field_type != "number" or not _is_number(schema.field(column).type):
-            raise invalid(rule.where("field_type"), f"{column} must be a number for {operator}")
-        return Rule(column, operator, numbers=(rule.number("min"), rule.number("max")))
+            raise rule.error("field_type", f"{column} must be a number for {operator}")
+        return RowRule(column, operator, numbers=(rule.number("min"), rule.number("max")))
     value = rule.text("value") if "contain" in operator else rule.scalar("value")
-    return Rule(column, operator, value=value)
+    return RowRule(column, operator, value=value)
 
 
-def _column(rule: Fields, schema: pa.Schema) -> str:
+def _read_column(rule: Fields, schema: pa.Schema) -> str:
     name = rule.text("field_name")
     nested = rule.boolean("nested") if "nested" in rule else False
     if nested != ("nesting_path" in rule):
-        raise invalid(rule.where("nesting_path"), "belongs to a rule with nested true")
+        raise rule.error("nesting_path", "belongs to a rule with nested true")
     if nested:
         name = f"{rule.text('nesting_path')}.{name.split('.')[-1]}"
-    # The exports here are flat: a nested document's field is a column of its own.
+    # The exports are flat: a nested document's field is a column of its own.
     column = name.replace(".", "_")
     if column not in schema.names:
-        raise invalid(rule.where("field_name"), "is no field of this index")
+        raise rule.error("field_name", "is no field of this index")
     return column
 
 
@@ -173,32 +165,32 @@ def _read_span(rule: Fields, operator: str) -> Callable[[int], TimeSpan]:
         rule.one_of("time_factor", ("day",))
         days = rule.integer("time_amount")
         if not 1 <= days <= _MOST_DAYS:
-            raise invalid(rule.where("time_amount"), f"must be from 1 to {_MOST_DAYS}")
+            raise rule.error("time_amount", f"must be from 1 to {_MOST_DAYS}")
         reach = days * MICROSECONDS_A_DAY
         return lambda run: TimeSpan(run - reach + 1, run + reach - 1)
     if operator == "is_date":
-        day = first_microsecond(_instant(rule, "value")) // MICROSECONDS_A_DAY
+        day = first_microsecond(_read_instant(rule, "value")) // MICROSECONDS_A_DAY
         span = TimeSpan(day * MICROSECONDS_A_DAY, (day + 1) * MICROSECONDS_A_DAY - 1)
     elif operator == "is_after_date":
-        span = TimeSpan(low=last_microsecond(_instant(rule, "start_date")) + 1)
+        span = TimeSpan(low=last_microsecond(_read_instant(rule, "start_date")) + 1)
     elif operator == "is_before_date":
-        span = TimeSpan(high=first_microsecond(_instant(rule, "end_date")) - 1)
+        span = TimeSpan(high=first_microsecond(_read_instant(rule, "end_date")) - 1)
     else:
-        start, end = _instant(rule, "start_date"), _instant(rule, "end_date")
+        start, end = _read_instant(rule, "start_date"), _read_instant(rule, "end_date")
         if start > end:
-            raise invalid(rule.where("end_date"), "lies before start_date")
+            raise rule.error("end_date", "lies before start_date")
         span = TimeSpan(first_microsecond(start), last_microsecond(end))
     return lambda _run: span
 
 
-def _instant(rule: Fields, name: str) -> int:
+def _read_instant(rule: Fields, name: str) -> int:
     text = rule.text(name)
     if name == "value" and len(text) == _DAY_TEXT_LENGTH:
         text += "T00:00:00Z"
     try:
         return nanoseconds(text)
     except ValueError as error:
-        raise invalid(rule.where(name), str(error)) from None
+        raise rule.error(name, str(error)) from None
 
 
 def _equal(cells: pa.ChunkedArray, value: Any) -> pa.ChunkedArray:

@@ -1,11 +1,10 @@
-"""What the sandbox exports: the contract of a shop, and the one that is generated from a seed.
+"""Source of Spaaza's exported rows: the protocol of a shop, and one generated from a seed.
 
-Which headers are documented, and which are our guess:
+Which headers are documented, and which are a guess:
 
-* `bulk_users`: documented. The 68 headers stand in vendor document 003, word for word.
+* `bulk_users`: documented. The 68 headers are those of vendor document 003, word for word.
 * The six task exports: no header list is public, so all of theirs are a guess. They follow the
-  vendor's documents as published elsewhere, in snake_case, nested fields
-  flattened with an underscore.
+  vendor's other documents, in snake_case, nested fields flattened with an underscore.
   - `transactions`: names of the receipt document (C2); documented as a filter: `timestamp`. One
     row a basket, its items as JSON in `line_items`: both the grain and the JSON are a guess.
   - `users`: names of the user document (C5); documented as a filter: `created_date`.
@@ -16,7 +15,7 @@ Which headers are documented, and which are our guess:
   - `products`, `product-variants`: names of the product API (C4); documented as a filter:
     `category` of products.
 
-The tables themselves are made in `people`, `sales`, `rewards` and `catalogue`.
+The tables are made in `people`, `sales`, `rewards` and `catalogue`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,33 +29,19 @@ import pyarrow as pa
 from spaaza_source.sandbox.instants import microseconds
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
 from spaaza_source.sandbox.spaaza import catalogue, people, rewards, sales
-from spaaza_source.sandbox.world import Rows, World
-
-BLOCK_ROWS = 50_000
-_FOREVER = 2**62
-
-
-@dataclass(frozen=True)
-class TimeSpan:
-    """Microseconds since 1970, both ends included."""
-
-    low: int = -_FOREVER
-    high: int = _FOREVER
-
-    def overlap(self, other: "TimeSpan") -> "TimeSpan":
-        """The microseconds that lie in both."""
-        return TimeSpan(max(self.low, other.low), min(self.high, other.high))
+from spaaza_source.sandbox.spans import TimeSpan
+from spaaza_source.sandbox.world import Rows, World, row_blocks
 
 
 class Shop(Protocol):
-    """Where the rows of an export come from; a sandbox asks it once for every export."""
+    """Where the rows of an export come from; called once for every export."""
 
     def schema(self, index: str) -> pa.Schema:
         """The columns of one of the six indexes, in the order of the export."""
         ...
 
     def blocks(self, index: str, at: datetime, near: Mapping[str, TimeSpan]) -> Iterator[pa.Table]:
-        """The rows of an index as they stand at a moment, a block at a time.
+        """The rows of an index as of a moment, a block at a time.
 
         `near` names date columns and the span the rows are filtered to: a shop may leave out rows
         outside it, and need not.
@@ -89,7 +74,7 @@ _TABLES = {
 class GeneratedShop:
     """A shop whose every row follows from the seed, the row counts and the row's number alone.
 
-    It does not change over time: `at` is not looked at.
+    It does not change over time: `at` is ignored.
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
@@ -108,13 +93,13 @@ class GeneratedShop:
     def blocks(
         self,
         index: str,
-        at: datetime,  # noqa: ARG002 - part of the contract; this shop stands still
+        at: datetime,  # noqa: ARG002 - part of the protocol; this shop does not change
         near: Mapping[str, TimeSpan],
     ) -> Iterator[pa.Table]:
-        """The rows of an index; blocks that lie outside the span of their order are not made."""
+        """The rows of an index; blocks outside the span of their ordering column are skipped."""
         kind = _TABLES[index]
         span = near.get(kind.ordered_by or "", TimeSpan())
-        for rows in self._row_numbers(index):
+        for rows in row_blocks(self._world.sizes[index]):
             if kind.moments is not None:
                 first, last = kind.moments(self._world, rows[[0, -1]]).tolist()
                 if last < span.low or first > span.high:
@@ -124,10 +109,5 @@ class GeneratedShop:
     def bulk_users(self, at: datetime) -> Iterator[pa.Table]:  # noqa: ARG002 - as above
         """The same users as the index has, under the documented headers."""
         yield people.bulk_users(self._world, np.arange(0))
-        for rows in self._row_numbers("users"):
+        for rows in row_blocks(self._world.sizes["users"]):
             yield people.bulk_users(self._world, rows)
-
-    def _row_numbers(self, index: str) -> Iterator[Rows]:
-        size = self._world.sizes[index]
-        for start in range(0, size, BLOCK_ROWS):
-            yield np.arange(start, min(start + BLOCK_ROWS, size))

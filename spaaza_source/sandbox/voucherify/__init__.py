@@ -1,1 +1,1 @@
-"""Voucherify's `/v1/exports`, beside Spaaza's tasks: same server, clock and record of calls."""
+"""Voucherify's `/v1/exports` and the downloads of their files."""

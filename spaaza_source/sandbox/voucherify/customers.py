@@ -1,4 +1,4 @@
-"""Customers and their orders; amounts are in hundredths, as the vendor counts money."""
+"""Generates customers and their orders; amounts are in hundredths, as at the vendor."""
 
 import numpy as np
 import pyarrow as pa

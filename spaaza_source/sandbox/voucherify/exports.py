@@ -1,8 +1,8 @@
-"""The exports of a project: what status each has at a moment of the clock, and its file.
+"""Exports of a project: their statuses at a moment of the clock, and their files.
 
-Statuses follow from the clock alone, as those of tasks do. When an export starts and ends is
-settled when it is created; its file is written the first time anyone looks after its start. A large
-file may not be ready when the clock says so: the export then stays IN_PROGRESS a little longer.
+Statuses follow from the clock alone, as those of tasks do. An export's start and end are fixed when
+it is created; its file is written at the first request after its start. A large file may not be
+ready when the clock says so: the export then stays IN_PROGRESS a little longer.
 """
 
 import hashlib
@@ -14,24 +14,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from spaaza_source.sandbox.exports import ExportWriter, Outcome, wait_a_little
+from spaaza_source.sandbox.export_files import ExportWriter, Outcome, wait_briefly
 from spaaza_source.sandbox.instants import millisecond_text
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.slots import Slots
 from spaaza_source.sandbox.voucherify.project import Project
 from spaaza_source.sandbox.voucherify.refusals import export_not_found
-from spaaza_source.sandbox.voucherify.request import ExportRequest
-from spaaza_source.sandbox.voucherify.rows import RequestedRows
+from spaaza_source.sandbox.voucherify.request import SandboxRequest
+from spaaza_source.sandbox.voucherify.rows import RowQuery
 
 _ID_LENGTH = 24
 
 
 @dataclass
-class Export:
-    """One export; guarded by the lock of its book."""
+class SandboxExport:
+    """One export; guarded by the lock of its `ExportBook`."""
 
     id: str
-    request: ExportRequest
+    request: SandboxRequest
     created: datetime
     start: datetime
     finish: datetime
@@ -67,7 +67,7 @@ class Export:
 
 
 class ExportBook:
-    """All exports, in the order they were made; safe to use from many threads."""
+    """All exports, in the order they were created; thread-safe."""
 
     def __init__(self, settings: SandboxSettings, project: Project, writer: ExportWriter) -> None:
         self._settings = settings
@@ -76,40 +76,40 @@ class ExportBook:
         self._lock = threading.Lock()
         self._slots = Slots(settings.side_by_side)
         self._made = 0
-        self._exports: dict[str, Export] = {}
+        self._exports: dict[str, SandboxExport] = {}
 
-    def create(self, request: ExportRequest, now: datetime) -> Export:
-        """Enters an export."""
+    def create(self, request: SandboxRequest, now: datetime) -> SandboxExport:
+        """Create an export."""
         with self._lock:
             self._made += 1
             ready = now + timedelta(seconds=self._settings.queue_seconds)
             start = self._slots.first_free(ready)
             finish = start + timedelta(seconds=self._settings.run_seconds)
             self._slots.occupy(finish)
-            export = Export(self._id(), request, now, start, finish)
+            export = SandboxExport(self._id(), request, now, start, finish)
             self._exports[export.id] = export
         return export
 
-    def get(self, export_id: str, now: datetime) -> Export:
-        """An export as it stands now; raises Refusal where there is none."""
+    def get(self, export_id: str, now: datetime) -> SandboxExport:
+        """An export in its present status; raises VoucherifyRefusal where there is none."""
         with self._lock:
             self._advance(now)
             export = self._exports.get(export_id)
         if export is None:
             raise export_not_found(export_id)
-        _await_files([export], now)
+        _wait_for_files([export], now)
         return export
 
-    def newest_first(self, now: datetime) -> list[Export]:
-        """Every export as it stands now."""
+    def newest_first(self, now: datetime) -> list[SandboxExport]:
+        """Every export in its present status."""
         with self._lock:
             self._advance(now)
             exports = list(self._exports.values())[::-1]
-        _await_files(exports, now)
+        _wait_for_files(exports, now)
         return exports
 
     def delete(self, export_id: str) -> None:
-        """Forgets an export; raises Refusal where there is none."""
+        """Delete an export; raises VoucherifyRefusal where there is none."""
         with self._lock:
             if self._exports.pop(export_id, None) is None:
                 raise export_not_found(export_id)
@@ -117,7 +117,7 @@ class ExportBook:
     def _advance(self, now: datetime) -> None:
         for export in self._exports.values():
             if export.written is None and export.start <= now:
-                rows = RequestedRows(self._project, export.request)
+                rows = RowQuery(self._project, export.request)
                 export.written = self._writer.submit("csv", rows.schema, rows.blocks(export.start))
 
     def _id(self) -> str:
@@ -125,5 +125,5 @@ class ExportBook:
         return f"exp_{hashlib.sha256(made).hexdigest()[:_ID_LENGTH]}"
 
 
-def _await_files(exports: Iterable[Export], now: datetime) -> None:
-    wait_a_little(each.written for each in exports if each.written and each.finish <= now)
+def _wait_for_files(exports: Iterable[SandboxExport], now: datetime) -> None:
+    wait_briefly(each.written for each in exports if each.written and each.finish <= now)

@@ -1,4 +1,4 @@
-"""Ids, codes, kinds and moments that rows of several objects agree on, from row numbers alone."""
+"""Ids, codes, kinds and moments that several objects share, from row numbers alone."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,18 +9,18 @@ from spaaza_source.sandbox.columns import choose, code, flags, only, text
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
 from spaaza_source.sandbox.world import Flags, Rows, World
 
-CAMPAIGNS = tuple(title for title, _ in words.CAMPAIGNS)
+_CAMPAIGNS = tuple(title for title, _ in words.CAMPAIGNS)
 _CODE_PREFIXES = ("SPAAR", "ÉTÉ", "JARIG", "WELKOM")
 _MILLISECOND = 1_000
 _SECOND = 1_000_000
 _UPDATED_SHARE = 0.7
-# Of each four vouchers two are discounts, then comes a gift card, then a loyalty card.
+# Of four vouchers in a row two are discounts, then a gift card, then a loyalty card.
 _KINDS = 4
 _GIFT, _LOYALTY = 2, 3
 
 
 def ids(world: World, prefix: str, rows: Rows) -> pa.Array:
-    """`v_530212984410000000000017`: unlike each other, and unlike their neighbours."""
+    """Ids such as `v_530212984410000000000017`: unique, and unlike their neighbours'."""
     mixed = code(world.below(f"{prefix} id", rows, 10**12), 12)
     return text(prefix, mixed, code(rows, 12))
 
@@ -32,16 +32,16 @@ def campaign_ids(world: World, campaigns: Rows) -> pa.Array:
 
 def campaigns(world: World, vouchers: Rows) -> Rows:
     """The campaign that each voucher is of."""
-    return world.below("campaign of voucher", vouchers, len(CAMPAIGNS))
+    return world.below("campaign of voucher", vouchers, len(_CAMPAIGNS))
 
 
 def campaign_names(campaign: Rows) -> pa.Array:
     """The names of campaigns, with commas, quotes and signs outside ASCII."""
-    return choose(CAMPAIGNS, campaign)
+    return choose(_CAMPAIGNS, campaign)
 
 
 def voucher_codes(vouchers: Rows) -> pa.Array:
-    """The codes of vouchers: the cards have digits alone, with leading zeros."""
+    """The codes of vouchers: cards have only digits, with leading zeros."""
     digits = code(41_007 + vouchers * 13, 12)
     worded = text(choose(_CODE_PREFIXES, vouchers), "-", code(vouchers, 7))
     return pc.if_else(flags(vouchers % _KINDS >= _GIFT), digits, worded)
@@ -70,21 +70,21 @@ def customer_moments(world: World, customers: Rows) -> Rows:
 
 
 def with_milliseconds(world: World, moments: Rows, rows: Rows) -> Rows:
-    """Moments with milliseconds instead of what they have below a second."""
+    """Moments whose fraction of a second is replaced by milliseconds."""
     return moments // _SECOND * _SECOND + world.below("ms", rows, 1_000) * _MILLISECOND
 
 
 def vouchers_by_then(world: World, what: str, rows: Rows, moments: Rows) -> Rows:
-    """A voucher for each row that was made before its moment, but for the very first rows."""
+    """A voucher for each row, made before its moment, except for the very first rows."""
     last = world.rows_made_at("vouchers", moments - MICROSECONDS_A_DAY) - 1
     return world.below(what, rows, np.maximum(last, 1))
 
 
 def cards_by_then(world: World, what: str, rows: Rows, moments: Rows) -> Rows:
-    """As `vouchers_by_then`, a gift card or a loyalty card where there are some."""
+    """As `vouchers_by_then`, but a gift card or a loyalty card if there are any."""
     before = vouchers_by_then(world, what, rows, moments) // _KINDS * _KINDS
     gifts = world.below(f"{what} kind", rows, 2)
-    # The cards of the four before these, which are older.
+    # The cards of the previous four, which are older.
     cards = np.where(before > 0, before - _KINDS, 0) + _GIFT + gifts
     return np.clip(cards, 0, max(world.sizes["vouchers"] - 1, 0))
 
@@ -97,7 +97,7 @@ def updated_moments(world: World, rows: Rows, created: Rows) -> tuple[Rows, Flag
 
 
 def customer_columns(world: World, customers: Rows, known: Flags) -> dict[str, pa.Array]:
-    """The two columns by which other objects name their customer."""
+    """The two columns that name the customer in other objects."""
     known = known & (world.sizes["users"] > 0)
     return {
         "customer_id": only(known, ids(world, "cust_", customers)),
@@ -106,7 +106,7 @@ def customer_columns(world: World, customers: Rows, known: Flags) -> dict[str, p
 
 
 def order_amounts(world: World, orders: Rows) -> Rows:
-    """What the items of orders come to, in hundredths."""
+    """The sum of the items of orders, in hundredths."""
     return 1_000 + world.below("amount", orders, 20_000)
 
 

@@ -1,4 +1,4 @@
-"""The headers of the files: labels for people, not the names of the fields.
+"""Headers of the files: labels for people, not the names of the fields.
 
 The labels of vouchers, redemptions and transactions are the vendor's, as its pages list them for
 the dashboard. All others are a guess: the words of the field with capitals.

@@ -1,4 +1,4 @@
-"""What happened to vouchers: redemptions, and the transactions of gift and loyalty cards."""
+"""Generates redemptions, and the transactions of gift and loyalty cards."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,7 +1,7 @@
-"""The limit of calls in a period, and the headers about it on every answer.
+"""Rate limit of Voucherify's API, and its headers on every answer.
 
-Periods follow one another on the clock, as minutes or hours do. Whether the vendor's do, or begin
-with the first call, is not documented; nor is whether calls that are refused count: here they do.
+Periods follow one another on the clock, like minutes or hours. Whether the vendor's do, or begin
+with the first call, is not documented; nor is whether refused calls count: here they do.
 """
 
 import threading
@@ -16,7 +16,7 @@ from spaaza_source.sandbox.voucherify.refusals import too_many_calls
 
 @dataclass(frozen=True)
 class _Count:
-    """What one call found."""
+    """The count of calls at one call."""
 
     limit: int
     used: int
@@ -25,7 +25,7 @@ class _Count:
 
     @property
     def reached(self) -> bool:
-        """Whether this call is one too many."""
+        """Whether this call is over the limit."""
         return self.used > self.limit
 
     def headers(self) -> dict[str, str]:
@@ -42,8 +42,8 @@ class _Count:
         return headers
 
 
-class CallLimit:
-    """ASGI middleware: counts a call, tells of it in the answer, and refuses one too many."""
+class RateLimiter:
+    """ASGI middleware: counts calls, adds the limit's headers, and refuses calls over it."""
 
     def __init__(self, app: ASGIApp, settings: SandboxSettings) -> None:
         self._app = app
@@ -53,19 +53,21 @@ class CallLimit:
         self._used = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, as ASGI asks."""
-        count = self._counted()
+        """Answer one request, as ASGI calls it."""
+        count = self._count_call()
 
         async def send_limited(message: Message) -> None:
             if message["type"] == "http.response.start":
-                told = [(name.encode(), value.encode()) for name, value in count.headers().items()]
-                message = {**message, "headers": [*message.get("headers", ()), *told]}
+                headers = [
+                    (name.encode(), value.encode()) for name, value in count.headers().items()
+                ]
+                message = {**message, "headers": [*message.get("headers", ()), *headers]}
             await send(message)
 
         app = too_many_calls().response() if count.reached else self._app
         await app(scope, receive, send_limited)
 
-    def _counted(self) -> _Count:
+    def _count_call(self) -> _Count:
         now = self._settings.clock().astimezone(timezone.utc)
         seconds = self._settings.voucherify_calls_seconds
         period, passed = divmod(int(now.timestamp()), seconds)

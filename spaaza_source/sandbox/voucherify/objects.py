@@ -1,4 +1,4 @@
-"""What Voucherify exports: objects, their fields, orders and filters; values are made elsewhere.
+"""Voucherify's exported objects: their fields, orders and filters.
 
 From the fields table of vendor document 004 and the vendor's OpenAPI file of exports. Where that
 file names a default field that it does not list as a field, the sandbox leaves it out.
@@ -60,7 +60,7 @@ DEFAULT_FIELDS = {
         "id", "type", "source_id", "reason", "source", "balance", "amount", "created_at",
     ),
 }  # fmt: skip
-"""What is exported where a request names no fields."""
+"""The fields of an export whose request names none."""
 
 ORDERS = {
     "voucher": ("created_at", "updated_at", "code"),
@@ -71,7 +71,7 @@ ORDERS = {
     "points_expiration": ("expires_at",),
     "voucher_transactions": ("created_at",),
 }
-"""By what the rows can be sorted, each also with a `-` before it."""
+"""Fields to sort by, each also with a `-` before it."""
 
 DATE_FILTERS = {
     "voucher": ("created_at", "updated_at"),
@@ -91,7 +91,7 @@ TEXT_FILTERS = {
     "points_expiration": ("campaign_id", "voucher_id"),
     "voucher_transactions": ("campaign_id", "voucher_id"),
 }
-"""A few of the vendor's filters by equality."""
+"""A few of the vendor's equality filters."""
 
 
 def column_of(exported_object: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What Voucherify's side exports: the contract of a project, and the one generated from a seed.
+"""Source of Voucherify's exported rows: the protocol of a project, and one generated from a seed.
 
 The fields are the vendor's (see `objects`); the values are invented. The tables are made in
 `vouchers`, `ledger` and `customers`.
@@ -13,23 +13,22 @@ import pyarrow as pa
 
 from spaaza_source.sandbox.instants import microseconds
 from spaaza_source.sandbox.settings import OBJECTS, SandboxSettings
-from spaaza_source.sandbox.spaaza.shop import BLOCK_ROWS
 from spaaza_source.sandbox.voucherify import customers, ledger, vouchers
-from spaaza_source.sandbox.world import Rows, World
+from spaaza_source.sandbox.world import Rows, World, row_blocks
 
 
 class Project(Protocol):
-    """Where the rows of an export come from; a sandbox asks it once for every export."""
+    """Where the rows of an export come from; called once for every export."""
 
     def schema(self, exported_object: str) -> pa.Schema:
         """The columns of an object: fields of the vendor, and `metadata.X` for each property X.
 
-        Times are timestamps in UTC with milliseconds. A field that is no column is always empty.
+        Times are timestamps in UTC with milliseconds. A field without a column is always empty.
         """
         ...
 
     def blocks(self, exported_object: str, at: datetime) -> Iterator[pa.Table]:
-        """The rows of an object as they stand at a moment, a block at a time, at least one."""
+        """The rows of an object as of a moment, a block at a time, at least one."""
         ...
 
 
@@ -47,7 +46,7 @@ _TABLES: dict[str, Callable[[World, Rows], pa.Table]] = {
 class GeneratedProject:
     """A project whose every row follows from the seed, the row counts and the row's number.
 
-    It does not change over time: `at` is not looked at. Its history ends at `data_end`, or at the
+    It does not change over time: `at` is ignored. Its history ends at `data_end`, or at the
     start of the day in which it was made, whichever is earlier, so that no row was created or
     updated in the future of the clock.
     """
@@ -59,7 +58,7 @@ class GeneratedProject:
         self._world = World(
             seed=settings.seed,
             chain_id=settings.chain_id,
-            # The world's own names for whoever buys, and for what is bought and given.
+            # The world's names for the buyers, the purchases and the vouchers.
             sizes={
                 **sizes,
                 "users": sizes["customer"],
@@ -77,10 +76,10 @@ class GeneratedProject:
     def blocks(
         self,
         exported_object: str,
-        at: datetime,  # noqa: ARG002 - part of the contract; this project stands still
+        at: datetime,  # noqa: ARG002 - part of the protocol; this project does not change
     ) -> Iterator[pa.Table]:
         """The rows of an object."""
-        size = self._world.sizes[exported_object]
-        for start in range(0, max(size, 1), BLOCK_ROWS):
-            rows = np.arange(start, min(start + BLOCK_ROWS, size))
-            yield _TABLES[exported_object](self._world, rows)
+        make_table = _TABLES[exported_object]
+        yield make_table(self._world, np.arange(0))
+        for rows in row_blocks(self._world.sizes[exported_object]):
+            yield make_table(self._world, rows)

@@ -1,4 +1,4 @@
-"""How Voucherify says no: its error body; when to say it is left to the rest of the package.
+"""Error answers of Voucherify's API.
 
 The keys and messages of 400, 401 and 404 are the vendor's samples. No sample shows the key of 405
 or 429, so there is none.
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer of the API, not a fault of this program
-    """Carries an error answer from wherever the reason is found to the edge of the API."""
+class VoucherifyRefusal(Exception):  # noqa: N818 - it is an answer of the API, not a fault of this program
+    """Raised to answer a request with an error."""
 
     def __init__(self, status: int, message: str, **more: str) -> None:
         super().__init__(message)
@@ -30,25 +30,25 @@ class Refusal(Exception):  # noqa: N818 - it is an answer of the API, not a faul
         return JSONResponse(body, self.status, dict(headers or {}))
 
 
-def unauthorized() -> Refusal:
-    """Who asks is not known, or has no right token for the file."""
-    return Refusal(401, "Unauthorized", key="unauthorized")
+def unauthorized() -> VoucherifyRefusal:
+    """The caller is unknown, or the token of the file is not valid."""
+    return VoucherifyRefusal(401, "Unauthorized", key="unauthorized")
 
 
-def invalid_payload(details: str) -> Refusal:
+def invalid_payload(details: str) -> VoucherifyRefusal:
     """A field of the request is wrong; the details name it."""
-    return Refusal(400, "Invalid payload", key="invalid_payload", details=details)
+    return VoucherifyRefusal(400, "Invalid payload", key="invalid_payload", details=details)
 
 
-def invalid_fields(allowed: str) -> Refusal:
-    """The export is asked for a field that its object does not have."""
+def invalid_fields(allowed: str) -> VoucherifyRefusal:
+    """The request names a field that the object does not have."""
     details = f"Unsupported field used. Allowed fields: {allowed}"
-    return Refusal(400, "Invalid Export", key="invalid_export_fields", details=details)
+    return VoucherifyRefusal(400, "Invalid Export", key="invalid_export_fields", details=details)
 
 
-def export_not_found(export_id: str) -> Refusal:
-    """No such export, or no longer."""
-    return Refusal(
+def export_not_found(export_id: str) -> VoucherifyRefusal:
+    """There is no such export, or no longer."""
+    return VoucherifyRefusal(
         404,
         "Resource not found",
         key="not_found",
@@ -58,13 +58,13 @@ def export_not_found(export_id: str) -> Refusal:
     )
 
 
-def from_http(status: int, detail: str) -> Refusal:
-    """A path or method the API does not have."""
+def http_refusal(status: int, detail: str) -> VoucherifyRefusal:
+    """The answer for a path or method that the API does not have."""
     if status == 404:  # noqa: PLR2004 - the status says it better than a name
-        return Refusal(404, "Resource not found", key="not_found")
-    return Refusal(status, f"HTTP {detail}")
+        return VoucherifyRefusal(404, "Resource not found", key="not_found")
+    return VoucherifyRefusal(status, f"HTTP {detail}")
 
 
-def too_many_calls() -> Refusal:
-    """The limit of calls is reached."""
-    return Refusal(429, "API limit reached")
+def too_many_calls() -> VoucherifyRefusal:
+    """The rate limit is exceeded."""
+    return VoucherifyRefusal(429, "API limit reached")

@@ -1,15 +1,13 @@
-"""The body that asks for an export, read strictly; running it is left to `exports`."""
+"""Reads the body of a request for an export, strictly."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spaaza_source.sandbox.calls import Call
-from spaaza_source.sandbox.fields import Fields
+from spaaza_source.sandbox.fields import Fields, InvalidFieldError, read_object
 from spaaza_source.sandbox.settings import OBJECTS
-from spaaza_source.sandbox.spaaza.bodies import object_of
-from spaaza_source.sandbox.spaaza.refusals import invalid
-from spaaza_source.sandbox.voucherify.filters import Condition, Filters, read_filters
+from spaaza_source.sandbox.voucherify.filters import Condition, RowFilters, read_filters
 from spaaza_source.sandbox.voucherify.objects import (
     DEFAULT_FIELDS,
     FIELDS,
@@ -22,20 +20,25 @@ from spaaza_source.sandbox.voucherify.refusals import invalid_fields, invalid_pa
 
 
 @dataclass(frozen=True)
-class ExportRequest:
-    """A body that was found right: which object, which of its fields and rows, in what order."""
+class SandboxRequest:
+    """A valid body: which object, which fields and rows, in what order."""
 
     exported_object: str
     parameters: Mapping[str, Any]
     fields: tuple[str, ...]
-    filters: tuple[Filters, ...]
-    """All must let a row pass."""
+    filters: tuple[RowFilters, ...]
+    """A row must match all."""
     order: str | None
 
 
-def read_request(call: Call) -> ExportRequest:
-    """The body of `POST /v1/exports`; raises Refused or Refusal naming what is wrong first."""
-    body = object_of(call)
+def read_request(call: Call) -> SandboxRequest:
+    """The body of `POST /v1/exports`.
+
+    Raises:
+        InvalidFieldError: A field is wrong.
+        VoucherifyRefusal: There is no such object, or no such field of it.
+    """
+    body = read_object(call)
     body.allow("exported_object", "parameters")
     exported_object = body.text("exported_object")
     if exported_object not in OBJECTS:
@@ -45,43 +48,43 @@ def read_request(call: Call) -> ExportRequest:
         )
     parameters = body.fields("parameters") if "parameters" in body else Fields({}, "parameters")
     parameters.allow("order", "fields", "filters", "campaign_id")
-    return ExportRequest(
+    return SandboxRequest(
         exported_object=exported_object,
         parameters=parameters.values,
-        fields=_fields(parameters, exported_object),
-        filters=_filters(parameters, exported_object),
-        order=_order(parameters, exported_object),
+        fields=_read_fields(parameters, exported_object),
+        filters=_read_row_filters(parameters, exported_object),
+        order=_read_order(parameters, exported_object),
     )
 
 
-def _fields(parameters: Fields, exported_object: str) -> tuple[str, ...]:
+def _read_fields(parameters: Fields, exported_object: str) -> tuple[str, ...]:
     if "fields" not in parameters:
         return DEFAULT_FIELDS[exported_object]
     names = parameters.list("fields")
     where = parameters.where("fields")
     if not names or not all(isinstance(name, str) for name in names):
-        raise invalid(where, "must be an array of strings that is not empty")
+        raise InvalidFieldError(where, "must be an array of strings that is not empty")
     if len(set(names)) < len(names):
-        raise invalid(where, "names a field twice")
+        raise InvalidFieldError(where, "names a field twice")
     if not all(has_field(exported_object, name) for name in names):
         more = (METADATA,) if exported_object in WITH_METADATA else ()
         raise invalid_fields(", ".join(FIELDS[exported_object] + more))
     return tuple(names)
 
 
-def _filters(parameters: Fields, exported_object: str) -> tuple[Filters, ...]:
+def _read_row_filters(parameters: Fields, exported_object: str) -> tuple[RowFilters, ...]:
     filters = []
     if "filters" in parameters:
         filters.append(read_filters(parameters.fields("filters"), exported_object))
     if "campaign_id" in parameters:
         campaign = parameters.text("campaign_id")
         if exported_object != "voucher":
-            raise invalid(parameters.where("campaign_id"), "belongs to an export of vouchers")
-        filters.append(Filters(fields=((Condition("campaign_id", texts=(campaign,)),),)))
+            raise parameters.error("campaign_id", "belongs to an export of vouchers")
+        filters.append(RowFilters(fields=((Condition("campaign_id", texts=(campaign,)),),)))
     return tuple(filters)
 
 
-def _order(parameters: Fields, exported_object: str) -> str | None:
+def _read_order(parameters: Fields, exported_object: str) -> str | None:
     if "order" not in parameters:
         return None
     known = ORDERS[exported_object]

@@ -1,4 +1,4 @@
-"""The rows of a file: filtered, sorted, and their columns as asked for under their labels."""
+"""Rows of a file: filters, sorts, and selects the requested columns under their labels."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,20 +7,20 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from spaaza_source.sandbox.spaaza.shop import BLOCK_ROWS
 from spaaza_source.sandbox.voucherify.filters import cells_of
 from spaaza_source.sandbox.voucherify.labels import label
 from spaaza_source.sandbox.voucherify.objects import METADATA, METADATA_PREFIX, column_of
 from spaaza_source.sandbox.voucherify.project import Project
-from spaaza_source.sandbox.voucherify.request import ExportRequest
+from spaaza_source.sandbox.voucherify.request import SandboxRequest
+from spaaza_source.sandbox.world import BLOCK_ROWS
 
 
 @dataclass(frozen=True)
-class RequestedRows:
-    """The rows that a request is for, of a project."""
+class RowQuery:
+    """The rows of a project that a request selects."""
 
     project: Project
-    request: ExportRequest
+    request: SandboxRequest
 
     def schema(self) -> pa.Schema:
         """The header of the file, as a schema of texts."""
@@ -28,18 +28,17 @@ class RequestedRows:
         return pa.schema([(label(exported_object, name), pa.string()) for name in self._columns()])
 
     def blocks(self, at: datetime) -> Iterator[pa.Table]:
-        """The rows as they stand at a moment; sorted ones are made whole before the first."""
-        rows = self._sorted(self._kept(at))
+        """The rows as of a moment; sorted ones are all made before the first block."""
         names = self._columns()
         labels = self.schema().names
-        for block in rows:
+        for block in self._sort(self._filter(at)):
             yield pa.table([_cells(block, name) for name in names], names=labels)
 
     def _columns(self) -> list[str]:
         """The fields of the request.
 
         For customers `metadata` is a column for each property of their schema, as the vendor's
-        table says. For other objects it says nothing; here it is one column of JSON.
+        table says. For other objects that says nothing: here it is one column of JSON.
         """
         if self.request.exported_object != "customer":
             return list(self.request.fields)
@@ -50,17 +49,17 @@ class RequestedRows:
             for column in (properties if name == METADATA else [name])
         ]
 
-    def _kept(self, at: datetime) -> Iterator[pa.Table]:
+    def _filter(self, at: datetime) -> Iterator[pa.Table]:
         for block in self.project.blocks(self.request.exported_object, at):
-            kept = block
+            rows = block
             for filters in self.request.filters:
-                kept = filters.keep(kept)
-            yield kept
+                rows = filters.keep(rows)
+            yield rows
 
-    def _sorted(self, blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    def _sort(self, blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
         order = self.request.order or ""
         column = column_of(self.request.exported_object, order.removeprefix("-"))
-        # The vendor sorts publications by two fields that it does not export: without effect here.
+        # Two fields by which the vendor sorts publications are not exported: no effect here.
         if column not in self.project.schema(self.request.exported_object).names:
             yield from blocks
             return
@@ -83,10 +82,10 @@ def _as_json(block: pa.Table) -> pa.ChunkedArray:
     names = _properties(block.column_names)
     texts: list[str | None] = []
     for row in block.select(names).to_pylist():
-        known = {
+        properties = {
             name.removeprefix(METADATA_PREFIX): value
             for name, value in row.items()
             if value is not None
         }
-        texts.append(json.dumps(known, ensure_ascii=False) if known else None)
+        texts.append(json.dumps(properties, ensure_ascii=False) if properties else None)
     return pa.chunked_array([pa.array(texts, pa.string())])

@@ -1,4 +1,4 @@
-"""Vouchers, their publications, and the points that expire on loyalty cards."""
+"""Generates vouchers, their publications, and the points that expire on loyalty cards."""
 
 import numpy as np
 import pyarrow as pa
