@@ -220,7 +220,7 @@ def tables(read: Accounts, stale_after_hours: float = 26) -> pd.DataFrame:
 
 
 def exports(read: Accounts) -> pd.DataFrame:
-    """Each export, the newest first: its window, its rows, how long it took, whether it was reconciled.
+    """Each export, the newest first: its window, rows and duration, and whether it was reconciled.
 
     Raises:
         MissingError: There is no table of exports, or it is empty.
