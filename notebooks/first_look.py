@@ -1,4 +1,4 @@
-"""A first look at what loads left: tables, freshness, exports, drift, rejected rows, columns.
+"""A first look at a warehouse: tables, freshness, exports, drift, rejected rows, columns.
 
 marimo edit notebooks/first_look.py                        # as a notebook
 marimo run notebooks/first_look.py -- --db spaaza.duckdb   # as an app
@@ -20,7 +20,7 @@ with app.setup:
 
 @app.cell
 def _():
-    # A DataFrame put here under a table's name, as {"transactions": frame}, takes its place.
+    # A DataFrame put here under a table's name, as {"transactions": frame}, replaces that table.
     frames = {}
     return (frames,)
 
@@ -100,7 +100,7 @@ def _(tables):
 @app.cell
 def _(found):
     loads = panels.measured(accounts.rows_by_load, found)
-    panel("Rows brought by each load", loads, charts.rows_by_load)
+    panel("Rows of each load", loads, charts.rows_by_load)
     return (loads,)
 
 
@@ -216,7 +216,7 @@ def _(database, rows_field, schema_field, table_field):
 @app.cell
 def _():
     mo.md("""
-    ### To go on with
+    ### Where to go next
 
     Each panel's rows are a pandas DataFrame: `tables`, `loads`, `durations`, `exports`, `changes`,
     `rejected`, `profile`.

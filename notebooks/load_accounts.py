@@ -1,7 +1,7 @@
-"""What loads tell of themselves: tables and their age, exports, drift, rejected rows, columns.
+"""Reads how loads went: tables and their age, exports, drift, rejected rows, columns.
 
-Read from the tables that every load adds, and from the data only as counts: no cell of a row, and
-no rejected row's text, but by `rejected_texts` and `first_rows`, which are there to be asked for.
+It reads the tables that every load adds, and only counts from the data. Cells of rows and texts of
+rejected rows are read by `rejected_texts` and `first_rows` only.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Accounts:
 
 
 def read(database: Database, schema: str) -> Accounts:
-    """Count the tables of a schema and read what its loads tell of themselves.
+    """Count the tables of a schema, and read the tables that its loads add.
 
     Raises:
         CannotReadError: The database cannot be read just now.
@@ -206,7 +206,7 @@ def tables(read: Accounts, stale_after_hours: float = 26) -> pd.DataFrame:
     ended = read.jobs.dropna(subset=["ended_at"]).groupby("table_name")["ended_at"].max()
     rows = []
     for name, (count, newest) in read.counts.items():
-        # The table of a nested list came with its parent.
+        # The table of a nested list is loaded with its parent.
         loaded = ended.get(name, ended.get(name.split("__")[0], pd.NaT))
         hours = (read.at - loaded).total_seconds() / 3600 if pd.notna(loaded) else None
         age = "unknown" if hours is None else "fresh" if hours <= stale_after_hours else "stale"
@@ -220,7 +220,7 @@ def tables(read: Accounts, stale_after_hours: float = 26) -> pd.DataFrame:
 
 
 def exports(read: Accounts) -> pd.DataFrame:
-    """Each export, the newest first: its window, what it brought, how long it took, if proven.
+    """Each export, the newest first: its window, rows and duration, and whether it was reconciled.
 
     Raises:
         MissingError: There is no table of exports, or it is empty.
@@ -254,7 +254,7 @@ def durations(read: Accounts, last: int = 10) -> pd.DataFrame:
 
 
 def rows_by_load(read: Accounts) -> pd.DataFrame:
-    """Rows that each load brought, by table: `ended_at, table_name, loaded, exports`."""
+    """Rows of each load, by table: `ended_at, table_name, loaded, exports`."""
     jobs = read.need("export_jobs", read.jobs, "No export has been loaded yet.")
     dated = jobs.dropna(subset=["ended_at"])
     summed = dated.groupby(["ended_at", "table_name"], as_index=False)
@@ -321,7 +321,7 @@ def profile(database: Database, schema: str, table: str) -> pd.DataFrame:
             "column": list(columns),
             "type": list(columns.values()),
             "filled": [count / rows for count in counted[::2]],
-            # An estimate may say more than there are.
+            # An estimate may be too high.
             "distinct": [
                 min(distinct, count)
                 for count, distinct in zip(counted[::2], counted[1::2], strict=True)
@@ -331,12 +331,12 @@ def profile(database: Database, schema: str, table: str) -> pd.DataFrame:
 
 
 def first_rows(database: Database, schema: str, table: str, limit: int = 50) -> pd.DataFrame:
-    """Some rows of a table, as they are: what customers wrote is in them."""
+    """Some rows of a table as they are; they may contain personal data."""
     connection = working_connection()
     with database.reading(connection, schema) as relation:
         source = relation(table, list(database.tables(schema)[table]))
         rows = connection.sql(f"SELECT * FROM {source} LIMIT {int(limit)}")
-        # By way of Arrow: DuckDB makes times with a zone by a call that pandas is giving up.
+        # Through Arrow: DuckDB makes times with a zone by a call that pandas has deprecated.
         return rows.to_arrow_table().to_pandas()
 
 

@@ -1,4 +1,4 @@
-"""Charts of what loads tell of themselves: each from a DataFrame of `load_accounts`."""
+"""Charts of how loads went, each from a DataFrame of `load_accounts`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def rows_by_table(frame: pd.DataFrame) -> alt.Chart:
 
 
 def rows_by_load(frame: pd.DataFrame) -> alt.Chart:
-    """What each load brought, one table on the other."""
-    # Loads are hours or months apart: each has the same room, in their order.
+    """Rows of each load, stacked by table."""
+    # Loads are hours or months apart: each gets the same width, in their order.
     return (
         chart(frame)
         .mark_bar(size=max(2, min(40, 700 // frame["ended_at"].nunique())))

@@ -1,4 +1,4 @@
-"""Opens what a load left behind, for reading and no longer than a copy of some columns takes.
+"""Opens a warehouse for reading, no longer than it takes to copy some columns.
 
 A DuckDB file, the dataset of any dlt pipeline, or pandas DataFrames in the place of tables. Which
 column means what is guessed here by role; what is counted is the notebooks' and their measures'.
@@ -86,7 +86,7 @@ class Database:
 
     @contextmanager
     def reading(self, connection: duckdb.DuckDBPyConnection, schema: str) -> Iterator[Relation]:
-        """Let `connection` read the tables of a schema; afterwards nothing is held open.
+        """Let `connection` read the tables of a schema; afterwards nothing is left open.
 
         Raises:
             CannotReadError: Another process writes to the file.

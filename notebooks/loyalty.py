@@ -48,7 +48,7 @@ def headline(active, funnel, held, every, as_of, unit) -> dict[str, tuple[str, s
 
 @app.cell
 def _():
-    # A DataFrame put here under a table's name, as {"transactions": frame}, takes its place.
+    # A DataFrame put here under a table's name, as {"transactions": frame}, replaces that table.
     frames = {}
     return (frames,)
 
@@ -368,7 +368,7 @@ def _(data):
 @app.cell
 def _():
     mo.md("""
-    ### To go on with
+    ### Where to go next
 
     Each panel's rows are a pandas DataFrame: `active`, `segments`, `grid`, `members`,
     `campaigns`, `funnel`, `redemption_days`, `held`, `expiring`, `sizes`, `baskets`, `channels`.

@@ -35,7 +35,7 @@ STAGES = {
 
 
 def active_members(frame: pd.DataFrame, every: str) -> alt.Chart:
-    """New and returning members of each period, one on the other."""
+    """New and returning members of each period, stacked."""
     return (
         chart(frame)
         .mark_bar()

@@ -1,9 +1,10 @@
-"""History on many workers: an Airflow 3 DAG, to be copied into the folder of DAGs.
+"""A backfill of history on many workers: an Airflow 3 DAG; copy it into the folder of DAGs.
 
-`plan` cuts the range into parts; `begin` makes the tables; `load` loads one part on any worker, as
-many at a time as the pool has slots; `reconcile` sees that all is there and goes on up to now, for
-pipelines/daily.py to go on from. Each may be repeated. Needed are a pool, as large as the exports
-that the vendor runs at one time, and a destination by dlt's configuration, for instance:
+`plan` splits the range into parts; `begin` creates the tables; `load` loads one part on any worker,
+as many at a time as the pool has slots; `reconcile` checks that all rows are there, then loads what
+is new since, and pipelines/daily.py continues from there. Each task may be repeated. The DAG needs
+a pool with as many slots as the vendor runs exports at one time, and a destination in dlt's
+configuration, for instance:
 
     airflow pools set loyalty_exports 3 "exports at one time"
     DESTINATION__WAREHOUSE__DESTINATION_TYPE=postgres
@@ -17,13 +18,13 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 
 POOL = "loyalty_exports"
-# dlt would ask Airflow for a variable at each of thousands of settings: only whole sections, such
-# as the variable dlt_secrets_toml holds.
+# dlt would look up thousands of settings as Airflow variables: let it read whole sections only,
+# such as the variable dlt_secrets_toml.
 os.environ.setdefault("PROVIDERS__AIRFLOW_SECRETS__ONLY_TOML_FRAGMENTS", "true")
 
 
 def backfill() -> Any:
-    """What is loaded, and where to; imported late, for Airflow reads this file again and again."""
+    """The source and its destination; imported here, for Airflow parses this file often."""
     from spaaza_source import spaaza_source  # noqa: PLC0415
     from spaaza_source.backfill import Backfill  # noqa: PLC0415
 
@@ -36,9 +37,11 @@ def backfill() -> Any:
     default_args={"retries": 3},
     params={
         "start": Param("2024-01-01", type="string", format="date"),
-        "end": Param(None, type=["null", "string"], description="itself left out; now"),
-        "tables": Param(None, type=["null", "array"], description="of the source's tables these"),
-        "again": Param(False, type="boolean", description="load anew what is loaded already"),
+        "end": Param(None, type=["null", "string"], description="exclusive; now unless given"),
+        "tables": Param(
+            None, type=["null", "array"], description="tables to load; all unless given"
+        ),
+        "again": Param(False, type="boolean", description="load again what is already loaded"),
     },
 )
 def spaaza_backfill() -> None:
@@ -47,8 +50,8 @@ def spaaza_backfill() -> None:
     @task
     def plan(params: Any = None, dag_run: Any = None) -> list[Any]:
         again_since = dag_run.run_after if params["again"] else None
-        given = {"tables": params["tables"], "again_since": again_since}
-        return list(backfill().plan(params["start"], params["end"], **given))
+        options = {"tables": params["tables"], "again_since": again_since}
+        return list(backfill().plan(params["start"], params["end"], **options))
 
     @task(pool=POOL)
     def begin(parts: list[Any]) -> list[Any]:
@@ -58,7 +61,7 @@ def spaaza_backfill() -> None:
     def load(part: Any) -> list[str]:
         return list(backfill().load(part))
 
-    # Where nothing was left to load, the mapped task is skipped.
+    # If nothing is left to load, the mapped task is skipped.
     @task(pool=POOL, trigger_rule="none_failed")
     def reconcile(parts: list[Any]) -> list[str]:
         return list(backfill().reconcile(parts))

@@ -1,10 +1,10 @@
-"""A range of history into DuckDB, window by window, each committed by itself.
+"""Backfill a range of history into DuckDB, window by window, each committed on its own.
 
     python pipelines/backfill.py 2024-01-01 2026-01-01
     python pipelines/backfill.py 2024-01-01 --tables transactions wallet_ledger
 
-Settings are those of pipelines/daily.py. Stop it and run it again as you like: what is loaded is
-not loaded again, unless --again-since says so. It ends where the daily load goes on.
+Settings are those of pipelines/daily.py. It can be stopped and run again: what is loaded is not
+loaded again, unless --again-since says so. The daily load continues from its end.
 """
 
 import argparse
@@ -17,17 +17,17 @@ from spaaza_source.backfill import Backfill
 
 
 def main() -> None:
-    """Load what is missing of the range."""
-    asked = argparse.ArgumentParser(description="Load a range of history, window by window.")
-    asked.add_argument("start", help="where it begins: 2024-01-01")
-    asked.add_argument("end", nargs="?", help="where it ends, itself left out (now)")
-    asked.add_argument("--tables", nargs="+", help="of the source's tables only these")
-    asked.add_argument("--again-since", help="load anew what was exported before this instant")
-    given = asked.parse_args()
+    """Load the missing part of the range."""
+    parser = argparse.ArgumentParser(description="Load a range of history, window by window.")
+    parser.add_argument("start", help="start of the range: 2024-01-01")
+    parser.add_argument("end", nargs="?", help="end of the range (exclusive); now unless given")
+    parser.add_argument("--tables", nargs="+", help="tables to load; all unless given")
+    parser.add_argument("--again-since", help="load again what was exported before this time")
+    options = parser.parse_args()
 
     backfill = Backfill(spaaza_source, "spaaza", "duckdb", "spaaza_data")
     parts = backfill.plan(
-        given.start, given.end, tables=given.tables, again_since=given.again_since
+        options.start, options.end, tables=options.tables, again_since=options.again_since
     )
     left = backfill.left(parts)
     console = Console()
@@ -39,8 +39,8 @@ def main() -> None:
             backfill.load(part, on_window=lambda _: bar.advance(task))
             if not console.is_terminal:
                 print(f"{part['name']} is loaded")
-    mended = backfill.reconcile(parts)
-    print(f"{len(left)} of {len(parts)} parts were missing, {len(mended)} had to be loaded twice")
+    reloaded = backfill.reconcile(parts)
+    print(f"{len(left)} of {len(parts)} parts were missing, {len(reloaded)} had to be loaded again")
 
 
 if __name__ == "__main__":

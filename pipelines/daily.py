@@ -1,4 +1,4 @@
-"""Spaaza into DuckDB, once a day: history at first, then what came since the last run.
+"""Load Spaaza into DuckDB once a day: history at first, then what is new since the last run.
 
     15 4 * * *  cd /srv/loyalty && .venv/bin/python pipelines/daily.py >>daily.log 2>&1
 
@@ -17,11 +17,11 @@ from spaaza_source.chat import tell_chat
 
 
 def main() -> None:
-    """Load what came since the last run."""
+    """Load what is new since the last run."""
     pipeline = dlt.pipeline(
         "spaaza", destination="duckdb", dataset_name="spaaza_data", progress="log"
     )
-    # The first run takes history from here; without a date it takes all there is.
+    # The first run loads history from this date on; without a date it loads all.
     print(pipeline.run(spaaza_source(start_date="2024-01-01")))
     print(pipeline.dataset().row_counts().df())
     # Where RUNTIME__SLACK_INCOMING_HOOK is set, or `slack_incoming_hook` under [runtime].

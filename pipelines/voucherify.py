@@ -1,11 +1,11 @@
-"""Voucherify into DuckDB: all of it at first, what is new or changed from then on.
+"""Load Voucherify into DuckDB: everything at first, then what is new or changed.
 
     export SOURCES__VOUCHERIFY__CREDENTIALS__APP_ID=…
     export SOURCES__VOUCHERIFY__CREDENTIALS__APP_TOKEN=…
     python pipelines/voucherify.py
 
-The keys are under Project Settings, Application Keys; a project outside of Europe needs
-SOURCES__VOUCHERIFY__BASE_URL too. `dlt pipeline voucherify info` tells what is there afterwards.
+The keys are under Project Settings, Application Keys; a project outside Europe also needs
+SOURCES__VOUCHERIFY__BASE_URL. Afterwards `dlt pipeline voucherify info` shows what is loaded.
 """
 
 import dlt
@@ -16,15 +16,15 @@ from spaaza_source.voucherify.objects import OBJECTS
 
 
 def main() -> None:
-    """Load what came since the last run."""
+    """Load what is new or changed since the last run."""
     pipeline = dlt.pipeline(
         "voucherify", destination="duckdb", dataset_name="voucherify_data", progress="log"
     )
     source = voucherify_source(
-        # All documented fields are asked for, unless a table's are named here; metadata only is
-        # where it is named.
+        # All documented fields are requested, unless a table's are named here; metadata only if
+        # named.
         fields={"orders": [*OBJECTS["orders"].fields, "metadata.channel"]},
-        # Voucherify's own filters: what they leave out is not loaded.
+        # Voucherify's own filters: rows that they exclude are not loaded.
         filters={"redemptions": where("result", "is", "SUCCESS")},
     )
     print(pipeline.run(source))

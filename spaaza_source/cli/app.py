@@ -40,6 +40,13 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, Repeat
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 
+rows_option = click.option(
+    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows per table."
+)
+seed_option = click.option(
+    "--seed", type=int, default=7, show_default=True, help="Seed of the generated data."
+)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="spaaza-source")
@@ -67,10 +74,8 @@ def cli(*, debug: bool) -> None:
 
 @cli.command()
 @click.option("--db", type=DB, default="demo.duckdb", show_default=True, help="DuckDB file.")
-@click.option(
-    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows per table."
-)
-@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the generated data.")
+@rows_option
+@seed_option
 @vendor_option
 def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     """Load generated exports into DuckDB, from a sandbox inside this process.
@@ -100,10 +105,8 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     show_default=True,
     help="Port to listen on; 0 picks a free one.",
 )
-@click.option(
-    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows per table."
-)
-@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the generated data.")
+@rows_option
+@seed_option
 @click.option(
     "--run-seconds",
     type=click.FloatRange(0),

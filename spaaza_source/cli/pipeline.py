@@ -28,7 +28,7 @@ def locked_pipeline(target: Target, progress: Collector) -> Iterator[dlt.Pipelin
 
     Args:
         target: Where to.
-        progress: What the pipeline tells of its exports.
+        progress: The collector that the pipeline reports its exports to.
     """
     with hold_run_lock(_folder(target)):
         yield open_pipeline(target, progress)
@@ -42,7 +42,7 @@ def open_pipeline(target: Target, progress: Collector | None = None) -> dlt.Pipe
 
     Args:
         target: Where to.
-        progress: What the pipeline tells of its exports; None to tell nothing.
+        progress: The collector that the pipeline reports its exports to; None for none.
 
     Raises:
         SettingsError: A load into the other destination is not finished.

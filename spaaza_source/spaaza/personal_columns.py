@@ -22,14 +22,12 @@ The rules:
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Literal, TypeAlias
+from functools import partial
+from typing import Literal, TypeAlias
 
 from spaaza_source.tabular import Policies
 
 ColumnActions: TypeAlias = dict[str, Literal["hash", "drop"]]
-
-_VARIABLE = "SOURCES__SPAAZA__PRIVACY_SECRET"
 
 
 def _hash(names: str) -> ColumnActions:
@@ -110,16 +108,5 @@ PERSONAL: dict[str, ColumnActions] = {
     "bulk_users": _USER,
 }
 
-
-def make_policies(privacy: Any, secret: Any, tables: Collection[str]) -> Policies:
-    """The policies that the settings of a Spaaza source describe.
-
-    Args:
-        privacy: The setting `privacy`, as `tabular.privacy` describes it.
-        secret: The setting `privacy_secret`.
-        tables: The source's own tables.
-
-    Raises:
-        SettingsError: A setting is missing or wrong.
-    """
-    return Policies.of(privacy, secret, tables=tables, personal=PERSONAL, secret_variable=_VARIABLE)
+#: Makes the policies that the settings `privacy` and `privacy_secret` describe for some tables.
+make_policies = partial(Policies.of, personal=PERSONAL, variable="SOURCES__SPAAZA__PRIVACY_SECRET")

@@ -1,4 +1,4 @@
-"""Client of Spaaza's Tasks API: five calls, with bodies and answers as documented.
+"""Client of Spaaza's Tasks API: its calls, with bodies and answers as documented.
 
 Vendor documents: "Exporting data from Spaaza" and the Tasks API reference.
 """
@@ -85,28 +85,15 @@ class TasksApi:
     def list_tasks(
         self,
         *,
-        status: str | None = None,
         action: str | None = None,
         limit: int | None = None,
         offset: int | None = None,
     ) -> list[Task]:
         """`GET /tasks`: one page of the chain's tasks."""
-        given = {"status": status, "action": action, "limit": limit, "offset": offset}
+        given = {"action": action, "limit": limit, "offset": offset}
         params = {name: value for name, value in given.items() if value is not None}
         tasks: list[Task] = self.http.get("/tasks", params, _tasks)
         return tasks
-
-    def execute_task(self, task_id: str | int) -> dict[str, Any]:
-        """`POST /tasks/{id}/execute`: runs a task now; returns its state, not the task."""
-        path = f"/tasks/{_segment(task_id)}/execute"
-
-        def read(answer: Any) -> dict[str, Any]:
-            if not isinstance(answer, dict):
-                raise _unexpected(f"POST {path}", "a task's state")
-            return answer
-
-        state: dict[str, Any] = self.http.post(path, read=read)
-        return state
 
     def download_url(self, task_id: str | int) -> str:
         """`GET /tasks/{id}/download_url`: a link to the result, valid for about an hour."""

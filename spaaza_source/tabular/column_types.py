@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -67,20 +66,6 @@ class ColumnType:
         if data_type != "decimal" or precision is None:
             return cls(data_type)
         return cls(data_type, precision, scale or 0)
-
-    @classmethod
-    def of_arrow(cls, arrow: Any) -> ColumnType:
-        """The type whose `arrow` is the given Arrow type.
-
-        Raises:
-            SettingsError: An Arrow type that no column of a file can have.
-        """
-        if pa.types.is_decimal128(arrow):
-            return cls("decimal", arrow.precision, arrow.scale)
-        for data_type, known in _ARROW.items():
-            if known == arrow:
-                return cls(data_type)
-        raise SettingsError(f"a column of a file cannot have the Arrow type {arrow}")
 
     def __str__(self) -> str:
         if self.data_type == "decimal":

@@ -237,10 +237,10 @@ class Policies:
         cls,
         privacy: Any,
         secret: Any,
-        *,
         tables: Collection[str],
+        *,
         personal: Personal,
-        secret_variable: str,
+        variable: str,
     ) -> Policies:
         """The policies that a user has set.
 
@@ -250,7 +250,7 @@ class Policies:
             secret: The secret of the hashes; required only if a column is hashed.
             tables: The source's own tables.
             personal: The preset. All its tables may be named, so that sources can share a setting.
-            secret_variable: The environment variable of the secret, for a message.
+            variable: The environment variable of the secret, for a message.
 
         Raises:
             SettingsError: A setting is missing or wrong.
@@ -267,7 +267,7 @@ class Policies:
             for table in tables
         }
         hashes = any("hash" in actions.values() for actions, _ in choices.values())
-        keyed = _make_hash(secret, secret_variable) if hashes else None
+        keyed = _make_hash(secret, variable) if hashes else None
         return cls(
             MappingProxyType(
                 {

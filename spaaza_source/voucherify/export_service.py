@@ -101,7 +101,7 @@ class VoucherifyExports:
             # Opening it fails, with an error that does not quote it.
             return False
         if "\\" in link.netloc:
-            # `requests` takes what stands before the backslash for the host.
+            # `requests` would end the host at the backslash.
             return False
         host = link.hostname or ""
         if link.scheme != "https" and not (is_loopback(url) and is_loopback(self.http.base_url)):

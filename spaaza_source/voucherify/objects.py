@@ -55,8 +55,8 @@ def _fields(text: str) -> tuple[str, ...]:
 
 
 OBJECTS: dict[str, ExportObject] = {
-    each.table: each
-    for each in (
+    one.table: one
+    for one in (
         ExportObject(
             "vouchers",
             "voucher",
@@ -146,9 +146,9 @@ def object_named(name: object) -> ExportObject:
         SettingsError: There is no such object.
     """
     text = str(name).strip().lower()
-    for each in OBJECTS.values():
-        if text in (each.table, each.exported_object):
-            return each
+    for one in OBJECTS.values():
+        if text in (one.table, one.exported_object):
+            return one
     raise SettingsError(
         f"there is no object {text[:40]!r}", hint=f"The objects are {', '.join(OBJECTS)}."
     )

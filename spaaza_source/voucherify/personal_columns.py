@@ -7,14 +7,12 @@ anything and is not in the preset: name its columns in `privacy` to hash or drop
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Literal, TypeAlias
+from functools import partial
+from typing import Literal, TypeAlias
 
 from spaaza_source.tabular import Policies
 
 ColumnActions: TypeAlias = dict[str, Literal["hash", "drop"]]
-
-_VARIABLE = "SOURCES__VOUCHERIFY__PRIVACY_SECRET"
 
 _OF_A_CUSTOMER: ColumnActions = {
     "customer_id": "hash",
@@ -39,16 +37,7 @@ PERSONAL: dict[str, ColumnActions] = {
     "voucher_transactions": {"details": "drop"},
 }
 
-
-def make_policies(privacy: Any, secret: Any, tables: Collection[str]) -> Policies:
-    """The policies that the settings of a Voucherify source describe.
-
-    Args:
-        privacy: The setting `privacy`, as `tabular.privacy` describes it.
-        secret: The setting `privacy_secret`.
-        tables: The source's own tables.
-
-    Raises:
-        SettingsError: A setting is missing or wrong.
-    """
-    return Policies.of(privacy, secret, tables=tables, personal=PERSONAL, secret_variable=_VARIABLE)
+#: Makes the policies that the settings `privacy` and `privacy_secret` describe for some tables.
+make_policies = partial(
+    Policies.of, personal=PERSONAL, variable="SOURCES__VOUCHERIFY__PRIVACY_SECRET"
+)

@@ -24,7 +24,7 @@ def test_it_loads_a_range_once_and_ends_where_the_daily_load_goes_on() -> None:
     with Sandbox(settings) as sandbox:
         first = run(sandbox, *RANGE)
         assert "transactions [2026-09-01T00:00:00Z, 2026-10-01T00:00:00Z) is loaded" in first
-        assert "4 of 4 parts were missing, 0 had to be loaded twice" in first
+        assert "4 of 4 parts were missing, 0 had to be loaded again" in first
         asked = len(sandbox.tasks)
         assert "0 of 4 parts were missing" in run(sandbox, *RANGE)
         # What goes on asks for the lag once more.

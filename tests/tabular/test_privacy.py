@@ -32,7 +32,7 @@ PERSONAL: Personal = {
 
 
 def policies(privacy: Any, secret: Any = SECRET, tables: Any = ("users", "orders")) -> Policies:
-    return Policies.of(privacy, secret, tables=tables, personal=PERSONAL, secret_variable=VARIABLE)
+    return Policies.of(privacy, secret, tables=tables, personal=PERSONAL, variable=VARIABLE)
 
 
 def users(**actions: Any) -> Policy:

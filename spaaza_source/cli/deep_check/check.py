@@ -160,8 +160,7 @@ class _TableComparison:
         until: datetime | None,
     ) -> None:
         self.table = table
-        # Where windows are taken by no column, for they hold the rows that changed, a row still
-        # has a time.
+        # Windows of changed rows are not taken by a column of the table, but its rows have a time.
         column = table.column(load.time_column or known.time_field)
         window = load.sync.range_at(datetime.now(timezone.utc))
         ends = [end for end in (until, window.end if window else None) if end is not None]

@@ -83,7 +83,7 @@ def read_elements(
             )
     if layout is JSONLayout.LINES:
         if lines_before:
-            raise text.make_error("an empty line stands before a row")
+            raise text.make_error("an empty line precedes a row")
         yield from _lines(text)
         return
     yield from _list(text) if layout is JSONLayout.LIST else _envelope(text)
@@ -339,7 +339,7 @@ def _lines(text: _Text) -> Iterator[Record | RejectedRow]:
             blank = True
             continue
         if blank:
-            raise text.make_error("an empty line stands before a row", begin)
+            raise text.make_error("an empty line precedes a row", begin)
         value, reason = _line_value(text, raw, begin)
         if value is None and not ended:
             raise text.make_error(
