@@ -11,13 +11,22 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spaaza_source.cli.app import main
 
 FORKS = multiprocessing.get_context("forkserver")
+# SIGINT ends it also where the tests run in the background, and so ignore that signal.
+_RUN_MAIN = """
+import signal
+from spaaza_source.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+#: The `spaaza` command, as a program of its own.
+COMMAND = [sys.executable, "-c", _RUN_MAIN]
 FORKS.set_forkserver_preload(
     ["spaaza_source.cli.app", "pandas", "psycopg2", "duckdb", "dlt.destinations.impl.duckdb.duck"]
 )
@@ -73,6 +82,25 @@ def settle(folder: Path, environment: Mapping[str, str]) -> None:
     log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log, stream.fileno())
+
+
+def started(
+    command: Sequence[str], settings: Mapping[str, str] | None = None, stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """A program that runs beside the test; what it says is read from its pipes.
+
+    Args:
+        command: It and its arguments.
+        settings: More of its environment.
+        stderr: Where its errors go, as `subprocess` has it.
+    """
+    return subprocess.Popen(
+        command,
+        env={**os.environ, **(settings or {})},
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
 
 
 def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,7 @@ import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.voucherify.objects import OBJECTS
-from tests.processes import spaaza
+from tests.processes import COMMAND, spaaza, started
 from tests.vendors import Answer, FileVendor, ScriptedServer, in_turn
 
 PREFIX = "SOURCES__SPAAZA__"
@@ -59,9 +55,8 @@ def test_the_demo_loads_six_indexes_and_says_where_they_are() -> None:
 
 
 def test_the_demo_plays_voucherify_too() -> None:
-    for vendor in ("spaaza", "voucherify"):
-        ran = spaaza("demo", "--db", "both.duckdb", "--rows", "20", "--vendor", vendor)
-        assert (ran.returncode, ran.stderr) == (0, "")
+    ran = spaaza("demo", "--db", "demo.duckdb", "--rows", "20", "--vendor", "voucherify")
+    assert (ran.returncode, ran.stderr) == (0, "")
     table = dict(re.findall(r"^(\w+) +([\d,]+) +0 +[\d,]+ +[\d.]+$", ran.stdout, re.MULTILINE))
     assert table == dict.fromkeys(OBJECTS, "20")
     named = re.search(r'^  (\S+) -c "(.*)"$', ran.stdout, re.MULTILINE)
@@ -74,6 +69,7 @@ def test_one_index_loads_with_settings_from_the_environment_alone(sandbox: Sandb
     ran = spaaza("load", "vouchers", **settings_for(sandbox))
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "vouchers: arrived" in ran.stdout
+    assert str(Path("spaaza.duckdb").absolute()) in ran.stdout
     with duckdb.connect("spaaza.duckdb") as warehouse:
         assert warehouse.sql("SELECT count(*) FROM spaaza_data.vouchers").fetchall() == [(200,)]
 
@@ -105,22 +101,24 @@ def free_port() -> int:
     return port
 
 
-@pytest.mark.parametrize("command", ["check", "load"])
+WRONG_SETTINGS = [
+    ({"BASE_URL": ""}, r"base_url \(SOURCES__SPAAZA__BASE_URL\) is not set"),
+    ({"CHAIN_ID": ""}, r"chain_id \(SOURCES__SPAAZA__CHAIN_ID\) is not set"),
+    (
+        {"CREDENTIALS__ACCESS_TOKEN_SECRET": ""},
+        r"credentials \(.*CREDENTIALS__ACCESS_TOKEN_SECRET\) is not set",
+    ),
+    ({"BASE_URL": "services.example"}, "base_url: 'services.example' is not a web address"),
+    ({"BASE_URL": "http://127.0.0.1:{port}"}, "no connection to the host can be made"),
+    ({"CHAIN_ID": "seventeen"}, "chain_id: the value has the wrong type"),
+    ({"CHAIN_ID": "999"}, "permission_denied_or_non_existent"),
+    ({"CREDENTIALS__ACCESS_TOKEN_SECRET": "canary"}, "the vendor refused the credentials"),
+]
+
+
 @pytest.mark.parametrize(
-    ("changed", "sentence"),
-    [
-        ({"BASE_URL": ""}, r"base_url \(SOURCES__SPAAZA__BASE_URL\) is not set"),
-        ({"CHAIN_ID": ""}, r"chain_id \(SOURCES__SPAAZA__CHAIN_ID\) is not set"),
-        (
-            {"CREDENTIALS__ACCESS_TOKEN_SECRET": ""},
-            r"credentials \(.*CREDENTIALS__ACCESS_TOKEN_SECRET\) is not set",
-        ),
-        ({"BASE_URL": "services.example"}, "base_url: 'services.example' is not a web address"),
-        ({"BASE_URL": "http://127.0.0.1:{port}"}, "no connection to the host can be made"),
-        ({"CHAIN_ID": "seventeen"}, "chain_id: the value has the wrong type"),
-        ({"CHAIN_ID": "999"}, "permission_denied_or_non_existent"),
-        ({"CREDENTIALS__ACCESS_TOKEN_SECRET": "canary"}, "the vendor refused the credentials"),
-    ],
+    ("command", "changed", "sentence"),
+    [*(("check", *wrong) for wrong in WRONG_SETTINGS), ("load", *WRONG_SETTINGS[-1])],
 )
 def test_a_wrong_setting_is_one_sentence_and_exit_code_2(
     sandbox: Sandbox, command: str, changed: dict[str, str], sentence: str
@@ -151,7 +149,7 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(
             ("load", "--start-date", "2026-02-01", "--end-date", "2026-01-01"),
             "holds no time",
         ),
-        (("load", "--destination", "postgrez"), "dlt does not know this destination"),
+        (("load", "--destination", "postgrez"), "The destination is not one that dlt knows"),
         (("load", "--db", "no/such/folder/x.duckdb"), "does not exist"),
         (("load", "--db", "not-a.duckdb"), "is not a DuckDB database"),
         (("load", "--db", "x.duckdb", "--destination", "postgres"), "--db names a DuckDB file"),
@@ -193,35 +191,6 @@ def test_a_vendor_that_is_down_is_no_wrong_setting(sandbox: Sandbox) -> None:
         ran = spaaza("load", **settings_for(sandbox, BASE_URL=server.base_url))
     assert ran.returncode == 1
     assert "too many requests" in ran.stderr
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_load_says_what_still_runs_and_is_carried_on(number: signal.Signals) -> None:
-    with Sandbox(SandboxSettings(rows=20, run_seconds=3)) as slow:
-        settings = settings_for(slow)
-        with subprocess.Popen(
-            [sys.executable, "-m", "spaaza_source.cli", "load", "users"],
-            env={**os.environ, **settings},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            while "INPROGRESS" not in process.stdout.readline():
-                assert process.poll() is None
-            process.send_signal(number)
-            began = time.monotonic()
-            said = process.stderr.read()
-            assert process.wait() == 128 + number
-        assert time.monotonic() - began < 2
-        job = slow.tasks[0]["id"]
-        assert f"job {job} is still INPROGRESS; the next run adopts it" in said
-        assert "spaaza: interrupted" in said
-        assert "Traceback" not in said
-        ran = spaaza("load", "users", **settings)
-        assert ran.returncode == 0, ran.stderr
-        assert len(slow.tasks) == 1
 
 
 def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
@@ -280,10 +249,10 @@ def test_what_one_destination_holds_is_not_taken_for_the_others(
 ) -> None:
     settings = settings_for(sandbox, MAX_AGE="0")
     there = ["--db", str(tmp_path / "there.duckdb")]
-    for more in ([], there, [], ["--dataset", "other"], there):
+    for more in ([], there, [], ["--dataset", "other"]):
         assert spaaza("load", "transactions", *more, **settings).returncode == 0
-    windows = [bool(task["trigger"].get("segment")) for task in reversed(sandbox.tasks[:5])]
-    assert windows == [False, False, True, False, True]
+    windows = [bool(task["trigger"].get("segment")) for task in reversed(sandbox.tasks[:4])]
+    assert windows == [False, False, True, False]
     for file, dataset in [
         ("spaaza.duckdb", "spaaza_data"),
         ("spaaza.duckdb", "other"),
@@ -291,21 +260,6 @@ def test_what_one_destination_holds_is_not_taken_for_the_others(
     ]:
         with duckdb.connect(file) as warehouse:
             counted = warehouse.sql(f"SELECT count(*) FROM {dataset}.transactions")
-            assert counted.fetchall() == [(200,)]
-
-
-def test_the_file_is_where_the_command_is_run(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        monkeypatch.chdir(tmp_path / name)
-        ran = spaaza("load", "products", **settings_for(sandbox))
-        assert ran.returncode == 0
-        file = tmp_path / name / "spaaza.duckdb"
-        assert str(file) in ran.stdout
-        with duckdb.connect(str(file)) as warehouse:
-            counted = warehouse.sql("SELECT count(*) FROM spaaza_data.products")
             assert counted.fetchall() == [(200,)]
 
 
@@ -317,11 +271,7 @@ def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
 
 
 def test_the_sandbox_serves_until_it_is_stopped() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "spaaza_source.cli", "sandbox", "--port", "0", "--rows", "20"],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started([*COMMAND, "sandbox", "--port", "0", "--rows", "20"]) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
         shown = dict(
@@ -331,5 +281,5 @@ def test_the_sandbox_serves_until_it_is_stopped() -> None:
         )
         ran = spaaza("load", "products", **QUICK, **shown)
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert ran.returncode == 0, ran.stderr

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -15,7 +12,7 @@ import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.cli.test_cli import settings_for
-from tests.processes import spaaza
+from tests.processes import COMMAND, spaaza, started
 from tests.vendors import Answer, ScriptedServer, in_turn
 
 PLACE = "/services/canary-hook"
@@ -77,19 +74,15 @@ def test_debug_adds_the_traceback(sandbox: Sandbox) -> None:
 
 def test_an_interruption_is_told(sandbox: Sandbox) -> None:
     with Sandbox(SandboxSettings(rows=10, run_seconds=600)) as slow:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "spaaza_source.cli", "load", "users", "--log", "json"],
-            env={**os.environ, **settings_for(slow)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = started([*COMMAND, "load", "users", "--log", "json"], settings_for(slow))
         assert process.stdout is not None
         lines = []
         for line in process.stdout:
             lines.append(json.loads(line))
             if lines[-1].get("state") == "INPROGRESS":
                 process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, said
     assert lines[-2]["message"] == "interrupted; the next run resumes from here"
     assert lines[-1]["exit_code"] == 128 + signal.SIGTERM
     del sandbox
@@ -119,5 +112,5 @@ def test_a_chat_that_fails_keeps_no_load_from_ending_well(sandbox: Sandbox) -> N
         hook = {"RUNTIME__SLACK_INCOMING_HOOK": chat.base_url + PLACE}
         ran = spaaza("load", "users", **settings_for(sandbox), **hook)
     assert ran.returncode == 0
-    assert "the message could not be sent to the chat's webhook (HTTP 404)" in ran.stderr
+    assert "the hook for messages could not be told (HTTP 404)" in ran.stderr
     assert "canary" not in ran.stderr + ran.stdout

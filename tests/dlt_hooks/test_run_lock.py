@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from filelock import FileLock
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.cli.test_cli import settings_for
-from tests.processes import spaaza
+from tests.processes import COMMAND, spaaza, started
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +34,7 @@ def turn() -> FileLock:
 
 
 def begun(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "spaaza_source.cli", *arguments],
-        env={**os.environ, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return started([*COMMAND, *arguments], settings, stderr=subprocess.STDOUT)
 
 
 def await_word(command: subprocess.Popen[str], word: str) -> None:

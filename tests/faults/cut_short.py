@@ -93,4 +93,6 @@ def _kill_after(owner: Any, method: str) -> None:
 
 
 if __name__ == "__main__":
+    # Also where the tests run in the background, and so ignore this signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     load(Path(sys.argv[1]), **json.loads(sys.argv[2]))

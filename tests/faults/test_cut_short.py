@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,31 +39,46 @@ def run(folder: Path, **settings: Any) -> int:
 AFTER = [(1, "Ann"), (2, "Rob"), (3, "Cy")]
 
 
+@dataclass(frozen=True)
+class Case:
+    """A second load of a table, and its rows afterwards."""
+
+    table: str
+    settings: dict[str, Any]
+    rows: list[tuple[int, str]]
+
+
+CASES = {
+    "merged": Case("users", {"hints": {"primary_key": "user_id"}}, AFTER),
+    "replace": Case("users", {"hints": {"write_disposition": "replace"}}, AFTER),
+    "upsert": Case("users", {"hints": UPSERT}, AFTER),
+    "window": Case("transactions", WINDOW, AFTER),
+    "changed": Case("vouchers", {"hints": {"primary_key": "user_id"}}, AFTER),
+    "append": Case(
+        "users",
+        {"hints": {"write_disposition": "append"}},
+        sorted([(1, "Ann"), (2, "Bob"), *AFTER]),
+    ),
+    "scd2": Case("users", {"hints": SCD2}, sorted([(2, "Bob"), *AFTER])),
+}
+
+
 @pytest.mark.parametrize(
-    ("table", "settings", "rows"),
+    ("case", "killed_after"),
     [
-        pytest.param("users", {"hints": {"primary_key": "user_id"}}, AFTER, id="merged"),
-        pytest.param("users", {"hints": {"write_disposition": "replace"}}, AFTER, id="replace"),
-        pytest.param("users", {"hints": UPSERT}, AFTER, id="upsert"),
-        pytest.param("transactions", WINDOW, AFTER, id="window"),
-        pytest.param("vouchers", {"hints": {"primary_key": "user_id"}}, AFTER, id="changed"),
-        pytest.param(
-            "users",
-            {"hints": {"write_disposition": "append"}},
-            sorted([(1, "Ann"), (2, "Bob"), *AFTER]),
-            id="append",
-        ),
-        pytest.param("users", {"hints": SCD2}, sorted([(2, "Bob"), *AFTER]), id="scd2"),
+        *((case, CASES[case].table) for case in CASES),
+        # The table's own file is noted by then, and is put back with all others, whatever it does.
+        ("merged", "export_jobs"),
+        ("append", "export_jobs"),
     ],
 )
-@pytest.mark.parametrize("killed_after", ["the table", "export_jobs"])
 def test_what_was_committed_is_not_loaded_again(
-    table: str, settings: dict[str, Any], rows: list[Any], killed_after: str, tmp_path: Path
+    case: str, killed_after: str, tmp_path: Path
 ) -> None:
-    killed_after = table if killed_after == "the table" else killed_after
+    table, rows = CASES[case].table, CASES[case].rows
     with FileVendor(**{table: OLD}) as vendor:
-        given = {"base_url": vendor.base_url, "table": table, "max_age": 0, **settings}
-        assert run(tmp_path, **given) == 0
+        given = {"base_url": vendor.base_url, "table": table, "max_age": 0, **CASES[case].settings}
+        load(tmp_path, **given)
         vendor.files[table] = NEW
         assert run(tmp_path, **given, killed_after=killed_after) == -signal.SIGKILL
         load(tmp_path, **given)
@@ -71,13 +87,12 @@ def test_what_was_committed_is_not_loaded_again(
     assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
 
 
-@pytest.mark.parametrize("killed_after", ["users", "users__tags"])
-def test_rows_of_nested_lists_are_not_loaded_again(killed_after: str, tmp_path: Path) -> None:
+def test_the_committed_table_of_a_nested_list_is_not_loaded_again(tmp_path: Path) -> None:
     records = [{"user_id": number, "tags": [{"name": "a"}, {"name": "b"}]} for number in range(3)]
     with FileVendor(users=json.dumps(records).encode()) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users"}
         given["export_format"] = "json"
-        assert run(tmp_path, **given, killed_after=killed_after) == -signal.SIGKILL
+        assert run(tmp_path, **given, killed_after="users__tags") == -signal.SIGKILL
         load(tmp_path, **given)
     assert query(tmp_path, "SELECT count(*) FROM users") == [(3,)]
     assert query(tmp_path, "SELECT count(*) FROM users__tags") == [(6,)]
@@ -86,7 +101,7 @@ def test_rows_of_nested_lists_are_not_loaded_again(killed_after: str, tmp_path: 
 def test_a_schema_that_was_being_written_is_no_schema(tmp_path: Path) -> None:
     with FileVendor(users=OLD) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
-        assert run(tmp_path, **given) == 0
+        load(tmp_path, **given)
         schemas = tmp_path / "pipelines" / "spaaza" / "schemas"
         # As dlt's own writer leaves it when it is killed before the renaming.
         text = (schemas / "spaaza.schema.json").read_text()
@@ -101,7 +116,7 @@ def test_what_was_extracted_is_loaded_as_its_own_schema_says(tmp_path: Path) -> 
     with FileVendor(transactions=OLD) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "transactions"}
         given |= {**WINDOW, "max_age": 0}
-        assert run(tmp_path, **given) == 0
+        load(tmp_path, **given)
         later = given | {"start_date": "2026-05-05"}
         vendor.files["transactions"] = (
             b"user_id,created_date,name,city\n3,2026-05-05T10:00:00Z,Cy,Ede\n"
@@ -120,7 +135,7 @@ def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
     with FileVendor(users=OLD) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
         # Where there is no dataset yet, dlt itself begins anew.
-        assert run(tmp_path, **given) == 0
+        load(tmp_path, **given)
         vendor.files["users"] = NEW
         assert run(tmp_path, **given, killed_normalized=True) == -signal.SIGKILL
         load(tmp_path, **given)
@@ -129,7 +144,7 @@ def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
 
 
-@pytest.mark.parametrize("disposition", ["replace", "append", None])
+@pytest.mark.parametrize("disposition", ["append", None])
 def test_a_load_that_was_about_to_be_put_aside_is_ended(
     disposition: str | None, tmp_path: Path
 ) -> None:
@@ -150,7 +165,7 @@ def test_a_load_that_was_about_to_be_put_aside_is_ended(
         assert len(vendor.tasks) == 3
 
 
-def test_a_table_replaced_from_a_staging_table_is_not_loaded_twice(
+def test_a_table_replaced_through_a_staging_table_is_not_loaded_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESTINATION__REPLACE_STRATEGY", "insert-from-staging")

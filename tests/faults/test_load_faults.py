@@ -22,7 +22,7 @@ from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.errors import BrokenKeyError, TooManyDeletionsError
 from spaaza_source.windows import iso
 from tests.faults.hosts import QUICK, TOKEN, BadDownloads, BadHost, spaaza
-from tests.faults.shops import AT, Shop, SpaazaShop, VoucherifyShop
+from tests.faults.shops import AT, Shop, VoucherifyShop
 from tests.vendors import Answer, Seen
 from tests.voucherify.vendor import KEYS
 from tests.warehouses import held_elsewhere, query
@@ -67,13 +67,6 @@ class Changes(Shop):
         return source
 
 
-@pytest.fixture(params=[Snapshots, Changes], ids=["spaaza", "voucherify"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
-    shop: Shop = request.param(tmp_path)
-    with shop.vendor:
-        yield shop
-
-
 def file_of(shop: Shop, *rows: str) -> bytes:
     return "\n".join([shop.HEADER, *rows, ""]).encode()
 
@@ -88,24 +81,25 @@ KEY: dict[str, Any] = {"primary_key": "id"}
 EMPTY, TWICE = f",{AT},c", f"1,{AT},c"
 
 
-@pytest.mark.parametrize("odd", [EMPTY, TWICE], ids=["empty", "twice"])
-def test_what_is_empty_or_twice_is_no_key_and_no_row_is_lost(odd: str, tmp_path: Path) -> None:
+def test_what_is_twice_is_no_key_and_no_row_is_lost(tmp_path: Path) -> None:
     shop = Snapshots(tmp_path)
     with shop.vendor:
         shop.load(file_of(shop, f"1,{AT},a", f"2,{AT},b"))
-        shop.brings(file_of(shop, f"1,{AT},a", f"2,{AT},b", odd))
+        shop.brings(file_of(shop, f"1,{AT},a", f"2,{AT},b", TWICE))
         assert sorted(name for _, name in names(shop)) == ["a", "b", "c"]
         # Once they tell rows apart again, the table is taken anew, and none stays twice.
         shop.brings(file_of(shop, f"1,{AT},c", f"2,{AT},b", f"3,{AT},d"))
     assert names(shop) == [(1, "c"), (2, "b"), (3, "d")]
 
 
-@pytest.mark.parametrize("odd", [EMPTY, TWICE], ids=["empty", "twice"])
-def test_a_declared_key_that_is_none_stops(shop: Shop, odd: str) -> None:
-    shop.load(file_of(shop, f"1,{AT},a", f"2,{AT},b"), hints=KEY)
-    bad = file_of(shop, f"1,{AT},a", f"2,{AT},b", odd)
-    shop.stops(bad, BrokenKeyError, "line 4", hints=KEY)
-    shop.brings(file_of(shop, f"1,{AT},a", f"2,{AT},B"), hints=KEY)
+def test_a_declared_key_that_is_none_stops(tmp_path: Path) -> None:
+    shop = Snapshots(tmp_path)
+    with shop.vendor:
+        shop.load(file_of(shop, f"1,{AT},a", f"2,{AT},b"), hints=KEY)
+        for odd in (EMPTY, TWICE):
+            bad = file_of(shop, f"1,{AT},a", f"2,{AT},b", odd)
+            shop.stops(bad, BrokenKeyError, "line 4", hints=KEY)
+        shop.brings(file_of(shop, f"1,{AT},a", f"2,{AT},B"), hints=KEY)
     assert names(shop) == [(1, "a"), (2, "B")]
 
 
@@ -119,24 +113,23 @@ def test_what_was_the_key_of_rows_that_changed_stops_where_it_is_none(tmp_path: 
     assert names(shop) == [(1, "c"), (2, "b")]
 
 
-def test_the_newest_wins_where_a_column_is_said_to_tell_which_it_is(shop: Shop) -> None:
-    by = "changed" if isinstance(shop, Snapshots) else "updated_at"
+def test_the_newest_wins_where_a_column_is_said_to_tell_which_it_is(tmp_path: Path) -> None:
+    shop = Changes(tmp_path)
     hints = {
         **KEY,
         "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
-        "columns": {by: {"dedup_sort": "desc"}},
+        "columns": {"updated_at": {"dedup_sort": "desc"}},
     }
     older, newer = "2020-01-01T00:00:00Z", AT
-    shop.load(file_of(shop, f"1,{older},a", f"2,{older},b"), hints=hints)
-    shop.brings(
-        file_of(shop, f"1,{newer},new", f"1,{older},old", f"3,{older},old", f"3,{newer},new"),
-        hints=hints,
-    )
-    assert names(shop) == [(1, "new"), (2, "b"), (3, "new")]
-    told = query(shop.folder, "SELECT rows, found, proven FROM export_jobs ORDER BY ALL")
-    assert told == [(2, 2, True), (4, 2, True)]
-    # An empty key tells nothing, whichever is the newest.
-    shop.stops(file_of(shop, f"1,{newer},a", EMPTY), BrokenKeyError, "line 3", hints=hints)
+    rows = (f"1,{newer},new", f"1,{older},old", f"3,{older},old", f"3,{newer},new")
+    with shop.vendor:
+        shop.load(file_of(shop, f"1,{older},a", f"2,{older},b"), hints=hints)
+        shop.brings(file_of(shop, *rows), hints=hints)
+        assert names(shop) == [(1, "new"), (2, "b"), (3, "new")]
+        told = query(shop.folder, "SELECT rows, found, proven FROM export_jobs ORDER BY ALL")
+        assert told == [(2, 2, True), (4, 2, True)]
+        # An empty key tells nothing, whichever is the newest.
+        shop.stops(file_of(shop, f"1,{newer},a", EMPTY), BrokenKeyError, "line 3", hints=hints)
 
 
 # 37: an export fails among others
@@ -268,7 +261,7 @@ class Command:
 Trouble = Callable[[Path], AbstractContextManager[None]]
 
 
-@pytest.fixture(params=[Vouchers, Changes], ids=["spaaza", "voucherify"])
+@pytest.fixture
 def command(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Command]:
@@ -277,7 +270,14 @@ def command(
         yield Command(shop, monkeypatch)
 
 
-@pytest.mark.parametrize(("trouble", "times"), [(held_elsewhere, 1), (moved_away, 2)])
+AT_EITHER = [(Vouchers, held_elsewhere), (Changes, moved_away)]
+
+
+@pytest.mark.parametrize(
+    ("command", "trouble", "times"),
+    [(*AT_EITHER[0], 1), (*AT_EITHER[1], 2)],
+    indirect=["command"],
+)
 def test_the_next_run_ends_the_load_that_a_destination_did_not_take(
     trouble: Trouble, times: int, command: Command, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,7 +298,7 @@ def test_the_next_run_ends_the_load_that_a_destination_did_not_take(
     assert not downloads.exists() or list(downloads.iterdir()) == []
 
 
-@pytest.mark.parametrize("trouble", [held_elsewhere, moved_away])
+@pytest.mark.parametrize(("command", "trouble"), AT_EITHER, indirect=["command"])
 def test_a_first_load_that_it_did_not_take_is_made_of_the_same_export(
     trouble: Trouble, command: Command
 ) -> None:
@@ -327,11 +327,8 @@ def test_a_row_that_is_gone_goes_with_the_next_snapshot(tmp_path: Path) -> None:
     assert names(shop) == [(1, "a"), (2, "a")]
 
 
-@pytest.mark.parametrize("make", [SpaazaShop, VoucherifyShop], ids=["spaaza", "voucherify"])
-def test_a_row_that_is_gone_goes_when_its_window_is_loaded_again(
-    make: type[Shop], tmp_path: Path
-) -> None:
-    shop = make(tmp_path)
+def test_a_row_that_is_gone_goes_when_its_window_is_loaded_again(tmp_path: Path) -> None:
+    shop = VoucherifyShop(tmp_path)
     old = "2020-01-01T00:00:00Z"
     rows = [f"1,{old}", *(f"{number},{AT}" for number in range(2, 11))]
     with shop.vendor:

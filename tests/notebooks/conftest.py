@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import pytest
 from filelock import FileLock
 from loaded_data import NoDatabase
 from loyalty_programme import SUBJECTS, Choice, Programme, programme
+
+from tests.processes import COMMAND
 
 ROWS = 600
 
@@ -28,9 +29,8 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         for vendor, path in made.items():
             if (shared / vendor).exists():
                 continue
-            command = [sys.executable, "-m", "spaaza_source.cli", "demo", "--vendor", vendor]
             subprocess.run(
-                [*command, "--db", str(path), "--rows", str(ROWS)],
+                [*COMMAND, "demo", "--vendor", vendor, "--db", str(path), "--rows", str(ROWS)],
                 env={**os.environ, "DLT_DATA_DIR": str(shared / f"dlt-{vendor}")},
                 check=True,
                 capture_output=True,
