@@ -55,7 +55,7 @@ def record_result(client: Any, result: CountResult, load: str) -> None:
 
 
 def _within(covered: Window | None) -> tuple[str, list[datetime]]:
-    """Jobs whose rows a load has brought again, as SQL and its parameters."""
+    """The jobs whose rows a load has loaded again, as SQL and its parameters."""
     if covered is None:
         return "", []
     bounds = [covered.end]

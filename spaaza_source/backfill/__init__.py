@@ -1,4 +1,4 @@
-"""A range of history, window by window, in a script or by many workers."""
+"""Loads a range of history window by window, in a script or by many workers."""
 
 from spaaza_source.backfill.backfill import Backfill
 

@@ -78,7 +78,7 @@ class Backfill:
             start: Where it begins: ISO 8601 text, a date or a datetime, UTC where it names no zone.
             end: Where it ends, itself left out; None for now.
             tables: What to load; None for all that the source has.
-            again_since: An instant, as `start`: what was exported before it is loaded anew. None
+            again_since: An instant, as `start`: what was exported before it is loaded again. None
                 where all that is loaded counts, but for rows that can still have come late since.
 
         Raises:

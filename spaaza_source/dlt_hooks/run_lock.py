@@ -19,11 +19,10 @@ from dlt.common.runtime.tracking import SupportsTracking
 from filelock import FileLock, Timeout
 
 from spaaza_source.dlt_hooks.recovery import repair_killed_run
+from spaaza_source.loading import DOWNLOADS
 
 #: Seconds between two tries to get the lock.
 POLL_INTERVAL = 0.2
-#: Subfolder of a pipeline's working folder for its downloads.
-DOWNLOADS = "exports"
 
 #: The working folders whose lock `hold_run_lock` holds.
 _LOCKED: ContextVar[tuple[Path, ...]] = ContextVar("_LOCKED", default=())

@@ -1,7 +1,7 @@
 """Makes dlt resources of a vendor's exports: scope, reading, checkpoint and progress of a load."""
 
 from spaaza_source.loading.checkpoint import read_state, write_state
-from spaaza_source.loading.context import downloads_folder
+from spaaza_source.loading.context import DOWNLOADS, downloads_folder
 from spaaza_source.loading.extract import TableLoad
 from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
 from spaaza_source.loading.reader import ReadSettings
@@ -16,6 +16,7 @@ from spaaza_source.loading.stream import stream_table
 
 __all__ = [
     "DOWNLOADING",
+    "DOWNLOADS",
     "EXPORTING",
     "ReadSettings",
     "ResourceFactory",

@@ -150,7 +150,7 @@ def check_header(table: str, columns: Sequence[Column]) -> None:
         )
 
 
-def column_change_rows(table: str, columns: Iterable[Column]) -> list[dict[str, Any]]:
+def column_change_rows(job_id: str, table: str, columns: Iterable[Column]) -> list[dict[str, Any]]:
     """Rows for `column_changes`: how this header differs from the last; none for the first."""
     before = table_memory(table).get(HEADER)
     if not isinstance(before, list):
@@ -158,6 +158,7 @@ def column_change_rows(table: str, columns: Iterable[Column]) -> list[dict[str, 
     headers = {column.name: column.header for column in columns}
     return [
         {
+            "job_id": job_id,
             "table_name": table,
             "column_name": change.name,
             "change": change.change,

@@ -159,39 +159,22 @@ def load_files(
         for _, file, is_silent in _files(reader, current):
             yield from () if is_silent else (item for item, _ in file.items())
         return None
-    table = exports.sync.table
+    table, hide = exports.sync.table, reader.policy.hides_raw
     write = TableWrite(exports, settings, reader.time_column, duplicates)
     jobs, rejected, changes = [], [], []
     loaded: list[tuple[LoadableFile, int]] = []
+    begun = time.monotonic()
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
-        changes += [
-            {"job_id": export.job.job_id, **change}
-            for change in column_change_rows(table, file.columns)
-        ]
-        seconds = -time.monotonic()
-        hints: Any = {**file.hints(), **write.hints()}
-        rows = 0
-        for item, item_rows in () if is_silent else file.items():
-            writable = write.add(item, file=number)
-            rows += writable.num_rows if isinstance(writable, pa.Table) else item_rows
-            seconds += time.monotonic()
-            # The first item carries what the schema shall know; dlt keeps it for the rest.
-            yield dlt.mark.with_hints(writable, hints) if hints else writable
-            hints = None
-            seconds -= time.monotonic()
-        seconds += time.monotonic()
+        rows, waited = 0, 0.0
+        changes += column_change_rows(export.job.job_id, table, file.columns)
+        if not is_silent:
+            rows, waited = yield from _load_file(file, write, number)
+        counts = {"rows": file.rows, "rejected": len(file.rejected), "loaded": rows}
+        seconds = time.monotonic() - begun - waited
+        jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
+        rejected += rejected_rows(export, file.rejected, hide_raw=hide)
         loaded.append((file, rows))
-        jobs.append(
-            job_row(
-                export,
-                hide_selection=reader.policy.hides_raw,
-                rows=file.rows,
-                rejected=len(file.rejected),
-                loaded=rows,
-                seconds=seconds,
-            )
-        )
-        rejected += rejected_rows(export, file.rejected, hide_raw=reader.policy.hides_raw)
+        begun = time.monotonic()
     count_scope = write.finish(lambda row: _locate(loaded, row))
     rows_of_files = [rows for _, rows in loaded]
     write_manifest(table, count_scope, reader.time_column, exports, rows_of_files)
@@ -201,11 +184,28 @@ def load_files(
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
     replaced = [export for export in exports.exports if export.phase is Phase.REPLACED]
-    jobs += [job_row(export, hide_selection=reader.policy.hides_raw) for export in replaced]
+    jobs += [job_row(export, hide_selection=hide) for export in replaced]
     yield audit_rows("export_jobs", jobs)
     yield audit_rows("rejected_rows", rejected)
     yield audit_rows("column_changes", changes)
     return write.key
+
+
+def _load_file(
+    file: LoadableFile, write: TableWrite, number: int
+) -> Generator[Any, None, tuple[int, float]]:
+    """Yield a file's items; returns how many rows, and the seconds that dlt took for them."""
+    hints: Any = {**file.hints(), **write.hints()}
+    rows, waited = 0, 0.0
+    for item, item_rows in file.items():
+        writable = write.add(item, file=number)
+        rows += writable.num_rows if isinstance(writable, pa.Table) else item_rows
+        yielded = time.monotonic()
+        # The first item carries the hints for dlt's schema; dlt keeps them for the rest.
+        yield dlt.mark.with_hints(writable, hints) if hints else writable
+        waited += time.monotonic() - yielded
+        hints = None
+    return rows, waited
 
 
 def _await_files(run: ExportRun, exports: TableExports, reader: FileReader) -> Iterator[None]:

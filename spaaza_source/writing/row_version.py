@@ -1,7 +1,7 @@
-"""A text for each row that is the same as long as the row is, for dlt's `scd2`.
+"""Row hash for dlt's `scd2`.
 
-It is computed column by column. Neither the order of the columns nor an empty one counts: so no
-row seems changed when the vendor moves a column, or appends one that it does not fill.
+Neither the order of the columns nor an empty column changes it: no row seems changed when the
+vendor moves a column, or appends one that it does not fill.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ import pyarrow as pa
 
 from spaaza_source.destination import open_session, quote_name
 
-#: Column hint: whether another cell of it makes another version of the row.
+#: Column hint: whether a changed cell of the column makes a new version of the row.
 VERSIONED = "x-versioned"
 
 
 def unversioned_columns(
     columns: Mapping[str, Any], passing: Collection[str], normalized: Callable[[str], str] = str
 ) -> set[str]:
-    """The columns that make no version, as dlt names them.
+    """The columns whose changes make no new version of a row, as dlt names them.
 
     Args:
-        columns: Column hints by name: what they say of it holds.
-        passing: Columns whose cells change by themselves.
+        columns: Column hints by name; `x-versioned` decides.
+        passing: Columns whose cells change as time passes.
         normalized: Names a column as dlt does.
     """
-    told = {
+    hinted = {
         normalized(name): bool(hint[VERSIONED])
         for name, hint in columns.items()
         if VERSIONED in hint
     }
-    versioned = dict.fromkeys(map(normalized, passing), False) | told
+    versioned = dict.fromkeys(map(normalized, passing), False) | hinted
     return {name for name, counts in versioned.items() if not counts}
 
 
@@ -40,7 +40,7 @@ def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
     """The MD5 of each row's filled cells.
 
     Args:
-        rows: Of a table, names as dlt has them.
+        rows: The rows, with columns named as dlt names them.
         without: Columns that do not count.
     """
     names = sorted(

@@ -31,14 +31,14 @@ def table_memory(table: str) -> dict[str, Any]:
 
 
 def has_rows(table: str) -> bool:
-    """Whether an earlier load brought the table rows, and this one does not empty it first."""
+    """Whether the table has rows of earlier loads, and this load does not empty it first."""
     package: Any = dlt.current.load_package_state()["state"]
     emptied = {each["name"] for each in package.get("truncated_tables", [])}
     return schema_has_rows(dlt.current.source_schema(), table) and table not in emptied
 
 
 def schema_has_rows(schema: dlt.Schema, table: str) -> bool:
-    """Whether loads have brought the table rows, by a schema."""
+    """Whether a schema says that the table has rows."""
     memory = schema.tables.get(table, {})
     return FORMAT in memory and not memory.get(ROWLESS, False)
 

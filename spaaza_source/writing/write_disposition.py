@@ -29,7 +29,7 @@ from spaaza_source.writing.row_version import row_versions, unversioned_columns
 from spaaza_source.writing.schema_hints import KEY, has_rows, proven_key, table_memory
 from spaaza_source.writing.user_disposition import UserDisposition
 
-#: What a resource is declared with: dicts, so that a user's own "replace" can be told from ours.
+#: What a resource is declared with: dicts, so that they differ from a user's own "replace".
 REPLACE: TWriteDispositionDict = {"disposition": "replace"}
 REPLACE_WINDOW: TDeleteInsertStrategyDict = {"disposition": "merge", "strategy": "delete-insert"}
 
