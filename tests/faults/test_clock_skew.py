@@ -94,8 +94,9 @@ def asked_until(sandbox: Sandbox) -> list[datetime | None]:
     return [parse_instant(end, "end") - MARGIN if end else None for end in reversed(ends)]
 
 
-@pytest.mark.parametrize("skew", SKEWS)
-@pytest.mark.parametrize("load", LOADS, ids=["spaaza", "voucherify"])
+@pytest.mark.parametrize(
+    ("load", "skew"), list(zip(LOADS, SKEWS, strict=True)), ids=["spaaza", "voucherify"]
+)
 def test_rows_that_come_while_loads_run_are_neither_missed_nor_taken_twice(
     skew: timedelta, tmp_path: Path, load: Load
 ) -> None:
