@@ -192,7 +192,7 @@ def test_a_date_to_retry_after_is_by_the_vendors_clock(road: AnyRoad, skew: time
 
 
 @pytest.mark.parametrize("skew", SKEWS)
-def test_so_is_the_second_at_which_a_limit_gives_calls_anew(
+def test_the_second_at_which_a_limit_gives_calls_anew_is_by_the_vendors_clock(
     voucherify_road: VoucherifyRoad, skew: timedelta
 ) -> None:
     clock, vendor = voucherify_road.clock, voucherify_road.vendor

@@ -204,7 +204,9 @@ def test_a_files_host_with_too_many_is_left_alone_too(
 
 
 @pytest.mark.parametrize("retry_after", ["1", "86400", "1e999"])
-def test_and_given_up_within_the_exports_deadline(retry_after: str, tmp_path: Path) -> None:
+def test_a_files_host_with_too_many_requests_is_given_up_at_the_exports_deadline(
+    retry_after: str, tmp_path: Path
+) -> None:
     busy = Answer(429, headers={"Retry-After": retry_after})
     with (
         BadHost("users", lambda _seen, _whole: busy, users=FILE) as vendor,

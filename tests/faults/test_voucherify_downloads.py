@@ -241,7 +241,7 @@ def test_a_link_to_where_no_export_can_be_is_refused(url: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("url", UNSAFE)
-def test_so_is_a_redirect_to_there(url: str, tmp_path: Path) -> None:
+def test_a_redirect_to_where_no_export_can_be_is_refused(url: str, tmp_path: Path) -> None:
     # As bytes come through a header.
     target = url.encode().decode("latin-1")
     with Downloads(lambda _seen, _whole: Answer(302, headers={"Location": target})) as vendor:

@@ -142,7 +142,7 @@ class _Compared:
         wanted = given["wanted"]
         # Windows of rows that changed are taken by no column, yet each has its time.
         column = held.column(given.get("time_column") or known.time_field)
-        reach = wanted.reach(datetime.now(timezone.utc))
+        reach = wanted.range_at(datetime.now(timezone.utc))
         end = until
         if reach is not None:
             end = reach.end if until is None else min(until, reach.end)
