@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,27 @@ def source(vendor: FileVendor, **given: Any) -> Any:
     return spaaza_source(vendor.base_url, 1743, token, **settings)
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Path:
-    """A first load of two tables in windows, then a backfill of one, each kept."""
-    folder = tmp_path / "kept"
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a first load of two tables in windows, then a backfill of one, each kept."""
+    folder = tmp_path_factory.mktemp("loaded")
     rows = b"".join(f"{number},{day}T00:00:00Z\n".encode() for number, day in enumerate(MONTHS))
     with FileVendor(transactions=HEADER + rows, users=b"id,name\n1,a\n") as vendor:
         dates = {"start_date": "2026-01-01", "end_date": "2026-04-01"}
-        both = source(vendor, keep_files=str(folder), **dates)
-        pipeline_into(tmp_path).run(both.with_resources("transactions", "users"))
+        both = source(vendor, keep_files=str(folder / "kept"), **dates)
+        pipeline_into(folder).run(both.with_resources("transactions", "users"))
         vendor.files["transactions"] = HEADER + b"9,2026-02-07T00:00:00Z\n"
         dates = {"start_date": "2026-02-01", "end_date": "2026-03-01"}
-        one = source(vendor, keep_files=str(folder), max_age=0, **dates)
-        pipeline_into(tmp_path).run(one.with_resources("transactions"))
+        one = source(vendor, keep_files=str(folder / "kept"), max_age=0, **dates)
+        pipeline_into(folder).run(one.with_resources("transactions"))
     return folder
+
+
+@pytest.fixture
+def kept(loaded: Path, tmp_path: Path) -> Path:
+    """The kept files, in this test's own copy of that folder."""
+    shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "kept"
 
 
 def replayed(folder: Path, *loads: Path) -> None:
@@ -81,7 +89,9 @@ def test_a_file_that_was_changed_is_not_loaded(kept: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("told", ["{", "[]", '{"version": 2}'])
-def test_nor_what_is_told_of_it_in_another_way(kept: Path, tmp_path: Path, told: str) -> None:
+def test_a_file_whose_description_cannot_be_read_is_not_loaded(
+    kept: Path, tmp_path: Path, told: str
+) -> None:
     first = archived_loads(kept)[0]
     (first / "users" / "kept.json").write_text(told)
     (tmp_path / "again").mkdir()

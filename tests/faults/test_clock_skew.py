@@ -94,8 +94,9 @@ def asked_until(sandbox: Sandbox) -> list[datetime | None]:
     return [parse_instant(end, "end") - MARGIN if end else None for end in reversed(ends)]
 
 
-@pytest.mark.parametrize("skew", SKEWS)
-@pytest.mark.parametrize("load", LOADS, ids=["spaaza", "voucherify"])
+@pytest.mark.parametrize(
+    ("load", "skew"), list(zip(LOADS, SKEWS, strict=True)), ids=["spaaza", "voucherify"]
+)
 def test_rows_that_come_while_loads_run_are_neither_missed_nor_taken_twice(
     skew: timedelta, tmp_path: Path, load: Load
 ) -> None:
@@ -191,7 +192,7 @@ def test_a_date_to_retry_after_is_by_the_vendors_clock(road: AnyRoad, skew: time
 
 
 @pytest.mark.parametrize("skew", SKEWS)
-def test_so_is_the_second_at_which_a_limit_gives_calls_anew(
+def test_the_second_at_which_a_limit_gives_calls_anew_is_by_the_vendors_clock(
     voucherify_road: VoucherifyRoad, skew: timedelta
 ) -> None:
     clock, vendor = voucherify_road.clock, voucherify_road.vendor

@@ -320,7 +320,7 @@ def test_a_job_that_vanished_is_asked_for_once_more(road: AnyRoad) -> None:
     assert road.vendor.asked("create") == 2
 
 
-def test_and_no_third_time(road: AnyRoad) -> None:
+def test_a_job_that_vanished_twice_is_not_asked_for_a_third_time(road: AnyRoad) -> None:
     road.vendor.always("look", Answer(404))
     error = road.error()
     assert isinstance(error, VanishedError)
@@ -339,7 +339,7 @@ def test_a_job_of_an_earlier_run_may_vanish_too(road: AnyRoad) -> None:
     assert (export.adopted, export.job.job_id) == (False, road.vendor.job_id(2))
 
 
-def test_so_may_one_that_is_done_before_its_link_is_asked_for(
+def test_a_job_that_is_done_may_vanish_before_its_link_is_asked_for(
     voucherify_road: VoucherifyRoad,
 ) -> None:
     assert not voucherify_road.outcome().adopted

@@ -87,7 +87,7 @@ def test_what_was_committed_is_not_loaded_again(
     assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
 
 
-def test_the_committed_table_of_a_nested_list_is_not_loaded_again(tmp_path: Path) -> None:
+def test_rows_of_nested_lists_are_not_loaded_again(tmp_path: Path) -> None:
     records = [{"user_id": number, "tags": [{"name": "a"}, {"name": "b"}]} for number in range(3)]
     with FileVendor(users=json.dumps(records).encode()) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users"}
@@ -165,7 +165,7 @@ def test_a_load_that_was_about_to_be_put_aside_is_ended(
         assert len(vendor.tasks) == 3
 
 
-def test_a_table_replaced_through_a_staging_table_is_not_loaded_twice(
+def test_a_table_replaced_from_a_staging_table_is_not_loaded_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESTINATION__REPLACE_STRATEGY", "insert-from-staging")

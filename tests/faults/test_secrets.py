@@ -105,7 +105,7 @@ def test_dlt_may_copy_credentials_all_the_same() -> None:
 
 @pytest.mark.parametrize("target", ["https://10.0.0.1", "https://[fc00::1]"])
 @pytest.mark.parametrize("moved", [False, True])
-def test_no_variable_shows_a_link_to_where_it_must_not_lead(target: str, moved: bool) -> None:
+def test_no_variable_of_a_refused_link_shows_a_secret(target: str, moved: bool) -> None:
     url = f"{target}/{CANARY}?X-Amz-Signature={CANARY}"
     headers = {"X-App-Token": CANARY}
     with ScriptedServer(in_turn(Answer(302, headers={"Location": url}))) as server:
@@ -136,7 +136,7 @@ def test_credentials_that_cannot_be_sent_are_named_and_not_shown(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 503])
-def test_no_variable_of_a_failed_check_shows_a_secret(status: int) -> None:
+def test_no_variable_of_a_failed_connection_check_shows_a_secret(status: int) -> None:
     words = f"Bearer {TOKEN['access_token_id']}:{TOKEN['access_token_secret']} sig={CANARY}"
     answer = Answer.json({"message": words}, status, **{"Retry-After": "0.001"})
     with ScriptedServer(in_turn(answer)) as server, pytest.MonkeyPatch.context() as patch:

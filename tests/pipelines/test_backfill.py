@@ -12,21 +12,21 @@ from tests.cli.test_cli import settings_for
 from tests.pipelines.test_daily import ran
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "backfill.py"
-RANGE = ["2026-08-10", "2026-11-01", "--tables", "transactions", "products"]
+RANGE = ["2026-09-10", "2026-11-01", "--tables", "transactions", "products"]
 
 
 def run(sandbox: Sandbox, *given: str) -> str:
-    return ran(str(SCRIPT), *given, **settings_for(sandbox, POLL_INTERVAL="0.1"))
+    return ran(str(SCRIPT), *given, **settings_for(sandbox, POLL_INTERVAL="0.02"))
 
 
 def test_it_loads_a_range_once_and_ends_where_the_daily_load_goes_on() -> None:
-    settings = SandboxSettings(rows=200, rows_per_index={"products": 20}, history_days=90)
+    settings = SandboxSettings(rows=200, rows_per_index={"products": 20}, history_days=60)
     with Sandbox(settings) as sandbox:
         first = run(sandbox, *RANGE)
-        assert "transactions [2026-09-01T00:00:00Z, 2026-10-01T00:00:00Z) is loaded" in first
-        assert "4 of 4 parts were missing, 0 had to be loaded again" in first
+        assert "transactions [2026-09-10T00:00:00Z, 2026-10-01T00:00:00Z) is loaded" in first
+        assert "3 of 3 parts were missing, 0 had to be loaded again" in first
         asked = len(sandbox.tasks)
-        assert "0 of 4 parts were missing" in run(sandbox, *RANGE)
+        assert "0 of 3 parts were missing" in run(sandbox, *RANGE)
         # What goes on asks for the lag once more.
         assert len(sandbox.tasks) == asked + 1
     with duckdb.connect("spaaza.duckdb") as warehouse:

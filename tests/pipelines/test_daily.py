@@ -40,8 +40,8 @@ def counts() -> dict[str, int]:
 
 
 def test_it_loads_history_then_goes_on_and_dlt_can_tell_of_it() -> None:
-    with Sandbox(SandboxSettings(rows=60, run_seconds=0.05)) as sandbox:
-        # History comes in windows of a month.
+    # History since the script's start comes in windows of a month.
+    with Sandbox(SandboxSettings(rows=60)) as sandbox:
         settings = settings_for(sandbox, MAX_CONCURRENT_EXPORTS="20")
         assert "1 load package(s) were loaded" in ran(str(SCRIPT), **settings)
         first = counts()

@@ -59,9 +59,18 @@ def test_its_loads_take_turns_and_leave_no_credential_in_the_trace(tmp_path: Pat
     assert b"canary" not in (folder / "trace.pickle").read_bytes()
 
 
-def test_the_documented_rows_load_with_the_right_names_and_types(tmp_path: Path) -> None:
-    load(tmp_path, SAMPLE)
-    types = column_types(tmp_path, "bulk_users")
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Seen]:
+    """A folder into which the document's rows are loaded, and the request that asked for them."""
+    folder = tmp_path_factory.mktemp("sample")
+    return folder, load(folder, SAMPLE)
+
+
+def test_the_documented_rows_load_with_the_right_names_and_types(
+    sample: tuple[Path, Seen],
+) -> None:
+    folder, _ = sample
+    types = column_types(folder, "bulk_users")
     assert types["spaaza_user_id"] == "BIGINT"
     assert types["email_username"] == "VARCHAR"
     assert types["opted_in"] == "BOOLEAN"
@@ -72,7 +81,7 @@ def test_the_documented_rows_load_with_the_right_names_and_types(tmp_path: Path)
     assert types["phone_number"] == "VARCHAR"
     assert set(types) == set(TYPES)
     assert query(
-        tmp_path,
+        folder,
         "SELECT email_username, opted_in, created_date::VARCHAR, birthday, average_spend_value,"
         " postal_code, house_number, last_login_date, id"
         " FROM bulk_users WHERE spaaza_user_id = 2001121",
@@ -89,12 +98,12 @@ def test_the_documented_rows_load_with_the_right_names_and_types(tmp_path: Path)
             "404121",
         )
     ]
-    assert query(tmp_path, "SELECT count(*), count(postal_code) FROM bulk_users") == [(5, 1)]
-    assert query(tmp_path, "SELECT count(*) FROM bulk_users WHERE facebook_email = ''") == [(0,)]
+    assert query(folder, "SELECT count(*), count(postal_code) FROM bulk_users") == [(5, 1)]
+    assert query(folder, "SELECT count(*) FROM bulk_users WHERE facebook_email = ''") == [(0,)]
 
 
-def test_the_request_is_what_the_document_shows(tmp_path: Path) -> None:
-    seen = load(tmp_path, SAMPLE)
+def test_the_request_is_what_the_document_shows(sample: tuple[Path, Seen]) -> None:
+    _, seen = sample
     assert (seen.method, seen.path) == ("POST", "/segments/export/users")
     assert json.loads(seen.body) == {
         "entity": "people",
@@ -129,10 +138,9 @@ def test_everything_stays_text_where_text_is_asked_for(tmp_path: Path) -> None:
     assert set(column_types(tmp_path, "bulk_users").values()) == {"VARCHAR"}
 
 
-def test_the_load_is_accounted_for(tmp_path: Path) -> None:
-    load(tmp_path, SAMPLE)
+def test_the_load_is_accounted_for(sample: tuple[Path, Seen]) -> None:
     ((table, rows, rejected, size, received, state, begun),) = query(
-        tmp_path,
+        sample[0],
         "SELECT table_name, rows, rejected, bytes, bytes_received, state, created_at"
         " FROM export_jobs",
     )

@@ -44,25 +44,30 @@ def source(sandbox: Sandbox, **given: Any) -> Any:
     )
 
 
-def test_six_indexes_become_six_typed_tables(sandbox: Sandbox, tmp_path: Path) -> None:
-    pipeline_into(tmp_path).run(source(sandbox))
+@pytest.fixture(scope="module")
+def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that one load of all six indexes leaves."""
+    folder = tmp_path_factory.mktemp("whole")
+    pipeline_into(folder).run(source(sandbox))
+    return folder
+
+
+def test_six_indexes_become_six_typed_tables(whole: Path) -> None:
     for table in INDEXES:
-        assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(ROWS,)]
-    transactions = column_types(tmp_path, "transactions")
+        assert query(whole, f"SELECT count(*) FROM {table}") == [(ROWS,)]
+    transactions = column_types(whole, "transactions")
     assert transactions["timestamp"] == "TIMESTAMP WITH TIME ZONE"
     assert transactions["total_value"].startswith("DECIMAL")
     assert transactions["retailer_basket_code"] == "VARCHAR"
     assert query(
-        tmp_path, "SELECT count(*) FROM transactions WHERE retailer_basket_code NOT LIKE '0%'"
+        whole, "SELECT count(*) FROM transactions WHERE retailer_basket_code NOT LIKE '0%'"
     ) == [(0,)]
     joined = "SELECT count(*) FROM product_variants v JOIN products p ON v.product_id = p.id"
-    assert query(tmp_path, joined) == [(ROWS,)]
+    assert query(whole, joined) == [(ROWS,)]
 
 
-def test_the_dataset_reads_as_a_frame_and_as_arrow(sandbox: Sandbox, tmp_path: Path) -> None:
-    pipeline = pipeline_into(tmp_path)
-    pipeline.run(source(sandbox).with_resources("users"))
-    users = pipeline.dataset()["users"]
+def test_the_dataset_reads_as_a_frame_and_as_arrow(whole: Path) -> None:
+    users = pipeline_into(whole).dataset()["users"]
     frame, table = users.df(), users.arrow()
     assert frame is not None
     assert table is not None
@@ -78,38 +83,28 @@ def test_only_what_is_selected_is_asked_for(sandbox: Sandbox, tmp_path: Path) ->
     assert len(asked) == 2
 
 
-def test_every_export_is_accounted_for(sandbox: Sandbox, tmp_path: Path) -> None:
-    pipeline_into(tmp_path).run(source(sandbox, max_age=0))
+def test_every_export_is_accounted_for(whole: Path) -> None:
     jobs = query(
-        tmp_path,
+        whole,
         "SELECT table_name, state, rows, rejected, loaded, length(sha256), bytes > 0, polls > 0,"
         " created_at <= finished_at, _dlt_load_id FROM export_jobs ORDER BY table_name",
     )
     loads = {job[-1] for job in jobs}
     assert [job[0] for job in jobs] == sorted(INDEXES)
     assert {job[1:-1] for job in jobs} == {("DONE", ROWS, 0, ROWS, 64, True, True, True)}
-    assert query(tmp_path, "SELECT load_id FROM _dlt_loads") == [(loads.pop(),)]
-    assert query(tmp_path, "SELECT count(*) FROM rejected_rows") == [(0,)]
-    assert query(tmp_path, "SELECT count(*) FROM column_changes") == [(0,)]
+    assert query(whole, "SELECT load_id FROM _dlt_loads") == [(loads.pop(),)]
+    assert query(whole, "SELECT count(*) FROM rejected_rows") == [(0,)]
+    assert query(whole, "SELECT count(*) FROM column_changes") == [(0,)]
 
 
-def test_a_second_load_replaces_the_first(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_range_is_loaded_and_replaced_exactly(
+    sandbox: Sandbox, whole: Path, tmp_path: Path
+) -> None:
     pipeline = pipeline_into(tmp_path)
+    tables = ("transactions", "wallet_ledger", "vouchers", "users")
     for _ in range(2):
-        pipeline.run(source(sandbox).with_resources("users"))
-    assert query(tmp_path, "SELECT count(*) FROM users") == [(ROWS,)]
-    assert query(tmp_path, "SELECT count(*) FROM export_jobs") == [(2,)]
-
-
-def test_a_range_is_loaded_and_replaced_exactly(sandbox: Sandbox, tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    part = tmp_path / "part"
-    for folder in (whole, part):
-        folder.mkdir()
-    pipeline_into(whole, "whole").run(source(sandbox))
-    pipeline = pipeline_into(part, "part")
-    for _ in range(2):
-        pipeline.run(source(sandbox, start_date=START, end_date=END))
+        ranged = source(sandbox, start_date=START, end_date=END)
+        pipeline.run(ranged.with_resources(*tables))
     for table, column in (
         ("transactions", "timestamp"),
         ("wallet_ledger", "timestamp"),
@@ -118,28 +113,25 @@ def test_a_range_is_loaded_and_replaced_exactly(sandbox: Sandbox, tmp_path: Path
         wanted = f"SELECT count(*) FROM {table} WHERE {column} >= '{START}' AND {column} < '{END}'"
         ((inside,),) = query(whole, wanted)
         assert 0 < inside < ROWS
-        assert query(part, f"SELECT count(*) FROM {table}") == [(inside,)]
+        assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(inside,)]
     # No filter tells which users changed in a range: they always come whole.
-    assert query(part, "SELECT count(*) FROM users") == [(ROWS,)]
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(ROWS,)]
 
 
 def test_two_ranges_that_touch_neither_overlap_nor_leave_a_gap(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, whole: Path, tmp_path: Path
 ) -> None:
-    pipeline = pipeline_into(tmp_path)
-    pipeline.run(source(sandbox).with_resources("transactions"))
     # A bound that is the very time of a row: the sharpest of cases.
     ((bound,),) = query(
-        tmp_path,
+        whole,
         "SELECT strftime(timestamp, '%Y-%m-%dT%H:%M:%S.%fZ') FROM transactions"
         " ORDER BY timestamp OFFSET 150 LIMIT 1",
     )
-    (tmp_path / "halves").mkdir()
-    halves = pipeline_into(tmp_path / "halves", "halves")
+    halves = pipeline_into(tmp_path)
     for start, end in (("2020-01-01", bound), (bound, "2030-01-01")):
         halves.run(source(sandbox, start_date=start, end_date=end).with_resources("transactions"))
     same = "SELECT count(*), count(DISTINCT id), sum(total_value) FROM transactions"
-    assert query(tmp_path / "halves", same) == query(tmp_path, same)
+    assert query(tmp_path, same) == query(whole, same)
 
 
 def test_a_users_own_steps_see_only_the_tables(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -210,9 +202,8 @@ def test_an_index_without_rows_is_a_success(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT rows, loaded FROM export_jobs") == [(0, 0)]
 
 
-def test_no_download_is_left_behind(sandbox: Sandbox, tmp_path: Path) -> None:
-    pipeline_into(tmp_path).run(source(sandbox))
-    assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
+def test_no_download_is_left_behind(whole: Path) -> None:
+    assert list((whole / "pipelines" / "spaaza" / "exports").iterdir()) == []
 
 
 def test_progress_hears_of_states_and_bytes(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -241,12 +232,9 @@ PRIVACY_SECRET = "canary-privacy-secret-9d2f"
 
 
 def test_a_column_under_a_policy_reaches_nothing_in_the_clear(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, whole: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "clear").mkdir()
-    pipeline_into(tmp_path / "clear", "clear").run(source(sandbox).with_resources("users"))
-    people = query(tmp_path / "clear", "SELECT username, lastname FROM users")
-    (tmp_path / "hidden").mkdir()
+    people = query(whole, "SELECT username, lastname FROM users")
     chosen = source(
         sandbox,
         privacy={"users": {"username": "hash", "lastname": "drop"}},
@@ -262,24 +250,22 @@ def test_a_column_under_a_policy_reaches_nothing_in_the_clear(
             ]
         },
     )
-    pipeline = pipeline_into(tmp_path / "hidden", "hidden")
+    pipeline = pipeline_into(tmp_path)
     pipeline.extract(chosen.with_resources("users"))
     pipeline.normalize()
     # Before the load has cleaned up: the package, the state, the trace.
-    written = b"".join(
-        path.read_bytes() for path in (tmp_path / "hidden").rglob("*.*") if path.is_file()
-    )
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file())
     pipeline.load()
-    written += (tmp_path / "hidden" / "warehouse.duckdb").read_bytes()
-    names = column_types(tmp_path / "hidden", "users")
+    written += (tmp_path / "warehouse.duckdb").read_bytes()
+    names = column_types(tmp_path, "users")
     assert "lastname" not in names
-    hashes = query(tmp_path / "hidden", "SELECT username FROM users")
+    hashes = query(tmp_path, "SELECT username FROM users")
     assert {len(name) for (name,) in hashes if name} == {64}
     assert len(set(hashes)) == len({username for username, _ in people})
     for username, _ in people:
         assert username.encode() not in written
     assert PRIVACY_SECRET.encode() not in written
-    tables = pq_tables(tmp_path / "hidden")
+    tables = pq_tables(tmp_path)
     assert all("lastname" not in table for table in tables)
 
 

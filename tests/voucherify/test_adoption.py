@@ -51,7 +51,9 @@ def test_a_lost_answer_is_looked_for_before_anything_is_asked_again(
     assert len(road.vendor.bodies) == road.vendor.asked("create") == 1
 
 
-def test_so_it_is_with_windows_and_those_of_two_tables(road: VoucherifyRoad) -> None:
+def test_lost_answers_for_windows_of_two_tables_are_looked_for_before_anything_is_asked_again(
+    road: VoucherifyRoad,
+) -> None:
     now = road.clock.now().replace(microsecond=0)
     span = SyncPolicy(now - timedelta(days=80), now)
     vendor = road.vendor

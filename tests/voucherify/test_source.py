@@ -13,6 +13,7 @@ import pytest
 
 from spaaza_source import voucherify_source
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports import fetch
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
@@ -32,6 +33,11 @@ FIELDS = {"vouchers": ["id", "code", "value"], "redemptions": ["id", "date", "re
 FIELDS["publications"] = ["voucher_code", "date"]
 VOUCHERS = "ID,Code,Value\nv_1,0001,10\nv_2,A-2,20\n"
 REDEMPTIONS = "ID,Date,Result\nr_1,2026-05-09T10:00:00.000Z,SUCCESS\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_pause_before_a_fresh_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -126,24 +132,8 @@ def test_publications_replace_their_window(vendor: VoucherifyVendor, tmp_path: P
     assert query(tmp_path, "SELECT voucher_code FROM publications") == [("B",)]
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [
-        lambda urls: {"urls": urls},
-        lambda urls: {"url": urls},
-        lambda urls: urls,
-        lambda urls: [{"url": url} for url in urls],
-        lambda urls: {"links": [{"url": url} for url in urls]},
-    ],
-)
-def test_every_part_of_a_split_result_is_loaded(
-    shape: Any, vendor: VoucherifyVendor, tmp_path: Path
-) -> None:
+def test_every_part_of_a_split_result_is_loaded(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     vendor.files["voucher"] = [VOUCHERS, "ID,Code,Value\nv_3,C-3,30.5\n", "ID,Code,Value\n"]
-    vendor.shown = lambda export: {
-        **export,
-        "result": export["result"] and shape(export["result"]["urls"]),
-    }
     load(vendor, tmp_path, "vouchers", fields=FIELDS)
     assert query(tmp_path, "SELECT id, value::FLOAT FROM vouchers ORDER BY id") == [
         ("v_1", 10),
@@ -169,15 +159,6 @@ def test_of_a_split_result_nothing_is_loaded_if_a_part_is_missing(
     with pytest.raises(Exception, match="names its files in an unknown form"):
         load(vendor, tmp_path, "vouchers", fields=FIELDS)
     assert not any(seen.path.startswith("/file/") for seen in vendor.seen)
-
-
-def test_a_text_is_a_result_too(vendor: VoucherifyVendor, tmp_path: Path) -> None:
-    vendor.shown = lambda export: {
-        **export,
-        "result": export["result"] and export["result"]["url"],
-    }
-    load(vendor, tmp_path, "vouchers", fields=FIELDS)
-    assert query(tmp_path, "SELECT count(*) FROM vouchers") == [(2,)]
 
 
 def test_an_expired_link_is_asked_for_again(vendor: VoucherifyVendor, tmp_path: Path) -> None:
