@@ -95,6 +95,8 @@ class TableExports:
         planned: Whether the plan is made.
         exports: Those begun so far, the replaced ones among them.
         queue: What is still to be asked for, and from when on, on the run's monotonic clock.
+        splitting: Whether an export has failed and been split since a file arrived last: then one
+            export is asked for at a time, until the vendor manages one.
         complete: Whether every file has arrived.
         error: What keeps the table from being loaded.
         stop: Set when nobody waits for the table any more.
@@ -105,6 +107,7 @@ class TableExports:
     planned: bool = False
     exports: list[Export] = field(default_factory=list)
     queue: list[tuple[float, ExportRequest]] = field(default_factory=list)
+    splitting: bool = False
     complete: bool = False
     error: BaseException | None = None
     stop: threading.Event = field(default_factory=threading.Event)
@@ -118,6 +121,8 @@ class TableExports:
     def next_request(self, now: float) -> ExportRequest | None:
         """Take the first request that is due out of the queue."""
         if self.error is not None or self.stop.is_set():
+            return None
+        if self.splitting and self.count(Phase.EXPORTING):
             return None
         for entry in self.queue:
             if entry[0] <= now:
@@ -140,6 +145,7 @@ class TableExports:
             return False
         if export.request.window is None:
             self.covered = window
+        self.splitting = True
         export.phase = Phase.REPLACED
         self.queue[:0] = [(0.0, self.sync.make_request(half)) for half in window.halves()]
         return True
@@ -167,6 +173,7 @@ class TableExports:
             part.arrive(file, 0.0)
             self.exports.append(part)
         export.arrive(first, seconds)
+        self.splitting = False
 
     def check_complete(self) -> None:
         """Note whether every file has arrived and nothing is left to ask for."""
