@@ -209,7 +209,7 @@ def test_exports_by_another_filter_do_not_count(stage: Stage) -> None:
 
 
 @pytest.mark.slow
-def test_windows_that_ordinary_loads_have_loaded_are_not_left(stage: Stage) -> None:
+def test_no_staging_dataset_and_no_file_is_left_behind(stage: Stage) -> None:
     backfill = stage.backfill()
     parts = backfill.plan(*MONTH, tables=["transactions"])
     load_all(backfill, parts)
