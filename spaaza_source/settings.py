@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,14 +12,15 @@ from spaaza_source.errors import SettingsError
 _EMPTY = "is empty"
 
 
-def require_number(setting: str, value: Any, *, least: float) -> float:
-    """The value as a finite number that is at least `least`."""
+def require_number(setting: str, value: Any, *, least: float, most: float = math.inf) -> float:
+    """The value as a finite number from `least` to `most`."""
     try:
         given = float(value)
     except (TypeError, ValueError):
         given = float("nan")
-    if not least <= given < float("inf"):
-        raise SettingsError(f"{value!r} is not a number from {least:g} up", where=setting)
+    if not least <= given <= most or math.isinf(given):
+        bounds = f"from {least:g} up" if math.isinf(most) else f"from {least:g} to {most:g}"
+        raise SettingsError(f"{value!r} is not a number {bounds}", where=setting)
     return given
 
 

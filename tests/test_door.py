@@ -32,9 +32,8 @@ FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 WINGS = sorted(name for name in FLOOR if (PACKAGE / name).is_dir())
 #: Beside a wing's door, users import from these modules.
 OPEN = ("spaaza.segments", "voucherify.filters", "voucherify.objects")
-#: The sandbox stands alone; the loose modules of the second floor are read by the wings on it.
+#: The sandbox is imported by the command alone.
 ALONE = "sandbox"
-LOOSE = ("windows", "settings")
 #: The most that one mind holds of a folder: modules, beside its door, and lines.
 MODULES, LINES = 15, 2_500
 
@@ -75,6 +74,11 @@ def test_each_wing_has_a_door_that_is_sorted_and_names_what_others_use(wing: str
         assert hasattr(door, name), name
 
 
+def test_every_folder_and_loose_module_has_its_floor() -> None:
+    names = {name.split(".")[0] for name, _ in modules()} - {"__init__"}
+    assert names == set(FLOOR)
+
+
 def test_modules_import_from_lower_floors_and_their_own_wing_alone() -> None:
     upwards = []
     for name, tree in modules():
@@ -83,7 +87,7 @@ def test_modules_import_from_lower_floors_and_their_own_wing_alone() -> None:
             continue
         for imported in imports_of(tree):
             other = imported.split(".")[0]
-            is_below = FLOOR[other] < FLOOR[wing] or (other in LOOSE and FLOOR[wing] > 0)
+            is_below = FLOOR[other] < FLOOR[wing]
             if other != wing and (not is_below or (other == ALONE and wing != "cli")):
                 upwards.append(f"{name} imports {imported}")
     assert upwards == []

@@ -67,13 +67,13 @@ def _within(covered: Window | None) -> tuple[str, list[datetime]]:
 
 
 def resolves_earlier(table: str, covered: Window | None, *, exact_range: bool) -> int | None:
-    """Which rows that an earlier load has lost or duplicated this one brings again, if any.
+    """Count the duplicates that this load will replace; refuse it if it leaves a discrepancy open.
 
     Args:
         table: The resource that is extracted.
         covered: The range that the load is about to bring; None for all rows.
-        exact_range: Whether the load is one of exactly that range, from which no other goes on: it
-            may pass over discrepancies elsewhere.
+        exact_range: Whether the load is one of exactly that range and leaves the cursor alone: it
+            may ignore discrepancies elsewhere.
 
     Returns:
         How many duplicates are among the rows that it replaces; None where it resolves nothing.

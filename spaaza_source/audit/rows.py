@@ -20,7 +20,7 @@ def job_row(
     loaded: int | None = None,
     seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Its row of `export_jobs`.
+    """The row of an export in `export_jobs`.
 
     Args:
         export: The export.
@@ -67,7 +67,7 @@ def job_row(
 def rejected_rows(
     export: Export, rows: Iterable[RejectedRow], *, hide_raw: bool
 ) -> list[dict[str, Any]]:
-    """Its rows of `rejected_rows`.
+    """The rows of an export in `rejected_rows`.
 
     Args:
         export: The export.

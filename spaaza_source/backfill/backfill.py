@@ -78,8 +78,8 @@ class Backfill:
             start: Where it begins: ISO 8601 text, a date or a datetime, UTC where it names no zone.
             end: Where it ends, itself left out; None for now.
             tables: What to load; None for all that the source has.
-            again_since: An instant, as `start`: what was exported before it is loaded again. None
-                where all that is loaded counts, but for rows that can still have come late since.
+            again_since: An instant, as `start`: what was exported before it is loaded again. None:
+                all that is loaded counts, except windows exported within `lag` of their end.
 
         Raises:
             SettingsError: A setting is wrong, or no time lies between start and end.
@@ -188,7 +188,7 @@ class Backfill:
         return loaded
 
     def reconcile(self, parts: Sequence[BackfillPart]) -> list[str]:
-        """Load what is missing, and set the cursors from which later loads go on.
+        """Load what is missing, set the cursors to the range's end, and load from there up to now.
 
         Windows are counted in the destination again. What is missing or wrong is loaded, the
         staging datasets of killed loads are dropped, and the cursor of each incremental table is

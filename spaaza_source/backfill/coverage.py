@@ -94,8 +94,8 @@ class Coverage:
         sync: What is asked for of it now: exports by another filter do not count.
         loaded: Its loaded exports, the oldest load first.
         since: Exports that were finished since then are new enough, by the vendor's clock.
-        recent_only: Whether no others count; else older ones count for the times that had passed by
-            more than the table's lag when they were asked for.
+        recent_only: Whether only these count; else an older export counts too, up to the table's
+            lag before it was created.
         is_typed: Whether the columns of an export's rows have the types they were loaded with.
     """
 
@@ -122,7 +122,7 @@ class Coverage:
     def covered_until(self, covered: Window) -> CoveredUntil:
         """How far the table is loaded, where all of a range is.
 
-        No further than late rows of the range can still have come after they were asked for.
+        Not later than the creation of any export after which late rows of its window can have come.
         """
         used = self._of_window(covered)
         lag = self.sync.policy.lag if self.sync.policy else timedelta(0)

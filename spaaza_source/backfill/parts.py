@@ -42,12 +42,12 @@ def part_name(table: str, windows: Sequence[Window]) -> str:
 
 
 def windows_of(part: BackfillPart) -> list[Window | None]:
-    """Its windows; None alone for a table whose exports bring all rows."""
+    """The windows of a part; None alone for a table whose exports bring all rows."""
     return [parse_window(text) for text in part["windows"]] or [None]
 
 
 def start_of(part: BackfillPart) -> datetime | None:
-    """Where its first window begins; None for a table whose exports bring all rows."""
+    """Where a part's first window begins; None for a table whose exports bring all rows."""
     first = windows_of(part)[0]
     return first.start if first else None
 

@@ -17,6 +17,8 @@ For each step of dlt that may be killed half done there is a function here:
   two, it would complete the load once more in every later run, and fail because the mark exists.
 * `remove_partial_schemas`: dlt writes a schema to a file of a random name, and renames it. Killed
   before that, every later run would take it for a schema of that name, and fail.
+* `delete_duplicate_state`: dlt appends the pipeline's state. Killed after that, the next load would
+  append it once more; a database with unique ids would refuse it in every later run.
 """
 
 from __future__ import annotations

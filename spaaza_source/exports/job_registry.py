@@ -1,7 +1,7 @@
 """Finds our jobs in the vendor's list, for adoption, and creates new ones at most once.
 
-A request's fingerprint travels in the call that creates its job, so neither a killed run nor a lost
-reply loses a job.
+A job shows its request's fingerprint, by its description or by the parameters that the vendor
+echoes, so neither a killed run nor a lost reply loses a job.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from spaaza_source.windows import EARLIEST
 
 #: Seconds to wait before each look for a job whose creation was not answered.
 LOOKS = (2.0, 5.0, 10.0)
-#: Answers with which a gateway says that it did not reach the vendor: then one more request is safe
-#: once the job has been looked for and not found. After a timeout nobody knows, so none is sent.
+#: The vendor failed, or a gateway did not reach it: then one more request is safe once the job has
+#: been looked for and not found. After a timeout the job may still come, so none is sent.
 NOT_DONE = (500, 502, 503)
 #: After "too many requests" nothing was created for sure: how often, and after how many seconds
 #: where the vendor does not say, the request is made again.

@@ -86,7 +86,7 @@ def _plan_whole(
         job
         for job in ours
         if job.job.job_id not in sync.loaded
-        and (loaded is None or _age_key(job.job) > _age_key(loaded.job))
+        and (loaded is None or _created_key(job.job) > _created_key(loaded.job))
     ]
     since = oldest(now, max_age)
     good = usable(ours, since)
@@ -156,8 +156,7 @@ def _choose_disjoint(
 ) -> list[tuple[Window, Job]]:
     """Usable jobs whose windows do not overlap, in the order of time.
 
-    Those that are done come first: one that runs may be of a window that was given up for its
-    halves.
+    Those that are done come first: a running job may belong to a window that has been split since.
     """
     good = usable([job for job, _ in candidates], since)
     ranked = sorted(
@@ -166,7 +165,7 @@ def _choose_disjoint(
             each[1].state is not JobState.DONE,
             each[0].begin,
             -each[0].length,
-            -_age_key(each[1]),
+            -_created_key(each[1]),
         ),
     )
     chosen: list[tuple[Window, Job]] = []
@@ -198,7 +197,7 @@ def usable(known: Iterable[KnownJob], since: datetime) -> list[KnownJob]:
 
 def youngest(known: Iterable[KnownJob]) -> KnownJob | None:
     """The job that was created last."""
-    return max(known, key=lambda job: _age_key(job.job), default=None)
+    return max(known, key=lambda job: _created_key(job.job), default=None)
 
 
 def just_failed(known: Iterable[KnownJob], since: datetime) -> bool:
@@ -216,5 +215,5 @@ def _whole_failed(sync: TableSync, known: Iterable[KnownJob], since: datetime) -
     return just_failed([job for job in known if job.fingerprint == whole], since)
 
 
-def _age_key(job: Job) -> float:
+def _created_key(job: Job) -> float:
     return job.created_at.timestamp() if job.created_at else 0.0

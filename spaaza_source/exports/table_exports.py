@@ -74,13 +74,13 @@ class Export:
         return self.arrived
 
     def arrive(self, file: FetchedFile, seconds: float) -> None:
-        """Take its file, which took so many seconds to download."""
+        """Take the export's file, which took so many seconds to download."""
         self.received = self.total = file.received
         self.arrived, self.download_seconds = file, seconds
         self.phase = Phase.ARRIVED
 
     def remove_file(self) -> None:
-        """Remove its file from this machine, where it is still in the folder of downloads."""
+        """Remove the export's file from the folder of downloads, unless it was moved elsewhere."""
         if self.arrived is not None:
             self.arrived.path.unlink(missing_ok=True)
 

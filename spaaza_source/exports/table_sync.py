@@ -85,7 +85,7 @@ class SyncPolicy:
         if self.is_backfill:
             return Window(self.start, self.end or now)
         start = self.start
-        # Of whole seconds, `now` may lie before what was begun a moment ago.
+        # A period of 0 is always due: `now` is cut to whole seconds and may precede `begun_at`.
         every = self.full_refresh_every
         is_due = every is not None and (not every or begun_at is None or now - begun_at >= every)
         if self.incremental and not is_due and loaded_until is not None:

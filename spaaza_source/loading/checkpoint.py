@@ -169,9 +169,8 @@ def save_checkpoint(
 def _loaded_until(exports: TableExports) -> datetime | None:
     """Until when the exports bring all rows; None where nobody knows.
 
-    No later than the first of them was asked for whose window ends less than the lag before that:
-    rows of its times may have come since, and the next load looks for them only from its own lag
-    before the cursor on.
+    Not later than the creation of any export whose window ends within the lag of it: later rows of
+    that window can still arrive, and the next load looks back no further than the lag.
     """
     covered, policy = exports.covered, exports.sync.policy
     if covered is None or policy is None:

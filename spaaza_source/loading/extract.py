@@ -157,7 +157,8 @@ def load_files(
     current = exports.require_current()
     if not is_extracting():
         for _, file, is_silent in _files(reader, current):
-            yield from () if is_silent else (item for item, _ in file.items())
+            if not is_silent:
+                yield from (item for item, _ in file.items())
         return None
     table, hide = exports.sync.table, reader.policy.hides_raw
     write = TableWrite(exports, settings, reader.time_column, duplicates)
@@ -179,7 +180,7 @@ def load_files(
     rows_of_files = [rows for _, rows in loaded]
     write_manifest(table, count_scope, reader.time_column, exports, rows_of_files)
     if jobs:
-        # The oldest of a load's exports is the one of the lookback.
+        # The first export has the lookback in it, so its row has the count of late rows.
         jobs[0] |= write.late_columns()
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()

@@ -1,6 +1,6 @@
 """HTTP client of a vendor's JSON API: sessions, retries, the vendor's clock and its rate limit.
 
-Every failure is one of our errors. A POST is sent once, unless it only reads.
+Every failure is one of our errors. A POST is sent once by each call, unless it only reads.
 """
 
 from __future__ import annotations

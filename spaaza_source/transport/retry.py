@@ -1,7 +1,8 @@
 """Timeouts and retries of HTTP calls: which failures are retried, how often and how long after.
 
-A GET, a DELETE, and a POST that only reads may be retried. A POST that creates something never is:
-if its answer is lost, nobody can tell whether it was done.
+A GET, a DELETE, and a POST that only reads may be retried. A POST that creates something is not
+retried here: if its answer is lost, nobody can tell whether it was done. `exports/job_registry`
+looks for the job before it asks again.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class DeleteGuard:
     accepted: bool = False
 
     def __post_init__(self) -> None:
-        require_number("max_deleted_share", self.max_share, least=0)
+        require_number("max_deleted_share", self.max_share, least=0, most=1)
 
     def check(
         self,

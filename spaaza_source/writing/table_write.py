@@ -19,7 +19,7 @@ from spaaza_source.writing.late_rows import late_row_meter
 from spaaza_source.writing.schema_hints import has_rows, proven_key
 from spaaza_source.writing.write_disposition import (
     Disposition,
-    apply_late_hints,
+    apply_final_hints,
     current_valid_rows,
 )
 
@@ -50,8 +50,8 @@ class TableWrite:
         settings: How their rows are written.
         time_column: The column that windows are taken by, as dlt names it; None where the rows do
             not replace a range.
-        duplicates: Duplicate rows left by an earlier load that this load replaces: then all rows
-            replace the table even where they could be merged into it. None for no such.
+        duplicates: Not None where an earlier load left a discrepancy: then rows replace the table
+            even where they could be merged into it. The number is that load's duplicates.
     """
 
     def __init__(
@@ -147,8 +147,8 @@ class TableWrite:
     def _replace(self) -> None:
         """Replace the table's rows, or those of the range, by these."""
         disposition = self._disposition
-        # Into an empty table nothing needs to be merged. A merge leaves rows alone that have no key
-        # of their own, and the rows of nested tables have none that a later load would find.
+        # Into an empty table nothing needs to be merged. A merge cannot match rows without a key,
+        # nor rows of nested tables, whose keys change with each load.
         same_key = self._has_rows and self.key == self._stored_key
         hints = disposition.own_hints(
             self._covered,
@@ -167,7 +167,7 @@ class TableWrite:
             self._settings.delete_guard.check(
                 self._table, self._keys, self.key, scope, duplicates=self._duplicates or 0
             )
-        apply_late_hints(hints)
+        apply_final_hints(hints)
 
     def _merge_changes(self, locate: Callable[[int], str]) -> None:
         """Merge changed rows into those that the table has."""
@@ -181,7 +181,7 @@ class TableWrite:
                 )
             self._check_key(key, locate)
         self.key = key
-        apply_late_hints(self._disposition.partial_hints(key))
+        apply_final_hints(self._disposition.partial_hints(key))
 
     def _prove_key(self, locate: Callable[[int], str]) -> Key | None:
         if self._user_key is None:

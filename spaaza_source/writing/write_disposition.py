@@ -98,8 +98,8 @@ class Disposition:
     def first_hints(self) -> dict[str, Any]:
         """What dlt's schema has to know before the first row.
 
-        What a user's disposition lacks to be right; or a disposition that the destination has,
-        until all rows have been seen.
+        It completes the user's disposition; without one it is provisional, and one that the
+        destination has.
         """
         hints = self.user.hints
         if hints is None:
@@ -239,7 +239,7 @@ class Disposition:
                 return None
 
 
-def apply_late_hints(hints: Mapping[str, Any]) -> None:
+def apply_final_hints(hints: Mapping[str, Any]) -> None:
     """Give dlt's schema hints of the table that are known only after the last row.
 
     Not by an item with hints: dlt would hold the item to a contract twice, and fail.
