@@ -17,8 +17,6 @@ from spaaza_source.spaaza.indexes import INDEXES
 from tests.vendors import Answer, FileVendor, ScriptedServer, Seen
 from tests.warehouses import pipeline_into, query
 
-pytestmark = pytest.mark.slow
-
 AUDIT = Path(__file__).parent.parent / ".ci" / "audit.py"
 FAULT = {
     "id": "PYSEC-2026-1",

@@ -73,7 +73,6 @@ def wrong_count(raised: pytest.ExceptionInfo[PipelineStepFailed]) -> WrongCountE
     return cause
 
 
-@pytest.mark.slow
 def test_a_table_is_counted_after_each_load(vendor: FileVendor, tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     pipeline.run(source(vendor, "users"))
@@ -85,7 +84,6 @@ def test_a_table_is_counted_after_each_load(vendor: FileVendor, tmp_path: Path) 
     ]
 
 
-@pytest.mark.slow
 def test_each_window_is_counted_for_itself(vendor: FileVendor, tmp_path: Path) -> None:
     pipeline_into(tmp_path).run(source(vendor, "transactions", **MAY))
     assert query(tmp_path, f"{NOTED} ORDER BY window_start") == [
@@ -93,7 +91,6 @@ def test_each_window_is_counted_for_itself(vendor: FileVendor, tmp_path: Path) -
     ]
 
 
-@pytest.mark.slow
 def test_what_is_merged_among_others_is_found_by_its_keys(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -110,7 +107,6 @@ def test_what_is_merged_among_others_is_found_by_its_keys(
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("disposition", "counted"),
     [
@@ -132,7 +128,6 @@ def test_the_rows_of_a_users_own_disposition_are_counted_too(
     assert query(tmp_path, NOTED) == [(6, 6, 6, counted, True, True)] * 2
 
 
-@pytest.mark.slow
 def test_what_a_users_own_steps_leave_out_is_not_missed(
     vendor: FileVendor, tmp_path: Path, broken_by: Breaks
 ) -> None:
@@ -158,7 +153,6 @@ def test_what_a_users_own_steps_leave_out_is_not_missed(
         pipeline.run(transactions)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "found"),
     [
@@ -183,7 +177,6 @@ def test_a_difference_is_an_error_of_the_run_that_made_it(
     assert query(tmp_path, settled) == [(False, True), (True, False)]
 
 
-@pytest.mark.slow
 def test_a_range_that_lost_rows_must_be_loaded_again_before_what_follows(
     vendor: FileVendor, tmp_path: Path, broken_by: Breaks
 ) -> None:
@@ -212,7 +205,6 @@ def test_a_range_that_lost_rows_must_be_loaded_again_before_what_follows(
     assert query(tmp_path, "SELECT count(*) FROM transactions") == [(30,)]
 
 
-@pytest.mark.slow
 def test_a_key_that_did_not_arrive_is_missed(
     vendor: FileVendor, tmp_path: Path, broken_by: Breaks
 ) -> None:
@@ -232,7 +224,6 @@ def test_a_key_that_did_not_arrive_is_missed(
     pipeline.run(source(vendor, "vouchers"))
 
 
-@pytest.mark.slow
 def test_without_the_staging_table_it_counts_what_it_can(
     vendor: FileVendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +235,6 @@ def test_without_the_staging_table_it_counts_what_it_can(
     assert query(tmp_path, f"{NOTED} ORDER BY job_id")[1] == (2, 2, None, "at least", True, True)
 
 
-@pytest.mark.slow
 def test_steps_of_their_own_are_counted_too(vendor: FileVendor, tmp_path: Path) -> None:
     pipeline_into(tmp_path).extract(source(vendor, "users"))
     pipeline_into(tmp_path).normalize()
@@ -252,7 +242,6 @@ def test_steps_of_their_own_are_counted_too(vendor: FileVendor, tmp_path: Path) 
     assert query(tmp_path, NOTED) == [(6, 6, 6, "table", True, True)]
 
 
-@pytest.mark.slow
 def test_json_is_counted_too(vendor: FileVendor, tmp_path: Path) -> None:
     vendor.files["transactions"] = (
         b'[{"id": 1, "timestamp": "2026-05-02T00:00:00Z", "items": [{"a": 1}, {"a": 2}]},'
@@ -281,7 +270,6 @@ def test_where_nothing_can_be_counted_it_is_said(
     assert caplog.text.count("cannot tell how many rows it has") == 1
 
 
-@pytest.mark.slow
 def test_the_command_says_what_was_counted_and_fails_on_a_difference(
     monkeypatch: pytest.MonkeyPatch, broken_by: Breaks
 ) -> None:

@@ -120,7 +120,6 @@ def test_a_table_that_there_is_not_is_refused(stage: Stage) -> None:
     assert "wallet_ledger" in str(refused.value)
 
 
-@pytest.mark.slow
 def test_a_backfill_ends_in_the_table_of_one_load_and_the_next_goes_on(stage: Stage) -> None:
     tables = ["transactions", "vouchers"]
     backfill = stage.backfill()
@@ -145,7 +144,6 @@ def test_a_backfill_ends_in_the_table_of_one_load_and_the_next_goes_on(stage: St
     assert len(asked) == len(set(asked)) == 2 + 2 + 2
 
 
-@pytest.mark.slow
 def test_a_second_run_asks_for_nothing_that_is_loaded(stage: Stage) -> None:
     backfill = stage.backfill()
     parts = backfill.plan(*MONTH, tables=["transactions", "users"])
@@ -160,7 +158,6 @@ def test_a_second_run_asks_for_nothing_that_is_loaded(stage: Stage) -> None:
     assert stage.asked() == asked
 
 
-@pytest.mark.slow
 def test_what_was_exported_before_an_instant_is_loaded_anew(stage: Stage) -> None:
     backfill = stage.backfill()
     load_all(backfill, backfill.plan(*MONTH, tables=["transactions"]))
@@ -175,7 +172,6 @@ def test_what_was_exported_before_an_instant_is_loaded_anew(stage: Stage) -> Non
     assert len(stage.rows("transactions")) == len(set(stage.rows("transactions")))
 
 
-@pytest.mark.slow
 def test_a_window_in_which_rows_can_still_come_late_is_loaded_again(stage: Stage) -> None:
     backfill = stage.backfill()
     load_all(backfill, backfill.plan("2026-04-01", tables=["transactions"]))
@@ -186,7 +182,6 @@ def test_a_window_in_which_rows_can_still_come_late_is_loaded_again(stage: Stage
     assert [part["windows"][0][:12] for part in backfill.left(later)] == ["[2026-05-01T"]
 
 
-@pytest.mark.slow
 def test_windows_that_ordinary_loads_have_loaded_are_not_left(stage: Stage) -> None:
     stage.pipeline().run(stage.source().with_resources("transactions"))
     stage.calendar.now += timedelta(days=2)
@@ -194,7 +189,6 @@ def test_windows_that_ordinary_loads_have_loaded_are_not_left(stage: Stage) -> N
     assert backfill.left(backfill.plan(*MONTHS, tables=["transactions"])) == []
 
 
-@pytest.mark.slow
 def test_exports_by_another_filter_do_not_count(stage: Stage) -> None:
     backfill = stage.backfill()
     load_all(backfill, backfill.plan(*MONTH, tables=["transactions"]))
@@ -208,7 +202,6 @@ def test_exports_by_another_filter_do_not_count(stage: Stage) -> None:
     assert other.left(parts) == parts
 
 
-@pytest.mark.slow
 def test_no_staging_dataset_and_no_file_is_left_behind(stage: Stage) -> None:
     backfill = stage.backfill()
     parts = backfill.plan(*MONTH, tables=["transactions"])
@@ -226,7 +219,6 @@ def test_no_staging_dataset_and_no_file_is_left_behind(stage: Stage) -> None:
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_load_that_was_killed_before_its_end_is_made_up_for_from_its_export(stage: Stage) -> None:
     backfill = stage.backfill()
     parts = backfill.plan(*MONTH, tables=["transactions"])
@@ -244,7 +236,6 @@ def test_a_load_that_was_killed_before_its_end_is_made_up_for_from_its_export(st
     assert (stage.rows("transactions"), stage.asked()) == (rows, asked)
 
 
-@pytest.mark.slow
 def test_rows_that_are_lost_or_double_are_found_and_mended(stage: Stage) -> None:
     backfill = stage.backfill()
     parts = backfill.plan(*MONTHS, tables=["transactions"])
@@ -260,7 +251,6 @@ def test_rows_that_are_lost_or_double_are_found_and_mended(stage: Stage) -> None
     assert stage.rows("transactions", where="timestamp < '2026-05-01'") == rows
 
 
-@pytest.mark.slow
 def test_parts_side_by_side_begin_once_a_window_had_rows(stage: Stage) -> None:
     backfill = stage.backfill()
     # The shop opened on 26 January.
@@ -285,7 +275,6 @@ def test_an_append_is_refused_where_a_task_may_be_repeated_elsewhere(stage: Stag
     assert stage.asked() == []
 
 
-@pytest.mark.slow
 def test_voucherifys_objects_come_by_window_by_key_and_whole(stage: Stage) -> None:
     tables = ["publications", "orders"]
 
@@ -360,7 +349,6 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
         yield made
 
 
-@pytest.mark.slow
 def test_what_two_workers_add_at_one_time_is_known_to_the_next(workers: Workers) -> None:
     workers.both(
         lambda: workers.bring(",colour", "2,2026-04-02T10:00:00Z,red"),
@@ -381,7 +369,6 @@ def test_what_two_workers_add_at_one_time_is_known_to_the_next(workers: Workers)
     assert columns["size"]["data_type"] == "bigint"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["007", "many"])
 def test_two_workers_may_take_a_new_column_for_different_types(workers: Workers, cell: str) -> None:
     def april() -> None:

@@ -73,7 +73,6 @@ def hours_ago(hours: float) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
-@pytest.mark.slow
 def test_an_untouched_warehouse_is_equal_to_fresh_exports(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(SandboxSettings(rows=150)) as served:
         for name, value in settings_for(served).items():
@@ -90,7 +89,6 @@ def test_an_untouched_warehouse_is_equal_to_fresh_exports(monkeypatch: pytest.Mo
         assert everything() == before
 
 
-@pytest.mark.slow
 def test_what_is_missing_extra_or_different_is_named(spaaza: Spaaza, vendor: FileVendor) -> None:
     spaaza("load", "users")
     with duckdb.connect("spaaza.duckdb") as warehouse:
@@ -116,7 +114,6 @@ def test_what_is_missing_extra_or_different_is_named(spaaza: Spaaza, vendor: Fil
     assert len(vendor.tasks) == 4
 
 
-@pytest.mark.slow
 def test_a_difference_is_in_the_exit_code_of_the_process(spaaza: Spaaza) -> None:
     spaaza("load", "users")
     with duckdb.connect("spaaza.duckdb") as warehouse:
@@ -125,7 +122,6 @@ def test_a_difference_is_in_the_exit_code_of_the_process(spaaza: Spaaza) -> None
     assert (ran.returncode, ran.stderr) == (1, "")
 
 
-@pytest.mark.slow
 def test_rows_without_a_key_are_compared_whole(spaaza: Spaaza, vendor: FileVendor) -> None:
     vendor.files["users"] = b"code,name\na,x\na,x\nb,y\nc,\n"
     spaaza("load", "users")
@@ -138,7 +134,6 @@ def test_rows_without_a_key_are_compared_whole(spaaza: Spaaza, vendor: FileVendo
     ]
 
 
-@pytest.mark.slow
 def test_what_came_since_the_last_load_is_left_out(spaaza: Spaaza, vendor: FileVendor) -> None:
     rows = [f"{number},{hours_ago(number)}" for number in range(1, 9)]
     vendor.files["transactions"] = "\n".join(["id,timestamp", *rows, ""]).encode()
@@ -157,7 +152,6 @@ def test_what_came_since_the_last_load_is_left_out(spaaza: Spaaza, vendor: FileV
     assert (code, told(lines, "transactions")[0][:13]) == (0, "equal, 4 rows")
 
 
-@pytest.mark.slow
 def test_hashed_and_dropped_columns_are_compared_as_the_table_has_them(
     spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +166,6 @@ def test_hashed_and_dropped_columns_are_compared_as_the_table_has_them(
     assert "canary" not in "\n".join(lines)
 
 
-@pytest.mark.slow
 def test_json_records_are_compared_too(
     spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +183,6 @@ def test_json_records_are_compared_too(
     assert spaaza("check", "--deep", "users")[1][-1] == "users: different in of__b (1)"
 
 
-@pytest.mark.slow
 def test_a_column_that_the_table_lacks_is_a_difference(spaaza: Spaaza, vendor: FileVendor) -> None:
     spaaza("load", "users")
     vendor.files["users"] = b"id,name,born,extra\n" + b"\n".join(
@@ -209,7 +201,6 @@ def test_a_table_that_was_never_loaded_is_said(spaaza: Spaaza, vendor: FileVendo
     assert vendor.tasks == []
 
 
-@pytest.mark.slow
 def test_vouchers_that_go_on_are_compared_whole(spaaza: Spaaza, vendor: FileVendor) -> None:
     vendor.files["vouchers"] = b"id,date_time_creation\n1,2026-01-02T00:00:00Z\n"
     spaaza("load", "vouchers")
@@ -219,7 +210,6 @@ def test_vouchers_that_go_on_are_compared_whole(spaaza: Spaaza, vendor: FileVend
     assert "segment" not in vendor.tasks[-1]["trigger"]
 
 
-@pytest.mark.slow
 def test_a_range_that_was_not_loaded_yet_is_said(spaaza: Spaaza, vendor: FileVendor) -> None:
     vendor.files["transactions"] = f"id,timestamp\n1,{hours_ago(3)}\n".encode()
     spaaza("load", "transactions")
@@ -238,7 +228,6 @@ def load_history(vendor: FileVendor, **disposition: str) -> None:
     dlt.pipeline("spaaza", destination=warehouse, dataset_name="spaaza_data").run(source)
 
 
-@pytest.mark.slow
 def test_only_the_valid_rows_of_a_history_are_compared(spaaza: Spaaza, vendor: FileVendor) -> None:
     for days, name in enumerate(("n1", "changed")):
         first, *rows = USERS.replace("1,n1,", f"1,{name},").splitlines()
@@ -248,7 +237,6 @@ def test_only_the_valid_rows_of_a_history_are_compared(spaaza: Spaaza, vendor: F
     assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]
 
 
-@pytest.mark.slow
 def test_rows_of_a_history_may_be_valid_until_a_date_far_ahead(
     spaaza: Spaaza, vendor: FileVendor
 ) -> None:

@@ -28,7 +28,6 @@ def events(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-@pytest.mark.slow
 def test_every_event_of_a_load_is_a_line_of_json(sandbox: Sandbox) -> None:
     ran = spaaza("load", "users", "products", "--log", "json", **settings_for(sandbox))
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -73,7 +72,6 @@ def test_debug_adds_the_traceback(sandbox: Sandbox) -> None:
     assert events(ran.stdout)[-1]["exit_code"] == 2
 
 
-@pytest.mark.slow
 def test_an_interruption_is_told(sandbox: Sandbox) -> None:
     with Sandbox(SandboxSettings(rows=10, run_seconds=600)) as slow:
         process = started([*COMMAND, "load", "users", "--log", "json"], settings_for(slow))
@@ -97,7 +95,6 @@ def test_what_is_not_collected_is_told(sandbox: Sandbox) -> None:
     assert ended["exit_code"] == 0
 
 
-@pytest.mark.slow
 def test_a_chat_is_told_of_loads_and_failures(sandbox: Sandbox) -> None:
     with ScriptedServer(in_turn(Answer(200))) as chat:
         hook = {"RUNTIME__SLACK_INCOMING_HOOK": chat.base_url + PLACE}
@@ -110,7 +107,6 @@ def test_a_chat_is_told_of_loads_and_failures(sandbox: Sandbox) -> None:
     assert [seen.path for seen in chat.seen] == [PLACE, PLACE]
 
 
-@pytest.mark.slow
 def test_a_chat_that_fails_keeps_no_load_from_ending_well(sandbox: Sandbox) -> None:
     with ScriptedServer(in_turn(Answer(404))) as chat:
         hook = {"RUNTIME__SLACK_INCOMING_HOOK": chat.base_url + PLACE}

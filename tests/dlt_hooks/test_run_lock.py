@@ -15,8 +15,6 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.cli.test_cli import settings_for
 from tests.processes import COMMAND, spaaza, started
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:

@@ -202,7 +202,6 @@ def test_no_error_tells_a_secret_or_a_value(
         check_variables(stopped.value)
 
 
-@pytest.mark.slow
 def test_a_contract_that_is_broken_does_not_tell_the_value(tmp_path: Path) -> None:
     with Echo(users=b"id,name\n1,a\n2,b\n") as vendor, settings_of(vendor):
         pipeline = pipeline_into(tmp_path)
@@ -217,7 +216,6 @@ def test_a_contract_that_is_broken_does_not_tell_the_value(tmp_path: Path) -> No
     check_files(tmp_path)
 
 
-@pytest.mark.slow
 def test_a_load_that_works_leaves_no_secret_anywhere(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,7 +236,6 @@ def test_a_load_that_works_leaves_no_secret_anywhere(
     check_files(tmp_path)
 
 
-@pytest.mark.slow
 def test_a_row_that_does_not_fit_is_in_its_own_table_alone(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

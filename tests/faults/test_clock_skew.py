@@ -94,7 +94,6 @@ def asked_until(sandbox: Sandbox) -> list[datetime | None]:
     return [parse_instant(end, "end") - MARGIN if end else None for end in reversed(ends)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("load", "skew"), list(zip(LOADS, SKEWS, strict=True)), ids=["spaaza", "voucherify"]
 )
@@ -137,7 +136,6 @@ def starts(vendor: ScriptedTasks) -> list[datetime | None]:
 FILE = b"id,timestamp\n1,2026-01-05T00:00:00Z\n"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("skew", SKEWS)
 def test_a_vendor_that_tells_no_time_but_its_jobs_is_not_overtaken(
     skew: timedelta, tmp_path: Path
@@ -155,7 +153,6 @@ def test_a_vendor_that_tells_no_time_but_its_jobs_is_not_overtaken(
         assert start <= before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("skew", SKEWS)
 def test_a_vendor_that_dates_its_answers_but_no_jobs_is_not_overtaken(
     skew: timedelta, tmp_path: Path

@@ -66,7 +66,6 @@ BAD: list[tuple[str | bytes, str]] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("make", [SpaazaShop, VoucherifyShop], ids=["spaaza", "voucherify"])
 def test_bad_rows_are_kept_byte_for_byte_and_the_others_loaded(
     make: type[Shop], tmp_path: Path
@@ -106,7 +105,6 @@ def test_where_the_structure_is_lost_nothing_is_loaded(shop: Shop, rows: str) ->
 # 29: record ends
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", [b"\r\n", b"\r"], ids=["CRLF", "CR"])
 def test_each_record_end_is_read_and_those_inside_quotes_are_kept(
     fresh: SpaazaShop, end: bytes
@@ -117,7 +115,6 @@ def test_each_record_end_is_read_and_those_inside_quotes_are_kept(
     assert fresh.rejected() == []
 
 
-@pytest.mark.slow
 def test_mixed_record_ends_are_read_where_nothing_else_is_odd(fresh: SpaazaShop) -> None:
     found = fresh.brings(f"id,timestamp\r\n1,{AT}\n2,{AT}\r\n3,{AT}\n".encode())
     assert [row["id"] for row in found] == [1, 2, 3]
@@ -131,7 +128,6 @@ def test_mixed_record_ends_that_may_be_either_stop(shop: Shop) -> None:
 # 30: encodings
 
 
-@pytest.mark.slow
 def test_a_byte_order_mark_is_no_part_of_the_first_name(fresh: SpaazaShop) -> None:
     found = fresh.brings(f"\ufeffid,timestamp,note\n1,{AT},\ufeffx é 🙂\n".encode())
     assert [(row["id"], row["note"]) for row in found] == [(1, "\ufeffx é 🙂")]

@@ -17,8 +17,6 @@ from spaaza_source.errors import MalformedFileError
 from tests.faults.shops import AT, SpaazaShop, VoucherifyShop
 from tests.warehouses import column_types, query
 
-pytestmark = pytest.mark.slow
-
 UTC = dt.timezone.utc
 
 

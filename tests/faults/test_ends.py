@@ -88,7 +88,6 @@ def test_a_final_record_end_is_the_proof_there_is(tmp_path: Path) -> None:
     assert load(tmp_path, until_closed(WHOLE[: WHOLE.index(b"3,")])) == [(1,), (2,)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [Answer(200, ROWS), chunked(ROWS), until_closed(PACKED)],
@@ -109,7 +108,6 @@ def test_a_cut_of_what_has_an_end_is_noticed(tmp_path: Path, answer: Answer, wor
     check_stop(tmp_path, answer, IncompleteDownloadError, words)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sent", [RECORDS, LINES[:-1]])
 def test_json_proves_itself(tmp_path: Path, sent: bytes) -> None:
     assert len(load(tmp_path, until_closed(sent), export_format="json")) == 3

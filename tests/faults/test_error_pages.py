@@ -104,7 +104,6 @@ def json_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield shop
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("body", [MARKUP[4], JSON[0], JSON[1], WORDS[0]])
 def test_an_error_in_the_place_of_json_changes_nothing(json_shop: Shop, body: bytes) -> None:
     with pytest.raises(Exception, match="users, job ") as stopped:
@@ -114,14 +113,12 @@ def test_an_error_in_the_place_of_json_changes_nothing(json_shop: Shop, body: by
     assert query(json_shop.folder, "SELECT id, name FROM users") == [(1, "a")]
 
 
-@pytest.mark.slow
 def test_json_records_without_a_known_key_are_no_rows_of_the_table(json_shop: Shop) -> None:
     with pytest.raises(Exception, match="none of the 2 columns") as stopped:
         json_shop.load(b'[{"code": 403, "message": "canary"}]', export_format="json")
     assert isinstance(ours(stopped.value), HeaderError)
 
 
-@pytest.mark.slow
 def test_one_column_that_stayed_is_enough(shop: Shop) -> None:
     shop.load(b"Name,shoe size\nc,44\n")
     assert query(shop.folder, "SELECT name, shoe_size FROM users") == [("c", 44)]

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import conftest
-
 FOLDER = Path(__file__).parent
 LINES = range(1, 41)
 
@@ -68,9 +66,3 @@ def test_every_test_here_is_of_a_line() -> None:
     }
     assert len(here) > 100
     assert here - {test for tests in named().values() for test in tests} == set()
-
-
-def test_every_fault_class_is_of_a_wing() -> None:
-    of_wings = {name for names in conftest.FAULTS.values() for name in names}
-    here = {path.stem.removeprefix("test_") for path in FOLDER.glob("test_*.py")}
-    assert of_wings == here - {"every_line"}

@@ -10,8 +10,6 @@ import pytest
 from tests.faults.kills import trial
 from tests.faults.scenarios import SCENARIOS, Scenario, Undisturbed, undisturbed
 
-pytestmark = pytest.mark.slow
-
 #: Phases that leave something to take up, each in one of the two ways of loading.
 KILLS = {
     "months": ("normalize",),

@@ -31,8 +31,6 @@ from tests.faults.hosts import (
 )
 from tests.vendors import Answer
 
-pytestmark = pytest.mark.slow
-
 NOW = datetime.now(timezone.utc)
 
 

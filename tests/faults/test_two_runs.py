@@ -21,8 +21,6 @@ from tests.processes import started
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
-pytestmark = pytest.mark.slow
-
 ROWS = 200
 
 

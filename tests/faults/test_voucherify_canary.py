@@ -157,7 +157,6 @@ def test_no_error_tells_a_secret_or_a_value(
         check_variables(stopped.value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("by_argument", [False, True])
 def test_a_load_that_works_leaves_no_secret_anywhere(
     by_argument: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -64,7 +64,6 @@ def test_what_is_no_table_changes_nothing(page: bytes, shop: tuple[VoucherifyVen
     assert list((folder / "pipelines" / "spaaza" / "exports").iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_page_of_one_word_is_not_a_column(tmp_path: Path) -> None:
     with VoucherifyVendor(redemption="Unauthorized\n") as vendor:
         with pytest.raises(Exception, match="redemption") as failure:
@@ -72,7 +71,6 @@ def test_a_page_of_one_word_is_not_a_column(tmp_path: Path) -> None:
         assert isinstance(ours(failure.value), FileError)
 
 
-@pytest.mark.slow
 def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     with VoucherifyVendor(voucher="ID,Code,Value\n", points_expiration="Points,ID") as vendor:
         load(vendor, tmp_path, "vouchers", "points_expirations", fields=FIELDS)
@@ -86,7 +84,6 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     assert [rows for _, rows in query(tmp_path, loads)] == [0, 10]
 
 
-@pytest.mark.slow
 def test_a_snapshot_that_lacks_too_many_rows_stops(tmp_path: Path) -> None:
     count = "SELECT count(*) FROM points_expirations"
     with VoucherifyVendor(points_expiration=EXPIRATIONS) as vendor:
@@ -99,7 +96,6 @@ def test_a_snapshot_that_lacks_too_many_rows_stops(tmp_path: Path) -> None:
             assert query(tmp_path, count) == [(10,)]
 
 
-@pytest.mark.slow
 def test_a_whole_export_of_what_comes_by_changes_may_not_lack_too_many_rows(
     tmp_path: Path,
 ) -> None:
@@ -116,7 +112,6 @@ def test_a_whole_export_of_what_comes_by_changes_may_not_lack_too_many_rows(
         assert query(tmp_path, count) == [(10,)]
 
 
-@pytest.mark.slow
 def test_an_export_that_fails_leaves_the_others(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,7 +42,6 @@ def changes(folder: Path) -> list[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.slow
 def test_reordered_columns_give_the_same_table(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id,name,price\n1,a,2.50\n")
     before = query(tmp_path, "FROM products")
@@ -51,7 +50,6 @@ def test_reordered_columns_give_the_same_table(vendor: FileVendor, tmp_path: Pat
     assert changes(tmp_path) == [("moved", "price", None, 1, 3)]
 
 
-@pytest.mark.slow
 def test_a_new_column_is_loaded_and_told(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id,name\n1,a\n")
     load(vendor, tmp_path, "id,Brand Name,name\n1,x,a\n")
@@ -59,7 +57,6 @@ def test_a_new_column_is_loaded_and_told(vendor: FileVendor, tmp_path: Path) -> 
     assert changes(tmp_path) == [("added", "brand_name", None, 2, None)]
 
 
-@pytest.mark.slow
 def test_a_header_is_compared_with_the_last_one_on_a_fresh_machine_too(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -71,7 +68,6 @@ def test_a_header_is_compared_with_the_last_one_on_a_fresh_machine_too(
     assert changes(elsewhere) == [("added", "city", None, 3, None)]
 
 
-@pytest.mark.slow
 def test_the_same_header_again_changes_nothing(vendor: FileVendor, tmp_path: Path) -> None:
     for _ in range(2):
         pipeline = load(vendor, tmp_path, "id,name\n1,a\n")
@@ -79,7 +75,6 @@ def test_the_same_header_again_changes_nothing(vendor: FileVendor, tmp_path: Pat
     assert pipeline.default_schema.version == pipeline.default_schema.stored_version
 
 
-@pytest.mark.slow
 def test_a_type_stays_and_what_does_not_fit_goes_to_the_variant(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -94,7 +89,6 @@ def test_a_type_stays_and_what_does_not_fit_goes_to_the_variant(
     ]
 
 
-@pytest.mark.slow
 def test_a_column_without_values_stays_undecided(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id,since\n1,\n")
     assert set(column_types(tmp_path, "products")) == {"id"}
@@ -103,7 +97,6 @@ def test_a_column_without_values_stays_undecided(vendor: FileVendor, tmp_path: P
     assert changes(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_a_header_alone_is_a_table_whose_types_the_first_rows_decide(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -124,7 +117,6 @@ def test_a_header_alone_is_a_table_whose_types_the_first_rows_decide(
     assert column_types(tmp_path, "products")["id"] == "BIGINT"
 
 
-@pytest.mark.slow
 def test_one_source_object_may_be_run_again_and_again(vendor: FileVendor, tmp_path: Path) -> None:
     pipeline, again = pipeline_into(tmp_path), source(vendor)
     for text in ("id,n\n", "id,n\n1,5\n", "id,n\n1,5\n2,6\n"):
@@ -133,7 +125,6 @@ def test_one_source_object_may_be_run_again_and_again(vendor: FileVendor, tmp_pa
     assert query(tmp_path, "SELECT sum(id), sum(n) FROM products") == [(3, 11)]
 
 
-@pytest.mark.slow
 def test_a_users_type_wins_over_what_the_file_shows(vendor: FileVendor, tmp_path: Path) -> None:
     vendor.files["products"] = b"id,code,price\n1,7,2.5\n"
     chosen = source(vendor)
@@ -148,7 +139,6 @@ def test_a_users_type_wins_over_what_the_file_shows(vendor: FileVendor, tmp_path
     assert (types["code"], types["price"]) == ("VARCHAR", "DECIMAL(10,2)")
 
 
-@pytest.mark.slow
 def test_the_header_of_the_vendor_is_the_columns_description(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -168,7 +158,6 @@ def contract_run(vendor: FileVendor, folder: Path, text: str, contract: Any) -> 
     pipeline_into(folder).run(chosen)
 
 
-@pytest.mark.slow
 def test_a_frozen_contract_refuses_a_new_column(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id\n1\n")
     with pytest.raises(Exception, match="`columns` are frozen"):
@@ -177,21 +166,18 @@ def test_a_frozen_contract_refuses_a_new_column(vendor: FileVendor, tmp_path: Pa
     assert query(tmp_path, "FROM products") == [(1,)]
 
 
-@pytest.mark.slow
 def test_a_contract_may_discard_a_new_columns_values(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id\n1\n")
     contract_run(vendor, tmp_path, "id,city\n2,a\n3,\n", {"columns": "discard_value"})
     assert query(tmp_path, "FROM products ORDER BY id") == [(2,), (3,)]
 
 
-@pytest.mark.slow
 def test_a_contract_may_discard_rows_with_a_new_column(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id\n1\n")
     contract_run(vendor, tmp_path, "id,city\n2,a\n3,\n", {"columns": "discard_row"})
     assert query(tmp_path, "FROM products") == [(3,)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "rows"),
     [("evolve", [(2,), (None,)]), ("discard_value", [(2,), (None,)]), ("discard_row", [(2,)])],
@@ -206,14 +192,12 @@ def test_the_data_type_contract_rules_over_variants(
     assert variant == (mode == "evolve")
 
 
-@pytest.mark.slow
 def test_frozen_types_refuse_a_value_that_does_not_fit(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id\n1\n")
     with pytest.raises(Exception, match="`data_types` are frozen"):
         contract_run(vendor, tmp_path, "id\n2\nx\n", {"data_type": "freeze"})
 
 
-@pytest.mark.slow
 def test_a_bad_row_is_kept_byte_for_byte(vendor: FileVendor, tmp_path: Path) -> None:
     text = "id,name\n" + "1,a\n" * 200 + '5" pipe,x\n' + "2,b\n" * 200
     load(vendor, tmp_path, text)

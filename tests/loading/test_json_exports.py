@@ -56,7 +56,6 @@ def load(vendor: FileVendor, folder: Path, records: list[Any], **given: Any) -> 
     pipeline_into(folder).run(source.with_resources("transactions"))
 
 
-@pytest.mark.slow
 def test_nested_lists_become_tables_and_types_are_those_of_csv(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -77,14 +76,12 @@ def test_nested_lists_become_tables_and_types_are_those_of_csv(
     ]
 
 
-@pytest.mark.slow
 def test_a_range_is_exact_in_json_too(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, BASKETS, start_date="2026-05-01", end_date="2026-06-01")
     assert query(tmp_path, "SELECT id FROM transactions") == [(1,)]
     assert query(tmp_path, "SELECT count(*) FROM transactions__line_items") == [(2,)]
 
 
-@pytest.mark.slow
 def test_a_policy_reaches_into_nested_records(vendor: FileVendor, tmp_path: Path) -> None:
     load(
         vendor,
@@ -97,7 +94,6 @@ def test_a_policy_reaches_into_nested_records(vendor: FileVendor, tmp_path: Path
     assert "sku" not in column_types(tmp_path, "transactions__line_items")
 
 
-@pytest.mark.slow
 def test_a_header_that_changes_is_told_of_json_too(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, [{"id": 1, "city": "a"}])
     load(vendor, tmp_path, [{"id": 1, "city": "a", "zip": "1017CB"}])
@@ -110,7 +106,6 @@ def test_a_record_that_is_none_is_kept_apart(vendor: FileVendor, tmp_path: Path)
     assert query(tmp_path, "SELECT decode(raw) FROM rejected_rows") == [('"not a record"',)]
 
 
-@pytest.mark.slow
 def test_an_empty_list_empties_the_table(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, BASKETS)
     span = {"start_date": "2020-01-01", "end_date": "2027-01-01"}
@@ -121,20 +116,17 @@ def test_an_empty_list_empties_the_table(vendor: FileVendor, tmp_path: Path) -> 
     assert query(tmp_path, "SELECT count(*) FROM transactions__line_items") == [(0,)]
 
 
-@pytest.mark.slow
 def test_a_window_that_has_become_empty_is_cleared(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, BASKETS)
     load(vendor, tmp_path, [], start_date="2026-05-15", end_date="2026-07-01")
     assert query(tmp_path, "SELECT id FROM transactions") == [(1,)]
 
 
-@pytest.mark.slow
 def test_an_empty_list_alone_is_a_success(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, [])
     assert query(tmp_path, "SELECT rows, loaded FROM export_jobs") == [(0, 0)]
 
 
-@pytest.mark.slow
 def test_one_table_has_one_format(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, BASKETS)
     with pytest.raises(Exception, match="loaded from json exports"):
@@ -159,7 +151,6 @@ def test_a_broken_file_stops(vendor: FileVendor, tmp_path: Path) -> None:
             pipeline_into(tmp_path).run(source.with_resources("transactions"))
 
 
-@pytest.mark.slow
 def test_both_formats_of_the_sandbox_give_the_same_tables(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(rows=150)) as sandbox:
         for export_format in ("csv", "json"):

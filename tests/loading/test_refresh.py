@@ -45,7 +45,6 @@ def spans(sandbox: Sandbox) -> list[Any]:
     return windows
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["drop_sources", "drop_resources", "drop_data"])
 def test_a_refresh_brings_all_rows_again(mode: Any, sandbox: Sandbox, tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
@@ -64,7 +63,6 @@ def test_a_refresh_brings_all_rows_again(mode: Any, sandbox: Sandbox, tmp_path: 
         assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(ROWS,)]
 
 
-@pytest.mark.slow
 def test_a_schedulers_interval_is_a_range(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,7 +80,6 @@ def test_a_schedulers_interval_is_a_range(
     assert query(tmp_path, "SELECT count(*) FROM transactions") == [(ROWS,)]
 
 
-@pytest.mark.slow
 def test_dlts_launcher_may_allow_it(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,6 @@ def test_no_text_of_a_row_is_read_unless_it_is_asked_for(troubled: Path) -> None
     assert len(accounts.rejected_texts(database, SCHEMA, limit=1)) == 1
 
 
-@pytest.mark.slow
 def test_a_notebook_shows_none_of_it(troubled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPAAZA_DB", str(troubled))
     outputs, defined = importlib.import_module("first_look").app.run()

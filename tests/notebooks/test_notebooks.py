@@ -27,7 +27,6 @@ def run(name: str, database: Path | str, monkeypatch: pytest.MonkeyPatch) -> tup
     return "\n".join(getattr(each, "text", "") for each in outputs if each is not None), defined
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("vendor", ["spaaza", "voucherify"])
 def test_every_panel_of_loyalty_finds_something(
     demos: dict[str, Path], vendor: str, monkeypatch: pytest.MonkeyPatch
@@ -163,7 +162,6 @@ def demo(demos: dict[str, Path]) -> Demo:
     return Demo(demos["spaaza"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("subject", "role", "gone"),
     [
@@ -194,7 +192,6 @@ def test_a_missing_column_takes_away_its_panels_and_no_others(
     assert demo.measures - drawn(demo.programme(**{subject: without})) == gone
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("subject", [*SUBJECTS])
 def test_columns_of_the_wrong_kind_break_nothing(demo: Demo, subject: str) -> None:
     for table, column in (

@@ -26,7 +26,6 @@ def tables(client: Client) -> dict[str, Rows]:
     return {index: client.rows(index) for index in INDEXES}
 
 
-@pytest.mark.slow
 def test_data_follow_from_the_seed_and_not_from_the_clock(client: Client) -> None:
     later = Clock(datetime(2031, 1, 1, tzinfo=timezone.utc))
     with running(later, rows=3000) as same, running(rows=3000, seed=8) as other:
@@ -147,7 +146,6 @@ def test_an_index_without_the_others_refers_to_nothing() -> None:
             assert {row[missing] for row in rows} == {""}
 
 
-@pytest.mark.slow
 def test_many_rows_come_in_bounded_blocks() -> None:
     shop = GeneratedShop(SandboxSettings(rows=200_000))
     for index in INDEXES:
@@ -156,7 +154,6 @@ def test_many_rows_come_in_bounded_blocks() -> None:
         assert max(sizes) <= 50_000
 
 
-@pytest.mark.slow
 def test_a_large_file_reads_back_whole() -> None:
     with running(rows=100_000) as client:
         file = client.export("products")

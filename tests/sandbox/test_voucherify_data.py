@@ -29,7 +29,6 @@ def tables(client: VoucherifyClient) -> dict[str, list[Row]]:
     return {name: client.rows(name, *FIELDS[name]) for name in OBJECTS}
 
 
-@pytest.mark.slow
 def test_data_follow_from_the_seed() -> None:
     def files(seed: int) -> dict[str, bytes]:
         with voucherify(rows=100, seed=seed) as client:
@@ -41,7 +40,6 @@ def test_data_follow_from_the_seed() -> None:
         assert first[name] != other[name]
 
 
-@pytest.mark.slow
 def test_the_time_of_day_changes_nothing_and_a_clock_behind_the_data_does_not_either() -> None:
     def vouchers(now: datetime) -> bytes:
         with voucherify(Clock(now), rows=100) as client:

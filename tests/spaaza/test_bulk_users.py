@@ -49,7 +49,6 @@ pipeline_into(Path(sys.argv[2])).run(spaaza_bulk_users(sys.argv[1], 1743, sessio
 """
 
 
-@pytest.mark.slow
 def test_its_loads_take_turns_and_leave_no_credential_in_the_trace(tmp_path: Path) -> None:
     answer = Answer(200, gzip.compress(SAMPLE), HEADERS)
     folder = tmp_path / "pipelines" / "spaaza"
@@ -67,7 +66,6 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Seen]:
     return folder, load(folder, SAMPLE)
 
 
-@pytest.mark.slow
 def test_the_documented_rows_load_with_the_right_names_and_types(
     sample: tuple[Path, Seen],
 ) -> None:
@@ -104,7 +102,6 @@ def test_the_documented_rows_load_with_the_right_names_and_types(
     assert query(folder, "SELECT count(*) FROM bulk_users WHERE facebook_email = ''") == [(0,)]
 
 
-@pytest.mark.slow
 def test_the_request_is_what_the_document_shows(sample: tuple[Path, Seen]) -> None:
     _, seen = sample
     assert (seen.method, seen.path) == ("POST", "/segments/export/users")
@@ -122,7 +119,6 @@ def test_the_request_is_what_the_document_shows(sample: tuple[Path, Seen]) -> No
     assert "gzip" in sent["accept-encoding"]
 
 
-@pytest.mark.slow
 def test_a_column_that_the_vendor_appends_is_loaded_too(tmp_path: Path) -> None:
     header, *rows = SAMPLE.decode().splitlines()
     longer = "\n".join([f"{header},Shoe Size", *(f"{row},42" for row in rows)])
@@ -130,7 +126,6 @@ def test_a_column_that_the_vendor_appends_is_loaded_too(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT DISTINCT shoe_size FROM bulk_users") == [(42,)]
 
 
-@pytest.mark.slow
 def test_columns_are_known_by_name_not_by_place(tmp_path: Path) -> None:
     rows = [line.split(",") for line in SAMPLE.decode().splitlines()]
     turned = "\n".join(",".join(reversed(row)) for row in rows)
@@ -138,13 +133,11 @@ def test_columns_are_known_by_name_not_by_place(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT first_name FROM bulk_users WHERE id = '404098'") == [("Simon",)]
 
 
-@pytest.mark.slow
 def test_everything_stays_text_where_text_is_asked_for(tmp_path: Path) -> None:
     load(tmp_path, SAMPLE, column_types="text")
     assert set(column_types(tmp_path, "bulk_users").values()) == {"VARCHAR"}
 
 
-@pytest.mark.slow
 def test_the_load_is_accounted_for(sample: tuple[Path, Seen]) -> None:
     ((table, rows, rejected, size, received, state, begun),) = query(
         sample[0],
@@ -178,7 +171,6 @@ def test_a_wrong_session_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert isinstance(raised.value.__cause__.__cause__, CredentialsError)  # type: ignore[union-attr]
 
 
-@pytest.mark.slow
 def test_the_sandboxs_users_load_whole(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(rows=2_000)) as sandbox:
         source = spaaza_bulk_users(sandbox.base_url, sandbox.chain_id, sandbox.session)

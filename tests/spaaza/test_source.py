@@ -52,7 +52,6 @@ def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_six_indexes_become_six_typed_tables(whole: Path) -> None:
     for table in INDEXES:
         assert query(whole, f"SELECT count(*) FROM {table}") == [(ROWS,)]
@@ -67,7 +66,6 @@ def test_six_indexes_become_six_typed_tables(whole: Path) -> None:
     assert query(whole, joined) == [(ROWS,)]
 
 
-@pytest.mark.slow
 def test_the_dataset_reads_as_a_frame_and_as_arrow(whole: Path) -> None:
     users = pipeline_into(whole).dataset()["users"]
     frame, table = users.df(), users.arrow()
@@ -77,7 +75,6 @@ def test_the_dataset_reads_as_a_frame_and_as_arrow(whole: Path) -> None:
     assert list(frame.columns) == table.column_names
 
 
-@pytest.mark.slow
 def test_only_what_is_selected_is_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
     before = len(sandbox.tasks)
     pipeline_into(tmp_path).run(source(sandbox, max_age=0).with_resources("products", "vouchers"))
@@ -86,7 +83,6 @@ def test_only_what_is_selected_is_asked_for(sandbox: Sandbox, tmp_path: Path) ->
     assert len(asked) == 2
 
 
-@pytest.mark.slow
 def test_every_export_is_accounted_for(whole: Path) -> None:
     jobs = query(
         whole,
@@ -101,7 +97,6 @@ def test_every_export_is_accounted_for(whole: Path) -> None:
     assert query(whole, "SELECT count(*) FROM column_changes") == [(0,)]
 
 
-@pytest.mark.slow
 def test_a_range_is_loaded_and_replaced_exactly(
     sandbox: Sandbox, whole: Path, tmp_path: Path
 ) -> None:
@@ -123,7 +118,6 @@ def test_a_range_is_loaded_and_replaced_exactly(
     assert query(tmp_path, "SELECT count(*) FROM users") == [(ROWS,)]
 
 
-@pytest.mark.slow
 def test_two_ranges_that_touch_neither_overlap_nor_leave_a_gap(
     sandbox: Sandbox, whole: Path, tmp_path: Path
 ) -> None:
@@ -140,7 +134,6 @@ def test_two_ranges_that_touch_neither_overlap_nor_leave_a_gap(
     assert query(tmp_path, same) == query(whole, same)
 
 
-@pytest.mark.slow
 def test_a_users_own_steps_see_only_the_tables(sandbox: Sandbox, tmp_path: Path) -> None:
     seen: list[Any] = []
 
@@ -156,7 +149,6 @@ def test_a_users_own_steps_see_only_the_tables(sandbox: Sandbox, tmp_path: Path)
     assert "shouted" not in column_types(tmp_path, "export_jobs")
 
 
-@pytest.mark.slow
 def test_a_users_hints_win(sandbox: Sandbox, tmp_path: Path) -> None:
     chosen = source(sandbox).with_resources("users")
     chosen.users.apply_hints(
@@ -172,7 +164,6 @@ def test_a_users_hints_win(sandbox: Sandbox, tmp_path: Path) -> None:
     assert column_types(tmp_path, "export_jobs")["job_id"] == "VARCHAR"
 
 
-@pytest.mark.slow
 def test_resources_run_alone_in_parallel_and_without_a_pipeline(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -188,7 +179,6 @@ def test_resources_run_alone_in_parallel_and_without_a_pipeline(
     assert rows == ROWS
 
 
-@pytest.mark.slow
 def test_a_segment_narrows_what_comes(sandbox: Sandbox, tmp_path: Path) -> None:
     rule = {"field_name": "type", "field_type": "keyword", "operator": "is", "value": "online"}
     chosen = source(sandbox, segments={"transactions": [rule]})
@@ -206,19 +196,16 @@ def test_a_failed_export_loads_nothing_and_says_why(tmp_path: Path) -> None:
     assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
 
 
-@pytest.mark.slow
 def test_an_index_without_rows_is_a_success(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(rows=0)) as empty:
         pipeline_into(tmp_path).run(source(empty).with_resources("products"))
     assert query(tmp_path, "SELECT rows, loaded FROM export_jobs") == [(0, 0)]
 
 
-@pytest.mark.slow
 def test_no_download_is_left_behind(whole: Path) -> None:
     assert list((whole / "pipelines" / "spaaza" / "exports").iterdir()) == []
 
 
-@pytest.mark.slow
 def test_progress_hears_of_states_and_bytes(sandbox: Sandbox, tmp_path: Path) -> None:
     heard: list[tuple[str, str | None, str | None, int]] = []
 
@@ -244,7 +231,6 @@ def test_progress_hears_of_states_and_bytes(sandbox: Sandbox, tmp_path: Path) ->
 PRIVACY_SECRET = "canary-privacy-secret-9d2f"
 
 
-@pytest.mark.slow
 def test_a_column_under_a_policy_reaches_nothing_in_the_clear(
     sandbox: Sandbox, whole: Path, tmp_path: Path
 ) -> None:
@@ -287,7 +273,6 @@ def pq_tables(folder: Path) -> list[list[str]]:
     return [pq.read_schema(path).names for path in folder.rglob("*.parquet")]
 
 
-@pytest.mark.slow
 def test_no_secret_is_written_to_dlts_own_files(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,7 +304,6 @@ def test_a_policy_that_names_no_column_stops_the_load(sandbox: Sandbox, tmp_path
         pipeline_into(tmp_path).run(chosen.with_resources("users"))
 
 
-@pytest.mark.slow
 def test_the_preset_covers_all_indexes(sandbox: Sandbox, tmp_path: Path) -> None:
     chosen = source(sandbox, privacy="pseudonymise", privacy_secret=PRIVACY_SECRET)
     pipeline_into(tmp_path).run(chosen)

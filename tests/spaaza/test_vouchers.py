@@ -63,7 +63,6 @@ def held(folder: Path) -> list[tuple[Any, ...]]:
 CHANGED = ("any", ["date_time_creation", "date_time_redeemed"])
 
 
-@pytest.mark.slow
 def test_what_was_created_or_redeemed_is_merged(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n3,new\n")
     load(vendor, tmp_path, "2,redeemed\n4,new\n")
@@ -73,7 +72,6 @@ def test_what_was_created_or_redeemed_is_merged(vendor: VoucherFiles, tmp_path: 
     assert vendor.asked() == [None, CHANGED, CHANGED]
 
 
-@pytest.mark.slow
 def test_a_history_of_them_brings_them_whole(vendor: VoucherFiles, tmp_path: Path) -> None:
     scd2 = {"disposition": "merge", "strategy": "scd2"}
     for file in (
@@ -90,7 +88,6 @@ def test_a_history_of_them_brings_them_whole(vendor: VoucherFiles, tmp_path: Pat
     assert query(tmp_path, "SELECT count(*) FROM vouchers WHERE id <> 2") == [(2,)]
 
 
-@pytest.mark.slow
 def test_from_time_to_time_they_come_whole(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n3,new\n4,new\n5,new\n")
     load(vendor, tmp_path, "1,new\n2,locked\n3,new\n5,new\n", snapshot_every=0)
@@ -100,7 +97,6 @@ def test_from_time_to_time_they_come_whole(vendor: VoucherFiles, tmp_path: Path)
     assert vendor.asked() == [None, None, CHANGED]
 
 
-@pytest.mark.slow
 def test_without_a_key_they_come_whole_each_time(
     vendor: VoucherFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -113,7 +109,6 @@ def test_without_a_key_they_come_whole_each_time(
     assert "every load brings all rows" in caplog.text
 
 
-@pytest.mark.slow
 def test_one_in_several_windows_is_one_row(vendor: VoucherFiles, tmp_path: Path) -> None:
     span = {"start_date": "2026-01-01", "end_date": "2026-04-01"}
     load(vendor, tmp_path, "1,a\n2,a\n", "2,a\n3,a\n", "3,a\n1,a\n4,a\n", **span)
@@ -130,14 +125,12 @@ def test_windows_that_share_rows_without_a_key_are_refused(
         load(vendor, tmp_path, "1,a\n1,b\n", "1,a\n", **span)
 
 
-@pytest.mark.slow
 def test_a_range_of_the_past_is_merged_too(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n")
     load(vendor, tmp_path, "2,redeemed\n", start_date="2026-01-01", end_date="2026-01-05")
     assert held(tmp_path) == [(1, "new"), (2, "redeemed")]
 
 
-@pytest.mark.slow
 def test_what_cannot_be_merged_stops(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n")
     with pytest.raises(Exception, match="repeats that of an earlier row in 1") as raised:
@@ -146,7 +139,6 @@ def test_what_cannot_be_merged_stops(vendor: VoucherFiles, tmp_path: Path) -> No
     assert held(tmp_path) == [(1, "new"), (2, "new")]
 
 
-@pytest.mark.slow
 def test_rules_of_the_users_own_bring_all_that_they_let_through(
     vendor: VoucherFiles, tmp_path: Path
 ) -> None:
@@ -156,7 +148,6 @@ def test_rules_of_the_users_own_bring_all_that_they_let_through(
     assert vendor.asked() == [("all", ["status"])] * 2
 
 
-@pytest.mark.slow
 def test_a_merge_keeps_nothing_of_the_one_before(
     vendor: VoucherFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -189,7 +189,6 @@ def test_a_table_loaded_from_csv_and_from_json_has_the_same_columns(tmp_path: Pa
     )
 
 
-@pytest.mark.slow
 def test_a_second_load_keeps_the_types_and_sets_misfits_aside(tmp_path: Path) -> None:
     load(
         tmp_path, [{"id": 1, "n": 1, "at": "2020-01-01 00:00:00", "items": [{"sku": "a", "q": 1}]}]

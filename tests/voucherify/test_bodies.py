@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import all_of, where
@@ -41,7 +39,6 @@ ROW = (
 )
 
 
-@pytest.mark.slow
 def test_the_guides_first_request(tmp_path: Path) -> None:
     with VoucherifyVendor(voucher="Code,Voucher Type\nA,DISCOUNT_VOUCHER\n") as vendor:
         load(
@@ -57,7 +54,6 @@ def test_the_guides_first_request(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT code FROM vouchers") == [("A",)]
 
 
-@pytest.mark.slow
 def test_the_guides_second_request(tmp_path: Path) -> None:
     parameters = REDEMPTIONS["parameters"]
     told = all_of(
@@ -86,7 +82,6 @@ def test_a_body_is_sent_as_the_guide_writes_it() -> None:
     assert vendor.bodies == [REDEMPTIONS]
 
 
-@pytest.mark.slow
 def test_a_month_is_asked_for_as_the_guide_does(tmp_path: Path) -> None:
     with VoucherifyVendor(redemption=ROW) as vendor:
         load(
@@ -110,7 +105,6 @@ def test_a_month_is_asked_for_as_the_guide_does(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.slow
 def test_vouchers_of_one_campaign(tmp_path: Path) -> None:
     fields = {"vouchers": ["id", "code"], "redemptions": ["id", "date"]}
     files = {"voucher": "ID,Code\nv_1,A\n", "redemption": "ID,Date\nr_1,2026-05-09T10:00:00Z\n"}
@@ -124,7 +118,6 @@ def test_vouchers_of_one_campaign(tmp_path: Path) -> None:
     assert campaigns == {("voucher", "camp_1"), ("redemption", None)}
 
 
-@pytest.mark.slow
 def test_an_export_of_another_campaign_is_not_taken_up(tmp_path: Path) -> None:
     given = {"fields": {"vouchers": ["id", "code"]}, "max_age": 3600}
     with VoucherifyVendor(voucher="ID,Code\nv_1,A\n") as vendor:

@@ -71,7 +71,6 @@ def test_what_is_loaded_is_equal_to_fresh_exports(spaaza: Spaaza) -> None:
     assert set(re.findall(r"^(\w+): equal, 150 rows", told, re.MULTILINE)) == set(tables)
 
 
-@pytest.mark.slow
 def test_a_row_that_is_gone_is_found(spaaza: Spaaza) -> None:
     spaaza("load", "redemptions", "publications")
     with duckdb.connect("voucherify.duckdb") as warehouse:
@@ -90,7 +89,6 @@ def test_a_plan_tells_fields_and_operators(spaaza: Spaaza, sandbox: Sandbox) -> 
     assert sandbox.voucherify_exports == []
 
 
-@pytest.mark.slow
 def test_what_is_submitted_is_collected_once(spaaza: Spaaza, sandbox: Sandbox) -> None:
     assert spaaza("submit", "redemptions", "customers").count("created") == 2
     while any(export["status"] != "DONE" for export in sandbox.voucherify_exports):
@@ -111,7 +109,6 @@ def test_what_is_not_done_is_said(spaaza: Spaaza, monkeypatch: pytest.MonkeyPatc
         )
 
 
-@pytest.mark.slow
 def test_both_vendors_fit_into_one_file(
     spaaza: Spaaza, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +136,6 @@ def test_a_wrong_key_may_be_of_another_region(
     assert "canary" not in str(error.value)
 
 
-@pytest.mark.slow
 def test_another_web_site_is_not_taken_for_the_vendor(
     spaaza: Spaaza, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,6 @@ def users(folder: Path) -> list[tuple[Any, ...]]:
     return query(folder, "SELECT id, name FROM users ORDER BY ALL")
 
 
-@pytest.mark.slow
 def test_a_snapshot_is_merged_by_the_key_that_its_rows_prove(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -79,7 +78,6 @@ def test_a_snapshot_is_merged_by_the_key_that_its_rows_prove(
     assert table["columns"]["id"]["primary_key"]
 
 
-@pytest.mark.slow
 def test_without_a_proven_key_a_snapshot_takes_the_tables_place(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -95,7 +93,6 @@ def test_without_a_proven_key_a_snapshot_takes_the_tables_place(
     assert users(tmp_path) == [(1, "a"), (2, "d"), (3, "e")]
 
 
-@pytest.mark.slow
 def test_a_users_key_is_the_key(vendor: FileVendor, tmp_path: Path) -> None:
     hints = {"primary_key": ["chain", "code"]}
     load(vendor, tmp_path, "id,chain,code\n1,1,a\n2,1,b\n3,2,a\n", hints=hints)
@@ -124,7 +121,6 @@ def test_a_users_key_that_is_none_stops_the_load(
         assert warehouse.sql("SHOW ALL TABLES").fetchall() == []
 
 
-@pytest.mark.slow
 def test_the_line_of_a_broken_key_is_the_files_within_a_window_too(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -139,7 +135,6 @@ def test_the_line_of_a_broken_key_is_the_files_within_a_window_too(
 TEN = "id,name\n" + "".join(f"{number},x\n" for number in range(10))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gone", "stops", "keyed"),
     [(2, False, True), (3, True, True), (2, False, False), (10, True, False)],
@@ -163,7 +158,6 @@ def test_more_deletions_than_a_share_stop_the_load(
     assert query(tmp_path, "SELECT count(*) FROM users") == [(10 - gone,)]
 
 
-@pytest.mark.slow
 def test_other_keys_are_deletions_though_the_rows_are_as_many(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -173,14 +167,12 @@ def test_other_keys_are_deletions_though_the_rows_are_as_many(
         load(vendor, tmp_path, others)
 
 
-@pytest.mark.slow
 def test_the_share_is_a_setting(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, TEN)
     load(vendor, tmp_path, "\n".join(TEN.splitlines()[:6]) + "\n", max_deleted_share=0.5)
     assert query(tmp_path, "SELECT count(*) FROM users") == [(5,)]
 
 
-@pytest.mark.slow
 def test_a_window_may_lose_its_rows_but_not_most_of_the_table(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -194,7 +186,6 @@ def test_a_window_may_lose_its_rows_but_not_most_of_the_table(
     assert query(tmp_path, "SELECT count(*) FROM transactions") == [(8,)]
 
 
-@pytest.mark.slow
 def test_history_is_kept_by_scd2_without_gap_or_overlap(vendor: FileVendor, tmp_path: Path) -> None:
     for text in (
         "id,name\n1,a\n2,b\n3,c\n4,d\n5,e\n",
@@ -225,7 +216,6 @@ def test_history_is_kept_by_scd2_without_gap_or_overlap(vendor: FileVendor, tmp_
     assert query(tmp_path, "SELECT count(*) FROM users WHERE _dlt_valid_to IS NULL") == [(4,)]
 
 
-@pytest.mark.slow
 def test_time_that_passes_makes_no_version(vendor: FileVendor, tmp_path: Path) -> None:
     for days, points, name in ((1, 5, "a"), (2, 6, "a"), (3, 7, "b")):
         text = f"id,name,Points,Days Since Last Purchase\n1,{name},{points},{days}\n"
@@ -235,7 +225,6 @@ def test_time_that_passes_makes_no_version(vendor: FileVendor, tmp_path: Path) -
     assert query(tmp_path, versions) == [("a", 5, 1), ("b", 7, 3)]
 
 
-@pytest.mark.slow
 def test_time_that_passes_makes_versions_where_the_user_wants_them(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -246,7 +235,6 @@ def test_time_that_passes_makes_versions_where_the_user_wants_them(
     assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
 
 
-@pytest.mark.slow
 def test_one_source_object_appends_again_and_again(vendor: FileVendor, tmp_path: Path) -> None:
     vendor.files["users"] = b"id\n1\n"
     source = spaaza_source(
