@@ -19,6 +19,8 @@ from spaaza_source.transport.link import Link
 from tests.faults.hosts import BadHost, Host, fetched, until_closed
 from tests.vendors import Answer, ScriptedServer, in_turn
 
+pytestmark = pytest.mark.wing("transport")
+
 TEXT = b"id,name\n" + b"".join(b"%d,name %d\n" % (n, n) for n in range(20_000))
 PACKED = gzip.compress(TEXT)
 TOLD = {"Content-Encoding": "gzip"}

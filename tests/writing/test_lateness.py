@@ -18,6 +18,8 @@ from spaaza_source.writing.late_rows import slices
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 NOTED = "SELECT late_rows, latest_seconds, overlap_seconds FROM export_jobs ORDER BY loaded_at"
 
