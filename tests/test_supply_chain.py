@@ -42,6 +42,7 @@ def audit(url: str) -> tuple[int, str]:
     return ran.returncode, ran.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the pins' markers are read on this platform")
 def test_a_known_fault_of_a_pinned_package_fails_the_audit() -> None:
     def answer(seen: Seen) -> Answer:
@@ -55,6 +56,7 @@ def test_a_known_fault_of_a_pinned_package_fails_the_audit() -> None:
     assert "PYSEC-2026-1 (mended in 9.9)" in told
 
 
+@pytest.mark.slow
 def test_a_database_that_cannot_be_reached_is_said() -> None:
     with ScriptedServer(lambda _: Answer(503)) as database:
         code, told = audit(database.base_url)
@@ -73,6 +75,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 def test_a_header_is_no_sql_anywhere_on_the_road(tmp_path: Path) -> None:
     """Loaded, merged, replaced by a range, its deletions and lateness counted, compared deeply."""
     header = ",".join('"' + name.replace('"', '""') + '"' for name in HOSTILE)

@@ -41,6 +41,7 @@ def test_a_file_with_a_damaged_block_is_not_said_to_be_open_elsewhere(database: 
         duckdb_file(database)
 
 
+@pytest.mark.slow
 def test_a_merge_has_the_memory_that_duckdb_takes_by_itself(tmp_path: Path) -> None:
     pipeline = dlt.pipeline(
         "roomy",

@@ -25,6 +25,8 @@ from tests.cli.test_cli import settings_for
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 USERS = "id,name\n1,a\n2,b\n3,c\n4,d\n5,e\n6,f\n"
 AT = "id,timestamp\n" + "".join(f"{day},2026-05-{day:02}T10:00:00Z\n" for day in range(1, 31))
 MAY: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-06-01", "window": "week"}

@@ -27,6 +27,8 @@ from tests.loading.test_incremental import Calendar
 from tests.vendors import FileVendor
 from tests.warehouses import query
 
+pytestmark = pytest.mark.slow
+
 ROWS = 300
 MONTHS = ["2026-03-10", "2026-05-01"]
 MONTH = ["2026-04-01", "2026-05-01"]

@@ -12,6 +12,8 @@ import pytest
 
 from spaaza_source.backfill.worker_folder import worker_folder
 
+pytestmark = pytest.mark.slow
+
 WORKER = """
 import sys
 from spaaza_source.backfill.worker_folder import worker_folder

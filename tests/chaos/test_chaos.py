@@ -13,6 +13,8 @@ from tests.chaos.loads import Run, chaotic, differences, undisturbed
 from tests.chaos.proxy import ChaoticProxy
 from tests.vendors import Answer, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:

@@ -38,6 +38,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield served
 
 
+@pytest.mark.slow
 def test_the_demo_loads_six_indexes_and_says_where_they_are() -> None:
     ran = spaaza("demo", "--db", "demo.duckdb", "--rows", "150")
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -54,6 +55,7 @@ def test_the_demo_loads_six_indexes_and_says_where_they_are() -> None:
     assert "retailer_basket_code" in typed.stdout
 
 
+@pytest.mark.slow
 def test_the_demo_plays_voucherify_too() -> None:
     ran = spaaza("demo", "--db", "demo.duckdb", "--rows", "20", "--vendor", "voucherify")
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -65,6 +67,7 @@ def test_the_demo_plays_voucherify_too() -> None:
     assert "columns" in typed.stdout
 
 
+@pytest.mark.slow
 def test_one_index_loads_with_settings_from_the_environment_alone(sandbox: Sandbox) -> None:
     ran = spaaza("load", "vouchers", **settings_for(sandbox))
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -74,6 +77,7 @@ def test_one_index_loads_with_settings_from_the_environment_alone(sandbox: Sandb
         assert warehouse.sql("SELECT count(*) FROM spaaza_data.vouchers").fetchall() == [(200,)]
 
 
+@pytest.mark.slow
 def test_a_range_of_time_can_be_loaded(sandbox: Sandbox) -> None:
     dates = ("--start-date", "2025-01-01", "--end-date", "2026-01-01")
     ran = spaaza("load", "wallet-ledger", "--db", "w.duckdb", *dates, **settings_for(sandbox))
@@ -176,6 +180,7 @@ def test_debug_shows_the_traceback(sandbox: Sandbox) -> None:
     assert "start_date: 'soon' is not a date" in ran.stderr
 
 
+@pytest.mark.slow
 def test_another_web_site_is_not_taken_for_the_vendor(sandbox: Sandbox) -> None:
     page = Answer(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
     with ScriptedServer(in_turn(Answer(404), page)) as server:
@@ -193,6 +198,7 @@ def test_a_vendor_that_is_down_is_no_wrong_setting(sandbox: Sandbox) -> None:
     assert "too many requests" in ran.stderr
 
 
+@pytest.mark.slow
 def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
     rows = {"users": 500, "products": 500}
     limited = SandboxSettings(rows=20, rows_per_index=rows, max_export_rows=100)
@@ -216,6 +222,7 @@ def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
     assert sorted(others) == sorted(set(others))
 
 
+@pytest.mark.slow
 def test_a_mass_deletion_asks_first_and_a_refresh_begins_anew() -> None:
     def users() -> list[tuple[Any, ...]]:
         with duckdb.connect("spaaza.duckdb") as warehouse:
@@ -244,6 +251,7 @@ def test_a_mass_deletion_asks_first_and_a_refresh_begins_anew() -> None:
         assert users() == [(7,), (8,)]
 
 
+@pytest.mark.slow
 def test_what_one_destination_holds_is_not_taken_for_the_others(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -270,6 +278,7 @@ def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
     assert f"port {port} cannot be used" in ran.stderr
 
 
+@pytest.mark.slow
 def test_the_sandbox_serves_until_it_is_stopped() -> None:
     with started([*COMMAND, "sandbox", "--port", "0", "--rows", "20"]) as process:
         assert process.stdout is not None

@@ -20,6 +20,8 @@ from tests.cli.test_cli import settings_for
 from tests.processes import spaaza as process
 from tests.vendors import FileVendor
 
+pytestmark = pytest.mark.slow
+
 Spaaza = Callable[..., tuple[int, list[str]]]
 USERS = "id,name,born\n" + "".join(f"{number},n{number},2001-02-03\n" for number in range(1, 31))
 

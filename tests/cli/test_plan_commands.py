@@ -63,6 +63,7 @@ def test_a_plan_names_every_export_and_asks_for_none(spaaza: Spaaza, sandbox: Sa
         duckdb.connect("spaaza.duckdb", read_only=True)
 
 
+@pytest.mark.slow
 def test_a_plan_knows_what_was_asked_for_and_how_long_it_takes(
     spaaza: Spaaza, sandbox: Sandbox
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_plan_knows_what_was_asked_for_and_how_long_it_takes(
     assert told[4] == "2 exports, 1 to be created. Nothing was requested."
 
 
+@pytest.mark.slow
 def test_what_is_submitted_is_collected_once(spaaza: Spaaza, sandbox: Sandbox) -> None:
     told = spaaza("submit", "users", "transactions")
     assert told.count("created") == 2
@@ -102,6 +104,7 @@ def test_what_is_not_done_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told == f"users: job {slow.tasks[0]['id']} is INPROGRESS\n"
 
 
+@pytest.mark.slow
 def test_history_is_collected_as_far_as_it_is_done(spaaza: Spaaza, sandbox: Sandbox) -> None:
     spaaza("submit", "transactions", "--start-date", "2026-08-01", "--apart", "0")
     until_done(sandbox)
@@ -121,6 +124,7 @@ def test_batches_are_scheduled_apart(spaaza: Spaaza, sandbox: Sandbox) -> None:
     assert 540 < (begun[3] - begun[0]).total_seconds() < 660
 
 
+@pytest.mark.slow
 def test_a_recurring_export_is_created_once_and_each_run_of_it_loaded_once(
     spaaza: Spaaza, sandbox: Sandbox
 ) -> None:
@@ -144,6 +148,7 @@ def test_what_repeats_takes_no_dates(spaaza: Spaaza) -> None:
         spaaza("submit", "users", "--repeat", "daily", "--start-date", "2026-01-01")
 
 
+@pytest.mark.slow
 def test_jobs_stand_beside_what_became_of_them(spaaza: Spaaza, sandbox: Sandbox) -> None:
     spaaza("load", "users")
     spaaza("submit", "products")
@@ -157,6 +162,7 @@ def test_jobs_stand_beside_what_became_of_them(spaaza: Spaaza, sandbox: Sandbox)
     assert len(spaaza("jobs", "products").splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_an_older_snapshot_never_takes_the_place_of_a_newer_one(
     spaaza: Spaaza, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +179,7 @@ def test_an_older_snapshot_never_takes_the_place_of_a_newer_one(
     assert loaded == [(str(sandbox.tasks[0]["id"]),)]
 
 
+@pytest.mark.slow
 def test_kept_files_are_loaded_again_from_the_command_line(
     spaaza: Spaaza, sandbox: Sandbox
 ) -> None:

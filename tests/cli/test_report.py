@@ -15,6 +15,8 @@ from tests.cli.test_cli import settings_for
 from tests.processes import COMMAND, spaaza, started
 from tests.vendors import Answer, ScriptedServer, in_turn
 
+pytestmark = pytest.mark.slow
+
 PLACE = "/services/canary-hook"
 
 

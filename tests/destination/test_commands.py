@@ -29,6 +29,7 @@ def said(*arguments: str, code: int = 0) -> str:
     return str(done.output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["postgres", "delta"])
 def test_the_commands_work_with_another_destination(
     kind: str, place_of: Callable[[str], Place], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

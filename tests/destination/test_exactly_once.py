@@ -14,6 +14,8 @@ from tests.destination.loads import WHOLE_PACKAGE, Load, at_once
 from tests.destination.places import Place
 from tests.vendors import FileVendor
 
+pytestmark = pytest.mark.slow
+
 OLD = b"user_id,created_date,name\n1,2026-05-03T10:00:00Z,Ann\n2,2026-05-04T10:00:00Z,Bob\n"
 NEW = OLD.replace(b"Bob", b"Rob") + b"3,2026-05-05T10:00:00Z,Cy\n"
 AFTER = [(1, "Ann"), (2, "Rob"), (3, "Cy")]

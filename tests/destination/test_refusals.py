@@ -18,6 +18,8 @@ from tests.destination.places import Place
 from tests.faults.cut_short import QUICK
 from tests.vendors import FileVendor
 
+pytestmark = pytest.mark.slow
+
 ROWS = b"id,timestamp,name\n1,2026-05-03T10:00:00Z,Ann\n2,2026-05-04T10:00:00Z,Bob\n"
 MAY = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
 TOKEN = {"access_token_id": "a", "access_token_secret": "b"}

@@ -19,6 +19,8 @@ from tests.destination.loads import Load
 from tests.destination.places import KINDS, Place, duckdb_place, plain
 from tests.vendors import FileVendor
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 #: Longer than the 63 bytes that a name may have in PostgreSQL.
 LONG = "A header that is longer by far than what PostgreSQL takes for the name of a column"

@@ -17,6 +17,8 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.destination.places import DATASET, Place, duckdb_place
 from tests.destination.workers import Worker
 
+pytestmark = pytest.mark.slow
+
 START = "2026-08-01"
 END = datetime(2026, 11, 1, tzinfo=timezone.utc)
 

@@ -15,6 +15,8 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.cli.test_cli import settings_for
 from tests.processes import COMMAND, spaaza, started
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:

@@ -13,6 +13,8 @@ from spaaza_source.exports.archive import archived_loads, archived_tables
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 HEADER = b"id,timestamp\n"
 MONTHS = ["2026-01-05", "2026-02-05", "2026-03-05"]
 

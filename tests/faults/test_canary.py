@@ -26,6 +26,8 @@ from tests.faults.leaks import check_files, check_variables, everything_logged, 
 from tests.vendors import CANARY, Answer, Seen
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.wing("transport", "spaaza")
+
 CELL = f"{CANARY}@example.com"
 #: A vendor gives no words here, or the same again: do not wait between two tries.
 NOW = {"Retry-After": "0.001"}
@@ -202,6 +204,7 @@ def test_no_error_tells_a_secret_or_a_value(
         check_variables(stopped.value)
 
 
+@pytest.mark.slow
 def test_a_contract_that_is_broken_does_not_tell_the_value(tmp_path: Path) -> None:
     with Echo(users=b"id,name\n1,a\n2,b\n") as vendor, settings_of(vendor):
         pipeline = pipeline_into(tmp_path)
@@ -216,6 +219,7 @@ def test_a_contract_that_is_broken_does_not_tell_the_value(tmp_path: Path) -> No
     check_files(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_load_that_works_leaves_no_secret_anywhere(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -236,6 +240,7 @@ def test_a_load_that_works_leaves_no_secret_anywhere(
     check_files(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_row_that_does_not_fit_is_in_its_own_table_alone(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

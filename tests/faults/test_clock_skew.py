@@ -28,6 +28,8 @@ from tests.scripted_vendor import ScriptedVendor
 from tests.vendors import Answer
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.wing("exports")
+
 SKEWS = [timedelta(minutes=-10), timedelta(minutes=10)]
 #: Between one row and the next.
 APART = timedelta(milliseconds=5)
@@ -94,6 +96,7 @@ def asked_until(sandbox: Sandbox) -> list[datetime | None]:
     return [parse_instant(end, "end") - MARGIN if end else None for end in reversed(ends)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("load", "skew"), list(zip(LOADS, SKEWS, strict=True)), ids=["spaaza", "voucherify"]
 )
@@ -136,6 +139,7 @@ def starts(vendor: ScriptedTasks) -> list[datetime | None]:
 FILE = b"id,timestamp\n1,2026-01-05T00:00:00Z\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skew", SKEWS)
 def test_a_vendor_that_tells_no_time_but_its_jobs_is_not_overtaken(
     skew: timedelta, tmp_path: Path
@@ -153,6 +157,7 @@ def test_a_vendor_that_tells_no_time_but_its_jobs_is_not_overtaken(
         assert start <= before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skew", SKEWS)
 def test_a_vendor_that_dates_its_answers_but_no_jobs_is_not_overtaken(
     skew: timedelta, tmp_path: Path

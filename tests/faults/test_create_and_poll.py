@@ -31,6 +31,8 @@ from tests.scripted_exports import export_without
 from tests.scripted_vendor import PLACES, SECRET, Place, ScriptedVendor
 from tests.vendors import Answer
 
+pytestmark = pytest.mark.wing("exports")
+
 NOW = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
 
 

@@ -15,6 +15,8 @@ from spaaza_source.errors import HeaderError, MalformedFileError
 from tests.faults.shops import AT, CELL, Shop, SpaazaShop, VoucherifyShop
 from tests.warehouses import column_types, query
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("tabular", "loading")]
+
 SHOPS: list[type[Shop]] = [SpaazaShop, VoucherifyShop]
 
 

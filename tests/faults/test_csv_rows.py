@@ -22,6 +22,8 @@ from spaaza_source.errors import (
 from tests.faults.shops import AT, CELL, Shop, SpaazaShop, VoucherifyShop
 from tests.warehouses import query
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("tabular", "loading")]
+
 #: Enough sound rows that a bad one is less than 1 % of them.
 SOUND = 120
 

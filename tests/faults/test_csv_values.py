@@ -17,6 +17,8 @@ from spaaza_source.errors import MalformedFileError
 from tests.faults.shops import AT, SpaazaShop, VoucherifyShop
 from tests.warehouses import column_types, query
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("tabular", "loading")]
+
 UTC = dt.timezone.utc
 
 

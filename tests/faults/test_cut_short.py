@@ -17,6 +17,8 @@ from tests.processes import ran
 from tests.vendors import FileVendor
 from tests.warehouses import query
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("dlt_hooks")]
+
 OLD = b"user_id,created_date,name\n1,2026-05-03T10:00:00Z,Ann\n2,2026-05-04T10:00:00Z,Bob\n"
 NEW = OLD.replace(b"Bob", b"Rob") + b"3,2026-05-05T10:00:00Z,Cy\n"
 UPSERT = {

@@ -18,6 +18,8 @@ from spaaza_source.transport.download import CHUNK
 from tests.faults.hosts import BadHost, Host, chunked, cut, fetched, rest_of, until_closed
 from tests.vendors import CANARY, Answer, Seen
 
+pytestmark = pytest.mark.wing("transport")
+
 TEXT = b"id,name\n" + b"".join(b"%d,name %d\n" % (n, n) for n in range(60_000))
 THIRD = len(TEXT) // 3
 

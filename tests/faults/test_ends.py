@@ -20,6 +20,8 @@ from tests.faults.hosts import QUICK, TOKEN, BadHost, chunked, ours, until_close
 from tests.vendors import Answer
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.wing("transport", "loading")
+
 ROWS = b'id,name,note\n1,a,\n2,b,"two\nlines"\n3,c,last'
 WHOLE = ROWS + b"\n"
 PACKED = gzip.compress(ROWS)
@@ -73,6 +75,7 @@ def test_a_cut_file_without_a_length_is_not_loaded(
     check_stop(tmp_path, until_closed(sent), error, words)
 
 
+@pytest.mark.slow
 def test_an_answer_that_broke_off_among_its_headers_is_asked_for_again(tmp_path: Path) -> None:
     """What is left of it has neither a length nor a body."""
     answers = [until_closed(b""), Answer(200, WHOLE)]
@@ -83,11 +86,13 @@ def test_an_answer_that_broke_off_among_its_headers_is_asked_for_again(tmp_path:
     assert answers == []
 
 
+@pytest.mark.slow
 def test_a_final_record_end_is_the_proof_there_is(tmp_path: Path) -> None:
     """A cut that falls behind a record's end is the one that nothing in such a file shows."""
     assert load(tmp_path, until_closed(WHOLE[: WHOLE.index(b"3,")])) == [(1,), (2,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [Answer(200, ROWS), chunked(ROWS), until_closed(PACKED)],
@@ -108,6 +113,7 @@ def test_a_cut_of_what_has_an_end_is_noticed(tmp_path: Path, answer: Answer, wor
     check_stop(tmp_path, answer, IncompleteDownloadError, words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [RECORDS, LINES[:-1]])
 def test_json_proves_itself(tmp_path: Path, sent: bytes) -> None:
     assert len(load(tmp_path, until_closed(sent), export_format="json")) == 3

@@ -19,6 +19,8 @@ from tests.faults.hosts import QUICK, TOKEN, BadHost, ours
 from tests.vendors import Answer
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.wing("tabular", "loading")
+
 ROWS = b"id,name,city\n1,a,x\n2,b,y\n"
 DENIED = (
     b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>canary</AWSAccessKeyId>"
@@ -74,6 +76,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield shop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [MARKUP[0], MARKUP[-1], JSON[0], *WORDS[::2]])
 def test_an_error_in_the_place_of_a_table_changes_nothing(shop: Shop, body: bytes) -> None:
     with pytest.raises(Exception, match="users, job") as stopped:
@@ -104,6 +107,7 @@ def json_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield shop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [MARKUP[4], JSON[0], JSON[1], WORDS[0]])
 def test_an_error_in_the_place_of_json_changes_nothing(json_shop: Shop, body: bytes) -> None:
     with pytest.raises(Exception, match="users, job ") as stopped:
@@ -113,12 +117,14 @@ def test_an_error_in_the_place_of_json_changes_nothing(json_shop: Shop, body: by
     assert query(json_shop.folder, "SELECT id, name FROM users") == [(1, "a")]
 
 
+@pytest.mark.slow
 def test_json_records_without_a_known_key_are_no_rows_of_the_table(json_shop: Shop) -> None:
     with pytest.raises(Exception, match="none of the 2 columns") as stopped:
         json_shop.load(b'[{"code": 403, "message": "canary"}]', export_format="json")
     assert isinstance(ours(stopped.value), HeaderError)
 
 
+@pytest.mark.slow
 def test_one_column_that_stayed_is_enough(shop: Shop) -> None:
     shop.load(b"Name,shoe size\nc,44\n")
     assert query(shop.folder, "SELECT name, shoe_size FROM users") == [("c", 44)]

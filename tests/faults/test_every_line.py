@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
+FILES = sorted(path for path in FOLDER.glob("test_*.py") if path != Path(__file__))
+WINGS = FOLDER.parents[1] / "spaaza_source"
 LINES = range(1, 41)
 
 ROW = re.compile(r"\| (?P<line>\d+) \| (?P<fault>[^|]+) \| (?P<tests>[^|]*) \|")
@@ -58,11 +60,14 @@ def test_there_are_no_other_lines() -> None:
 
 
 def test_every_test_here_is_of_a_line() -> None:
-    here = {
-        (path, name)
-        for path in FOLDER.glob("test_*.py")
-        if path != Path(__file__)
-        for name in defined_in(path)
-    }
+    here = {(path, name) for path in FILES for name in defined_in(path)}
     assert len(here) > 100
     assert here - {test for tests in named().values() for test in tests} == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_names_the_wings_it_is_about(path: Path) -> None:
+    """So that `.ci/test WING` runs it."""
+    (marked,) = re.findall(r"pytest\.mark\.wing\(([^)]*)\)", path.read_text(encoding="utf-8"))
+    for wing in ast.literal_eval(f"({marked},)"):
+        assert (WINGS / wing).is_dir()

@@ -12,6 +12,8 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.cli.test_cli import settings_for
 from tests.processes import COMMAND, spaaza, started
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("cli")]
+
 TABLES = ("users", "vouchers", "products")
 #: Seconds between two looks at a job: whoever leaves does not wait for the second.
 LONG = "600"

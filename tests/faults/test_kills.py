@@ -10,6 +10,8 @@ import pytest
 from tests.faults.kills import trial
 from tests.faults.scenarios import SCENARIOS, Scenario, Undisturbed, undisturbed
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("dlt_hooks")]
+
 #: Phases that leave something to take up, each in one of the two ways of loading.
 KILLS = {
     "months": ("normalize",),

@@ -22,6 +22,8 @@ from spaaza_source.transport.link_opener import _Session
 from spaaza_source.transport.ssrf_guard import GuardedAdapter
 from tests.vendors import Answer, ScriptedServer, in_turn
 
+pytestmark = pytest.mark.wing("transport")
+
 VENDOR = "https://services.example"
 TEXT = b"id,name\n" + b"1,a\n" * 50_000
 
@@ -443,6 +445,7 @@ def test_a_full_disk_stops_and_leaves_nothing(tmp_path: Path, size: int) -> None
     assert Path("/dev/full").is_char_device()
 
 
+@pytest.mark.slow
 def test_a_file_that_breaks_off_on_the_disk_is_removed(tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(TEXT) // 2, len(TEXT) // 2))

@@ -27,6 +27,8 @@ from tests.vendors import Answer, Seen
 from tests.voucherify.vendor import KEYS
 from tests.warehouses import held_elsewhere, query
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("writing")]
+
 
 class Snapshots(Shop):
     """All rows each time, merged by the key that they prove."""

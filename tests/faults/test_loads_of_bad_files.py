@@ -31,6 +31,8 @@ from tests.faults.hosts import (
 )
 from tests.vendors import Answer
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("loading", "cli")]
+
 NOW = datetime.now(timezone.utc)
 
 

@@ -15,6 +15,8 @@ from tests.roads import AnyRoad
 from tests.scripted_vendor import SECRET, Place
 from tests.vendors import Answer
 
+pytestmark = pytest.mark.wing("exports")
+
 GETS: tuple[Place, ...] = ("list", "look", "link")
 CLOSED, RESET = Answer(0), Answer(0, then="reset")
 CUT = Answer(200, b'{"id"', {"Content-Length": "500"})

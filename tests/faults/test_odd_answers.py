@@ -19,6 +19,8 @@ from tests.scripted_tasks import CHAIN, task_without
 from tests.scripted_vendor import SECRET, Place
 from tests.vendors import Answer
 
+pytestmark = pytest.mark.wing("exports", "spaaza", "voucherify")
+
 
 class Answered:
     """In the place of a vendor's HTTP client: whatever is called, this JSON is the answer."""

@@ -18,6 +18,8 @@ from spaaza_source.transport.gunzip import RATIO_COUNTS_FROM
 from tests.faults.hosts import BadHost, Host, fetched, until_closed
 from tests.vendors import Answer, ScriptedServer, in_turn
 
+pytestmark = pytest.mark.wing("transport")
+
 TEXT = b"id,name\n" + b"".join(b"%d,name %d\n" % (n, n) for n in range(20_000))
 PACKED = gzip.compress(TEXT)
 TOLD = {"Content-Encoding": "gzip"}

@@ -39,6 +39,8 @@ from tests.faults.leaks import check_files, check_variables, shown_from_within
 from tests.vendors import CANARY, Answer, ScriptedServer, in_turn
 from tests.voucherify.vendor import KEYS
 
+pytestmark = pytest.mark.wing("transport")
+
 
 def token() -> AccessToken:
     made = AccessToken()

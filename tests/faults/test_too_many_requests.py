@@ -21,6 +21,8 @@ from tests.scripted_tasks import ScriptedTasks
 from tests.scripted_vendor import PLACES, Place
 from tests.vendors import Answer, Seen
 
+pytestmark = pytest.mark.wing("transport", "exports")
+
 FILE = b"user_id\n1\n"
 #: Least and most seconds of a pause that nobody has asked for.
 A_MOMENT = (0.5, 10)

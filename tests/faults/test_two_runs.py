@@ -21,6 +21,8 @@ from tests.processes import started
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("dlt_hooks")]
+
 ROWS = 200
 
 

@@ -21,6 +21,8 @@ from tests.vendors import CANARY, Answer, Seen
 from tests.voucherify.vendor import KEYS
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.wing("transport", "voucherify")
+
 CELL = f"{CANARY}@example.com"
 #: A vendor gives no words here, or the same again: do not wait between two tries.
 NOW = {"Retry-After": "0.001"}
@@ -157,6 +159,7 @@ def test_no_error_tells_a_secret_or_a_value(
         check_variables(stopped.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_argument", [False, True])
 def test_a_load_that_works_leaves_no_secret_anywhere(
     by_argument: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -31,6 +31,8 @@ from tests.roads import Road, VoucherifyRoad
 from tests.scripted_exports import KEYS, ScriptedExports, app_keys
 from tests.vendors import Answer, ScriptedServer, Seen, in_turn
 
+pytestmark = pytest.mark.wing("transport", "voucherify")
+
 TEXT = b"ID,Name\n" + b"".join(b"%d,name %d\n" % (n, n) for n in range(60_000))
 THIRD = len(TEXT) // 3
 KEY = {"X-App-Id": KEYS["app_id"], "X-App-Token": KEYS["app_token"]}

@@ -20,6 +20,8 @@ from tests.vendors import Answer
 from tests.voucherify.vendor import VoucherifyVendor, load
 from tests.warehouses import column_types, query
 
+pytestmark = [pytest.mark.slow, pytest.mark.wing("voucherify")]
+
 FIELDS = {
     "vouchers": ["id", "code", "value"],
     "points_expirations": ["id", "points"],

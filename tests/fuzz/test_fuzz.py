@@ -9,6 +9,8 @@ import pytest
 from tests.fuzz.__main__ import fuzz
 from tests.fuzz.targets import SEEDS, TARGETS
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("atheris", reason="atheris is made for Linux on x86-64 and Python 3.11 to 3.13")
 
 SECONDS = 5

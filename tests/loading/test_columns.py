@@ -13,6 +13,8 @@ from spaaza_source import spaaza_source
 from tests.vendors import FileVendor
 from tests.warehouses import column_types, pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def vendor() -> Iterator[FileVendor]:

@@ -19,6 +19,8 @@ from spaaza_source.windows import MARGIN, parse_instant
 from tests.vendors import FileVendor
 from tests.warehouses import column_types, pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 ROWS = 400
 DAY = timedelta(days=1)
 

@@ -15,6 +15,8 @@ from spaaza_source.spaaza.indexes import INDEXES
 from tests.vendors import FileVendor
 from tests.warehouses import column_types, pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 CREDENTIALS = {"access_token_id": "id", "access_token_secret": "secret"}
 BASKETS = [
     {

@@ -14,6 +14,8 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.windows import MARGIN, parse_instant
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 ROWS = 200
 
 

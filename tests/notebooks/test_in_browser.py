@@ -14,9 +14,13 @@ from selenium.webdriver.common.by import By
 
 from tests.notebooks import apps
 
-pytestmark = pytest.mark.skipif(
-    apps.browser() is None, reason="neither Chromium with its driver, nor Chrome with it, is here"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        apps.browser() is None,
+        reason="neither Chromium with its driver, nor Chrome with it, is here",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,7 @@ def troubled(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_real_load_is_fresh_and_whole(demos: dict[str, Path]) -> None:
     read = accounts.read(open_database(str(demos["spaaza"])), SCHEMA)
     tables = accounts.tables(read)
@@ -115,6 +116,7 @@ def test_no_text_of_a_row_is_read_unless_it_is_asked_for(troubled: Path) -> None
     assert len(accounts.rejected_texts(database, SCHEMA, limit=1)) == 1
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_none_of_it(troubled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPAAZA_DB", str(troubled))
     outputs, defined = importlib.import_module("first_look").app.run()

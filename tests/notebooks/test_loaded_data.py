@@ -97,6 +97,7 @@ def test_nothing_is_held_once_it_is_read(file: Path) -> None:
     assert writer.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_file_that_is_written_to_is_waited_for_and_then_said(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +131,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "none.duckdb").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("destination", ["duckdb", "filesystem"])
 def test_a_dlt_pipelines_dataset_is_read_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: str
@@ -214,6 +216,7 @@ def test_a_column_is_found_by_its_role(
     assert guess(role, columns) == found
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_and_the_rest_goes_to_a_temporary_folder() -> None:
     with working_connection() as connection:
         started = time.monotonic()

@@ -355,6 +355,7 @@ ENTRIES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(ENTRIES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 def test_no_more_expires_than_is_held(of_frames: Made, entries: list[tuple[object, ...]]) -> None:

@@ -27,6 +27,7 @@ def run(name: str, database: Path | str, monkeypatch: pytest.MonkeyPatch) -> tup
     return "\n".join(getattr(each, "text", "") for each in outputs if each is not None), defined
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vendor", ["spaaza", "voucherify"])
 def test_every_panel_of_loyalty_finds_something(
     demos: dict[str, Path], vendor: str, monkeypatch: pytest.MonkeyPatch
@@ -40,6 +41,7 @@ def test_every_panel_of_loyalty_finds_something(
     assert isinstance(defined["channels"], pd.DataFrame) == (vendor == "spaaza")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vendor", ["spaaza", "voucherify"])
 def test_the_first_look_finds_what_was_loaded(
     demos: dict[str, Path], vendor: str, monkeypatch: pytest.MonkeyPatch
@@ -71,6 +73,7 @@ CREATE TABLE "tabel | met `alles`" AS SELECT 1 AS a;
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "made",
@@ -162,6 +165,7 @@ def demo(demos: dict[str, Path]) -> Demo:
     return Demo(demos["spaaza"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("subject", "role", "gone"),
     [
@@ -192,6 +196,7 @@ def test_a_missing_column_takes_away_its_panels_and_no_others(
     assert demo.measures - drawn(demo.programme(**{subject: without})) == gone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", [*SUBJECTS])
 def test_columns_of_the_wrong_kind_break_nothing(demo: Demo, subject: str) -> None:
     for table, column in (

@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.cli.test_cli import settings_for
 from tests.pipelines.test_daily import ran
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "backfill.py"
 RANGE = ["2026-09-10", "2026-11-01", "--tables", "transactions", "products"]

@@ -13,6 +13,8 @@ import pytest
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.cli.test_cli import settings_for
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "daily.py"
 TABLES = "transactions users vouchers wallet_ledger products product_variants"
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.voucherify.objects import OBJECTS
 from tests.pipelines.test_daily import ran
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "voucherify.py"
 

@@ -107,6 +107,7 @@ def test_a_segment_without_rules_keeps_every_row() -> None:
         assert "6 rows" in other.task(task)["logs"][0]["message"]
 
 
+@pytest.mark.slow
 def test_windows_side_by_side_share_every_row_out_once() -> None:
     first, second, last = "2025-02-03T12:34:56Z", "2026-01-01T00:00:00.5Z", "2027-01-01T00:00:00Z"
     rules = [

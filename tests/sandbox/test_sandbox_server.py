@@ -66,6 +66,7 @@ def test_tells_the_time_by_its_own_clock() -> None:
         assert client.get("/tasks").headers["Date"] == "Mon, 03 Feb 2031 04:05:06 GMT"
 
 
+@pytest.mark.slow
 def test_serves_until_it_is_told_to_end() -> None:
     program = (
         "from spaaza_source.sandbox import Sandbox, SandboxSettings\n"

@@ -11,6 +11,8 @@ import pytest
 
 from tests.simulation.follow import Follower
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("seed", [5])
 def test_every_day_the_tables_hold_what_is_promised(seed: int, tmp_path: Path) -> None:

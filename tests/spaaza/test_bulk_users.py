@@ -21,6 +21,8 @@ from spaaza_source.spaaza.bulk_columns import TYPES
 from tests.vendors import Answer, ScriptedServer, Seen, in_turn
 from tests.warehouses import column_types, pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = (Path(__file__).parent / "fixtures" / "bulk_users.csv").read_bytes()
 SESSION = {"session_user_id": "1", "session_key": "canary-key"}
 HEADERS = {

@@ -14,6 +14,8 @@ from spaaza_source import spaaza_source
 from tests.vendors import Answer, FileVendor, Seen
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 DAY = datetime(2026, 5, 10, 4, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 

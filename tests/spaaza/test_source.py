@@ -18,6 +18,8 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.indexes import INDEXES
 from tests.warehouses import column_types, pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 ROWS = 300
 #: A span inside the sandbox's history that holds some rows of each index, not all.
 START, END = "2025-03-01T00:00:00Z", "2025-06-01T00:00:00Z"

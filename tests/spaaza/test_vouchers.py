@@ -13,6 +13,8 @@ from spaaza_source import spaaza_source
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 HEADER = "id,status\n"
 
 

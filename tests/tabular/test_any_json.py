@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,8 @@ from spaaza_source.tabular.json_reader import elements as json_elements
 from spaaza_source.tabular.json_reader import file as json_file
 from spaaza_source.tabular.json_reader import shape as json_shape
 from spaaza_source.tabular.spelling import make_speller
+
+pytestmark = pytest.mark.slow
 
 bounded = settings(max_examples=int(os.environ.get("TABULAR_EXAMPLES", "250")), deadline=None)
 Place = tuple[str, ...]

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 import spaaza_source.tabular.csv_reader.scan as scan_module
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.tabular import open_csv
+
+pytestmark = pytest.mark.slow
 
 bounded = settings(
     max_examples=int(os.environ.get("TABULAR_EXAMPLES", "400")),

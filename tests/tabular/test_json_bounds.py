@@ -23,6 +23,7 @@ def opened(tmp_path: Path) -> Any:
     return functools.partial(opened_json, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_text_of_ten_megabytes_and_five_thousand_keys_are_loaded(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     long = "é\n," * 2_500_000
@@ -34,6 +35,7 @@ def test_a_text_of_ten_megabytes_and_five_thousand_keys_are_loaded(tmp_path: Pat
     assert records(file) == rows
 
 
+@pytest.mark.slow
 def test_a_record_beyond_the_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +92,7 @@ def test_bad_rows_without_end_do_not_fill_the_memory(
         opened([None] * 10_000, max_rejected_share=1)
 
 
+@pytest.mark.slow
 def test_records_come_in_batches_and_the_memory_stays_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

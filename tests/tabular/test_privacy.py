@@ -184,6 +184,7 @@ def test_a_column_is_found_by_its_longest_name_however_it_is_spelled(
     assert policy.action(name) == action
 
 
+@pytest.mark.slow
 @given(st.text() | st.text("_ )(x\x1f"))
 @example("\x1f)")
 def test_any_name_can_be_asked_for(name: str) -> None:

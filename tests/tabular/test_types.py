@@ -285,6 +285,7 @@ cells = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     column=st.one_of(st.lists(cells, max_size=5), st.tuples(cells, st.just("")).map(list)),

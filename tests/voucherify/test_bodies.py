@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import all_of, where
 from tests.voucherify.vendor import KEYS, VoucherifyVendor, load
 from tests.warehouses import query
+
+pytestmark = pytest.mark.slow
 
 #: "With parameters you can select which fields will be exported and filter out the relevant data".
 CATEGORIES: dict[str, Any] = {

@@ -62,6 +62,7 @@ def count(table: str) -> int:
     return int(found)
 
 
+@pytest.mark.slow
 def test_what_is_loaded_is_equal_to_fresh_exports(spaaza: Spaaza) -> None:
     # One that is loaded by changes, by creation, by replaced windows, and whole.
     tables = ("vouchers", "redemptions", "publications", "points_expirations")
@@ -71,6 +72,7 @@ def test_what_is_loaded_is_equal_to_fresh_exports(spaaza: Spaaza) -> None:
     assert set(re.findall(r"^(\w+): equal, 150 rows", told, re.MULTILINE)) == set(tables)
 
 
+@pytest.mark.slow
 def test_a_row_that_is_gone_is_found(spaaza: Spaaza) -> None:
     spaaza("load", "redemptions", "publications")
     with duckdb.connect("voucherify.duckdb") as warehouse:
@@ -89,6 +91,7 @@ def test_a_plan_tells_fields_and_operators(spaaza: Spaaza, sandbox: Sandbox) -> 
     assert sandbox.voucherify_exports == []
 
 
+@pytest.mark.slow
 def test_what_is_submitted_is_collected_once(spaaza: Spaaza, sandbox: Sandbox) -> None:
     assert spaaza("submit", "redemptions", "customers").count("created") == 2
     while any(export["status"] != "DONE" for export in sandbox.voucherify_exports):
@@ -109,6 +112,7 @@ def test_what_is_not_done_is_said(spaaza: Spaaza, monkeypatch: pytest.MonkeyPatc
         )
 
 
+@pytest.mark.slow
 def test_both_vendors_fit_into_one_file(
     spaaza: Spaaza, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,14 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from spaaza_source import voucherify_source
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.voucherify.objects import OBJECTS
 from tests.warehouses import pipeline_into, query
+
+pytestmark = pytest.mark.slow
 
 
 def load(sandbox: Sandbox, folder: Path, **given: Any) -> None:

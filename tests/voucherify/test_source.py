@@ -66,6 +66,7 @@ def cause(error: pytest.ExceptionInfo[BaseException]) -> str:
     return " ".join(told)
 
 
+@pytest.mark.slow
 def test_columns_are_named_by_the_fields_that_were_asked_for(
     vendor: VoucherifyVendor, tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_columns_are_named_by_the_fields_that_were_asked_for(
     assert query(tmp_path, ledger) == [("vouchers", "voucher", "DONE", 2, True)]
 
 
+@pytest.mark.slow
 def test_all_documented_fields_are_asked_for_by_name(
     vendor: VoucherifyVendor, tmp_path: Path
 ) -> None:
@@ -92,6 +94,7 @@ def test_all_documented_fields_are_asked_for_by_name(
     assert vendor.bodies[0]["parameters"]["fields"] == list(OBJECTS["redemptions"].fields)
 
 
+@pytest.mark.slow
 def test_later_loads_bring_what_was_created_or_updated(
     vendor: VoucherifyVendor, tmp_path: Path
 ) -> None:
@@ -111,6 +114,7 @@ def test_later_loads_bring_what_was_created_or_updated(
     assert after == "2026-05-09T03:59:59.123Z"
 
 
+@pytest.mark.slow
 def test_redemptions_are_merged_by_their_id(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "redemptions", fields=FIELDS)
     vendor.files["redemption"] = REDEMPTIONS + "r_2,2026-05-10T01:00:00.000Z,FAILURE\n"
@@ -121,6 +125,7 @@ def test_redemptions_are_merged_by_their_id(vendor: VoucherifyVendor, tmp_path: 
     assert vendor.bodies[2]["parameters"]["filters"].keys() == {"junction", "created_at"}
 
 
+@pytest.mark.slow
 def test_publications_replace_their_window(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     span = {"start_date": "2026-05-01", "end_date": "2026-05-20", "fields": FIELDS}
     load(vendor, tmp_path, "publications", **span)
@@ -132,6 +137,7 @@ def test_publications_replace_their_window(vendor: VoucherifyVendor, tmp_path: P
     assert query(tmp_path, "SELECT voucher_code FROM publications") == [("B",)]
 
 
+@pytest.mark.slow
 def test_every_part_of_a_split_result_is_loaded(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     vendor.files["voucher"] = [VOUCHERS, "ID,Code,Value\nv_3,C-3,30.5\n", "ID,Code,Value\n"]
     load(vendor, tmp_path, "vouchers", fields=FIELDS)
@@ -161,6 +167,7 @@ def test_of_a_split_result_nothing_is_loaded_if_a_part_is_missing(
     assert not any(seen.path.startswith("/file/") for seen in vendor.seen)
 
 
+@pytest.mark.slow
 def test_an_expired_link_is_asked_for_again(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     vendor.refusals = [Answer(401)]
     load(vendor, tmp_path, "vouchers", fields=FIELDS)
@@ -170,6 +177,7 @@ def test_an_expired_link_is_asked_for_again(vendor: VoucherifyVendor, tmp_path: 
     assert [seen.headers.get("X-App-Token") for seen in files] == [KEYS["app_token"]] * 2
 
 
+@pytest.mark.slow
 def test_another_host_never_sees_the_key(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     with VoucherifyVendor() as storage:
         storage.bodies.append({"exported_object": "voucher"})
@@ -198,6 +206,7 @@ def test_a_failed_export_is_an_error_and_names_the_job(
     assert "canary" not in cause(error)
 
 
+@pytest.mark.slow
 def test_what_an_earlier_run_asked_for_is_taken_up(
     vendor: VoucherifyVendor, tmp_path: Path
 ) -> None:
@@ -210,6 +219,7 @@ def test_what_an_earlier_run_asked_for_is_taken_up(
     assert query(tmp_path, "SELECT adopted FROM export_jobs") == [(True,)]
 
 
+@pytest.mark.slow
 def test_loaded_exports_are_deleted_at_the_vendor_if_that_is_asked_for(
     vendor: VoucherifyVendor, tmp_path: Path
 ) -> None:
@@ -223,6 +233,7 @@ def test_loaded_exports_are_deleted_at_the_vendor_if_that_is_asked_for(
     assert len(vendor.deleted) == 2
 
 
+@pytest.mark.slow
 def test_an_export_that_was_taken_up_is_never_deleted(
     vendor: VoucherifyVendor, tmp_path: Path
 ) -> None:
@@ -234,6 +245,7 @@ def test_an_export_that_was_taken_up_is_never_deleted(
     assert not vendor.deleted
 
 
+@pytest.mark.slow
 def test_a_key_that_may_not_delete_still_loads(
     vendor: VoucherifyVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -251,6 +263,7 @@ def test_a_key_that_may_not_delete_still_loads(
     assert vendor.deleted == ["exp_1", "exp_2"]
 
 
+@pytest.mark.slow
 def test_other_fields_are_another_export(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path / "a", "vouchers", fields=FIELDS)
     vendor.files["voucher"] = "ID,Code\nv_1,1\n"

@@ -13,6 +13,8 @@ from spaaza_source import spaaza_source
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 NOTED = "SELECT late_rows, overlap_seconds FROM export_jobs ORDER BY loaded_at"
 

@@ -11,6 +11,8 @@ from tests.faults import cut_short
 from tests.vendors import FileVendor
 from tests.warehouses import query
 
+pytestmark = pytest.mark.slow
+
 TIME, KEY = "made at {table} --", "the id's"
 HEADER = f"{KEY},{TIME},Größe\n".encode()
 # Of the first load, one row changes and one comes.

@@ -14,6 +14,8 @@ from spaaza_source.errors import BrokenKeyError, SettingsError, TooManyDeletions
 from tests.vendors import FileVendor
 from tests.warehouses import pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 SCD2 = {"disposition": "merge", "strategy": "scd2"}
 WINDOW: dict[str, Any] = {
     "start_date": "2026-05-01",
