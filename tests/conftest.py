@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,20 +16,30 @@ settings.load_profile("unhurried")
 
 
 def pytest_collection_finish() -> None:
-    # On Python 3.10 pyarrow's `read_csv` walks all that the garbage collector tracks, in 8 ms, as
-    # often as it is called: many seconds for a file read in tiny blocks. It passes over what
-    # is frozen.
-    if sys.version_info < (3, 11):
-        gc.freeze()
+    # What is there now stays for good: no full collection needs to walk all of it. On Python 3.10
+    # pyarrow's `read_csv` does so too, in 8 ms at each call: seconds for a file in tiny blocks.
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Also for what several tests share, which is made before a test has its own folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("SOURCES__", "DESTINATION__", "DLT_")):
+                patch.delenv(name)
+        patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+        _enter(tmp_path_factory.mktemp("shared"), patch)
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("SOURCES__", "DESTINATION__", "DLT_")):
-            monkeypatch.delenv(name)
-    own = tmp_path_factory.mktemp("own")
-    monkeypatch.setenv("DLT_DATA_DIR", str(own / "dlt"))
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    (own / "work").mkdir()
-    monkeypatch.chdir(own / "work")
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    _enter(tmp_path_factory.mktemp("own"), monkeypatch)
+
+
+def _enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Work there, and let dlt keep there what it keeps at home."""
+    patch.setenv("DLT_DATA_DIR", str(folder / "dlt"))
+    (folder / "work").mkdir()
+    patch.chdir(folder / "work")

@@ -15,18 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spaaza_source.cli.app import main
-
 FORKS = multiprocessing.get_context("forkserver")
-# SIGINT ends it also where the tests run in the background, and so ignore that signal.
-_RUN_MAIN = """
-import signal
-from spaaza_source.cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-main()
-"""
-#: The `spaaza` command, as a program of its own.
-COMMAND = [sys.executable, "-c", _RUN_MAIN]
+
 FORKS.set_forkserver_preload(
     ["spaaza_source.cli.app", "pandas", "psycopg2", "duckdb", "dlt.destinations.impl.duckdb.duck"]
 )
@@ -101,17 +91,6 @@ def started(
         stderr=stderr,
         text=True,
     )
-
-
-def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """What the command does and says, with more settings in its environment."""
-    return ran(_command, arguments, settings)
-
-
-def _command(arguments: tuple[str, ...], settings: Mapping[str, str]) -> None:
-    os.environ.update(settings)
-    sys.argv = ["spaaza", *arguments]
-    main()
 
 
 def _alone(

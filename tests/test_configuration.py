@@ -13,7 +13,7 @@ import tomlkit
 
 from spaaza_source import spaaza_bulk_users, spaaza_source, voucherify_source
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests import processes
+from tests import command
 
 FOLDER = Path(__file__).parent.parent / ".dlt"
 CONFIG = (FOLDER / "config.toml").read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def test_what_is_commented_can_be_set(tmp_path: Path, monkeypatch: pytest.Monkey
         (folder / "secrets.toml").write_text(tomlkit.dumps(secrets), encoding="utf-8")
 
         def spaaza(*arguments: str) -> str:
-            ran = processes.spaaza(*arguments)
+            ran = command.spaaza(*arguments)
             assert ran.returncode == 0, ran.stderr
             return ran.stdout
 

@@ -14,7 +14,8 @@ import pytest
 from spaaza_source import spaaza_source
 from spaaza_source.cli.deep_check.check import deep_check
 from spaaza_source.spaaza.indexes import INDEXES
-from tests.vendors import Answer, FileVendor, ScriptedServer, Seen
+from tests.vendors.server import Answer, ScriptedServer, Seen
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
 AUDIT = Path(__file__).parent.parent / ".ci" / "audit.py"

@@ -16,7 +16,7 @@ import duckdb
 import psycopg2
 from duckdb_extensions import import_extension
 
-from tests.destination.places import plain
+from tests.destination.destinations import plain
 from tests.destination.servers import Postgres
 
 DATASET = "spaaza_data"

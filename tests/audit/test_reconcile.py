@@ -21,8 +21,8 @@ from spaaza_source.cli.app import cli
 from spaaza_source.cli.error_messages import describe
 from spaaza_source.errors import WrongCountError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
-from tests.vendors import FileVendor
+from tests.command import settings_for
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.slow

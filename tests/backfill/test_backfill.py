@@ -1,4 +1,4 @@
-"""`spaaza_source.backfill`: what is planned, loaded, skipped, loaded anew, and gone on from."""
+"""`spaaza_source.backfill`: what is planned, loaded, skipped, loaded again, and resumed from."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.export_service import DESCRIPTION
 from spaaza_source.warehouse import duckdb_file
 from spaaza_source.windows import parse_window
-from tests.loading.test_incremental import Calendar
-from tests.vendors import FileVendor
+from tests.clocks import Calendar
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import query
 
 pytestmark = pytest.mark.slow

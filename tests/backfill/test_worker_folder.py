@@ -40,7 +40,7 @@ def worker() -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_it_is_gone_afterwards(place: Path) -> None:
+def test_a_worker_folder_is_gone_afterwards(place: Path) -> None:
     with worker_folder() as folder:
         assert folder.parent == place
         (folder / "export.csv").write_text("personal", encoding="utf-8")

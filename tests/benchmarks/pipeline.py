@@ -67,7 +67,7 @@ def by_pipeline(path: Path, _: str) -> dict[str, float]:
 
 
 def arrived_users(path: Path) -> Iterator[Any]:
-    """The road from where a download has arrived."""
+    """The pipeline from where a download has arrived."""
     now = datetime.now(timezone.utc)
     request = ExportRequest("users", "users", "1743")
     export = Export(

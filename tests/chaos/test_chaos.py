@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.__main__ import leaks
 from tests.chaos.loads import Run, chaotic, differences, undisturbed
 from tests.chaos.proxy import ChaoticProxy
-from tests.vendors import Answer, ScriptedServer
+from tests.vendors.server import Answer, ScriptedServer
 
 pytestmark = pytest.mark.slow
 

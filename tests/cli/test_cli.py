@@ -14,22 +14,10 @@ import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.voucherify.objects import OBJECTS
-from tests.processes import COMMAND, spaaza, started
-from tests.vendors import Answer, FileVendor, ScriptedServer, in_turn
-
-PREFIX = "SOURCES__SPAAZA__"
-QUICK = {PREFIX + "POLL_INTERVAL": "0.02", PREFIX + "START_MARGIN": "0", PREFIX + "STAGGER": "0"}
-
-
-def settings_for(sandbox: Sandbox, **changed: str) -> dict[str, str]:
-    given = {
-        "BASE_URL": sandbox.base_url,
-        "CHAIN_ID": str(sandbox.chain_id),
-        "CREDENTIALS__ACCESS_TOKEN_ID": sandbox.credentials["access_token_id"],
-        "CREDENTIALS__ACCESS_TOKEN_SECRET": sandbox.credentials["access_token_secret"],
-        **changed,
-    }
-    return {**QUICK, **{PREFIX + name: value for name, value in given.items() if value}}
+from tests.command import COMMAND, PREFIX, QUICK, settings_for, spaaza
+from tests.processes import started
+from tests.vendors.server import Answer, ScriptedServer, in_turn
+from tests.vendors.spaaza_files import FileVendor
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from spaaza_source import spaaza_source
 from spaaza_source.cli.app import cli
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
-from tests.processes import spaaza as process
-from tests.vendors import FileVendor
+from tests.command import settings_for
+from tests.command import spaaza as process
+from tests.vendors.spaaza_files import FileVendor
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from spaaza_source.cli.app import cli
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
+from tests.command import settings_for
 
 Spaaza = Callable[..., str]
 ROWS = 120
@@ -93,7 +93,7 @@ def test_what_is_submitted_is_collected_once(spaaza: Spaaza, sandbox: Sandbox) -
     assert len(sandbox.tasks) == 2
 
 
-def test_what_is_not_done_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_collect_names_a_job_that_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(SandboxSettings(rows=20, run_seconds=60)) as slow:
         for name, value in settings_for(slow).items():
             monkeypatch.setenv(name, value)

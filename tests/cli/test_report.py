@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
-from tests.processes import COMMAND, spaaza, started
-from tests.vendors import Answer, ScriptedServer, in_turn
+from tests.command import COMMAND, settings_for, spaaza
+from tests.processes import started
+from tests.vendors.server import Answer, ScriptedServer, in_turn
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +78,7 @@ def test_what_goes_wrong_is_a_line_of_json_too(sandbox: Sandbox) -> None:
     assert (ended["event"], ended["exit_code"]) == ("ended", 2)
 
 
-def test_debug_adds_the_traceback(sandbox: Sandbox) -> None:
+def test_debug_adds_the_traceback_to_json_lines(sandbox: Sandbox) -> None:
     wrong = settings_for(sandbox, CREDENTIALS__ACCESS_TOKEN_SECRET="canary-wrong")
     ran = spaaza("load", "users", "--log", "json", "--debug", **wrong)
     assert ran.returncode == 2

@@ -11,12 +11,12 @@ import pytest
 from duckdb_extensions import import_extension
 from filelock import FileLock
 
-from tests.destination.places import (
-    Place,
-    delta_place,
-    duckdb_place,
-    ducklake_place,
-    postgres_place,
+from tests.destination.destinations import (
+    Destination,
+    delta_destination,
+    duckdb_destination,
+    ducklake_destination,
+    postgres_destination,
 )
 from tests.destination.servers import ObjectStore, Postgres, object_store, postgres_server
 
@@ -51,24 +51,24 @@ def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place_of(
+def make_destination(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Place]:
-    """Makes a place of a kind, with nothing in it, and configures dlt for it."""
+) -> Callable[[str], Destination]:
+    """Makes a destination of a kind, with nothing in it, and configures dlt for it."""
 
-    def made(kind: str) -> Place:
+    def made(kind: str) -> Destination:
         name = f"{kind}_{next(_NUMBERS)}"
         match kind:
             case "postgres":
-                found = postgres_place(request.getfixturevalue("postgres"), name)
+                found = postgres_destination(request.getfixturevalue("postgres"), name)
             case "ducklake":
                 home = request.getfixturevalue("extensions")
                 server = request.getfixturevalue("postgres")
-                found = ducklake_place(server, name, tmp_path / name, home)
+                found = ducklake_destination(server, name, tmp_path / name, home)
             case "delta":
-                found = delta_place(request.getfixturevalue("store"), name)
+                found = delta_destination(request.getfixturevalue("store"), name)
             case _:
-                found = duckdb_place(tmp_path / f"{name}.duckdb")
+                found = duckdb_destination(tmp_path / f"{name}.duckdb")
         for key, value in found.settings.items():
             monkeypatch.setenv(key, value)
         return found

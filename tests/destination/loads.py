@@ -19,7 +19,7 @@ import dlt
 from dlt.common.storages import PackageStorage
 
 from spaaza_source import spaaza_source
-from tests.destination.places import DATASET
+from tests.destination.destinations import DATASET
 from tests.faults.cut_short import QUICK, kill_after_commit_of
 from tests.processes import FORKS, exit_codes, settle
 
@@ -29,7 +29,7 @@ WHOLE_PACKAGE = "the whole package"
 
 @dataclass(frozen=True)
 class Load:
-    """What to load, and whither.
+    """What to load, and where to.
 
     Attributes:
         folder: The pipeline's working folder is below it.

@@ -88,9 +88,9 @@ class ObjectStore:
 @contextlib.contextmanager
 def postgres_server() -> Iterator[Postgres]:
     """Start one; the test is skipped where there is no such program."""
-    with tempfile.TemporaryDirectory(prefix="postgres-") as place:
+    with tempfile.TemporaryDirectory(prefix="postgres-") as destination:
         # Below pytest's own folder only this user may look.
-        folder = Path(place)
+        folder = Path(destination)
         folder.chmod(0o755)
         with _postgres(folder) as server:
             yield server

@@ -14,8 +14,8 @@ from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 from spaaza_source.cli.app import cli
 from spaaza_source.cli.pipeline import _location
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
-from tests.destination.places import Place
+from tests.command import settings_for
+from tests.destination.destinations import Destination
 from tests.destination.servers import PASSWORD
 
 ROWS = 60
@@ -32,11 +32,14 @@ def said(*arguments: str, code: int = 0) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["postgres", "delta"])
 def test_the_commands_work_with_another_destination(
-    kind: str, place_of: Callable[[str], Place], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kind: str,
+    make_destination: Callable[[str], Destination],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    place = place_of(kind)
+    destination = make_destination(kind)
     monkeypatch.chdir(tmp_path)
-    to = ("--destination", place.name, "--dataset", "loyalty")
+    to = ("--destination", destination.name, "--dataset", "loyalty")
     with Sandbox(SandboxSettings(rows=ROWS)) as served:
         for name, value in settings_for(served).items():
             monkeypatch.setenv(name, value)
@@ -44,7 +47,7 @@ def test_the_commands_work_with_another_destination(
         for tables in (TABLES, TABLES[:1]):
             assert "Reconciled with the destination" in said("load", *tables, *to)
         for table in TABLES:
-            assert len(place.read(table)) == ROWS
+            assert len(destination.read(table)) == ROWS
         assert "transactions" in said("plan", *to)
         assert "loaded" in said("jobs", *to)
         checked = said("check", "--deep", *TABLES, *to)
@@ -52,10 +55,10 @@ def test_the_commands_work_with_another_destination(
         # Another machine goes on from what the destination knows.
         monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "other"))
         said("load", "users", *to)
-        assert len(place.read("users")) == ROWS
+        assert len(destination.read("users")) == ROWS
         said("load", "users", *to, "--full-refresh")
-    assert len(place.read("users")) == ROWS
-    assert {row["proven"] for row in place.read("export_jobs")} == {True}
+    assert len(destination.read("users")) == ROWS
+    assert {row["proven"] for row in destination.read("export_jobs")} == {True}
 
 
 def test_each_destination_is_told_from_the_others() -> None:
@@ -80,4 +83,4 @@ def test_each_destination_is_told_from_the_others() -> None:
         for each in destinations
     ]
     assert len(set(places)) == len(destinations), places
-    assert not any(PASSWORD in place for place in places)
+    assert not any(PASSWORD in destination for destination in places)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.destination.destinations import Destination
 from tests.destination.loads import WHOLE_PACKAGE, Load, at_once
-from tests.destination.places import Place
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 
 pytestmark = pytest.mark.slow
 
@@ -29,9 +29,16 @@ APPEND = {"users": {"write_disposition": "append"}}
 SCD2 = {"users": {"write_disposition": {"disposition": "merge", "strategy": "scd2"}}}
 
 
-def load_of(place: Place, folder: Path, vendor: FileVendor, table: str, **more: Any) -> Load:
+def load_of(
+    destination: Destination, folder: Path, vendor: FileVendor, table: str, **more: Any
+) -> Load:
     return Load(
-        folder, vendor.base_url, (table,), place.name, environment=dict(place.settings), **more
+        folder,
+        vendor.base_url,
+        (table,),
+        destination.name,
+        environment=dict(destination.settings),
+        **more,
     )
 
 
@@ -66,79 +73,79 @@ CASES = {
     ],
 )
 def test_what_was_committed_is_not_loaded_again(
-    kind: str, case: str, place_of: Callable[[str], Place], tmp_path: Path
+    kind: str, case: str, make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
-    place, told = place_of(kind), CASES[case]
+    destination, told = make_destination(kind), CASES[case]
     with FileVendor(**{told.table: OLD}) as vendor:
-        load = load_of(place, tmp_path, vendor, told.table, **told.more)
+        load = load_of(destination, tmp_path, vendor, told.table, **told.more)
         load.run()
         vendor.files[told.table] = NEW
         assert load.killed(told.table) == -signal.SIGKILL
         load.run()
         assert len(vendor.tasks) == 2
-    assert place.rows(told.table, "user_id", "name") == told.rows
-    assert place.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True)]
+    assert destination.rows(told.table, "user_id", "name") == told.rows
+    assert destination.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True)]
 
 
 def test_the_pipelines_state_is_not_loaded_again(
-    place_of: Callable[[str], Place], tmp_path: Path
+    make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
     """PostgreSQL would refuse it, and each later run would fail."""
-    place = place_of("postgres")
+    destination = make_destination("postgres")
     with FileVendor(users=OLD) as vendor:
-        load = load_of(place, tmp_path, vendor, "users")
+        load = load_of(destination, tmp_path, vendor, "users")
         load.run()
         vendor.files["users"] = NEW
         assert load.killed("_dlt_pipeline_state") == -signal.SIGKILL
         load.run()
         assert len(vendor.tasks) == 2
-    assert place.rows("users", "user_id", "name") == AFTER
-    assert place.rows("_dlt_pipeline_state", "version") == [(1,), (2,)]
+    assert destination.rows("users", "user_id", "name") == AFTER
+    assert destination.rows("_dlt_pipeline_state", "version") == [(1,), (2,)]
 
 
 def test_a_first_load_that_is_killed_is_loaded_once(
-    place_of: Callable[[str], Place], tmp_path: Path
+    make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
-    place = place_of("delta")
+    destination = make_destination("delta")
     with FileVendor(transactions=OLD) as vendor:
-        load = load_of(place, tmp_path, vendor, "transactions", settings=WINDOW, hints=BY_KEY)
+        load = load_of(destination, tmp_path, vendor, "transactions", settings=WINDOW, hints=BY_KEY)
         assert load.killed("transactions") == -signal.SIGKILL
         load.run()
-    assert place.rows("transactions", "user_id", "name") == [(1, "Ann"), (2, "Bob")]
+    assert destination.rows("transactions", "user_id", "name") == [(1, "Ann"), (2, "Bob")]
 
 
 def test_a_load_that_is_killed_when_all_is_there_is_proven_later(
-    place_of: Callable[[str], Place], tmp_path: Path
+    make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
-    place = place_of("postgres")
+    destination = make_destination("postgres")
     with FileVendor(users=OLD) as vendor:
-        load = load_of(place, tmp_path, vendor, "users")
+        load = load_of(destination, tmp_path, vendor, "users")
         assert load.killed(WHOLE_PACKAGE) == -signal.SIGKILL
         load.run()
         assert len(vendor.tasks) == 1
-    assert place.rows("users", "user_id", "name") == [(1, "Ann"), (2, "Bob")]
-    assert place.rows("export_jobs", "loaded", "proven") == [(2, True)]
+    assert destination.rows("users", "user_id", "name") == [(1, "Ann"), (2, "Bob")]
+    assert destination.rows("export_jobs", "loaded", "proven") == [(2, True)]
 
 
 @pytest.mark.parametrize("kind", ["postgres", "ducklake"])
 def test_loads_of_several_machines_at_once_end_as_one_after_the_other(
-    kind: str, place_of: Callable[[str], Place], tmp_path: Path
+    kind: str, make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
     """After a first load that was killed: of two that make a DuckLake at once, one fails."""
-    place = place_of(kind)
+    destination = make_destination(kind)
     with FileVendor(transactions=OLD) as vendor:
-        first = load_of(place, tmp_path / "first", vendor, "transactions", settings=WINDOW)
+        first = load_of(destination, tmp_path / "first", vendor, "transactions", settings=WINDOW)
         assert first.killed("transactions") == -signal.SIGKILL
         first.run()
-        assert place.rows("transactions", "user_id", "name") == [(1, "Ann"), (2, "Bob")]
+        assert destination.rows("transactions", "user_id", "name") == [(1, "Ann"), (2, "Bob")]
         vendor.files["transactions"] = NEW
         loads = [
-            load_of(place, tmp_path / name, vendor, "transactions", settings=WINDOW)
+            load_of(destination, tmp_path / name, vendor, "transactions", settings=WINDOW)
             for name in ("one", "other")
         ]
         codes = at_once(*loads)
         told = "".join((tmp_path / name / "log").read_text() for name in ("one", "other"))
         assert codes == [0, 0], told
     assert told.count("Another load into the dataset 'loyalty' is running") == 1
-    assert place.rows("transactions", "user_id", "name") == AFTER
-    assert place.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True), (3, True)]
+    assert destination.rows("transactions", "user_id", "name") == AFTER
+    assert destination.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True), (3, True)]

@@ -13,10 +13,10 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import SettingsError
+from tests.destination.destinations import Destination
 from tests.destination.loads import Load
-from tests.destination.places import Place
 from tests.faults.cut_short import QUICK
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 
 pytestmark = pytest.mark.slow
 
@@ -58,21 +58,25 @@ def in_plain_files(folder: Path, table: str) -> int:
     ids=["append", "scd2"],
 )
 def test_delta_has_no_append_and_no_history(
-    disposition: Any, place_of: Callable[[str], Place], tmp_path: Path
+    disposition: Any, make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
-    place = place_of("delta")
+    destination = make_destination("delta")
     with FileVendor(users=ROWS) as vendor:
         hints = {"users": {"write_disposition": disposition}}
-        wrong = refused(Load(tmp_path, vendor.base_url, ("users",), place.name, hints=hints).run)
+        wrong = refused(
+            Load(tmp_path, vendor.base_url, ("users",), destination.name, hints=hints).run
+        )
         assert vendor.tasks == []
     assert str(wrong).startswith("users: delta filesystem tables cannot ")
     assert wrong.hint
 
 
-def test_a_window_of_delta_needs_a_key(place_of: Callable[[str], Place], tmp_path: Path) -> None:
-    place = place_of("delta")
+def test_a_window_of_delta_needs_a_key(
+    make_destination: Callable[[str], Destination], tmp_path: Path
+) -> None:
+    destination = make_destination("delta")
     with FileVendor(transactions=ROWS) as vendor:
-        load = Load(tmp_path, vendor.base_url, ("transactions",), place.name, MAY)
+        load = Load(tmp_path, vendor.base_url, ("transactions",), destination.name, MAY)
         wrong = refused(load.run)
         assert vendor.tasks == []
     assert "cannot replace a range of time without a key" in str(wrong)
@@ -80,51 +84,51 @@ def test_a_window_of_delta_needs_a_key(place_of: Callable[[str], Place], tmp_pat
 
 
 def test_without_a_key_delta_takes_all_rows_each_time(
-    place_of: Callable[[str], Place], tmp_path: Path
+    make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
-    place = place_of("delta")
+    destination = make_destination("delta")
     with FileVendor(transactions=ROWS) as vendor:
-        load = Load(tmp_path, vendor.base_url, ("transactions",), place.name)
+        load = Load(tmp_path, vendor.base_url, ("transactions",), destination.name)
         load.run()
         vendor.files["transactions"] = ROWS + b"3,2026-05-05T10:00:00Z,Cy\n"
         load.run()
         assert [task["target"].get("segment") for task in vendor.tasks] == [None, None]
-    assert place.rows("transactions", "id") == [(1,), (2,), (3,)]
-    assert place.rows("export_jobs", "found", "proven") == [(2, True), (3, True)]
+    assert destination.rows("transactions", "id") == [(1,), (2,), (3,)]
+    assert destination.rows("export_jobs", "found", "proven") == [(2, True), (3, True)]
 
 
 def test_what_a_key_does_not_tell_apart_is_not_merged_into_delta(
-    place_of: Callable[[str], Place], tmp_path: Path
+    make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
-    place = place_of("delta")
+    destination = make_destination("delta")
     with FileVendor(transactions=ROWS) as vendor:
-        load = Load(tmp_path, vendor.base_url, ("transactions",), place.name)
+        load = Load(tmp_path, vendor.base_url, ("transactions",), destination.name)
         load.run()
         keyed = Load(
             tmp_path,
             vendor.base_url,
             ("transactions",),
-            place.name,
+            destination.name,
             MAY,
             {"transactions": {"primary_key": "id"}},
         )
         # The table came without that key: nothing has shown that it holds there.
         assert "without a key" in str(refused(keyed.run))
-    assert place.rows("transactions", "id") == [(1,), (2,)]
+    assert destination.rows("transactions", "id") == [(1,), (2,)]
 
 
 def test_so_many_rows_may_go_from_delta_as_from_a_database(
-    place_of: Callable[[str], Place], tmp_path: Path
+    make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
-    place = place_of("delta")
+    destination = make_destination("delta")
     many = b"id,name\n" + b"".join(b"%d,n\n" % number for number in range(10))
     with FileVendor(users=many) as vendor:
-        load = Load(tmp_path, vendor.base_url, ("users",), place.name)
+        load = Load(tmp_path, vendor.base_url, ("users",), destination.name)
         load.run()
         vendor.files["users"] = b"id,name\n1,n\n"
         with pytest.raises(PipelineStepFailed, match="9 of the 10 rows"):
             load.run()
-    assert len(place.rows("users", "id")) == 10
+    assert len(destination.rows("users", "id")) == 10
 
 
 def test_a_window_of_plain_files_is_refused(tmp_path: Path) -> None:

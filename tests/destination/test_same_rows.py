@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.destination.destinations import KINDS, Destination, duckdb_destination, plain
 from tests.destination.loads import Load
-from tests.destination.places import KINDS, Place, duckdb_place, plain
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 
 pytestmark = pytest.mark.slow
 
@@ -95,35 +95,35 @@ TOLD = {
 }
 
 
-def loaded(place: Place, folder: Path) -> dict[str, Any]:
-    """What a place holds after both loads, each in a working folder of its own."""
-    history = place.kind != "delta"
+def loaded(destination: Destination, folder: Path) -> dict[str, Any]:
+    """What a destination holds after both loads, each in a working folder of its own."""
+    history = destination.kind != "delta"
     tables = (*TABLES, "products") if history else TABLES
     with FileVendor(**FIRST) as vendor:
         for name, files in (("first", FIRST), ("later", LATER)):
             vendor.files = dict(files)
             load = Load(
                 # A fresh machine each time: what it knows comes from the destination.
-                folder / f"{place.kind} {name}",
+                folder / f"{destination.kind} {name}",
                 vendor.base_url,
                 tables,
-                place.name,
+                destination.name,
                 SETTINGS,
                 {**KEYED, **HISTORY},
             )
             schema = load.run().default_schema
-    held: dict[str, Any] = {table: by_header(place, schema.tables[table]) for table in tables}
+    held: dict[str, Any] = {table: by_header(destination, schema.tables[table]) for table in tables}
     for table, columns in TOLD.items():
-        held[table] = [row for row in place.rows(table, *columns) if row[0] != "products"]
+        held[table] = [row for row in destination.rows(table, *columns) if row[0] != "products"]
     if history:
         columns = ("id", "name", "price", "_dlt_valid_to")
         held["products"] = [
-            (*row[:-1], row[-1] is None) for row in place.rows("products", *columns)
+            (*row[:-1], row[-1] is None) for row in destination.rows("products", *columns)
         ]
     return held
 
 
-def by_header(place: Place, table: Any) -> list[dict[str, Any]]:
+def by_header(destination: Destination, table: Any) -> list[dict[str, Any]]:
     """A table's rows, by the headers of their columns, for names may be shortened."""
     names = {
         name: column.get("description", name)
@@ -135,7 +135,7 @@ def by_header(place: Place, table: Any) -> list[dict[str, Any]]:
         names[name] = f"{names.get(name.removesuffix('__v_text'), LONG)} as text"
     rows = [
         {header: plain(row.get(name)) for name, header in names.items()}
-        for row in place.read(table["name"])
+        for row in destination.read(table["name"])
     ]
     return sorted(rows, key=lambda row: int(row["id"] if "id" in row else row["user_id"]))
 
@@ -144,18 +144,21 @@ def by_header(place: Place, table: Any) -> list[dict[str, Any]]:
 def in_duckdb(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What DuckDB holds after both loads."""
     folder = tmp_path_factory.mktemp("duckdb")
-    place = duckdb_place(folder / "warehouse.duckdb")
+    destination = duckdb_destination(folder / "warehouse.duckdb")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in place.settings.items():
+        for name, value in destination.settings.items():
             patch.setenv(name, value)
-        return loaded(place, folder)
+        return loaded(destination, folder)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_rows_are_in_each_destination(
-    kind: str, in_duckdb: dict[str, Any], place_of: Callable[[str], Place], tmp_path: Path
+    kind: str,
+    in_duckdb: dict[str, Any],
+    make_destination: Callable[[str], Destination],
+    tmp_path: Path,
 ) -> None:
-    held = in_duckdb if kind == "duckdb" else loaded(place_of(kind), tmp_path)
+    held = in_duckdb if kind == "duckdb" else loaded(make_destination(kind), tmp_path)
     transactions = {row["id"]: row for row in held["transactions"]}
     assert list(transactions) == [*range(8), 55, 57, 60]
     assert transactions[1]["amount"] == Decimal("1.5")
@@ -175,7 +178,7 @@ def test_the_same_rows_are_in_each_destination(
         "birthday": date(1990, 1, 1),
         "member": False,
         "city": "Ede",
-        # A column that is gone keeps its cells where the row is not written anew.
+        # A column that is gone keeps its cells where the row is not written again.
         "score": users[1]["score"],
         "birthday as text": None,
     }
@@ -203,14 +206,18 @@ def test_the_same_rows_are_in_each_destination(
     assert held == {table: in_duckdb[table] for table in held}
 
 
-def test_nested_lists_are_tables(place_of: Callable[[str], Place], tmp_path: Path) -> None:
-    place = place_of("delta")
+def test_nested_lists_are_tables_of_delta_too(
+    make_destination: Callable[[str], Destination], tmp_path: Path
+) -> None:
+    destination = make_destination("delta")
     people = [{"user_id": one, "tags": [{"name": "a"}, {"name": str(one)}]} for one in range(3)]
     with FileVendor(users=json.dumps(people).encode()) as vendor:
-        load = Load(tmp_path, vendor.base_url, ("users",), place.name, {"export_format": "json"})
+        load = Load(
+            tmp_path, vendor.base_url, ("users",), destination.name, {"export_format": "json"}
+        )
         load.run()
         vendor.files["users"] = json.dumps(people[:2]).encode()
         load.run()
-    assert place.rows("users", "user_id") == [(0,), (1,)]
-    assert place.rows("users__tags", "name") == [("0",), ("1",), ("a",), ("a",)]
-    assert place.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True)]
+    assert destination.rows("users", "user_id") == [(0,), (1,)]
+    assert destination.rows("users__tags", "name") == [("0",), ("1",), ("a",), ("a",)]
+    assert destination.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True)]

@@ -14,7 +14,7 @@ import dlt
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.destination.places import DATASET, Place, duckdb_place
+from tests.destination.destinations import DATASET, Destination, duckdb_destination
 from tests.destination.workers import Worker
 
 pytestmark = pytest.mark.slow
@@ -30,22 +30,22 @@ def sandbox() -> Iterator[Sandbox]:
         yield served
 
 
-def worker_of(place: Place, sandbox: Sandbox, folder: Path) -> Worker:
+def worker_of(destination: Destination, sandbox: Sandbox, folder: Path) -> Worker:
     return Worker(
         folder / "worker",
-        place.name,
+        destination.name,
         sandbox.base_url,
         sandbox.chain_id,
         sandbox.credentials,
-        dict(place.settings),
+        dict(destination.settings),
     )
 
 
 def test_workers_at_one_time_end_in_the_rows_of_one_load(
-    place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path
+    make_destination: Callable[[str], Destination], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    place = place_of("postgres")
-    worker = worker_of(place, sandbox, tmp_path)
+    destination = make_destination("postgres")
+    worker = worker_of(destination, sandbox, tmp_path)
     parts = worker.backfill.plan(START, END, tables=["transactions"])
     left = worker.backfill.begin(parts)
     assert left == parts[:2]
@@ -54,8 +54,8 @@ def test_workers_at_one_time_end_in_the_rows_of_one_load(
     assert worker.at_once(first, first, second) == [0, 0, 0]
     assert worker.backfill.left(parts) == []
     assert worker.backfill.reconcile(parts) == []
-    rows = place.rows("transactions", "id", "timestamp", "total_value")
-    other = duckdb_place(tmp_path / "other.duckdb")
+    rows = destination.rows("transactions", "id", "timestamp", "total_value")
+    other = duckdb_destination(tmp_path / "other.duckdb")
     pipeline = dlt.pipeline(
         "other",
         pipelines_dir=str(tmp_path / "other"),
@@ -67,10 +67,10 @@ def test_workers_at_one_time_end_in_the_rows_of_one_load(
 
 
 def test_a_part_whose_worker_was_killed_is_loaded_by_another_from_its_export(
-    place_of: Callable[[str], Place], sandbox: Sandbox, tmp_path: Path
+    make_destination: Callable[[str], Destination], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    place = place_of("postgres")
-    worker = worker_of(place, sandbox, tmp_path)
+    destination = make_destination("postgres")
+    worker = worker_of(destination, sandbox, tmp_path)
     parts = worker.backfill.plan("2026-09-01", END, tables=["transactions"])
     worker.backfill.load(parts[1])
     asked = len(sandbox.tasks)
@@ -79,9 +79,9 @@ def test_a_part_whose_worker_was_killed_is_loaded_by_another_from_its_export(
     assert worker.backfill.left(parts) == parts[:1]
     worker.backfill.load(parts[0])
     assert worker.backfill.reconcile(parts) == []
-    ids = place.rows("transactions", "id")
+    ids = destination.rows("transactions", "id")
     assert len(ids) == len(set(ids)) > 50
-    jobs = place.rows("export_jobs", "job_id")
+    jobs = destination.rows("export_jobs", "job_id")
     assert len(jobs) == len(set(jobs)) == 3
     # One more for what goes on from there.
     assert len(sandbox.tasks) == asked + 2

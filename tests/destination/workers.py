@@ -14,7 +14,7 @@ from dlt.extract import DltSource
 from spaaza_source import spaaza_source
 from spaaza_source.backfill.backfill import Backfill
 from spaaza_source.backfill.parts import BackfillPart, windows_of
-from tests.destination.places import DATASET
+from tests.destination.destinations import DATASET
 from tests.faults.cut_short import QUICK, kill_after_commit_of
 from tests.processes import FORKS, exit_codes, settle
 

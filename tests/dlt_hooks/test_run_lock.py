@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
-from tests.processes import COMMAND, spaaza, started
+from tests.command import COMMAND, settings_for, spaaza
+from tests.processes import started
 
 pytestmark = pytest.mark.slow
 

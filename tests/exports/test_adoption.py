@@ -16,8 +16,8 @@ from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase
 from spaaza_source.spaaza.export_service import PAGE, describe
 from tests.clocks import FakeClock
-from tests.exports.test_run import arrived, begin, request, run_against, sandbox_run, wait
-from tests.vendors import Answer, ScriptedServer, Seen
+from tests.export_runs import arrived, begin, request, run_against, sandbox_run, wait
+from tests.vendors.server import Answer, ScriptedServer, Seen
 
 
 def test_a_job_that_a_killed_run_left_is_taken_up(tmp_path: Path) -> None:

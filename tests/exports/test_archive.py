@@ -10,7 +10,7 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.exports.archive import archived_loads, archived_tables
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.slow

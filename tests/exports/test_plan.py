@@ -70,7 +70,7 @@ def test_history_comes_in_calendar_months() -> None:
         ("month", ["2025-11-30", "2025-12-01", "2026-01-01", "2026-01-02"]),
     ],
 )
-def test_or_in_weeks_or_days_by_choice(size: WindowSize, bounds: list[str]) -> None:
+def test_history_comes_in_weeks_or_days_by_choice(size: WindowSize, bounds: list[str]) -> None:
     assert cut_calendar(Window(day(bounds[0]), day(bounds[-1])), size, NOW) == windows(*bounds)
 
 
@@ -134,7 +134,7 @@ def test_a_cursor_ahead_of_the_vendors_clock_leaves_no_gap() -> None:
 
 
 @pytest.mark.parametrize("ahead", [timedelta(0), HOUR])
-def test_nor_does_a_load_right_after_another_fail(ahead: timedelta) -> None:
+def test_a_load_right_after_another_does_not_fail(ahead: timedelta) -> None:
     plan = planned(SyncPolicy(lag=timedelta(0)), loaded_until=NOW + ahead)
     assert plan.windows == [Window(NOW - timedelta(seconds=1), NOW)]
 
@@ -169,7 +169,7 @@ def test_jobs_that_are_there_are_adopted_and_only_the_rest_is_asked_for() -> Non
         replace(job(APRIL), fingerprint="0" * 12),
     ],
 )
-def test_what_failed_or_is_old_or_reaches_out_or_is_another_request_is_not(
+def test_jobs_that_failed_or_are_old_or_of_another_request_are_not_adopted(
     useless: KnownJob,
 ) -> None:
     plan = planned(SPAN, [useless])
@@ -219,7 +219,7 @@ def test_an_earlier_runs_now_is_good_enough() -> None:
     assert plan.covered == earlier
 
 
-def test_but_not_for_ever() -> None:
+def test_an_earlier_runs_now_is_not_good_enough_for_ever() -> None:
     earlier = Window(NOW - DAY, NOW - 2 * HOUR)
     own = [job(earlier, JobState.RUNNING)]
     plan = planned(SyncPolicy(lag=DAY - 3 * HOUR), own, loaded_until=NOW - 3 * HOUR)
@@ -227,7 +227,7 @@ def test_but_not_for_ever() -> None:
     assert plan.covered == Window(earlier.start, NOW)
 
 
-def test_nor_for_an_end_that_was_named() -> None:
+def test_an_earlier_runs_now_is_no_end_that_was_named() -> None:
     span = SyncPolicy.of("2026-05-01", NOW)
     earlier = Window(span.start, NOW - HOUR / 2)
     assert planned(span, [job(earlier)]).windows == [Window(earlier.end, NOW)]

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -19,65 +16,11 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
 )
 from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.table_exports import Export, Phase, TableExports
-from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.spaaza.credentials import AccessToken
-from spaaza_source.spaaza.export_service import SpaazaExports
-from spaaza_source.spaaza.tasks_api import TasksApi, make_client
+from spaaza_source.exports.table_exports import Export, Phase
 from spaaza_source.windows import parse_instant
 from tests.clocks import FakeClock
-from tests.vendors import Answer, ScriptedServer, Seen
-
-
-def token(**given: str) -> AccessToken:
-    credentials = AccessToken()
-    credentials.update(given)
-    return credentials
-
-
-def run_against(
-    base_url: str, clock: FakeClock, folder: Path, patience: PollSettings, **given: str
-) -> ExportRun:
-    credentials = token(**(given or {"access_token_id": "id", "access_token_secret": "secret"}))
-    api = TasksApi(make_client(base_url, 1743, credentials, clock))
-    service = SpaazaExports(api, 1743, start_margin=timedelta(0))
-    return ExportRun(service, lambda: folder, patience, clock)
-
-
-@contextmanager
-def sandbox_run(
-    folder: Path, patience: PollSettings | None = None, **settings: Any
-) -> Iterator[tuple[Sandbox, ExportRun, FakeClock]]:
-    clock = FakeClock()
-    with Sandbox(SandboxSettings(clock=clock.now, **{"rows": 50, **settings})) as sandbox:
-        patience = patience or PollSettings()
-        run = run_against(sandbox.base_url, clock, folder, patience, **sandbox.credentials)
-        yield sandbox, run, clock
-
-
-def request(subject: str = "users") -> ExportRequest:
-    return ExportRequest(subject.replace("-", "_"), subject, "1743")
-
-
-def begin(run: ExportRun, wanted: ExportRequest, loaded: Collection[str] = ()) -> TableExports:
-    """Put a table on the road that knows no windows."""
-    return run.begin(TableSync(wanted.table, lambda _: wanted, loaded=loaded))
-
-
-def wait(*tables: TableExports) -> None:
-    """Until all are settled: the run's clock is a fake, so this takes milliseconds."""
-    while not all(table.settled for table in tables):
-        time.sleep(0.002)
-
-
-def arrived(table: TableExports) -> Export:
-    """The one export of a table, once it is there; raises what kept it from arriving."""
-    wait(table)
-    (export,) = table.require_current()
-    return export
+from tests.export_runs import arrived, begin, request, run_against, sandbox_run, wait
+from tests.vendors.server import Answer, ScriptedServer, Seen
 
 
 def test_an_export_is_asked_for_waited_for_and_fetched(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What tests of faults share: a road from a vendor that a test scripts to a folder."""
+"""What tests of faults share: runs against a vendor that a test scripts."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 
 from tests.clocks import FakeClock
-from tests.roads import AnyRoad, Road, SpaazaRoad, VoucherifyRoad
-from tests.scripted_exports import ScriptedExports
-from tests.scripted_tasks import ScriptedTasks
+from tests.export_runs import AnyBench, Bench, SpaazaBench, VoucherifyBench
+from tests.vendors.scripted_spaaza import ScriptedTasks
+from tests.vendors.scripted_voucherify import ScriptedExports
 
 
 @pytest.fixture
-def spaaza_road(tmp_path: Path) -> Iterator[SpaazaRoad]:
+def spaaza_bench(tmp_path: Path) -> Iterator[SpaazaBench]:
     with ScriptedTasks() as vendor:
-        yield Road(vendor, FakeClock(), tmp_path)
+        yield Bench(vendor, FakeClock(), tmp_path)
 
 
 @pytest.fixture
-def voucherify_road(tmp_path: Path) -> Iterator[VoucherifyRoad]:
+def voucherify_bench(tmp_path: Path) -> Iterator[VoucherifyBench]:
     with ScriptedExports() as vendor:
-        yield Road(vendor, FakeClock(), tmp_path)
+        yield Bench(vendor, FakeClock(), tmp_path)
 
 
-@pytest.fixture(params=["spaaza_road", "voucherify_road"], ids=["spaaza", "voucherify"])
-def road(request: pytest.FixtureRequest) -> AnyRoad:
-    """To each vendor in its turn."""
-    found: AnyRoad = request.getfixturevalue(request.param)
+@pytest.fixture(params=["spaaza_bench", "voucherify_bench"], ids=["spaaza", "voucherify"])
+def bench(request: pytest.FixtureRequest) -> AnyBench:
+    """Of each vendor in its turn."""
+    found: AnyBench = request.getfixturevalue(request.param)
     return found

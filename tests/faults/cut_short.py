@@ -22,7 +22,7 @@ from dlt.common.storages import LoadStorage, PackageStorage, ParsedLoadJobFileNa
 from dlt.extract.extract import Extract
 
 from spaaza_source import spaaza_source, voucherify_source
-from tests.voucherify.vendor import KEYS
+from tests.vendors.voucherify_files import KEYS
 from tests.warehouses import pipeline_into
 
 QUICK = {"poll_interval": 0.02, "start_margin": 0, "stagger": 0}

@@ -28,8 +28,9 @@ from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.transport.clock import SystemClock
 from tests.clocks import FakeClock
-from tests.vendors import CANARY, Answer, FileVendor, Seen
-from tests.voucherify.vendor import KEYS, VoucherifyVendor
+from tests.vendors.server import CANARY, Answer, Seen
+from tests.vendors.spaaza_files import FileVendor
+from tests.vendors.voucherify_files import KEYS, VoucherifyVendor
 
 #: Answers for a file's host: gets the request and the whole file.
 Host = Callable[[Seen, bytes], Answer]

@@ -188,7 +188,7 @@ def _all_trials(pairs: Sequence[tuple[str, str]], only: int | None, seed: int, f
         _say(f"{phase:12}{kills[phase]:7}{right[phase]:7}")
     _say(f"{'all':12}{kills.total():7}{right.total():7}")
     seconds = time.monotonic() - begun
-    _say(f"seed {seed}; {late} ended before their moment and were begun anew; {seconds:.0f} s")
+    _say(f"seed {seed}; {late} ended before their moment and were started again; {seconds:.0f} s")
     if torn:
         _say(f"after {torn} more kills DuckDB could not open its own file, whoever had written it")
     return int(right != kills)

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from spaaza_source.cli.error_messages import describe
-from tests.vendors import CANARY
+from tests.vendors.server import CANARY
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.errors import SpaazaSourceError, TooManyDeletionsError
 from tests.faults.hosts import QUICK, TOKEN, BadDownloads, BadHost, leave_second, ours
 from tests.faults.leaks import texts_of
-from tests.vendors import CANARY, Answer
-from tests.voucherify.vendor import KEYS
+from tests.vendors.server import CANARY, Answer
+from tests.vendors.voucherify_files import KEYS
 from tests.warehouses import pipeline_into, query
 
 #: When a row was written that each load brings: within the lag.

@@ -23,7 +23,7 @@ from spaaza_source.errors import FileError
 from spaaza_source.tabular import open_csv, open_json
 from tests.faults.hosts import TOKEN, BadHost, cut, ours, settings_of, spaaza
 from tests.faults.leaks import check_files, check_variables, everything_logged, texts_of
-from tests.vendors import CANARY, Answer, Seen
+from tests.vendors.server import CANARY, Answer, Seen
 from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.wing("transport", "spaaza")

@@ -21,11 +21,11 @@ from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.sandbox.spans import TimeSpan
 from spaaza_source.spaaza.export_service import describe
 from spaaza_source.windows import MARGIN, iso, parse_instant
-from tests.roads import AnyRoad, VoucherifyRoad
-from tests.scripted_exports import KEYS, ScriptedExports
-from tests.scripted_tasks import ScriptedTasks
-from tests.scripted_vendor import ScriptedVendor
-from tests.vendors import Answer
+from tests.export_runs import AnyBench, VoucherifyBench
+from tests.vendors.scripted import ScriptedVendor
+from tests.vendors.scripted_spaaza import ScriptedTasks
+from tests.vendors.scripted_voucherify import KEYS, ScriptedExports
+from tests.vendors.server import Answer
 from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.wing("exports")
@@ -187,25 +187,25 @@ def test_a_job_that_was_taken_up_and_has_no_date_leaves_the_cursor(tmp_path: Pat
 
 
 @pytest.mark.parametrize("skew", SKEWS)
-def test_a_date_to_retry_after_is_by_the_vendors_clock(road: AnyRoad, skew: timedelta) -> None:
-    clock, vendor = road.clock, road.vendor
+def test_a_date_to_retry_after_is_by_the_vendors_clock(bench: AnyBench, skew: timedelta) -> None:
+    clock, vendor = bench.clock, bench.vendor
     vendor.clock = lambda: clock.now() + skew
     then = format_datetime(clock.now() + skew + timedelta(seconds=90), usegmt=True)
     vendor.first("list", Answer(429, headers={"Retry-After": then}))
-    assert road.outcome().phase is Phase.ARRIVED
+    assert bench.outcome().phase is Phase.ARRIVED
     assert clock.pauses[0] == 90
 
 
 @pytest.mark.parametrize("skew", SKEWS)
 def test_the_second_at_which_a_limit_gives_calls_anew_is_by_the_vendors_clock(
-    voucherify_road: VoucherifyRoad, skew: timedelta
+    voucherify_bench: VoucherifyBench, skew: timedelta
 ) -> None:
-    clock, vendor = voucherify_road.clock, voucherify_road.vendor
+    clock, vendor = voucherify_bench.clock, voucherify_bench.vendor
     vendor.clock = lambda: clock.now() + skew
     anew = str((clock.now() + skew).timestamp() + 90)
     limits = {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Retry": anew}
     vendor.first("list", Answer(429, headers=limits))
-    assert voucherify_road.outcome().phase is Phase.ARRIVED
+    assert voucherify_bench.outcome().phase is Phase.ARRIVED
     assert clock.pauses[0] == 90
 
 
@@ -220,32 +220,34 @@ def dated(vendor: ScriptedVendor, at: datetime) -> None:
 @pytest.mark.parametrize("answers_are_dated", [False, True])
 @pytest.mark.parametrize("skew", SKEWS)
 def test_a_job_whose_creation_was_not_answered_is_found_by_whatever_clock(
-    road: AnyRoad, skew: timedelta, answers_are_dated: bool
+    bench: AnyBench, skew: timedelta, answers_are_dated: bool
 ) -> None:
-    clock, vendor = road.clock, road.vendor
+    clock, vendor = bench.clock, bench.vendor
     dated(vendor, clock.now() + skew)
     if answers_are_dated:
         vendor.clock = lambda: clock.now() + skew
     vendor.first("create", Answer(502), created=True)
-    assert road.outcome().phase is Phase.ARRIVED
+    assert bench.outcome().phase is Phase.ARRIVED
     assert vendor.asked("create") == 1
 
 
 @pytest.mark.parametrize("skew", SKEWS)
 def test_what_an_earlier_run_asked_for_is_taken_up_by_whatever_clock(
-    road: AnyRoad, skew: timedelta
+    bench: AnyBench, skew: timedelta
 ) -> None:
-    clock, vendor = road.clock, road.vendor
+    clock, vendor = bench.clock, bench.vendor
     dated(vendor, clock.now() + skew)
     vendor.clock = lambda: clock.now() + skew
-    assert not road.outcome().adopted
-    assert road.outcome(max_age=300).adopted
+    assert not bench.outcome().adopted
+    assert bench.outcome(max_age=300).adopted
     clock.pause(300, threading.Event())
-    assert not road.outcome(max_age=300).adopted
+    assert not bench.outcome(max_age=300).adopted
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -2300", "today", "Mon, 99 Jan"])
-def test_a_date_that_is_none_leaves_our_own_clock(road: AnyRoad, date: str) -> None:
-    nothing = road.vendor.found("list", 0)
-    road.vendor.first("list", Answer.json(nothing, Date=date))
-    assert road.outcome().begun_at == road.clock.now() - timedelta(seconds=road.clock.monotonic())
+def test_a_date_that_is_none_leaves_our_own_clock(bench: AnyBench, date: str) -> None:
+    nothing = bench.vendor.found("list", 0)
+    bench.vendor.first("list", Answer.json(nothing, Date=date))
+    assert bench.outcome().begun_at == bench.clock.now() - timedelta(
+        seconds=bench.clock.monotonic()
+    )

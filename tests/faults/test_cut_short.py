@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.cut_short import load
 from tests.processes import ran
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import query
 
 pytestmark = [pytest.mark.slow, pytest.mark.wing("dlt_hooks")]
@@ -136,7 +136,7 @@ def test_what_was_extracted_is_loaded_as_its_own_schema_says(tmp_path: Path) -> 
 def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
     with FileVendor(users=OLD) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
-        # Where there is no dataset yet, dlt itself begins anew.
+        # Where there is no dataset yet, dlt itself starts over.
         load(tmp_path, **given)
         vendor.files["users"] = NEW
         assert run(tmp_path, **given, killed_normalized=True) == -signal.SIGKILL

@@ -16,7 +16,7 @@ from spaaza_source.errors import IncompleteDownloadError, LinkRefusedError
 from spaaza_source.transport import link_opener
 from spaaza_source.transport.download import CHUNK
 from tests.faults.hosts import BadHost, Host, chunked, cut, fetched, rest_of, until_closed
-from tests.vendors import CANARY, Answer, Seen
+from tests.vendors.server import CANARY, Answer, Seen
 
 pytestmark = pytest.mark.wing("transport")
 

@@ -16,7 +16,7 @@ from spaaza_source import spaaza_source
 from spaaza_source.errors import FileError, HeaderError
 from spaaza_source.tabular import open_csv
 from tests.faults.hosts import QUICK, TOKEN, BadHost, ours
-from tests.vendors import Answer
+from tests.vendors.server import Answer
 from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.wing("tabular", "loading")

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
-from tests.processes import COMMAND, spaaza, started
+from tests.command import COMMAND, settings_for, spaaza
+from tests.processes import started
 
 pytestmark = [pytest.mark.slow, pytest.mark.wing("cli")]
 

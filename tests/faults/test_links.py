@@ -20,7 +20,7 @@ from spaaza_source.errors import SettingsError, UnreachableError, UnsafeLinkErro
 from spaaza_source.transport import Link, open_link, save_response
 from spaaza_source.transport.link_opener import _Session
 from spaaza_source.transport.ssrf_guard import GuardedAdapter
-from tests.vendors import Answer, ScriptedServer, in_turn
+from tests.vendors.server import Answer, ScriptedServer, in_turn
 
 pytestmark = pytest.mark.wing("transport")
 

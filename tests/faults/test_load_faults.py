@@ -23,8 +23,8 @@ from spaaza_source.errors import BrokenKeyError, TooManyDeletionsError
 from spaaza_source.windows import iso
 from tests.faults.hosts import QUICK, TOKEN, BadDownloads, BadHost, spaaza
 from tests.faults.shops import AT, Shop, VoucherifyShop
-from tests.vendors import Answer, Seen
-from tests.voucherify.vendor import KEYS
+from tests.vendors.server import Answer, Seen
+from tests.vendors.voucherify_files import KEYS
 from tests.warehouses import held_elsewhere, query
 
 pytestmark = [pytest.mark.slow, pytest.mark.wing("writing")]
@@ -89,7 +89,7 @@ def test_what_is_twice_is_no_key_and_no_row_is_lost(tmp_path: Path) -> None:
         shop.load(file_of(shop, f"1,{AT},a", f"2,{AT},b"))
         shop.brings(file_of(shop, f"1,{AT},a", f"2,{AT},b", TWICE))
         assert sorted(name for _, name in names(shop)) == ["a", "b", "c"]
-        # Once they tell rows apart again, the table is taken anew, and none stays twice.
+        # Once they tell rows apart again, the table is loaded whole, without duplicates.
         shop.brings(file_of(shop, f"1,{AT},c", f"2,{AT},b", f"3,{AT},d"))
     assert names(shop) == [(1, "c"), (2, "b"), (3, "d")]
 
@@ -301,7 +301,7 @@ def test_the_next_run_ends_the_load_that_a_destination_did_not_take(
 
 
 @pytest.mark.parametrize(("command", "trouble"), AT_EITHER, indirect=["command"])
-def test_a_first_load_that_it_did_not_take_is_made_of_the_same_export(
+def test_a_first_load_that_a_destination_did_not_take_is_made_of_the_same_export(
     trouble: Trouble, command: Command
 ) -> None:
     """dlt drops the load where there is no dataset yet; the vendor still has the file."""

@@ -29,7 +29,7 @@ from tests.faults.hosts import (
     spaaza,
     until_closed,
 )
-from tests.vendors import Answer
+from tests.vendors.server import Answer
 
 pytestmark = [pytest.mark.slow, pytest.mark.wing("loading", "cli")]
 

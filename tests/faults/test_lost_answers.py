@@ -11,13 +11,13 @@ import pytest
 from spaaza_source.errors import SpaazaSourceError, UnavailableError
 from spaaza_source.exports.table_exports import Phase
 from spaaza_source.transport import http_client as http
-from tests.roads import AnyRoad
-from tests.scripted_vendor import SECRET, Place
-from tests.vendors import Answer
+from tests.export_runs import AnyBench
+from tests.vendors.scripted import SECRET, Call
+from tests.vendors.server import Answer
 
 pytestmark = pytest.mark.wing("exports")
 
-GETS: tuple[Place, ...] = ("list", "look", "link")
+GETS: tuple[Call, ...] = ("list", "look", "link")
 CLOSED, RESET = Answer(0), Answer(0, then="reset")
 CUT = Answer(200, b'{"id"', {"Content-Length": "500"})
 #: Answers to a create that leave open what became of it.
@@ -32,60 +32,60 @@ LOST = {
 NOTHING_DONE = ("500", "502", "503")
 
 
-def jobs(road: AnyRoad) -> int:
+def jobs(bench: AnyBench) -> int:
     """That there are at the vendor."""
-    return len(road.vendor.bodies)
+    return len(bench.vendor.bodies)
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_what_was_created_is_found_though_its_answer_is_lost(road: AnyRoad, lost: str) -> None:
-    road.vendor.first("create", LOST[lost], created=True)
-    assert road.outcome().phase is Phase.ARRIVED
-    assert (road.vendor.asked("create"), jobs(road)) == (1, 1)
+def test_what_was_created_is_found_though_its_answer_is_lost(bench: AnyBench, lost: str) -> None:
+    bench.vendor.first("create", LOST[lost], created=True)
+    assert bench.outcome().phase is Phase.ARRIVED
+    assert (bench.vendor.asked("create"), jobs(bench)) == (1, 1)
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_what_was_not_created_is_never_there_twice(road: AnyRoad, lost: str) -> None:
-    road.vendor.first("create", LOST[lost])
+def test_what_was_not_created_is_never_there_twice(bench: AnyBench, lost: str) -> None:
+    bench.vendor.first("create", LOST[lost])
     if lost in NOTHING_DONE:
-        assert road.outcome().phase is Phase.ARRIVED
-        assert (road.vendor.asked("create"), jobs(road)) == (2, 1)
+        assert bench.outcome().phase is Phase.ARRIVED
+        assert (bench.vendor.asked("create"), jobs(bench)) == (2, 1)
     else:
-        assert isinstance(road.error(), SpaazaSourceError)
-        assert (road.vendor.asked("create"), jobs(road)) == (1, 0)
+        assert isinstance(bench.error(), SpaazaSourceError)
+        assert (bench.vendor.asked("create"), jobs(bench)) == (1, 0)
 
 
 def test_an_answer_that_takes_too_long_is_lost(
-    road: AnyRoad, monkeypatch: pytest.MonkeyPatch
+    bench: AnyBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "TIMEOUT", (5.0, 0.2))
-    road.vendor.first("create", Answer(0, then="stall"), created=True)
-    assert road.outcome().phase is Phase.ARRIVED
-    assert (road.vendor.asked("create"), jobs(road)) == (1, 1)
+    bench.vendor.first("create", Answer(0, then="stall"), created=True)
+    assert bench.outcome().phase is Phase.ARRIVED
+    assert (bench.vendor.asked("create"), jobs(bench)) == (1, 1)
 
 
 @pytest.mark.parametrize("place", GETS)
 @pytest.mark.parametrize("answer", [CLOSED, RESET, CUT], ids=["closed", "reset", "cut"])
 def test_a_look_whose_answer_is_lost_is_made_again_and_not_for_ever(
-    road: AnyRoad, place: Place, answer: Answer
+    bench: AnyBench, place: Call, answer: Answer
 ) -> None:
     # The first time it comes in the end.
-    road.vendor.first(place, answer, answer)
-    road.outcome().file().path.unlink()
-    assert jobs(road) == 1
-    road.vendor.always(place, answer)
-    assert isinstance(road.error(max_age=0), SpaazaSourceError)
-    assert road.vendor.asked(place) <= 3 + 5
-    assert road.clock.monotonic() < 120
+    bench.vendor.first(place, answer, answer)
+    bench.outcome().file().path.unlink()
+    assert jobs(bench) == 1
+    bench.vendor.always(place, answer)
+    assert isinstance(bench.error(max_age=0), SpaazaSourceError)
+    assert bench.vendor.asked(place) <= 3 + 5
+    assert bench.clock.monotonic() < 120
 
 
 @pytest.mark.parametrize("place", GETS)
 def test_after_500_there_are_two_more_tries_and_the_vendors_words(
-    road: AnyRoad, place: Place
+    bench: AnyBench, place: Call
 ) -> None:
-    road.vendor.always(place, road.vendor.refusal(500, "index_broken", f"shard 7 {SECRET}"))
-    error = road.error()
+    bench.vendor.always(place, bench.vendor.refusal(500, "index_broken", f"shard 7 {SECRET}"))
+    error = bench.error()
     assert isinstance(error, UnavailableError)
     assert "index_broken" in str(error)
     assert "shard 7" in str(error)
-    assert road.vendor.asked(place) == 3
+    assert bench.vendor.asked(place) == 3

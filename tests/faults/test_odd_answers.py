@@ -12,12 +12,11 @@ from spaaza_source.exports.table_exports import Phase
 from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.tasks_api import TasksApi
 from spaaza_source.voucherify.exports_api import ExportsApi
-from tests.exports.test_run import token
-from tests.roads import AnyRoad, SpaazaRoad, VoucherifyRoad
-from tests.scripted_exports import export_without
-from tests.scripted_tasks import CHAIN, task_without
-from tests.scripted_vendor import SECRET, Place
-from tests.vendors import Answer
+from tests.export_runs import AnyBench, SpaazaBench, VoucherifyBench, token
+from tests.vendors.scripted import SECRET, Call
+from tests.vendors.scripted_spaaza import CHAIN, task_without
+from tests.vendors.scripted_voucherify import export_without
+from tests.vendors.server import Answer
 
 pytestmark = pytest.mark.wing("exports", "spaaza", "voucherify")
 
@@ -151,7 +150,7 @@ def test_json_of_another_shape_is_no_answer_of_voucherify(call: str, answer: Any
 
 HTML = Answer(200, b"<html>canary</html>", {"Content-Type": "text/html"})
 ODD = [HTML, Answer.json({"code": 500})]
-GETS: tuple[Place, ...] = ("list", "look", "link")
+GETS: tuple[Call, ...] = ("list", "look", "link")
 NAMES = {
     "users list": "GET /tasks",
     "users look": "GET /tasks/1",
@@ -163,85 +162,85 @@ NAMES = {
 
 
 @pytest.mark.parametrize("body", [b'{"id": 1, "state": {"canary', b"", b"[" * 100_000])
-def test_a_body_that_is_no_json_stops(spaaza_road: SpaazaRoad, body: bytes) -> None:
-    spaaza_road.vendor.always("look", Answer(200, body))
-    assert isinstance(spaaza_road.error(), UnexpectedAnswerError)
-    assert spaaza_road.vendor.asked("look") == 5
+def test_a_body_that_is_no_json_stops(spaaza_bench: SpaazaBench, body: bytes) -> None:
+    spaaza_bench.vendor.always("look", Answer(200, body))
+    assert isinstance(spaaza_bench.error(), UnexpectedAnswerError)
+    assert spaaza_bench.vendor.asked("look") == 5
 
 
 @pytest.mark.parametrize("answer", ODD)
 @pytest.mark.parametrize("place", GETS)
 def test_an_odd_answer_to_a_get_is_asked_for_again(
-    road: AnyRoad, place: Place, answer: Answer
+    bench: AnyBench, place: Call, answer: Answer
 ) -> None:
-    road.vendor.first(place, answer, answer)
-    assert road.outcome().phase is Phase.ARRIVED
-    assert road.vendor.asked("create") == 1
+    bench.vendor.first(place, answer, answer)
+    assert bench.outcome().phase is Phase.ARRIVED
+    assert bench.vendor.asked("create") == 1
 
 
 @pytest.mark.parametrize("answer", ODD)
 @pytest.mark.parametrize("place", GETS)
 def test_an_odd_answer_that_stays_so_stops_and_names_the_call(
-    road: AnyRoad, place: Place, answer: Answer
+    bench: AnyBench, place: Call, answer: Answer
 ) -> None:
-    road.vendor.always(place, answer)
-    error = road.error()
+    bench.vendor.always(place, answer)
+    error = bench.error()
     assert isinstance(error, UnexpectedAnswerError)
-    named = (error.where or "").replace(f" {road.vendor.base_url[7:]}", " ")
-    assert named == NAMES[f"{road.vendor.request()} {place}"]
-    assert road.vendor.asked(place) == 5
+    named = (error.where or "").replace(f" {bench.vendor.base_url[7:]}", " ")
+    assert named == NAMES[f"{bench.vendor.request()} {place}"]
+    assert bench.vendor.asked(place) == 5
 
 
 @pytest.mark.parametrize("answer", ODD)
 @pytest.mark.parametrize("dates", [{}, {"last_modified": None, "created_date": ""}])
 def test_an_odd_answer_to_a_create_makes_the_run_look_for_the_task(
-    spaaza_road: SpaazaRoad, answer: Answer, dates: dict[str, str]
+    spaaza_bench: SpaazaBench, answer: Answer, dates: dict[str, str]
 ) -> None:
-    spaaza_road.vendor.dates = dates
-    spaaza_road.vendor.first("create", answer, created=True)
-    assert spaaza_road.outcome().phase is Phase.ARRIVED
-    assert spaaza_road.vendor.asked("create") == 1
+    spaaza_bench.vendor.dates = dates
+    spaaza_bench.vendor.first("create", answer, created=True)
+    assert spaaza_bench.outcome().phase is Phase.ARRIVED
+    assert spaaza_bench.vendor.asked("create") == 1
 
 
 @pytest.mark.parametrize("answer", ODD)
 @pytest.mark.parametrize("created", ["2026-05-26T12:00:00Z", None, "", 5, "today"])
 def test_an_odd_answer_to_a_create_makes_the_run_look_for_the_export(
-    voucherify_road: VoucherifyRoad, answer: Answer, created: Any
+    voucherify_bench: VoucherifyBench, answer: Answer, created: Any
 ) -> None:
-    voucherify_road.vendor.created = created
-    voucherify_road.vendor.first("create", answer, created=True)
-    assert voucherify_road.outcome().phase is Phase.ARRIVED
-    assert voucherify_road.vendor.asked("create") == 1
+    voucherify_bench.vendor.created = created
+    voucherify_bench.vendor.first("create", answer, created=True)
+    assert voucherify_bench.outcome().phase is Phase.ARRIVED
+    assert voucherify_bench.vendor.asked("create") == 1
 
 
 @pytest.mark.parametrize("answer", [HTML, Answer.json({})])
 def test_after_an_odd_answer_to_a_create_nothing_is_sent_twice(
-    road: AnyRoad, answer: Answer
+    bench: AnyBench, answer: Answer
 ) -> None:
-    road.vendor.first("create", answer)
-    assert isinstance(road.error(), UnexpectedAnswerError)
-    assert road.vendor.asked("create") == 1
+    bench.vendor.first("create", answer)
+    assert isinstance(bench.error(), UnexpectedAnswerError)
+    assert bench.vendor.asked("create") == 1
 
 
-def test_numbers_that_come_as_text_are_understood(spaaza_road: SpaazaRoad) -> None:
-    spaaza_road.outcome()
-    task = {**spaaza_road.vendor.as_json(1), "id": "1", "chain": "1743"}
+def test_numbers_that_come_as_text_are_understood(spaaza_bench: SpaazaBench) -> None:
+    spaaza_bench.outcome()
+    task = {**spaaza_bench.vendor.as_json(1), "id": "1", "chain": "1743"}
     task["state"]["last_modified"] = "2026-05-26T12:00:00Z"
-    spaaza_road.vendor.always("list", Answer.json([task]))
-    assert spaaza_road.outcome().adopted
-    assert spaaza_road.vendor.asked("create") == 1
+    spaaza_bench.vendor.always("list", Answer.json([task]))
+    assert spaaza_bench.outcome().adopted
+    assert spaaza_bench.vendor.asked("create") == 1
 
 
-def test_a_chain_that_comes_as_text_is_understood(spaaza_road: SpaazaRoad) -> None:
-    spaaza_road.vendor.always("list", Answer.json([task_without(chain="1743")]))
+def test_a_chain_that_comes_as_text_is_understood(spaaza_bench: SpaazaBench) -> None:
+    spaaza_bench.vendor.always("list", Answer.json([task_without(chain="1743")]))
     credentials = token(access_token_id="id", access_token_secret=SECRET)
-    base_url = spaaza_road.vendor.base_url
+    base_url = spaaza_bench.vendor.base_url
     assert any("1743" in line for line in check_access(base_url, CHAIN, credentials))
 
 
-def test_somebodys_strange_task_stops_nothing(spaaza_road: SpaazaRoad) -> None:
-    spaaza_road.vendor.always("list", Answer.json([{"id": 99, "desc": None, "state": 5}]))
-    assert spaaza_road.outcome().phase is Phase.ARRIVED
+def test_somebodys_strange_task_stops_nothing(spaaza_bench: SpaazaBench) -> None:
+    spaaza_bench.vendor.always("list", Answer.json([{"id": 99, "desc": None, "state": 5}]))
+    assert spaaza_bench.outcome().phase is Phase.ARRIVED
 
 
 @pytest.mark.parametrize(
@@ -256,8 +255,8 @@ def test_somebodys_strange_task_stops_nothing(spaaza_road: SpaazaRoad) -> None:
     ],
 )
 def test_somebodys_strange_export_stops_nothing(
-    voucherify_road: VoucherifyRoad, strange: dict[str, Any]
+    voucherify_bench: VoucherifyBench, strange: dict[str, Any]
 ) -> None:
     listed = {"exports": [{"id": "exp_99", **strange}]}
-    voucherify_road.vendor.always("list", Answer.json(listed))
-    assert voucherify_road.outcome().phase is Phase.ARRIVED
+    voucherify_bench.vendor.always("list", Answer.json(listed))
+    assert voucherify_bench.outcome().phase is Phase.ARRIVED

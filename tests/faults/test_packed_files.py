@@ -16,7 +16,7 @@ from spaaza_source.errors import FileError, IncompleteDownloadError
 from spaaza_source.transport import Download, Link, open_link
 from spaaza_source.transport.gunzip import RATIO_COUNTS_FROM
 from tests.faults.hosts import BadHost, Host, fetched, until_closed
-from tests.vendors import Answer, ScriptedServer, in_turn
+from tests.vendors.server import Answer, ScriptedServer, in_turn
 
 pytestmark = pytest.mark.wing("transport")
 

@@ -36,8 +36,8 @@ from spaaza_source.voucherify.exports_api import ExportsApi
 from spaaza_source.voucherify.exports_api import make_client as to_voucherify
 from tests.faults.hosts import TOKEN, ours
 from tests.faults.leaks import check_files, check_variables, shown_from_within
-from tests.vendors import CANARY, Answer, ScriptedServer, in_turn
-from tests.voucherify.vendor import KEYS
+from tests.vendors.server import CANARY, Answer, ScriptedServer, in_turn
+from tests.vendors.voucherify_files import KEYS
 
 pytestmark = pytest.mark.wing("transport")
 

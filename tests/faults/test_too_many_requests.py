@@ -14,12 +14,11 @@ from spaaza_source.errors import ExportTimeoutError, UnavailableError
 from spaaza_source.exports.fetch import PAUSE
 from spaaza_source.exports.table_exports import Phase
 from tests.clocks import FakeClock
-from tests.exports.test_run import begin, wait
+from tests.export_runs import AnyBench, Bench, SpaazaBench, VoucherifyBench, begin, wait
 from tests.faults.hosts import BadHost, fetched, rest_of
-from tests.roads import AnyRoad, Road, SpaazaRoad, VoucherifyRoad
-from tests.scripted_tasks import ScriptedTasks
-from tests.scripted_vendor import PLACES, Place
-from tests.vendors import Answer, Seen
+from tests.vendors.scripted import CALLS, Call
+from tests.vendors.scripted_spaaza import ScriptedTasks
+from tests.vendors.server import Answer, Seen
 
 pytestmark = pytest.mark.wing("transport", "exports")
 
@@ -28,7 +27,7 @@ FILE = b"user_id\n1\n"
 A_MOMENT = (0.5, 10)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", CALLS)
 @pytest.mark.parametrize(
     ("retry_after", "least", "most"),
     [
@@ -43,72 +42,72 @@ A_MOMENT = (0.5, 10)
     ],
 )
 def test_a_vendor_with_too_many_requests_is_left_alone_for_as_long_as_it_asks(
-    road: AnyRoad,
-    place: Place,
+    bench: AnyBench,
+    place: Call,
     retry_after: str | None,
     least: float,
     most: float,
 ) -> None:
     if retry_after == "date":
-        retry_after = format_datetime(road.clock.now() + timedelta(seconds=90), usegmt=True)
+        retry_after = format_datetime(bench.clock.now() + timedelta(seconds=90), usegmt=True)
     headers = {"Retry-After": retry_after} if retry_after else {}
-    road.vendor.first(place, Answer(429, headers=headers))
-    assert road.outcome(poll_interval=0.001, export_timeout=600).phase is Phase.ARRIVED
-    assert least <= max(road.clock.pauses) <= most
-    assert road.vendor.asked("create") == (2 if place == "create" else 1)
+    bench.vendor.first(place, Answer(429, headers=headers))
+    assert bench.outcome(poll_interval=0.001, export_timeout=600).phase is Phase.ARRIVED
+    assert least <= max(bench.clock.pauses) <= most
+    assert bench.vendor.asked("create") == (2 if place == "create" else 1)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", CALLS)
 @pytest.mark.parametrize("retry_after", ["601", "86400", "1e999"])
 def test_no_wait_reaches_past_the_exports_deadline(
-    road: AnyRoad, place: Place, retry_after: str
+    bench: AnyBench, place: Call, retry_after: str
 ) -> None:
-    road.vendor.always(place, Answer(429, headers={"Retry-After": retry_after}))
-    error = road.error(export_timeout=600)
+    bench.vendor.always(place, Answer(429, headers={"Retry-After": retry_after}))
+    error = bench.error(export_timeout=600)
     assert isinstance(error, UnavailableError)
     assert "too many requests" in str(error)
-    assert road.vendor.asked(place) == 1
-    assert road.clock.monotonic() < 60
+    assert bench.vendor.asked(place) == 1
+    assert bench.clock.monotonic() < 60
 
 
 @pytest.mark.parametrize(("retry_after", "comes"), [("300", True), ("420", False)])
 def test_what_a_job_has_waited_is_no_longer_left(
-    road: AnyRoad, retry_after: str, comes: bool
+    bench: AnyBench, retry_after: str, comes: bool
 ) -> None:
     """The third look comes when 200 to 300 of the 600 seconds are spent."""
-    run = road.run(poll_interval=100, max_poll_interval=100, export_timeout=600)
-    road.vendor.states = ("INPROGRESS", "INPROGRESS", "DONE")
-    road.vendor.first("look", None, None, Answer(429, headers={"Retry-After": retry_after}))
-    table = begin(run, road.vendor.request())
+    run = bench.run(poll_interval=100, max_poll_interval=100, export_timeout=600)
+    bench.vendor.states = ("INPROGRESS", "INPROGRESS", "DONE")
+    bench.vendor.first("look", None, None, Answer(429, headers={"Retry-After": retry_after}))
+    table = begin(run, bench.vendor.request())
     wait(table)
     assert (table.error is None) == comes
-    assert road.clock.monotonic() <= 610
+    assert bench.clock.monotonic() <= 610
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", CALLS)
 def test_a_vendor_that_always_has_too_many_requests_is_given_up(
-    road: AnyRoad, place: Place
+    bench: AnyBench, place: Call
 ) -> None:
-    road.vendor.always(place, Answer(429, headers={"Retry-After": "1"}))
-    assert isinstance(road.error(), UnavailableError)
-    assert road.vendor.asked(place) == 5
+    bench.vendor.always(place, Answer(429, headers={"Retry-After": "1"}))
+    assert isinstance(bench.error(), UnavailableError)
+    assert bench.vendor.asked(place) == 5
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", CALLS)
 def test_a_cycle_that_is_used_up_is_not_waited_out(
-    voucherify_road: VoucherifyRoad, place: Place
+    voucherify_bench: VoucherifyBench, place: Call
 ) -> None:
     headers = {"Retry-After": "1", "X-Rate-Limit-Type": "api_calls_cycle"}
-    vendor = voucherify_road.vendor
+    vendor = voucherify_bench.vendor
     vendor.always(place, Answer(429, headers=headers))
-    error = voucherify_road.error()
+    error = voucherify_bench.error()
     assert isinstance(error, UnavailableError)
     assert "billing cycle" in str(error)
     assert vendor.asked(place) == 1
     assert vendor.calls[-1] == place
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", CALLS)
 @pytest.mark.parametrize(
     ("ahead", "left", "waits"),
     [
@@ -123,52 +122,56 @@ def test_a_cycle_that_is_used_up_is_not_waited_out(
     ],
 )
 def test_without_a_retry_after_the_limits_own_header_tells_when(
-    voucherify_road: VoucherifyRoad, place: Place, ahead: str, left: str, waits: tuple[float, float]
+    voucherify_bench: VoucherifyBench,
+    place: Call,
+    ahead: str,
+    left: str,
+    waits: tuple[float, float],
 ) -> None:
-    vendor, clock = voucherify_road.vendor, voucherify_road.clock
+    vendor, clock = voucherify_bench.vendor, voucherify_bench.clock
     with contextlib.suppress(ValueError):
         ahead = str(clock.now().timestamp() + float(ahead))
     limits = {"X-Rate-Limit-Type": "api_calls", "X-Rate-Limit-Remaining": left}
     vendor.first(place, Answer(429, headers={**limits, "X-Rate-Limit-Retry": ahead}))
     patience = {"poll_interval": 0.001, "export_timeout": 600}
-    assert voucherify_road.outcome(**patience).phase is Phase.ARRIVED
+    assert voucherify_bench.outcome(**patience).phase is Phase.ARRIVED
     assert waits[0] <= max(clock.pauses) <= waits[1]
     assert vendor.asked("create") == (2 if place == "create" else 1)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", CALLS)
 def test_where_the_limit_reaches_past_the_deadline_it_is_not_waited_for(
-    voucherify_road: VoucherifyRoad, place: Place
+    voucherify_bench: VoucherifyBench, place: Call
 ) -> None:
-    anew = voucherify_road.clock.now().timestamp() + 3600
+    anew = voucherify_bench.clock.now().timestamp() + 3600
     limits = {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Retry": str(anew)}
-    vendor = voucherify_road.vendor
+    vendor = voucherify_bench.vendor
     vendor.always(place, Answer(429, headers=limits))
-    error = voucherify_road.error(export_timeout=600)
+    error = voucherify_bench.error(export_timeout=600)
     assert isinstance(error, UnavailableError)
     assert "too many requests" in str(error)
     assert vendor.asked(place) == 1
-    assert voucherify_road.clock.monotonic() < 60
+    assert voucherify_bench.clock.monotonic() < 60
 
 
 @pytest.mark.parametrize("ahead", [3600, 86_400, 1e15])
 def test_looks_that_leave_room_for_the_limit_end_at_the_deadline_too(
-    voucherify_road: VoucherifyRoad, ahead: float
+    voucherify_bench: VoucherifyBench, ahead: float
 ) -> None:
-    vendor, clock = voucherify_road.vendor, voucherify_road.clock
+    vendor, clock = voucherify_bench.vendor, voucherify_bench.clock
     vendor.states = ("IN_PROGRESS",)
     anew = str(clock.now().timestamp() + ahead)
     # As a vendor may put them behind every answer.
     listed = Answer.json({"exports": []})
     listed.headers.update({"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Retry": anew})
     vendor.always("list", listed)
-    error = voucherify_road.error(export_timeout=600)
+    error = voucherify_bench.error(export_timeout=600)
     assert isinstance(error, ExportTimeoutError)
     assert "job exp_1 is still IN_PROGRESS after" in str(error)
     assert clock.monotonic() < 700
 
 
-def test_a_dropped_table_waits_for_no_vendor(spaaza_road: SpaazaRoad) -> None:
+def test_a_dropped_table_waits_for_no_vendor(spaaza_bench: SpaazaBench) -> None:
     class Dropped(ScriptedTasks):
         def _answer(self, seen: Seen) -> Answer:
             if self.place_of(seen)[0] == "look":
@@ -177,7 +180,7 @@ def test_a_dropped_table_waits_for_no_vendor(spaaza_road: SpaazaRoad) -> None:
 
     with Dropped() as dropping:
         dropping.always("look", Answer(429, headers={"Retry-After": "1"}))
-        run = Road(dropping, spaaza_road.clock, spaaza_road.folder).run()
+        run = Bench(dropping, spaaza_bench.clock, spaaza_bench.folder).run()
         table = begin(run, dropping.request())
         while run._thread is not None:
             time.sleep(0.002)

@@ -18,7 +18,7 @@ from filelock import FileLock
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.faults.cut_short import load
 from tests.processes import started
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
 pytestmark = [pytest.mark.slow, pytest.mark.wing("dlt_hooks")]

@@ -17,8 +17,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from spaaza_source import voucherify_source
 from tests.faults.hosts import BadDownloads, cut, ours, settings_of, spaaza
 from tests.faults.leaks import check_files, check_variables, everything_logged, texts_of
-from tests.vendors import CANARY, Answer, Seen
-from tests.voucherify.vendor import KEYS
+from tests.vendors.server import CANARY, Answer, Seen
+from tests.vendors.voucherify_files import KEYS
 from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.wing("transport", "voucherify")

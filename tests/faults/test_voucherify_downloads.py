@@ -1,8 +1,8 @@
 """Faults 15 to 22 where Voucherify has its own part: links by token, the key, results in parts.
 
 A link leads to the vendor's own download host, which wants to see the key, or to a storage host,
-which must not. How a file is carried on, unpacked and judged is the road's own, whoever the vendor:
-tests/faults/test_download_faults.py, test_ends.py, test_packed_files.py and test_links.py.
+which must not. How any vendor's file is resumed, unpacked and checked is tested in
+test_download_faults.py, test_ends.py, test_packed_files.py and test_links.py.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from spaaza_source.transport.clock import SystemClock
 from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from tests.clocks import FakeClock
-from tests.exports.test_run import begin, wait
+from tests.export_runs import Bench, VoucherifyBench, begin, wait
 from tests.faults.hosts import Host, cut, rest_of
-from tests.roads import Road, VoucherifyRoad
-from tests.scripted_exports import KEYS, ScriptedExports, app_keys
-from tests.vendors import Answer, ScriptedServer, Seen, in_turn
+from tests.vendors.scripted_voucherify import KEYS, ScriptedExports, app_keys
+from tests.vendors.server import Answer, ScriptedServer, Seen, in_turn
 
 pytestmark = pytest.mark.wing("transport", "voucherify")
 
@@ -86,14 +85,14 @@ def refused(status: int) -> Host:
 
 def files_of(vendor: ScriptedExports, folder: Path) -> list[bytes]:
     """The parts of one export, in their order, once all are there."""
-    table = begin(Road(vendor, FakeClock(), folder).run(), vendor.request())
+    table = begin(Bench(vendor, FakeClock(), folder).run(), vendor.request())
     wait(table)
     return [export.file().path.read_bytes() for export in table.require_current()]
 
 
 def stopped(vendor: ScriptedExports, folder: Path) -> SpaazaSourceError:
     """What kept the export from arriving; it has left nothing, and tells no secret."""
-    return Road(vendor, FakeClock(), folder).error()
+    return Bench(vendor, FakeClock(), folder).error()
 
 
 # 15: links
@@ -293,14 +292,14 @@ def test_hosts_of_the_vendors_own_see_the_key(url: str, keyed: VoucherifyExports
         "",
     ],
 )
-def test_no_other_ever_does(url: str, keyed: VoucherifyExports) -> None:
+def test_hosts_of_others_never_see_the_key(url: str, keyed: VoucherifyExports) -> None:
     assert not keyed._may_see(url)
 
 
-def test_a_storage_host_of_another_name_sees_no_key(voucherify_road: VoucherifyRoad) -> None:
+def test_a_storage_host_of_another_name_sees_no_key(voucherify_bench: VoucherifyBench) -> None:
     with ScriptedServer(in_turn(Answer(200, TEXT))) as storage:
         url = storage.base_url.replace("127.0.0.1", "localhost") + "/x?X-Amz-Signature=canary"
-        voucherify_road.vendor.result = lambda _url: {"url": url}
-        assert voucherify_road.outcome().file().path.read_bytes() == TEXT
+        voucherify_bench.vendor.result = lambda _url: {"url": url}
+        assert voucherify_bench.outcome().file().path.read_bytes() == TEXT
     (seen,) = storage.seen
     assert not {name for name in seen.headers if name.lower().startswith("x-app")}

@@ -16,8 +16,8 @@ import pytest
 
 from spaaza_source.errors import FileError, TooManyDeletionsError
 from tests.faults.hosts import BadDownloads, ours, spaaza
-from tests.vendors import Answer
-from tests.voucherify.vendor import VoucherifyVendor, load
+from tests.vendors.server import Answer
+from tests.vendors.voucherify_files import VoucherifyVendor, load
 from tests.warehouses import column_types, query
 
 pytestmark = [pytest.mark.slow, pytest.mark.wing("voucherify")]

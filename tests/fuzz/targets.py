@@ -30,7 +30,7 @@ from spaaza_source.voucherify.exports_api import ExportsApi
 from spaaza_source.voucherify.exports_api import make_client as voucherify_http
 from spaaza_source.voucherify.header_labels import match_fields
 from tests.clocks import FakeClock
-from tests.vendors import Answer, ScriptedServer, Seen
+from tests.vendors.server import Answer, ScriptedServer, Seen
 
 SINCE = datetime(2026, 1, 1, tzinfo=timezone.utc)
 FIELDS = ("id", "code", "voucher_type", "value")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
@@ -16,32 +15,14 @@ import pytest
 from spaaza_source import spaaza_source
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.windows import MARGIN, parse_instant
-from tests.vendors import FileVendor
+from tests.clocks import Calendar
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import column_types, pipeline_into, query
 
 pytestmark = pytest.mark.slow
 
 ROWS = 400
 DAY = timedelta(days=1)
-
-
-class Calendar:
-    """The sandbox's clock: it goes on from where it was set last, half a minute past a minute."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
-
-    def __call__(self) -> datetime:
-        return self._now + timedelta(seconds=30 + time.monotonic() - self._set)
-
-    @property
-    def now(self) -> datetime:
-        """The minute it was set to."""
-        return self._now
-
-    @now.setter
-    def now(self, now: datetime) -> None:
-        self._now, self._set = now, time.monotonic()
 
 
 @pytest.fixture

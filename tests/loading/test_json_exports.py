@@ -1,4 +1,4 @@
-"""JSON exports through the whole road: nested lists become tables, types are those of CSV."""
+"""JSON exports through the whole pipeline: nested lists become tables, types are those of CSV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from spaaza_source import spaaza_source
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.indexes import INDEXES
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import column_types, pipeline_into, query
 
 pytestmark = pytest.mark.slow

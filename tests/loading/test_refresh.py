@@ -1,4 +1,4 @@
-"""Beginning anew, and loads of the span that a scheduler gives."""
+"""Refreshes, and loads of the interval that a scheduler gives."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_schedulers_interval_is_a_range(
     assert query(tmp_path, "SELECT count(*) FROM transactions") == [(ROWS,)]
 
 
-def test_dlts_launcher_may_allow_it(
+def test_dlts_launcher_may_allow_a_schedulers_interval(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DLT_INTERVAL_START", "2026-03-01T00:00:00Z")

@@ -13,7 +13,7 @@ from filelock import FileLock
 from loaded_data import NoDatabase
 from loyalty_programme import SUBJECTS, Choice, Programme, programme
 
-from tests.processes import COMMAND
+from tests.command import COMMAND
 
 ROWS = 600
 

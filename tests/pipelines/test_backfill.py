@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
+from tests.command import settings_for
 from tests.pipelines.test_daily import ran
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ def run(sandbox: Sandbox, *given: str) -> str:
     return ran(str(SCRIPT), *given, **settings_for(sandbox, POLL_INTERVAL="0.02"))
 
 
-def test_it_loads_a_range_once_and_ends_where_the_daily_load_goes_on() -> None:
+def test_the_backfill_script_loads_a_range_once_and_ends_where_the_daily_load_goes_on() -> None:
     settings = SandboxSettings(rows=200, rows_per_index={"products": 20}, history_days=60)
     with Sandbox(settings) as sandbox:
         first = run(sandbox, *RANGE)

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.cli.test_cli import settings_for
+from tests.command import settings_for
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def counts() -> dict[str, int]:
         }
 
 
-def test_it_loads_history_then_goes_on_and_dlt_can_tell_of_it() -> None:
+def test_the_daily_script_loads_history_then_goes_on_and_dlt_can_tell_of_it() -> None:
     # History since the script's start comes in windows of a month.
     with Sandbox(SandboxSettings(rows=60)) as sandbox:
         settings = settings_for(sandbox, MAX_CONCURRENT_EXPORTS="20")

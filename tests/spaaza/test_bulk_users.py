@@ -18,7 +18,7 @@ from spaaza_source.cli.error_messages import describe
 from spaaza_source.errors import CredentialsError, IncompleteDownloadError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.bulk_columns import TYPES
-from tests.vendors import Answer, ScriptedServer, Seen, in_turn
+from tests.vendors.server import Answer, ScriptedServer, Seen, in_turn
 from tests.warehouses import column_types, pipeline_into, query
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ pipeline_into(Path(sys.argv[2])).run(spaaza_bulk_users(sys.argv[1], 1743, sessio
 """
 
 
-def test_its_loads_take_turns_and_leave_no_credential_in_the_trace(tmp_path: Path) -> None:
+def test_bulk_loads_run_one_at_a_time_and_leave_no_credential_in_the_trace(tmp_path: Path) -> None:
     answer = Answer(200, gzip.compress(SAMPLE), HEADERS)
     folder = tmp_path / "pipelines" / "spaaza"
     with ScriptedServer(in_turn(answer)) as server:

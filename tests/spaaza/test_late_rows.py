@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_source
-from tests.vendors import Answer, FileVendor, Seen
+from tests.vendors.server import Answer, Seen
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.slow

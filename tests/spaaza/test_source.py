@@ -1,4 +1,4 @@
-"""The whole road: a sandbox's exports into a DuckDB file, through dlt."""
+"""The whole pipeline: a sandbox's exports into a DuckDB file, through dlt."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_source
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,9 @@ def test_what_was_created_or_redeemed_is_merged(vendor: VoucherFiles, tmp_path: 
     assert vendor.asked() == [None, CHANGED, CHANGED]
 
 
-def test_a_history_of_them_brings_them_whole(vendor: VoucherFiles, tmp_path: Path) -> None:
+def test_a_history_of_vouchers_exports_them_whole_each_time(
+    vendor: VoucherFiles, tmp_path: Path
+) -> None:
     scd2 = {"disposition": "merge", "strategy": "scd2"}
     for file in (
         "1,new\n2,new\n3,new\n",
@@ -90,7 +92,7 @@ def test_a_history_of_them_brings_them_whole(vendor: VoucherFiles, tmp_path: Pat
     assert query(tmp_path, "SELECT count(*) FROM vouchers WHERE id <> 2") == [(2,)]
 
 
-def test_from_time_to_time_they_come_whole(vendor: VoucherFiles, tmp_path: Path) -> None:
+def test_vouchers_come_whole_from_time_to_time(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n3,new\n4,new\n5,new\n")
     load(vendor, tmp_path, "1,new\n2,locked\n3,new\n5,new\n", snapshot_every=0)
     assert held(tmp_path) == [(1, "new"), (2, "locked"), (3, "new"), (5, "new")]
@@ -99,7 +101,7 @@ def test_from_time_to_time_they_come_whole(vendor: VoucherFiles, tmp_path: Path)
     assert vendor.asked() == [None, None, CHANGED]
 
 
-def test_without_a_key_they_come_whole_each_time(
+def test_vouchers_without_a_key_come_whole_each_time(
     vendor: VoucherFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     load(vendor, tmp_path, "1,new\n1,new\n,new\n")
@@ -111,7 +113,7 @@ def test_without_a_key_they_come_whole_each_time(
     assert "every load brings all rows" in caplog.text
 
 
-def test_one_in_several_windows_is_one_row(vendor: VoucherFiles, tmp_path: Path) -> None:
+def test_a_voucher_in_several_windows_is_one_row(vendor: VoucherFiles, tmp_path: Path) -> None:
     span = {"start_date": "2026-01-01", "end_date": "2026-04-01"}
     load(vendor, tmp_path, "1,a\n2,a\n", "2,a\n3,a\n", "3,a\n1,a\n4,a\n", **span)
     assert held(tmp_path) == [(1, "a"), (2, "a"), (3, "a"), (4, "a")]

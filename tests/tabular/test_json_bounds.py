@@ -15,7 +15,7 @@ from spaaza_source.tabular import open_json
 from spaaza_source.tabular.json_reader import elements as json_elements
 from spaaza_source.tabular.json_reader import file as json_file
 from spaaza_source.tabular.json_reader import shape as json_shape
-from tests.json_exports import opened_json, records
+from tests.tabular.json_files import opened_json, records
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from spaaza_source.errors import (
 from spaaza_source.tabular import ColumnType, open_json
 from spaaza_source.tabular.json_reader import elements as json_elements
 from spaaza_source.tabular.json_reader import file as json_file
-from tests.json_exports import opened_json, records, types
+from tests.tabular.json_files import opened_json, records, types
 
 TWO = [{"id": 1, "a": "x"}, {"id": 2, "a": "y"}]
 #: A text that no message may show.

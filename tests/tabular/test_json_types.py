@@ -13,7 +13,7 @@ import pytest
 
 from spaaza_source.errors import HeaderError
 from spaaza_source.tabular import ColumnType, open_csv, open_json
-from tests.json_exports import nested_types, opened_json, records, types
+from tests.tabular.json_files import nested_types, opened_json, records, types
 
 UTC = dt.timezone.utc
 

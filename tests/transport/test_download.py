@@ -13,7 +13,7 @@ from spaaza_source.errors import (
     UnsafeLinkError,
 )
 from spaaza_source.transport import FetchedFile, Link, open_link, save_response
-from tests.vendors import Answer, ScriptedServer, in_turn
+from tests.vendors.server import Answer, ScriptedServer, in_turn
 
 TEXT = b"id,name\n" + b"1,a\n" * 50_000
 

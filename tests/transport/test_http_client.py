@@ -20,7 +20,7 @@ from spaaza_source.spaaza.tasks_api import read_refusal
 from spaaza_source.transport import HttpClient, parse_base_url
 from spaaza_source.transport.retry import parse_retry_after
 from tests.clocks import FakeClock
-from tests.vendors import Answer, ScriptedServer, Seen, in_turn
+from tests.vendors.server import Answer, ScriptedServer, Seen, in_turn
 
 SECRET = "canary-secret-5d1e"
 DENIED = Answer.json(

@@ -16,24 +16,23 @@ from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.table_exports import Phase
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from tests.clocks import FakeClock
-from tests.exports.test_run import wait
-from tests.roads import Road, VoucherifyRoad
-from tests.scripted_exports import ScriptedExports
-from tests.vendors import Answer
+from tests.export_runs import Bench, VoucherifyBench, wait
+from tests.vendors.scripted_voucherify import ScriptedExports
+from tests.vendors.server import Answer
 
 GATEWAY = Answer(502, b"<html>Bad Gateway</html>", {"Content-Type": "text/html"})
 BROKEN = Answer(200, b"{", {"Content-Length": "500"})
 
 
 @pytest.fixture
-def road(tmp_path: Path) -> Iterator[VoucherifyRoad]:
+def bench(tmp_path: Path) -> Iterator[VoucherifyBench]:
     with ScriptedExports() as vendor:
-        yield Road(vendor, FakeClock(), tmp_path)
+        yield Bench(vendor, FakeClock(), tmp_path)
 
 
-def echoed(road: VoucherifyRoad, **changed: Any) -> dict[str, Any]:
+def echoed(bench: VoucherifyBench, **changed: Any) -> dict[str, Any]:
     """The body of the export that a run asks for, its parameters changed."""
-    request = road.vendor.request()
+    request = bench.vendor.request()
     return {
         "exported_object": request.subject,
         "parameters": {**request.selection, **changed},
@@ -44,21 +43,21 @@ def echoed(road: VoucherifyRoad, **changed: Any) -> dict[str, Any]:
     "answer", [GATEWAY, BROKEN, Answer(504, b"-"), Answer(500, b"-"), Answer(200)]
 )
 def test_a_lost_answer_is_looked_for_before_anything_is_asked_again(
-    answer: Answer, road: VoucherifyRoad
+    answer: Answer, bench: VoucherifyBench
 ) -> None:
-    road.vendor.first("create", answer, created=True)
-    assert road.outcome().phase is Phase.ARRIVED
-    assert len(road.vendor.bodies) == road.vendor.asked("create") == 1
+    bench.vendor.first("create", answer, created=True)
+    assert bench.outcome().phase is Phase.ARRIVED
+    assert len(bench.vendor.bodies) == bench.vendor.asked("create") == 1
 
 
 def test_lost_answers_for_windows_of_two_tables_are_looked_for_before_anything_is_asked_again(
-    road: VoucherifyRoad,
+    bench: VoucherifyBench,
 ) -> None:
-    now = road.clock.now().replace(microsecond=0)
+    now = bench.clock.now().replace(microsecond=0)
     span = SyncPolicy(now - timedelta(days=80), now)
-    vendor = road.vendor
+    vendor = bench.vendor
     vendor.first("create", *[GATEWAY] * 6, created=True)
-    run = road.run(max_concurrent=9)
+    run = bench.run(max_concurrent=9)
     tables = []
     for subject in ("redemption", "publication"):
 
@@ -77,21 +76,21 @@ def test_lost_answers_for_windows_of_two_tables_are_looked_for_before_anything_i
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_request_that_a_gateway_dropped_is_made_once_more(
-    status: int, road: VoucherifyRoad
+    status: int, bench: VoucherifyBench
 ) -> None:
-    road.vendor.first("create", Answer(status, b"-"))
-    assert road.outcome().phase is Phase.ARRIVED
-    assert (road.vendor.asked("create"), len(road.vendor.bodies)) == (2, 1)
+    bench.vendor.first("create", Answer(status, b"-"))
+    assert bench.outcome().phase is Phase.ARRIVED
+    assert (bench.vendor.asked("create"), len(bench.vendor.bodies)) == (2, 1)
 
 
 @pytest.mark.parametrize("answer", [BROKEN, Answer(504, b"-"), Answer(200)])
 def test_a_request_whose_fate_nobody_knows_is_not_made_again(
-    answer: Answer, road: VoucherifyRoad
+    answer: Answer, bench: VoucherifyBench
 ) -> None:
-    road.vendor.always("create", answer)
+    bench.vendor.always("create", answer)
     with pytest.raises(SpaazaSourceError):
-        road.outcome()
-    assert road.vendor.asked("create") == 1
+        bench.outcome()
+    assert bench.vendor.asked("create") == 1
 
 
 @pytest.mark.parametrize(
@@ -106,11 +105,11 @@ def test_a_request_whose_fate_nobody_knows_is_not_made_again(
     ],
 )
 def test_an_echo_may_say_a_little_more_than_was_asked(
-    changed: dict[str, Any], road: VoucherifyRoad
+    changed: dict[str, Any], bench: VoucherifyBench
 ) -> None:
-    road.vendor.bodies.append(echoed(road, **changed))
-    assert road.outcome().adopted
-    assert road.vendor.asked("create") == 0
+    bench.vendor.bodies.append(echoed(bench, **changed))
+    assert bench.outcome().adopted
+    assert bench.vendor.asked("create") == 0
 
 
 @pytest.mark.parametrize(
@@ -132,43 +131,43 @@ def test_an_echo_may_say_a_little_more_than_was_asked(
     ],
 )
 def test_what_brings_other_rows_or_columns_is_not_taken_up(
-    changed: dict[str, Any], road: VoucherifyRoad
+    changed: dict[str, Any], bench: VoucherifyBench
 ) -> None:
-    road.vendor.bodies.append(echoed(road, **changed))
-    assert not road.outcome().adopted
-    assert road.vendor.asked("create") == 1
+    bench.vendor.bodies.append(echoed(bench, **changed))
+    assert not bench.outcome().adopted
+    assert bench.vendor.asked("create") == 1
 
 
-def test_an_older_sample_of_an_echo_is_understood(road: VoucherifyRoad) -> None:
-    now = road.clock.now().replace(microsecond=0)
+def test_an_older_sample_of_an_echo_is_understood(bench: VoucherifyBench) -> None:
+    now = bench.clock.now().replace(microsecond=0)
     window = SyncPolicy(now - timedelta(days=8), now).range_at(None, None, now)
-    asked = road.vendor.request(window)
+    asked = bench.vendor.request(window)
     parameters = dict(asked.selection)
     filters = {**parameters.pop("filters"), "junction": "AND"}
-    road.vendor.bodies.append(
+    bench.vendor.bodies.append(
         {"exported_object": asked.subject, "parameters": {**parameters, "filter": filters}}
     )
-    found = list(road.vendor.service(road.clock).known_jobs(now))
+    found = list(bench.vendor.service(bench.clock).known_jobs(now))
     assert asked.fingerprint in {job.fingerprint for job in found}
 
 
-def test_the_newest_of_several_is_taken_up(road: VoucherifyRoad) -> None:
-    road.vendor.created = None
+def test_the_newest_of_several_is_taken_up(bench: VoucherifyBench) -> None:
+    bench.vendor.created = None
     listed = [
-        {**echoed(road), "id": f"exp_{number}", "status": "DONE", "created_at": created}
+        {**echoed(bench), "id": f"exp_{number}", "status": "DONE", "created_at": created}
         for number, created in enumerate(
             ["2026-05-26T11:59:00Z", "2026-05-26T11:59:30.5Z", "2026-05-26T11:58:00Z"], 1
         )
     ]
-    road.vendor.bodies += [echoed(road)] * 3
-    road.vendor.first("list", Answer.json({"exports": listed}))
-    assert road.outcome().job.job_id == "exp_2"
+    bench.vendor.bodies += [echoed(bench)] * 3
+    bench.vendor.first("list", Answer.json({"exports": listed}))
+    assert bench.outcome().job.job_id == "exp_2"
 
 
 def test_the_list_is_looked_through_page_by_page_until_it_gets_too_old(
-    road: VoucherifyRoad,
+    bench: VoucherifyBench,
 ) -> None:
-    now = road.clock.now()
+    now = bench.clock.now()
     pages = [
         [
             {"id": f"x{page}-{place}", "created_at": (now - timedelta(hours=hours)).isoformat()}
@@ -176,7 +175,7 @@ def test_the_list_is_looked_through_page_by_page_until_it_gets_too_old(
         ]
         for page, hours in enumerate((1, 24, 300, 301))
     ]
-    pages[1][50] |= {**echoed(road), "id": "exp_1", "status": "SCHEDULED"}
+    pages[1][50] |= {**echoed(bench), "id": "exp_1", "status": "SCHEDULED"}
     # A date that never came is none, not a very old one.
     pages[0][7]["created_at"] = "0001-01-01T00:00:00Z"
     asked: list[str] = []
@@ -189,18 +188,18 @@ def test_the_list_is_looked_through_page_by_page_until_it_gets_too_old(
             return {"exports": pages[len(asked) - 1]}
 
     with Long() as vendor:
-        vendor.bodies.append(echoed(road))
-        export = Road(vendor, road.clock, road.folder).outcome()
+        vendor.bodies.append(echoed(bench))
+        export = Bench(vendor, bench.clock, bench.folder).outcome()
     assert (export.adopted, export.job.job_id) == (True, "exp_1")
     assert len(asked) == 3
 
 
-def test_a_list_that_knows_no_pages_comes_to_an_end(road: VoucherifyRoad) -> None:
+def test_a_list_that_knows_no_pages_comes_to_an_end(bench: VoucherifyBench) -> None:
     class Pageless(ScriptedExports):
         def found(self, place: str, number: int) -> Any:
             return super().found("list" if place == "end of list" else place, number)
 
     with Pageless(created=None) as vendor:
         vendor.bodies.append({"exported_object": "order", "parameters": {}})
-        assert Road(vendor, road.clock, road.folder).outcome().phase is Phase.ARRIVED
+        assert Bench(vendor, bench.clock, bench.folder).outcome().phase is Phase.ARRIVED
         assert vendor.calls[:3] == ["list", "end of list", "create"]

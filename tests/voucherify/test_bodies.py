@@ -10,7 +10,7 @@ import pytest
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import all_of, where
-from tests.voucherify.vendor import KEYS, VoucherifyVendor, load
+from tests.vendors.voucherify_files import KEYS, VoucherifyVendor, load
 from tests.warehouses import query
 
 pytestmark = pytest.mark.slow

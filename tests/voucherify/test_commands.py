@@ -15,8 +15,8 @@ from spaaza_source.cli.app import cli
 from spaaza_source.errors import CredentialsError, SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.transport.clock import SystemClock
-from tests.cli.test_cli import settings_for
-from tests.vendors import Answer, ScriptedServer
+from tests.command import settings_for
+from tests.vendors.server import Answer, ScriptedServer
 
 PREFIX = "SOURCES__VOUCHERIFY__"
 ROWS = 150
@@ -103,7 +103,9 @@ def test_what_is_submitted_is_collected_once(spaaza: Spaaza, sandbox: Sandbox) -
     assert "no new export is done" in spaaza("collect", "redemptions")
 
 
-def test_what_is_not_done_is_said(spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_collect_names_a_job_that_is_not_done(
+    spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Sandbox(SandboxSettings(rows=10, run_seconds=600)) as slow:
         access(monkeypatch, slow)
         spaaza("submit", "orders")

@@ -25,8 +25,8 @@ from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import where
 from spaaza_source.voucherify.objects import OBJECTS
 from tests.clocks import FakeClock
-from tests.vendors import Answer, ScriptedServer
-from tests.voucherify.vendor import DATE, KEYS, VoucherifyVendor, load
+from tests.vendors.server import Answer, ScriptedServer
+from tests.vendors.voucherify_files import DATE, KEYS, VoucherifyVendor, load
 from tests.warehouses import pipeline_into, query
 
 FIELDS = {"vouchers": ["id", "code", "value"], "redemptions": ["id", "date", "result"]}

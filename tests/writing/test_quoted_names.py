@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.faults import cut_short
-from tests.vendors import FileVendor
+from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import query
 
 pytestmark = pytest.mark.slow

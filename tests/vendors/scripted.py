@@ -17,11 +17,11 @@ from spaaza_source.exports.jobs import ExportService
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.transport.clock import Clock
 from spaaza_source.windows import Window
-from tests.vendors import Answer, ScriptedServer, Seen
+from tests.vendors.server import Answer, ScriptedServer, Seen
 
 #: The calls, by what they are for.
-Place = Literal["list", "create", "look", "link"]
-PLACES: tuple[Place, ...] = ("list", "create", "look", "link")
+Call = Literal["list", "create", "look", "link"]
+CALLS: tuple[Call, ...] = ("list", "create", "look", "link")
 
 SECRET = "canary-secret-5d1e"
 
@@ -59,7 +59,7 @@ class ScriptedVendor(ScriptedServer, ABC):
         self._created_all_the_same = False
         super().__init__(self._answer)
 
-    def first(self, place: Place, *answers: Answer | None, created: bool = False) -> None:
+    def first(self, place: Call, *answers: Answer | None, created: bool = False) -> None:
         """These answers, then its own; None is its own too.
 
         `created` is whether it does what they leave open.
@@ -67,7 +67,7 @@ class ScriptedVendor(ScriptedServer, ABC):
         self._first[place] = list(answers)
         self._created_all_the_same = created
 
-    def always(self, place: Place, answer: Answer) -> None:
+    def always(self, place: Call, answer: Answer) -> None:
         """This answer and no other."""
         self._always[place] = answer
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from spaaza_source import voucherify_source
 from spaaza_source.windows import iso
-from tests.vendors import CANARY, Answer, ScriptedServer, Seen
+from tests.vendors.server import CANARY, Answer, ScriptedServer, Seen
 from tests.warehouses import pipeline_into
 
 KEYS = {"app_id": f"{CANARY}-app-id", "app_token": f"{CANARY}-token/+=9d2f"}

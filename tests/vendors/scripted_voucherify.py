@@ -16,8 +16,8 @@ from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import add_window
 from spaaza_source.voucherify.objects import object_named
 from spaaza_source.windows import Window
-from tests.scripted_vendor import SECRET, ScriptedVendor
-from tests.vendors import Answer, Seen
+from tests.vendors.scripted import SECRET, ScriptedVendor
+from tests.vendors.server import Answer, Seen
 
 CREATED = "2026-05-26T12:00:00.000Z"
 KEYS = {"app_id": "canary-app-id", "app_token": SECRET}

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """A destination, and a way to read it without dlt.
 
     Attributes:
@@ -59,15 +59,15 @@ def plain(cell: Any) -> Any:
     return cell
 
 
-def duckdb_place(file: Path) -> Place:
+def duckdb_destination(file: Path) -> Destination:
     def read(table: str) -> list[Row]:
         with duckdb.connect(str(file)) as connection:
             return _rows(connection, f'SELECT * FROM {DATASET}."{table}"')
 
-    return Place("duckdb", "duckdb", {"DESTINATION__DUCKDB__CREDENTIALS": str(file)}, read)
+    return Destination("duckdb", "duckdb", {"DESTINATION__DUCKDB__CREDENTIALS": str(file)}, read)
 
 
-def postgres_place(server: Postgres, database: str) -> Place:
+def postgres_destination(server: Postgres, database: str) -> Destination:
     url = server.create(database)
 
     def read(table: str) -> list[Row]:
@@ -80,10 +80,10 @@ def postgres_place(server: Postgres, database: str) -> Place:
         finally:
             connection.close()
 
-    return Place("postgres", "postgres", {"DESTINATION__POSTGRES__CREDENTIALS": url}, read)
+    return Destination("postgres", "postgres", {"DESTINATION__POSTGRES__CREDENTIALS": url}, read)
 
 
-def ducklake_place(server: Postgres, database: str, files: Path, home: Path) -> Place:
+def ducklake_destination(server: Postgres, database: str, files: Path, home: Path) -> Destination:
     url = server.create(database)
 
     def read(table: str) -> list[Row]:
@@ -102,10 +102,10 @@ def ducklake_place(server: Postgres, database: str, files: Path, home: Path) -> 
         f"{its}CATALOG": url,
         f"{its}STORAGE__BUCKET_URL": str(files),
     }
-    return Place("ducklake", "ducklake", settings, read)
+    return Destination("ducklake", "ducklake", settings, read)
 
 
-def delta_place(store: ObjectStore, folder: str) -> Place:
+def delta_destination(store: ObjectStore, folder: str) -> Destination:
     address = f"s3://{BUCKET}/{folder}"
 
     def read(table: str) -> list[Row]:
@@ -122,7 +122,7 @@ def delta_place(store: ObjectStore, folder: str) -> Place:
         f"{its}CREDENTIALS__ENDPOINT_URL": store.endpoint,
         f"{its}DELTALAKE_STORAGE_OPTIONS": '{"AWS_ALLOW_HTTP": "true"}',
     }
-    return Place("delta", "filesystem", settings, read)
+    return Destination("delta", "filesystem", settings, read)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:

@@ -13,8 +13,8 @@ from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.transport.clock import Clock
 from spaaza_source.windows import Window
-from tests.scripted_vendor import SECRET, ScriptedVendor
-from tests.vendors import Answer, Seen
+from tests.vendors.scripted import SECRET, ScriptedVendor
+from tests.vendors.server import Answer, Seen
 
 CHAIN = 1743
 

@@ -1,0 +1,47 @@
+"""The `spaaza` command in a process of its own, and the settings that lead it to a sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from spaaza_source.cli import main
+from spaaza_source.sandbox import Sandbox
+from tests.processes import ran
+
+# SIGINT ends it also where the tests run in the background, and so ignore that signal.
+_RUN_MAIN = """
+import signal
+from spaaza_source.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+#: The `spaaza` command, as a program of its own.
+COMMAND = [sys.executable, "-c", _RUN_MAIN]
+
+PREFIX = "SOURCES__SPAAZA__"
+QUICK = {PREFIX + "POLL_INTERVAL": "0.02", PREFIX + "START_MARGIN": "0", PREFIX + "STAGGER": "0"}
+
+
+def settings_for(sandbox: Sandbox, **changed: str) -> dict[str, str]:
+    given = {
+        "BASE_URL": sandbox.base_url,
+        "CHAIN_ID": str(sandbox.chain_id),
+        "CREDENTIALS__ACCESS_TOKEN_ID": sandbox.credentials["access_token_id"],
+        "CREDENTIALS__ACCESS_TOKEN_SECRET": sandbox.credentials["access_token_secret"],
+        **changed,
+    }
+    return {**QUICK, **{PREFIX + name: value for name, value in given.items() if value}}
+
+
+def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """What the command does and says, with more settings in its environment."""
+    return ran(_command, arguments, settings)
+
+
+def _command(arguments: tuple[str, ...], settings: Mapping[str, str]) -> None:
+    os.environ.update(settings)
+    sys.argv = ["spaaza", *arguments]
+    main()
