@@ -99,7 +99,7 @@ FAULTS: dict[str, tuple[Host, str]] = {
     "19 gzip cut": (lambda _seen, whole: Answer(200, gzip.compress(whole)[:-4]), "checksum"),
     "20 an error in words": (
         lambda _seen, _whole: Answer(200, b"Access Denied: canary"),
-        "columns",
+        "which column is which requested field",
     ),
 }
 
