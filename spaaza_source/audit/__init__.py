@@ -3,8 +3,8 @@
 from spaaza_source.audit.discrepancies import LEDGER, record_result, resolves_earlier
 from spaaza_source.audit.manifest import (
     CountScope,
-    ManifestJob,
     TableManifest,
+    manifest_jobs,
     record_rows_written,
     write_manifest,
 )
@@ -16,11 +16,11 @@ from spaaza_source.audit.tables import audit_rows
 __all__ = [
     "LEDGER",
     "CountScope",
-    "ManifestJob",
     "TableManifest",
     "audit_rows",
     "count_rows",
     "job_row",
+    "manifest_jobs",
     "reconcile_load",
     "record_result",
     "record_rows_written",

@@ -7,7 +7,7 @@ steps. Another process may read it, once the package is loaded.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -105,16 +105,10 @@ def write_manifest(
     if count_scope is None or callable(name):
         return
     table = dlt.current.source_schema().naming.normalize_tables_path(str(name))
-    windows = Counter(_text(export.request.window) for export in exports.current)
-    jobs = [
-        {
-            "job_id": export.job.job_id,
-            # The rows of parts of one result cannot be told from each other.
-            "window": text if windows[text := _text(export.request.window)] == 1 else None,
-            "loaded": rows,
-        }
+    jobs = manifest_jobs(
+        (export.job.job_id, export.request.window, rows)
         for export, rows in zip(exports.current, loaded, strict=True)
-    ]
+    )
     state: Any = dlt.current.load_package_state()["state"]
     state.setdefault(MANIFESTS, {})[table] = {
         "ledger": resource,
@@ -125,8 +119,25 @@ def write_manifest(
         },
         "time_column": time_column,
         "reach": _text(exports.covered),
-        "jobs": jobs,
+        "jobs": [
+            {"job_id": job.job_id, "window": _text(job.window), "loaded": job.loaded}
+            for job in jobs
+        ],
     }
+
+
+def manifest_jobs(exports: Iterable[tuple[str, Window | None, int]]) -> list[ManifestJob]:
+    """The exports of a manifest: the rows of files of one result cannot be told from each other.
+
+    Args:
+        exports: The job, window and loaded rows of each.
+    """
+    exports = list(exports)
+    windows = Counter(window for _, window, _ in exports)
+    return [
+        ManifestJob(job_id, window if windows[window] == 1 else None, rows)
+        for job_id, window, rows in exports
+    ]
 
 
 def record_rows_written(pipeline: SupportsPipeline, info: NormalizeInfo) -> None:

@@ -299,7 +299,8 @@ class Backfill:
                 windows = _all_windows(own)
                 source = self._source(start_of(own[0]), None, [table])
                 sync = exports_of(source).loads[table].sync
-                if not windows or not sync.is_incremental:
+                # Incremental whatever end the configuration names: a part has its own.
+                if not windows or sync.policy is None or not sync.policy.incremental:
                     continue
                 tables.append(table)
                 covered = Window(windows[0].start, windows[-1].end)

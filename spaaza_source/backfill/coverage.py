@@ -17,9 +17,9 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from spaaza_source.audit import (
     LEDGER,
     CountScope,
-    ManifestJob,
     TableManifest,
     count_rows,
+    manifest_jobs,
     record_result,
 )
 from spaaza_source.destination import open_client, window_scope
@@ -246,23 +246,26 @@ def recount_windows(
                 CountScope("time", window_scope(pipeline, window, column)),
                 column,
                 window,
-                [ManifestJob(each.job_id, each.window, each.rows) for each in parts],
+                manifest_jobs((each.job_id, each.window, each.rows) for each in parts),
                 sum(each.rows for each in parts),
             )
             result = count_rows(client, manifest)
             if not result.right:
-                record_result(client, result, parts[-1].load)
+                record_result(client, result, parts[0].load)
 
 
 def _untouched(loaded: Sequence[LoadedExport]) -> list[LoadedExport]:
     """Exports whose windows no later load overlaps."""
-    untouched: list[LoadedExport] = []
-    later: list[Window | None] = []
-    for each in reversed(loaded):
-        if each.window and not any(_overlap(each.window, other) for other in later):
-            untouched.append(each)
-        later.append(each.window)
-    return untouched
+    return [
+        each
+        for number, each in enumerate(loaded)
+        if each.window
+        and not any(
+            _overlap(each.window, later.window)
+            for later in loaded[number + 1 :]
+            if later.load != each.load
+        )
+    ]
 
 
 def _overlap(one: Window | None, other: Window | None) -> bool:

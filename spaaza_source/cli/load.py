@@ -73,7 +73,12 @@ def load_archived(target: Target, folder: Path, report: Report, **settings: Any)
 
 
 def _report_loads(pipeline: dlt.Pipeline, load_ids: Sequence[str], report: Report) -> None:
-    jobs = [job for job in read_table(pipeline, "export_jobs") if job["_dlt_load_id"] in load_ids]
+    jobs = [
+        job
+        for job in read_table(pipeline, "export_jobs")
+        # A job that failed, and whose window was split, has loaded nothing.
+        if job["_dlt_load_id"] in load_ids and job["loaded"] is not None
+    ]
     report.show_loaded(jobs)
     tell_chat(_summary(pipeline, jobs))
 
@@ -83,8 +88,8 @@ def _summary(pipeline: dlt.Pipeline, jobs: Iterable[Mapping[str, Any]]) -> str:
     loaded: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
     for job in jobs:
-        loaded[job["table_name"]] += job["loaded"] or 0
-        rejected[job["table_name"]] += job["rejected"] or 0
+        loaded[job["table_name"]] += job["loaded"]
+        rejected[job["table_name"]] += job["rejected"]
     counts = ", ".join(f"{rows:,} rows of {table}" for table, rows in sorted(loaded.items()))
     bad = f" {rejected.total():,} rows were rejected." if rejected.total() else ""
     return (

@@ -34,7 +34,7 @@ class ExportRequest:
     account: str
     export_format: ExportFormat = "csv"
     window: Window | None = None
-    selection: Mapping[str, Any] = field(default_factory=dict)
+    selection: Mapping[str, Any] = field(default_factory=dict, repr=False)
     repeat: Repeat | None = None
 
     @property

@@ -121,8 +121,7 @@ class ExportRun:
             with without_context(), self._service.http.within(self._deadline(table)):
                 step(table, *more)
         except BaseException as error:  # noqa: BLE001 - whoever waits for the table raises it
-            table.error = error
-            table.stop.set()
+            table.fail(error)
 
     def _deadline(self, table: TableExports, waited: float = 0) -> Deadline:
         """Until when the vendor is waited for on behalf of an export."""
@@ -291,7 +290,8 @@ class ExportRun:
             return
         table.add_parts(export, files, self._clock.monotonic() - begun)
         if table.stop.is_set():
-            table.remove_files()
+            for file in files:
+                file.path.unlink(missing_ok=True)
 
 
 def _under_way(table: TableExports) -> int:

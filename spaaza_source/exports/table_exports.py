@@ -175,6 +175,12 @@ class TableExports:
         export.arrive(first, seconds)
         self.splitting = False
 
+    def fail(self, error: BaseException) -> None:
+        """Stop the table; of several errors the first one is kept."""
+        if self.error is None:
+            self.error = error
+        self.stop.set()
+
     def check_complete(self) -> None:
         """Note whether every file has arrived and nothing is left to ask for."""
         ended = (Phase.ARRIVED, Phase.REPLACED)

@@ -35,7 +35,7 @@ def make_sync_policy(
     return replace(
         SyncPolicy.of(start_date, end_date),
         lag=timedelta(seconds=require_number("lag", lag, least=0)),
-        window_size=require_choice("window", window, "month", "week", "day"),
+        window_size=require_choice("window", window or "month", "month", "week", "day"),
         min_window=timedelta(seconds=require_number("smallest_window", smallest_window, least=60)),
     )
 
@@ -135,11 +135,14 @@ def exports_of(source: DltSource) -> SourceExports:
 
 
 def with_new_export(source: DltSource, table: str) -> DltResource:
-    """A resource of the table that asks for an export of its own, whatever jobs there are."""
+    """A resource of the table that asks for an export of its own, whatever jobs there are.
+
+    It has the range of the settings, whatever interval a scheduler gives.
+    """
     exports = exports_of(source.with_resources(table))
     load = exports.loads[table]
     sync = replace(load.sync, ignore_existing=True)
-    resource: DltResource = dlt.resource(export_table, name=table)(
-        exports.run, replace(load, sync=sync)
+    resource: DltResource = dlt.resource(export_table, name=table, section=SECTION)(
+        exports.run, replace(load, sync=sync), by_scheduler=False
     )
     return resource

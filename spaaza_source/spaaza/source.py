@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, Optional
 
@@ -57,7 +57,7 @@ def spaaza_source(
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     time_columns: Optional[dict[str, str]] = None,  # noqa: UP045
     lag: float = 86_400.0,
-    window: Literal["month", "week", "day"] = "month",
+    window: Optional[Literal["month", "week", "day"]] = "month",  # noqa: UP045
     smallest_window: float = 3600.0,
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
@@ -204,7 +204,8 @@ class _RequestFactory:
     index: Index
     chain_id: int
     export_format: ExportFormat
-    segment: object
+    #: Its rules may hold personal values.
+    segment: object = field(repr=False)
 
     def __post_init__(self) -> None:
         self(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, Optional
 
@@ -55,7 +55,7 @@ def voucherify_source(
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     lag: float = 86_400.0,
-    window: Literal["month", "week", "day"] = "month",
+    window: Optional[Literal["month", "week", "day"]] = "month",  # noqa: UP045
     smallest_window: float = 3600.0,
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
@@ -194,7 +194,8 @@ class _RequestFactory:
     exported: ExportObject
     account: str
     fields: Sequence[str]
-    filters: Filters | None
+    #: Its conditions may hold personal values.
+    filters: Filters | None = field(repr=False)
     campaign_id: str | None
 
     def __call__(self, window: Window | None) -> ExportRequest:

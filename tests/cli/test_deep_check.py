@@ -91,6 +91,20 @@ def test_an_untouched_warehouse_is_equal_to_fresh_exports(monkeypatch: pytest.Mo
         assert everything() == before
 
 
+def test_a_schedulers_interval_does_not_narrow_the_comparison(
+    spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{number},{hours_ago(24 * number)}" for number in range(1, 6)]
+    vendor.files["transactions"] = "\n".join(["id,timestamp", *rows, ""]).encode()
+    assert spaaza("load", "transactions")[0] == 0
+    monkeypatch.setenv("DLT_ALLOW_EXTERNAL_SCHEDULERS", "true")
+    monkeypatch.setenv("DLT_INTERVAL_START", hours_ago(48))
+    monkeypatch.setenv("DLT_INTERVAL_END", hours_ago(24))
+    code, lines = spaaza("check", "--deep", "transactions")
+    assert code == 0, lines
+    assert told(lines, "transactions")[0].startswith("equal, 5 rows")
+
+
 def test_what_is_missing_extra_or_different_is_named(spaaza: Spaaza, vendor: FileVendor) -> None:
     spaaza("load", "users")
     with duckdb.connect("spaaza.duckdb") as warehouse:

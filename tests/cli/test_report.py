@@ -55,6 +55,18 @@ def test_every_event_of_a_load_is_a_line_of_json(sandbox: Sandbox) -> None:
     assert {"event": "ended", "exit_code": 0}.items() <= told[-1].items()
 
 
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_a_load_whose_windows_were_split_tells_what_is_loaded(log: str) -> None:
+    with Sandbox(SandboxSettings(rows=50, run_seconds=0.05, max_export_rows=30)) as limited:
+        ran = spaaza("load", "transactions", "--log", log, **settings_for(limited))
+        failed = [task for task in limited.tasks if task["state"]["code"] == "ERROR"]
+    assert failed
+    assert (ran.returncode, ran.stderr) == (0, "")
+    if log == "json":
+        loaded = [each for each in events(ran.stdout) if each["event"] == "loaded"]
+        assert sum(each["loaded"] for each in loaded) == 50
+
+
 def test_what_goes_wrong_is_a_line_of_json_too(sandbox: Sandbox) -> None:
     wrong = settings_for(sandbox, CREDENTIALS__ACCESS_TOKEN_SECRET="canary-wrong")
     ran = spaaza("load", "users", "--log", "json", **wrong)
@@ -114,5 +126,5 @@ def test_a_chat_that_fails_keeps_no_load_from_ending_well(sandbox: Sandbox) -> N
         hook = {"RUNTIME__SLACK_INCOMING_HOOK": chat.base_url + PLACE}
         ran = spaaza("load", "users", **settings_for(sandbox), **hook)
     assert ran.returncode == 0
-    assert "the hook for messages could not be told (HTTP 404)" in ran.stderr
+    assert "the message could not be sent to the chat's webhook (HTTP 404)" in ran.stderr
     assert "canary" not in ran.stderr + ran.stdout
