@@ -126,6 +126,7 @@ def test_a_notebook_shows_no_text_of_a_row(troubled: Path, monkeypatch: pytest.M
     assert not any(SECRET in text for text in [shown, *(frame.to_csv() for frame in frames)])
 
 
+@pytest.mark.slow
 def test_columns_are_told_without_their_values(demos: dict[str, Path]) -> None:
     database = open_database(str(demos["spaaza"]))
     profile = accounts.profile(database, SCHEMA, "users").set_index("column")

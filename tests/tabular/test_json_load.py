@@ -16,6 +16,8 @@ from dlt.extract import make_hints
 from spaaza_source.tabular import ColumnType, JsonFile, open_csv, open_json
 from tests.warehouses import column_types, pipeline_into, query
 
+pytestmark = pytest.mark.slow
+
 UTC = dt.timezone.utc
 BASKETS = [
     {
