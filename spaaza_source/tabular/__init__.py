@@ -8,7 +8,7 @@ from spaaza_source.tabular.columns import Column
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.drift import column_changes
-from spaaza_source.tabular.header import quote_name
+from spaaza_source.tabular.header import printable_name
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
 from spaaza_source.tabular.privacy import Policies, Policy
 from spaaza_source.tabular.rejected import RejectedRow
@@ -32,5 +32,5 @@ __all__ = [
     "make_speller",
     "open_csv",
     "open_json",
-    "quote_name",
+    "printable_name",
 ]

@@ -77,7 +77,7 @@ def spell_header(cell: str, name_column: Callable[[str], str]) -> str:
         return ""
 
 
-def quote_name(header: str) -> str:
+def printable_name(header: str) -> str:
     """A header or name for a message: quoted, escaped, and at most 80 characters long.
 
     One that looks like a value is not shown.
@@ -89,7 +89,7 @@ def quote_name(header: str) -> str:
 
 def _find_nameless(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
     return [
-        f"{what} {number} ({quote_name(cell)}) has no name"
+        f"{what} {number} ({printable_name(cell)}) has no name"
         for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
         if not name or not cell.strip()
     ]
@@ -113,7 +113,7 @@ def _find_repeated(header: Sequence[str], names: Sequence[str], what: str) -> li
             columns[name].append(index)
     faults = [
         f"{what}s {_list_headers(header, indexes)} all become"
-        f" {_quote_column(name, header, indexes)}"
+        f" {_printable_column(name, header, indexes)}"
         for name, indexes in columns.items()
         if len(indexes) > 1
     ]
@@ -127,21 +127,21 @@ def _find_repeated(header: Sequence[str], names: Sequence[str], what: str) -> li
 
 def _find_reserved(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
     return [
-        f"{what} {number} ({quote_name(cell)}) takes a name that dlt reserves"
+        f"{what} {number} ({printable_name(cell)}) takes a name that dlt reserves"
         for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
         if name.lower().startswith("_dlt")
     ]
 
 
-def _quote_column(name: str, header: Sequence[str], indexes: Sequence[int]) -> str:
+def _printable_column(name: str, header: Sequence[str], indexes: Sequence[int]) -> str:
     """A column's name for a message, unless a header that became it must not be shown."""
     return (
         "one name"
         if any(_NOT_SHOWN.search(header[index]) for index in indexes)
-        else quote_name(name)
+        else printable_name(name)
     )
 
 
 def _list_headers(header: Sequence[str], indexes: Sequence[int]) -> str:
-    listed = [f"{index + 1} ({quote_name(header[index])})" for index in indexes[:_FAULTS_SHOWN]]
+    listed = [f"{index + 1} ({printable_name(header[index])})" for index in indexes[:_FAULTS_SHOWN]]
     return " and ".join(listed) + (" and more" if len(indexes) > _FAULTS_SHOWN else "")

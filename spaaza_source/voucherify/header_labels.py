@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from spaaza_source.errors import HeaderError
-from spaaza_source.tabular import quote_name
+from spaaza_source.tabular import printable_name
 from spaaza_source.voucherify.objects import OBJECTS
 
 METADATA = "metadata"
@@ -96,7 +96,7 @@ def _letters(label: str) -> str:
 
 
 def _unmatched(labels: Sequence[str], header: Sequence[str]) -> HeaderError:
-    listed = ", ".join(quote_name(label) for label in labels[:5]) or "its order"
+    listed = ", ".join(printable_name(label) for label in labels[:5]) or "its order"
     if len(labels) > 5:  # noqa: PLR2004
         listed += f" and {len(labels) - 5} more"
     if 2 * len(labels) >= len(header):

@@ -18,7 +18,7 @@ from spaaza_source.tabular.csv_reader.structure import (
     UnclosedQuoteError,
     find_records,
 )
-from spaaza_source.tabular.header import quote_name
+from spaaza_source.tabular.header import printable_name
 from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import LONGEST_RECORD
 
@@ -192,7 +192,7 @@ class Scan:
     def _column(self, number: int) -> str:
         if number > self.layout.width:
             return str(number)
-        return f"{number} ({quote_name(self.layout.header[number - 1])})"
+        return f"{number} ({printable_name(self.layout.header[number - 1])})"
 
     def _add_records(self, data: bytes, bounds: RecordBounds) -> ByteSpan:
         """Count the records of a block, collect the bad ones, advance the line."""

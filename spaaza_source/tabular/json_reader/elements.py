@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, BinaryIO
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
-from spaaza_source.tabular.header import quote_name
+from spaaza_source.tabular.header import printable_name
 from spaaza_source.tabular.json_reader.text import (
     DEEPEST,
     SPACE,
@@ -280,7 +280,7 @@ def _envelope(text: _Text) -> Iterator[Record | RejectedRow]:
         while True:
             key = _key(text)
             if key in keys:
-                raise text.make_error(f"an object has the key {quote_name(key)} twice")
+                raise text.make_error(f"an object has the key {printable_name(key)} twice")
             keys.add(key)
             opened = text.next_character()
             if opened == "[" and not listed:

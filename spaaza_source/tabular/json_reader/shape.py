@@ -14,7 +14,12 @@ import pyarrow as pa
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.columns import Column
-from spaaza_source.tabular.header import find_name_faults, quote_name, raise_faults, spell_header
+from spaaza_source.tabular.header import (
+    find_name_faults,
+    printable_name,
+    raise_faults,
+    spell_header,
+)
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.json_reader.text import Number, write_number
 
@@ -253,7 +258,7 @@ def _key_faults(root: Members) -> Iterator[str]:
     for members in all_members(root):
         keys = list(members.paths)
         names = [path.name for path in members.paths.values()]
-        where = f"in {quote_name(members.header)}, " if members.header else ""
+        where = f"in {printable_name(members.header)}, " if members.header else ""
         yield from (where + fault for fault in find_name_faults(keys, names, "key"))
 
 
@@ -266,10 +271,10 @@ def _joined_faults(root: Members) -> Iterator[str]:
             other = by_name.setdefault(path.column, path)
             # Keys of the same object are checked by `_key_faults`.
             if other is not path and other.names[:-1] != path.names[:-1]:
-                headers = f"{quote_name(other.header)} and {quote_name(path.header)}"
-                yield f"{headers} both become {quote_name(path.column)}"
+                headers = f"{printable_name(other.header)} and {printable_name(path.header)}"
+                yield f"{headers} both become {printable_name(path.column)}"
     table_paths: set[tuple[str, ...]] = set()
     for table, _ in all_tables:
         if table.path in table_paths:
-            yield f"two lists both become the nested table {quote_name('.'.join(table.path))}"
+            yield f"two lists both become the nested table {printable_name('.'.join(table.path))}"
         table_paths.add(table.path)

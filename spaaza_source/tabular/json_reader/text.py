@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.header import quote_name
+from spaaza_source.tabular.header import printable_name
 
 SPACE = " \t\n\r"
 DEEPEST = 100
@@ -147,7 +147,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         counts = Counter(key for key, _ in pairs)
         twice = next(key for key, count in counts.items() if count > 1)
         raise MalformedFileError(
-            f"an object has the key {quote_name(twice)} twice",
+            f"an object has the key {printable_name(twice)} twice",
             hint="Ask the vendor which of the two counts.",
         )
     return members
