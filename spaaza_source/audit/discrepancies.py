@@ -9,7 +9,7 @@ import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.audit.row_counts import CountResult
-from spaaza_source.destination import ask, can_count, update_rows
+from spaaza_source.destination import ask, can_count, current_pipeline, update_rows
 from spaaza_source.errors import WrongCountError
 from spaaza_source.windows import Window, iso
 
@@ -82,8 +82,7 @@ def resolves_earlier(table: str, covered: Window | None, *, exact_range: bool) -
         WrongCountError: There is an open discrepancy, and this load does not cover its window.
     """
     ledger: Any = dlt.current.source_schema().tables.get(LEDGER, {})
-    pipeline = dlt.current.pipeline()
-    is_counted = can_count(pipeline, ledger.get("table_format"))
+    is_counted = can_count(current_pipeline(), ledger.get("table_format"))
     if "proven" not in ledger.get("columns", {}) or not is_counted:
         return None
     open_discrepancies = (
@@ -92,12 +91,11 @@ def resolves_earlier(table: str, covered: Window | None, *, exact_range: bool) -
     )
     try:
         rows = ask(
-            pipeline,
             lambda client: client.execute_sql(
                 open_discrepancies.format(ledger=client.make_qualified_table_name(LEDGER)),
                 table,
                 False,
-            ),
+            )
         )
     except DatabaseUndefinedRelation:
         return None

@@ -1,6 +1,11 @@
 """What dlt loads into: queries, capabilities, and the lock and staging dataset of a load."""
 
-from spaaza_source.destination.capabilities import can_count, current_merge_strategies, is_files
+from spaaza_source.destination.capabilities import (
+    can_count,
+    current_merge_strategies,
+    current_pipeline,
+    is_files,
+)
 from spaaza_source.destination.delta import DELTA
 from spaaza_source.destination.duckdb_session import open_session, quote_name
 from spaaza_source.destination.load_lock import hold_load_lock
@@ -8,6 +13,7 @@ from spaaza_source.destination.query import (
     ask,
     fetch_chunks,
     fetch_number,
+    keep_open,
     open_client,
     read_table,
     update_rows,
@@ -26,12 +32,14 @@ __all__ = [
     "ask",
     "can_count",
     "current_merge_strategies",
+    "current_pipeline",
     "drop_leftover_staging",
     "drop_own_staging",
     "fetch_chunks",
     "fetch_number",
     "hold_load_lock",
     "is_files",
+    "keep_open",
     "open_client",
     "open_session",
     "quote_name",

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from spaaza_source.destination.delta import DELTA
@@ -18,6 +20,14 @@ _T = TypeVar("_T")
 #: By destination. dlt resolves its whole configuration to tell them, and keeps a trace of that for
 #: good: asked once a file, a process that loads all day would grow.
 _CAPABILITIES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+
+def current_pipeline() -> Any:
+    """The pipeline whose resource is extracted.
+
+    `dlt.current.pipeline()` is the same one, but resolves all of dlt's settings at each call.
+    """
+    return Container()[PipelineContext].pipeline()
 
 
 def is_files(destination: Any) -> bool:
@@ -44,8 +54,7 @@ def can_count(pipeline: Any, table_format: Any) -> bool:
 
 def current_merge_strategies() -> list[str]:
     """The merge strategies for the table of the resource that is extracted, its default first."""
-    pipeline: Any = dlt.current.pipeline()
-    capabilities = _capabilities(pipeline.destination)
+    capabilities = _capabilities(current_pipeline().destination)
     strategies = list(capabilities.supported_merge_strategies or [])
     selected = capabilities.merge_strategies_selector
     if selected is None:

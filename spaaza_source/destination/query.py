@@ -14,11 +14,19 @@ import dlt
 import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination.capabilities import in_own_thread, is_delta, quote_column
+from spaaza_source.destination.capabilities import (
+    current_pipeline,
+    in_own_thread,
+    is_delta,
+    quote_column,
+)
 from spaaza_source.destination.delta import DeltaClient
 from spaaza_source.windows import Window, iso
 
 _T = TypeVar("_T")
+
+#: dlt's name of the destination.
+DUCKDB = "dlt.destinations.duckdb"
 
 #: Rows that are fetched at one time.
 CHUNK = 100_000
@@ -46,18 +54,33 @@ def open_client(
         yield client
 
 
-def ask(pipeline: Any, question: Callable[[Any], _T]) -> _T:
+@contextmanager
+def keep_open(pipeline: Any) -> Iterator[None]:
+    """Keep a DuckDB file open inside the `with` block.
+
+    Each of dlt's jobs opens the file and closes it again, which takes longer than many a job.
+
+    Args:
+        pipeline: Whose destination; any other than a DuckDB file is left alone.
+    """
+    if pipeline.destination.destination_type != DUCKDB:
+        yield
+        return
+    with open_client(pipeline):
+        yield
+
+
+def ask(question: Callable[[Any], _T]) -> _T:
     """The result of queries that a resource makes while it is extracted.
 
     Args:
-        pipeline: Whose destination.
         question: Is given a client. It runs in a thread of its own, where `dlt.current` knows no
             resource.
 
     Raises:
         SqlClientNotAvailable: The destination has no SQL.
     """
-    table_format = dlt.current.resource().table_format
+    pipeline, table_format = current_pipeline(), dlt.current.resource().table_format
 
     def work() -> _T:
         with open_client(pipeline, table_format=table_format) as client:

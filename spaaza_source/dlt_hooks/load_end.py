@@ -16,7 +16,7 @@ from dlt.common.runtime.tracking import SupportsTracking
 from typing_extensions import Self
 
 from spaaza_source.audit import reconcile_load, record_rows_written
-from spaaza_source.destination import hold_load_lock
+from spaaza_source.destination import hold_load_lock, keep_open
 from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
 
 
@@ -52,7 +52,7 @@ class _ReconcilingCollector(Collector):
         self.own = own
         self._pipeline = pipeline
         self._pending: set[str] = set()
-        self._lock = ExitStack()
+        self._held = ExitStack()
 
     def update(self, *counter: Any, **more: Any) -> None:
         """Pass it on."""
@@ -63,12 +63,13 @@ class _ReconcilingCollector(Collector):
         return self
 
     def __enter__(self) -> Self:
-        with ExitStack() as lock:
-            lock.enter_context(hold_load_lock(self._pipeline))
+        with ExitStack() as held:
+            held.enter_context(hold_load_lock(self._pipeline))
+            held.enter_context(keep_open(self._pipeline))
             delete_duplicate_state(self._pipeline)
             self._pending = set(self._pipeline.list_normalized_load_packages())
             self.own.__enter__()
-            self._lock = lock.pop_all()
+            self._held = held.pop_all()
         return self
 
     def __exit__(
@@ -77,7 +78,7 @@ class _ReconcilingCollector(Collector):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._lock:
+        with self._held:
             self.own.__exit__(kind, error, trace)
             if error is not None:
                 return

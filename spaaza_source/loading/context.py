@@ -8,6 +8,8 @@ from pathlib import Path
 import dlt
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 
+from spaaza_source.destination import current_pipeline
+
 #: Under a pipeline's working folder: the folder of its downloads.
 DOWNLOADS = "exports"
 
@@ -24,5 +26,5 @@ def is_extracting() -> bool:
 def downloads_folder() -> Path:
     """The folder of downloads: in the pipeline's working folder, else a temporary one."""
     if is_extracting():
-        return Path(dlt.current.pipeline().working_dir) / DOWNLOADS
+        return Path(current_pipeline().working_dir) / DOWNLOADS
     return Path(tempfile.gettempdir()) / "spaaza_source"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import dlt
 from dlt.common.runtime.collector_base import Collector
 
+from spaaza_source.destination import current_pipeline
 from spaaza_source.exports import TableExports
 from spaaza_source.loading.context import is_extracting
 
@@ -24,7 +24,7 @@ class Progress:
     def __init__(self, exports: TableExports) -> None:
         self._exports = exports
         self._collector: Collector | None = (
-            dlt.current.pipeline().collector if is_extracting() else None
+            current_pipeline().collector if is_extracting() else None
         )
         self._state = ""
         self._received = 0

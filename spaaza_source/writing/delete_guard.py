@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common import logger
@@ -65,10 +64,9 @@ class DeleteGuard:
             return
         try:
             deleted, total = ask(
-                dlt.current.pipeline(),
                 lambda client: _count_deleted(
                     client, table, keys, key, scope, duplicates=duplicates
-                ),
+                )
             )
         except DatabaseUndefinedRelation:
             return

@@ -14,7 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination import ask, can_count, fetch_number, window_condition
+from spaaza_source.destination import (
+    ask,
+    can_count,
+    current_pipeline,
+    fetch_number,
+    window_condition,
+)
 from spaaza_source.exports import TableSync
 from spaaza_source.windows import Window
 from spaaza_source.writing.schema_hints import has_rows, table_memory
@@ -87,14 +93,14 @@ def late_row_meter(
         return fetch_number(client, f"SELECT count(*) FROM {name} WHERE {condition}")
 
     try:
-        return LateRowMeter(lookback, column, ask(dlt.current.pipeline(), count))
+        return LateRowMeter(lookback, column, ask(count))
     except DatabaseUndefinedRelation:
         return None
 
 
 def _is_comparable(table: str, column: str, disposition: UserDisposition) -> bool:
     """Whether the table has just what the last load's export had."""
-    pipeline, resource = dlt.current.pipeline(), dlt.current.resource()
+    pipeline, resource = current_pipeline(), dlt.current.resource()
     # A step of the user's, such as a filter, makes the table another thing than the export.
     has_own_steps = len(resource._pipe) > 1  # noqa: SLF001 - dlt lists steps nowhere else
     return (

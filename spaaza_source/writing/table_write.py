@@ -10,7 +10,7 @@ import dlt
 import pyarrow as pa
 
 from spaaza_source.audit import CountScope
-from spaaza_source.destination import window_scope
+from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.errors import BrokenKeyError
 from spaaza_source.exports import TableExports
 from spaaza_source.writing.delete_guard import DeleteGuard
@@ -161,7 +161,7 @@ class TableWrite:
         if self._has_rows and (strategy is None or strategy in DELETING):
             scope = None
             if strategy is None:
-                scope = window_scope(dlt.current.pipeline(), self._covered, self._time_column)
+                scope = window_scope(current_pipeline(), self._covered, self._time_column)
             elif strategy == "scd2":
                 scope = current_valid_rows(disposition.user.hints or {})
             self._settings.delete_guard.check(

@@ -20,7 +20,12 @@ from dlt.common.schema.typing import (
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
 
 from spaaza_source.audit import CountScope
-from spaaza_source.destination import current_merge_strategies, valid_rows, window_scope
+from spaaza_source.destination import (
+    current_merge_strategies,
+    current_pipeline,
+    valid_rows,
+    window_scope,
+)
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy
 from spaaza_source.windows import Window
@@ -138,7 +143,7 @@ class Disposition:
         """
         if self.user.hints is not None:
             return {}
-        scope = window_scope(dlt.current.pipeline(), covered, time_column)
+        scope = window_scope(current_pipeline(), covered, time_column)
         if scope is None:
             hints = self.user.choose(_for_all_rows(key if merge else None))
         else:
@@ -218,7 +223,7 @@ class Disposition:
             return self._user_count_scope(schema)
         if partial:
             return CountScope("key", key=key) if key else None
-        scope = window_scope(dlt.current.pipeline(), covered, time_column)
+        scope = window_scope(current_pipeline(), covered, time_column)
         if scope is None:
             return CountScope("table")
         return CountScope("time", scope) if time_column in schema["columns"] else None
@@ -277,7 +282,7 @@ def current_valid_rows(hints: Mapping[str, Any]) -> str:
         hints: The user's disposition.
     """
     _, valid_to = hints.get("validity_column_names") or DEFAULT_VALIDITY_COLUMN_NAMES
-    return valid_rows(dlt.current.pipeline(), valid_to)
+    return valid_rows(current_pipeline(), valid_to)
 
 
 def _for_all_rows(key: Key | None) -> Any:
@@ -310,7 +315,7 @@ def _check_strategy(strategy: str, table: str) -> None:
 
 
 def _cannot(what: str, table: str) -> SettingsError:
-    tables = f"{dlt.current.pipeline().destination.destination_name} tables"
+    tables = f"{current_pipeline().destination.destination_name} tables"
     table_format: Any = dlt.current.resource().table_format
     if table_format:
         tables = f"{table_format} {tables}"
