@@ -118,18 +118,8 @@ class Backfill:
 
     def left(self, parts: Sequence[BackfillPart]) -> list[BackfillPart]:
         """The parts that are not loaded yet; first those with an open discrepancy."""
-        wrong: list[BackfillPart] = []
-        missing: list[BackfillPart] = []
         with self._open(parts) as pipeline:
-            for own in group_by_table(parts).values():
-                source = self._source(start_of(own[0]), None, [own[0]["table"]])
-                coverage = self._coverage(pipeline, own[0], source)
-                for part in own:
-                    if any(coverage.has_discrepancy(window) for window in windows_of(part)):
-                        wrong.append(part)
-                    elif not all(coverage.has(window) for window in windows_of(part)):
-                        missing.append(part)
-        return wrong + missing
+            return self._find_left(pipeline, parts)
 
     def begin(self, parts: Sequence[BackfillPart]) -> list[BackfillPart]:
         """Load as much, one part after the other, that the rest can be loaded side by side.
@@ -140,17 +130,17 @@ class Backfill:
         Returns:
             The parts that are left.
         """
-        left = self.left(parts)
-        filled = self._tables_with_rows()
-        loaded = False
-        for table, own in group_by_table(left).items():
-            while len(own) > 1 and table not in filled:
-                self.load(own.pop())
-                filled, loaded = self._tables_with_rows(), True
-        if left and not loaded:
-            # The audit tables may be missing, or lack new columns.
-            self.load(left[0])
-        return self.left(left)
+        with self._open(parts) as pipeline:
+            left = self._find_left(pipeline, parts)
+            loaded = False
+            for table, own in group_by_table(left).items():
+                while len(own) > 1 and table not in _tables_with_rows(pipeline):
+                    self._load_part(pipeline, own.pop())
+                    loaded = True
+            if left and not loaded:
+                # The audit tables may be missing, or lack new columns.
+                self._load_part(pipeline, left[0])
+            return self._find_left(pipeline, left)
 
     def load(self, part: BackfillPart, on_window: Callable[[str], None] | None = None) -> list[str]:
         """Load what is missing of a part.
@@ -165,27 +155,8 @@ class Backfill:
         Raises:
             SpaazaSourceError: As dlt wraps it: an export, its download or its load failed.
         """
-        loaded = []
         with self._open([part]) as pipeline:
-            source = self._source(start_of(part), None, [part["table"]])
-            coverage = self._coverage(pipeline, part, source)
-            for window in windows_of(part):
-                name = part["table"] if window is None else str(window)
-                if not coverage.has(window):
-                    self._load(pipeline, part, window)
-                    merge_stored_schemas(pipeline)
-                    coverage = self._coverage(pipeline, part, source)
-                    if not coverage.has(window):
-                        raise UnavailableError(
-                            "its load ended, but export_jobs does not show it as loaded;"
-                            " another load may have overtaken it",
-                            where=f"{part['table']} {name}",
-                            hint="Load this part again.",
-                        )
-                    loaded.append(name)
-                if on_window is not None:
-                    on_window(name)
-        return loaded
+            return self._load_part(pipeline, part, on_window)
 
     def reconcile(self, parts: Sequence[BackfillPart]) -> list[str]:
         """Load what is missing, set the cursors to the range's end, and load from there up to now.
@@ -203,9 +174,10 @@ class Backfill:
         Raises:
             SpaazaSourceError: As `load` does.
         """
-        self._recount(parts)
-        reloaded = [part["name"] for part in self.left(parts) if self.load(part)]
         with self._open(parts) as pipeline:
+            self._recount(pipeline, parts)
+            left = self._find_left(pipeline, parts)
+            reloaded = [part["name"] for part in left if self._load_part(pipeline, part)]
             if self.side_by_side:
                 drop_leftover_staging(pipeline, staging_prefix(parts))
             source = self._set_cursors(pipeline, parts)
@@ -236,7 +208,51 @@ class Backfill:
         staging = staging_prefix(parts) if self.side_by_side else None
         return open_pipeline(self.pipeline, self.destination, self.dataset, staging)
 
-    def _load(self, pipeline: dlt.Pipeline, part: BackfillPart, window: Window | None) -> None:
+    def _find_left(
+        self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]
+    ) -> list[BackfillPart]:
+        wrong: list[BackfillPart] = []
+        missing: list[BackfillPart] = []
+        for own in group_by_table(parts).values():
+            source = self._source(start_of(own[0]), None, [own[0]["table"]])
+            coverage = self._coverage(pipeline, own[0], source)
+            for part in own:
+                if any(coverage.has_discrepancy(window) for window in windows_of(part)):
+                    wrong.append(part)
+                elif not all(coverage.has(window) for window in windows_of(part)):
+                    missing.append(part)
+        return wrong + missing
+
+    def _load_part(
+        self,
+        pipeline: dlt.Pipeline,
+        part: BackfillPart,
+        on_window: Callable[[str], None] | None = None,
+    ) -> list[str]:
+        loaded = []
+        source = self._source(start_of(part), None, [part["table"]])
+        coverage = self._coverage(pipeline, part, source)
+        for window in windows_of(part):
+            name = part["table"] if window is None else str(window)
+            if not coverage.has(window):
+                self._load_window(pipeline, part, window)
+                merge_stored_schemas(pipeline)
+                coverage = self._coverage(pipeline, part, source)
+                if not coverage.has(window):
+                    raise UnavailableError(
+                        "its load ended, but export_jobs does not show it as loaded;"
+                        " another load may have overtaken it",
+                        where=f"{part['table']} {name}",
+                        hint="Load this part again.",
+                    )
+                loaded.append(name)
+            if on_window is not None:
+                on_window(name)
+        return loaded
+
+    def _load_window(
+        self, pipeline: dlt.Pipeline, part: BackfillPart, window: Window | None
+    ) -> None:
         start, end = (None, None) if window is None else (window.start, window.end)
         source = self._source(start, end, [part["table"]])
         if self.side_by_side:
@@ -262,31 +278,20 @@ class Backfill:
 
         return Coverage(exports.loads[table].sync, loaded, since, part["again"], is_typed)
 
-    def _tables_with_rows(self) -> set[str]:
-        with self._open([]) as pipeline:
-            schemas = [pipeline.schemas[name] for name in pipeline.schema_names]
-            return {
-                table
-                for schema in schemas
-                for table in schema.tables
-                if schema_has_rows(schema, table)
-            }
-
-    def _recount(self, parts: Sequence[BackfillPart]) -> None:
+    def _recount(self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]) -> None:
         """Count windows that replace ranges of time again; `export_jobs` notes discrepancies."""
-        with self._open(parts) as pipeline:
-            for table, own in group_by_table(parts).items():
-                source = self._source(start_of(own[0]), None, [table])
-                column = exports_of(source).loads[table].time_column
-                windows = _all_windows(own)
-                if column is None or not windows or source.name not in pipeline.schema_names:
-                    continue
-                schema = pipeline.schemas[source.name]
-                name = schema.naming.normalize_identifier(column)
-                if name in schema.tables.get(table, {}).get("columns", {}):
-                    with hold_load_lock(pipeline):
-                        loaded = self._coverage(pipeline, own[0], source).loaded
-                        recount_windows(pipeline, source.name, (table, name), windows, loaded)
+        for table, own in group_by_table(parts).items():
+            source = self._source(start_of(own[0]), None, [table])
+            column = exports_of(source).loads[table].time_column
+            windows = _all_windows(own)
+            if column is None or not windows or source.name not in pipeline.schema_names:
+                continue
+            schema = pipeline.schemas[source.name]
+            name = schema.naming.normalize_identifier(column)
+            if name in schema.tables.get(table, {}).get("columns", {}):
+                with hold_load_lock(pipeline):
+                    loaded = self._coverage(pipeline, own[0], source).loaded
+                    recount_windows(pipeline, source.name, (table, name), windows, loaded)
 
     def _set_cursors(
         self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]
@@ -325,6 +330,13 @@ class Backfill:
                     jobs=reached.jobs,
                 )
         return self._source(start, None, tables) if tables else None
+
+
+def _tables_with_rows(pipeline: dlt.Pipeline) -> set[str]:
+    schemas = [pipeline.schemas[name] for name in pipeline.schema_names]
+    return {
+        table for schema in schemas for table in schema.tables if schema_has_rows(schema, table)
+    }
 
 
 def _all_windows(parts: Sequence[BackfillPart]) -> list[Window]:
