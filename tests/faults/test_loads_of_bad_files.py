@@ -11,6 +11,7 @@ import gzip
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -139,29 +140,31 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shop]:
-    shop = Shop(tmp_path_factory.mktemp("shop"), TABLES[request.param])
-    with shop.vendor, pytest.MonkeyPatch.context() as patch:
-        assert shop.load(patch) == 0
-        leave_second()
-        shop.give(3, 2, 1)
-        shop.vendor.host = FAULTS["15 link expired"][0]
-        assert shop.load(patch) == 1
-        yield shop
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shop]]:
+    made = {name: Shop(tmp_path_factory.mktemp("shop"), TABLES[name]) for name in TABLES}
+    with ExitStack() as vendors, pytest.MonkeyPatch.context() as patch:
+        for shop in made.values():
+            vendors.enter_context(shop.vendor)
+            assert shop.load(patch) == 0
+            leave_second()
+            shop.give(3, 2, 1)
+            shop.vendor.host = FAULTS["15 link expired"][0]
+            assert shop.load(patch) == 1
+        yield made
 
 
 # Each fault at each vendor, as a run meets it, is tested in the files beside this one.
 @pytest.mark.parametrize(
-    ("shop", "fault"),
-    list(zip(itertools.cycle(TABLES), FAULTS, strict=False)),
-    indirect=["shop"],
+    ("name", "fault"), list(zip(itertools.cycle(TABLES), FAULTS, strict=False))
 )
 def test_a_bad_file_stops_its_export_alone(
-    shop: Shop, fault: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    shops: dict[str, Shop],
+    name: str,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    host, words = FAULTS[fault]
+    shop, (host, words) = shops[name], FAULTS[fault]
     before = shop.vendor.asked_from()
     rows_before, loads = shop.rows(), shop.loads_of_the_other()
     shop.vendor.host = host
@@ -177,8 +180,11 @@ def test_a_bad_file_stops_its_export_alone(
     assert list((shop.folder / "pipelines" / shop.tables.vendor / "exports").iterdir()) == []
 
 
-@pytest.mark.parametrize("shop", TABLES, indirect=True)
-def test_the_next_sound_file_brings_every_row(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", TABLES)
+def test_the_next_sound_file_brings_every_row(
+    shops: dict[str, Shop], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = shops[name]
     before = shop.vendor.asked_from()
     shop.vendor.host = None
     assert shop.load(monkeypatch) == 0
