@@ -92,8 +92,9 @@ class JsonFile:
             for element in read_elements(file, self._is_record):
                 if isinstance(element, RejectedRow):
                     continue
-                batch.append(maker.record(element.members))
-                size += element.size
+                members, length = element
+                batch.append(maker.record(members))
+                size += length
                 if len(batch) == BATCH_ROWS or size > BATCH_CHARACTERS:
                     maker.complete()
                     yield batch
@@ -192,7 +193,7 @@ def open_json(
             if isinstance(element, RejectedRow):
                 rejected.add(element)
             else:
-                shape.add(element.members, element.size)
+                shape.add(*element)
                 rows += 1
     rejected.check_share(rows)
     shape.finish()
