@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, TypeAlias
 from spaaza_source.errors import EncodingError, MalformedFileError
 from spaaza_source.tabular.header import printable_name
 from spaaza_source.tabular.json_reader.text import (
-    DEEPEST,
     SOUND_FILE_HINT,
     SPACE,
     BrokenJSONError,
@@ -142,10 +141,10 @@ class _Text:
                     return value, raw
             self.read_on("a value")
 
-    def decode(self, text: str, at: int, begin: int, *, deepest: int = DEEPEST) -> tuple[Any, int]:
+    def decode(self, text: str, at: int, begin: int, *, any_depth: bool = False) -> tuple[Any, int]:
         """As `read_value` of a text; an error tells where `begin` of the section is."""
         try:
-            return read_value(text, at, deepest=deepest)
+            return read_value(text, at, any_depth=any_depth)
         except MalformedFileError as error:
             error.where = self.location(begin)
             raise
@@ -201,8 +200,8 @@ def _is_one_a_line(text: _Text, is_record: Callable[[dict[str, Any]], bool]) -> 
     line, _, rest = text.text[text.at :].partition("\n")
     line = line.rstrip(SPACE)
     try:
-        # If the line is not one record, an object and its list are around the records.
-        value, end = text.decode(line, 0, text.at, deepest=DEEPEST + 2)
+        # If the records are in a list in this object, only their own depth counts.
+        value, end = text.decode(line, 0, text.at, any_depth=True)
     except BrokenJSONError as error:
         return error.at < len(line)
     alone = end == len(line) and not rest.strip(SPACE)

@@ -16,7 +16,7 @@ from spaaza_source.tabular.columns import Column
 from spaaza_source.tabular.header import spell_header
 from spaaza_source.tabular.json_reader.elements import read_elements
 from spaaza_source.tabular.json_reader.records import Records
-from spaaza_source.tabular.json_reader.shape import Members, Naming, Shape, Table, tables
+from spaaza_source.tabular.json_reader.shape import Members, Shape, tables
 from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import (
     ColumnTypes,
@@ -179,8 +179,7 @@ def open_json(
         plain = [key for key, value in members.items() if not isinstance(value, (dict, list))]
         return bool(plain) and all(spell_header(key, name_column) in known_types for key in plain)
 
-    naming = Naming(name_column, join_names, known, TEXT if column_types == "text" else None)
-    shape = Shape(naming)
+    shape = Shape(name_column, join_names, known, TEXT if column_types == "text" else None)
     rejected = RejectedRows(
         reject=on_bad_row == "reject",
         max_share=max_rejected_share,
@@ -203,9 +202,7 @@ def open_json(
     return JsonFile(
         path=Path(path),
         columns=own[1],
-        nested=tuple(
-            NestedTable(table.path, _path_of(table.parent), columns) for table, columns in nested
-        ),
+        nested=tuple(NestedTable(table.path, table.parent, columns) for table, columns in nested),
         rows=rows,
         rejected=tuple(rejected.rows),
         _shape=shape.root,
@@ -213,10 +210,6 @@ def open_json(
         _join=join_names,
         _identity=known_as,
     )
-
-
-def _path_of(table: Table | None) -> tuple[str, ...]:
-    return table.path if table else ()
 
 
 def _column_hints(columns: Sequence[Column]) -> dict[str, dict[str, Any]]:

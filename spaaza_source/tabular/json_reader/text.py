@@ -38,12 +38,12 @@ class BrokenJSONError(Exception):
         self.unclosed = unclosed
 
 
-def read_value(text: str, at: int, *, deepest: int = DEEPEST) -> tuple[Any, int]:
+def read_value(text: str, at: int, *, any_depth: bool = False) -> tuple[Any, int]:
     """The value that begins at an offset of a text, and where it ends; numbers are `Number`s.
 
     Raises:
         BrokenJSONError: There is no value, or not a whole one.
-        MalformedFileError: It nests deeper than `deepest` levels, or an object has a key twice.
+        MalformedFileError: It nests too deep, even for `any_depth`, or an object has a key twice.
     """
     try:
         value, end = _decoder.raw_decode(text, at)
@@ -56,7 +56,7 @@ def read_value(text: str, at: int, *, deepest: int = DEEPEST) -> tuple[Any, int]
     except RecursionError:
         raise _too_deep() from None
     brackets = text.count("{", at, end) + text.count("[", at, end)
-    if brackets > deepest and _nests_deeper(value, deepest):
+    if brackets > DEEPEST and not any_depth and _nests_too_deep(value):
         raise _too_deep()
     return value, int(end)
 
@@ -129,9 +129,9 @@ def _no_constant(_: str) -> None:
     raise ValueError
 
 
-def _nests_deeper(value: Any, deepest: int) -> bool:
+def _nests_too_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(deepest + 1):
+    for _ in range(DEEPEST + 1):
         level = [part for whole in level for part in _parts(whole)]
     return bool(level)
 
