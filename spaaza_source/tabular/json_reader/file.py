@@ -25,7 +25,7 @@ from spaaza_source.tabular.source_file import (
     check_settings,
     identity,
     open_file,
-    prove_unchanged,
+    reopen_file,
 )
 from spaaza_source.tabular.spelling import make_speller
 
@@ -87,8 +87,7 @@ class JsonFile:
         maker = Records(self._shape)
         batch: list[dict[str, Any]] = []
         size = 0
-        with open_file(self.path) as file:
-            prove_unchanged(file, self._identity)
+        with reopen_file(self.path, self._identity) as file:
             for element in read_elements(file, self._is_record):
                 if isinstance(element, RejectedRow):
                     continue
@@ -99,7 +98,6 @@ class JsonFile:
                     maker.complete()
                     yield batch
                     batch, size = [], 0
-            prove_unchanged(file, self._identity)
         if batch:
             maker.complete()
             yield batch
@@ -153,14 +151,11 @@ def open_json(
             punctuation around a key.
         join_names: Makes one name of those along a path: `shorten_fragments` of dlt's naming
             convention.
-        known_types: Types by column name, from the schema or from hints. They override
-            `column_types`. A value that does not fit becomes NULL, and its text goes to
-            `<name>__v_text`.
+        known_types: As for `open_csv`.
         nested_types: Known types of the nested table at a path, such as `("line_items",)`.
-        column_types: `inferred` types the other columns over the whole file; `text` keeps them
-            text. An empty string is NULL either way. A time without a zone is UTC.
-        on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
-        max_rejected_share: The largest share of the rows, from 0 to 1, that may be bad.
+        column_types: As for `open_csv`; an empty string is NULL as an empty cell is.
+        on_bad_row: As for `open_csv`.
+        max_rejected_share: As for `open_csv`.
 
     Raises:
         HeaderError: The keys cannot name columns.
