@@ -20,7 +20,7 @@ import pyarrow.csv as arrow_csv
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, ColumnType
 from spaaza_source.tabular.columns import Column
-from spaaza_source.tabular.csv_reader.layout import UTF8_BOM
+from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
 from spaaza_source.tabular.header import name_columns
 from spaaza_source.tabular.inference import Evidence
@@ -62,6 +62,7 @@ class CsvFile:
     rejected: Sequence[RejectedRow]
     ends_with_newline: bool
     schema: Any
+    _layout: Layout
     _spans: tuple[ByteSpan, ...]
     _evidence: tuple[Evidence, ...]
     _identity: Identity
@@ -121,7 +122,7 @@ class CsvFile:
             for span in self._spans:
                 if row < span.rows:
                     file.seek(span.offset)
-                    start = span.start_of(row, file.read(span.length))
+                    start = span.start_of(row, file.read(span.length), self._layout)
                     file.seek(0)
                     return 1 + len(_LINE_END.findall(file.read(span.offset + start)))
                 row -= span.rows
@@ -216,6 +217,7 @@ def open_csv(
         rejected=tuple(scan.rejected),
         ends_with_newline=scan.ends_with_newline,
         schema=_schema(columns),
+        _layout=scan.layout,
         _spans=tuple(scan.spans),
         _evidence=tuple(evidence),
         _identity=known_as,
