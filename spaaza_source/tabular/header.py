@@ -6,10 +6,16 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
 from spaaza_source.errors import HeaderError
 
 VARIANT_SUFFIX = "__v_text"
 """dlt's suffix for the column with the text of values that do not fit their column's type."""
+#: Punctuation to strip. dlt spells it as an `x` at the end, so that `email (username)` would become
+#: `email_usernamex`. Signs that can mean something (`+ - % # @ *`) are left to dlt.
+CLOSING = " \t)]}>?!.:;,'\"`"
+OPENING = " \t([{<'\"`"
 
 _SHOWN = 80
 _FAULTS_SHOWN = 20
@@ -17,6 +23,21 @@ _A_VALUE = re.compile(r"-?\d+\.\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?|[^@\s]+@[^@
 _NOT_SHOWN = re.compile(r"[@=]|://|\d{6}")
 """Marks of an e-mail address, a query or an id: the text may be a value instead of a name."""
 _A_NUMBER = re.compile(r"-?\d+")
+_snake_case = NamingConvention().normalize_identifier
+
+
+def make_speller(normalize: Callable[[str], str] = _snake_case) -> Callable[[str], str]:
+    """Make a function that spells headers by a naming convention, without outer punctuation.
+
+    Args:
+        normalize: A dlt naming convention's `normalize_identifier`, snake case unless given.
+    """
+
+    def spell(header: str) -> str:
+        bare = header.rstrip(CLOSING).lstrip(OPENING)
+        return normalize(bare or header)
+
+    return spell
 
 
 def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import hmac
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +20,7 @@ from dlt.common.schema.typing import TColumnSchema
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.tabular.column_types import TEXT, ColumnType
-from spaaza_source.tabular.keyed_hash import KeyedHash
-from spaaza_source.tabular.spelling import make_speller
+from spaaza_source.tabular.header import make_speller
 
 Action: TypeAlias = Literal["hash", "drop", "keep"]
 Personal: TypeAlias = Mapping[str, Mapping[str, Literal["hash", "drop"]]]
@@ -39,6 +39,32 @@ _SECRET_SETTING = "privacy_secret"  # noqa: S105 - the name of a setting
 _HEX_DIGITS = 64
 _NOTHING: Any = object()
 _spell = make_speller()
+
+
+class KeyedHash:
+    """HMAC-SHA-256 with one secret, which it neither keeps nor shows; it cannot be pickled.
+
+    The state after the secret is made once and copied for every message, which is faster than
+    `hmac.digest`.
+    """
+
+    __slots__ = ("_start",)
+
+    def __init__(self, secret: str) -> None:
+        self._start = hmac.new(secret.encode(errors="surrogatepass"), digestmod="sha256")
+
+    def digests(self, messages: Iterable[bytes]) -> Iterator[bytes]:
+        """The HMAC of each message."""
+        for message in messages:
+            keyed = self._start.copy()
+            keyed.update(message)
+            yield keyed.digest()
+
+    def __repr__(self) -> str:
+        return "KeyedHash(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a keyed hash cannot be pickled")
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, ColumnType
-from spaaza_source.tabular.columns import Column
+from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
-from spaaza_source.tabular.header import name_columns
+from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import (
@@ -34,7 +33,6 @@ from spaaza_source.tabular.source_file import (
     open_file,
     reopen_file,
 )
-from spaaza_source.tabular.spelling import make_speller
 from spaaza_source.tabular.values import convert, fit_mask
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")

@@ -11,9 +11,8 @@ from typing import Any
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from spaaza_source.tabular.column_types import TEXT, ColumnType
-from spaaza_source.tabular.columns import Column
-from spaaza_source.tabular.header import spell_header
+from spaaza_source.tabular.column_types import TEXT, Column, ColumnType
+from spaaza_source.tabular.header import make_speller, spell_header
 from spaaza_source.tabular.json_reader.elements import read_elements
 from spaaza_source.tabular.json_reader.records import Records
 from spaaza_source.tabular.json_reader.shape import Members, Shape, tables
@@ -27,7 +26,6 @@ from spaaza_source.tabular.source_file import (
     open_file,
     reopen_file,
 )
-from spaaza_source.tabular.spelling import make_speller
 
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 8 * 2**20

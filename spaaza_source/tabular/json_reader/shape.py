@@ -12,8 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.column_types import ColumnType
-from spaaza_source.tabular.columns import Column
+from spaaza_source.tabular.column_types import Column, ColumnType
 from spaaza_source.tabular.header import (
     find_name_faults,
     printable_name,
