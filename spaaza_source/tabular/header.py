@@ -70,10 +70,18 @@ def find_name_faults(
         names: The names as `spell_header` returns them.
         what: What they name, for the messages.
     """
+    numbered = [
+        (f"{what} {number} ({printable_name(cell)})", cell, name)
+        for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
+    ]
     return [
-        *_find_nameless(header, names, what),
+        *(f"{at} has no name" for at, cell, name in numbered if not name or not cell.strip()),
         *_find_repeated(header, names, what),
-        *_find_reserved(header, names, what),
+        *(
+            f"{at} takes a name that dlt reserves"
+            for at, _, name in numbered
+            if name.lower().startswith("_dlt")
+        ),
     ]
 
 
@@ -108,14 +116,6 @@ def printable_name(header: str) -> str:
     return repr(header if len(header) <= _SHOWN else header[: _SHOWN - 1] + "…")
 
 
-def _find_nameless(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
-    return [
-        f"{what} {number} ({printable_name(cell)}) has no name"
-        for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
-        if not name or not cell.strip()
-    ]
-
-
 def _find_values(header: Sequence[str]) -> list[str]:
     """Headers that are values: the header row is missing, or there is text above it."""
     if len(header) > 1 and all(_A_NUMBER.fullmatch(cell) for cell in header):
@@ -143,14 +143,6 @@ def _find_repeated(header: Sequence[str], names: Sequence[str], what: str) -> li
         " is the name for values that do not fit the first"
         for name, indexes in columns.items()
         if name.endswith(VARIANT_SUFFIX) and (plain := name.removesuffix(VARIANT_SUFFIX)) in columns
-    ]
-
-
-def _find_reserved(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
-    return [
-        f"{what} {number} ({printable_name(cell)}) takes a name that dlt reserves"
-        for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
-        if name.lower().startswith("_dlt")
     ]
 
 

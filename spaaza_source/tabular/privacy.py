@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import binascii
-import hmac
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +19,7 @@ from dlt.common.schema.typing import TColumnSchema
 from spaaza_source.errors import SettingsError
 from spaaza_source.tabular.column_types import TEXT, ColumnType
 from spaaza_source.tabular.header import make_speller
+from spaaza_source.tabular.keyed_hash import KeyedHash
 
 Action: TypeAlias = Literal["hash", "drop", "keep"]
 Personal: TypeAlias = Mapping[str, Mapping[str, Literal["hash", "drop"]]]
@@ -39,32 +38,6 @@ _SECRET_SETTING = "privacy_secret"  # noqa: S105 - the name of a setting
 _HEX_DIGITS = 64
 _NOTHING: Any = object()
 _spell = make_speller()
-
-
-class KeyedHash:
-    """HMAC-SHA-256 with one secret, which it neither keeps nor shows; it cannot be pickled.
-
-    The state after the secret is made once and copied for every message, which is faster than
-    `hmac.digest`.
-    """
-
-    __slots__ = ("_start",)
-
-    def __init__(self, secret: str) -> None:
-        self._start = hmac.new(secret.encode(errors="surrogatepass"), digestmod="sha256")
-
-    def digests(self, messages: Iterable[bytes]) -> Iterator[bytes]:
-        """The HMAC of each message."""
-        for message in messages:
-            keyed = self._start.copy()
-            keyed.update(message)
-            yield keyed.digest()
-
-    def __repr__(self) -> str:
-        return "KeyedHash(***)"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a keyed hash cannot be pickled")
 
 
 @dataclass(frozen=True)
@@ -193,36 +166,31 @@ class Policy:
             record: The parsed record; it is not changed.
             met: Receives the paths of the policy that are in the record, for `require`.
         """
-        if not self.actions:
-            return record
+        return self._apply_to_members(record, "", met) if self.actions else record
+
+    def _apply_to_members(
+        self, members: dict[str, Any], prefix: str, met: set[str] | None
+    ) -> dict[str, Any]:
         return {
             key: result
-            for key, value in record.items()
-            if (result := self._apply_to_value(value, key, met)) is not _NOTHING
+            for key, value in members.items()
+            if (result := self._apply_to_value(value, prefix + key, met)) is not _NOTHING
         }
 
     def _apply_to_value(self, value: Any, path: str, met: set[str] | None) -> Any:
         action = self.action(path)
         if met is not None and action is not None:
             met.add(path)
-        rest: Any
         if isinstance(value, dict):
-            rest = {
-                key: inner
-                for key, nested in value.items()
-                if (inner := self._apply_to_value(nested, f"{path}__{key}", met)) is not _NOTHING
-            }
+            value = self._apply_to_members(value, f"{path}__", met)
         elif isinstance(value, list):
-            rest = [
-                inner
-                for nested in value
-                if (inner := self._apply_to_value(nested, path, met)) is not _NOTHING
-            ]
+            results = [self._apply_to_value(nested, path, met) for nested in value]
+            value = [result for result in results if result is not _NOTHING]
         elif action == "hash":
             return self._hash_value(value)
         else:
             return _NOTHING if action == "drop" else value
-        return _NOTHING if action == "drop" and not rest else rest
+        return _NOTHING if action == "drop" and not value else value
 
     def _hash_value(self, value: Any) -> str | None:
         if value is None or value == "" or self.keyed_hash is None:
@@ -295,12 +263,10 @@ class Policies:
         hashes = any("hash" in actions.values() for actions, _ in choices.values())
         keyed = _make_hash(secret, variable) if hashes else None
         return cls(
-            MappingProxyType(
-                {
-                    table: Policy(table, MappingProxyType(actions), required, keyed)
-                    for table, (actions, required) in choices.items()
-                }
-            )
+            {
+                table: Policy(table, actions, required, keyed)
+                for table, (actions, required) in choices.items()
+            }
         )
 
 

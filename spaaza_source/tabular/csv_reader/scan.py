@@ -180,33 +180,25 @@ class Scan:
 
     def _add_records(self, data: bytes, bounds: RecordBounds) -> ByteSpan:
         """Count the records of a block, collect the bad ones, advance the line."""
-        bad = bounds.bad
-        repeated = self._repeated_headers(data, bounds)
-        if repeated:
-            known = {record.index for record in bad}
-            bad = sorted(
-                [*bad, *(record for record in repeated if record.index not in known)],
-                key=lambda record: record.index,
-            )
+        found = [*self._repeated_headers(data, bounds), *bounds.bad]
+        by_index = {record.index: record for record in found}
+        bad = [by_index[index] for index in sorted(by_index)]
         self._count_ends(bounds, data)
-        self._check_blank_lines(bad, bounds)
+        self._check_blank_lines(bad, len(bounds.ends))
         for record in bad:
             self._follow_width(record)
         line, at = self._line, 0
         for record in bad:
             line += data.count(self.layout.line_end, at, record.start)
             at = record.start
-            self._reject_row(record, data, line)
+            raw = data[record.start : record.end]
+            offset = self._offset + record.start
+            self._bad.add(RejectedRow(line, offset, record.reason, record.column, raw))
         self._line = line + data.count(self.layout.line_end, at, bounds.cut)
         rows = len(bounds.ends) - len(bad)
         self.rows += rows
         skipped = tuple((record.start, record.after) for record in bad)
         return ByteSpan(self._offset, bounds.cut, rows, skipped)
-
-    def _reject_row(self, record: BadRecord, data: bytes, line: int) -> None:
-        raw = data[record.start : record.end]
-        offset = self._offset + record.start
-        self._bad.add(RejectedRow(line, offset, record.reason, record.column, raw))
 
     def _repeated_headers(self, data: bytes, bounds: RecordBounds) -> list[BadRecord]:
         """Records that repeat the header; an error if it has more than one column.
@@ -257,21 +249,19 @@ class Scan:
             hint="Ask for the same record end in the whole file.",
         )
 
-    def _check_blank_lines(self, bad: list[BadRecord], bounds: RecordBounds) -> None:
+    def _check_blank_lines(self, bad: list[BadRecord], records: int) -> None:
         """Raise an error for empty lines before a good row: two tables, or text above one."""
-        records = len(bounds.ends)
-        at, blank = 0, self._blank_before
-        for following in [*bad, None]:
-            if blank and at < (records if following is None else following.index):
-                offset = self._offset + (int(bounds.ends[at - 1]) + 1 if at else 0)
+        bad_indexes = {record.index for record in bad}
+        after_blank = [(0, 0)] if self._blank_before else []
+        after_blank += [(record.index + 1, record.after) for record in bad if record.blank]
+        for index, start in after_blank:
+            if index < records and index not in bad_indexes:
                 raise MalformedFileError(
                     "an empty line precedes a row, as if the file had two tables",
-                    where=f"the row at byte offset {offset}",
+                    where=f"the row at byte offset {self._offset + start}",
                     hint="Ask for one table in one file.",
                 )
-            if following is not None:
-                at, blank = following.index + 1, following.blank
-        self._blank_before = blank and at == records
+        self._blank_before = bool(bad) and bad[-1].blank and bad[-1].index == records - 1
 
     def _follow_width(self, record: BadRecord) -> None:
         """Follow the last run of bad rows of one width, up to the row number `_run_end`."""
