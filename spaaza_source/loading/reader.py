@@ -13,7 +13,6 @@ from spaaza_source.errors import IncompleteDownloadError, SettingsError
 from spaaza_source.exports import Export, ExportRequest, error_context
 from spaaza_source.loading.column_hints import check_header, known_types, nested_types
 from spaaza_source.loading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
-from spaaza_source.settings import require_number
 from spaaza_source.tabular import (
     TIMESTAMP,
     Column,
@@ -47,7 +46,6 @@ class ReadSettings:
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
 
     def __post_init__(self) -> None:
-        require_number("max_rejected_share", self.max_rejected_share, least=0, most=1)
         check_settings(self.column_types, self.on_bad_row, self.max_rejected_share)
 
 

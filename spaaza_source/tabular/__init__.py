@@ -3,17 +3,15 @@
 A file's structure is proven, its bad rows are rejected, and no value is repaired or guessed.
 """
 
-from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, ColumnType
-from spaaza_source.tabular.columns import Column
+from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.drift import column_changes
-from spaaza_source.tabular.header import printable_name
+from spaaza_source.tabular.header import make_speller, printable_name
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
 from spaaza_source.tabular.privacy import Policies, Policy
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
-from spaaza_source.tabular.spelling import make_speller
 
 __all__ = [
     "TEXT",

@@ -1,4 +1,4 @@
-"""The types that a column can have, and their names in Arrow and dlt."""
+"""The columns of a file, CSV or JSON, and the types that they can have in Arrow and dlt."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.tabular.header import VARIANT_SUFFIX
 
 DEFAULT_PRECISION, DEFAULT_SCALE = 38, 9
 """dlt's own default for a decimal: 29 digits before the point, 9 after it."""
@@ -80,3 +81,23 @@ DECIMAL = ColumnType("decimal")
 DOUBLE = ColumnType("double")
 DATE = ColumnType("date")
 TIMESTAMP = ColumnType("timestamp")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a file.
+
+    `header` is the vendor's text, `name` the normalised one. `type` is None where every cell is
+    empty and no type was known: undecided. If `has_variant`, some values do not fit the type, and
+    their text is in the column `variant`.
+    """
+
+    header: str
+    name: str
+    type: ColumnType | None
+    has_variant: bool = False
+
+    @property
+    def variant(self) -> str:
+        """The name of the column for the text of values that do not fit."""
+        return self.name + VARIANT_SUFFIX

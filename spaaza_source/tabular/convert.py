@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyarrow import parquet
 
-from spaaza_source.tabular.columns import Column
+from spaaza_source.tabular.column_types import Column
 from spaaza_source.tabular.csv_reader import open_csv
 from spaaza_source.tabular.source_file import ColumnTypes, OnBadRow
 

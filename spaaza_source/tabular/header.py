@@ -6,10 +6,16 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
 from spaaza_source.errors import HeaderError
 
 VARIANT_SUFFIX = "__v_text"
 """dlt's suffix for the column with the text of values that do not fit their column's type."""
+#: Punctuation to strip. dlt spells it as an `x` at the end, so that `email (username)` would become
+#: `email_usernamex`. Signs that can mean something (`+ - % # @ *`) are left to dlt.
+CLOSING = " \t)]}>?!.:;,'\"`"
+OPENING = " \t([{<'\"`"
 
 _SHOWN = 80
 _FAULTS_SHOWN = 20
@@ -17,6 +23,21 @@ _A_VALUE = re.compile(r"-?\d+\.\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?|[^@\s]+@[^@
 _NOT_SHOWN = re.compile(r"[@=]|://|\d{6}")
 """Marks of an e-mail address, a query or an id: the text may be a value instead of a name."""
 _A_NUMBER = re.compile(r"-?\d+")
+_snake_case = NamingConvention().normalize_identifier
+
+
+def make_speller(normalize: Callable[[str], str] = _snake_case) -> Callable[[str], str]:
+    """Make a function that spells headers by a naming convention, without outer punctuation.
+
+    Args:
+        normalize: A dlt naming convention's `normalize_identifier`, snake case unless given.
+    """
+
+    def spell(header: str) -> str:
+        bare = header.rstrip(CLOSING).lstrip(OPENING)
+        return normalize(bare or header)
+
+    return spell
 
 
 def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tuple[str, ...]:
@@ -49,10 +70,18 @@ def find_name_faults(
         names: The names as `spell_header` returns them.
         what: What they name, for the messages.
     """
+    numbered = [
+        (f"{what} {number} ({printable_name(cell)})", cell, name)
+        for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
+    ]
     return [
-        *_find_nameless(header, names, what),
+        *(f"{at} has no name" for at, cell, name in numbered if not name or not cell.strip()),
         *_find_repeated(header, names, what),
-        *_find_reserved(header, names, what),
+        *(
+            f"{at} takes a name that dlt reserves"
+            for at, _, name in numbered
+            if name.lower().startswith("_dlt")
+        ),
     ]
 
 
@@ -87,14 +116,6 @@ def printable_name(header: str) -> str:
     return repr(header if len(header) <= _SHOWN else header[: _SHOWN - 1] + "…")
 
 
-def _find_nameless(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
-    return [
-        f"{what} {number} ({printable_name(cell)}) has no name"
-        for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
-        if not name or not cell.strip()
-    ]
-
-
 def _find_values(header: Sequence[str]) -> list[str]:
     """Headers that are values: the header row is missing, or there is text above it."""
     if len(header) > 1 and all(_A_NUMBER.fullmatch(cell) for cell in header):
@@ -122,14 +143,6 @@ def _find_repeated(header: Sequence[str], names: Sequence[str], what: str) -> li
         " is the name for values that do not fit the first"
         for name, indexes in columns.items()
         if name.endswith(VARIANT_SUFFIX) and (plain := name.removesuffix(VARIANT_SUFFIX)) in columns
-    ]
-
-
-def _find_reserved(header: Sequence[str], names: Sequence[str], what: str) -> list[str]:
-    return [
-        f"{what} {number} ({printable_name(cell)}) takes a name that dlt reserves"
-        for number, (cell, name) in enumerate(zip(header, names, strict=True), 1)
-        if name.lower().startswith("_dlt")
     ]
 
 

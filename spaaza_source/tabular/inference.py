@@ -14,18 +14,9 @@ from spaaza_source.tabular.column_types import (
     TIMESTAMP,
     ColumnType,
 )
-from spaaza_source.tabular.values import (
-    BIGINT_DIGITS,
-    Cells,
-    all_bigint,
-    all_bool,
-    all_date,
-    all_decimal,
-    all_timestamp,
-    fit_mask,
-)
+from spaaza_source.tabular.values import Cells, all_fit, find_zones
 
-_ANY = frozenset({BOOL, BIGINT, DECIMAL, DATE, TIMESTAMP})
+_NARROWEST_FIRST = (BOOL, BIGINT, DECIMAL, DATE, TIMESTAMP)
 
 
 @dataclass(frozen=True)
@@ -38,7 +29,7 @@ class Evidence:
     """
 
     known: ColumnType | None = None
-    fits: frozenset[ColumnType] = _ANY
+    fits: frozenset[ColumnType] = frozenset(_NARROWEST_FIRST)
     filled: bool = False
     misfits: bool = False
     zoned: bool = False
@@ -59,18 +50,28 @@ class Evidence:
         if not self.filled:
             return None
         # Whole numbers fit decimal too: the narrower type wins.
-        return next(
-            (kind for kind in (BOOL, BIGINT, DECIMAL, DATE, TIMESTAMP) if kind in self.fits), TEXT
-        )
+        return next((kind for kind in _NARROWEST_FIRST if kind in self.fits), TEXT)
 
     def with_cells(self, strings: Any) -> Evidence:
         """This evidence with the cells of an Arrow string array, in which empty cells are NULL."""
         cells = Cells.of(strings)
         if not len(cells) or self.is_settled:
             return self
-        if self.known is None:
-            return self._narrow(cells)
-        return self._check_known(self.known, cells)
+        if self.known is not None:
+            # Only in a column that is known to be a number a long one is no id.
+            fits = all_fit(cells, self.known, whole_digits=self.known.precision)
+            found = replace(self, filled=True, misfits=not fits)
+            kind = self.known if fits else None
+        else:
+            possible = (kind for kind in _NARROWEST_FIRST if kind in self.fits)
+            kind = next((kind for kind in possible if all_fit(cells, kind)), None)
+            # Whole numbers fit decimal too.
+            kinds = {BIGINT, DECIMAL} if kind == BIGINT else {kind}
+            found = replace(self, filled=True, fits=self.fits & kinds)
+        if kind == TIMESTAMP:
+            zoned, naive = find_zones(cells)
+            found = replace(found, zoned=self.zoned or zoned, naive=self.naive or naive)
+        return found
 
     def merge(self, other: Evidence) -> Evidence:
         """This evidence with that of other cells of the same column."""
@@ -82,57 +83,3 @@ class Evidence:
             zoned=self.zoned or other.zoned,
             naive=self.naive or other.naive,
         )
-
-    def _narrow(self, cells: Cells) -> Evidence:
-        fits = set()
-        zones = (False, False)
-        if BIGINT in self.fits and all_bigint(cells):
-            fits |= {BIGINT, DECIMAL} & self.fits
-        elif DECIMAL in self.fits and all_decimal(
-            cells, DECIMAL.precision, DECIMAL.scale, whole_digits=BIGINT_DIGITS
-        ):
-            fits.add(DECIMAL)
-        elif BOOL in self.fits and all_bool(cells):
-            fits.add(BOOL)
-        elif DATE in self.fits and all_date(cells):
-            fits.add(DATE)
-        elif TIMESTAMP in self.fits and (found := all_timestamp(cells)) is not None:
-            fits.add(TIMESTAMP)
-            zones = found
-        return replace(
-            self,
-            fits=frozenset(fits),
-            filled=True,
-            zoned=self.zoned or zones[0],
-            naive=self.naive or zones[1],
-        )
-
-    def _check_known(self, known: ColumnType, cells: Cells) -> Evidence:
-        zones = (False, False)
-        fits = False
-        match known.data_type:
-            case "bool":
-                fits = all_bool(cells)
-            case "bigint":
-                fits = all_bigint(cells)
-            case "decimal":
-                whole = known.precision - known.scale
-                fits = all_decimal(cells, known.precision, known.scale, whole_digits=whole)
-            case "date":
-                fits = all_date(cells)
-            case "timestamp":
-                found = all_timestamp(cells)
-                fits, zones = found is not None, found or zones
-            case _:
-                fits = not _has_misfit(cells, known)
-        return replace(
-            self,
-            filled=True,
-            misfits=not fits,
-            zoned=self.zoned or zones[0],
-            naive=self.naive or zones[1],
-        )
-
-
-def _has_misfit(cells: Cells, known: ColumnType) -> bool:
-    return int(fit_mask(cells.strings, known).false_count) > 0

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -19,8 +18,8 @@ from dlt.common.schema.typing import TColumnSchema
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.tabular.column_types import TEXT, ColumnType
+from spaaza_source.tabular.header import make_speller
 from spaaza_source.tabular.keyed_hash import KeyedHash
-from spaaza_source.tabular.spelling import make_speller
 
 Action: TypeAlias = Literal["hash", "drop", "keep"]
 Personal: TypeAlias = Mapping[str, Mapping[str, Literal["hash", "drop"]]]
@@ -167,36 +166,31 @@ class Policy:
             record: The parsed record; it is not changed.
             met: Receives the paths of the policy that are in the record, for `require`.
         """
-        if not self.actions:
-            return record
+        return self._apply_to_members(record, "", met) if self.actions else record
+
+    def _apply_to_members(
+        self, members: dict[str, Any], prefix: str, met: set[str] | None
+    ) -> dict[str, Any]:
         return {
             key: result
-            for key, value in record.items()
-            if (result := self._apply_to_value(value, key, met)) is not _NOTHING
+            for key, value in members.items()
+            if (result := self._apply_to_value(value, prefix + key, met)) is not _NOTHING
         }
 
     def _apply_to_value(self, value: Any, path: str, met: set[str] | None) -> Any:
         action = self.action(path)
         if met is not None and action is not None:
             met.add(path)
-        rest: Any
         if isinstance(value, dict):
-            rest = {
-                key: inner
-                for key, nested in value.items()
-                if (inner := self._apply_to_value(nested, f"{path}__{key}", met)) is not _NOTHING
-            }
+            value = self._apply_to_members(value, f"{path}__", met)
         elif isinstance(value, list):
-            rest = [
-                inner
-                for nested in value
-                if (inner := self._apply_to_value(nested, path, met)) is not _NOTHING
-            ]
+            results = [self._apply_to_value(nested, path, met) for nested in value]
+            value = [result for result in results if result is not _NOTHING]
         elif action == "hash":
             return self._hash_value(value)
         else:
             return _NOTHING if action == "drop" else value
-        return _NOTHING if action == "drop" and not rest else rest
+        return _NOTHING if action == "drop" and not value else value
 
     def _hash_value(self, value: Any) -> str | None:
         if value is None or value == "" or self.keyed_hash is None:
@@ -269,12 +263,10 @@ class Policies:
         hashes = any("hash" in actions.values() for actions, _ in choices.values())
         keyed = _make_hash(secret, variable) if hashes else None
         return cls(
-            MappingProxyType(
-                {
-                    table: Policy(table, MappingProxyType(actions), required, keyed)
-                    for table, (actions, required) in choices.items()
-                }
-            )
+            {
+                table: Policy(table, actions, required, keyed)
+                for table, (actions, required) in choices.items()
+            }
         )
 
 

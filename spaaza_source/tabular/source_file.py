@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, get_args
 
@@ -33,10 +35,9 @@ def check_settings(column_types: str, on_bad_row: str, max_rejected_share: float
                 where=setting,
                 hint=f"Choose {' or '.join(allowed)}.",
             )
-    if not 0 <= max_rejected_share <= 1:
-        raise SettingsError(
-            f"{max_rejected_share!r} is not a share from 0 to 1", where="max_rejected_share"
-        )
+    share: object = max_rejected_share  # a setting may hold anything
+    if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        raise SettingsError(f"{share!r} is not a number from 0 to 1", where="max_rejected_share")
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -59,12 +60,21 @@ def identity(file: BinaryIO) -> Identity:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def prove_unchanged(file: BinaryIO, known: Identity) -> None:
-    """Check that an open file still has the identity that it had.
+@contextmanager
+def reopen_file(path: Path, known: Identity) -> Iterator[BinaryIO]:
+    """Open a file again, and prove before and after that it has the identity that it had.
 
     Raises:
+        FileError: It cannot be opened.
         MalformedFileError: It has changed.
     """
+    with open_file(path) as file:
+        _prove_unchanged(file, known)
+        yield file
+        _prove_unchanged(file, known)
+
+
+def _prove_unchanged(file: BinaryIO, known: Identity) -> None:
     if identity(file) != known:
         raise MalformedFileError(
             "the file changed while it was read", hint="Leave it unchanged, and run again."

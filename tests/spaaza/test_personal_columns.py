@@ -11,7 +11,7 @@ from spaaza_source.sandbox.spaaza.shop import GeneratedShop
 from spaaza_source.spaaza.bulk_columns import TYPES
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.personal_columns import PERSONAL, make_policies
-from spaaza_source.tabular.spelling import make_speller
+from spaaza_source.tabular.header import make_speller
 
 SECRET = "a secret of many characters"
 TABLES = [*INDEXES, "bulk_users"]

@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 
 from spaaza_source.errors import HeaderError, SpaazaSourceError
 from spaaza_source.tabular import open_json
+from spaaza_source.tabular.header import make_speller
 from spaaza_source.tabular.json_reader import elements as json_elements
 from spaaza_source.tabular.json_reader import file as json_file
 from spaaza_source.tabular.json_reader import shape as json_shape
-from spaaza_source.tabular.spelling import make_speller
 
 pytestmark = pytest.mark.slow
 

@@ -27,13 +27,12 @@ class MoreBytesNeeded(Exception):  # noqa: N818 - a request for the next block, 
 
 
 class StructureLostError(Exception):
-    """It is uncertain where the damaged record ends."""
+    """It is uncertain where a record ends, because of a quote at `offset`, in `column` if known."""
 
-    def __init__(self, start: int, offset: int, reason: str, column: int) -> None:
-        super().__init__(start, offset, reason, column)
-        self.start = start
+    def __init__(self, offset: int, cause: str, column: int | None = None) -> None:
+        super().__init__(offset, cause, column)
         self.offset = offset
-        self.reason = reason
+        self.cause = cause
         self.column = column
 
 
@@ -66,7 +65,8 @@ def find_damage(
     """
     plain = _read(data, start, layout.line_end, broken)
     reason = "text after a closing quote" if after_closing else "a quote in an unquoted cell"
-    lost = StructureLostError(start, broken, reason, plain.column)
+    cause = f"{reason}, and it is uncertain where that row ends"
+    lost = StructureLostError(broken, cause, plain.column)
     if plain.end is None:
         if last:
             raise lost

@@ -18,11 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.column_types import TEXT, ColumnType
-from spaaza_source.tabular.columns import Column
-from spaaza_source.tabular.csv_reader.layout import UTF8_BOM
+from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
+from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
-from spaaza_source.tabular.header import name_columns
+from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import (
@@ -32,9 +31,8 @@ from spaaza_source.tabular.source_file import (
     check_settings,
     identity,
     open_file,
-    prove_unchanged,
+    reopen_file,
 )
-from spaaza_source.tabular.spelling import make_speller
 from spaaza_source.tabular.values import convert, fit_mask
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -62,6 +60,7 @@ class CsvFile:
     rejected: Sequence[RejectedRow]
     ends_with_newline: bool
     schema: Any
+    _layout: Layout
     _spans: tuple[ByteSpan, ...]
     _evidence: tuple[Evidence, ...]
     _identity: Identity
@@ -121,24 +120,21 @@ class CsvFile:
             for span in self._spans:
                 if row < span.rows:
                     file.seek(span.offset)
-                    start = span.start_of(row, file.read(span.length))
+                    start = span.start_of(row, file.read(span.length), self._layout)
                     file.seek(0)
                     return 1 + len(_LINE_END.findall(file.read(span.offset + start)))
                 row -= span.rows
         raise IndexError(row)
 
     def _span_tables(self) -> Iterator[tuple[ByteSpan, Any]]:
-        readers = [_ColumnReader.of(column, seen) for column, seen in self._pairs()]
+        parsed_as = [_parsed_type(seen) for seen in self._evidence]
 
         def make_table(piece: tuple[ByteSpan, bytes]) -> tuple[ByteSpan, Any]:
             span, data = piece
-            parsed = _parse(data, [reader.parsed_as for reader in readers], span.rows)
-            return span, self._table(parsed, readers)
+            return span, self._typed(_parse(data, parsed_as, span.rows))
 
-        with self.path.open("rb") as file:
-            prove_unchanged(file, self._identity)
+        with reopen_file(self.path, self._identity) as file:
             yield from _run_in_threads(make_table, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
-            prove_unchanged(file, self._identity)
 
     def _pieces(self, file: BinaryIO) -> Iterator[tuple[ByteSpan, bytes]]:
         for span in self._spans:
@@ -148,13 +144,17 @@ class CsvFile:
     def _pairs(self) -> Iterable[tuple[Column, Evidence]]:
         return zip(self.columns, self._evidence, strict=True)
 
-    def _table(self, parsed: Any, readers: Sequence[_ColumnReader]) -> Any:
+    def _typed(self, parsed: Any) -> Any:
+        """The parsed cells as a table of this file's schema."""
         columns, variants = [], []
-        for column, reader, cells in zip(self.columns, readers, parsed.columns, strict=True):
-            values, misfits = reader.values(cells)
-            columns.append(values)
-            if column.has_variant:
-                variants.append(misfits)
+        for column, cells in zip(self.columns, parsed.columns, strict=True):
+            fitting = cells
+            if column.has_variant and column.type:
+                strings = cells.combine_chunks()
+                fits = fit_mask(strings, column.type)
+                fitting = pc.if_else(fits, strings, None)
+                variants.append(pc.if_else(fits, None, strings))
+            columns.append(_to_type(fitting, column.type))
         return pa.table([*columns, *variants], schema=self.schema)
 
 
@@ -215,6 +215,7 @@ def open_csv(
         rejected=tuple(scan.rejected),
         ends_with_newline=scan.ends_with_newline,
         schema=_schema(columns),
+        _layout=scan.layout,
         _spans=tuple(scan.spans),
         _evidence=tuple(evidence),
         _identity=known_as,
@@ -277,7 +278,7 @@ def _run_in_threads(
 
     Up to `ahead` items are worked on while the caller is busy with a result.
     """
-    threads = _processors()
+    threads = min(4, pa.cpu_count())
     with ThreadPoolExecutor(threads, thread_name_prefix="csv") as pool:
         running: deque[Future[_R]] = deque()
         for item in items:
@@ -286,10 +287,6 @@ def _run_in_threads(
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
-
-
-def _processors() -> int:
-    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 
 
 def _parse(
@@ -335,39 +332,21 @@ def _disagreement(about: str) -> MalformedFileError:
     )
 
 
-@dataclass(frozen=True)
-class _ColumnReader:
-    """Converts the cells of one column: parsed as an Arrow type, then cast to the column's."""
-
-    column_type: ColumnType | None
-    parsed_as: Any
-    misfits: bool
-
-    @classmethod
-    def of(cls, column: Column, seen: Evidence) -> _ColumnReader:
-        if column.type is None:
-            return cls(None, pa.null(), misfits=False)
-        parsed_as = column.type.arrow
-        if seen.misfits or (seen.zoned and seen.naive):
-            parsed_as = pa.string()
-        elif seen.naive:
-            parsed_as = pa.timestamp("us")
-        return cls(column.type, parsed_as, seen.misfits)
-
-    def values(self, cells: Any) -> tuple[Any, Any]:
-        """The column's values, and the text of those that do not fit, if there are any."""
-        if self.column_type is None or cells.type == self.column_type.arrow:
-            return cells, None
-        if not self.misfits:
-            return _to_type(cells, self.column_type), None
-        strings = cells.combine_chunks()
-        fits = fit_mask(strings, self.column_type)
-        misfits = pc.if_else(fits, None, strings)
-        return _to_type(pc.if_else(fits, strings, None), self.column_type), misfits
+def _parsed_type(seen: Evidence) -> Any:
+    """The Arrow type that a column's cells are parsed as, before they become its own."""
+    if seen.column_type is None:
+        return pa.null()
+    if seen.misfits or (seen.zoned and seen.naive):
+        return pa.string()
+    if seen.naive and seen.column_type == TIMESTAMP:
+        return pa.timestamp("us")
+    return seen.column_type.arrow
 
 
-def _to_type(cells: Any, column_type: ColumnType) -> Any:
-    """Cells that all fit, parsed as text or as times without a zone, as the column's type."""
+def _to_type(cells: Any, column_type: ColumnType | None) -> Any:
+    """Cells that all fit, as they were parsed, as the column's type."""
+    if column_type is None or cells.type == column_type.arrow:
+        return cells
     if pa.types.is_string(cells.type):
         return convert(cells, column_type)
     return pc.cast(cells, column_type.arrow)

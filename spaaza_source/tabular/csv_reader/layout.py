@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from spaaza_source.errors import EncodingError, MalformedFileError
 
@@ -17,6 +20,7 @@ _OTHER_ENCODINGS = (
     (b"\xfe\xff", "UTF-16"),
 )
 _OTHER_DELIMITERS = {b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
+_CELL = re.compile(rb'"[^"]*(?:""[^"]*)*"(?!")|[^,"\r\n]*')
 _NO_TABLE = re.compile(rb"\s*(<|\{|\[\s*[\[\]{\"\d])")
 _WORDS = (b"null", b"true", b"false")
 """Markup, objects, lists and JSON's words: what a server's error page is often made of."""
@@ -73,9 +77,7 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
     raw_cells, end, after = record
     raw = start[begin:end]
     if b"\x00" in raw:
-        raise MalformedFileError(
-            f"the header has a NUL, byte offset {begin + raw.index(0)}", hint=_HINT
-        )
+        raise _broken("a NUL", begin + raw.index(0))
     try:
         raw.decode()
     except UnicodeDecodeError as error:
@@ -85,10 +87,11 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
     line_end = CR if start[after - 1 : after] == b"\r" and after > end else LF
     _refuse_other_delimiters(raw, raw_cells, start[after:], line_end)
     cells = tuple(cell.decode() for cell in map(_unquote, raw_cells))
-    quoted = b",".join(b'"%s"' % cell.encode().replace(b'"', b'""') for cell in cells)
     return Layout(
         header=cells,
-        header_forms=tuple(dict.fromkeys((raw, _quote_where_needed(cells), quoted))),
+        header_forms=tuple(
+            dict.fromkeys((raw, _write(cells, csv.QUOTE_MINIMAL), _write(cells, csv.QUOTE_ALL)))
+        ),
         line_end=line_end,
         rows_offset=after,
         rows_line=1 + start.count(bytes([line_end]), begin, after),
@@ -97,64 +100,40 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
 
 def _read_record(data: bytes, begin: int, *, whole: bool) -> tuple[list[bytes], int, int] | None:
     """The raw cells of the first record, its end, and the start of the next record."""
-    cells = []
+    cells: list[bytes] = []
     at = begin
     while True:
-        end = _cell_end(data, at, whole=whole)
-        if end is None:
-            return None
-        cells.append(data[at:end])
+        end = next(_CELL.finditer(data, at)).end()
         following = data[end : end + 2]
-        if following[:1] == b",":
-            at = end + 1
-        elif following == b"\r" and not whole:
+        if len(following) < 2 and not whole:  # noqa: PLR2004 - a record end has two bytes at most
             return None
-        else:
-            lines = 2 if following == b"\r\n" else len(following[:1])
-            return cells, end, end + lines
+        quoted = data[at : at + 1] == b'"'
+        if quoted and end == at:
+            if not whole:
+                return None
+            raise _broken("a quote that never closes", at)
+        if following[:1] not in (b",", b"\n", b"\r", b""):
+            raise _broken(
+                "text after a closing quote" if quoted else "a quote inside an unquoted cell", end
+            )
+        cells.append(data[at:end])
+        if following[:1] != b",":
+            return cells, end, end + (2 if following == b"\r\n" else len(following[:1]))
+        at = end + 1
 
 
-def _cell_end(data: bytes, at: int, *, whole: bool) -> int | None:
-    """Where the header cell that begins at `at` ends; None if that needs more bytes."""
-    quoted = data[at : at + 1] == b'"'
-    end = at
-    if quoted:
-        end = data.find(b'"', at + 1)
-        while end >= 0 and data[end + 1 : end + 2] == b'"':
-            end = data.find(b'"', end + 2)
-        if end < 0 or (end + 1 == len(data) and not whole):
-            if whole:
-                raise MalformedFileError(
-                    f"the header has a quote that never closes, byte offset {at}", hint=_HINT
-                )
-            return None
-        end += 1
-        if data[end : end + 1] not in (b",", b"\n", b"\r", b""):
-            raise MalformedFileError(
-                f"the header has text after a closing quote, byte offset {end}", hint=_HINT
-            )
-        return end
-    while end < len(data) and data[end] not in (COMMA, LF, CR):
-        if data[end] == QUOTE:
-            raise MalformedFileError(
-                f"the header has a quote inside an unquoted cell, byte offset {end}",
-                hint=_HINT,
-            )
-        end += 1
-    return end if end < len(data) or whole else None
+def _broken(fault: str, at: int) -> MalformedFileError:
+    return MalformedFileError(f"the header has {fault}, byte offset {at}", hint=_HINT)
 
 
 def _unquote(cell: bytes) -> bytes:
     return cell[1:-1].replace(b'""', b'"') if cell.startswith(b'"') else cell
 
 
-def _quote_where_needed(cells: tuple[str, ...]) -> bytes:
-    return b",".join(
-        b'"%s"' % cell.encode().replace(b'"', b'""')
-        if any(mark in cell for mark in ',"\r\n')
-        else cell.encode()
-        for cell in cells
-    )
+def _write(cells: tuple[str, ...], quoting: Literal[0, 1]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, quoting=quoting).writerow(cells)
+    return line.getvalue().removesuffix("\r\n").encode()
 
 
 def _refuse_other_delimiters(

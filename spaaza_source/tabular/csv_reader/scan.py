@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -11,11 +12,10 @@ import pyarrow as pa
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
-from spaaza_source.tabular.csv_reader.layout import CR, LF, QUOTE, read_layout
+from spaaza_source.tabular.csv_reader.layout import CR, Layout, read_layout
 from spaaza_source.tabular.csv_reader.structure import (
     BadRecord,
     RecordBounds,
-    UnclosedQuoteError,
     find_records,
 )
 from spaaza_source.tabular.header import printable_name
@@ -50,19 +50,15 @@ class ByteSpan:
             at = end
         return b"".join([*parts, data[at:]])
 
-    def start_of(self, row: int, data: bytes) -> int:
+    def start_of(self, row: int, data: bytes, layout: Layout) -> int:
         """Where a good row begins within the span.
 
         Args:
             row: The row's number among the span's good rows, from 0.
             data: The span's bytes.
+            layout: The file's layout.
         """
-        good = np.frombuffer(self.good_bytes(data), np.uint8)
-        # The quotes of good rows are complete, so a record end is one outside of them.
-        outside = np.cumsum(good == QUOTE) % 2 == 0
-        ends = np.flatnonzero((good == LF) & outside)
-        if not len(ends):
-            ends = np.flatnonzero((good == CR) & outside)
+        ends = find_records(self.good_bytes(data), layout, last=False).ends
         start = int(ends[row - 1]) + 1 if row else 0
         for bad, end in self.skipped:
             start += end - bad if bad <= start else 0
@@ -105,7 +101,7 @@ class Scan:
         self._ends = int(self.ends_with_newline)
         self._blank_before = False
         self._run_width: int | None = None
-        self._run_length = 0
+        self._run_length = self._run_end = 0
 
     def chunks(self) -> Iterator[tuple[ByteSpan, bytes]]:
         """Every span with good rows, and the bytes of these rows only."""
@@ -151,43 +147,31 @@ class Scan:
 
     def _check_encoding(self, data: bytes, checked: int, *, last: bool) -> int:
         """Check that bytes are UTF-8, from `checked` on; return the end of the last character."""
-        end = len(data) if last else _whole_characters(data)
-        part = data[checked:end] if checked or end < len(data) else data
-        if part.isascii():
-            return end
-        offsets = pa.py_buffer(np.array([0, len(part)], np.int32))
+        part = data[checked:] if checked else data
+        if part.isascii() or _is_utf8(part):
+            return len(data)
         try:
-            pa.StringArray.from_buffers(1, offsets, pa.py_buffer(part)).validate(full=True)
-        except pa.ArrowInvalid:
-            at = _first_foreign_byte(part)
+            _, length = codecs.utf_8_decode(part, "strict", last)
+        except UnicodeDecodeError as error:
             raise EncodingError(
                 "the file is not UTF-8 text",
-                where=f"line {self._line_at(data, checked + at)}, "
-                f"byte offset {self._offset + checked + at}",
+                where=self._location(data, checked + error.start),
                 hint="Ask for the file in UTF-8.",
             ) from None
-        return end
+        return checked + length
 
-    def _line_at(self, data: bytes, at: int) -> int:
-        return self._line + data.count(self.layout.line_end, 0, at)
+    def _location(self, data: bytes, at: int) -> str:
+        line = self._line + data.count(self.layout.line_end, 0, at)
+        return f"line {line}, byte offset {self._offset + at}"
 
     def _find_records(self, data: bytes, *, last: bool) -> RecordBounds:
         try:
             return find_records(data, self.layout, last=last)
-        except UnclosedQuoteError as error:
-            raise MalformedFileError(
-                "a quote opens a cell and never closes",
-                where=f"line {self._line_at(data, error.offset)}, "
-                f"byte offset {self._offset + error.offset}",
-                hint=_HINT,
-            ) from None
         except StructureLostError as error:
-            raise MalformedFileError(
-                f"{error.reason}, and it is uncertain where that row ends",
-                where=f"line {self._line_at(data, error.offset)}, "
-                f"byte offset {self._offset + error.offset}, column {self._column(error.column)}",
-                hint=_HINT,
-            ) from None
+            where = self._location(data, error.offset)
+            if error.column is not None:
+                where += f", column {self._column(error.column)}"
+            raise MalformedFileError(error.cause, where=where, hint=_HINT) from None
 
     def _column(self, number: int) -> str:
         if number > self.layout.width:
@@ -196,32 +180,25 @@ class Scan:
 
     def _add_records(self, data: bytes, bounds: RecordBounds) -> ByteSpan:
         """Count the records of a block, collect the bad ones, advance the line."""
-        bad = bounds.bad
-        repeated = self._repeated_headers(data, bounds)
-        if repeated:
-            known = {record.index for record in bad}
-            bad = sorted(
-                [*bad, *(record for record in repeated if record.index not in known)],
-                key=lambda record: record.index,
-            )
+        found = [*self._repeated_headers(data, bounds), *bounds.bad]
+        by_index = {record.index: record for record in found}
+        bad = [by_index[index] for index in sorted(by_index)]
         self._count_ends(bounds, data)
-        self._check_blank_lines(bad, bounds)
-        self._follow_last_widths(bad, len(bounds.ends))
+        self._check_blank_lines(bad, len(bounds.ends))
+        for record in bad:
+            self._follow_width(record)
         line, at = self._line, 0
         for record in bad:
             line += data.count(self.layout.line_end, at, record.start)
             at = record.start
-            self._reject_row(record, data, line)
+            raw = data[record.start : record.end]
+            offset = self._offset + record.start
+            self._bad.add(RejectedRow(line, offset, record.reason, record.column, raw))
         self._line = line + data.count(self.layout.line_end, at, bounds.cut)
         rows = len(bounds.ends) - len(bad)
         self.rows += rows
         skipped = tuple((record.start, record.after) for record in bad)
         return ByteSpan(self._offset, bounds.cut, rows, skipped)
-
-    def _reject_row(self, record: BadRecord, data: bytes, line: int) -> None:
-        raw = data[record.start : record.end]
-        offset = self._offset + record.start
-        self._bad.add(RejectedRow(line, offset, record.reason, record.column, raw))
 
     def _repeated_headers(self, data: bytes, bounds: RecordBounds) -> list[BadRecord]:
         """Records that repeat the header; an error if it has more than one column.
@@ -237,7 +214,7 @@ class Scan:
             if self.layout.width > 1:
                 raise MalformedFileError(
                     "the header is repeated inside the file",
-                    where=f"line {self._line_at(data, at)}, byte offset {self._offset + at}",
+                    where=self._location(data, at),
                     hint="Ask for one table in one file.",
                 )
             after = int(bounds.ends[index]) + 1
@@ -261,9 +238,7 @@ class Scan:
     def _count_ends(self, bounds: RecordBounds, data: bytes) -> None:
         stray = bounds.stray_line_feed
         if stray is not None:
-            raise self._mixed(
-                f"line {self._line_at(data, stray)}, byte offset {self._offset + stray}"
-            )
+            raise self._mixed(self._location(data, stray))
         self._ends += len(bounds.ends)
         self._crlf_ends += bounds.ends_with_cr
 
@@ -274,48 +249,40 @@ class Scan:
             hint="Ask for the same record end in the whole file.",
         )
 
-    def _check_blank_lines(self, bad: list[BadRecord], bounds: RecordBounds) -> None:
+    def _check_blank_lines(self, bad: list[BadRecord], records: int) -> None:
         """Raise an error for empty lines before a good row: two tables, or text above one."""
-        records = len(bounds.ends)
-        at, blank = 0, self._blank_before
-        for following in [*bad, None]:
-            if blank and at < (records if following is None else following.index):
-                offset = self._offset + (int(bounds.ends[at - 1]) + 1 if at else 0)
+        bad_indexes = {record.index for record in bad}
+        after_blank = [(0, 0)] if self._blank_before else []
+        after_blank += [(record.index + 1, record.after) for record in bad if record.blank]
+        for index, start in after_blank:
+            if index < records and index not in bad_indexes:
                 raise MalformedFileError(
                     "an empty line precedes a row, as if the file had two tables",
-                    where=f"the row at byte offset {offset}",
+                    where=f"the row at byte offset {self._offset + start}",
                     hint="Ask for one table in one file.",
                 )
-            if following is not None:
-                at, blank = following.index + 1, following.blank
-        self._blank_before = blank and at == records
+        self._blank_before = bool(bad) and bad[-1].blank and bad[-1].index == records - 1
 
-    def _follow_last_widths(self, bad: list[BadRecord], records: int) -> None:
-        """Follow the run of bad rows of one width at the end of what was read."""
-        at = records
-        for record in reversed(bad):
-            if record.index != at - 1 or record.width is None:
-                break
-            at -= 1
-        run = [record.width for record in bad[len(bad) - (records - at) :]] if at < records else []
-        if at > 0:
-            self._run_width, self._run_length = None, 0
-        for width in run:
-            self._run_length = self._run_length + 1 if width == self._run_width else 1
-            self._run_width = width
+    def _follow_width(self, record: BadRecord) -> None:
+        """Follow the last run of bad rows of one width, up to the row number `_run_end`."""
+        number = self.rows + len(self.rejected) + record.index
+        continues = number == self._run_end and record.width == self._run_width
+        self._run_length = self._run_length + 1 if continues else 1
+        self._run_width, self._run_end = record.width, number + 1
 
     def _check_whole_file(self) -> None:
         """Raise an error for faults that only the whole file shows."""
         if 0 < self._crlf_ends < self._ends and (self.rejected or self.layout.width == 1):
             raise self._mixed()
-        if self._run_length and not self.ends_with_newline:
+        at_end = self._run_end == self.rows + len(self.rejected) and self._run_width is not None
+        if at_end and not self.ends_with_newline:
             raise MalformedFileError(
                 f"the last row has no record end and {self._run_width} cells where the header has "
                 f"{self.layout.width}: the file is cut short",
                 where=self.rejected[-1].location,
                 hint="Fetch the file again.",
             )
-        if self._run_length >= _SECOND_TABLE:
+        if at_end and self._run_length >= _SECOND_TABLE:
             raise MalformedFileError(
                 f"the last {self._run_length} rows have {self._run_width} cells where the header "
                 f"has {self.layout.width}, as if a second table followed",
@@ -334,20 +301,11 @@ def _refuse_long_record(length: int, line: int) -> None:
         )
 
 
-def _whole_characters(data: bytes) -> int:
-    """The length of data without a character that is cut off at its end."""
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte < 0x80:  # noqa: PLR2004 - ASCII
-            return len(data)
-        if byte >= 0xC0:  # noqa: PLR2004 - the first byte of a longer character
-            return len(data) - back
-    return len(data)
-
-
-def _first_foreign_byte(part: bytes) -> int:
+def _is_utf8(data: bytes) -> bool:
+    """Whether all of the bytes are whole UTF-8 characters; faster than decoding them."""
+    offsets = pa.py_buffer(np.array([0, len(data)], np.int32))
     try:
-        part.decode()
-    except UnicodeDecodeError as error:
-        return error.start
-    return 0
+        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

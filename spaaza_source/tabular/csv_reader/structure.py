@@ -7,12 +7,17 @@ the rules of RFC 4180.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from spaaza_source.tabular.csv_reader.damage import Damage, MoreBytesNeeded, find_damage
+from spaaza_source.tabular.csv_reader.damage import (
+    Damage,
+    MoreBytesNeeded,
+    StructureLostError,
+    find_damage,
+)
 from spaaza_source.tabular.csv_reader.layout import COMMA, CR, LF, QUOTE, Layout
 
 Positions: TypeAlias = npt.NDArray[np.int64]
@@ -52,14 +57,6 @@ class RecordBounds:
     stray_line_feed: int | None = None
 
 
-class UnclosedQuoteError(Exception):
-    """A quoted cell is still open at the end of the file; `offset` is that of its opening quote."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(offset)
-        self.offset = offset
-
-
 def find_records(data: bytes, layout: Layout, *, last: bool) -> RecordBounds:
     """Find the records in bytes that start with a record.
 
@@ -69,42 +66,36 @@ def find_records(data: bytes, layout: Layout, *, last: bool) -> RecordBounds:
         last: Whether the file ends here.
 
     Raises:
-        UnclosedQuoteError: `last`, and a quoted cell is open at the end.
-        StructureLostError: It is uncertain where a damaged record ends.
+        StructureLostError: It is uncertain where a damaged record ends; or a quoted cell is open at
+            the end of the file.
     """
     every_byte = np.frombuffer(data, np.uint8)
     quotes, damages, cut = _legal_quotes(data, every_byte, layout, last=last)
     if cut is not None:
         data, every_byte = data[:cut], every_byte[:cut]
     elif last and len(quotes) % 2:
-        raise UnclosedQuoteError(int(quotes[-1]))
+        raise StructureLostError(int(quotes[-1]), "a quote opens a cell and never closes")
     separators = np.flatnonzero((every_byte == COMMA) | (every_byte == layout.line_end))
     separators = _outside(separators, _quoted_spans(quotes, len(data)))
     separators = _outside(separators, _damaged_spans(damages))
-    is_end = every_byte[separators] == layout.line_end
-    whole = len(is_end) - int(np.argmax(is_end[::-1])) if is_end.any() else 0
-    separators, is_end = separators[:whole], is_end[:whole]
-    records, uneven = divmod(whole, layout.width)
-    if (
-        not uneven
-        and bool(is_end[layout.width - 1 :: layout.width].all())
-        and int(np.count_nonzero(is_end)) == records
-    ):
-        widths = None
-        ends = separators[layout.width - 1 :: layout.width]
-    else:
-        end_indexes = np.flatnonzero(is_end)
-        widths = np.diff(end_indexes, prepend=-1)
-        ends = separators[end_indexes]
-    bounds = RecordBounds(cut=int(ends[-1]) + 1 if whole else 0, ends=ends)
-    reasons = _wrong_widths(widths, layout) | _nul_bytes(data, ends)
+    end_indexes = np.flatnonzero(every_byte[separators] == layout.line_end)
+    ends = separators[end_indexes]
+    widths = np.diff(end_indexes, prepend=-1)
+    bounds = RecordBounds(cut=int(ends[-1]) + 1 if len(ends) else 0, ends=ends)
+    wrong_widths = {int(at): int(widths[at]) for at in np.flatnonzero(widths != layout.width)}
+    reasons: Reasons = {
+        index: (f"{width} cells where the header has {layout.width}", None)
+        for index, width in wrong_widths.items()
+    }
+    reasons |= _nul_bytes(data, ends)
     reasons |= _stray_returns(data, every_byte, quotes, layout, bounds)
     reasons |= {
         int(np.searchsorted(ends, damage.end - 1)): (damage.reason, damage.column)
         for damage in damages
     }
     bounds.bad = [
-        _bad_record(index, reasons[index], data, ends, widths) for index in sorted(reasons)
+        _bad_record(index, reasons[index], wrong_widths.get(index), data, ends)
+        for index in sorted(reasons)
     ]
     return bounds
 
@@ -205,16 +196,6 @@ def _outside(separators: Positions, spans: tuple[Positions, Positions]) -> Posit
     return outside
 
 
-def _wrong_widths(widths: Any, layout: Layout) -> Reasons:
-    if widths is None:
-        return {}
-    wrong = np.flatnonzero(widths != layout.width)
-    return {
-        int(index): (f"{widths[index]} cells where the header has {layout.width}", None)
-        for index in wrong
-    }
-
-
 def _nul_bytes(data: bytes, ends: Positions) -> Reasons:
     reasons: Reasons = {}
     at = data.find(b"\x00")
@@ -254,7 +235,7 @@ def _stray_returns(
 
 
 def _bad_record(
-    index: int, reason: tuple[str, int | None], data: bytes, ends: Positions, widths: Any
+    index: int, reason: tuple[str, int | None], width: int | None, data: bytes, ends: Positions
 ) -> BadRecord:
     why, column = reason
     start = int(ends[index - 1]) + 1 if index else 0
@@ -262,8 +243,8 @@ def _bad_record(
     after = end + 1
     if data[end] == LF and end > start and data[end - 1] == CR:
         end -= 1
-    blank = start == end
-    width = None if widths is None or column is not None else int(widths[index])
-    if blank:
+    if start == end:
         why, width = "an empty line", None
+    elif column is not None:
+        width = None  # the record is damaged, so its cells cannot be counted
     return BadRecord(index, start, end, after, why, column, width)

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
-from spaaza_source.errors import EncodingError, FileError, MalformedFileError
+from spaaza_source.errors import EncodingError, MalformedFileError
 from spaaza_source.tabular.header import printable_name
 from spaaza_source.tabular.json_reader.text import (
-    DEEPEST,
+    SOUND_FILE_HINT,
     SPACE,
     BrokenJSONError,
-    TooDeepError,
-    check_depth,
     find_unloadable,
     read_value,
 )
@@ -29,30 +25,13 @@ BLOCK = 2**20
 _MARK = "\ufeff"
 _LONGEST_TOKEN = 16
 """Characters. The end of a block may cut a word, a number or an escape of this length."""
-
-_HINT = "Ask the vendor for a sound file: a list of objects, or one object a line."
 _CUT = "the file ends in the middle of a value"
 
-
-class JSONLayout(Enum):
-    """How the file lays out its records."""
-
-    LIST = "a list of objects"
-    ENVELOPE = "an object with one list of objects"
-    LINES = "an object on each line"
+Elements: TypeAlias = Iterator[tuple[dict[str, Any], int] | RejectedRow]
+"""Rejected rows, and records: each with its length in the file in characters."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """An object of the file, and its length there in characters."""
-
-    members: dict[str, Any]
-    size: int
-
-
-def read_elements(
-    file: BinaryIO, is_record: Callable[[dict[str, Any]], bool]
-) -> Iterator[Record | RejectedRow]:
+def read_elements(file: BinaryIO, is_record: Callable[[dict[str, Any]], bool]) -> Elements:
     """Every record and every rejected row of a file, in its order.
 
     Rejected are a list's elements that are no objects, lines that are no object's JSON, and objects
@@ -70,23 +49,19 @@ def read_elements(
     lines_before = text.skip_space()
     match text.next_character():
         case "":
-            raise MalformedFileError("the file is empty", hint=_HINT)
+            raise MalformedFileError("the file is empty", hint=SOUND_FILE_HINT)
         case "[":
-            layout = JSONLayout.LIST
+            yield from _list(text)
+        case "{" if not _is_one_a_line(text, is_record):
+            yield from _envelope(text)
         case "{":
-            layout = _layout_of_object(text, is_record)
+            if lines_before:
+                raise text.make_error("an empty line precedes a row")
+            yield from _lines(text)
         case _:
-            raise MalformedFileError(
-                "the file is neither a list nor objects: an error page, or no JSON at all",
-                where=text.location(),
-                hint=_HINT,
+            raise text.make_error(
+                "the file is neither a list nor objects: an error page, or no JSON at all"
             )
-    if layout is JSONLayout.LINES:
-        if lines_before:
-            raise text.make_error("an empty line precedes a row")
-        yield from _lines(text)
-        return
-    yield from _list(text) if layout is JSONLayout.LIST else _envelope(text)
     text.skip_space()
     if text.next_character():
         raise text.make_error("something follows the end of the JSON text")
@@ -109,9 +84,7 @@ class _Text:
 
     def fill(self) -> None:
         """Drop the text before `at`, and read on: at least as much as is still unread."""
-        behind = self.text[: self.at]
-        self._offset += _length(behind)
-        self._line += behind.count("\n")
+        self._line, self._offset = self._position(self.at)
         unread = self.text[self.at :]
         block = self._file.read(max(BLOCK, len(unread)))
         self.whole = not block
@@ -154,25 +127,27 @@ class _Text:
         """Read the value that begins here; return it with its text."""
         while True:
             try:
-                value, end = read_value(self.text, self.at)
-            except TooDeepError:
-                raise self._too_deep() from None
+                value, end = self.decode(self.text, self.at, self.at)
             except BrokenJSONError as error:
                 near_end = error.at > len(self.text) - _LONGEST_TOKEN
                 if self.whole or not (error.unclosed or near_end):
                     cut = error.unclosed or error.at >= len(self.text.rstrip(SPACE))
                     raise self.make_error(_CUT if cut else "this is not JSON", error.at) from None
-            except MalformedFileError as error:
-                error.where = self.location()
-                raise
             else:
                 # A number at the very end of the section may continue after it.
                 if end < len(self.text) or self.whole:
                     raw = self.text[self.at : end]
-                    self.check(raw, value)
                     self.at = end
                     return value, raw
             self.read_on("a value")
+
+    def decode(self, text: str, at: int, begin: int, *, any_depth: bool = False) -> tuple[Any, int]:
+        """As `read_value` of a text; an error tells where `begin` of the section is."""
+        try:
+            return read_value(text, at, any_depth=any_depth)
+        except MalformedFileError as error:
+            error.where = self.location(begin)
+            raise
 
     def read_line(self) -> tuple[str, bool]:
         """Read the rest of the line; return it without its end, and whether it has one."""
@@ -189,71 +164,71 @@ class _Text:
             raise self.make_error(f"{what} is longer than {LONGEST_RECORD // 2**20} MiB")
         self.fill()
 
-    def check(self, raw: str, value: Any) -> None:
-        """Raise an error for a value that nests too deep."""
-        try:
-            check_depth(raw, value)
-        except TooDeepError:
-            raise self._too_deep() from None
-
     def make_rejected(self, begin: int, raw: str, reason: str) -> RejectedRow:
         """The rejected row whose text begins at `begin` of the section."""
-        behind = self.text[:begin]
-        line = self._line + behind.count("\n")
-        return RejectedRow(line, self._offset + _length(behind), reason, None, raw.encode())
+        return RejectedRow(*self._position(begin), reason, None, raw.encode())
 
     def location(self, at: int | None = None) -> str:
         """Where an offset of the section is in the file; `at` unless given."""
-        behind = self.text[: self.at if at is None else at]
-        line = self._line + behind.count("\n")
-        return f"line {line}, byte offset {self._offset + _length(behind)}"
+        line, offset = self._position(self.at if at is None else at)
+        return f"line {line}, byte offset {offset}"
 
-    def make_error(self, cause: str, at: int | None = None) -> FileError:
+    def make_error(self, cause: str, at: int | None = None) -> MalformedFileError:
         """An error about an offset of the section; `at` unless given."""
-        return MalformedFileError(cause, where=self.location(at), hint=_HINT)
+        return MalformedFileError(cause, where=self.location(at), hint=SOUND_FILE_HINT)
 
-    def _too_deep(self) -> FileError:
-        return self.make_error(f"objects and lists nest deeper than {DEEPEST} levels")
+    def make_missing(self, what: str) -> MalformedFileError:
+        """An error about something that should be here."""
+        return self.make_error(f"{what} is missing" if self.next_character() else _CUT)
+
+    def _position(self, at: int) -> tuple[int, int]:
+        """The line in the file, from 1, and the byte offset of an offset of the section."""
+        behind = self.text[:at]
+        size = len(behind) if behind.isascii() else len(behind.encode())
+        return self._line + behind.count("\n"), self._offset + size
 
 
-def _layout_of_object(text: _Text, is_record: Callable[[dict[str, Any]], bool]) -> JSONLayout:
-    """The layout of a file that begins with the object here; does not move `at`.
+def _is_one_a_line(text: _Text, is_record: Callable[[dict[str, Any]], bool]) -> bool:
+    """Whether a file that begins with the object here has one on each line; does not move `at`.
 
-    In the layout with an object on each line, no object continues on the next line.
+    In that layout no object continues on the next line.
     """
     while "\n" not in text.text[text.at :] and not text.whole:
         if len(text.text) - text.at > LONGEST_RECORD:
-            return JSONLayout.ENVELOPE
+            return False
         text.fill()
     line, _, rest = text.text[text.at :].partition("\n")
     line = line.rstrip(SPACE)
     try:
-        value, end = read_value(line, 0)
-    except TooDeepError:
-        return JSONLayout.ENVELOPE  # reading it raises the error with its location
+        # If the records are in a list in this object, only their own depth counts.
+        value, end = text.decode(line, 0, text.at, any_depth=True)
     except BrokenJSONError as error:
-        continues = error.at >= len(line)
-        return JSONLayout.ENVELOPE if continues else JSONLayout.LINES
-    except MalformedFileError as error:
-        error.where = text.location()
-        raise
+        return error.at < len(line)
     alone = end == len(line) and not rest.strip(SPACE)
     while alone and not text.whole:
         # The text after the first line is read block by block, and kept.
         text.read_on("the white space after an object")
         alone = not text.text[text.at :].partition("\n")[2].strip(SPACE)
-    return JSONLayout.LINES if not alone or is_record(value) else JSONLayout.ENVELOPE
+    return not alone or is_record(value)
 
 
-def _list(text: _Text) -> Iterator[Record | RejectedRow]:
-    """The elements of the list that begins here."""
+def _items(text: _Text, end: str) -> Iterator[None]:
+    """Go to each item of the list or object that begins here, and after them behind its end."""
     text.at += 1
-    number = 0
-    if text.skip("]"):
+    if text.skip(end):
         return
     while True:
         text.skip_space()
-        number += 1
+        yield
+        if text.skip(end):
+            return
+        if not text.skip(","):
+            raise text.make_missing(f"a comma or a closing {end}")
+
+
+def _list(text: _Text) -> Elements:
+    """The elements of the list that begins here."""
+    for number, _ in enumerate(_items(text, "]"), 1):
         value, raw = text.read_value()
         reason = find_unloadable(raw, value)
         if type(value) is not dict:
@@ -261,43 +236,31 @@ def _list(text: _Text) -> Iterator[Record | RejectedRow]:
         if reason:
             yield text.make_rejected(text.at - len(raw), raw, reason)
         else:
-            yield Record(value, len(raw))
-        if text.skip("]"):
-            return
-        if not text.skip(","):
-            raise text.make_error(
-                "a comma or the end of the list is missing" if text.next_character() else _CUT
-            )
+            yield value, len(raw)
 
 
-def _envelope(text: _Text) -> Iterator[Record | RejectedRow]:
+def _envelope(text: _Text) -> Elements:
     """The elements of the one list in the object that begins here."""
     begin = text.location()
-    text.at += 1
     keys: set[str] = set()
     listed = False
-    if not text.skip("}"):
-        while True:
-            key = _key(text)
-            if key in keys:
-                raise text.make_error(f"an object has the key {printable_name(key)} twice")
-            keys.add(key)
-            opened = text.next_character()
-            if opened == "[" and not listed:
-                _refuse_error(text, key)
-                listed = True
-                yield from _list(text)
-            elif opened in ("[", "{"):
-                raise text.make_error(
-                    "the file is one object with more than a list of records and plain values: an"
-                    " error, or a single record"
-                )
-            elif text.read_value()[0] not in (None, False, ""):
-                _refuse_error(text, key)
-            if text.skip("}"):
-                break
-            if not text.skip(","):
-                raise text.make_error("a comma or the end of the object is missing")
+    for _ in _items(text, "}"):
+        key = _key(text)
+        if key in keys:
+            raise text.make_error(f"an object has the key {printable_name(key)} twice")
+        keys.add(key)
+        opened = text.next_character()
+        if opened == "[" and not listed:
+            _refuse_error(text, key)
+            listed = True
+            yield from _list(text)
+        elif opened in ("[", "{"):
+            raise text.make_error(
+                "the file is one object with more than a list of records and plain values: an"
+                " error, or a single record"
+            )
+        elif text.read_value()[0] not in (None, False, ""):
+            _refuse_error(text, key)
     own_id = any(key.lower() == "id" for key in keys)
     if listed and not own_id:
         return
@@ -306,18 +269,17 @@ def _envelope(text: _Text) -> Iterator[Record | RejectedRow]:
         if listed
         else "the file is one object without a list of records: an error, or a single record",
         where=begin,
-        hint=_HINT,
+        hint=SOUND_FILE_HINT,
     )
 
 
 def _key(text: _Text) -> str:
     """Read a key and its colon."""
-    text.skip_space()
     if text.next_character() != '"':
-        raise text.make_error("a key is missing" if text.next_character() else _CUT)
+        raise text.make_missing("a key")
     key = str(text.read_value()[0])
     if not text.skip(":"):
-        raise text.make_error("a colon is missing" if text.next_character() else _CUT)
+        raise text.make_missing("a colon")
     text.skip_space()
     return key
 
@@ -327,11 +289,10 @@ def _refuse_error(text: _Text, key: str) -> None:
         raise text.make_error("the file reports an error instead of records")
 
 
-def _lines(text: _Text) -> Iterator[Record | RejectedRow]:
+def _lines(text: _Text) -> Elements:
     """The objects of a file with one on each line."""
     blank = False
     while text.next_character():
-        begin = text.at
         line, ended = text.read_line()
         begin = text.at - len(line) - ended
         raw = line.removesuffix("\r")
@@ -348,30 +309,17 @@ def _lines(text: _Text) -> Iterator[Record | RejectedRow]:
         if reason:
             yield text.make_rejected(begin, raw, reason)
         else:
-            yield Record(value, len(raw))
+            yield value, len(raw)
 
 
 def _line_value(text: _Text, raw: str, begin: int) -> tuple[Any, str | None]:
     """The object of a line, None if it has none, and the reason if the line is rejected."""
     try:
-        value, end = read_value(raw, len(raw) - len(raw.lstrip(SPACE)))
-        text.check(raw, value)
+        value, end = text.decode(raw, len(raw) - len(raw.lstrip(SPACE)), begin)
     except BrokenJSONError:
         return None, "not JSON"
-    except TooDeepError:
-        raise text.make_error(
-            f"objects and lists nest deeper than {DEEPEST} levels", begin
-        ) from None
-    except MalformedFileError as error:
-        error.where = text.location(begin)
-        raise
     if raw[end:].strip(SPACE):
         return None, "more than one JSON value"
     if type(value) is not dict:
         return None, "not an object"
     return value, find_unloadable(raw, value)
-
-
-def _length(text: str) -> int:
-    """The length of a text in bytes."""
-    return len(text) if text.isascii() else len(text.encode())

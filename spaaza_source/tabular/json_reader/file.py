@@ -11,12 +11,11 @@ from typing import Any
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from spaaza_source.tabular.column_types import TEXT, ColumnType
-from spaaza_source.tabular.columns import Column
-from spaaza_source.tabular.header import spell_header
+from spaaza_source.tabular.column_types import TEXT, Column, ColumnType
+from spaaza_source.tabular.header import make_speller, spell_header
 from spaaza_source.tabular.json_reader.elements import read_elements
 from spaaza_source.tabular.json_reader.records import Records
-from spaaza_source.tabular.json_reader.shape import Members, Naming, Shape, Table, tables
+from spaaza_source.tabular.json_reader.shape import Members, Shape, tables
 from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import (
     ColumnTypes,
@@ -25,9 +24,8 @@ from spaaza_source.tabular.source_file import (
     check_settings,
     identity,
     open_file,
-    prove_unchanged,
+    reopen_file,
 )
-from spaaza_source.tabular.spelling import make_speller
 
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 8 * 2**20
@@ -87,18 +85,17 @@ class JsonFile:
         maker = Records(self._shape)
         batch: list[dict[str, Any]] = []
         size = 0
-        with open_file(self.path) as file:
-            prove_unchanged(file, self._identity)
+        with reopen_file(self.path, self._identity) as file:
             for element in read_elements(file, self._is_record):
                 if isinstance(element, RejectedRow):
                     continue
-                batch.append(maker.record(element.members))
-                size += element.size
+                members, length = element
+                batch.append(maker.record(members))
+                size += length
                 if len(batch) == BATCH_ROWS or size > BATCH_CHARACTERS:
                     maker.complete()
                     yield batch
                     batch, size = [], 0
-            prove_unchanged(file, self._identity)
         if batch:
             maker.complete()
             yield batch
@@ -152,14 +149,11 @@ def open_json(
             punctuation around a key.
         join_names: Makes one name of those along a path: `shorten_fragments` of dlt's naming
             convention.
-        known_types: Types by column name, from the schema or from hints. They override
-            `column_types`. A value that does not fit becomes NULL, and its text goes to
-            `<name>__v_text`.
+        known_types: As for `open_csv`.
         nested_types: Known types of the nested table at a path, such as `("line_items",)`.
-        column_types: `inferred` types the other columns over the whole file; `text` keeps them
-            text. An empty string is NULL either way. A time without a zone is UTC.
-        on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
-        max_rejected_share: The largest share of the rows, from 0 to 1, that may be bad.
+        column_types: As for `open_csv`; an empty string is NULL as an empty cell is.
+        on_bad_row: As for `open_csv`.
+        max_rejected_share: As for `open_csv`.
 
     Raises:
         HeaderError: The keys cannot name columns.
@@ -178,8 +172,7 @@ def open_json(
         plain = [key for key, value in members.items() if not isinstance(value, (dict, list))]
         return bool(plain) and all(spell_header(key, name_column) in known_types for key in plain)
 
-    naming = Naming(name_column, join_names, known, TEXT if column_types == "text" else None)
-    shape = Shape(naming)
+    shape = Shape(name_column, join_names, known, TEXT if column_types == "text" else None)
     rejected = RejectedRows(
         reject=on_bad_row == "reject",
         max_share=max_rejected_share,
@@ -192,7 +185,7 @@ def open_json(
             if isinstance(element, RejectedRow):
                 rejected.add(element)
             else:
-                shape.add(element.members, element.size)
+                shape.add(*element)
                 rows += 1
     rejected.check_share(rows)
     shape.finish()
@@ -202,9 +195,7 @@ def open_json(
     return JsonFile(
         path=Path(path),
         columns=own[1],
-        nested=tuple(
-            NestedTable(table.path, _path_of(table.parent), columns) for table, columns in nested
-        ),
+        nested=tuple(NestedTable(table.path, table.parent, columns) for table, columns in nested),
         rows=rows,
         rejected=tuple(rejected.rows),
         _shape=shape.root,
@@ -212,10 +203,6 @@ def open_json(
         _join=join_names,
         _identity=known_as,
     )
-
-
-def _path_of(table: Table | None) -> tuple[str, ...]:
-    return table.path if table else ()
 
 
 def _column_hints(columns: Sequence[Column]) -> dict[str, dict[str, Any]]:

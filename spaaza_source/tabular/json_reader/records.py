@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.header import VARIANT_SUFFIX
-from spaaza_source.tabular.json_reader.shape import Members, Path, as_cell, as_row
+from spaaza_source.tabular.json_reader.shape import Members, all_members, as_cell, as_row
 from spaaza_source.tabular.json_reader.text import Number, write_value
 from spaaza_source.tabular.values import convert, fit_mask
 
@@ -38,8 +38,13 @@ class Records:
     """
 
     def __init__(self, root: Members) -> None:
-        self._columns: list[_Column] = []
-        self._root = self._compile(root)
+        self._root = root
+        self._columns = {
+            path.number: _Column(path.name, kind, misfits=path.evidence.misfits)
+            for members in all_members(root)
+            for path in members.paths.values()
+            if path.is_column and (kind := path.evidence.column_type)
+        }
 
     def record(self, members: dict[str, Any]) -> Row:
         """The record of an object; some of its values are missing until the batch is completed."""
@@ -47,56 +52,22 @@ class Records:
 
     def complete(self) -> None:
         """Fill in the values of this batch that are converted many at once."""
-        for column in self._columns:
+        for column in self._columns.values():
             column.complete()
 
-    def _compile(self, members: Members) -> dict[str, _Member]:
-        return {key: self._member(path) for key, path in members.paths.items()}
-
-    def _member(self, path: Path) -> _Member:
-        if path.is_column:
-            kind = path.evidence.column_type
-            column = _Column(path.name, kind, misfits=path.evidence.misfits) if kind else None
-            if column is not None:
-                self._columns.append(column)
-            return _Member(path.name, column)
-        return _Member(
-            path.name,
-            None,
-            members=self._compile(path.members) if path.members else {},
-            elements=self._compile(path.elements) if path.elements else {},
-        )
-
-    def _row(self, expected: dict[str, _Member], members: dict[str, Any]) -> Row:
+    def _row(self, expected: Members | None, members: dict[str, Any]) -> Row:
         row: Row = {}
+        paths = expected.paths if expected else {}
         for key, value in members.items():
-            member = expected[key]
-            if member.column is not None:
-                member.column.put(row, value)
+            path = paths[key]
+            column = self._columns.get(path.number)
+            if column is not None:
+                column.put(row, value)
             elif type(value) is dict:
-                row[member.name] = self._row(member.members, value)
+                row[path.name] = self._row(path.members, value)
             elif type(value) is list:
-                row[member.name] = [self._row(member.elements, as_row(part)) for part in value]
+                row[path.name] = [self._row(path.elements, as_row(part)) for part in value]
         return row
-
-
-class _Member:
-    """What a key's values become: those of a column, nested rows, or a list of rows."""
-
-    __slots__ = ("column", "elements", "members", "name")
-
-    def __init__(
-        self,
-        name: str,
-        column: _Column | None,
-        *,
-        members: dict[str, _Member] | None = None,
-        elements: dict[str, _Member] | None = None,
-    ) -> None:
-        self.name = name
-        self.column = column
-        self.members = members or {}
-        self.elements = elements or {}
 
 
 class _Column:

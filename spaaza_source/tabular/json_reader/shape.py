@@ -12,8 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.column_types import ColumnType
-from spaaza_source.tabular.columns import Column
+from spaaza_source.tabular.column_types import Column, ColumnType
 from spaaza_source.tabular.header import (
     find_name_faults,
     printable_name,
@@ -31,33 +30,18 @@ VALUE, LIST = "value", "list"
 _CELLS_PENDING = 100_000
 _CHARACTERS_PENDING = 8 * 2**20
 
-Known = Mapping[str, ColumnType]
-
-
-@dataclass(frozen=True)
-class Naming:
-    """How the keys of objects become names.
-
-    `column` names one key, `join` makes one name of those along a path, `known` returns the known
-    types of the columns of the table at a path, `default` is the type of the others, if any.
-    """
-
-    column: Callable[[str], str]
-    join: Callable[..., str]
-    known: Callable[[tuple[str, ...]], Known]
-    default: ColumnType | None
-
 
 @dataclass
 class Table:
     """A table: the file's records at the empty path, the elements of a nested list at others.
 
-    `path` are the names below the file's table, `parent` is the table whose rows have the lists.
+    `path` are the names below the file's table, `parent` is the path of the table whose rows have
+    the lists, `known` are the known types of its columns.
     """
 
     path: tuple[str, ...]
-    parent: Table | None
-    known: Known
+    parent: tuple[str, ...]
+    known: Mapping[str, ColumnType]
 
 
 @dataclass
@@ -108,16 +92,28 @@ class Shape:
     """The paths of a file's records: `add` each record, then `finish`.
 
     Args:
-        naming: How keys become names.
+        name_column: Names one key.
+        join_names: Makes one name of those along a path.
+        known_types: Returns the known types of the columns of the table at a path.
+        default: The type of the other columns, if it is not inferred.
     """
 
-    def __init__(self, naming: Naming) -> None:
-        self._naming = naming
+    def __init__(
+        self,
+        name_column: Callable[[str], str],
+        join_names: Callable[..., str],
+        known_types: Callable[[tuple[str, ...]], Mapping[str, ColumnType]],
+        default: ColumnType | None,
+    ) -> None:
+        self._name_column = name_column
+        self._join_names = join_names
+        self._known_types = known_types
+        self._default = default
         self._paths = 0
         self._pending: list[Path] = []
         self._cells = 0
         self._characters = 0
-        self.root = Members(Table((), None, naming.known(())), (), "")
+        self.root = Members(Table((), (), known_types(())), (), "")
 
     def add(self, record: dict[str, Any], size: int) -> None:
         """Add a record.
@@ -176,9 +172,9 @@ class Shape:
                 where=members.header or None,
                 hint="Ask the vendor for a list instead of such objects.",
             )
-        name = spell_header(key, self._naming.column)
+        name = spell_header(key, self._name_column)
         names = (*members.names, name)
-        column = self._naming.join(*names)
+        column = self._join_names(*names)
         known = members.table.known.get(column)
         path = Path(
             number=self._paths,
@@ -186,7 +182,7 @@ class Shape:
             name=name,
             names=names,
             column=column,
-            evidence=Evidence(known or self._naming.default),
+            evidence=Evidence(known or self._default),
             plain=known is not None,
         )
         members.paths[key] = path
@@ -200,7 +196,7 @@ class Shape:
     def _elements(self, of: Members, path: Path) -> Members:
         if path.elements is None:
             table_path = (*of.table.path, *path.names)
-            table = Table(table_path, of.table, self._naming.known(table_path))
+            table = Table(table_path, of.table.path, self._known_types(table_path))
             path.elements = Members(table, (), f"{path.header}[]")
         return path.elements
 

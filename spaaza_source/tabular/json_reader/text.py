@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +14,7 @@ from spaaza_source.tabular.header import printable_name
 SPACE = " \t\n\r"
 DEEPEST = 100
 """Levels of nested objects and lists; a deeper value stops the load."""
+SOUND_FILE_HINT = "Ask the vendor for a sound file: a list of objects, or one object a line."
 
 _DLT_MARKS = "\uf026-\uf02d"
 """dlt marks a value that JSON has no form for by one of these, and decodes it when reading."""
@@ -38,21 +38,12 @@ class BrokenJSONError(Exception):
         self.unclosed = unclosed
 
 
-class _ConstantError(Exception):
-    """NaN or Infinity, which Python's parser accepts and JSON does not have."""
-
-
-class TooDeepError(Exception):
-    """A value nests deeper than DEEPEST."""
-
-
-def read_value(text: str, at: int) -> tuple[Any, int]:
+def read_value(text: str, at: int, *, any_depth: bool = False) -> tuple[Any, int]:
     """The value that begins at an offset of a text, and where it ends; numbers are `Number`s.
 
     Raises:
         BrokenJSONError: There is no value, or not a whole one.
-        TooDeepError: It nests deeper than the interpreter can follow.
-        MalformedFileError: An object in it has a key twice.
+        MalformedFileError: It nests too deep, even for `any_depth`, or an object has a key twice.
     """
     try:
         value, end = _decoder.raw_decode(text, at)
@@ -60,27 +51,14 @@ def read_value(text: str, at: int) -> tuple[Any, int]:
         # The error contains the text, so it must not be passed on.
         unclosed = error.msg.startswith("Unterminated string")
         raise BrokenJSONError(error.pos, unclosed=unclosed) from None
-    except _ConstantError:
+    except ValueError:  # NaN or Infinity, which Python's parser accepts and JSON does not have
         raise BrokenJSONError(at) from None
     except RecursionError:
-        raise TooDeepError from None
+        raise _too_deep() from None
+    brackets = text.count("{", at, end) + text.count("[", at, end)
+    if brackets > DEEPEST and not any_depth and _nests_too_deep(value):
+        raise _too_deep()
     return value, int(end)
-
-
-def check_depth(raw: str, value: Any) -> None:
-    """Check the depth of a value.
-
-    Raises:
-        TooDeepError: It nests too deep.
-    """
-    if raw.count("{") + raw.count("[") <= DEEPEST:
-        return
-    level = [value]
-    for _ in range(DEEPEST + 1):
-        level = [part for whole in level for part in _parts(whole)]
-        if not level:
-            return
-    raise TooDeepError
 
 
 def find_unloadable(raw: str, value: Any) -> str | None:
@@ -95,15 +73,9 @@ def find_unloadable(raw: str, value: Any) -> str | None:
     pending = [value]
     while pending:
         part = pending.pop()
-        if type(part) is str:
-            reason = _find_unloadable_text(part)
-            if reason:
-                return reason
-        elif type(part) is dict:
-            pending += part.keys()
-            pending += part.values()
-        elif type(part) is list:
-            pending += part
+        if type(part) is str and (reason := _find_unloadable_text(part)):
+            return reason
+        pending += _parts(part)
     return None
 
 
@@ -154,13 +126,26 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(_: str) -> None:
-    raise _ConstantError
+    raise ValueError
 
 
-def _parts(whole: Any) -> Iterator[Any]:
+def _nests_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [part for whole in level for part in _parts(whole)]
+    return bool(level)
+
+
+def _too_deep() -> MalformedFileError:
+    return MalformedFileError(
+        f"objects and lists nest deeper than {DEEPEST} levels", hint=SOUND_FILE_HINT
+    )
+
+
+def _parts(whole: Any) -> list[Any]:
     if type(whole) is dict:
-        return iter(whole.values())
-    return iter(whole if type(whole) is list else ())
+        return [*whole.keys(), *whole.values()]
+    return whole if type(whole) is list else []
 
 
 def _find_unloadable_text(text: str) -> str | None:
