@@ -1,6 +1,7 @@
 """Accounts for every load: audit tables, manifest, row counts and discrepancies."""
 
-from spaaza_source.audit.discrepancies import LEDGER, record_result, resolves_earlier
+from spaaza_source.audit.discrepancies import record_result, resolves_earlier
+from spaaza_source.audit.ledger import LEDGER, LoadedExport, present_exports, read_ledger
 from spaaza_source.audit.manifest import (
     CountScope,
     TableManifest,
@@ -16,11 +17,14 @@ from spaaza_source.audit.tables import audit_rows
 __all__ = [
     "LEDGER",
     "CountScope",
+    "LoadedExport",
     "TableManifest",
     "audit_rows",
     "count_rows",
     "job_row",
     "manifest_jobs",
+    "present_exports",
+    "read_ledger",
     "reconcile_load",
     "record_result",
     "record_rows_written",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-import dlt
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
-
+from spaaza_source.audit.ledger import LEDGER, LoadedExport
 from spaaza_source.audit.row_counts import CountResult
-from spaaza_source.destination import ask, can_count, current_pipeline, update_rows
+from spaaza_source.destination import update_rows
 from spaaza_source.errors import WrongCountError
 from spaaza_source.windows import Window, iso
 
-LEDGER = "export_jobs"
 #: Jobs that are noted in one statement.
 TOGETHER = 40
 
@@ -66,11 +64,18 @@ def _within(covered: Window | None) -> tuple[str, list[datetime]]:
     return f" AND window_end <= %s{after}", bounds
 
 
-def resolves_earlier(table: str, covered: Window | None, *, exact_range: bool) -> int | None:
-    """Count the duplicates that this load will replace; refuse it if it leaves a discrepancy open.
+def resolves_earlier(
+    table: str,
+    ledger: Sequence[LoadedExport],
+    covered: Window | None,
+    *,
+    exact_range: bool,
+) -> int | None:
+    """Count the duplicates that a load will replace; refuse it if it leaves a discrepancy open.
 
     Args:
-        table: The resource that is extracted.
+        table: The table.
+        ledger: All its loaded exports.
         covered: The range that the load is about to bring; None for all rows.
         exact_range: Whether the load is one of exactly that range and leaves the cursor alone: it
             may ignore discrepancies elsewhere.
@@ -81,50 +86,25 @@ def resolves_earlier(table: str, covered: Window | None, *, exact_range: bool) -
     Raises:
         WrongCountError: There is an open discrepancy, and this load does not cover its window.
     """
-    ledger: Any = dlt.current.source_schema().tables.get(LEDGER, {})
-    is_counted = can_count(current_pipeline(), ledger.get("table_format"))
-    if "proven" not in ledger.get("columns", {}) or not is_counted:
-        return None
-    open_discrepancies = (
-        "SELECT job_id, window_start, window_end, found, loaded FROM {ledger}"
-        " WHERE table_name = %s AND proven = %s AND settled_by IS NULL ORDER BY job_id"
-    )
-    try:
-        rows = ask(
-            lambda client: client.execute_sql(
-                open_discrepancies.format(ledger=client.make_qualified_table_name(LEDGER)),
-                table,
-                False,
-            )
-        )
-    except DatabaseUndefinedRelation:
-        return None
     duplicates = []
-    for job, start, end, found, loaded in rows or []:
-        if _covers(covered, start, end):
-            duplicates.append(max(0, (found or 0) - (loaded or 0)))
+    for export in ledger:
+        if not export.open_discrepancy:
+            continue
+        if covered is None or (export.window is not None and covered.covers(export.window)):
+            duplicates.append(export.duplicates)
         elif not exact_range:
             raise WrongCountError(
                 "open discrepancy from an earlier load; this load does not cover its window",
-                where=f"{table}, job {job}",
-                hint=reload_hint(start, end),
+                where=f"{table}, job {export.job_id}",
+                hint=reload_hint(export.window),
             )
     return sum(duplicates) if duplicates else None
 
 
-def _covers(covered: Window | None, start: datetime | None, end: datetime | None) -> bool:
-    if covered is None:
-        return True
-    if end is None or covered.end < end:
-        return False
-    return covered.start is None or (start is not None and covered.start <= start)
-
-
-def reload_hint(start: datetime | None, end: datetime | None) -> str:
-    """How the rows of a range, or all of a table, are loaded again."""
+def reload_hint(window: Window | None) -> str:
+    """How the rows of a window, or all of a table, are loaded again."""
     whole = 'load the whole table again: refresh="drop_resources" (spaaza load --full-refresh)'
-    if start is None or end is None:
+    if window is None or window.start is None:
         return f"{whole[0].upper()}{whole[1:]}."
-    return (
-        f'Load that range again with start_date="{iso(start)}", end_date="{iso(end)}", or {whole}.'
-    )
+    start, end = iso(window.start), iso(window.end)
+    return f'Load that range again with start_date="{start}", end_date="{end}", or {whole}.'

@@ -12,7 +12,8 @@ from typing import Any
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
 
-from spaaza_source.audit.discrepancies import LEDGER, record_result, reload_hint
+from spaaza_source.audit.discrepancies import record_result, reload_hint
+from spaaza_source.audit.ledger import LEDGER
 from spaaza_source.audit.manifest import read_manifests
 from spaaza_source.audit.row_counts import CountResult, count_rows
 from spaaza_source.destination import can_count, open_client
@@ -62,10 +63,9 @@ def _mismatch(wrong: Sequence[CountResult]) -> WrongCountError:
         counts.append(
             f"{manifest.table} has {result.found:,} rows, expected {result.expected:,}{of_jobs}"
         )
-    covered = wrong[0].manifest.covered
     return WrongCountError(
         f"row count mismatch after the load: {'; '.join(counts)}",
         where=", ".join(result.manifest.table for result in wrong),
-        hint=reload_hint(covered.start if covered else None, covered.end if covered else None)
+        hint=reload_hint(wrong[0].manifest.covered)
         + " Further loads that do not bring these rows again stop.",
     )

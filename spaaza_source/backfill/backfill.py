@@ -17,7 +17,8 @@ import dlt
 from dlt.common.destination import TDestinationReferenceArg
 from dlt.extract import DltSource
 
-from spaaza_source.backfill.coverage import Coverage, LoadedExport, loaded_exports, recount_windows
+from spaaza_source.audit import LoadedExport
+from spaaza_source.backfill.coverage import Coverage, loaded_exports, recount_windows
 from spaaza_source.backfill.parts import (
     BackfillPart,
     group_by_table,
@@ -30,18 +31,18 @@ from spaaza_source.backfill.schema_union import merge_stored_schemas, types_matc
 from spaaza_source.backfill.worker_pipeline import check_repeatable, open_pipeline
 from spaaza_source.destination import drop_leftover_staging, hold_load_lock
 from spaaza_source.errors import SettingsError, UnavailableError
-from spaaza_source.exports import ExportSubmitter, TableSync
-from spaaza_source.loading import exports_of, read_state, write_state
+from spaaza_source.exports import ExportSubmitter
+from spaaza_source.loading import exports_of
 from spaaza_source.windows import Window, cut_calendar, iso, parse_instant
-from spaaza_source.writing import KEY, schema_has_rows
+from spaaza_source.writing import schema_has_rows
 
 
 @dataclass(frozen=True)
 class Backfill:
     """How a range of history is loaded, and where to.
 
-    `plan` cuts it into parts, `load` loads one, `reconcile` loads what is missing and sets the
-    cursor. Where parts are to be loaded side by side, `begin` comes before them.
+    `plan` cuts it into parts, `load` loads one, `reconcile` loads what is missing. Where parts are
+    to be loaded side by side, `begin` comes before them.
 
     Attributes:
         source: Makes the source: `spaaza_source`, `voucherify_source`, or a function of your own
@@ -159,11 +160,11 @@ class Backfill:
             return self._load_part(pipeline, part, on_window)
 
     def reconcile(self, parts: Sequence[BackfillPart]) -> list[str]:
-        """Load what is missing, set the cursors to the range's end, and load from there up to now.
+        """Load what is missing of the range, then from its end up to now.
 
-        Windows are counted in the destination again. What is missing or wrong is loaded, the
-        staging datasets of killed loads are dropped, and the cursor of each incremental table is
-        set to the range's end, unless it is later already.
+        Windows are counted in the destination again. What is missing or wrong is loaded, and the
+        staging datasets of killed loads are dropped. Later loads with the range's start as their
+        `start_date` go on from there.
 
         Args:
             parts: All parts of the backfill.
@@ -180,7 +181,7 @@ class Backfill:
             reloaded = [part["name"] for part in left if self._load_part(pipeline, part)]
             if self.side_by_side:
                 drop_leftover_staging(pipeline, staging_prefix(parts))
-            source = self._set_cursors(pipeline, parts)
+            source = self._source_up_to_now(parts)
             if source is not None:
                 pipeline.run(source)
         return reloaded
@@ -293,43 +294,15 @@ class Backfill:
                     loaded = self._coverage(pipeline, own[0], source).loaded
                     recount_windows(pipeline, source.name, (table, name), windows, loaded)
 
-    def _set_cursors(
-        self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]
-    ) -> DltSource | None:
-        """Let later loads begin at the range's end; returns the source of their tables."""
-        tables = []
-        start = None
-        with pipeline.managed_state() as state:
-            for table, own in group_by_table(parts).items():
-                windows = _all_windows(own)
-                source = self._source(start_of(own[0]), None, [table])
-                sync = exports_of(source).loads[table].sync
-                # Incremental whatever end the configuration names: a part has its own.
-                if not windows or sync.policy is None or not sync.policy.incremental:
-                    continue
-                tables.append(table)
-                covered = Window(windows[0].start, windows[-1].end)
-                start = covered.start
-                reached = self._coverage(pipeline, own[0], source).covered_until(covered)
-                before = read_state(state, source.name, table)
-                until = before["loaded_until"]
-                if until is not None and not covered.begin <= until < reached.until:
-                    continue
-                begun_at = None
-                if sync.merges_changes:
-                    if not _has_key(pipeline, source, sync):
-                        # Then every load brings all rows.
-                        continue
-                    begun_at = before["begun_at"] or reached.begun_at
-                write_state(
-                    state,
-                    source.name,
-                    table,
-                    until=reached.until,
-                    begun_at=begun_at,
-                    jobs=reached.jobs,
-                )
-        return self._source(start, None, tables) if tables else None
+    def _source_up_to_now(self, parts: Sequence[BackfillPart]) -> DltSource | None:
+        """The incremental tables from the range's end on; None where there are none."""
+        begun = {}
+        for table, own in group_by_table(parts).items():
+            sync = exports_of(self._source(start_of(own[0]), None, [table])).loads[table].sync
+            # Incremental whatever end the configuration names: a part has its own.
+            if _all_windows(own) and sync.policy is not None and sync.policy.incremental:
+                begun[table] = start_of(own[0])
+        return self._source(next(iter(begun.values())), None, list(begun)) if begun else None
 
 
 def _tables_with_rows(pipeline: dlt.Pipeline) -> set[str]:
@@ -347,9 +320,3 @@ def _adopt_since(part: BackfillPart, submitter: ExportSubmitter) -> datetime:
     """Since when exports must have been finished to count."""
     since = parse_instant(part["since"], "since")
     return since if part["again"] else since - submitter.max_age
-
-
-def _has_key(pipeline: dlt.Pipeline, source: DltSource, sync: TableSync) -> bool:
-    """Whether something tells the table's rows apart."""
-    table: Any = pipeline.schemas[source.name].tables[sync.table]
-    return bool(table.get(KEY))

@@ -8,82 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime
 
 import dlt
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.audit import (
-    LEDGER,
     CountScope,
+    LoadedExport,
     TableManifest,
     count_rows,
     manifest_jobs,
+    read_ledger,
     record_result,
 )
 from spaaza_source.destination import open_client, window_scope
 from spaaza_source.exports import TableSync
 from spaaza_source.windows import Window
-
-COLUMNS = (
-    "job_id",
-    "window_start",
-    "window_end",
-    "fingerprint",
-    "created_at",
-    "finished_at",
-    "loaded",
-    "found",
-    "proven",
-    "settled_by",
-    "_dlt_load_id",
-)
-
-
-@dataclass(frozen=True)
-class LoadedExport:
-    """An export whose rows were loaded.
-
-    Attributes:
-        job_id: The vendor's job.
-        window: Its window; None for all rows.
-        fingerprint: Its request's.
-        created_at: When the vendor created its job, UTC.
-        finished_at: When the vendor had finished it, UTC.
-        rows: Rows of it in the table after the load; those of the file, if nobody counted.
-        open_discrepancy: Whether the table was found to have another number of its rows, and no
-            later load has resolved that.
-        superseded: Whether a discrepancy was ever found: others bring its rows.
-        load: The id of its load.
-        schema: The hash of the schema that it was loaded by.
-    """
-
-    job_id: str
-    window: Window | None
-    fingerprint: str
-    created_at: datetime
-    finished_at: datetime
-    rows: int
-    open_discrepancy: bool
-    superseded: bool
-    load: str
-    schema: str
-
-
-@dataclass(frozen=True)
-class CoveredUntil:
-    """How far a table is loaded: the checkpoint for later loads.
-
-    Attributes:
-        until: The cursor: all rows from before it are loaded.
-        begun_at: When the first of its exports was asked for.
-        jobs: The ids of their jobs.
-    """
-
-    until: datetime
-    begun_at: datetime
-    jobs: list[str]
 
 
 @dataclass(frozen=True)
@@ -119,25 +59,6 @@ class Coverage:
         """Whether an open discrepancy touches the window."""
         return any(each.open_discrepancy and _overlap(each.window, window) for each in self.loaded)
 
-    def covered_until(self, covered: Window) -> CoveredUntil:
-        """How far the table is loaded, where all of a range is.
-
-        Not later than the creation of any export after which late rows of its window can have come.
-        """
-        used = self._of_window(covered)
-        lag = self.sync.policy.lag if self.sync.policy else timedelta(0)
-        early = [
-            each.created_at
-            for each in used
-            if each.finished_at >= self.since
-            and (each.window is None or each.window.end > each.created_at - lag)
-        ]
-        return CoveredUntil(
-            min([covered.end, *early]),
-            min([each.created_at for each in used], default=covered.end),
-            [each.job_id for each in used],
-        )
-
     def _of_window(self, window: Window | None) -> list[LoadedExport]:
         """Exports with rows of a window, asked for as the settings would ask for them now."""
         return [
@@ -151,14 +72,15 @@ class Coverage:
 
     def _covered_by(self, export: LoadedExport) -> Window | None:
         """The window in which an export leaves nothing to be asked for; None where it has none."""
-        window = export.window or Window(None, export.created_at)
+        created = export.created_at or export.finished_at
+        window = export.window or Window(None, created)
         if export.finished_at >= self.since:
             return window
         policy = self.sync.policy
         if self.recent_only or policy is None or not policy.incremental:
             return None
         # Late rows are in it, as far as they had come before it was asked for.
-        end = min(window.end, export.created_at - policy.lag)
+        end = min(window.end, created - policy.lag)
         return Window(window.start, end) if window.begin < end else None
 
 
@@ -168,51 +90,10 @@ def loaded_exports(pipeline: dlt.Pipeline, schema: str, table: str) -> list[Load
     Args:
         pipeline: Its destination is asked.
         schema: The name of dlt's schema.
-        table: The resource.
+        table: The table.
     """
     with open_client(pipeline, schema) as client:
-        ledger = client.make_qualified_table_name(LEDGER)
-        loads = client.make_qualified_table_name("_dlt_loads")
-        columns = ", ".join(f"jobs.{name}" for name in COLUMNS)
-        try:
-            rows = client.execute_sql(
-                f"SELECT {columns}, loads.schema_version_hash FROM {ledger} AS jobs"
-                f" JOIN {loads} AS loads ON loads.load_id = jobs._dlt_load_id"
-                " WHERE jobs.table_name = %s AND jobs.loaded IS NOT NULL AND loads.status = 0",
-                table,
-            )
-        except DatabaseUndefinedRelation:
-            return []
-    return sorted((_loaded_export(*row) for row in rows or ()), key=lambda each: float(each.load))
-
-
-def _loaded_export(  # noqa: PLR0917 - a row
-    job: str,
-    start: datetime | None,
-    end: datetime | None,
-    fingerprint: str,
-    created: datetime,
-    finished: datetime | None,
-    loaded: int,
-    found: int | None,
-    proven: bool | None,
-    settled_by: str | None,
-    load: str,
-    schema: str,
-) -> LoadedExport:
-    wrong = proven is not None and not proven
-    return LoadedExport(
-        job,
-        Window(None if start is None else _utc(start), _utc(end)) if end else None,
-        fingerprint,
-        _utc(created),
-        _utc(finished or created),
-        int(found if proven and found is not None else loaded),
-        open_discrepancy=wrong and settled_by is None,
-        superseded=wrong,
-        load=load,
-        schema=schema,
-    )
+        return read_ledger(client, table)
 
 
 def recount_windows(
@@ -271,11 +152,3 @@ def _untouched(loaded: Sequence[LoadedExport]) -> list[LoadedExport]:
 def _overlap(one: Window | None, other: Window | None) -> bool:
     """Whether two windows overlap; None is all time."""
     return one is None or other is None or one.overlaps(other)
-
-
-def _utc(instant: Any) -> datetime:
-    """A time as any destination's driver gives it."""
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=timezone.utc)
-    moment: datetime = instant.astimezone(timezone.utc)
-    return datetime.fromisoformat(moment.isoformat())

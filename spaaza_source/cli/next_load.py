@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from dlt.extract import DltSource
 
 from spaaza_source.destination import read_table
 from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync
-from spaaza_source.loading import exports_of, read_state
+from spaaza_source.loading import exports_of, resume_tables
 
 #: How many of a table's last exports the expected duration of the next is taken from.
 RECENT = 20
@@ -47,11 +47,12 @@ def prepare_next_load(
     if restore:
         pipeline.sync_destination()
     exports = exports_of(source)
-    syncs = [
-        replace(load.sync, **read_state(pipeline.state, source.name, table))
-        for table, load in exports.loads.items()
-    ]
-    return exports.run.submitter, syncs
+    if not restore:
+        # There is no destination yet that could be asked.
+        return exports.run.submitter, [load.sync for load in exports.loads.values()]
+    known = source.name in pipeline.schema_names
+    schema = pipeline.schemas[source.name] if known else source.schema
+    return exports.run.submitter, resume_tables(exports.loads, pipeline, schema)
 
 
 def list_exports(

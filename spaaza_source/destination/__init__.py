@@ -4,6 +4,7 @@ from spaaza_source.destination.capabilities import (
     can_count,
     current_merge_strategies,
     current_pipeline,
+    in_own_thread,
     is_files,
 )
 from spaaza_source.destination.delta import DELTA
@@ -11,6 +12,7 @@ from spaaza_source.destination.duckdb_session import open_session, quote_name
 from spaaza_source.destination.load_lock import hold_load_lock
 from spaaza_source.destination.query import (
     ask,
+    completed_loads,
     fetch_chunks,
     fetch_number,
     keep_open,
@@ -31,6 +33,7 @@ __all__ = [
     "DELTA",
     "ask",
     "can_count",
+    "completed_loads",
     "current_merge_strategies",
     "current_pipeline",
     "drop_leftover_staging",
@@ -38,6 +41,7 @@ __all__ = [
     "fetch_chunks",
     "fetch_number",
     "hold_load_lock",
+    "in_own_thread",
     "is_files",
     "keep_open",
     "open_client",

@@ -73,13 +73,13 @@ class DeltaClient:
         return self._run(sql, *parameters).fetchall()
 
     @contextmanager
-    def execute_query(self, sql: str) -> Iterator[_Answer]:
+    def execute_query(self, sql: str, *parameters: Any) -> Iterator[_Answer]:
         """A query's answer, whose rows are fetched in chunks.
 
         Raises:
             DatabaseUndefinedRelation: There is no such table.
         """
-        yield _Answer(self._run(sql))
+        yield _Answer(self._run(sql, *parameters))
 
     def update(
         self, table: str, cells: Mapping[str, str], where: str, parameters: Sequence[Any]

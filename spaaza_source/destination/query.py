@@ -94,10 +94,17 @@ def fetch_number(client: Any, sql: str) -> int:
     return int(client.execute_sql(sql)[0][0])
 
 
-def fetch_chunks(client: Any, sql: str) -> Iterator[pa.Table]:
-    """The rows that a query answers, chunk by chunk."""
-    with client.execute_query(sql) as cursor:
+def fetch_chunks(client: Any, sql: str, *parameters: Any) -> Iterator[pa.Table]:
+    """The rows that a query answers, chunk by chunk; parameters are the values of its `%s`."""
+    with client.execute_query(sql, *parameters) as cursor:
         yield from cursor.iter_arrow(chunk_size=CHUNK)
+
+
+def completed_loads(client: Any) -> str | None:
+    """The name in SQL of dlt's table of completed loads; None where it is no table: at Delta."""
+    if isinstance(client, DeltaClient):
+        return None
+    return str(client.make_qualified_table_name("_dlt_loads"))
 
 
 def update_rows(

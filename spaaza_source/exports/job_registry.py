@@ -146,7 +146,7 @@ class JobRegistry:
             created = youngest(
                 known
                 for known in self.jobs()
-                if known.fingerprint == request.fingerprint
+                if known.is_of(request)
                 and known.job.state is not JobState.FAILED
                 and known.job.job_id not in before
                 and known.job.job_id not in sync.loaded

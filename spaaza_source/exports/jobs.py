@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.transport import HttpClient, Link
-from spaaza_source.windows import Window
+from spaaza_source.windows import Window, parse_vendor_instant
 
 #: Stands between a job's id and the number of a further part of its result.
 PART = "/"
@@ -60,12 +60,37 @@ class KnownJob:
         subject: What the vendor calls the table.
         window: Its request's; None for all rows.
         job: The job.
+        selection: The filter that the job itself has; None where the vendor does not show it.
     """
 
     fingerprint: str
     subject: str
     window: Window | None
     job: Job
+    selection: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def is_of(self, request: ExportRequest) -> bool:
+        """Whether it is the job of a request: a description may be copied to another filter."""
+        if self.fingerprint != request.fingerprint:
+            return False
+        return self.selection is None or _is_same(request.selection, self.selection)
+
+
+def _is_same(asked: Any, shown: Any) -> bool:
+    """Whether a vendor shows what it was asked for, in its own spelling of numbers and times."""
+    if isinstance(asked, Mapping) and isinstance(shown, Mapping):
+        # It may add defaults of its own, but no filter where none was asked for.
+        return (bool(asked) or not shown) and all(
+            name in shown and _is_same(value, shown[name]) for name, value in asked.items()
+        )
+    if isinstance(asked, list | tuple) and isinstance(shown, list | tuple):
+        return len(asked) == len(shown) and all(map(_is_same, asked, shown))
+    return _spell(asked) == _spell(shown)
+
+
+def _spell(value: Any) -> str:
+    instant = parse_vendor_instant(value) if isinstance(value, str) else None
+    return str(instant or value).casefold()
 
 
 class ExportService(Protocol):

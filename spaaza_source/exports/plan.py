@@ -74,12 +74,10 @@ def _plan_whole(
     """The plan of one export of all rows; None where rows are to be asked for by time."""
     if sync.range_at(now) is not None:
         return None
-    whole = sync.make_request(None)
-    requests = {whole.fingerprint: whole}
+    requests = [sync.make_request(None)]
     if sync.collect_only:
-        repeated = [replace(whole, repeat=repeat) for repeat in REPEATS]
-        requests |= {request.fingerprint: request for request in repeated}
-    ours = [job for job in known if job.fingerprint in requests]
+        requests += [replace(requests[0], repeat=repeat) for repeat in REPEATS]
+    ours = [job for job in known if any(map(job.is_of, requests))]
     # An older export may not replace what a younger one has loaded.
     loaded = youngest(job for job in ours if job.job.job_id in sync.loaded)
     ours = [
@@ -94,7 +92,8 @@ def _plan_whole(
         good = [job for job in good if job.job.state is JobState.DONE] or good
     adopted = youngest(good)
     if adopted is not None:
-        return Plan(None, [], [(requests[adopted.fingerprint], adopted.job)])
+        request = next(request for request in requests if adopted.is_of(request))
+        return Plan(None, [], [(request, adopted.job)])
     if sync.policy is None or not just_failed(ours, since):
         return Plan(None, [None])
     return None
@@ -124,7 +123,7 @@ def _plan_windows(
         for job in known
         if (window := job.window) is not None
         and covered.covers(window)
-        and sync.make_request(window).fingerprint == job.fingerprint
+        and job.is_of(sync.make_request(window))
     ]
     since = oldest(now, max_age)
     adopted = _choose_disjoint(ours, since)
@@ -211,8 +210,8 @@ def just_failed(known: Iterable[KnownJob], since: datetime) -> bool:
 
 
 def _whole_failed(sync: TableSync, known: Iterable[KnownJob], since: datetime) -> bool:
-    whole = sync.make_request(None).fingerprint
-    return just_failed([job for job in known if job.fingerprint == whole], since)
+    whole = sync.make_request(None)
+    return just_failed([job for job in known if job.is_of(whole)], since)
 
 
 def _created_key(job: Job) -> float:

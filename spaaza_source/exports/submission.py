@@ -111,7 +111,7 @@ class ExportSubmitter:
             plan = self.plan_table(sync, registry)
             return plan.adopted, [sync.make_request(window) for window in plan.to_request]
         request = replace(sync.make_request(None), repeat=repeat)
-        known = youngest(job for job in registry.jobs() if job.fingerprint == request.fingerprint)
+        known = youngest(job for job in registry.jobs() if job.is_of(request))
         return ([(request, known.job)], []) if known else ([], [request])
 
     def plan_table(self, sync: TableSync, registry: JobRegistry) -> Plan:

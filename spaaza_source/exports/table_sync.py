@@ -22,6 +22,7 @@ class SyncPolicy:
         start: Where history begins; None for all of it.
         end: The exclusive end of history; None for now.
         lag: The lookback: how far before the cursor an incremental load begins.
+        looks_back: Whether rows that are loaded may come again, as those of the lookback do.
         window_size: The calendar windows that history is asked for in.
         min_window: No shorter window is asked for.
         incremental: Whether a load begins at the cursor, less the lag; else at `start`.
@@ -32,6 +33,7 @@ class SyncPolicy:
     start: datetime | None = None
     end: datetime | None = None
     lag: timedelta = timedelta(days=1)
+    looks_back: bool = True
     window_size: WindowSize = "month"
     min_window: timedelta = timedelta(hours=1)
     incremental: bool = True
@@ -89,6 +91,9 @@ class SyncPolicy:
         every = self.full_refresh_every
         is_due = every is not None and (not every or begun_at is None or now - begun_at >= every)
         if self.incremental and not is_due and loaded_until is not None:
+            if not self.looks_back:
+                begin = min(loaded_until, now)
+                return Window(begin, max(now, begin + SHORTEST))
             lookback = min(loaded_until - self.lag, now - max(self.lag, SHORTEST))
             start = lookback if start is None else max(start, lookback)
         return None if start is None else Window(start, now)

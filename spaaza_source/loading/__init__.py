@@ -1,8 +1,7 @@
 """Makes dlt resources of a vendor's exports: scope, reading, checkpoint and progress of a load."""
 
-from spaaza_source.loading.checkpoint import read_state, write_state
 from spaaza_source.loading.context import DOWNLOADS, downloads_folder
-from spaaza_source.loading.extract import TableLoad
+from spaaza_source.loading.history import last_instants, resume_tables
 from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
 from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.resources import (
@@ -13,6 +12,7 @@ from spaaza_source.loading.resources import (
     with_new_export,
 )
 from spaaza_source.loading.stream import stream_table
+from spaaza_source.loading.table_load import TableLoad
 
 __all__ = [
     "DOWNLOADING",
@@ -24,9 +24,9 @@ __all__ = [
     "TableSpec",
     "downloads_folder",
     "exports_of",
+    "last_instants",
     "make_sync_policy",
-    "read_state",
+    "resume_tables",
     "stream_table",
     "with_new_export",
-    "write_state",
 ]

@@ -7,13 +7,14 @@ restores it from the destination.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import dlt
 from dlt.common import logger
 
-from spaaza_source.exports import TableExports
+from spaaza_source.exports import TableExports, TableSync
 from spaaza_source.windows import iso, parse_instant
 
 #: Key of the resource's state: the end of the last load, ISO 8601 in UTC.
@@ -45,35 +46,6 @@ def read_state(state: Mapping[str, Any], source: str, table: str) -> dict[str, A
     }
 
 
-def write_state(
-    state: Any,
-    source: str,
-    table: str,
-    *,
-    until: datetime,
-    begun_at: datetime | None,
-    jobs: Iterable[str],
-) -> None:
-    """Set a table's checkpoint in a pipeline's state, after loads that other pipelines did for it.
-
-    Args:
-        state: The pipeline's, as `managed_state` gives it.
-        source: The source's section.
-        table: The table's name.
-        until: The cursor: all rows from before it are loaded.
-        begun_at: When the last load of all rows began; None to leave that as it is.
-        jobs: Ids of jobs whose rows are loaded.
-    """
-    own = state.setdefault("sources", {}).setdefault(source, {})
-    resource = own.setdefault("resources", {}).setdefault(table, {})
-    resource[LOADED_UNTIL] = iso(until)
-    if begun_at is not None:
-        resource[BEGUN_AT] = iso(begun_at)
-    loaded = own.setdefault(LOADED_JOBS, {})
-    known = dict.fromkeys([*loaded.get(table, []), *jobs])
-    loaded[table] = list(known)[-JOBS_REMEMBERED:]
-
-
 class Cursor:
     """The checkpoint of one table; within its resource.
 
@@ -83,6 +55,15 @@ class Cursor:
 
     def __init__(self, table: str) -> None:
         self._table = table
+
+    def resume(self, sync: TableSync) -> TableSync:
+        """What is left to bring of the table, after the loads that the state remembers."""
+        return replace(
+            sync,
+            loaded_until=self.loaded_until,
+            begun_at=self.begun_at,
+            loaded=self.loaded_jobs,
+        )
 
     @property
     def loaded_until(self) -> datetime | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from spaaza_source.exports import (
     ExportRun,
     Phase,
     TableExports,
-    TableSync,
     archive_files,
     archived_exports,
     verify_checksums,
@@ -28,35 +27,11 @@ from spaaza_source.loading.column_hints import column_change_rows
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.loadable_file import LoadableFile
 from spaaza_source.loading.progress import Progress
-from spaaza_source.loading.reader import FileReader, ReadSettings
-from spaaza_source.loading.scope import resolve_scope
+from spaaza_source.loading.reader import FileReader
+from spaaza_source.loading.scope import LoadScope, resolve_scope
+from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
-from spaaza_source.tabular import Policy
 from spaaza_source.writing import Key, TableWrite, WriteSettings, check_format
-
-
-@dataclass(frozen=True)
-class TableLoad:
-    """How one table is loaded.
-
-    Attributes:
-        sync: What to bring of it.
-        read_settings: How its files are read.
-        privacy: What happens to personal columns.
-        time_column: The column that windows are taken by, as the header has it; None where rows
-            that changed are merged by a key.
-        write_settings: How its rows are written.
-    """
-
-    sync: TableSync
-    read_settings: ReadSettings
-    privacy: Policy
-    time_column: str | None
-    write_settings: WriteSettings
-
-    def reader(self) -> FileReader:
-        """What opens its files."""
-        return FileReader(self.read_settings, self.privacy, self.time_column)
 
 
 def export_table(
@@ -82,7 +57,7 @@ def export_table(
         SpaazaSourceError: An export, its download or its file failed; nothing of them is loaded.
     """
     cursor = Cursor(load.sync.table)
-    scope = resolve_scope(load.sync, cursor, load.write_settings, by_scheduler=by_scheduler)
+    scope = resolve_scope(load, cursor, by_scheduler=by_scheduler)
     cleanup = VendorCleanup(cursor, remove)
     cleanup.remove_loaded()
     exports = run.begin(scope.sync)
@@ -96,7 +71,7 @@ def export_table(
         while not run.reading.acquire(blocking=False):
             yield None
         try:
-            key = yield from load_files(exports, reader, load.write_settings, scope.duplicates)
+            key = yield from load_files(exports, reader, load.write_settings, scope)
         finally:
             run.reading.release()
         if not is_extracting():
@@ -125,10 +100,11 @@ def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
         return
     verify_checksums(exports.current)
     check_format(load.sync.table, exports.current[0].request.export_format)
+    cursor = Cursor(load.sync.table)
+    scope = resolve_scope(load, cursor, archived=exports)
     reader = load.reader()
-    key = yield from load_files(exports, reader, load.write_settings)
+    key = yield from load_files(exports, reader, load.write_settings, scope)
     if is_extracting():
-        cursor = Cursor(load.sync.table)
         save_checkpoint(cursor, exports, has_key=key is not None, no_times=reader.no_times)
 
 
@@ -136,7 +112,7 @@ def load_files(
     exports: TableExports,
     reader: FileReader,
     settings: WriteSettings,
-    duplicates: int | None = None,
+    scope: LoadScope,
 ) -> Generator[Any, None, Key | None]:
     """The rows of a table's files, then its rows of the audit tables.
 
@@ -144,8 +120,7 @@ def load_files(
         exports: All have arrived.
         reader: What opens their files.
         settings: How the rows are written.
-        duplicates: Duplicate rows left by an earlier load that this load replaces; None where it
-            resolves no discrepancy.
+        scope: What the load covers.
 
     Returns:
         What tells the rows apart; None where nothing does, or no pipeline extracts.
@@ -161,7 +136,13 @@ def load_files(
                 yield from (item for item, _ in file.items())
         return None
     table, hide = exports.sync.table, reader.policy.hides_raw
-    write = TableWrite(exports, settings, reader.time_column, duplicates)
+    write = TableWrite(
+        exports,
+        settings,
+        reader.time_column,
+        has_rows=scope.has_rows,
+        duplicates=scope.duplicates,
+    )
     jobs, rejected, changes = [], [], []
     loaded: list[tuple[LoadableFile, int]] = []
     begun = time.monotonic()
@@ -179,6 +160,8 @@ def load_files(
     count_scope = write.finish(lambda row: _locate(loaded, row))
     rows_of_files = [rows for _, rows in loaded]
     write_manifest(table, count_scope, reader.time_column, exports, rows_of_files)
+    for row in jobs:
+        row |= {"intent": json.dumps(scope.intent), "replaces_all": write.replaces_all}
     if jobs:
         # The first export has the lookback in it, so its row has the count of late rows.
         jobs[0] |= write.late_columns()

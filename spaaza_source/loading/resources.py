@@ -12,8 +12,9 @@ import dlt
 from dlt.extract import DltResource, DltSource
 
 from spaaza_source.exports import ExportRun, SyncPolicy, TableSync
-from spaaza_source.loading.extract import TableLoad, export_table, load_archived
+from spaaza_source.loading.extract import export_table, load_archived
 from spaaza_source.loading.reader import ReadSettings
+from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.settings import require_choice, require_number
 from spaaza_source.tabular import Policy

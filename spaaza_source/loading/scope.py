@@ -1,19 +1,30 @@
-"""The scope of a load of one table: what it covers, after earlier loads, settings and scheduler."""
+"""The scope of a load of one table: what it covers, after earlier loads, settings and scheduler.
+
+Earlier loads are asked of the destination's own ledger. Where a destination cannot be asked, or the
+pipeline has packages that are not loaded yet, the cursor in dlt's state tells them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from typing import Any
 
 import dlt
 from dlt.extract.incremental.context import get_interval_context
 
 from spaaza_source.audit import resolves_earlier
+from spaaza_source.destination import ask, can_count, current_pipeline
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports import SyncPolicy, TableSync
+from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import is_extracting
-from spaaza_source.writing import WriteSettings, check_format
+from spaaza_source.loading.history import LoadHistory, can_resume, has_times, read_history
+from spaaza_source.loading.intent import table_intent
+from spaaza_source.loading.stored_schema import remember_table
+from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.writing import check_format, has_rows, proven_key
 
 
 @dataclass(frozen=True)
@@ -22,46 +33,91 @@ class LoadScope:
 
     Attributes:
         sync: What it has to bring, with the checkpoint of earlier loads.
+        intent: The settings that shape its rows; noted with each export.
+        has_rows: Whether the table has rows of earlier loads that this one does not empty first.
         duplicates: Duplicate rows left by an earlier load that this load replaces; None where it
             resolves no discrepancy.
     """
 
     sync: TableSync
+    intent: Mapping[str, str] = field(default_factory=dict)
+    has_rows: bool = False
     duplicates: int | None = None
 
 
 def resolve_scope(
-    sync: TableSync, cursor: Cursor, write_settings: WriteSettings, *, by_scheduler: bool | None
+    load: TableLoad,
+    cursor: Cursor,
+    *,
+    by_scheduler: bool | None = False,
+    archived: TableExports | None = None,
 ) -> LoadScope:
     """The scope of the load that begins.
 
     Args:
-        sync: What the settings say.
-        cursor: The table's checkpoint.
-        write_settings: How its rows are written.
+        load: How the table is loaded, by the settings.
+        cursor: The table's checkpoint in dlt's state.
         by_scheduler: Whether a scheduler's interval is the range; None for what dlt says.
+        archived: What is loaded from an archive; None where the vendor is asked.
 
     Raises:
-        SettingsError: The settings, the scheduler or the destination contradict each other.
+        SettingsError: The settings, the scheduler or the destination contradict each other; or the
+            table's rows are of another owner, or were loaded by other settings.
         WrongCountError: An open discrepancy lies outside of what the load would bring.
     """
+    sync, writing = load.sync, load.write_settings
+    history = _read_history(sync.table) if is_extracting() else None
+    if history is not None:
+        remember_table(sync.table, exists=history.exists)
     check_format(sync.table, sync.make_request(None).export_format)
-    policy = sync.policy and apply_scheduler(sync.policy, allowed=by_scheduler)
-    if is_extracting():
-        disposition, keyed = write_settings.disposition, bool(write_settings.candidates)
-        policy = disposition.limit_policy(policy, sync.table, keyed=keyed)
-    sync = replace(
-        sync,
-        policy=policy,
-        loaded_until=cursor.loaded_until,
-        begun_at=cursor.begun_at,
-        loaded=cursor.loaded_jobs,
-    )
+    sync = replace(sync, policy=sync.policy and apply_scheduler(sync.policy, allowed=by_scheduler))
     if not is_extracting():
-        return LoadScope(sync)
-    covered = sync.range_at(datetime.now(timezone.utc))
-    is_backfill = policy is not None and policy.is_backfill
-    return LoadScope(sync, resolves_earlier(sync.table, covered, exact_range=is_backfill))
+        return LoadScope(cursor.resume(sync))
+    _check_hints(sync.table)
+    disposition, keyed = writing.disposition, bool(writing.candidates)
+    policy = disposition.limit_policy(sync.policy, sync.table, keyed=keyed)
+    sync = replace(sync, policy=policy)
+    intent = table_intent(load, disposition.user.strategy)
+    if history is None:
+        return LoadScope(cursor.resume(sync), intent, has_rows(sync.table))
+    history.check(sync, intent)
+    if can_resume(current_pipeline()):
+        schema = dlt.current.source_schema()
+        sync = history.resume(
+            sync,
+            has_times=has_times(load, schema),
+            has_key=bool(proven_key(schema, sync.table) or disposition.user.key),
+        )
+    else:
+        sync = cursor.resume(sync)
+    covered = archived.covered if archived else sync.range_at(datetime.now(timezone.utc))
+    exact_range = archived is not None or (policy is not None and policy.is_backfill)
+    duplicates = resolves_earlier(sync.table, history.ledger, covered, exact_range=exact_range)
+    filled = history.has_rows or (current_pipeline().has_pending_data and has_rows(sync.table))
+    return LoadScope(sync, intent, filled, duplicates)
+
+
+def _check_hints(table: str) -> None:
+    """Refuse dlt's own incremental, which would drop the rows of the lookback once more."""
+    step: Any = dlt.current.resource().incremental
+    # Each resource has a wrapper, which is empty unless a user has set one.
+    if step is not None and getattr(step, "incremental", step) is not None:
+        raise SettingsError(
+            "dlt's incremental would drop rows that a window replaces",
+            where=f"incremental of {table}",
+            hint="Leave it out: the table is incremental by itself, from start_date on and with lag"
+            " as its lookback.",
+        )
+
+
+def _read_history(table: str) -> LoadHistory | None:
+    """What the destination holds of the table; None where it cannot be asked."""
+    if not can_count(current_pipeline(), dlt.current.resource().table_format):
+        return None
+    package: Any = dlt.current.load_package_state()["state"]
+    emptied = [*package.get("dropped_tables", []), *package.get("truncated_tables", [])]
+    is_dropped = any(each["name"] == table for each in emptied)
+    return ask(lambda client: read_history(client, table, is_dropped=is_dropped))
 
 
 def apply_scheduler(policy: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:

@@ -13,8 +13,8 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.dlt_hooks import install_hooks
-from spaaza_source.exports import ExportRequest
-from spaaza_source.loading import ReadSettings, stream_table
+from spaaza_source.exports import ExportRequest, TableSync
+from spaaza_source.loading import ReadSettings, TableLoad, stream_table
 from spaaza_source.spaaza.bulk_columns import documented_columns
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.personal_columns import make_policies
@@ -72,16 +72,18 @@ def spaaza_bulk_users(
         None if settings.column_types == "text" else policy.mask_hints(documented_columns())
     )
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
+    request = ExportRequest("bulk_users", "users (bulk)", str(chain))
+    load = TableLoad(
+        TableSync(request.table, lambda _: request),
+        settings,
+        policy,
+        None,
+        WriteSettings(Disposition(REPLACE, PASSING), delete_guard, KEYS),
+    )
     yield dlt.resource(
         stream_table,
         name="bulk_users",
         section="bulk_users",
         write_disposition=REPLACE,
         columns=columns,
-    )(
-        ExportRequest("bulk_users", "users (bulk)", str(chain)),
-        lambda: http.stream(PATH, body),
-        settings,
-        policy,
-        WriteSettings(Disposition(REPLACE, PASSING), delete_guard, KEYS),
-    )
+    )(load, lambda: http.stream(PATH, body))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -28,8 +28,8 @@ ENDED = (JobState.DONE, JobState.FAILED)
 
 #: The description of a task that this package created, as `describe` writes it.
 DESCRIPTION = re.compile(
-    r"^spaaza_source (?P<subject>\S+) \S+(?: (?P<window>\[.*\)))?(?: (?:daily|weekly|monthly))?"
-    r" #(?P<fingerprint>[0-9a-f]{12})$"
+    r"^spaaza_source (?P<subject>\S+) (?P<format>\S+)(?: (?P<window>\[.*\)))?"
+    r"(?: (?:daily|weekly|monthly))? #(?P<fingerprint>[0-9a-f]{12})$"
 )
 
 #: Separates a task's id from the time of one of its runs.
@@ -74,9 +74,15 @@ class SpaazaExports:
             new = [task for task in tasks if str(task["id"]) not in seen]
             for task in new:
                 ours = DESCRIPTION.search(str(task.get("desc") or ""))
-                if ours and str(task.get("chain") or self._chain_id) == str(self._chain_id):
-                    window = parse_window(ours["window"] or "")
-                    yield KnownJob(ours["fingerprint"], ours["subject"], window, self._job(task))
+                if ours and _is_as_described(task, self._chain_id, ours):
+                    window, trigger = parse_window(ours["window"] or ""), task.get("trigger")
+                    yield KnownJob(
+                        ours["fingerprint"],
+                        ours["subject"],
+                        window,
+                        self._job(task),
+                        _selection(trigger) if isinstance(trigger, dict) else None,
+                    )
             # A vendor without paging would send the same page again.
             if not new or _is_followed_by_older(new, since):
                 return
@@ -135,6 +141,22 @@ def describe(request: ExportRequest) -> str:
     parts = [request.subject, request.export_format, request.window, request.repeat]
     text = " ".join(str(part) for part in parts if part)
     return f"spaaza_source {text} #{request.fingerprint}"
+
+
+def _is_as_described(task: Task, chain_id: int, described: re.Match[str]) -> bool:
+    """Whether a task exports what its description says, as far as the vendor shows it."""
+    target = task["target"] if isinstance(task.get("target"), dict) else {}
+    shown = (task.get("chain"), target.get("export_index"), target.get("export_format"))
+    asked = (chain_id, described["subject"], described["format"])
+    return all(
+        its is None or str(its).casefold() == str(own).casefold()
+        for its, own in zip(shown, asked, strict=True)
+    )
+
+
+def _selection(trigger: Mapping[str, Any]) -> dict[str, Any]:
+    """The filter of a task, as a request has it."""
+    return {name: trigger[name] for name in ("segment", "segment_id") if trigger.get(name)}
 
 
 def job_of(task: Task, clean: Callable[[str], str] = redact) -> Job:

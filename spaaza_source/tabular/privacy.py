@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -73,6 +74,22 @@ class Policy:
     def hides_raw(self) -> bool:
         """Whether raw text of the table's rows must not be shown or stored."""
         return any(action != "keep" for action in self.actions.values())
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits, the same for the same actions; empty where nothing is hidden."""
+        if not self.hides_raw:
+            return ""
+        text = json.dumps(dict(self.actions), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def secret_fingerprint(self) -> str:
+        """Twelve hex digits, the same for the same secret, which they do not tell; or empty."""
+        if self.keyed_hash is None or "hash" not in self.actions.values():
+            return ""
+        (digest,) = self.keyed_hash.digests([b"spaaza_source: the secret of this table's hashes"])
+        return digest.hex()[:12]
 
     def action(self, name: str) -> Action | None:
         """The action for a column, or for a value at a path such as `user__address__city`."""

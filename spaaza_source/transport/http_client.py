@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+from dlt.common import logger
 
 from spaaza_source.errors import UnexpectedAnswerError
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
@@ -35,6 +36,8 @@ from spaaza_source.transport.urls import is_loopback
 #: Seconds that one call waits between its tries in all, unless `within` says otherwise: where a
 #: vendor's Retry-After asks for more, the call fails at once.
 LONGEST_WAIT = 300.0
+#: Clocks that differ by more are told: no network is so slow.
+WRONG_CLOCK = timedelta(hours=1)
 
 _T = TypeVar("_T")
 
@@ -205,9 +208,15 @@ class HttpClient(Secret):
     def _note_clock(self, response: requests.Response) -> None:
         try:
             theirs = parsedate_to_datetime(response.headers["Date"])
-            self._ahead = theirs.astimezone(timezone.utc) - self._clock.now()
+            ahead = theirs.astimezone(timezone.utc) - self._clock.now()
         except (KeyError, TypeError, ValueError, OverflowError):
             return
+        if abs(ahead) > WRONG_CLOCK >= abs(self._ahead):
+            logger.warning(
+                f"{urlsplit(self.base_url).netloc}: the vendor's clock and this machine's differ by"
+                f" {abs(ahead)}; one of them is wrong. Loads go by the one that is behind"
+            )
+        self._ahead = ahead
 
     def _error(self, response: requests.Response, limit: CallLimit, where: str) -> Exception:
         """What an answer that is no success raises."""

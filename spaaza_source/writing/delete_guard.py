@@ -1,12 +1,16 @@
 """The delete guard: stops a load that would delete too many rows of a table.
 
 A snapshot deletes the rows that its file does not bring, a window those of its range. A few are
-deletions at the vendor. Many are more likely a fault of the export.
+deletions at the vendor. Many are more likely a fault of the export. What counts is what the
+destination holds, whoever loaded it, and each window for itself: one that comes empty among many is
+a small share of a table.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,13 +19,28 @@ from dlt.common import logger
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination import ask, fetch_chunks, fetch_number
+from spaaza_source.destination import ask, fetch_chunks
 from spaaza_source.errors import TooManyDeletionsError
 from spaaza_source.settings import require_number
-from spaaza_source.writing.keys import Key, KeyCandidates, is_in
+from spaaza_source.writing.keys import count_among
 
 #: So many rows may always be deleted, however small the table, but not its last.
 FEW = 1
+
+
+@dataclass(frozen=True)
+class ReplacedRows:
+    """Rows of a table that a load replaces.
+
+    Attributes:
+        window: Their window, as a message shows it; empty for all that the load replaces.
+        scope: The rows, as SQL about `{table}`; None for all.
+        brought: How many rows the load brings in their place.
+    """
+
+    window: str
+    scope: str | None
+    brought: int
 
 
 @dataclass(frozen=True)
@@ -29,7 +48,7 @@ class DeleteGuard:
     """How many rows a load may delete.
 
     Attributes:
-        max_share: The largest share of a table's rows, from 0 to 1.
+        max_share: The largest share of a table's rows, or of a window's, from 0 to 1.
         accepted: Whether any number may be deleted.
     """
 
@@ -42,19 +61,20 @@ class DeleteGuard:
     def check(
         self,
         table: str,
-        keys: KeyCandidates,
-        key: Key | None,
-        scope: str | None = None,
+        replaced: Sequence[ReplacedRows],
+        brought: pa.Table | None,
         *,
+        by_key: bool,
         duplicates: int = 0,
     ) -> None:
         """Stop where too many rows of the destination's table would be deleted.
 
         Args:
             table: Its name.
-            keys: What the load brings.
-            key: What tells rows apart; None where they can only be counted.
-            scope: The rows that the load replaces, as SQL about `{table}`; None for all.
+            replaced: The rows that the load replaces, by window; windows do not overlap.
+            brought: What the load brings of the columns that tell rows apart, in the table too: of
+                a key, or of times and ids. None where rows are only counted.
+            by_key: Whether these are a key: then each row of the table that has one is brought.
             duplicates: How many of them are known duplicates.
 
         Raises:
@@ -63,50 +83,89 @@ class DeleteGuard:
         if self.accepted:
             return
         try:
-            deleted, total = ask(
-                lambda client: _count_deleted(
-                    client, table, keys, key, scope, duplicates=duplicates
-                )
+            deletions = ask(
+                lambda client: _count_deletions(client, table, replaced, brought, by_key=by_key)
             )
         except DatabaseUndefinedRelation:
             return
         except SqlClientNotAvailable:
             logger.warning(f"{table}: this destination cannot tell how many rows would be deleted")
             return
-        is_emptied = deleted == total and not keys.rows
-        if deleted > 0 and (is_emptied or deleted > max(FEW, self.max_share * total)):
-            raise TooManyDeletionsError(
-                f"{deleted:,} of the {total:,} rows of the table are not in the export any more",
-                where=table,
-                hint="If they were deleted at the vendor, load once with accept_deletes=True"
-                " (--accept-deletes); max_deleted_share sets how many may be deleted unasked.",
-            )
+        if duplicates:
+            deletions = [each.without(duplicates, counted=brought is None) for each in deletions]
+        everything = _Deletion(
+            "", sum(each.gone for each in deletions), sum(each.stored for each in deletions)
+        )
+        is_emptied = everything.gone == everything.stored > 0
+        # The one row of a window may go, the last of a table may not.
+        may_be_emptied = everything.stored <= FEW and replaced[0].window
+        if is_emptied and not may_be_emptied and not any(part.brought for part in replaced):
+            raise everything.error(table)
+        for each in deletions:
+            if each.gone > max(FEW, self.max_share * each.stored):
+                raise each.error(table)
 
 
-def _count_deleted(
+@dataclass(frozen=True)
+class _Deletion:
+    """How many of a part's rows the load does not bring, and how many there are."""
+
+    window: str
+    gone: int
+    stored: int
+
+    def without(self, duplicates: int, *, counted: bool) -> _Deletion:
+        gone = self.gone - duplicates if counted else self.gone
+        return replace(self, gone=gone, stored=self.stored - duplicates)
+
+    def error(self, table: str) -> TooManyDeletionsError:
+        return TooManyDeletionsError(
+            f"{self.gone:,} of the {self.stored:,} rows of {self.window or 'the table'} are not in"
+            " the export any more",
+            where=table,
+            hint="If they were deleted at the vendor, load once with accept_deletes=True"
+            " (--accept-deletes); max_deleted_share sets how many may be deleted unasked.",
+        )
+
+
+def _count_deletions(
     client: Any,
     table: str,
-    keys: KeyCandidates,
-    key: Key | None,
-    scope: str | None,
+    replaced: Sequence[ReplacedRows],
+    brought: pa.Table | None,
     *,
-    duplicates: int,
-) -> tuple[int, int]:
-    """How many rows of the table would be deleted, and how many it has."""
+    by_key: bool,
+) -> list[_Deletion]:
+    """How many rows of each part the load does not bring; none where the table has no such row."""
     name = client.make_qualified_table_name(table)
-    counted = f"SELECT count(*) FROM {name}"  # noqa: S608 - our own names
-    where = f" WHERE {scope.format(table=name)}" if scope else ""
-    stored = fetch_number(client, counted + where) - duplicates
-    deleted = _count_missing(client, name, keys, key) if key and not where else stored - keys.rows
-    total = stored if not where or deleted <= 0 else fetch_number(client, counted) - duplicates
-    return deleted, total
-
-
-def _count_missing(client: Any, name: str, keys: KeyCandidates, key: Key) -> int:
-    """How many keys of the table the load does not bring."""
-    columns = ", ".join(map(client.escape_column_name, key))
-    chunks = list(fetch_chunks(client, f"SELECT {columns} FROM {name}"))  # noqa: S608 - our own names
+    scopes = [rows.scope.format(table=name) if rows.scope else "1 = 1" for rows in replaced]
+    # One pass over the table, however many windows.
+    parts = " ".join(f"WHEN {scope} THEN {number}" for number, scope in enumerate(scopes))
+    names = [] if brought is None else brought.column_names
+    columns = [f"CASE {parts} END", *map(client.escape_column_name, names)]
+    query = (
+        f"SELECT {', '.join(columns)}, count(*) FROM {name}"  # noqa: S608 - our own names
+        f" WHERE {' OR '.join(scopes)} GROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}"
+    )
+    chunks = list(fetch_chunks(client, query))
     if not chunks:
-        return 0
-    exported = is_in(pa.concat_tables(chunks), keys.cells(key))
-    return len(exported) - int(pc.sum(exported).as_py() or 0)
+        return []
+    found = pa.concat_tables(chunks).rename_columns(["part", *names, "rows"])
+    stored = _sum_by(found["part"], found["rows"])
+    if brought is None:
+        gone = [stored[number] - part.brought for number, part in enumerate(replaced)]
+    else:
+        again = count_among(found.select(names), brought)
+        if by_key:
+            again = pc.if_else(pc.greater(again, 0), found["rows"], 0)
+        left = pc.max_element_wise(pc.subtract(found["rows"], again), 0)
+        missing = _sum_by(found["part"], left)
+        gone = [missing[number] for number in range(len(replaced))]
+    return [
+        _Deletion(part.window, gone[number], stored[number]) for number, part in enumerate(replaced)
+    ]
+
+
+def _sum_by(part: pa.ChunkedArray, rows: pa.ChunkedArray) -> Counter[int]:
+    sums = pa.table({"part": part, "rows": rows}).group_by("part").aggregate([("rows", "sum")])
+    return Counter({int(row["part"]): int(row["rows_sum"]) for row in sums.to_pylist()})

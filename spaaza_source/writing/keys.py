@@ -38,9 +38,11 @@ class KeyCandidates:
 
     Args:
         candidates: What may be the key, the likeliest first; columns as dlt names them.
+        others: Other columns, whose cells are collected too where all rows have them.
     """
 
-    def __init__(self, candidates: Sequence[Key]) -> None:
+    def __init__(self, candidates: Sequence[Key], others: Sequence[str] = ()) -> None:
+        self._others = others
         self._candidates = list(dict.fromkeys(candidates))
         self._parts: list[pa.Table] = []
         self._files: list[int] = []
@@ -72,7 +74,8 @@ class KeyCandidates:
         self.rows += rows.num_rows
         self._candidates = [key for key in self._candidates if has_columns(rows, key)]
         names = dict.fromkeys(name for key in self._candidates for name in key)
-        self._parts.append(rows.select(list(names)))
+        others = [name for name in self._others if name in rows.column_names]
+        self._parts.append(rows.select(list(names | dict.fromkeys(others))))
         self._files.append(file)
 
     def add_records(self, records: Sequence[Mapping[str, Any]]) -> None:
@@ -115,6 +118,10 @@ class KeyCandidates:
             first=pc.index(sound, pa.scalar(False)).as_py(),
         )
 
+    def has_all(self, columns: Key) -> bool:
+        """Whether the cells of those columns were collected of every row."""
+        return bool(self._parts) and all(has_columns(part, columns) for part in self._parts)
+
     def cells(self, key: Key) -> pa.Table:
         """The key of every row, in their order; there must be a row."""
         parts = [part.select(list(key)) for part in self._parts]
@@ -149,6 +156,15 @@ def join_cells(cells: pa.Table) -> pa.ChunkedArray:
     """Each row's key as one text: tables have types of their own."""
     texts = [column.cast(pa.string()) for column in cells.columns]
     return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "\x1f")
+
+
+def count_among(cells: pa.Table, others: pa.Table) -> pa.ChunkedArray:
+    """How many rows of others have each of some rows' cells; the columns in one order."""
+    if cells.num_columns > 1 or cells.schema.types != others.schema.types:
+        cells, others = (pa.table({"cells": join_cells(each)}) for each in (cells, others))
+    counts = others.group_by(others.column_names).aggregate([([], "count_all")])
+    found = pc.index_in(cells.column(0), value_set=counts.column(0))
+    return pc.fill_null(counts.column(1).take(found), 0)
 
 
 def has_columns(rows: pa.Table, key: Key) -> bool:

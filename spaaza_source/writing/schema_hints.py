@@ -20,6 +20,8 @@ FORMAT = "x-export-format"
 ROWLESS = "x-rowless"
 #: Table hint: the columns that told all of its rows apart in the last load of all rows.
 KEY = "x-proven-key"
+#: Table hint: the load that made the table anew, after it was dropped by hand.
+RECREATED = "x-recreated"
 #: Column hint: text only because no value has shown its type yet.
 UNDECIDED = "x-undecided"
 
@@ -43,9 +45,10 @@ def schema_has_rows(schema: dlt.Schema, table: str) -> bool:
     return FORMAT in memory and not memory.get(ROWLESS, False)
 
 
-def proven_key(table: str) -> tuple[str, ...]:
+def proven_key(schema: dlt.Schema, table: str) -> tuple[str, ...]:
     """The columns that tell the table's rows apart; none where nothing does."""
-    return tuple(table_memory(table).get(KEY) or ())
+    memory: Any = schema.tables.get(table, {})
+    return tuple(memory.get(KEY) or ())
 
 
 def check_format(table: str, export_format: str) -> None:

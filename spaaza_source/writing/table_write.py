@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,11 @@ from spaaza_source.audit import CountScope
 from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.errors import BrokenKeyError
 from spaaza_source.exports import TableExports
-from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.windows import Window
+from spaaza_source.writing.delete_guard import DeleteGuard, ReplacedRows
 from spaaza_source.writing.keys import Key, KeyCandidates
 from spaaza_source.writing.late_rows import late_row_meter
-from spaaza_source.writing.schema_hints import has_rows, proven_key
+from spaaza_source.writing.schema_hints import proven_key, table_memory
 from spaaza_source.writing.write_disposition import (
     Disposition,
     apply_final_hints,
@@ -25,6 +27,10 @@ from spaaza_source.writing.write_disposition import (
 
 #: A user's dispositions that delete what an export does not bring.
 DELETING = ("replace", "cdc", "scd2")
+#: A column that often identifies a row, though no vendor promises it.
+ID = "id"
+#: Those that leave no row of earlier loads there.
+REPLACING = ("replace", "cdc")
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class TableWrite:
         settings: How their rows are written.
         time_column: The column that windows are taken by, as dlt names it; None where the rows do
             not replace a range.
+        has_rows: Whether the table has rows of earlier loads that this one does not empty first.
         duplicates: Not None where an earlier load left a discrepancy: then rows replace the table
             even where they could be merged into it. The number is that load's duplicates.
     """
@@ -58,8 +65,10 @@ class TableWrite:
         self,
         exports: TableExports,
         settings: WriteSettings,
-        time_column: str | None = None,
-        duplicates: int | None = None,
+        time_column: str | None,
+        *,
+        has_rows: bool,
+        duplicates: int | None,
     ) -> None:
         sync, current = exports.sync, exports.current
         self._table = sync.table
@@ -69,19 +78,26 @@ class TableWrite:
         self._time_column = time_column
         #: Records with lists in them, which become tables.
         self._nested = any(export.request.export_format == "json" for export in current)
-        # Later these are in the schema anyway.
-        self._has_rows = has_rows(self._table)
-        self._stored_key = proven_key(self._table)
+        self._has_rows = has_rows
+        # Later it is in the schema anyway.
+        self._stored_key = proven_key(dlt.current.source_schema(), self._table)
         #: Changed rows, to be merged into others by their key; else all rows, or all of a range.
         self._partial = sync.merges_changes and not exports.brings_all_rows and self._has_rows
         #: One row may come in several files.
         self._overlapping = sync.merges_changes and len(current) > 1
         self._duplicates = duplicates
         self._user_key = self._disposition.user.key
-        self._keys = KeyCandidates(self._candidates())
+        #: Of each file, and how many rows it has brought.
+        self._windows = [export.request.window for export in current]
+        self._rows_of: Counter[int] = Counter()
+        #: What the delete guard tells rows apart by where there is no key.
+        self._others = [name for name in (time_column, ID) if name and not self._nested]
+        self._keys = KeyCandidates(self._candidates(), self._others)
         self._late_rows = late_row_meter(sync, self._covered, time_column, self._disposition.user)
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
+        #: Whether no row of earlier loads is left in the table; known then, too.
+        self.replaces_all = not has_rows
 
     def _candidates(self) -> list[Key]:
         if self._user_key:
@@ -107,10 +123,12 @@ class TableWrite:
         if not isinstance(rows, pa.Table):
             if isinstance(rows, list):
                 self._keys.add_records(rows)
+                self._rows_of[file] += len(rows)
             return rows
         if self._overlapping:
             rows = self._keys.drop_seen(rows, file)
         self._keys.add(rows, file)
+        self._rows_of[file] += rows.num_rows
         return self._disposition.with_row_version(rows)
 
     def finish(self, locate: Callable[[int], str]) -> CountScope | None:
@@ -158,16 +176,57 @@ class TableWrite:
             lasting_key=not self._nested and (same_key or not self._has_rows),
         )
         strategy = disposition.user.strategy
+        scope = None
+        if strategy is None:
+            scope = window_scope(current_pipeline(), self._covered, self._time_column)
+        elif strategy == "scd2":
+            scope = current_valid_rows(disposition.user.hints or {})
+        self.replaces_all = not self._has_rows or (
+            scope is None and (strategy is None or strategy in REPLACING)
+        )
         if self._has_rows and (strategy is None or strategy in DELETING):
-            scope = None
-            if strategy is None:
-                scope = window_scope(current_pipeline(), self._covered, self._time_column)
-            elif strategy == "scd2":
-                scope = current_valid_rows(disposition.user.hints or {})
             self._settings.delete_guard.check(
-                self._table, self._keys, self.key, scope, duplicates=self._duplicates or 0
+                self._table,
+                self._replaced(scope),
+                self._telling_cells(scope),
+                by_key=self.key is not None,
+                duplicates=self._duplicates or 0,
             )
         apply_final_hints(hints)
+
+    def _replaced(self, scope: str | None) -> list[ReplacedRows]:
+        """The rows that this load replaces: those of each window, or all of a scope."""
+        whole = [ReplacedRows("", scope, self._keys.rows)]
+        if scope is None or self._disposition.user.strategy is not None:
+            return whole
+        brought: Counter[Window] = Counter()
+        for number, window in enumerate(self._windows):
+            if window is None:
+                return whole
+            brought[window] += self._rows_of[number]
+        return [
+            ReplacedRows(
+                str(window),
+                window_scope(current_pipeline(), window, self._time_column),
+                rows,
+            )
+            for window, rows in brought.items()
+        ]
+
+    def _telling_cells(self, scope: str | None) -> pa.Table | None:
+        """What the load brings of the columns that tell its rows, and the table's, apart.
+
+        Without a key these are a window's times and ids: rows seldom share both, and keep them.
+        """
+        known = table_memory(self._table).get("columns", {})
+        columns = self.key or ()
+        if not columns and scope is not None:
+            columns = tuple(
+                name for name in self._others if name in known and self._keys.has_all((name,))
+            )
+        if not columns or not set(known).issuperset(columns) or not self._keys.has_all(columns):
+            return None
+        return self._keys.cells(columns)
 
     def _merge_changes(self, locate: Callable[[int], str]) -> None:
         """Merge changed rows into those that the table has."""

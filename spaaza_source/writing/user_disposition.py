@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import dlt
@@ -89,6 +91,12 @@ class UserDisposition:
         """
         strategy = self.strategy
         where = f"write_disposition of {table}"
+        if ";" in str((self.hints or {}).get("destination_scope") or ""):
+            raise SettingsError(
+                "dlt would cut the destination_scope at its semicolon",
+                where=where,
+                hint="Write it without one: chr(59), for instance.",
+            )
         if strategy in WHOLE_ONLY:
             if policy is not None and policy.start is not None:
                 raise SettingsError(
@@ -97,6 +105,12 @@ class UserDisposition:
                     hint="Leave out start_date, or use another disposition.",
                 )
             return None
+        if strategy == "replace":
+            # A table that is emptied by each load has no later rows to go on with.
+            return policy and replace(policy, incremental=False)
+        if strategy == "append" and policy is not None:
+            # A lookback would append rows that are there.
+            return replace(policy, lag=timedelta(0), looks_back=False)
         if strategy in BY_KEY and self.key is None:
             raise SettingsError(
                 f"{strategy} needs a key", where=where, hint="Name it: apply_hints(primary_key=…)."

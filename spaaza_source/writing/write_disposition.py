@@ -97,7 +97,7 @@ class Disposition:
         """Whether a key tells the table's rows apart, or may prove to where it has none yet."""
         if not has_rows(table):
             return keyed or self.user.key is not None
-        key = proven_key(table)
+        key = proven_key(dlt.current.source_schema(), table)
         return bool(key) and self.user.key in {None, key}
 
     def first_hints(self) -> dict[str, Any]:

@@ -24,8 +24,11 @@ from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.extract import load_files
-from spaaza_source.loading.reader import FileReader, ReadSettings
+from spaaza_source.loading.reader import ReadSettings
+from spaaza_source.loading.scope import resolve_scope
+from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.warehouse import duckdb_file
@@ -94,9 +97,12 @@ def _rows(path: Path, reach: Window | None) -> Iterator[Any]:
         arrived=FetchedFile(path, size, size, "", end_verified=True),
     )
     wanted = TableSync(TABLE, lambda _: export.request, SyncPolicy())
+    load = TableLoad(
+        wanted, ReadSettings(), Policy(), "timestamp", WriteSettings(Disposition(REPLACE))
+    )
+    scope = resolve_scope(load, Cursor(TABLE))
     exports = TableExports(wanted, covered=reach, exports=[export])
-    reader = FileReader(ReadSettings(), Policy(), "timestamp")
-    yield from load_files(exports, reader, WriteSettings(Disposition(REPLACE)))
+    yield from load_files(exports, load.reader(), load.write_settings, scope)
 
 
 def main() -> None:

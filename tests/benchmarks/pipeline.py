@@ -23,8 +23,11 @@ from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.exports.table_sync import TableSync
+from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.extract import load_files
-from spaaza_source.loading.reader import FileReader, ReadSettings
+from spaaza_source.loading.reader import ReadSettings
+from spaaza_source.loading.scope import resolve_scope
+from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.spaaza.bulk_users import KEYS
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.transport.download import FetchedFile
@@ -79,12 +82,16 @@ def arrived_users(path: Path) -> Iterator[Any]:
             path, path.stat().st_size, path.stat().st_size, _no_hash(), end_verified=True
         ),
     )
-    exports = TableExports(TableSync("users", lambda _: request), exports=[export])
-    yield from load_files(
-        exports,
-        FileReader(ReadSettings(), Policy()),
+    load = TableLoad(
+        TableSync("users", lambda _: request),
+        ReadSettings(),
+        Policy(),
+        None,
         WriteSettings(Disposition(REPLACE), candidates=KEYS),
     )
+    scope = resolve_scope(load, Cursor("users"))
+    exports = TableExports(load.sync, exports=[export])
+    yield from load_files(exports, load.reader(), load.write_settings, scope)
 
 
 def _no_hash() -> str:

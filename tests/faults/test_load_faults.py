@@ -339,7 +339,7 @@ def test_a_row_that_is_gone_goes_when_its_window_is_loaded_again(tmp_path: Path)
         # What is before the window stays.
         assert len(shop.rows()) == 9
         shop.stops(
-            file_of(shop, rows[1]), TooManyDeletionsError, "7 of the 9", "accept_deletes=True"
+            file_of(shop, rows[1]), TooManyDeletionsError, "7 of the 8", "accept_deletes=True"
         )
         assert len(shop.rows()) == 9
         shop.brings(file_of(shop, rows[1]), accept_deletes=True)

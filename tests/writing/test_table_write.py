@@ -175,17 +175,58 @@ def test_the_share_is_a_setting(vendor: FileVendor, tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*) FROM users") == [(5,)]
 
 
-def test_a_window_may_lose_its_rows_but_not_most_of_the_table(
-    vendor: FileVendor, tmp_path: Path
-) -> None:
-    days = [f"{day},2026-05-{day:02}T00:00:00Z" for day in range(1, 11)]
-    load(vendor, tmp_path, "id,at\n" + "\n".join(days) + "\n", table="transactions", **WINDOW)
-    nine: dict[str, Any] = {**WINDOW, "start_date": "2026-05-09"}
-    load(vendor, tmp_path, "id,at\n", table="transactions", **nine)
-    assert query(tmp_path, "SELECT count(*) FROM transactions") == [(8,)]
-    with pytest.raises(Exception, match="8 of the 8"):
-        load(vendor, tmp_path, "id,at\n", table="transactions", **WINDOW)
-    assert query(tmp_path, "SELECT count(*) FROM transactions") == [(8,)]
+@pytest.mark.parametrize("key", ["id", "name"])
+def test_a_window_may_lose_few_of_its_rows(key: str, vendor: FileVendor, tmp_path: Path) -> None:
+    """However many rows the table has in other windows, which the load brings too."""
+
+    def days(*gone: int) -> str:
+        rows = [f"{day},2026-05-{day:02}T00:00:00Z" for day in range(1, 31) if day not in gone]
+        return "\n".join([f"{key},at", *rows, ""])
+
+    weeks: dict[str, Any] = {"table": "transactions", **WINDOW, "window": "week"}
+    load(vendor, tmp_path, days(), **weeks)
+    load(vendor, tmp_path, days(7), **weeks)
+    assert query(tmp_path, "SELECT count(*) FROM transactions") == [(29,)]
+    # 7 of 29, and most of one week.
+    for few in ((11, 12, 13, 14, 15, 16, 17), (11, 12)):
+        with pytest.raises(Exception, match=r"of the 7 rows of \[2026-05-11T") as raised:
+            load(vendor, tmp_path, days(7, *few), **weeks)
+        assert isinstance(refusal(raised), TooManyDeletionsError)
+    assert query(tmp_path, "SELECT count(*) FROM transactions") == [(29,)]
+
+
+def test_rows_of_a_window_are_not_exchanged_for_others(vendor: FileVendor, tmp_path: Path) -> None:
+    def rows(first: int) -> str:
+        found = (f"{day},2026-05-{day:02}T00:00:00Z" for day in range(first, first + 10))
+        return "\n".join(["id,at", *found, ""])
+
+    load(vendor, tmp_path, rows(1), table="transactions", **WINDOW)
+    with pytest.raises(Exception, match="10 of the 10 rows") as raised:
+        load(vendor, tmp_path, rows(11), table="transactions", **WINDOW)
+    assert isinstance(refusal(raised), TooManyDeletionsError)
+    load(vendor, tmp_path, rows(2), table="transactions", **WINDOW)
+    assert query(tmp_path, "SELECT min(id), max(id) FROM transactions") == [(2, 11)]
+
+
+def test_rows_that_nobody_remembers_are_guarded(vendor: FileVendor, tmp_path: Path) -> None:
+    """Rows of another pipeline, and rows that this package never loaded."""
+    load(vendor, tmp_path, TEN)
+    vendor.files["users"] = b"id,name\n1,x\n"
+    source = spaaza_source(
+        vendor.base_url,
+        1743,
+        {"access_token_id": "a", "access_token_secret": "b"},
+        poll_interval=0.01,
+        start_margin=0,
+        max_age=0,
+    ).with_resources("users", "products")
+    with pytest.raises(Exception, match="9 of the 10 rows"):
+        pipeline_into(tmp_path, "another").run(source.with_resources("users"))
+    query(tmp_path, "CREATE TABLE products AS SELECT range AS id FROM range(1000)")
+    vendor.files["products"] = b"id,name\n1,x\n"
+    with pytest.raises(Exception, match="999 of the 1,000 rows"):
+        pipeline_into(tmp_path).run(source.with_resources("products"))
+    assert query(tmp_path, "SELECT count(*) FROM products") == [(1000,)]
 
 
 def test_history_is_kept_by_scd2_without_gap_or_overlap(vendor: FileVendor, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from dlt.extract import DltSource
 from spaaza_source.cli.deep_check.diff import Comparison, Differences
 from spaaza_source.cli.deep_check.table_rows import DestinationTable
 from spaaza_source.errors import SettingsError
-from spaaza_source.loading import TableLoad, exports_of, read_state, with_new_export
+from spaaza_source.loading import TableLoad, exports_of, last_instants, with_new_export
 from spaaza_source.warehouse import duckdb_settings
 from spaaza_source.windows import Window, iso
 
@@ -84,27 +84,29 @@ def deep_check(
     """
     if exists:
         pipeline.sync_destination()
-    state = pipeline.state
     # Without an active pipeline a source has no state: it requests all rows, or its range.
     pipeline.deactivate()
     for source in sources:
         loaded = exists and source.name in pipeline.schema_names
         schema = pipeline.schemas[source.name] if loaded else None
+        loads = exports_of(source).loads
+        loaded_until = last_instants(loads, pipeline, source.name) if schema else {}
         comparisons: dict[str, _TableComparison] = {}
         with (
             tempfile.TemporaryDirectory(prefix="spaaza_check_") as folder,
             duckdb.connect(f"{folder}/check.duckdb", config=duckdb_settings()) as database,
         ):
-            for name, load in exports_of(source).loads.items():
+            for name, load in loads.items():
                 hints = schema.tables.get(name) if schema else None
                 if schema is None or hints is None or not hints.get("columns"):
                     yield TableDiff(name, None, None)
                     continue
-                until = read_state(state, source.name, name)["loaded_until"]
                 table = DestinationTable.of(
                     pipeline, name, hints, schema.naming, known[name].passing
                 )
-                comparisons[name] = _TableComparison(database, table, known[name], load, until)
+                comparisons[name] = _TableComparison(
+                    database, table, known[name], load, loaded_until[name]
+                )
             if comparisons and schema:
                 yield from _compare(pipeline, source, schema, comparisons, most)
 

@@ -1,0 +1,148 @@
+"""Reads `export_jobs`, the destination's own ledger of what was loaded of each table.
+
+An export counts where its load has ended: where `export_jobs` has it and dlt's list of loads has
+its load. No local file is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+from spaaza_source.destination import completed_loads, fetch_chunks
+from spaaza_source.windows import Window
+
+LEDGER = "export_jobs"
+
+
+@dataclass(frozen=True)
+class LoadedExport:
+    """An export whose rows were loaded.
+
+    Attributes:
+        job_id: The vendor's job.
+        account: Whose data: Spaaza's chain id; of Voucherify a hash of the application's id.
+        window: Its window; None for all rows.
+        fingerprint: Its request's.
+        created_at: When the vendor created its job, UTC; None where nobody knows.
+        finished_at: When the vendor had finished it, UTC.
+        loaded_at: When its file was read, UTC, by the clock of the machine that loaded it.
+        rows: Rows of it in the table after the load; those of the file, if nobody counted.
+        duplicates: How many rows too many the table was found to have of it.
+        open_discrepancy: Whether the table was found to have another number of its rows, and no
+            later load has resolved that.
+        superseded: Whether a discrepancy was ever found: others bring its rows.
+        load: The id of its load.
+        schema: The hash of the schema that it was loaded by; empty where no table tells it.
+        intent: The settings that shaped its rows, by name; empty where none were noted.
+        replaces_all: Whether its load left no row of earlier loads in the table.
+    """
+
+    job_id: str
+    account: str
+    window: Window | None
+    fingerprint: str
+    created_at: datetime | None
+    finished_at: datetime
+    loaded_at: datetime
+    rows: int
+    duplicates: int
+    open_discrepancy: bool
+    superseded: bool
+    load: str
+    schema: str
+    intent: Mapping[str, str] = field(default_factory=dict)
+    replaces_all: bool = False
+
+    def covers(self, lag: timedelta) -> Window | None:
+        """The window that it has all rows of, late ones too; None where it surely has none.
+
+        Where a vendor's clock is wrong, a window may end in the future: so it counts for no later
+        rows than either clock had seen.
+
+        Args:
+            lag: The table's lookback: how late rows may arrive.
+        """
+        known = self.loaded_at if self.window or self.created_at else None
+        if known is None:
+            return None
+        final = min(known, self.created_at or known) - lag
+        window = self.window or Window(None, final)
+        end = min(window.end, final)
+        return Window(window.start, end) if window.begin < end else None
+
+
+def read_ledger(client: Any, table: str) -> list[LoadedExport]:
+    """The loaded exports of a table, the oldest load first; none without a ledger.
+
+    Args:
+        client: As `open_client` returns it.
+        table: The table.
+    """
+    jobs, loads = client.make_qualified_table_name(LEDGER), completed_loads(client)
+    # All columns: a ledger of an earlier version lacks some.
+    version, join = "", ""
+    if loads is not None:
+        version = ", loads.schema_version_hash"
+        join = f" JOIN {loads} AS loads ON loads.load_id = jobs._dlt_load_id AND loads.status = 0"
+    query = (
+        f"SELECT jobs.*{version} FROM {jobs} AS jobs{join}"  # noqa: S608 - our own names
+        " WHERE jobs.table_name = %s AND jobs.loaded IS NOT NULL"
+    )
+    try:
+        chunks = list(fetch_chunks(client, query, table))
+    except DatabaseUndefinedRelation:
+        return []
+    exports = [_loaded_export(row) for rows in chunks for row in rows.to_pylist()]
+    return sorted(exports, key=lambda each: float(each.load))
+
+
+def present_exports(exports: Sequence[LoadedExport]) -> list[LoadedExport]:
+    """Those of a table's loaded exports whose rows no later load has replaced as a whole.
+
+    Args:
+        exports: As `read_ledger` returns them.
+    """
+    last = next((each.load for each in reversed(exports) if each.replaces_all), None)
+    return [each for each in exports if last is None or float(each.load) >= float(last)]
+
+
+def _loaded_export(row: Mapping[str, Any]) -> LoadedExport:
+    start, end, created, finished = (
+        None if (instant := row[name]) is None else _utc(instant)
+        for name in ("window_start", "window_end", "created_at", "finished_at")
+    )
+    proven, found, loaded = row.get("proven"), row.get("found"), int(row["loaded"])
+    wrong = proven is not None and not proven
+    replaces_all = row.get("replaces_all")
+    return LoadedExport(
+        job_id=row["job_id"],
+        account=row["account"],
+        window=Window(start, end) if end else None,
+        fingerprint=row["fingerprint"],
+        created_at=created,
+        finished_at=finished or created or _utc(row["loaded_at"]),
+        loaded_at=_utc(row["loaded_at"]),
+        rows=int(found if proven and found is not None else loaded),
+        duplicates=max(0, (found or 0) - loaded),
+        open_discrepancy=wrong and row.get("settled_by") is None,
+        superseded=wrong,
+        load=row["_dlt_load_id"],
+        schema=row.get("schema_version_hash") or "",
+        intent=json.loads(row.get("intent") or "{}"),
+        # Earlier versions did not note it; of theirs, an export of all rows is taken for it.
+        replaces_all=end is None if replaces_all is None else bool(replaces_all),
+    )
+
+
+def _utc(instant: Any) -> datetime:
+    """A time as any destination's driver gives it."""
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=timezone.utc)
+    moment: datetime = instant.astimezone(timezone.utc)
+    return datetime.fromisoformat(moment.isoformat())

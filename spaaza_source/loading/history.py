@@ -1,0 +1,239 @@
+"""The load history of a table: what its destination holds, by its own ledger, and where to go on.
+
+A cursor that was only remembered would be ahead of a table that was dropped, of a database put back
+from a copy, and of rows that another pipeline, chain or filter has loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import dlt
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+from spaaza_source.audit import LoadedExport, present_exports, read_ledger
+from spaaza_source.destination import can_count, open_client
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports import REPEATS, TableSync
+from spaaza_source.loading.checkpoint import read_state
+from spaaza_source.loading.intent import read_intent
+from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.windows import EARLIEST, Window
+from spaaza_source.writing import proven_key
+
+#: What a message calls that which is asked of the vendor.
+SELECTION = "filter, fields or export_format"
+#: How a table is loaded from the beginning.
+RELOAD = 'refresh="drop_resources" (spaaza load --full-refresh)'
+
+
+@dataclass(frozen=True)
+class LoadHistory:
+    """What a destination holds of one table.
+
+    Attributes:
+        exists: Whether there is such a table, whoever made it.
+        has_rows: Whether it has rows.
+        ledger: All its loaded exports, the oldest load first.
+        present: Those whose rows are in the table.
+    """
+
+    exists: bool
+    has_rows: bool
+    ledger: Sequence[LoadedExport]
+    present: Sequence[LoadedExport]
+
+    def resume(self, sync: TableSync, *, has_times: bool, has_key: bool) -> TableSync:
+        """What is left to bring of the table.
+
+        Args:
+            sync: What the settings say.
+            has_times: Whether the table has the times that windows are taken by.
+            has_key: Whether something tells its rows apart.
+        """
+        policy, until, begun_at = sync.policy, None, None
+        if policy is not None and (has_times or policy.merges_changes):
+            # Others bring the rows of those that a later load has resolved.
+            exports = [
+                each for each in self.present if each.open_discrepancy or not each.superseded
+            ]
+            until = _covered_until(exports, policy.start, policy.lag)
+            if policy.merges_changes and has_key:
+                begun_at = _last_snapshot(exports, policy.start, policy.lag)
+        loaded = [export.job_id for export in self.ledger]
+        return replace(sync, loaded_until=until, begun_at=begun_at, loaded=loaded)
+
+    def check(self, sync: TableSync, intent: Mapping[str, str]) -> None:
+        """Refuse to go on with rows of another owner, or that other settings have shaped.
+
+        A table that is always loaded whole takes up another selection by itself.
+
+        Args:
+            sync: What the settings ask for.
+            intent: The settings that shape rows, by name.
+
+        Raises:
+            SettingsError: The table has such rows.
+        """
+        account = sync.make_request(None).account
+        other = next((each.account for each in self.present if each.account != account), None)
+        if other is not None:
+            raise SettingsError(
+                f"the table has rows of the account {other}, and would lose them to {account}",
+                where=sync.table,
+                hint="Load into another dataset (dataset_name, --dataset).",
+            )
+        changed = {
+            name
+            for export in self.present
+            for name, value in intent.items()
+            if export.intent.get(name, value) != value
+        }
+        if sync.policy is not None and not all(_is_of(sync, export) for export in self.present):
+            changed.add(SELECTION)
+        if changed:
+            raise SettingsError(
+                f"the table's rows were loaded by other settings: {', '.join(sorted(changed))}",
+                where=sync.table,
+                hint=f"Load the whole table again: {RELOAD}; or set them back; or load into"
+                " another dataset.",
+            )
+
+
+def read_history(client: Any, table: str, *, is_dropped: bool = False) -> LoadHistory:
+    """Read a table's load history.
+
+    Args:
+        client: As `open_client` returns it, of a database.
+        table: The table.
+        is_dropped: Whether the load that begins drops it, or empties it.
+    """
+    ledger = read_ledger(client, table)
+    exists, has_rows = (False, False) if is_dropped else _look_at(client, table)
+    present = present_exports(ledger)
+    if is_dropped or (not has_rows and any(each.rows for each in present)):
+        # It was emptied by hand: none of its exports counts.
+        present = []
+    return LoadHistory(exists, has_rows, ledger, present)
+
+
+def resume_tables(
+    loads: Mapping[str, TableLoad],
+    pipeline: dlt.Pipeline,
+    schema: dlt.Schema,
+) -> list[TableSync]:
+    """What the next load of some tables would bring; nothing is asked for.
+
+    Args:
+        loads: How each is loaded.
+        pipeline: The pipeline that would load them; it has the state that its destination has.
+        schema: What is known of the tables.
+
+    Raises:
+        SettingsError: A table's rows are of another owner, or were loaded by other settings.
+    """
+    if not can_resume(pipeline):
+        states = {table: read_state(pipeline.state, schema.name, table) for table in loads}
+        return [replace(load.sync, **states[table]) for table, load in loads.items()]
+    syncs = []
+    with open_client(pipeline) as client:
+        for table, load in loads.items():
+            history = read_history(client, table)
+            history.check(load.sync, read_intent(load))
+            syncs.append(
+                history.resume(
+                    load.sync,
+                    has_times=has_times(load, schema),
+                    has_key=bool(proven_key(schema, table)),
+                )
+            )
+    return syncs
+
+
+def last_instants(
+    loads: Mapping[str, TableLoad], pipeline: dlt.Pipeline, source: str
+) -> dict[str, datetime | None]:
+    """Up to when the last load of some tables brought rows; None for one that comes whole.
+
+    Args:
+        loads: How each is loaded.
+        pipeline: The pipeline that loads them.
+        source: The source's section.
+    """
+    if not can_resume(pipeline):
+        states = {table: read_state(pipeline.state, source, table) for table in loads}
+        return {table: state["loaded_until"] for table, state in states.items()}
+    instants: dict[str, datetime | None] = {}
+    with open_client(pipeline) as client:
+        for table, load in loads.items():
+            present = read_history(client, table).present if load.sync.policy else []
+            covered = (export.covers(timedelta(0)) for export in present)
+            instants[table] = max((window.end for window in covered if window), default=None)
+    return instants
+
+
+def can_resume(pipeline: Any) -> bool:
+    """Whether the destination's ledger tells where to go on; else dlt's state does.
+
+    Files have no list of loads that have ended. With packages that are not loaded yet, a pipeline
+    is ahead of its destination.
+    """
+    return can_count(pipeline, None) and not pipeline.has_pending_data
+
+
+def has_times(load: TableLoad, schema: dlt.Schema) -> bool:
+    """Whether a table has the times that windows are taken by."""
+    if load.time_column is None:
+        return False
+    columns = schema.tables.get(load.sync.table, {}).get("columns", {})
+    column = columns.get(schema.naming.normalize_identifier(load.time_column))
+    # A column that was empty so far has no type.
+    return column is not None and column.get("data_type", "timestamp") == "timestamp"
+
+
+def _look_at(client: Any, table: str) -> tuple[bool, bool]:
+    """Whether there is such a table, and whether it has rows."""
+    name = client.make_qualified_table_name(table)
+    try:
+        return True, bool(client.execute_sql(f"SELECT 1 FROM {name} LIMIT 1"))  # noqa: S608
+    except DatabaseUndefinedRelation:
+        return False, False
+
+
+def _is_of(sync: TableSync, export: LoadedExport) -> bool:
+    """Whether an export is one that the settings would ask for now."""
+    request = sync.make_request(export.window)
+    requests = [request, *(replace(request, repeat=repeat) for repeat in REPEATS)]
+    return any(export.fingerprint == each.fingerprint for each in requests)
+
+
+def _covered_until(
+    exports: Sequence[LoadedExport], start: datetime | None, lag: timedelta
+) -> datetime | None:
+    """The cursor: all rows since a start are loaded up to the lag before it; None without any."""
+    covered = [window for each in exports if (window := each.covers(lag)) is not None]
+    last = max((window.end for window in covered), default=EARLIEST)
+    if start is not None and start >= last:
+        return None
+    gap = Window(start, last + timedelta(microseconds=1)).gaps(covered)[0]
+    return None if gap.start is None or gap.start == start else gap.start + lag
+
+
+def _last_snapshot(
+    exports: Sequence[LoadedExport], start: datetime | None, lag: timedelta
+) -> datetime | None:
+    """Since when all rows have been brought once more: the oldest of the exports that did so."""
+    until = _covered_until(exports, start, lag)
+    if until is None:
+        return None
+    loads = [list(each) for _, each in groupby(exports, key=lambda each: each.load)]
+    latest: list[LoadedExport] = []
+    for load in reversed(loads):
+        latest += load
+        if _covered_until(latest, start, lag) == until:
+            break
+    return min(min(each.created_at or each.loaded_at, each.loaded_at) for each in latest)

@@ -1,0 +1,360 @@
+"""What a load stands on, from one load to the next: the destination's ledger, owner and intent.
+
+Each test is a change between two loads that a remembered cursor would not see.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+from spaaza_source import spaaza_source, voucherify_source
+from spaaza_source.errors import SettingsError, SpaazaSourceError
+from spaaza_source.loading import exports_of
+from tests.vendors.server import Answer, Seen
+from tests.vendors.spaaza_files import FileVendor
+from tests.vendors.voucherify_files import KEYS, VoucherifyVendor
+from tests.warehouses import pipeline_into, query
+
+pytestmark = pytest.mark.slow
+
+TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
+QUICK: dict[str, Any] = {"poll_interval": 0.01, "start_margin": 0, "stagger": 0, "max_age": 0}
+DAYS = [f"{day},2026-05-{day:02}T10:00:00Z,x{day}@y.nl" for day in range(1, 29)]
+TRANSACTIONS = "\n".join(["id,timestamp,email", *DAYS, ""]).encode()
+SEGMENT = [{"property": "total_value", "operator": "greater_than", "value": 10}]
+SECRET = "0123456789abcdef"
+
+
+@pytest.fixture
+def vendor() -> Iterator[FileVendor]:
+    files = dict.fromkeys(("users", "products", "vouchers"), b"id,name\n1,a\n2,b\n3,c\n")
+    with FileVendor(transactions=TRANSACTIONS, **files) as served:
+        yield served
+
+
+def source(vendor: FileVendor, *tables: str, chain: int = 1743, **given: Any) -> Any:
+    tables = tables or ("transactions",)
+    return spaaza_source(vendor.base_url, chain, TOKEN, **{**QUICK, **given}).with_resources(
+        *tables
+    )
+
+
+def ours(raised: pytest.ExceptionInfo[BaseException]) -> SpaazaSourceError:
+    found: BaseException | None = raised.value
+    while not isinstance(found, SpaazaSourceError):
+        assert found is not None
+        found = found.__cause__ or found.__context__
+    return found
+
+
+def rows(folder: Path, table: str = "transactions") -> int:
+    return int(query(folder, f"SELECT count(*) FROM {table}")[0][0])
+
+
+def refuses(vendor: FileVendor, pipeline: dlt.Pipeline, loaded: Any, *words: str) -> None:
+    """The load stops before anything is asked of the vendor, and says why."""
+    asked = len(vendor.tasks)
+    with pytest.raises(Exception, match=r".") as raised:
+        pipeline.run(loaded)
+    error = ours(raised)
+    assert isinstance(error, SettingsError), error
+    for word in words:
+        assert word in str(error)
+    assert len(vendor.tasks) == asked
+
+
+# Owner
+
+
+@pytest.mark.parametrize("table", ["transactions", "users", "vouchers"])
+@pytest.mark.parametrize("name", ["spaaza", "another"])
+def test_a_second_chain_is_refused(
+    table: str, name: str, vendor: FileVendor, tmp_path: Path
+) -> None:
+    pipeline_into(tmp_path).run(source(vendor, table))
+    before = rows(tmp_path, table)
+    second = pipeline_into(tmp_path, name)
+    refuses(vendor, second, source(vendor, table, chain=1744), "1743", "1744", table, "dataset")
+    assert rows(tmp_path, table) == before
+
+
+def test_vouchers_of_two_vendors_are_refused(vendor: FileVendor, tmp_path: Path) -> None:
+    pipeline = pipeline_into(tmp_path)
+    with VoucherifyVendor(vouchers="ID,Code\nv_1,a\n") as other:
+        vouchers = voucherify_source(
+            other.base_url, KEYS, objects=["vouchers"], fields={"vouchers": ["id", "code"]}
+        )
+        with pytest.raises(Exception, match=r".") as raised:
+            pipeline.run([source(vendor, "vouchers"), vouchers])
+        assert "vouchers" in str(ours(raised))
+        pipeline.drop_pending_packages()
+        pipeline.run(source(vendor, "vouchers"))
+        with pytest.raises(Exception, match=r".") as raised:
+            pipeline.run(vouchers)
+        assert "spaaza" in str(ours(raised))
+        assert other.bodies == []
+    assert rows(tmp_path, "vouchers") == 3
+
+
+# Intent
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("transactions", {}, {"segments": {"transactions": SEGMENT}}, "filter"),
+        ("transactions", {"segments": {"transactions": SEGMENT}}, {}, "filter"),
+        ("transactions", {}, {"column_types": "text"}, "column_types"),
+        (
+            "transactions",
+            {},
+            {"privacy": {"transactions": {"email": "hash"}}, "privacy_secret": SECRET},
+            "privacy",
+        ),
+        (
+            "transactions",
+            {"privacy": {"transactions": {"email": "hash"}}, "privacy_secret": SECRET},
+            {},
+            "privacy",
+        ),
+        ("users", {}, {"privacy": {"users": {"name": "drop"}}}, "privacy"),
+        (
+            "users",
+            {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET},
+            {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET[::-1]},
+            "privacy_secret",
+        ),
+    ],
+)
+def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
+    change: tuple[str, dict[str, Any], dict[str, Any], str], vendor: FileVendor, tmp_path: Path
+) -> None:
+    table, before, after, told = change
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(source(vendor, table, **before))
+    changed = source(vendor, table, **after)
+    refuses(vendor, pipeline, changed, told, table, "--full-refresh")
+    # Set back, it goes on; loaded anew, it has the new settings alone.
+    pipeline.run(source(vendor, table, **before))
+    pipeline.run(source(vendor, table, **after), refresh="drop_resources")
+    pipeline.run(source(vendor, table, **after))
+    refuses(vendor, pipeline, source(vendor, table, **before), told)
+
+
+def test_a_table_that_always_comes_whole_takes_up_another_filter(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(source(vendor, "users"))
+    pipeline.run(source(vendor, "users", segments={"users": SEGMENT}))
+    assert len(vendor.tasks) == 2
+
+
+def test_a_start_moved_back_is_asked_for(vendor: FileVendor, tmp_path: Path) -> None:
+    pipeline = pipeline_into(tmp_path)
+    for start, found in (("2026-05-10", 19), ("2026-05-10", 19), ("2026-05-04", 25), (None, 28)):
+        pipeline.run(source(vendor, start_date=start))
+        assert rows(tmp_path) == found
+    assert vendor.tasks[-1]["trigger"].get("segment") is None
+    # Moved forward, nothing is deleted, and nothing asked for again.
+    pipeline.run(source(vendor, start_date="2026-05-20"))
+    assert rows(tmp_path) == 28
+
+
+@pytest.mark.parametrize("disposition", ["append", {"disposition": "merge", "strategy": "scd2"}])
+def test_a_disposition_with_rows_of_its_own_is_refused_both_ways(
+    disposition: Any, vendor: FileVendor, tmp_path: Path
+) -> None:
+    def users(hint: Any) -> Any:
+        loaded = source(vendor, "users")
+        if hint is not None:
+            loaded.users.apply_hints(write_disposition=hint)
+        return loaded
+
+    pipeline = pipeline_into(tmp_path)
+    for before, after in ((None, disposition), (disposition, None)):
+        pipeline.run(users(before), refresh="drop_resources")
+        refuses(vendor, pipeline, users(after), "write_disposition", "--full-refresh")
+        pipeline.run(users(before))
+
+
+# What the destination holds
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE", "DELETE FROM"])
+@pytest.mark.parametrize("table", ["transactions", "vouchers"])
+def test_a_table_that_was_emptied_by_hand_is_loaded_whole(
+    statement: str, table: str, vendor: FileVendor, tmp_path: Path
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(source(vendor, table))
+    before = rows(tmp_path, table)
+    query(tmp_path, f"{statement} {table}")
+    pipeline.run(source(vendor, table))
+    assert rows(tmp_path, table) == before
+    # And the next goes on from there.
+    pipeline.run(source(vendor, table))
+    assert vendor.tasks[-1]["trigger"]["segment"]
+
+
+def test_an_older_copy_of_the_file_is_brought_up_to_date(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    file, copy = tmp_path / "warehouse.duckdb", tmp_path / "copy.duckdb"
+    vendor.files["transactions"] = "\n".join(["id,timestamp,email", *DAYS[:10], ""]).encode()
+    pipeline.run(source(vendor, start_date="2026-05-01", end_date="2026-05-11"))
+    shutil.copy(file, copy)
+    vendor.files["transactions"] = TRANSACTIONS
+    pipeline.run(source(vendor, start_date="2026-05-01"))
+    assert rows(tmp_path) == 28
+    shutil.copy(copy, file)
+    pipeline.run(source(vendor, start_date="2026-05-01"))
+    assert rows(tmp_path) == 28
+
+
+def test_a_file_that_was_removed_is_loaded_whole(vendor: FileVendor, tmp_path: Path) -> None:
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(source(vendor))
+    pipeline.run(source(vendor))
+    (tmp_path / "warehouse.duckdb").unlink()
+    pipeline.run(source(vendor))
+    assert rows(tmp_path) == 28
+
+
+def test_another_pipeline_goes_on_with_cursor_types_and_guard(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    header = "id,timestamp,price\n"
+    days = [f"{day},2026-05-{day:02}T10:00:00Z,{day}.50\n" for day in range(1, 11)]
+    vendor.files["transactions"] = "".join([header, *days]).encode()
+    pipeline_into(tmp_path).run(source(vendor))
+    # Whole numbers alone would make it another type.
+    now = datetime.now(timezone.utc) - timedelta(hours=1)
+    vendor.files["transactions"] = f"{header}11,{now.isoformat()},3\n".encode()
+    pipeline_into(tmp_path, "another").run(source(vendor))
+    assert vendor.tasks[-1]["trigger"]["segment"]
+    found = query(tmp_path, "SELECT count(*), sum(price) FROM transactions")
+    assert found == [(11, Decimal("63.0"))]
+    # So does one that takes nothing from its destination, on a machine of its own.
+    vendor.files["users"] = b"id,name\n1,a\n"
+    pipeline_into(tmp_path).run(source(vendor, "users", accept_deletes=True))
+    vendor.files["users"] = b"id,name\n"
+    stateless = pipeline_into(tmp_path, "third")
+    stateless.config.restore_from_destination = False
+    with pytest.raises(Exception, match="1 of the 1 rows"):
+        stateless.run(source(vendor, "users"))
+
+
+def test_archived_increments_do_not_stand_for_the_history_before_them(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    archive = str(tmp_path / "kept")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for _ in range(2):
+        pipeline_into(first).run(source(vendor, keep_files=archive))
+    increment = max((tmp_path / "kept").iterdir())
+    pipeline = pipeline_into(second)
+    pipeline.run(source(vendor, from_files=str(increment)))
+    pipeline.run(source(vendor))
+    assert rows(second) == 28
+
+
+# Hints and jobs that would lose rows
+
+
+def test_a_scope_that_dlt_would_cut_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
+    hint = {
+        "disposition": "merge",
+        "strategy": "delete-insert",
+        "destination_scope": "{table}.name <> 'a;b'",
+    }
+    users = source(vendor, "users")
+    users.users.apply_hints(write_disposition=hint)
+    refuses(vendor, pipeline_into(tmp_path), users, "destination_scope", "semicolon")
+
+
+def test_dlts_own_incremental_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
+    loaded = source(vendor)
+    loaded.transactions.apply_hints(incremental=dlt.sources.incremental("timestamp"))
+    refuses(vendor, pipeline_into(tmp_path), loaded, "incremental", "lag")
+
+
+def test_appended_rows_are_not_looked_back_for(vendor: FileVendor, tmp_path: Path) -> None:
+    now = datetime.now(timezone.utc)
+    pipeline = pipeline_into(tmp_path)
+    for hours in ((30, 20, 10), (30, 20, 10), (30, 20, 10)):
+        lines = [f"{hour},{(now - timedelta(hours=hour)).isoformat()}" for hour in hours]
+        vendor.files["transactions"] = "\n".join(["id,timestamp", *lines, ""]).encode()
+        loaded = source(vendor)
+        loaded.transactions.apply_hints(write_disposition="append")
+        pipeline.run(loaded)
+    assert rows(tmp_path) == 3
+
+
+def test_a_vendors_clock_that_was_ahead_once_loses_no_row(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Ahead(FileVendor):
+        ahead = timedelta(days=30)
+
+        def _answer(self, seen: Seen) -> Answer:
+            answer = super()._answer(seen)
+            now = datetime.now(timezone.utc) + self.ahead
+            answer.headers["Date"] = format_datetime(now, usegmt=True)
+            return answer
+
+    def file(*hours: int) -> bytes:
+        now = datetime.now(timezone.utc)
+        lines = [f"{hour},{(now - timedelta(hours=hour)).isoformat()}" for hour in hours]
+        return "\n".join(["id,timestamp", *lines, ""]).encode()
+
+    pipeline = pipeline_into(tmp_path)
+    with Ahead(transactions=file(50)) as wrong, caplog.at_level(logging.WARNING, "dlt"):
+        pipeline.run(source(wrong, start_date="2026-01-01"))
+        wrong.ahead = timedelta(0)
+        wrong.files["transactions"] = file(50, 3)
+        pipeline.run(source(wrong, start_date="2026-01-01"))
+    assert rows(tmp_path) == 2
+    assert "clock" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"target": {"action": "export", "export_index": "products", "export_format": "csv"}},
+        {"trigger": {"segment": {"join": "all", "rules": SEGMENT}}},
+    ],
+)
+def test_a_task_that_carries_our_description_with_another_filter_is_left_alone(
+    changed: dict[str, Any], tmp_path: Path
+) -> None:
+    class Console(FileVendor):
+        """Shows tasks as they are: the first one was changed in the Console."""
+
+        def _task(self, number: int, code: str) -> dict[str, Any]:
+            task = super()._task(number, code)
+            posted = self.tasks[number - 1]
+            shown = {name: posted[name] for name in ("target", "trigger")}
+            return {**task, **shown, **(changed if number == 1 else {})}
+
+    with Console(users=b"id,name\n1,a\n") as vendor:
+        submitter = exports_of(source(vendor, "users")).run.submitter
+        load = exports_of(source(vendor, "users")).loads["users"]
+        submitter.submit([load.sync], timedelta(0))
+        pipeline_into(tmp_path).run(source(vendor, "users", max_age=3600))
+        assert len(vendor.tasks) == 2
+        vendor.tasks.clear()
+        submitter.submit([load.sync], timedelta(0))
+        submitter.submit([load.sync], timedelta(0))
+        assert len(vendor.tasks) == 2
