@@ -85,21 +85,3 @@ class SandboxSettings:
     def rows_of(self, index: str) -> int:
         """How many rows an index or an object of Voucherify has."""
         return {**self.rows_per_index, **self.rows_per_object}.get(index, self.rows)
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """The access token, as the source's `credentials` argument takes it."""
-        return {
-            "access_token_id": self.access_token_id,
-            "access_token_secret": self.access_token_secret,
-        }
-
-    @property
-    def session(self) -> dict[str, str]:
-        """The admin session, as the source's `credentials` argument takes it."""
-        return {"session_user_id": self.session_user_id, "session_key": self.session_key}
-
-    @property
-    def voucherify_credentials(self) -> dict[str, str]:
-        """The id and token that Voucherify's API wants in `X-App-Id` and `X-App-Token`."""
-        return {"app_id": self.voucherify_app_id, "app_token": self.voucherify_app_token}

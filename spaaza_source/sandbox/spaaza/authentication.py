@@ -1,7 +1,8 @@
 """Authentication of Spaaza's API: by access token or by admin session."""
 
-from spaaza_source.sandbox.calls import Call, secrets_match
+from spaaza_source.sandbox.calls import Call
 from spaaza_source.sandbox.settings import SandboxSettings
+from spaaza_source.sandbox.signing import secrets_match
 from spaaza_source.sandbox.spaaza.refusals import no_valid_session, permission_denied
 
 SESSION_HEADERS = (
@@ -12,7 +13,7 @@ SESSION_HEADERS = (
 
 
 def require_token_or_session(call: Call, settings: SandboxSettings) -> None:
-    """Accept a privileged access token or an admin session; else raise SpaazaRefusal."""
+    """Accept a privileged access token or an admin session; else raise RefusedError."""
     authorization = call.headers.get("authorization")
     if authorization is None:
         require_session(call, settings)

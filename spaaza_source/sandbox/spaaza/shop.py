@@ -41,7 +41,7 @@ class Shop(Protocol):
         ...
 
     def blocks(self, index: str, at: datetime, near: Mapping[str, TimeSpan]) -> Iterator[pa.Table]:
-        """The rows of an index as of a moment, a block at a time.
+        """The rows of an index as of a moment, a block at a time, at least one.
 
         `near` names date columns and the span the rows are filtered to: a shop may leave out rows
         outside it, and need not.
@@ -99,6 +99,7 @@ class GeneratedShop:
         """The rows of an index; blocks outside the span of their ordering column are skipped."""
         kind = _TABLES[index]
         span = near.get(kind.ordered_by or "", TimeSpan())
+        yield kind.table(self._world, np.arange(0))
         for rows in row_blocks(self._world.sizes[index]):
             if kind.moments is not None:
                 first, last = kind.moments(self._world, rows[[0, -1]]).tolist()

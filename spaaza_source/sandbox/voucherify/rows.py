@@ -22,15 +22,10 @@ class RowQuery:
     project: Project
     request: SandboxRequest
 
-    def schema(self) -> pa.Schema:
-        """The header of the file, as a schema of texts."""
-        exported_object = self.request.exported_object
-        return pa.schema([(label(exported_object, name), pa.string()) for name in self._columns()])
-
     def blocks(self, at: datetime) -> Iterator[pa.Table]:
         """The rows as of a moment; sorted ones are all made before the first block."""
         names = self._columns()
-        labels = self.schema().names
+        labels = [label(self.request.exported_object, name) for name in names]
         for block in self._sort(self._filter(at)):
             yield pa.table([_cells(block, name) for name in names], names=labels)
 
@@ -65,7 +60,7 @@ class RowQuery:
             return
         direction = "descending" if order.startswith("-") else "ascending"
         rows = pa.concat_tables(blocks).sort_by([(column, direction)])
-        for start in range(0, rows.num_rows, BLOCK_ROWS):
+        for start in range(0, max(rows.num_rows, 1), BLOCK_ROWS):
             yield rows.slice(start, BLOCK_ROWS)
 
 
