@@ -1,21 +1,9 @@
 """Generates the products and product-variants tables; `shop` tells where headers come from."""
 
-import numpy as np
 import pyarrow as pa
 
 from spaaza_source.sandbox import words
-from spaaza_source.sandbox.columns import (
-    choose,
-    code,
-    constant,
-    decimals,
-    flags,
-    numbers,
-    only,
-    pick,
-    seconds,
-    text,
-)
+from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
 from spaaza_source.sandbox.world import Rows, World, product_ids, variant_ids
 
@@ -29,10 +17,10 @@ def products(world: World, rows: Rows) -> pa.Table:
     owner_code = product_codes(rows)
     return pa.table(
         {
-            "id": numbers(product_ids(rows)),
+            "id": product_ids(rows),
             "chain_id": constant(world.chain_id, rows),
             "owner_code": owner_code,
-            "name": text(choose(words.PRODUCT_NAMES, rows), " ", numbers(rows)),
+            "name": text(choose(words.PRODUCT_NAMES, rows), " ", rows),
             "description": pick(words.DESCRIPTIONS, world.chance("description", rows)),
             "brand": pick(words.BRANDS, world.chance("brand", rows)),
             "season": pick(words.SEASONS, world.chance("season", rows)),
@@ -42,10 +30,10 @@ def products(world: World, rows: Rows) -> pa.Table:
             "cost_price": decimals(price * 55 // 100),
             "web_url": text(_SITE, "/p/", owner_code),
             "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
-            "is_promotional": flags(world.chance("promotional", rows) < 0.1),  # noqa: PLR2004
+            "is_promotional": world.chance("promotional", rows) < 0.1,  # noqa: PLR2004
             "unit": pick(words.UNITS, world.chance("unit", rows)),
-            "created_date": seconds(added),
-            "last_modified_date": seconds(world.end - (world.end - added) // 3),
+            "created_date": times(added, "s"),
+            "last_modified_date": times(world.end - (world.end - added) // 3, "s"),
         }
     )
 
@@ -53,17 +41,17 @@ def products(world: World, rows: Rows) -> pa.Table:
 def product_variants(world: World, rows: Rows) -> pa.Table:
     """The product variants with these row numbers, each of a product that exists."""
     parents = variant_products(world, rows)
-    exists = np.full(len(rows), world.sizes["products"] > 0)
+    exists = world.sizes["products"] > 0
     price = product_prices(world, parents)
     owner_code = text(product_codes(parents), "-", code(rows % 1000, 3))
     return pa.table(
         {
-            "id": numbers(variant_ids(rows)),
+            "id": variant_ids(rows),
             "chain_id": constant(world.chain_id, rows),
-            "product_id": only(exists, numbers(product_ids(parents))),
+            "product_id": only(exists, product_ids(parents)),
             "product_owner_code": only(exists, product_codes(parents)),
             "owner_code": owner_code,
-            "name": text(choose(words.PRODUCT_NAMES, parents), " ", numbers(parents)),
+            "name": text(choose(words.PRODUCT_NAMES, parents), " ", parents),
             "barcode": barcodes(rows),
             "colour": pick(words.COLOURS, world.chance("colour", rows)),
             "size": pick(words.SIZES, world.chance("size", rows)),
@@ -72,7 +60,7 @@ def product_variants(world: World, rows: Rows) -> pa.Table:
             "cost_price": decimals(price * 55 // 100),
             "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
             "web_url": text(_SITE, "/v/", owner_code),
-            "is_promotional": flags(world.chance("promotional", parents) < 0.1),  # noqa: PLR2004
+            "is_promotional": world.chance("promotional", parents) < 0.1,  # noqa: PLR2004
         }
     )
 

@@ -5,18 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
-from spaaza_source.sandbox.columns import (
-    choose,
-    code,
-    constant,
-    decimals,
-    flags,
-    numbers,
-    only,
-    pick,
-    seconds,
-    text,
-)
+from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
 from spaaza_source.sandbox.world import Flags, Rows, World, user_ids
 
@@ -56,9 +45,9 @@ def users(world: World, rows: Rows) -> pa.Table:
     phone = text("+316", code(world.below("phone", rows, 10**8), 8))
     return pa.table(
         {
-            "id": numbers(user_ids(rows)),
+            "id": user_ids(rows),
             "chain_id": constant(world.chain_id, rows),
-            "username": text("klant", numbers(rows), "@example.com"),
+            "username": text("klant", rows, "@example.com"),
             "firstname": choose(words.FIRST_NAMES, first),
             "lastname": choose(words.LAST_NAMES, last),
             "entity_code_code": member_numbers(rows),
@@ -68,9 +57,7 @@ def users(world: World, rows: Rows) -> pa.Table:
             ),
             "auxiliary_identifier": only(chance("auxiliary", 0.1), code(rows * 17, 12)),
             "address_street_name": only(has_address, choose(words.STREETS, town)),
-            "address_house_number": only(
-                has_address, numbers(1 + world.below("house number", rows, 300))
-            ),
+            "address_house_number": only(has_address, 1 + world.below("house number", rows, 300)),
             "address_house_number_extension": only(
                 has_address, pick(words.HOUSE_EXTENSIONS, world.chance("extension", rows))
             ),
@@ -83,45 +70,43 @@ def users(world: World, rows: Rows) -> pa.Table:
             "language": pick(words.LANGUAGES, world.chance("language", rows)),
             "gender": pick(words.GENDERS, world.chance("gender", rows)),
             "birthday": only(chance("has birthday", 0.8), pc.cast(birthday, pa.date32())),
-            "created_date": seconds(joined),
-            "last_modified_date": seconds(modified),
-            "last_login_date": seconds(logged_in),
-            "last_purchase_date": only(buys, seconds(purchased)),
-            "last_loyalty_activity_date": only(buys, seconds(purchased)),
-            "spaaza_join_date": seconds(joined),
-            "spaaza_opted_in": flags(chance("opted in", 0.7)),
-            "opt_in_secondary": flags(chance("opt in secondary", 0.2)),
-            "registered": flags(chance("registered", 0.9)),
-            "is_employee": flags(chance("employee", 0.01)),
-            "is_influencer": flags(chance("influencer", 0.002)),
-            "overall": numbers(scores[0] + scores[1] + scores[2]),
-            "recency": numbers(scores[0]),
-            "frequency": numbers(scores[1]),
-            "monetary": numbers(scores[2]),
+            "created_date": times(joined, "s"),
+            "last_modified_date": times(modified, "s"),
+            "last_login_date": times(logged_in, "s"),
+            "last_purchase_date": only(buys, times(purchased, "s")),
+            "last_loyalty_activity_date": only(buys, times(purchased, "s")),
+            "spaaza_join_date": times(joined, "s"),
+            "spaaza_opted_in": chance("opted in", 0.7),
+            "opt_in_secondary": chance("opt in secondary", 0.2),
+            "registered": chance("registered", 0.9),
+            "is_employee": chance("employee", 0.01),
+            "is_influencer": chance("influencer", 0.002),
+            "overall": scores[0] + scores[1] + scores[2],
+            "recency": scores[0],
+            "frequency": scores[1],
+            "monetary": scores[2],
             "average_spend_value": decimals(
                 np.where(buys, 500 + world.below("spend", rows, 20_000), 0)
             ),
-            "number_of_purchases": numbers(purchases),
-            "days_since_last_purchase": only(
-                buys, numbers((world.end - purchased) // MICROSECONDS_A_DAY)
-            ),
-            "online_shopper": flags(buys & chance("online", 0.4)),
-            "offline_shopper": flags(buys & chance("offline", 0.8)),
+            "number_of_purchases": purchases,
+            "days_since_last_purchase": only(buys, (world.end - purchased) // MICROSECONDS_A_DAY),
+            "online_shopper": buys & chance("online", 0.4),
+            "offline_shopper": buys & chance("offline", 0.8),
             "home_store_name": only(has_store, choose(words.BRANCH_NAMES, store)),
             "home_store_owner_code": only(has_store, choose(words.BRANCHES, store)),
             "signup_store_owner_code": only(has_store, choose(words.BRANCHES, store + 1)),
             "signup_channel": pick(words.SIGNUP_CHANNELS, world.chance("channel", rows)),
             "total_cashback_balance": decimals(points * 3),
-            "points_wallet_balance": numbers(points),
+            "points_wallet_balance": points,
             "loyalty_status_level": choose(words.LEVELS, level),
-            "loyalty_status_points_to_proceed_next_level": numbers(5_000 - points),
-            "mailing_list_subscribed": flags(chance("mailing list", 0.5)),
-            "printed_mailing_list_subscribed": flags(chance("print mailing list", 0.1)),
-            "push_notification_subscription_subscribed": flags(chance("push", 0.3)),
+            "loyalty_status_points_to_proceed_next_level": 5_000 - points,
+            "mailing_list_subscribed": chance("mailing list", 0.5),
+            "printed_mailing_list_subscribed": chance("print mailing list", 0.1),
+            "push_notification_subscription_subscribed": chance("push", 0.3),
             "push_notification_platform": pick(
                 words.PUSH_PLATFORMS, world.chance("phone os", rows)
             ),
-            "referral_referred": flags(chance("referred", 0.05)),
+            "referral_referred": chance("referred", 0.05),
             "referral_code": code(rows * 31, 6),
         }
     )

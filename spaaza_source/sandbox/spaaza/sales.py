@@ -5,18 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
-from spaaza_source.sandbox.columns import (
-    choose,
-    code,
-    constant,
-    decimals,
-    flags,
-    moments,
-    numbers,
-    only,
-    pick,
-    text,
-)
+from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.spaaza.catalogue import (
     barcodes,
     product_prices,
@@ -52,11 +41,11 @@ def transactions(world: World, rows: Rows) -> pa.Table:
     currency = constant("EUR", rows)
     return pa.table(
         {
-            "id": numbers(transaction_ids(rows)),
+            "id": transaction_ids(rows),
             "chain_id": constant(world.chain_id, rows),
             "retailer_basket_code": basket_codes(rows),
-            "timestamp": moments(world.transaction_moments(rows)),
-            "type": pc.if_else(flags(online), "online", "in_store"),
+            "timestamp": times(world.transaction_moments(rows), "us"),
+            "type": pc.if_else(online, "online", "in_store"),
             "quantity": decimals(lines[0].grams + 1000 * two, digits=3),
             "country_code": pick(words.COUNTRIES[:-1], world.chance("country", rows)),
             "currency_currency_code": currency,
@@ -70,7 +59,7 @@ def transactions(world: World, rows: Rows) -> pa.Table:
             "employee_code": pick(words.EMPLOYEES, world.chance("employee", rows)),
             "notes": pick(words.BASKET_NOTES, world.chance("notes", rows)),
             "payment_method": pick(words.PAYMENT_METHODS, world.chance("paid", rows)),
-            "user_id": only(known, numbers(user_ids(buyers))),
+            "user_id": only(known, user_ids(buyers)),
             "user_entity_code_code": only(known, member_numbers(buyers)),
             "line_items": _line_items(lines, two),
         }
@@ -98,7 +87,7 @@ class _Line:
         """The item as JSON."""
         return text(
             '{"product_id":',
-            numbers(product_ids(self.products)),
+            product_ids(self.products),
             ',"barcode":"',
             barcodes(self.variants),
             '","quantity":',
@@ -110,5 +99,5 @@ class _Line:
 
 
 def _line_items(lines: list[_Line], two: Flags) -> pa.Array:
-    second = pc.if_else(flags(two), text(",", lines[1].json()), "")
+    second = pc.if_else(two, text(",", lines[1].json()), "")
     return text("[", lines[0].json(), second, "]")

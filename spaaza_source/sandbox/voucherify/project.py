@@ -14,7 +14,8 @@ import pyarrow as pa
 from spaaza_source.sandbox.instants import microseconds
 from spaaza_source.sandbox.settings import OBJECTS, SandboxSettings
 from spaaza_source.sandbox.voucherify import customers, ledger, vouchers
-from spaaza_source.sandbox.world import Rows, World, row_blocks
+from spaaza_source.sandbox.voucherify.identities import ProjectWorld
+from spaaza_source.sandbox.world import Rows, row_blocks
 
 
 class Project(Protocol):
@@ -32,7 +33,7 @@ class Project(Protocol):
         ...
 
 
-_TABLES: dict[str, Callable[[World, Rows], pa.Table]] = {
+_TABLES: dict[str, Callable[[ProjectWorld, Rows], pa.Table]] = {
     "voucher": vouchers.vouchers,
     "redemption": ledger.redemptions,
     "publication": vouchers.publications,
@@ -55,7 +56,7 @@ class GeneratedProject:
         today = settings.clock().astimezone(timezone.utc)
         midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
         sizes = {name: settings.rows_of(name) for name in OBJECTS}
-        self._world = World(
+        self._world = ProjectWorld(
             seed=settings.seed,
             chain_id=settings.chain_id,
             # The world's names for the buyers, the purchases and the vouchers.
