@@ -38,13 +38,3 @@ def nanoseconds(text: str) -> int:
     whole = datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc)
     fraction = int((match[2] or "").ljust(9, "0"))
     return microseconds(whole) * _NANOSECONDS_A_MICROSECOND + fraction
-
-
-def first_microsecond(nanosecond: int) -> int:
-    """The first microsecond that is not before this nanosecond."""
-    return -(-nanosecond // _NANOSECONDS_A_MICROSECOND)
-
-
-def last_microsecond(nanosecond: int) -> int:
-    """The last microsecond that is not after this nanosecond."""
-    return nanosecond // _NANOSECONDS_A_MICROSECOND

@@ -4,16 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from spaaza_source.sandbox.voucherify.objects import FIELDS
+
 INDEXES = ("transactions", "users", "vouchers", "wallet-ledger", "products", "product-variants")
-OBJECTS = (
-    "voucher",
-    "redemption",
-    "publication",
-    "customer",
-    "order",
-    "points_expiration",
-    "voucher_transactions",
-)
+OBJECTS = tuple(FIELDS)
 """The objects that Voucherify exports."""
 
 

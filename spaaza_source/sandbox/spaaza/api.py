@@ -70,12 +70,10 @@ class SpaazaApi:
                 states = ", ".join(SandboxTask.STATES)
                 raise InvalidFieldError("status", f"must be one of {states}")
             tasks = [task for task in tasks if task.state(now) == status]
-        if "campaign_id" in call.query:
-            # An export belongs to no campaign.
-            read_number(call, "campaign_id", 0)
+        read_number(call, "campaign_id", 0)
+        # Every task here is an export, and belongs to no campaign.
+        if "campaign_id" in call.query or call.query.get("action", "export") != "export":
             tasks = []
-        if (action := call.query.get("action")) is not None:
-            tasks = [task for task in tasks if task.order.target["action"] == action]
         offset = read_number(call, "offset", 0)
         page = tasks[offset : offset + read_number(call, "limit", _LIST_LIMIT)]
         return JSONResponse([task.as_json(now) for task in page])

@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from spaaza_source.sandbox.calls import Call
 from spaaza_source.sandbox.fields import Fields, InvalidFieldError, read_object
-from spaaza_source.sandbox.instants import last_microsecond, nanoseconds
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
 from spaaza_source.sandbox.spaaza.authentication import require_own_chain
 from spaaza_source.sandbox.spaaza.segments import RowSegment, read_segment
 from spaaza_source.sandbox.spaaza.shop import Shop
 
 FORMATS = ("csv", "json")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 REPEATS = ("daily", "weekly", "monthly")
 
 
@@ -27,11 +27,8 @@ REPEATS = ("daily", "weekly", "monthly")
 class Order:
     """A valid create body: what to export, how, when and which rows."""
 
-    chain: int
-    desc: str
-    debug: str
-    trigger: Mapping[str, Any]
-    target: Mapping[str, Any]
+    body: Mapping[str, Any]
+    """As it came; a task object shows all of it."""
     index: str
     export_format: str
     once: datetime
@@ -43,10 +40,10 @@ def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
     """The body of `POST /tasks`; raises InvalidFieldError for the first field that is wrong."""
     body = read_object(call)
     body.allow("chain", "desc", "target", "trigger", "debug")
-    chain = body.integer("chain")
-    require_own_chain(chain, settings)
-    desc = body.text("desc")
-    debug = body.text("debug") if "debug" in body else ""
+    require_own_chain(body.integer("chain"), settings)
+    body.text("desc")
+    if "debug" in body:
+        body.text("debug")
     target = body.fields("target")
     target.allow("action", "export_index", "export_format")
     target.one_of("action", ("export",))
@@ -54,18 +51,10 @@ def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
     export_format = target.one_of("export_format", FORMATS)
     trigger = body.fields("trigger")
     trigger.allow("once", "repeat", "segment", "segment_id")
-    return Order(
-        chain=chain,
-        desc=desc,
-        debug=debug,
-        trigger=trigger.values,
-        target=target.values,
-        index=index,
-        export_format=export_format,
-        once=_read_once(trigger),
-        repeat=trigger.one_of("repeat", REPEATS) if "repeat" in trigger else None,
-        segment=_read_segment(trigger, index, settings, shop.schema(index)),
-    )
+    once = _EPOCH + timedelta(microseconds=trigger.instant("once") // 1000)
+    repeat = trigger.one_of("repeat", REPEATS) if "repeat" in trigger else None
+    segment = _read_segment(trigger, index, settings, shop.schema(index))
+    return Order(body.values, index, export_format, once, repeat, segment)
 
 
 def read_bulk_users(call: Call, settings: SandboxSettings) -> None:
@@ -77,14 +66,6 @@ def read_bulk_users(call: Call, settings: SandboxSettings) -> None:
     body.one_of("join", ("all",))
     if body.list("rules"):
         raise InvalidFieldError("rules", "only an empty list is supported")
-
-
-def _read_once(trigger: Fields) -> datetime:
-    try:
-        moment = last_microsecond(nanoseconds(trigger.text("once")))
-    except ValueError as error:
-        raise InvalidFieldError("trigger.once", str(error)) from None
-    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment)
 
 
 def _read_segment(

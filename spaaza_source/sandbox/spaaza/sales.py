@@ -6,20 +6,9 @@ import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
-from spaaza_source.sandbox.spaaza.catalogue import (
-    barcodes,
-    product_prices,
-    variant_products,
-)
+from spaaza_source.sandbox.spaaza.catalogue import barcodes, product_prices, variant_products
 from spaaza_source.sandbox.spaaza.people import member_numbers
-from spaaza_source.sandbox.world import (
-    Flags,
-    Rows,
-    World,
-    product_ids,
-    transaction_ids,
-    user_ids,
-)
+from spaaza_source.sandbox.world import Flags, Rows, World, product_ids, transaction_ids, user_ids
 
 _RETURN_SHARE = 0.04
 _TWO_LINES_SHARE = 0.4

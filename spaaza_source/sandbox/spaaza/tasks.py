@@ -68,13 +68,10 @@ class SandboxTask(Job):
         """The task object of the API."""
         return {
             "id": self.number,
-            "chain": self.order.chain,
-            "desc": self.order.desc,
+            "debug": "",
+            **self.order.body,
             "state": self.state_object(now),
-            "trigger": self.order.trigger,
-            "target": self.order.target,
             "logs": self.logs(now)[log_offset : log_offset + log_limit],
-            "debug": self.order.debug,
             "version": 1,
         }
 
