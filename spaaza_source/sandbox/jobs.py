@@ -15,8 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
-import pyarrow as pa
-
 from spaaza_source.sandbox.export_files import ExportWriter, Outcome
 from spaaza_source.sandbox.settings import SandboxSettings
 
@@ -112,21 +110,7 @@ class JobBook(ABC, Generic[Key, AnyJob]):
         self._busy_until.append(finish)
         return finish
 
-    def _run(
-        self,
-        job: AnyJob,
-        start: datetime,
-        finish: datetime,
-        export_format: str,
-        blocks: Iterable[pa.Table],
-    ) -> Run:
-        run = Run(start, finish, self._writer.submit(export_format, blocks))
-        job.runs.append(run)
-        return run
-
 
 def _wait_for_files(jobs: Iterable[Job], now: datetime) -> None:
-    wait(
-        [run.written for job in jobs for run in job.runs if run.finish <= now],
-        timeout=_WAIT_SECONDS,
-    )
+    due = [run.written for job in jobs for run in job.runs if run.finish <= now]
+    wait(due, timeout=_WAIT_SECONDS)

@@ -13,7 +13,13 @@ from typing_extensions import Self
 
 from spaaza_source.sandbox.calls import Call, CallRecorder, with_headers
 from spaaza_source.sandbox.export_files import ExportWriter
-from spaaza_source.sandbox.settings import SandboxSettings
+from spaaza_source.sandbox.settings import (
+    CHAIN_ID,
+    CREDENTIALS,
+    SESSION,
+    VOUCHERIFY_CREDENTIALS,
+    SandboxSettings,
+)
 from spaaza_source.sandbox.spaaza.api import SpaazaApi
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop
 from spaaza_source.sandbox.spaaza.tasks import TaskBook
@@ -58,19 +64,10 @@ class Sandbox:
         project: Project | None = None,
     ) -> None:
         self.settings = settings = settings or SandboxSettings()
-        self.chain_id = settings.chain_id
-        self.credentials = {
-            "access_token_id": settings.access_token_id,
-            "access_token_secret": settings.access_token_secret,
-        }
-        self.session = {
-            "session_user_id": settings.session_user_id,
-            "session_key": settings.session_key,
-        }
-        self.voucherify_credentials = {
-            "app_id": settings.voucherify_app_id,
-            "app_token": settings.voucherify_app_token,
-        }
+        self.chain_id = CHAIN_ID
+        self.credentials = dict(CREDENTIALS)
+        self.session = dict(SESSION)
+        self.voucherify_credentials = dict(VOUCHERIFY_CREDENTIALS)
         shop = shop or GeneratedShop(settings)
         project = project or GeneratedProject(settings)
         self._writer = ExportWriter(settings.max_export_rows)

@@ -34,7 +34,6 @@ class World:
     """The seed and the sizes that decide every row; moments are microseconds since 1970."""
 
     seed: int
-    chain_id: int
     sizes: Mapping[str, int]
     end: int
     history_days: int

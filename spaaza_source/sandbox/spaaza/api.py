@@ -113,9 +113,8 @@ class SpaazaApi:
         return serve_file(file, _MEDIA_TYPES[file.suffix])
 
     def _bulk_users(self, request: Request) -> Response:
-        call = call_of(request)
-        require_session(call, self._settings)
-        read_bulk_users(call, self._settings)
+        require_session(call_of(request))
+        read_bulk_users(call_of(request))
         headers = {
             "content-type": "text/csv",
             "content-encoding": "gzip",
@@ -126,7 +125,7 @@ class SpaazaApi:
 
     def _authenticate(self, request: Request) -> Call:
         call = call_of(request)
-        require_token_or_session(call, self._settings)
+        require_token_or_session(call)
         return call
 
     def _task(self, request: Request, now: datetime) -> SandboxTask:

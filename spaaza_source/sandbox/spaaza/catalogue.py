@@ -5,6 +5,7 @@ import pyarrow as pa
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
+from spaaza_source.sandbox.settings import CHAIN_ID
 from spaaza_source.sandbox.world import Rows, World, product_ids, variant_ids
 
 _SITE = "https://shop.example"
@@ -18,7 +19,7 @@ def products(world: World, rows: Rows) -> pa.Table:
     return pa.table(
         {
             "id": product_ids(rows),
-            "chain_id": constant(world.chain_id, rows),
+            "chain_id": constant(CHAIN_ID, rows),
             "owner_code": owner_code,
             "name": text(choose(words.PRODUCT_NAMES, rows), " ", rows),
             "description": pick(words.DESCRIPTIONS, world.chance("description", rows)),
@@ -47,7 +48,7 @@ def product_variants(world: World, rows: Rows) -> pa.Table:
     return pa.table(
         {
             "id": variant_ids(rows),
-            "chain_id": constant(world.chain_id, rows),
+            "chain_id": constant(CHAIN_ID, rows),
             "product_id": only(exists, product_ids(parents)),
             "product_owner_code": only(exists, product_codes(parents)),
             "owner_code": owner_code,

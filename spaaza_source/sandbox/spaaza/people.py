@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
+from spaaza_source.sandbox.settings import CHAIN_ID
 from spaaza_source.sandbox.world import Flags, Rows, World, user_ids
 
 _PURCHASED_SHARE = 0.8
@@ -46,7 +47,7 @@ def users(world: World, rows: Rows) -> pa.Table:
     return pa.table(
         {
             "id": user_ids(rows),
-            "chain_id": constant(world.chain_id, rows),
+            "chain_id": constant(CHAIN_ID, rows),
             "username": text("klant", rows, "@example.com"),
             "firstname": choose(words.FIRST_NAMES, first),
             "lastname": choose(words.LAST_NAMES, last),

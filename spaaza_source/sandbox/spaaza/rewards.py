@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
+from spaaza_source.sandbox.settings import CHAIN_ID
 from spaaza_source.sandbox.spaaza.sales import basket_codes
 from spaaza_source.sandbox.world import Rows, World, transaction_ids, user_ids
 
@@ -49,7 +50,7 @@ def vouchers(world: World, rows: Rows) -> pa.Table:
     return pa.table(
         {
             "id": 7_000_000 + rows,
-            "chain_id": constant(world.chain_id, rows),
+            "chain_id": constant(CHAIN_ID, rows),
             "voucher_key": _keys(world, rows),
             "status": status,
             "type": pick(words.VOUCHER_TYPES, world.chance("type", rows)),
@@ -89,7 +90,7 @@ def wallet_ledger(world: World, rows: Rows) -> pa.Table:
     return pa.table(
         {
             "timestamp": times(booked, "us"),
-            "chain_id": constant(world.chain_id, rows),
+            "chain_id": constant(CHAIN_ID, rows),
             "user_id": only(owned, user_ids(owners)),
             "amount": decimals(np.where(spent, -amount, amount)),
             "earn_or_spend": pc.if_else(spent, "spend", "earn"),

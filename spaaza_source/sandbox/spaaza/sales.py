@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
+from spaaza_source.sandbox.settings import CHAIN_ID
 from spaaza_source.sandbox.spaaza.catalogue import barcodes, product_prices, variant_products
 from spaaza_source.sandbox.spaaza.people import member_numbers
 from spaaza_source.sandbox.world import Flags, Rows, World, product_ids, transaction_ids, user_ids
@@ -31,7 +32,7 @@ def transactions(world: World, rows: Rows) -> pa.Table:
     return pa.table(
         {
             "id": transaction_ids(rows),
-            "chain_id": constant(world.chain_id, rows),
+            "chain_id": constant(CHAIN_ID, rows),
             "retailer_basket_code": basket_codes(rows),
             "timestamp": times(world.transaction_moments(rows), "us"),
             "type": pc.if_else(online, "online", "in_store"),

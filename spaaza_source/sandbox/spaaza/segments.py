@@ -21,9 +21,14 @@ import pyarrow.compute as pc
 
 from spaaza_source.sandbox.fields import Fields, InvalidFieldError, read_instant
 from spaaza_source.sandbox.formats import as_text
-from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY, microseconds
-from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
-from spaaza_source.sandbox.spans import TimeSpan, is_between, is_in_span
+from spaaza_source.sandbox.instants import (
+    MICROSECONDS_A_DAY,
+    TimeSpan,
+    is_between,
+    is_in_span,
+    microseconds,
+)
+from spaaza_source.sandbox.settings import CHAIN_ID, INDEXES
 
 JOINS = ("all", "any")
 FIELD_TYPES = ("date", "keyword", "text", "number", "boolean")
@@ -97,15 +102,13 @@ class RowSegment:
         return spans
 
 
-def read_segment(
-    segment: Fields, index: str, settings: SandboxSettings, schema: pa.Schema
-) -> RowSegment:
+def read_segment(segment: Fields, index: str, schema: pa.Schema) -> RowSegment:
     """The segment of an export of `index`; raises InvalidFieldError for a field that is wrong."""
     segment.allow("entity", "index", "join", "chain_id", "rules")
     segment.one_of("entity", ("people",))
     if segment.one_of("index", INDEXES) != index:
         raise segment.error("index", f"differs from target.export_index {index}")
-    if segment.integer("chain_id") != settings.chain_id:
+    if segment.integer("chain_id") != CHAIN_ID:
         raise segment.error("chain_id", "differs from the task's chain")
     join = segment.one_of("join", JOINS)
     rules = []

@@ -26,10 +26,9 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from spaaza_source.sandbox.instants import microseconds
+from spaaza_source.sandbox.instants import TimeSpan, microseconds
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
 from spaaza_source.sandbox.spaaza import catalogue, people, rewards, sales
-from spaaza_source.sandbox.spans import TimeSpan
 from spaaza_source.sandbox.world import Rows, World, row_blocks
 
 
@@ -80,7 +79,6 @@ class GeneratedShop:
     def __init__(self, settings: SandboxSettings) -> None:
         self._world = World(
             seed=settings.seed,
-            chain_id=settings.chain_id,
             sizes={index: settings.rows_of(index) for index in INDEXES},
             end=microseconds(settings.data_end),
             history_days=settings.history_days,

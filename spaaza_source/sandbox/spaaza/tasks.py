@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from spaaza_source.sandbox.export_files import ExportWriter
-from spaaza_source.sandbox.instants import instant_text
+from spaaza_source.sandbox.instants import utc_text
 from spaaza_source.sandbox.jobs import Job, JobBook, Run
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.spaaza.bodies import Order
@@ -39,13 +39,13 @@ class SandboxTask(Job):
         last_run = _NEVER_RAN
         if self.runs:
             run = self.runs[-1]
-            last_run = instant_text(run.start)
+            last_run = utc_text(run.start)
             modified = run.finish if run.is_over(now) else run.start
         return {
             "code": self.state(now),
             "last_run_date": last_run,
-            "last_modified": instant_text(modified),
-            "created_date": instant_text(self.created),
+            "last_modified": utc_text(modified),
+            "created_date": utc_text(self.created),
         }
 
     def logs(self, now: datetime) -> list[dict[str, str]]:
@@ -101,7 +101,7 @@ class TaskBook(JobBook[int, SandboxTask]):
                 raise refusal(400, "task_in_progress", "The task is running already.")
             if task.order.repeat is None:
                 task.due = None
-            run = self._run_task(task, now, now)
+            run = self._run(task, now, now)
         run.written.result()
 
     def _advance(self, now: datetime) -> None:
@@ -116,11 +116,13 @@ class TaskBook(JobBook[int, SandboxTask]):
             task.due = due_after(task.order.once, repeat, start) if repeat else None
         # Of several runs since the last request, only the last one can be seen.
         for number, (start, finish) in missed.items():
-            self._run_task(self._jobs[number], start, finish)
+            self._run(self._jobs[number], start, finish)
 
-    def _run_task(self, task: SandboxTask, start: datetime, finish: datetime) -> Run:
-        rows = self._rows(task.order, start)
-        return self._run(task, start, finish, task.order.export_format, rows)
+    def _run(self, task: SandboxTask, start: datetime, finish: datetime) -> Run:
+        written = self._writer.submit(task.order.export_format, self._rows(task.order, start))
+        run = Run(start, finish, written)
+        task.runs.append(run)
+        return run
 
     def _rows(self, order: Order, at: datetime) -> Iterator[pa.Table]:
         segment = order.segment
@@ -152,4 +154,4 @@ def _months_later(once: datetime, months: int) -> datetime:
 
 
 def _entry(moment: datetime, level: str, message: str) -> dict[str, str]:
-    return {"date": instant_text(moment), "level": level, "message": message}
+    return {"date": utc_text(moment), "level": level, "message": message}

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from spaaza_source.sandbox.export_files import ExportWriter
-from spaaza_source.sandbox.instants import millisecond_text
-from spaaza_source.sandbox.jobs import Job, JobBook
+from spaaza_source.sandbox.instants import utc_text
+from spaaza_source.sandbox.jobs import Job, JobBook, Run
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.voucherify.project import Project
 from spaaza_source.sandbox.voucherify.request import SandboxRequest
@@ -35,7 +35,7 @@ class SandboxExport(Job):
         return {
             "id": self.id,
             "object": "export",
-            "created_at": millisecond_text(self.created),
+            "created_at": utc_text(self.created, "milliseconds"),
             "status": status,
             "channel": "API",
             "exported_object": self.request.exported_object,
@@ -73,4 +73,5 @@ class ExportBook(JobBook[str, SandboxExport]):
         for export in self._jobs.values():
             if not export.runs and export.start <= now:
                 rows = RowQuery(self._project, export.request).blocks(export.start)
-                self._run(export, export.start, export.finish, "csv", rows)
+                written = self._writer.submit("csv", rows)
+                export.runs.append(Run(export.start, export.finish, written))

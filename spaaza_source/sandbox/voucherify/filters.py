@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from spaaza_source.sandbox.fields import Fields, InvalidFieldError, read_instant
 from spaaza_source.sandbox.formats import as_text
-from spaaza_source.sandbox.spans import TimeSpan, is_in_span
+from spaaza_source.sandbox.instants import TimeSpan, is_in_span
 from spaaza_source.sandbox.voucherify.objects import DATE_FILTERS, TEXT_FILTERS, column_of
 
 _JUNCTIONS: Mapping[str, Callable[[Any, Any], Any]] = {"and": pc.and_, "or": pc.or_}

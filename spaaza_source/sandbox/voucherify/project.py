@@ -58,7 +58,6 @@ class GeneratedProject:
         sizes = {name: settings.rows_of(name) for name in OBJECTS}
         self._world = ProjectWorld(
             seed=settings.seed,
-            chain_id=settings.chain_id,
             # The world's names for the buyers, the purchases and the vouchers.
             sizes={
                 **sizes,

@@ -8,11 +8,35 @@ from datetime import datetime
 import pyarrow as pa
 
 from spaaza_source.sandbox.voucherify.filters import cells_of
-from spaaza_source.sandbox.voucherify.labels import label
 from spaaza_source.sandbox.voucherify.objects import METADATA, METADATA_PREFIX, column_of
 from spaaza_source.sandbox.voucherify.project import Project
 from spaaza_source.sandbox.voucherify.request import SandboxRequest
 from spaaza_source.sandbox.world import BLOCK_ROWS
+
+# Headers are labels for people, not the names of the fields. Those of vouchers, redemptions and
+# transactions are the vendor's, as its pages list them for the dashboard. All others are a guess:
+# the words of the field with capitals.
+_LABELS = {
+    "voucher": {
+        "created_at": "Creation Date",
+        "updated_at": "Last Update Date",
+        "loyalty_balance": "Loyalty Card Balance",
+        "redemption_quantity": "Redemption Limit",
+        "bar_code": "Barcode",
+        "is_referral_code": "Is referral code?",
+        "validity_day_of_week": "Validity Day of Week",
+        "validation_rules_id": "Validation Rules ID",
+    },
+    "redemption": {
+        "voucher_code": "Voucher code",
+        "promotion_tier_id": "Promotion Tier",
+    },
+    "voucher_transactions": {
+        "created_at": "Creation date",
+        "related_transaction_id": "Related transaction ID",
+    },
+}
+_CAPITALS = {"id": "ID", "qr": "QR"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +49,7 @@ class RowQuery:
     def blocks(self, at: datetime) -> Iterator[pa.Table]:
         """The rows as of a moment; sorted ones are all made before the first block."""
         names = self._columns()
-        labels = [label(self.request.exported_object, name) for name in names]
+        labels = [_label(self.request.exported_object, name) for name in names]
         for block in self._sort(self._filter(at)):
             yield pa.table([_cells(block, name) for name in names], names=labels)
 
@@ -84,3 +108,11 @@ def _as_json(block: pa.Table) -> pa.ChunkedArray:
         }
         texts.append(json.dumps(properties, ensure_ascii=False) if properties else None)
     return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _label(exported_object: str, field: str) -> str:
+    """`Voucher Type` for `voucher_type`; a property of the metadata keeps its name."""
+    if field.startswith(METADATA_PREFIX):
+        return field
+    known = _LABELS.get(exported_object, {}).get(field)
+    return known or " ".join(_CAPITALS.get(word, word.capitalize()) for word in field.split("_"))
