@@ -97,12 +97,10 @@ def _quote(text: pa.Array) -> pa.Array:
 def _json_cells(cells: pa.Array) -> pa.Array:
     kind = cells.type
     text = as_text(cells)
-    if pa.types.is_string(kind):
-        if _contains(_NEEDS_ESCAPE, text):
-            for character, escape in _JSON_ESCAPES.items():
-                text = pc.replace_substring(text, character, escape)
-        text = pc.binary_join_element_wise('"', text, '"', "")
-    elif pa.types.is_temporal(kind):
+    if pa.types.is_string(kind) and _contains(_NEEDS_ESCAPE, text):
+        for character, escape in _JSON_ESCAPES.items():
+            text = pc.replace_substring(text, character, escape)
+    if pa.types.is_string(kind) or pa.types.is_temporal(kind):
         text = pc.binary_join_element_wise('"', text, '"', "")
     return pc.fill_null(text, "null")
 

@@ -54,6 +54,11 @@ class World:
         mixed ^= mixed >> np.uint64(31)
         return (mixed >> np.uint64(11)).astype(np.float64) / 2**53
 
+    def likely(self, what: str, rows: Rows, share: float) -> Flags:
+        """A flag for each row, set in that share of them."""
+        flags: Flags = self.chance(what, rows) < share
+        return flags
+
     def below(self, what: str, rows: Rows, limit: int | Rows) -> Rows:
         """A whole number from 0 up to but not including `limit` for each row."""
         return (self.chance(what, rows) * limit).astype(np.int64)
@@ -91,17 +96,13 @@ class World:
         """Which basket each wallet entry belongs to."""
         return rows * max(self.sizes["transactions"], 1) // max(self.sizes["wallet-ledger"], 1)
 
-    def baskets_sold_at(self, moments: Rows) -> Rows:
-        """The baskets sold at these moments, to within a day."""
-        return self.rows_made_at("transactions", moments)
-
     def buyers(self, baskets: Rows) -> Rows:
         """The user who bought each basket; see `has_buyer`."""
         return self.users_by_then("buyer", baskets, self.transaction_moments(baskets))
 
     def has_buyer(self, baskets: Rows) -> Flags:
         """Whether each basket has a known buyer; one in eight is anonymous."""
-        known: Flags = self.chance("anonymous", baskets) >= 1 / 8
+        known: Flags = ~self.likely("anonymous", baskets, 1 / 8)
         return known & (self.sizes["users"] > 0)
 
     def users_by_then(self, what: str, rows: Rows, moments: Rows) -> Rows:
@@ -125,7 +126,8 @@ class World:
 
 
 def row_blocks(size: int) -> Iterator[Rows]:
-    """The row numbers of an index of that size, a block at a time."""
+    """The row numbers of an index of that size, a block at a time; the first is an empty one."""
+    yield np.arange(0)
     for start in range(0, size, BLOCK_ROWS):
         yield np.arange(start, min(start + BLOCK_ROWS, size))
 
@@ -143,8 +145,3 @@ def transaction_ids(rows: Rows) -> Rows:
 def product_ids(rows: Rows) -> Rows:
     """Spaaza's id of each product."""
     return 50_000 + rows
-
-
-def variant_ids(rows: Rows) -> Rows:
-    """Spaaza's id of each product variant."""
-    return 810_000 + rows

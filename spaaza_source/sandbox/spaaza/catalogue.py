@@ -6,7 +6,7 @@ from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
 from spaaza_source.sandbox.settings import CHAIN_ID
-from spaaza_source.sandbox.world import Rows, World, product_ids, variant_ids
+from spaaza_source.sandbox.world import Rows, World, product_ids
 
 _SITE = "https://shop.example"
 
@@ -27,11 +27,11 @@ def products(world: World, rows: Rows) -> pa.Table:
             "season": pick(words.SEASONS, world.chance("season", rows)),
             "category": pick(words.CATEGORIES, world.chance("category", rows)),
             # Since April 2026 a product may have no price.
-            "price": only(world.chance("priced", rows) > 0.05, decimals(price)),  # noqa: PLR2004
+            "price": only(~world.likely("priced", rows, 0.05), decimals(price)),
             "cost_price": decimals(price * 55 // 100),
             "web_url": text(_SITE, "/p/", owner_code),
             "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
-            "is_promotional": world.chance("promotional", rows) < 0.1,  # noqa: PLR2004
+            "is_promotional": world.likely("promotional", rows, 0.1),
             "unit": pick(words.UNITS, world.chance("unit", rows)),
             "created_date": times(added, "s"),
             "last_modified_date": times(world.end - (world.end - added) // 3, "s"),
@@ -47,7 +47,7 @@ def product_variants(world: World, rows: Rows) -> pa.Table:
     owner_code = text(product_codes(parents), "-", code(rows % 1000, 3))
     return pa.table(
         {
-            "id": variant_ids(rows),
+            "id": 810_000 + rows,
             "chain_id": constant(CHAIN_ID, rows),
             "product_id": only(exists, product_ids(parents)),
             "product_owner_code": only(exists, product_codes(parents)),
@@ -61,7 +61,7 @@ def product_variants(world: World, rows: Rows) -> pa.Table:
             "cost_price": decimals(price * 55 // 100),
             "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
             "web_url": text(_SITE, "/v/", owner_code),
-            "is_promotional": world.chance("promotional", parents) < 0.1,  # noqa: PLR2004
+            "is_promotional": world.likely("promotional", parents, 0.1),
         }
     )
 

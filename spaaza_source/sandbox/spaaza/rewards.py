@@ -12,11 +12,6 @@ from spaaza_source.sandbox.spaaza.sales import basket_codes
 from spaaza_source.sandbox.world import Rows, World, transaction_ids, user_ids
 
 _VALID_DAYS = 60
-_REDEEMED_SHARE = 0.4
-_CLAIMED_SHARE = 0.5
-_ENDLESS_SHARE = 0.05
-_BY_HAND_SHARE = 0.25
-_SPENT_SHARE = 0.25
 # By this date the vendor says that a voucher does not expire: 2050-01-01.
 _NEVER_EXPIRES = 29_220 * MICROSECONDS_A_DAY
 _TITLES = tuple(title for title, _ in words.CAMPAIGNS)
@@ -28,12 +23,12 @@ def vouchers(world: World, rows: Rows) -> pa.Table:
     created = world.voucher_moments(rows)
     day = created // MICROSECONDS_A_DAY + _VALID_DAYS
     expires = (day + 1) * MICROSECONDS_A_DAY - 1_000_000
-    expires = np.where(world.chance("endless", rows) < _ENDLESS_SHARE, _NEVER_EXPIRES, expires)
+    expires = np.where(world.likely("endless", rows, 0.05), _NEVER_EXPIRES, expires)
     wanted = created + world.below("used after", rows, _VALID_DAYS * MICROSECONDS_A_DAY)
-    baskets = world.baskets_sold_at(wanted)
+    baskets = world.rows_made_at("transactions", wanted)
     used = world.transaction_moments(baskets)
     redeemed = (
-        (world.chance("redeemed", rows) < _REDEEMED_SHARE)
+        world.likely("redeemed", rows, 0.4)
         & world.has_buyer(baskets)
         & (wanted < world.end)
         & (used >= created)
@@ -41,7 +36,7 @@ def vouchers(world: World, rows: Rows) -> pa.Table:
         & (world.sizes["transactions"] > 0)
     )
     owners = np.where(redeemed, world.buyers(baskets), world.users_by_then("owner", rows, created))
-    claimed = world.chance("claimed", rows) < _CLAIMED_SHARE
+    claimed = world.likely("claimed", rows, 0.5)
     status = pc.if_else(redeemed, "redeemed", pc.if_else(claimed, "claimed", "generated"))
     campaign = world.below("campaign", rows, len(words.CAMPAIGNS))
     amount = 250 + world.below("amount", rows, 40) * 50
@@ -51,7 +46,8 @@ def vouchers(world: World, rows: Rows) -> pa.Table:
         {
             "id": 7_000_000 + rows,
             "chain_id": constant(CHAIN_ID, rows),
-            "voucher_key": _keys(world, rows),
+            # The secret a till scans, of twenty digits.
+            "voucher_key": text(code(world.below("key", rows, 10**10), 10), code(rows, 10)),
             "status": status,
             "type": pick(words.VOUCHER_TYPES, world.chance("type", rows)),
             "campaign_id": 4_100 + campaign,
@@ -65,7 +61,7 @@ def vouchers(world: World, rows: Rows) -> pa.Table:
             "date_time_redeemed": only(redeemed, times(used, "s")),
             "date_time_expiry": times(expires, "s"),
             "redeeming_basket_id": only(redeemed, transaction_ids(baskets)),
-            "locking_locked": ~redeemed & (world.chance("locked", rows) < 0.02),  # noqa: PLR2004
+            "locking_locked": ~redeemed & world.likely("locked", rows, 0.02),
             "notes": pick(words.VOUCHER_NOTES, world.chance("notes", rows)),
             "last_modified_date": times(modified, "s"),
         }
@@ -81,12 +77,12 @@ def wallet_ledger(world: World, rows: Rows) -> pa.Table:
         known, world.buyers(baskets), world.users_by_then("wallet owner", rows, booked)
     )
     owned = world.sizes["users"] > 0
-    by_hand = world.chance("by hand", rows) < _BY_HAND_SHARE
+    by_hand = world.likely("by hand", rows, 0.25)
     from_basket = known & ~by_hand & (world.sizes["transactions"] > 0)
-    spent = world.chance("spent", rows) < _SPENT_SHARE
+    spent = world.likely("spent", rows, 0.25)
     amount = 50 + world.below("points", rows, 4_000)
     campaign = world.below("campaign", rows, len(words.CAMPAIGNS))
-    points = world.chance("wallet", rows) < 0.5  # noqa: PLR2004
+    points = world.likely("wallet", rows, 0.5)
     return pa.table(
         {
             "timestamp": times(booked, "us"),
@@ -104,9 +100,3 @@ def wallet_ledger(world: World, rows: Rows) -> pa.Table:
             "mutator_name": only(~from_basket, constant("Klantenservice, NL", rows)),
         }
     )
-
-
-def _keys(world: World, rows: Rows) -> pa.Array:
-    """The secret a till scans, of twenty digits."""
-    high = code(world.below("key", rows, 10**10), 10)
-    return text(high, code(rows, 10))

@@ -11,19 +11,15 @@ from spaaza_source.sandbox.spaaza.catalogue import barcodes, product_prices, var
 from spaaza_source.sandbox.spaaza.people import member_numbers
 from spaaza_source.sandbox.world import Flags, Rows, World, product_ids, transaction_ids, user_ids
 
-_RETURN_SHARE = 0.04
-_TWO_LINES_SHARE = 0.4
-_ONLINE_SHARE = 0.3
-
 
 def transactions(world: World, rows: Rows) -> pa.Table:
     """The baskets with these row numbers; a return is a basket with negative amounts."""
     lines = [_Line(world, rows, name) for name in ("first", "second")]
-    two = world.chance("lines", rows) < _TWO_LINES_SHARE
-    returned = world.chance("returned", rows) < _RETURN_SHARE
+    two = world.likely("lines", rows, 0.4)
+    returned = world.likely("returned", rows, 0.04)
     subtotal = np.where(two, lines[0].cents + lines[1].cents, lines[0].cents)
     subtotal = np.where(returned, -subtotal, subtotal)
-    online = world.chance("online", rows) < _ONLINE_SHARE
+    online = world.likely("online", rows, 0.3)
     shipping = np.where(online & ~returned, 495, 0)
     total = subtotal + shipping
     buyers, known = world.buyers(rows), world.has_buyer(rows)
@@ -68,7 +64,7 @@ class _Line:
         self.variants = world.below(f"{name} item", rows, max(world.sizes["product-variants"], 1))
         self.products = variant_products(world, self.variants)
         # Some products are sold by weight, such as 1.055 kg.
-        weighed = world.chance(f"{name} weighed", rows) < 0.1  # noqa: PLR2004
+        weighed = world.likely(f"{name} weighed", rows, 0.1)
         weight = 200 + world.below(f"{name} weight", rows, 2_000)
         self.grams: Rows = np.where(weighed & (name == "first"), weight, 1000)
         self.cents: Rows = product_prices(world, self.products) * self.grams // 1000

@@ -37,7 +37,6 @@ class Shop(Protocol):
 
     def schema(self, index: str) -> pa.Schema:
         """The columns of one of the six indexes, in the order of the export."""
-        ...
 
     def blocks(self, index: str, at: datetime, near: Mapping[str, TimeSpan]) -> Iterator[pa.Table]:
         """The rows of an index as of a moment, a block at a time, at least one.
@@ -45,11 +44,9 @@ class Shop(Protocol):
         `near` names date columns and the span the rows are filtered to: a shop may leave out rows
         outside it, and need not.
         """
-        ...
 
     def bulk_users(self, at: datetime) -> Iterator[pa.Table]:
         """The users under the 68 headers of vendor document 003; at least one block."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -97,9 +94,8 @@ class GeneratedShop:
         """The rows of an index; blocks outside the span of their ordering column are skipped."""
         kind = _TABLES[index]
         span = near.get(kind.ordered_by or "", TimeSpan())
-        yield kind.table(self._world, np.arange(0))
         for rows in row_blocks(self._world.sizes[index]):
-            if kind.moments is not None:
+            if kind.moments is not None and len(rows):
                 first, last = kind.moments(self._world, rows[[0, -1]]).tolist()
                 if last < span.low or first > span.high:
                     continue
@@ -107,6 +103,5 @@ class GeneratedShop:
 
     def bulk_users(self, at: datetime) -> Iterator[pa.Table]:  # noqa: ARG002 - as above
         """The same users as the index has, under the documented headers."""
-        yield people.bulk_users(self._world, np.arange(0))
         for rows in row_blocks(self._world.sizes["users"]):
             yield people.bulk_users(self._world, rows)

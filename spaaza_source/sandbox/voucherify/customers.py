@@ -10,7 +10,6 @@ from spaaza_source.sandbox.voucherify.identities import ProjectWorld
 from spaaza_source.sandbox.world import Rows
 
 _OLDEST_BIRTHDAY, _BIRTHDAYS = -12_000, 25_000  # days before and from 1970
-_ORDERED_SHARE = 0.8
 _STATUSES = ("CREATED", "PAID", "PAID", "FULFILLED", "FULFILLED", "CANCELED")
 _DESCRIPTIONS = (None,) * 7 + ('Vraagt om "VIP", dringend', "Belt liever\nniet", "Étudiante")
 
@@ -19,17 +18,15 @@ def customers(world: ProjectWorld, rows: Rows) -> pa.Table:
     """The customers with these row numbers."""
     created = world.user_moments(rows)
     updated, was_updated = world.updated_moments(rows, created)
-    orders = np.where(
-        world.chance("ordered", rows) < _ORDERED_SHARE, 1 + world.below("orders", rows, 12), 0
-    )
+    orders = np.where(world.likely("ordered", rows, 0.8), 1 + world.below("orders", rows, 12), 0)
     average = 1_500 + world.below("average", rows, 9_000)
     redeemed = world.below("redeemed", rows, 9)
     failed = world.below("failed", rows, redeemed + 1)
     rolled_back = world.below("rolled back", rows, 2)
     town = world.below("town", rows, len(words.TOWNS))
-    housed = world.chance("housed", rows) < 3 / 4
+    housed = world.likely("housed", rows, 3 / 4)
     birthday = pa.array((_OLDEST_BIRTHDAY + world.below("born", rows, _BIRTHDAYS)).astype(np.int32))
-    birthdate = only(world.chance("birthdate", rows) < 3 / 4, pc.cast(birthday, pa.date32()))
+    birthdate = only(world.likely("birthdate", rows, 3 / 4), pc.cast(birthday, pa.date32()))
     street = text(choose(words.STREETS, town), " ", 1 + world.below("no", rows, 300))
     return pa.table(
         {
@@ -60,7 +57,7 @@ def customers(world: ProjectWorld, rows: Rows) -> pa.Table:
             "loyalty_points": world.below("points", rows, 5_000),
             "loyalty_referred_customers": world.below("referred", rows, 2),
             "phone": only(
-                world.chance("phone", rows) < 1 / 2,
+                world.likely("phone", rows, 1 / 2),
                 text("+316", code(world.below("number", rows, 10**8), 8)),
             ),
             "birthday": birthdate,
@@ -79,7 +76,7 @@ def orders(world: ProjectWorld, rows: Rows) -> pa.Table:
     amount = world.order_amounts(rows)
     discount, on_items = (world.below(f"discount {n}", rows, amount // 4) for n in range(2))
     known = world.has_buyer(rows)
-    referred = (world.chance("referred", rows) < 1 / 20) & (world.sizes["users"] > 0)
+    referred = world.likely("referred", rows, 1 / 20) & (world.sizes["users"] > 0)
     referrer = world.users_by_then("referrer", rows, created)
     return pa.table(
         {

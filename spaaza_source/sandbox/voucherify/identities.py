@@ -13,7 +13,6 @@ _CAMPAIGNS = tuple(title for title, _ in CAMPAIGNS)
 _CODE_PREFIXES = ("SPAAR", "ÉTÉ", "JARIG", "WELKOM")
 _MILLISECOND = 1_000
 _SECOND = 1_000_000
-_UPDATED_SHARE = 0.7
 # Of four vouchers in a row two are discounts, then a gift card, then a loyalty card.
 _KINDS = 4
 _GIFT, _LOYALTY = 2, 3
@@ -87,7 +86,7 @@ class ProjectWorld(World):
         """When rows were last updated, and which were updated at all."""
         since = (self.chance("updated at", rows) * (self.end - created)).astype(np.int64)
         updated = np.maximum(created, (created + since) // _MILLISECOND * _MILLISECOND)
-        return updated, self.chance("updated", rows) < _UPDATED_SHARE
+        return updated, self.likely("updated", rows, 0.7)
 
     def customer_columns(self, customers: Rows, known: Flags | bool) -> dict[str, pa.Array]:
         """The two columns that name the customer in other objects."""

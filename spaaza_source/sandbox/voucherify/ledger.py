@@ -8,8 +8,6 @@ from spaaza_source.sandbox.columns import choose, code, constant, only, pick, te
 from spaaza_source.sandbox.voucherify.identities import ProjectWorld
 from spaaza_source.sandbox.world import Rows
 
-_FAILED_SHARE = 0.08
-_ANONYMOUS_SHARE = 0.1
 _FAILURES = (
     ("voucher_expired", "Voucher expired, on 01-03"),
     ("quantity_exceeded", 'Limit "3 times" reached'),
@@ -29,12 +27,12 @@ def redemptions(world: ProjectWorld, rows: Rows) -> pa.Table:
     moments = world.with_milliseconds(world.moments("redemption", rows), rows)
     voucher = world.vouchers_by_then("redeemed voucher", rows, moments)
     moments = np.maximum(moments, world.voucher_moments(voucher))
-    failed = world.chance("failed", rows) < _FAILED_SHARE
+    failed = world.likely("failed", rows, 0.08)
     failure = world.below("failure", rows, len(_FAILURES))
     customer = world.users_by_then("redeemer", rows, moments)
-    known = world.chance("anonymous", rows) >= _ANONYMOUS_SHARE
+    known = ~world.likely("anonymous", rows, 0.1)
     ordered = ~failed & (world.sizes["transactions"] > 0)
-    order = world.baskets_sold_at(moments)
+    order = world.rows_made_at("transactions", moments)
     amount = world.order_amounts(order)
     there = world.sizes["vouchers"] > 0
     return pa.table(
@@ -45,7 +43,7 @@ def redemptions(world: ProjectWorld, rows: Rows) -> pa.Table:
             "voucher_code": only(there, world.voucher_codes(voucher)),
             "campaign": only(there, world.campaign_names(voucher)),
             "promotion_tier_id": only(
-                world.chance("tier", rows) < 1 / 20, world.ids("promo_", rows)
+                world.likely("tier", rows, 1 / 20), world.ids("promo_", rows)
             ),
             **world.customer_columns(customer, known),
             "customer_name": only(known & (world.sizes["users"] > 0), world.names(customer)),
@@ -81,7 +79,7 @@ def voucher_transactions(world: ProjectWorld, rows: Rows) -> pa.Table:
             "campaign_id": only(there, world.campaign_ids(card)),
             "voucher_id": only(there, world.ids("v_", card)),
             "type": kinds,
-            "source_id": only(world.chance("source id", rows) < 1 / 2, code(rows * 7, 8)),
+            "source_id": only(world.likely("source id", rows, 1 / 2), code(rows * 7, 8)),
             "reason": pick(_REASONS, world.chance("reason", rows)),
             "source": pick(_SOURCES, world.chance("source", rows)),
             "balance": balance,

@@ -26,11 +26,9 @@ class Project(Protocol):
 
         Times are timestamps in UTC with milliseconds. A field without a column is always empty.
         """
-        ...
 
     def blocks(self, exported_object: str, at: datetime) -> Iterator[pa.Table]:
         """The rows of an object as of a moment, a block at a time, at least one."""
-        ...
 
 
 _TABLES: dict[str, Callable[[ProjectWorld, Rows], pa.Table]] = {
@@ -80,6 +78,5 @@ class GeneratedProject:
     ) -> Iterator[pa.Table]:
         """The rows of an object."""
         make_table = _TABLES[exported_object]
-        yield make_table(self._world, np.arange(0))
         for rows in row_blocks(self._world.sizes[exported_object]):
             yield make_table(self._world, rows)

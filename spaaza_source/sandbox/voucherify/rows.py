@@ -51,7 +51,10 @@ class RowQuery:
         names = self._columns()
         labels = [_label(self.request.exported_object, name) for name in names]
         for block in self._sort(self._filter(at)):
-            yield pa.table([_cells(block, name) for name in names], names=labels)
+            cells = [
+                _as_json(block) if name == METADATA else cells_of(block, name) for name in names
+            ]
+            yield pa.table(cells, names=labels)
 
     def _columns(self) -> list[str]:
         """The fields of the request.
@@ -86,10 +89,6 @@ class RowQuery:
         rows = pa.concat_tables(blocks).sort_by([(column, direction)])
         for start in range(0, max(rows.num_rows, 1), BLOCK_ROWS):
             yield rows.slice(start, BLOCK_ROWS)
-
-
-def _cells(block: pa.Table, name: str) -> pa.ChunkedArray:
-    return _as_json(block) if name == METADATA else cells_of(block, name)
 
 
 def _properties(names: Iterable[str]) -> list[str]:

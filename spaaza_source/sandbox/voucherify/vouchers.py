@@ -10,7 +10,6 @@ from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
 from spaaza_source.sandbox.voucherify.identities import ProjectWorld
 from spaaza_source.sandbox.world import Rows
 
-_PUBLISHED_SHARE = 0.7
 _VALID_DAYS = 60
 _DISCOUNTS = ("AMOUNT", "PERCENT", "UNIT")
 _UNIT = 2
@@ -35,7 +34,7 @@ def vouchers(world: ProjectWorld, rows: Rows) -> pa.Table:
     points = world.below("points", rows, 5_000)
     redeemed = np.where(was_updated, world.below("redeemed", rows, 3), 0)
     voucher_id = world.ids("v_", rows)
-    published = world.chance("published", rows) < _PUBLISHED_SHARE
+    published = world.likely("published", rows, 0.7)
     interval = pick(_INTERVALS, world.chance("interval", rows))
     value = pc.if_else(loyalty, text(points), text(decimals(amount)))
     return pa.table(
@@ -53,16 +52,16 @@ def vouchers(world: ProjectWorld, rows: Rows) -> pa.Table:
             "campaign": world.campaign_names(rows),
             "campaign_id": world.campaign_ids(rows),
             "category": pick(words.CATEGORIES, world.chance("category", rows)),
-            "start_date": only(world.chance("start", rows) < 1 / 2, times(created, "ms")),
+            "start_date": only(world.likely("start", rows, 1 / 2), times(created, "ms")),
             "expiration_date": only(discount, times(expires, "ms")),
             "gift_balance": only(gift, decimals(left)),
             "loyalty_balance": only(loyalty, points),
             "redemption_quantity": only(discount, constant(3, rows)),
             "redemption_count": redeemed,
-            "active": world.chance("inactive", rows) >= 1 / 20,
+            "active": ~world.likely("inactive", rows, 1 / 20),
             "qr_code": text("https://dl.example.com/qr/", voucher_id, "?size=1,5"),
             "bar_code": text("https://dl.example.com/bar/", voucher_id),
-            "is_referral_code": world.chance("referral", rows) < 1 / 20,
+            "is_referral_code": world.likely("referral", rows, 1 / 20),
             "created_at": times(created, "ms"),
             "updated_at": only(was_updated, times(updated, "ms")),
             "validity_timeframe_interval": interval,
