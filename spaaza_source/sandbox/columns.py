@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.sandbox.world import Chances, Flags, Rows
+from spaaza_source.sandbox.world import Chances, Dates, Flags, Rows
 
 _MONEY_DIGITS = 12
 
@@ -21,7 +21,7 @@ def choose(words: Sequence[str | None], positions: Rows) -> pa.Array:
     return pa.array(words, pa.string()).take(pa.array(positions % len(words)))
 
 
-def only(where: Flags | bool, values: pa.Array | Rows) -> pa.Array:
+def only(where: Flags | bool, values: pa.Array | Rows | Dates) -> pa.Array:
     """The values where the flag is set, missing elsewhere."""
     return pc.if_else(where, values, None)
 

@@ -18,6 +18,7 @@ Rows: TypeAlias = NDArray[np.int64]
 """The numbers of rows, counted from 0 in each index, or a whole number for each row."""
 Chances: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
+Dates: TypeAlias = NDArray[np.datetime64]
 
 BLOCK_ROWS = 50_000
 _SECOND = 1_000_000
@@ -62,6 +63,10 @@ class World:
     def below(self, what: str, rows: Rows, limit: int | Rows) -> Rows:
         """A whole number from 0 up to but not including `limit` for each row."""
         return (self.chance(what, rows) * limit).astype(np.int64)
+
+    def birthdays(self, what: str, rows: Rows) -> Dates:
+        """The day on which someone was born for each row."""
+        return (self.below(what, rows, 25_000) - 12_000).astype("datetime64[D]")
 
     def user_moments(self, rows: Rows) -> Rows:
         """When users joined, in whole seconds, ascending by row."""

@@ -33,7 +33,7 @@ class Order:
     export_format: str
     once: datetime
     repeat: str | None
-    segment: RowSegment | None
+    segment: RowSegment
 
 
 def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
@@ -70,13 +70,13 @@ def read_bulk_users(call: Call) -> None:
 
 def _read_segment(
     trigger: Fields, index: str, settings: SandboxSettings, schema: pa.Schema
-) -> RowSegment | None:
+) -> RowSegment:
     if "segment" in trigger and "segment_id" in trigger:
         raise InvalidFieldError("trigger", "has both segment and segment_id, where one is allowed")
     if "segment" in trigger:
         return read_segment(trigger.fields("segment"), index, schema)
     if "segment_id" not in trigger:
-        return None
+        return RowSegment("all", ())
     saved = settings.saved_segments.get(trigger.text("segment_id"))
     if saved is None:
         raise InvalidFieldError("trigger.segment_id", "no such saved segment")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
@@ -12,7 +11,6 @@ from spaaza_source.sandbox.world import Rows, World, user_ids
 
 # The Services API writes Go's zero time where something never happened: 0001-01-01.
 _NEVER = -719_162 * MICROSECONDS_A_DAY
-_OLDEST_BIRTHDAY, _BIRTHDAYS = -12_000, 25_000  # days before and from 1970
 
 
 def users(world: World, rows: Rows) -> pa.Table:
@@ -30,7 +28,7 @@ def users(world: World, rows: Rows) -> pa.Table:
     has_store = world.likely("has store", rows, 0.7)
     has_address = world.likely("has address", rows, 0.75)
     points = world.below("points", rows, 5_000)
-    birthday = pa.array(_OLDEST_BIRTHDAY + world.below("birthday", rows, _BIRTHDAYS), pa.int32())
+    birthday = world.birthdays("birthday", rows)
     phone = text("+316", code(world.below("phone", rows, 10**8), 8))
     return pa.table(
         {
@@ -58,9 +56,7 @@ def users(world: World, rows: Rows) -> pa.Table:
             "country_code": pick(words.COUNTRIES, world.chance("country", rows)),
             "language": pick(words.LANGUAGES, world.chance("language", rows)),
             "gender": pick(words.GENDERS, world.chance("gender", rows)),
-            "birthday": only(
-                world.likely("has birthday", rows, 0.8), pc.cast(birthday, pa.date32())
-            ),
+            "birthday": only(world.likely("has birthday", rows, 0.8), birthday),
             "created_date": times(joined, "s"),
             "last_modified_date": times(modified, "s"),
             "last_login_date": times(logged_in, "s"),

@@ -125,10 +125,8 @@ class TaskBook(JobBook[int, SandboxTask]):
         return run
 
     def _rows(self, order: Order, at: datetime) -> Iterator[pa.Table]:
-        segment = order.segment
-        near = {} if segment is None else segment.spans(at)
-        for block in self._shop.blocks(order.index, at, near):
-            yield block if segment is None else segment.keep(block, at)
+        for block in self._shop.blocks(order.index, at, order.segment.spans(at)):
+            yield order.segment.keep(block, at)
 
 
 def due_after(once: datetime, repeat: str, moment: datetime) -> datetime:

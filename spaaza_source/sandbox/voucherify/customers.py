@@ -2,14 +2,12 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, only, pick, text, times
 from spaaza_source.sandbox.voucherify.identities import ProjectWorld
 from spaaza_source.sandbox.world import Rows
 
-_OLDEST_BIRTHDAY, _BIRTHDAYS = -12_000, 25_000  # days before and from 1970
 _STATUSES = ("CREATED", "PAID", "PAID", "FULFILLED", "FULFILLED", "CANCELED")
 _DESCRIPTIONS = (None,) * 7 + ('Vraagt om "VIP", dringend', "Belt liever\nniet", "Étudiante")
 
@@ -25,8 +23,7 @@ def customers(world: ProjectWorld, rows: Rows) -> pa.Table:
     rolled_back = world.below("rolled back", rows, 2)
     town = world.below("town", rows, len(words.TOWNS))
     housed = world.likely("housed", rows, 3 / 4)
-    birthday = pa.array((_OLDEST_BIRTHDAY + world.below("born", rows, _BIRTHDAYS)).astype(np.int32))
-    birthdate = only(world.likely("birthdate", rows, 3 / 4), pc.cast(birthday, pa.date32()))
+    birthday = only(world.likely("birthdate", rows, 3 / 4), world.birthdays("born", rows))
     street = text(choose(words.STREETS, town), " ", 1 + world.below("no", rows, 300))
     return pa.table(
         {
@@ -60,8 +57,8 @@ def customers(world: ProjectWorld, rows: Rows) -> pa.Table:
                 world.likely("phone", rows, 1 / 2),
                 text("+316", code(world.below("number", rows, 10**8), 8)),
             ),
-            "birthday": birthdate,
-            "birthdate": birthdate,
+            "birthday": birthday,
+            "birthdate": birthday,
             "metadata.tier": pick(words.LEVELS, world.chance("tier", rows)),
             "metadata.note, internal": pick(words.BASKET_NOTES, world.chance("note", rows)),
             "metadata.home_store": pick((*words.BRANCHES, None), world.chance("store", rows)),

@@ -114,6 +114,6 @@ def points_expirations(world: ProjectWorld, rows: Rows) -> pa.Table:
             "voucher_id": only(there, world.ids("v_", card)),
             "points": 10 + world.below("points", rows, 990),
             "status": pc.if_else(expired, "EXPIRED", "ACTIVE"),
-            "expires_at": pc.cast(pa.array(day.astype(np.int32)), pa.date32()),
+            "expires_at": day.astype("datetime64[D]"),
         }
     )
