@@ -6,10 +6,10 @@ publishes the fields of its exports (`voucherify.objects`).
 """
 
 from spaaza_source.sandbox.calls import Call
+from spaaza_source.sandbox.instants import TimeSpan
 from spaaza_source.sandbox.server import Sandbox
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop
-from spaaza_source.sandbox.spans import TimeSpan
 from spaaza_source.sandbox.voucherify.project import GeneratedProject, Project
 
 __all__ = [

@@ -1,14 +1,13 @@
-"""Records every request, for tests to look at, and compares its credentials."""
+"""Records every request, for tests to look at."""
 
-import hmac
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _CALL = "sandbox.call"
 
@@ -33,45 +32,38 @@ class CallRecorder:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._lock = threading.Lock()
         self._calls: list[Call] = []
 
     @property
     def calls(self) -> list[Call]:
         """The calls so far, oldest first; a copy."""
-        with self._lock:
-            return list(self._calls)
+        return list(self._calls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI calls it."""
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":  # the client has disconnected
-                return
-            body += message.get("body", b"")
-            if not message.get("more_body", False):
-                break
-        call = Call(
-            method=scope["method"],
-            path=scope["path"],
-            query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
-            headers={k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]},
-            body=bytes(body),
-        )
-        with self._lock:
-            self._calls.append(call)
-        scope[_CALL] = call
+        request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
+        query, headers = dict(request.query_params), dict(request.headers)
+        scope[_CALL] = Call(request.method, scope["path"], query, headers, body)
+        self._calls.append(scope[_CALL])
         await self._app(scope, receive, send)
 
 
-def call_of(scope: Scope) -> Call:
-    """The call of a request's scope."""
-    call: Call = scope[_CALL]
+def call_of(request: Request) -> Call:
+    """The recorded call of a request, whose body is read already."""
+    call: Call = request.scope[_CALL]
     return call
 
 
-def secrets_match(received: str, expected: str) -> bool:
-    """Compare in constant time, which tells nothing of where two secrets differ."""
-    # Bytes, because compare_digest refuses text outside ASCII and a header may hold any.
-    return hmac.compare_digest(received.encode(), expected.encode())
+def with_headers(send: Send, headers: Mapping[str, str]) -> Send:
+    """Send an answer with more headers."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return send_with_headers

@@ -1,4 +1,4 @@
-"""Makes Arrow columns of numpy numbers."""
+"""Makes Arrow columns of numpy numbers; whole numbers and booleans are columns as they are."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.sandbox.world import Chances, Flags, Rows
+from spaaza_source.sandbox.world import Chances, Dates, Flags, Rows
 
 _MONEY_DIGITS = 12
 
@@ -21,24 +21,14 @@ def choose(words: Sequence[str | None], positions: Rows) -> pa.Array:
     return pa.array(words, pa.string()).take(pa.array(positions % len(words)))
 
 
-def only(where: Flags, values: pa.Array) -> pa.Array:
+def only(where: Flags | bool, values: pa.Array | Rows | Dates) -> pa.Array:
     """The values where the flag is set, missing elsewhere."""
-    return pc.if_else(pa.array(where), values, pa.scalar(None, values.type))
+    return pc.if_else(where, values, None)
 
 
 def constant(value: object, rows: Rows) -> pa.Array:
     """The same value in each row."""
     return pa.repeat(value, len(rows))
-
-
-def flags(where: Flags) -> pa.Array:
-    """Booleans."""
-    return pa.array(where)
-
-
-def numbers(values: Rows) -> pa.Array:
-    """Whole numbers."""
-    return pa.array(values, pa.int64())
 
 
 def decimals(scaled: Rows, digits: int = 2) -> pa.Array:
@@ -51,22 +41,13 @@ def decimals(scaled: Rows, digits: int = 2) -> pa.Array:
     return pa.Array.from_buffers(kind, len(scaled), [None, pa.py_buffer(halves)])
 
 
-def moments(microseconds: Rows) -> pa.Array:
-    """Times with a fraction of six digits, in UTC."""
-    return pa.array(microseconds).cast(pa.timestamp("us", "UTC"))
+def times(microseconds: Rows, unit: str) -> pa.Array:
+    """Times in UTC in whole seconds (`s`), or with three (`ms`) or six (`us`) more digits."""
+    whole = microseconds.astype("datetime64[us]").astype(f"datetime64[{unit}]")
+    return pa.array(whole, pa.timestamp(unit, "UTC"))
 
 
-def seconds(microseconds: Rows) -> pa.Array:
-    """Times in whole seconds, in UTC."""
-    return pa.array(microseconds // 1_000_000).cast(pa.timestamp("s", "UTC"))
-
-
-def milliseconds(microseconds: Rows) -> pa.Array:
-    """Times with a fraction of three digits, in UTC."""
-    return pa.array(microseconds // 1_000).cast(pa.timestamp("ms", "UTC"))
-
-
-def text(*parts: pa.Array | str) -> pa.Array:
+def text(*parts: pa.Array | Rows | str) -> pa.Array:
     """Texts and numbers concatenated row by row."""
     cells = [p if isinstance(p, str) else pc.cast(p, pa.string()) for p in parts]
     return pc.binary_join_element_wise(*cells, "")
@@ -74,4 +55,4 @@ def text(*parts: pa.Array | str) -> pa.Array:
 
 def code(values: Rows, length: int) -> pa.Array:
     """Numbers as codes of a fixed length, filled with leading zeros."""
-    return pc.utf8_lpad(pc.cast(pa.array(values), pa.string()), length, "0")
+    return pc.utf8_lpad(pc.cast(values, pa.string()), length, "0")

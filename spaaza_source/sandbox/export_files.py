@@ -1,8 +1,8 @@
 """Writes the files of exports in the background, and serves them."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,8 +14,6 @@ from spaaza_source.sandbox.formats import file_parts
 
 # Two files written at once keep a small machine busy and its memory bounded.
 _WRITERS = 2
-# Small files are ready at once, so that a test which moves the clock sees the state it expects.
-_WAIT_SECONDS = 2.0
 
 
 class _TooManyRowsError(Exception):
@@ -40,13 +38,11 @@ class ExportWriter:
         self._files = 0
         self._closing = threading.Event()
 
-    def submit(
-        self, export_format: str, schema: Callable[[], pa.Schema], blocks: Iterable[pa.Table]
-    ) -> "Future[Outcome]":
-        """Start writing blocks of rows; a thread of the writer makes them and their schema."""
+    def submit(self, export_format: str, blocks: Iterable[pa.Table]) -> "Future[Outcome]":
+        """Start writing blocks of rows, one at least; a thread of the writer makes them."""
         self._files += 1
-        name = f"{self._files}.{export_format}"
-        return self._pool.submit(self._write, export_format, schema, blocks, name)
+        file = Path(self._directory.name) / f"{self._files}.{export_format}"
+        return self._pool.submit(self._write, file, blocks)
 
     def close(self) -> None:
         """Cancel the files not yet written, and remove the directory."""
@@ -54,59 +50,32 @@ class ExportWriter:
         self._pool.shutdown(cancel_futures=True)
         self._directory.cleanup()
 
-    def _write(
-        self,
-        export_format: str,
-        schema: Callable[[], pa.Schema],
-        blocks: Iterable[pa.Table],
-        name: str,
-    ) -> Outcome:
-        file = Path(self._directory.name) / name
-        counter = _RowCounter(self._until_closed(blocks), self._max_rows)
+    def _write(self, file: Path, blocks: Iterable[pa.Table]) -> Outcome:
+        rows = 0
+
+        def counted() -> Iterator[pa.Table]:
+            nonlocal rows
+            for block in blocks:
+                if self._closing.is_set():
+                    raise CancelledError
+                rows += block.num_rows
+                if self._max_rows is not None and rows > self._max_rows:
+                    raise _TooManyRowsError
+                yield block
+
         try:
             with file.open("wb") as out:
-                for part in file_parts(export_format, schema(), counter):
-                    out.write(part)
+                out.writelines(file_parts(file.suffix[1:], counted()))
         except _TooManyRowsError:
             file.unlink()
-            return Outcome(counter.rows, None)
-        return Outcome(counter.rows, file)
-
-    def _until_closed(self, blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        for block in blocks:
-            if self._closing.is_set():
-                raise CancelledError
-            yield block
-
-
-def wait_briefly(outcomes: "Iterable[Future[Outcome]]") -> None:
-    """Wait until all are written, for two seconds at most."""
-    wait(list(outcomes), timeout=_WAIT_SECONDS)
-
-
-class _RowCounter:
-    """Counts the rows of blocks, up to a limit."""
-
-    def __init__(self, blocks: Iterator[pa.Table], limit: int | None) -> None:
-        self._blocks = blocks
-        self._limit = limit
-        self.rows = 0
-
-    def __iter__(self) -> Iterator[pa.Table]:
-        for block in self._blocks:
-            self.rows += block.num_rows
-            if self._limit is not None and self.rows > self._limit:
-                raise _TooManyRowsError
-            yield block
-
-
-class _StoredFile(FileResponse):
-    """A file in parts of a megabyte: each part costs the event loop a trip to a thread."""
-
-    chunk_size = 1 << 20
+            return Outcome(rows, None)
+        return Outcome(rows, file)
 
 
 def serve_file(file: Path, media_type: str) -> FileResponse:
     """Answer with a file, or with the range of it that was asked for."""
     # Storage names no charset, which a response would add by itself to a text.
-    return _StoredFile(file, headers={"content-type": media_type})
+    response = FileResponse(file, headers={"content-type": media_type})
+    # Parts of a megabyte: each part costs the event loop a trip to a thread.
+    response.chunk_size = 1 << 20
+    return response

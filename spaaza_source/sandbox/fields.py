@@ -3,9 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from spaaza_source.sandbox.calls import Call
+from spaaza_source.sandbox.instants import nanoseconds
+
+Value = TypeVar("Value")
 
 
 class InvalidFieldError(Exception):
@@ -45,52 +48,38 @@ class Fields:
 
     def text(self, name: str) -> str:
         """A text, not empty."""
-        value = self._required(name)
-        if not isinstance(value, str) or not value:
+        text = self._read(name, "a string that is not empty", str)
+        if not text:
             raise self.error(name, "must be a string that is not empty")
-        return value
+        return text
 
     def integer(self, name: str) -> int:
         """A whole number, not `true` and not `1.0`."""
-        value = self._required(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.error(name, "must be an integer")
-        return value
+        return self._read(name, "an integer", int)
 
     def number(self, name: str) -> float:
         """Any JSON number."""
-        value = self._required(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise self.error(name, "must be a number")
-        return value
+        return self._read(name, "a number", int, float)
 
     def boolean(self, name: str) -> bool:
         """Either `true` or `false`."""
-        value = self._required(name)
-        if not isinstance(value, bool):
-            raise self.error(name, "must be true or false")
-        return value
+        return self._read(name, "true or false", bool)
 
-    def scalar(self, name: str) -> str | float | bool:
+    def scalar(self, name: str) -> Any:
         """A text, a number or a boolean."""
-        value = self._required(name)
-        if not isinstance(value, str | int | float | bool):
-            raise self.error(name, "must be a string, a number or a boolean")
-        return value
+        return self._read(name, "a string, a number or a boolean", str, int, float, bool)
 
     def list(self, name: str) -> list[Any]:
         """A JSON array of anything."""
-        value = self._required(name)
-        if not isinstance(value, list):
-            raise self.error(name, "must be an array")
-        return value
+        return self._read(name, "an array", list)
 
     def fields(self, name: str) -> "Fields":
         """A JSON object inside this one."""
-        value = self._required(name)
-        if not isinstance(value, dict):
-            raise self.error(name, "must be an object")
-        return Fields(value, self.where(name))
+        return Fields(self._read(name, "an object", dict), self.where(name))
+
+    def instant(self, name: str) -> int:
+        """Nanoseconds since 1970 of an ISO 8601 UTC time that ends in `Z`."""
+        return read_instant(self.where(name), self.text(name))
 
     def one_of(self, name: str, known: Sequence[str]) -> str:
         """One of the values that the documents list."""
@@ -99,10 +88,22 @@ class Fields:
             raise self.error(name, f"must be one of {', '.join(known)}")
         return value
 
-    def _required(self, name: str) -> Any:
+    def _read(self, name: str, wanted: str, *kinds: type[Value]) -> Value:
         if name not in self.values:
             raise self.error(name, "is required")
-        return self.values[name]
+        value = self.values[name]
+        # To Python a boolean is a whole number, to JSON it is not.
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise self.error(name, f"must be {wanted}")
+        return value
+
+
+def read_instant(where: str, text: str) -> int:
+    """Nanoseconds since 1970; raises InvalidFieldError for a text that is no such time."""
+    try:
+        return nanoseconds(text)
+    except ValueError as error:
+        raise InvalidFieldError(where, str(error)) from None
 
 
 def read_object(call: Call) -> Fields:

@@ -22,11 +22,9 @@ _JSON_ESCAPES = {
 }
 
 
-def file_parts(
-    export_format: str, schema: pa.Schema, blocks: Iterable[pa.Table]
-) -> Iterator[bytes]:
-    """The parts of a file, in order; `export_format` is `csv` or `json`."""
-    return (_csv_parts if export_format == "csv" else _json_parts)(schema, blocks)
+def file_parts(export_format: str, blocks: Iterable[pa.Table]) -> Iterator[bytes]:
+    """The parts of a file of one block or more; `export_format` is `csv` or `json`."""
+    return (_csv_parts if export_format == "csv" else _json_parts)(blocks)
 
 
 def as_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -39,23 +37,24 @@ def as_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(dated, "Z", "")
 
 
-def _csv_parts(schema: pa.Schema, blocks: Iterable[pa.Table]) -> Iterator[bytes]:
-    names = pa.array(schema.names, pa.string())
-    yield ",".join(_quote(names).to_pylist()).encode() + b"\n"
-    for block in blocks:
+def _csv_parts(blocks: Iterable[pa.Table]) -> Iterator[bytes]:
+    for position, block in enumerate(blocks):
+        if not position:
+            header = _quote(pa.array(block.column_names, pa.string()))
+            yield ",".join(header.to_pylist()).encode() + b"\n"
         cells = [_csv_cells(column) for column in _columns(block)]
         cells[-1] = _join(cells[-1], "\n")
         yield _to_bytes(_join(*cells, separator=","))
 
 
-def _json_parts(schema: pa.Schema, blocks: Iterable[pa.Table]) -> Iterator[bytes]:
+def _json_parts(blocks: Iterable[pa.Table]) -> Iterator[bytes]:
     opening = "[\n"
     for block in blocks:
         if not block.num_rows:
             continue
         parts: list[pa.Array | str] = []
-        for position, (name, column) in enumerate(zip(schema.names, _columns(block), strict=True)):
-            parts += ["," if position else "{", json.dumps(name) + ":", _json_cells(column)]
+        for name, column in zip(block.column_names, _columns(block), strict=True):
+            parts += ["," if parts else "{", json.dumps(name) + ":", _json_cells(column)]
         text = _to_bytes(_join(*parts, "},\n"))
         # The comma after a row is written before the next block, so that the last row has none.
         yield opening.encode() + text[:-2]
@@ -98,12 +97,10 @@ def _quote(text: pa.Array) -> pa.Array:
 def _json_cells(cells: pa.Array) -> pa.Array:
     kind = cells.type
     text = as_text(cells)
-    if pa.types.is_string(kind):
-        if _contains(_NEEDS_ESCAPE, text):
-            for character, escape in _JSON_ESCAPES.items():
-                text = pc.replace_substring(text, character, escape)
-        text = pc.binary_join_element_wise('"', text, '"', "")
-    elif pa.types.is_temporal(kind):
+    if pa.types.is_string(kind) and _contains(_NEEDS_ESCAPE, text):
+        for character, escape in _JSON_ESCAPES.items():
+            text = pc.replace_substring(text, character, escape)
+    if pa.types.is_string(kind) or pa.types.is_temporal(kind):
         text = pc.binary_join_element_wise('"', text, '"', "")
     return pc.fill_null(text, "null")
 

@@ -1,30 +1,28 @@
-"""Instants as the vendors' APIs write and read them."""
+"""Instants as the vendors' APIs write and read them, and spans by which they choose rows."""
 
 import re
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
-_NANOSECONDS_A_MICROSECOND = 1000
+_FOREVER = 2**62
 
 
-def instant_text(moment: datetime) -> str:
-    """`2026-05-26T12:00:00Z`, as in every task object."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def millisecond_text(moment: datetime) -> str:
-    """`2026-05-26T12:00:00.000Z`, as in every export object of Voucherify."""
+def utc_text(moment: datetime, timespec: str = "seconds") -> str:
+    """`2026-05-26T12:00:00Z`, or finer by a `timespec` of `datetime.isoformat`."""
     utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
-    return f"{utc.isoformat(timespec='milliseconds')}Z"
+    return f"{utc.isoformat(timespec=timespec)}Z"
 
 
 def microseconds(moment: datetime) -> int:
     """Microseconds since 1970, the unit of generated times."""
-    passed = moment - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def nanoseconds(text: str) -> int:
@@ -37,14 +35,43 @@ def nanoseconds(text: str) -> int:
         raise ValueError("not an ISO 8601 UTC time such as 2026-05-26T12:00:00Z")
     whole = datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc)
     fraction = int((match[2] or "").ljust(9, "0"))
-    return microseconds(whole) * _NANOSECONDS_A_MICROSECOND + fraction
+    return microseconds(whole) * 1000 + fraction
 
 
-def first_microsecond(nanosecond: int) -> int:
-    """The first microsecond that is not before this nanosecond."""
-    return -(-nanosecond // _NANOSECONDS_A_MICROSECOND)
+@dataclass(frozen=True)
+class TimeSpan:
+    """Microseconds since 1970, both ends included."""
+
+    low: int = -_FOREVER
+    high: int = _FOREVER
+
+    @classmethod
+    def at(cls, nanosecond: int) -> "TimeSpan":
+        """The microsecond of an instant, or none if it lies between two."""
+        return cls(-(-nanosecond // 1000), nanosecond // 1000)
+
+    @classmethod
+    def after(cls, nanosecond: int) -> "TimeSpan":
+        """All that is later than an instant."""
+        return cls(low=cls.at(nanosecond).high + 1)
+
+    @classmethod
+    def before(cls, nanosecond: int) -> "TimeSpan":
+        """All that is earlier than an instant."""
+        return cls(high=cls.at(nanosecond).low - 1)
+
+    def intersect(self, other: "TimeSpan") -> "TimeSpan":
+        """The microseconds that are in both."""
+        return TimeSpan(max(self.low, other.low), min(self.high, other.high))
 
 
-def last_microsecond(nanosecond: int) -> int:
-    """The last microsecond that is not after this nanosecond."""
-    return nanosecond // _NANOSECONDS_A_MICROSECOND
+def is_in_span(cells: pa.ChunkedArray, span: TimeSpan) -> pa.ChunkedArray:
+    """Whether each time is in the span; null for a missing one."""
+    # Seconds become microseconds first: bounds may be finer than a column in seconds.
+    times = pc.cast(pc.cast(cells, pa.timestamp("us", "UTC")), pa.int64())
+    return is_between(times, span.low, span.high)
+
+
+def is_between(numbers: pa.ChunkedArray, low: float, high: float) -> pa.ChunkedArray:
+    """Whether each number lies between two or equals one of them; null for a missing one."""
+    return pc.and_(pc.greater_equal(numbers, low), pc.less_equal(numbers, high))

@@ -4,20 +4,23 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from datetime import datetime
 from email.utils import formatdate
-from types import FrameType, TracebackType
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from typing_extensions import Self
 
-from spaaza_source.sandbox.calls import Call, CallRecorder
+from spaaza_source.sandbox.calls import Call, CallRecorder, with_headers
 from spaaza_source.sandbox.export_files import ExportWriter
-from spaaza_source.sandbox.settings import SandboxSettings
-from spaaza_source.sandbox.spaaza.api import LOG_LIMIT, SpaazaApi
+from spaaza_source.sandbox.settings import (
+    CHAIN_ID,
+    CREDENTIALS,
+    SESSION,
+    VOUCHERIFY_CREDENTIALS,
+    SandboxSettings,
+)
+from spaaza_source.sandbox.spaaza.api import SpaazaApi
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop
 from spaaza_source.sandbox.spaaza.tasks import TaskBook
 from spaaza_source.sandbox.voucherify.api import PATHS, VoucherifyApi
@@ -45,6 +48,13 @@ class Sandbox:
     Without a shop or a project it serves one generated from the settings. The files of its exports
     are in a temporary directory, which is removed when it stops. A stopped sandbox cannot be
     started again.
+
+    Attributes:
+        settings: As they were given.
+        chain_id: The id of its only chain.
+        credentials: The access token, as the source's `credentials` argument takes it.
+        session: The admin session, likewise.
+        voucherify_credentials: The `app_id` and `app_token` of Voucherify's API.
     """
 
     def __init__(
@@ -53,15 +63,18 @@ class Sandbox:
         shop: Shop | None = None,
         project: Project | None = None,
     ) -> None:
-        self.settings = settings or SandboxSettings()
-        shop = shop or GeneratedShop(self.settings)
-        project = project or GeneratedProject(self.settings)
-        self._writer = ExportWriter(self.settings.max_export_rows)
-        self._book = TaskBook(self.settings, shop, self._writer)
-        api = SpaazaApi(self.settings, shop, self._book)
-        self._voucherify = VoucherifyApi(self.settings, project, self._writer)
-        app = _route_by_path(api.app, self._voucherify.app)
-        self._recorder = CallRecorder(_with_date(app, self.settings.clock))
+        self.settings = settings = settings or SandboxSettings()
+        self.chain_id = CHAIN_ID
+        self.credentials = dict(CREDENTIALS)
+        self.session = dict(SESSION)
+        self.voucherify_credentials = dict(VOUCHERIFY_CREDENTIALS)
+        shop = shop or GeneratedShop(settings)
+        project = project or GeneratedProject(settings)
+        self._writer = ExportWriter(settings.max_export_rows)
+        self._book = TaskBook(settings, shop, self._writer)
+        self._spaaza = SpaazaApi(settings, shop, self._book)
+        self._voucherify = VoucherifyApi(settings, project, self._writer)
+        self._recorder = CallRecorder(self._answer)
         self._socket: socket.socket | None = None
         self._server = _Server(
             uvicorn.Config(
@@ -89,26 +102,6 @@ class Sandbox:
         return f"http://{_HOST}:{self._socket.getsockname()[1]}"
 
     @property
-    def chain_id(self) -> int:
-        """The id of its only chain."""
-        return self.settings.chain_id
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """The access token, as the source's `credentials` argument takes it."""
-        return self.settings.credentials
-
-    @property
-    def session(self) -> dict[str, str]:
-        """The admin session, as the source's `credentials` argument takes it."""
-        return self.settings.session
-
-    @property
-    def voucherify_credentials(self) -> dict[str, str]:
-        """The `app_id` and `app_token` of Voucherify's API."""
-        return self.settings.voucherify_credentials
-
-    @property
     def calls(self) -> list[Call]:
         """Every request so far, oldest first."""
         return self._recorder.calls
@@ -117,7 +110,7 @@ class Sandbox:
     def tasks(self) -> list[dict[str, Any]]:
         """Every task as the API shows it, newest first."""
         now = self.settings.clock()
-        return [task.as_json(now, LOG_LIMIT, 0) for task in self._book.newest_first(now)]
+        return [task.as_json(now) for task in self._book.newest_first(now)]
 
     @property
     def voucherify_exports(self) -> list[dict[str, Any]]:
@@ -153,12 +146,9 @@ class Sandbox:
     def serve_forever(self) -> None:
         """Serve until SIGINT or SIGTERM; call it in the main thread, started or not."""
         stop = threading.Event()
-
-        def on_signal(_number: int, _frame: FrameType | None) -> None:
-            stop.set()
-
         before = {
-            number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+            number: signal.signal(number, lambda *_: stop.set())
+            for number in (signal.SIGINT, signal.SIGTERM)
         }
         try:
             if self._socket is None:
@@ -173,39 +163,14 @@ class Sandbox:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _serve(self) -> None:
         self._server.run(sockets=[self._socket] if self._socket else None)
 
-
-def _route_by_path(spaaza: ASGIApp, voucherify: ASGIApp) -> ASGIApp:
-    """Pass a request to the vendor whose path it has."""
-
-    async def route(scope: Scope, receive: Receive, send: Send) -> None:
-        app = voucherify if scope["path"].startswith(PATHS) else spaaza
-        await app(scope, receive, send)
-
-    return route
-
-
-def _with_date(app: ASGIApp, clock: Callable[[], datetime]) -> ASGIApp:
-    """Give each answer its `Date` by the sandbox's clock instead of the machine's."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_dated(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                date = formatdate(clock().timestamp(), usegmt=True)
-                headers = [*message.get("headers", ()), (b"date", date.encode())]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await app(scope, receive, send_dated)
-
-    return answer
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the vendor whose path it is, with a `Date` by the sandbox's clock."""
+        app = self._voucherify.app if scope["path"].startswith(PATHS) else self._spaaza.app
+        date = formatdate(self.settings.clock().timestamp(), usegmt=True)
+        await app(scope, receive, with_headers(send, {"date": date}))

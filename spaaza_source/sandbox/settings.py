@@ -1,20 +1,23 @@
-"""Settings of a sandbox."""
+"""Settings of a sandbox, and what is the same in each: its chain and its credentials."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from spaaza_source.sandbox.voucherify.objects import FIELDS
+
 INDEXES = ("transactions", "users", "vouchers", "wallet-ledger", "products", "product-variants")
-OBJECTS = (
-    "voucher",
-    "redemption",
-    "publication",
-    "customer",
-    "order",
-    "points_expiration",
-    "voucher_transactions",
-)
+OBJECTS = tuple(FIELDS)
 """The objects that Voucherify exports."""
+
+CHAIN_ID = 1743
+# These are credentials of a sandbox only, so everyone may read them.
+CREDENTIALS = {
+    "access_token_id": "0b0e7c1e-5a5d-4f0e-9a54-1743c0ffee00",
+    "access_token_secret": "sandbox-access-token-secret",
+}
+SESSION = {"session_user_id": "1", "session_key": "sandbox-session-key"}
+VOUCHERIFY_CREDENTIALS = {"app_id": "sandbox-app-id", "app_token": "sandbox-app-token"}
 
 
 def real_clock() -> datetime:
@@ -38,14 +41,6 @@ class SandboxSettings:
     seed: int = 7
     port: int = 0
     """0 takes a free port."""
-    chain_id: int = 1743
-    # These are credentials of a sandbox only, so everyone may read them.
-    access_token_id: str = "0b0e7c1e-5a5d-4f0e-9a54-1743c0ffee00"  # noqa: S105
-    access_token_secret: str = "sandbox-access-token-secret"  # noqa: S105
-    session_user_id: str = "1"
-    session_key: str = "sandbox-session-key"
-    voucherify_app_id: str = "sandbox-app-id"
-    voucherify_app_token: str = "sandbox-app-token"  # noqa: S105
     voucherify_calls: int = 2_000
     """Calls of Voucherify's API that are answered in `voucherify_calls_seconds`; more get 429."""
     voucherify_calls_seconds: int = 60
@@ -85,21 +80,3 @@ class SandboxSettings:
     def rows_of(self, index: str) -> int:
         """How many rows an index or an object of Voucherify has."""
         return {**self.rows_per_index, **self.rows_per_object}.get(index, self.rows)
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """The access token, as the source's `credentials` argument takes it."""
-        return {
-            "access_token_id": self.access_token_id,
-            "access_token_secret": self.access_token_secret,
-        }
-
-    @property
-    def session(self) -> dict[str, str]:
-        """The admin session, as the source's `credentials` argument takes it."""
-        return {"session_user_id": self.session_user_id, "session_key": self.session_key}
-
-    @property
-    def voucherify_credentials(self) -> dict[str, str]:
-        """The id and token that Voucherify's API wants in `X-App-Id` and `X-App-Token`."""
-        return {"app_id": self.voucherify_app_id, "app_token": self.voucherify_app_token}

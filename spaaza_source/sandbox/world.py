@@ -18,6 +18,7 @@ Rows: TypeAlias = NDArray[np.int64]
 """The numbers of rows, counted from 0 in each index, or a whole number for each row."""
 Chances: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
+Dates: TypeAlias = NDArray[np.datetime64]
 
 BLOCK_ROWS = 50_000
 _SECOND = 1_000_000
@@ -34,7 +35,6 @@ class World:
     """The seed and the sizes that decide every row; moments are microseconds since 1970."""
 
     seed: int
-    chain_id: int
     sizes: Mapping[str, int]
     end: int
     history_days: int
@@ -55,9 +55,18 @@ class World:
         mixed ^= mixed >> np.uint64(31)
         return (mixed >> np.uint64(11)).astype(np.float64) / 2**53
 
+    def likely(self, what: str, rows: Rows, share: float) -> Flags:
+        """A flag for each row, set in that share of them."""
+        flags: Flags = self.chance(what, rows) < share
+        return flags
+
     def below(self, what: str, rows: Rows, limit: int | Rows) -> Rows:
         """A whole number from 0 up to but not including `limit` for each row."""
         return (self.chance(what, rows) * limit).astype(np.int64)
+
+    def birthdays(self, what: str, rows: Rows) -> Dates:
+        """The day on which someone was born for each row."""
+        return (self.below(what, rows, 25_000) - 12_000).astype("datetime64[D]")
 
     def user_moments(self, rows: Rows) -> Rows:
         """When users joined, in whole seconds, ascending by row."""
@@ -92,17 +101,13 @@ class World:
         """Which basket each wallet entry belongs to."""
         return rows * max(self.sizes["transactions"], 1) // max(self.sizes["wallet-ledger"], 1)
 
-    def baskets_sold_at(self, moments: Rows) -> Rows:
-        """The baskets sold at these moments, to within a day."""
-        return self.rows_made_at("transactions", moments)
-
     def buyers(self, baskets: Rows) -> Rows:
         """The user who bought each basket; see `has_buyer`."""
         return self.users_by_then("buyer", baskets, self.transaction_moments(baskets))
 
     def has_buyer(self, baskets: Rows) -> Flags:
         """Whether each basket has a known buyer; one in eight is anonymous."""
-        known: Flags = self.chance("anonymous", baskets) >= 1 / 8
+        known: Flags = ~self.likely("anonymous", baskets, 1 / 8)
         return known & (self.sizes["users"] > 0)
 
     def users_by_then(self, what: str, rows: Rows, moments: Rows) -> Rows:
@@ -126,7 +131,8 @@ class World:
 
 
 def row_blocks(size: int) -> Iterator[Rows]:
-    """The row numbers of an index of that size, a block at a time."""
+    """The row numbers of an index of that size, a block at a time; the first is an empty one."""
+    yield np.arange(0)
     for start in range(0, size, BLOCK_ROWS):
         yield np.arange(start, min(start + BLOCK_ROWS, size))
 
@@ -144,8 +150,3 @@ def transaction_ids(rows: Rows) -> Rows:
 def product_ids(rows: Rows) -> Rows:
     """Spaaza's id of each product."""
     return 50_000 + rows
-
-
-def variant_ids(rows: Rows) -> Rows:
-    """Spaaza's id of each product variant."""
-    return 810_000 + rows

@@ -17,8 +17,7 @@ from dlt.extract import DltSource
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Phase
-from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.sandbox.spans import TimeSpan
+from spaaza_source.sandbox import Sandbox, SandboxSettings, TimeSpan
 from spaaza_source.spaaza.export_service import describe
 from spaaza_source.windows import MARGIN, iso, parse_instant
 from tests.export_runs import AnyBench, VoucherifyBench

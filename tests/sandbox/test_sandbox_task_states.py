@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import requests
 
-from spaaza_source.sandbox.spaaza.schedule import due_after
+from spaaza_source.sandbox.spaaza.tasks import due_after
 from tests.sandbox.sandbox_client import NOON, Client, Clock, OneTable, running, segment
 
 

@@ -13,10 +13,9 @@ import pyarrow as pa
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.sandbox import Sandbox, SandboxSettings, TimeSpan
 from spaaza_source.sandbox.export_files import _TooManyRowsError
 from spaaza_source.sandbox.settings import INDEXES
-from spaaza_source.sandbox.spans import TimeSpan
 from tests.simulation.life import Life
 
 #: What goes wrong: a question is answered with 503; a file's link is refused; a task is created,

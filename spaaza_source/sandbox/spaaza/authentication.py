@@ -1,7 +1,8 @@
 """Authentication of Spaaza's API: by access token or by admin session."""
 
-from spaaza_source.sandbox.calls import Call, secrets_match
-from spaaza_source.sandbox.settings import SandboxSettings
+from spaaza_source.sandbox.calls import Call
+from spaaza_source.sandbox.settings import CHAIN_ID, CREDENTIALS, SESSION
+from spaaza_source.sandbox.signing import secrets_match
 from spaaza_source.sandbox.spaaza.refusals import no_valid_session, permission_denied
 
 SESSION_HEADERS = (
@@ -11,34 +12,29 @@ SESSION_HEADERS = (
 )
 
 
-def require_token_or_session(call: Call, settings: SandboxSettings) -> None:
-    """Accept a privileged access token or an admin session; else raise SpaazaRefusal."""
+def require_token_or_session(call: Call) -> None:
+    """Accept a privileged access token or an admin session; else raise RefusedError."""
     authorization = call.headers.get("authorization")
     if authorization is None:
-        require_session(call, settings)
-        return
-    expected = f"Bearer {settings.access_token_id}:{settings.access_token_secret}"
-    if not secrets_match(authorization, expected):
+        require_session(call)
+    elif not secrets_match(authorization, f"Bearer {':'.join(CREDENTIALS.values())}"):
         raise no_valid_session("The access token is not valid.")
 
 
-def require_session(call: Call, settings: SandboxSettings) -> None:
+def require_session(call: Call) -> None:
     """Accept only an admin session, as the bulk users endpoint does."""
     user_id, key, chain = (call.headers.get(name) for name in SESSION_HEADERS)
     if user_id is None or key is None:
         raise no_valid_session("There is no valid session.")
-    if not (
-        secrets_match(user_id, settings.session_user_id)
-        and secrets_match(key, settings.session_key)
-    ):
+    if not secrets_match(f"{user_id} {key}", " ".join(SESSION.values())):
         raise no_valid_session("The session is not valid.")
     if chain is None:
         raise no_valid_session("The header X-Spaaza-Session-Chain-Id is missing.")
-    if chain != str(settings.chain_id):
+    if chain != str(CHAIN_ID):
         raise permission_denied()
 
 
-def require_own_chain(chain: int, settings: SandboxSettings) -> None:
+def require_own_chain(chain: int) -> None:
     """Refuse a body whose chain is not the chain of the credentials."""
-    if chain != settings.chain_id:
+    if chain != CHAIN_ID:
         raise permission_denied()

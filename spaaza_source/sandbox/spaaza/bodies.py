@@ -6,14 +6,14 @@ message. The vendor names `trigger.user_list` but describes it nowhere, so it is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from spaaza_source.sandbox.calls import Call
 from spaaza_source.sandbox.fields import Fields, InvalidFieldError, read_object
-from spaaza_source.sandbox.instants import last_microsecond, nanoseconds
+from spaaza_source.sandbox.instants import EPOCH
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
 from spaaza_source.sandbox.spaaza.authentication import require_own_chain
 from spaaza_source.sandbox.spaaza.segments import RowSegment, read_segment
@@ -27,26 +27,23 @@ REPEATS = ("daily", "weekly", "monthly")
 class Order:
     """A valid create body: what to export, how, when and which rows."""
 
-    chain: int
-    desc: str
-    debug: str
-    trigger: Mapping[str, Any]
-    target: Mapping[str, Any]
+    body: Mapping[str, Any]
+    """As it came; a task object shows all of it."""
     index: str
     export_format: str
     once: datetime
     repeat: str | None
-    segment: RowSegment | None
+    segment: RowSegment
 
 
 def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
     """The body of `POST /tasks`; raises InvalidFieldError for the first field that is wrong."""
     body = read_object(call)
     body.allow("chain", "desc", "target", "trigger", "debug")
-    chain = body.integer("chain")
-    require_own_chain(chain, settings)
-    desc = body.text("desc")
-    debug = body.text("debug") if "debug" in body else ""
+    require_own_chain(body.integer("chain"))
+    body.text("desc")
+    if "debug" in body:
+        body.text("debug")
     target = body.fields("target")
     target.allow("action", "export_index", "export_format")
     target.one_of("action", ("export",))
@@ -54,49 +51,33 @@ def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
     export_format = target.one_of("export_format", FORMATS)
     trigger = body.fields("trigger")
     trigger.allow("once", "repeat", "segment", "segment_id")
-    return Order(
-        chain=chain,
-        desc=desc,
-        debug=debug,
-        trigger=trigger.values,
-        target=target.values,
-        index=index,
-        export_format=export_format,
-        once=_read_once(trigger),
-        repeat=trigger.one_of("repeat", REPEATS) if "repeat" in trigger else None,
-        segment=_read_segment(trigger, index, settings, shop.schema(index)),
-    )
+    once = EPOCH + timedelta(microseconds=trigger.instant("once") // 1000)
+    repeat = trigger.one_of("repeat", REPEATS) if "repeat" in trigger else None
+    segment = _read_segment(trigger, index, settings, shop.schema(index))
+    return Order(body.values, index, export_format, once, repeat, segment)
 
 
-def read_bulk_users(call: Call, settings: SandboxSettings) -> None:
+def read_bulk_users(call: Call) -> None:
     """Check the body of the bulk users endpoint: the vendor wants it exactly as documented."""
     body = read_object(call)
     body.allow("entity", "chain_id", "join", "rules")
     body.one_of("entity", ("people",))
-    require_own_chain(body.integer("chain_id"), settings)
+    require_own_chain(body.integer("chain_id"))
     body.one_of("join", ("all",))
     if body.list("rules"):
         raise InvalidFieldError("rules", "only an empty list is supported")
 
 
-def _read_once(trigger: Fields) -> datetime:
-    try:
-        moment = last_microsecond(nanoseconds(trigger.text("once")))
-    except ValueError as error:
-        raise InvalidFieldError("trigger.once", str(error)) from None
-    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment)
-
-
 def _read_segment(
     trigger: Fields, index: str, settings: SandboxSettings, schema: pa.Schema
-) -> RowSegment | None:
+) -> RowSegment:
     if "segment" in trigger and "segment_id" in trigger:
         raise InvalidFieldError("trigger", "has both segment and segment_id, where one is allowed")
     if "segment" in trigger:
-        return read_segment(trigger.fields("segment"), index, settings, schema)
+        return read_segment(trigger.fields("segment"), index, schema)
     if "segment_id" not in trigger:
-        return None
+        return RowSegment("all", ())
     saved = settings.saved_segments.get(trigger.text("segment_id"))
     if saved is None:
         raise InvalidFieldError("trigger.segment_id", "no such saved segment")
-    return read_segment(Fields(dict(saved), "trigger.segment_id"), index, settings, schema)
+    return read_segment(Fields(dict(saved), "trigger.segment_id"), index, schema)

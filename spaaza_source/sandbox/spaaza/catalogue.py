@@ -1,23 +1,12 @@
 """Generates the products and product-variants tables; `shop` tells where headers come from."""
 
-import numpy as np
 import pyarrow as pa
 
 from spaaza_source.sandbox import words
-from spaaza_source.sandbox.columns import (
-    choose,
-    code,
-    constant,
-    decimals,
-    flags,
-    numbers,
-    only,
-    pick,
-    seconds,
-    text,
-)
+from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
-from spaaza_source.sandbox.world import Rows, World, product_ids, variant_ids
+from spaaza_source.sandbox.settings import CHAIN_ID
+from spaaza_source.sandbox.world import Rows, World, product_ids
 
 _SITE = "https://shop.example"
 
@@ -29,23 +18,23 @@ def products(world: World, rows: Rows) -> pa.Table:
     owner_code = product_codes(rows)
     return pa.table(
         {
-            "id": numbers(product_ids(rows)),
-            "chain_id": constant(world.chain_id, rows),
+            "id": product_ids(rows),
+            "chain_id": constant(CHAIN_ID, rows),
             "owner_code": owner_code,
-            "name": text(choose(words.PRODUCT_NAMES, rows), " ", numbers(rows)),
+            "name": text(choose(words.PRODUCT_NAMES, rows), " ", rows),
             "description": pick(words.DESCRIPTIONS, world.chance("description", rows)),
             "brand": pick(words.BRANDS, world.chance("brand", rows)),
             "season": pick(words.SEASONS, world.chance("season", rows)),
             "category": pick(words.CATEGORIES, world.chance("category", rows)),
             # Since April 2026 a product may have no price.
-            "price": only(world.chance("priced", rows) > 0.05, decimals(price)),  # noqa: PLR2004
+            "price": only(~world.likely("priced", rows, 0.05), decimals(price)),
             "cost_price": decimals(price * 55 // 100),
             "web_url": text(_SITE, "/p/", owner_code),
             "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
-            "is_promotional": flags(world.chance("promotional", rows) < 0.1),  # noqa: PLR2004
+            "is_promotional": world.likely("promotional", rows, 0.1),
             "unit": pick(words.UNITS, world.chance("unit", rows)),
-            "created_date": seconds(added),
-            "last_modified_date": seconds(world.end - (world.end - added) // 3),
+            "created_date": times(added, "s"),
+            "last_modified_date": times(world.end - (world.end - added) // 3, "s"),
         }
     )
 
@@ -53,17 +42,17 @@ def products(world: World, rows: Rows) -> pa.Table:
 def product_variants(world: World, rows: Rows) -> pa.Table:
     """The product variants with these row numbers, each of a product that exists."""
     parents = variant_products(world, rows)
-    exists = np.full(len(rows), world.sizes["products"] > 0)
+    exists = world.sizes["products"] > 0
     price = product_prices(world, parents)
     owner_code = text(product_codes(parents), "-", code(rows % 1000, 3))
     return pa.table(
         {
-            "id": numbers(variant_ids(rows)),
-            "chain_id": constant(world.chain_id, rows),
-            "product_id": only(exists, numbers(product_ids(parents))),
+            "id": 810_000 + rows,
+            "chain_id": constant(CHAIN_ID, rows),
+            "product_id": only(exists, product_ids(parents)),
             "product_owner_code": only(exists, product_codes(parents)),
             "owner_code": owner_code,
-            "name": text(choose(words.PRODUCT_NAMES, parents), " ", numbers(parents)),
+            "name": text(choose(words.PRODUCT_NAMES, parents), " ", parents),
             "barcode": barcodes(rows),
             "colour": pick(words.COLOURS, world.chance("colour", rows)),
             "size": pick(words.SIZES, world.chance("size", rows)),
@@ -72,7 +61,7 @@ def product_variants(world: World, rows: Rows) -> pa.Table:
             "cost_price": decimals(price * 55 // 100),
             "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
             "web_url": text(_SITE, "/v/", owner_code),
-            "is_promotional": flags(world.chance("promotional", parents) < 0.1),  # noqa: PLR2004
+            "is_promotional": world.likely("promotional", parents, 0.1),
         }
     )
 

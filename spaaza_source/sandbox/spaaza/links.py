@@ -4,16 +4,12 @@ The files' names are documented for four indexes; those of products and product-
 guess.
 """
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from urllib.parse import urlencode
 
-from starlette.responses import Response
-
 from spaaza_source.sandbox.calls import Call
+from spaaza_source.sandbox.signing import Signer, secrets_match
 from spaaza_source.sandbox.spaaza.authentication import SESSION_HEADERS
 from spaaza_source.sandbox.spaaza.refusals import storage_refusal
 
@@ -33,22 +29,21 @@ def file_name(index: str, task: int, export_format: str) -> str:
     return f"{_NAMES[index]}_Export-{task}.{export_format}"
 
 
-def task_number(name: str) -> int | None:
-    """The number of the task in a file's name; None where there is none."""
-    number = name.rpartition("-")[2].partition(".")[0]
-    return int(number) if number.isascii() and number.isdigit() else None
+def task_number(name: str) -> int:
+    """The number of the task in such a name."""
+    return int(name.rpartition("-")[2].partition(".")[0])
 
 
 class SignedLinks:
-    """Makes and checks links, with a key of its own."""
+    """Makes and checks links that open a file for a limited time."""
 
     def __init__(self, seconds: int, clock: Callable[[], datetime]) -> None:
         self._seconds = seconds
         self._clock = clock
-        self._key = secrets.token_bytes(32)
+        self._signer = Signer()
 
     def sign(self, path: str) -> str:
-        """The path with a query that opens it for a limited time."""
+        """The path with a query that opens it."""
         query = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Date": self._clock().astimezone(timezone.utc).strftime(_DATE_FORMAT),
@@ -58,25 +53,21 @@ class SignedLinks:
         query["X-Amz-Signature"] = self._signature(path, query)
         return f"{path}?{urlencode(query)}"
 
-    def refusal(self, call: Call) -> Response | None:
-        """Why a request may not have the file, or None if it may."""
+    def check(self, call: Call) -> None:
+        """Raise RefusedError if a request may not have the file."""
         # S3 refuses a second authentication. It would ignore the session's headers, but they are a
         # secret that must never be sent here, so they are refused too.
-        if "authorization" in call.headers or any(h in call.headers for h in SESSION_HEADERS):
-            return storage_refusal(
-                400, "InvalidArgument", "Only one auth mechanism allowed; a link needs no header."
-            )
+        if any(header in call.headers for header in ("authorization", *SESSION_HEADERS)):
+            message = "Only one auth mechanism allowed; a link needs no header."
+            raise storage_refusal(400, "InvalidArgument", message)
         query = dict(call.query)
         signature = query.pop("X-Amz-Signature", "")
-        if not hmac.compare_digest(signature.encode(), self._signature(call.path, query).encode()):
-            return storage_refusal(
-                403, "SignatureDoesNotMatch", "The request signature does not match."
-            )
+        if not secrets_match(signature, self._signature(call.path, query)):
+            message = "The request signature does not match."
+            raise storage_refusal(403, "SignatureDoesNotMatch", message)
         signed = datetime.strptime(query["X-Amz-Date"], _DATE_FORMAT).replace(tzinfo=timezone.utc)
         if self._clock() >= signed + timedelta(seconds=int(query["X-Amz-Expires"])):
-            return storage_refusal(403, "AccessDenied", "Request has expired")
-        return None
+            raise storage_refusal(403, "AccessDenied", "Request has expired")
 
     def _signature(self, path: str, query: dict[str, str]) -> str:
-        signed = f"{path}?{urlencode(sorted(query.items()))}"
-        return hmac.new(self._key, signed.encode(), hashlib.sha256).hexdigest()
+        return self._signer.sign(f"{path}?{urlencode(sorted(query.items()))}")

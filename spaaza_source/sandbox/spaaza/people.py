@@ -2,75 +2,49 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
-from spaaza_source.sandbox.columns import (
-    choose,
-    code,
-    constant,
-    decimals,
-    flags,
-    numbers,
-    only,
-    pick,
-    seconds,
-    text,
-)
+from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
-from spaaza_source.sandbox.world import Flags, Rows, World, user_ids
+from spaaza_source.sandbox.settings import CHAIN_ID
+from spaaza_source.sandbox.world import Rows, World, user_ids
 
-_PURCHASED_SHARE = 0.8
 # The Services API writes Go's zero time where something never happened: 0001-01-01.
 _NEVER = -719_162 * MICROSECONDS_A_DAY
-_OLDEST_BIRTHDAY, _BIRTHDAYS = -12_000, 25_000  # days before and from 1970
 
 
 def users(world: World, rows: Rows) -> pa.Table:
     """The users with these row numbers."""
-
-    def chance(what: str, share: float) -> Flags:
-        likely: Flags = world.chance(what, rows) < share
-        return likely
-
     joined = world.user_moments(rows)
     since = world.end - joined
-    buys = chance("purchased", _PURCHASED_SHARE)
+    buys = world.likely("purchased", rows, 0.8)
     modified = joined + (world.chance("modified", rows) * since).astype(np.int64)
     purchased = joined + (world.chance("purchase", rows) * since).astype(np.int64)
     logged_in = joined + (world.chance("login", rows) * since).astype(np.int64)
-    logged_in = np.where(chance("logged in", 0.6), logged_in, _NEVER)
-    purchases = np.where(buys, 1 + world.below("purchases", rows, 40), 0)
+    logged_in = np.where(world.likely("logged in", rows, 0.6), logged_in, _NEVER)
     scores = [np.where(buys, world.below(f"score {n}", rows, 6), 0) for n in range(3)]
-    first, last = (
-        world.below("first name", rows, len(words.FIRST_NAMES)),
-        world.below("last name", rows, len(words.LAST_NAMES)),
-    )
     town = world.below("town", rows, len(words.TOWNS))
     store = world.below("store", rows, len(words.BRANCHES))
-    has_store = chance("has store", 0.7)
-    has_address = chance("has address", 0.75)
-    level = world.below("level", rows, len(words.LEVELS))
+    has_store = world.likely("has store", rows, 0.7)
+    has_address = world.likely("has address", rows, 0.75)
     points = world.below("points", rows, 5_000)
-    birthday = pa.array(_OLDEST_BIRTHDAY + world.below("birthday", rows, _BIRTHDAYS), pa.int32())
+    birthday = world.birthdays("birthday", rows)
     phone = text("+316", code(world.below("phone", rows, 10**8), 8))
     return pa.table(
         {
-            "id": numbers(user_ids(rows)),
-            "chain_id": constant(world.chain_id, rows),
-            "username": text("klant", numbers(rows), "@example.com"),
-            "firstname": choose(words.FIRST_NAMES, first),
-            "lastname": choose(words.LAST_NAMES, last),
+            "id": user_ids(rows),
+            "chain_id": constant(CHAIN_ID, rows),
+            "username": text("klant", rows, "@example.com"),
+            "firstname": pick(words.FIRST_NAMES, world.chance("first name", rows)),
+            "lastname": pick(words.LAST_NAMES, world.chance("last name", rows)),
             "entity_code_code": member_numbers(rows),
             "entity_code_type": constant("regular", rows),
             "authentication_point_identifier": only(
-                chance("auth point", 0.3), member_numbers(rows)
+                world.likely("auth point", rows, 0.3), member_numbers(rows)
             ),
-            "auxiliary_identifier": only(chance("auxiliary", 0.1), code(rows * 17, 12)),
+            "auxiliary_identifier": only(world.likely("auxiliary", rows, 0.1), code(rows * 17, 12)),
             "address_street_name": only(has_address, choose(words.STREETS, town)),
-            "address_house_number": only(
-                has_address, numbers(1 + world.below("house number", rows, 300))
-            ),
+            "address_house_number": only(has_address, 1 + world.below("house number", rows, 300)),
             "address_house_number_extension": only(
                 has_address, pick(words.HOUSE_EXTENSIONS, world.chance("extension", rows))
             ),
@@ -78,50 +52,48 @@ def users(world: World, rows: Rows) -> pa.Table:
             "address_postal_code": only(has_address, choose(words.POSTAL_CODES, town)),
             "address_towncity": only(has_address, choose(words.TOWNS, town)),
             "address_address_regionstate": only(has_address, choose(words.REGIONS, town)),
-            "address_phone_number": only(chance("has phone", 0.5), phone),
+            "address_phone_number": only(world.likely("has phone", rows, 0.5), phone),
             "country_code": pick(words.COUNTRIES, world.chance("country", rows)),
             "language": pick(words.LANGUAGES, world.chance("language", rows)),
             "gender": pick(words.GENDERS, world.chance("gender", rows)),
-            "birthday": only(chance("has birthday", 0.8), pc.cast(birthday, pa.date32())),
-            "created_date": seconds(joined),
-            "last_modified_date": seconds(modified),
-            "last_login_date": seconds(logged_in),
-            "last_purchase_date": only(buys, seconds(purchased)),
-            "last_loyalty_activity_date": only(buys, seconds(purchased)),
-            "spaaza_join_date": seconds(joined),
-            "spaaza_opted_in": flags(chance("opted in", 0.7)),
-            "opt_in_secondary": flags(chance("opt in secondary", 0.2)),
-            "registered": flags(chance("registered", 0.9)),
-            "is_employee": flags(chance("employee", 0.01)),
-            "is_influencer": flags(chance("influencer", 0.002)),
-            "overall": numbers(scores[0] + scores[1] + scores[2]),
-            "recency": numbers(scores[0]),
-            "frequency": numbers(scores[1]),
-            "monetary": numbers(scores[2]),
+            "birthday": only(world.likely("has birthday", rows, 0.8), birthday),
+            "created_date": times(joined, "s"),
+            "last_modified_date": times(modified, "s"),
+            "last_login_date": times(logged_in, "s"),
+            "last_purchase_date": only(buys, times(purchased, "s")),
+            "last_loyalty_activity_date": only(buys, times(purchased, "s")),
+            "spaaza_join_date": times(joined, "s"),
+            "spaaza_opted_in": world.likely("opted in", rows, 0.7),
+            "opt_in_secondary": world.likely("opt in secondary", rows, 0.2),
+            "registered": world.likely("registered", rows, 0.9),
+            "is_employee": world.likely("employee", rows, 0.01),
+            "is_influencer": world.likely("influencer", rows, 0.002),
+            "overall": scores[0] + scores[1] + scores[2],
+            "recency": scores[0],
+            "frequency": scores[1],
+            "monetary": scores[2],
             "average_spend_value": decimals(
                 np.where(buys, 500 + world.below("spend", rows, 20_000), 0)
             ),
-            "number_of_purchases": numbers(purchases),
-            "days_since_last_purchase": only(
-                buys, numbers((world.end - purchased) // MICROSECONDS_A_DAY)
-            ),
-            "online_shopper": flags(buys & chance("online", 0.4)),
-            "offline_shopper": flags(buys & chance("offline", 0.8)),
+            "number_of_purchases": np.where(buys, 1 + world.below("purchases", rows, 40), 0),
+            "days_since_last_purchase": only(buys, (world.end - purchased) // MICROSECONDS_A_DAY),
+            "online_shopper": buys & world.likely("online", rows, 0.4),
+            "offline_shopper": buys & world.likely("offline", rows, 0.8),
             "home_store_name": only(has_store, choose(words.BRANCH_NAMES, store)),
             "home_store_owner_code": only(has_store, choose(words.BRANCHES, store)),
             "signup_store_owner_code": only(has_store, choose(words.BRANCHES, store + 1)),
             "signup_channel": pick(words.SIGNUP_CHANNELS, world.chance("channel", rows)),
             "total_cashback_balance": decimals(points * 3),
-            "points_wallet_balance": numbers(points),
-            "loyalty_status_level": choose(words.LEVELS, level),
-            "loyalty_status_points_to_proceed_next_level": numbers(5_000 - points),
-            "mailing_list_subscribed": flags(chance("mailing list", 0.5)),
-            "printed_mailing_list_subscribed": flags(chance("print mailing list", 0.1)),
-            "push_notification_subscription_subscribed": flags(chance("push", 0.3)),
+            "points_wallet_balance": points,
+            "loyalty_status_level": pick(words.LEVELS, world.chance("level", rows)),
+            "loyalty_status_points_to_proceed_next_level": 5_000 - points,
+            "mailing_list_subscribed": world.likely("mailing list", rows, 0.5),
+            "printed_mailing_list_subscribed": world.likely("print mailing list", rows, 0.1),
+            "push_notification_subscription_subscribed": world.likely("push", rows, 0.3),
             "push_notification_platform": pick(
                 words.PUSH_PLATFORMS, world.chance("phone os", rows)
             ),
-            "referral_referred": flags(chance("referred", 0.05)),
+            "referral_referred": world.likely("referred", rows, 0.05),
             "referral_code": code(rows * 31, 6),
         }
     )

@@ -4,66 +4,43 @@ The core API's shape and the codes 6 (HTTP 401) and 68 (HTTP 500) are documented
 API's own codes are not, so every other refusal has the HTTP status as its code.
 """
 
-from collections.abc import Mapping
-
 from starlette.responses import JSONResponse, Response
 
-
-class SpaazaRefusal(Exception):  # noqa: N818 - it is an answer of the API, not a fault of this program
-    """Raised to answer a request with an error."""
-
-    def __init__(self, status: int, code: int, name: str, description: str) -> None:
-        super().__init__(description)
-        self.status = status
-        self.code = code
-        self.name = name
-        self.description = description
-
-    def response(self) -> JSONResponse:
-        """The vendor's error body, with its HTTP status."""
-        error = {"code": self.code, "name": self.name, "description": self.description}
-        body = {"result": {"code": 2, "status": "error"}, "error": error}
-        return JSONResponse(body, self.status)
+from spaaza_source.sandbox.refusals import RefusedError
 
 
-def no_valid_session(description: str) -> SpaazaRefusal:
+def refusal(status: int, name: str, description: str, code: int | None = None) -> RefusedError:
+    """The vendor's error body, with its HTTP status."""
+    error = {"code": code or status, "name": name, "description": description}
+    body = {"result": {"code": 2, "status": "error"}, "error": error}
+    return RefusedError(JSONResponse(body, status))
+
+
+def no_valid_session(description: str) -> RefusedError:
     """The caller is unknown."""
-    return SpaazaRefusal(401, 6, "no_valid_session", description)
+    return refusal(401, "no_valid_session", description, code=6)
 
 
-def permission_denied() -> SpaazaRefusal:
+def permission_denied() -> RefusedError:
     """The caller has no such chain: HTTP 500 at the vendor, strange as it is."""
-    return SpaazaRefusal(
-        500,
-        68,
-        "permission_denied_or_non_existent",
-        "Permission denied, or the chain does not exist.",
-    )
+    description = "Permission denied, or the chain does not exist."
+    return refusal(500, "permission_denied_or_non_existent", description, code=68)
 
 
-def invalid_parameter(description: str) -> SpaazaRefusal:
+def invalid_parameter(description: str) -> RefusedError:
     """A field of the request is wrong; the description names it."""
-    return SpaazaRefusal(400, 400, "invalid_parameter", description)
+    return refusal(400, "invalid_parameter", description)
 
 
-def task_not_found() -> SpaazaRefusal:
-    """No such task in this chain."""
-    return SpaazaRefusal(404, 404, "task_not_found", "Task not found.")
+def http_refusal(status: int, detail: str) -> RefusedError:
+    """The answer for a path or method that the API does not have."""
+    return refusal(status, detail.lower().replace(" ", "_"), f"{detail}.")
 
 
-def storage_refusal(status: int, code: str, message: str) -> Response:
+def storage_refusal(status: int, code: str, message: str) -> RefusedError:
     """An answer of the storage behind a download link, in XML as of S3."""
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     )
-    return Response(text, status, headers={"content-type": "application/xml"})
-
-
-def http_refusal(status: int, detail: str, headers: Mapping[str, str] | None) -> Response:
-    """The answer for a path or method that the API does not have."""
-    response = SpaazaRefusal(
-        status, status, detail.lower().replace(" ", "_"), f"{detail}."
-    ).response()
-    response.headers.update(headers or {})
-    return response
+    return RefusedError(Response(text, status, headers={"content-type": "application/xml"}))

@@ -5,29 +5,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
-from spaaza_source.sandbox.columns import (
-    choose,
-    code,
-    constant,
-    decimals,
-    flags,
-    moments,
-    numbers,
-    only,
-    pick,
-    seconds,
-    text,
-)
+from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
+from spaaza_source.sandbox.settings import CHAIN_ID
 from spaaza_source.sandbox.spaaza.sales import basket_codes
 from spaaza_source.sandbox.world import Rows, World, transaction_ids, user_ids
 
 _VALID_DAYS = 60
-_REDEEMED_SHARE = 0.4
-_CLAIMED_SHARE = 0.5
-_ENDLESS_SHARE = 0.05
-_BY_HAND_SHARE = 0.25
-_SPENT_SHARE = 0.25
 # By this date the vendor says that a voucher does not expire: 2050-01-01.
 _NEVER_EXPIRES = 29_220 * MICROSECONDS_A_DAY
 _TITLES = tuple(title for title, _ in words.CAMPAIGNS)
@@ -39,12 +23,12 @@ def vouchers(world: World, rows: Rows) -> pa.Table:
     created = world.voucher_moments(rows)
     day = created // MICROSECONDS_A_DAY + _VALID_DAYS
     expires = (day + 1) * MICROSECONDS_A_DAY - 1_000_000
-    expires = np.where(world.chance("endless", rows) < _ENDLESS_SHARE, _NEVER_EXPIRES, expires)
+    expires = np.where(world.likely("endless", rows, 0.05), _NEVER_EXPIRES, expires)
     wanted = created + world.below("used after", rows, _VALID_DAYS * MICROSECONDS_A_DAY)
-    baskets = world.baskets_sold_at(wanted)
+    baskets = world.rows_made_at("transactions", wanted)
     used = world.transaction_moments(baskets)
     redeemed = (
-        (world.chance("redeemed", rows) < _REDEEMED_SHARE)
+        world.likely("redeemed", rows, 0.4)
         & world.has_buyer(baskets)
         & (wanted < world.end)
         & (used >= created)
@@ -52,35 +36,34 @@ def vouchers(world: World, rows: Rows) -> pa.Table:
         & (world.sizes["transactions"] > 0)
     )
     owners = np.where(redeemed, world.buyers(baskets), world.users_by_then("owner", rows, created))
-    claimed = world.chance("claimed", rows) < _CLAIMED_SHARE
-    status = pc.if_else(
-        flags(redeemed), "redeemed", pc.if_else(flags(claimed), "claimed", "generated")
-    )
+    claimed = world.likely("claimed", rows, 0.5)
+    status = pc.if_else(redeemed, "redeemed", pc.if_else(claimed, "claimed", "generated"))
     campaign = world.below("campaign", rows, len(words.CAMPAIGNS))
     amount = 250 + world.below("amount", rows, 40) * 50
     modified = np.where(redeemed, used, created) // 1_000_000 * 1_000_000
-    owned = np.full(len(rows), world.sizes["users"] > 0)
+    owned = world.sizes["users"] > 0
     return pa.table(
         {
-            "id": numbers(7_000_000 + rows),
-            "chain_id": constant(world.chain_id, rows),
-            "voucher_key": _keys(world, rows),
+            "id": 7_000_000 + rows,
+            "chain_id": constant(CHAIN_ID, rows),
+            # The secret a till scans, of twenty digits.
+            "voucher_key": text(code(world.below("key", rows, 10**10), 10), code(rows, 10)),
             "status": status,
             "type": pick(words.VOUCHER_TYPES, world.chance("type", rows)),
-            "campaign_id": numbers(4_100 + campaign),
+            "campaign_id": 4_100 + campaign,
             "campaign_title": choose(_TITLES, campaign),
             "campaign_campaign_type": choose(_KINDS, campaign),
-            "user_id": only(owned, numbers(user_ids(owners))),
+            "user_id": only(owned, user_ids(owners)),
             "currency_code": constant("EUR", rows),
             "amount": decimals(amount),
             "amount_redeemed": decimals(np.where(redeemed, amount, 0)),
-            "date_time_creation": seconds(created),
-            "date_time_redeemed": only(redeemed, seconds(used)),
-            "date_time_expiry": seconds(expires),
-            "redeeming_basket_id": only(redeemed, numbers(transaction_ids(baskets))),
-            "locking_locked": flags(~redeemed & (world.chance("locked", rows) < 0.02)),  # noqa: PLR2004
+            "date_time_creation": times(created, "s"),
+            "date_time_redeemed": only(redeemed, times(used, "s")),
+            "date_time_expiry": times(expires, "s"),
+            "redeeming_basket_id": only(redeemed, transaction_ids(baskets)),
+            "locking_locked": ~redeemed & world.likely("locked", rows, 0.02),
             "notes": pick(words.VOUCHER_NOTES, world.chance("notes", rows)),
-            "last_modified_date": seconds(modified),
+            "last_modified_date": times(modified, "s"),
         }
     )
 
@@ -93,33 +76,27 @@ def wallet_ledger(world: World, rows: Rows) -> pa.Table:
     owners = np.where(
         known, world.buyers(baskets), world.users_by_then("wallet owner", rows, booked)
     )
-    owned = np.full(len(rows), world.sizes["users"] > 0)
-    by_hand = world.chance("by hand", rows) < _BY_HAND_SHARE
+    owned = world.sizes["users"] > 0
+    by_hand = world.likely("by hand", rows, 0.25)
     from_basket = known & ~by_hand & (world.sizes["transactions"] > 0)
-    spent = world.chance("spent", rows) < _SPENT_SHARE
+    spent = world.likely("spent", rows, 0.25)
     amount = 50 + world.below("points", rows, 4_000)
     campaign = world.below("campaign", rows, len(words.CAMPAIGNS))
-    points = world.chance("wallet", rows) < 0.5  # noqa: PLR2004
+    points = world.likely("wallet", rows, 0.5)
     return pa.table(
         {
-            "timestamp": moments(booked),
-            "chain_id": constant(world.chain_id, rows),
-            "user_id": only(owned, numbers(user_ids(owners))),
+            "timestamp": times(booked, "us"),
+            "chain_id": constant(CHAIN_ID, rows),
+            "user_id": only(owned, user_ids(owners)),
             "amount": decimals(np.where(spent, -amount, amount)),
-            "earn_or_spend": pc.if_else(flags(spent), "spend", "earn"),
-            "currency_symbol": pc.if_else(flags(points), "PTN", "€"),
-            "wallet_type": pc.if_else(flags(points), "points_wallet", "wallet"),
-            "kind": pc.if_else(flags(from_basket), "campaignContribution", "manual"),
-            "receipt_id": only(from_basket, numbers(transaction_ids(baskets))),
+            "earn_or_spend": pc.if_else(spent, "spend", "earn"),
+            "currency_symbol": pc.if_else(points, "PTN", "€"),
+            "wallet_type": pc.if_else(points, "points_wallet", "wallet"),
+            "kind": pc.if_else(from_basket, "campaignContribution", "manual"),
+            "receipt_id": only(from_basket, transaction_ids(baskets)),
             "retailer_basket_code": only(from_basket, basket_codes(baskets)),
-            "contributing_campaign_id": numbers(4_100 + campaign),
+            "contributing_campaign_id": 4_100 + campaign,
             "contributing_campaign_title": choose(_TITLES, campaign),
             "mutator_name": only(~from_basket, constant("Klantenservice, NL", rows)),
         }
     )
-
-
-def _keys(world: World, rows: Rows) -> pa.Array:
-    """The secret a till scans, of twenty digits."""
-    high = code(world.below("key", rows, 10**10), 10)
-    return text(high, code(rows, 10))

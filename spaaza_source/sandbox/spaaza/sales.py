@@ -5,46 +5,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spaaza_source.sandbox import words
-from spaaza_source.sandbox.columns import (
-    choose,
-    code,
-    constant,
-    decimals,
-    flags,
-    moments,
-    numbers,
-    only,
-    pick,
-    text,
-)
-from spaaza_source.sandbox.spaaza.catalogue import (
-    barcodes,
-    product_prices,
-    variant_products,
-)
+from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
+from spaaza_source.sandbox.settings import CHAIN_ID
+from spaaza_source.sandbox.spaaza.catalogue import barcodes, product_prices, variant_products
 from spaaza_source.sandbox.spaaza.people import member_numbers
-from spaaza_source.sandbox.world import (
-    Flags,
-    Rows,
-    World,
-    product_ids,
-    transaction_ids,
-    user_ids,
-)
-
-_RETURN_SHARE = 0.04
-_TWO_LINES_SHARE = 0.4
-_ONLINE_SHARE = 0.3
+from spaaza_source.sandbox.world import Flags, Rows, World, product_ids, transaction_ids, user_ids
 
 
 def transactions(world: World, rows: Rows) -> pa.Table:
     """The baskets with these row numbers; a return is a basket with negative amounts."""
     lines = [_Line(world, rows, name) for name in ("first", "second")]
-    two = world.chance("lines", rows) < _TWO_LINES_SHARE
-    returned = world.chance("returned", rows) < _RETURN_SHARE
+    two = world.likely("lines", rows, 0.4)
+    returned = world.likely("returned", rows, 0.04)
     subtotal = np.where(two, lines[0].cents + lines[1].cents, lines[0].cents)
     subtotal = np.where(returned, -subtotal, subtotal)
-    online = world.chance("online", rows) < _ONLINE_SHARE
+    online = world.likely("online", rows, 0.3)
     shipping = np.where(online & ~returned, 495, 0)
     total = subtotal + shipping
     buyers, known = world.buyers(rows), world.has_buyer(rows)
@@ -52,11 +27,11 @@ def transactions(world: World, rows: Rows) -> pa.Table:
     currency = constant("EUR", rows)
     return pa.table(
         {
-            "id": numbers(transaction_ids(rows)),
-            "chain_id": constant(world.chain_id, rows),
+            "id": transaction_ids(rows),
+            "chain_id": constant(CHAIN_ID, rows),
             "retailer_basket_code": basket_codes(rows),
-            "timestamp": moments(world.transaction_moments(rows)),
-            "type": pc.if_else(flags(online), "online", "in_store"),
+            "timestamp": times(world.transaction_moments(rows), "us"),
+            "type": pc.if_else(online, "online", "in_store"),
             "quantity": decimals(lines[0].grams + 1000 * two, digits=3),
             "country_code": pick(words.COUNTRIES[:-1], world.chance("country", rows)),
             "currency_currency_code": currency,
@@ -70,7 +45,7 @@ def transactions(world: World, rows: Rows) -> pa.Table:
             "employee_code": pick(words.EMPLOYEES, world.chance("employee", rows)),
             "notes": pick(words.BASKET_NOTES, world.chance("notes", rows)),
             "payment_method": pick(words.PAYMENT_METHODS, world.chance("paid", rows)),
-            "user_id": only(known, numbers(user_ids(buyers))),
+            "user_id": only(known, user_ids(buyers)),
             "user_entity_code_code": only(known, member_numbers(buyers)),
             "line_items": _line_items(lines, two),
         }
@@ -89,7 +64,7 @@ class _Line:
         self.variants = world.below(f"{name} item", rows, max(world.sizes["product-variants"], 1))
         self.products = variant_products(world, self.variants)
         # Some products are sold by weight, such as 1.055 kg.
-        weighed = world.chance(f"{name} weighed", rows) < 0.1  # noqa: PLR2004
+        weighed = world.likely(f"{name} weighed", rows, 0.1)
         weight = 200 + world.below(f"{name} weight", rows, 2_000)
         self.grams: Rows = np.where(weighed & (name == "first"), weight, 1000)
         self.cents: Rows = product_prices(world, self.products) * self.grams // 1000
@@ -98,7 +73,7 @@ class _Line:
         """The item as JSON."""
         return text(
             '{"product_id":',
-            numbers(product_ids(self.products)),
+            product_ids(self.products),
             ',"barcode":"',
             barcodes(self.variants),
             '","quantity":',
@@ -110,5 +85,5 @@ class _Line:
 
 
 def _line_items(lines: list[_Line], two: Flags) -> pa.Array:
-    second = pc.if_else(flags(two), text(",", lines[1].json()), "")
+    second = pc.if_else(two, text(",", lines[1].json()), "")
     return text("[", lines[0].json(), second, "]")

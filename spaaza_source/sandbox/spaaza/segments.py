@@ -19,17 +19,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.sandbox.fields import Fields, InvalidFieldError
+from spaaza_source.sandbox.fields import Fields, InvalidFieldError, read_instant
 from spaaza_source.sandbox.formats import as_text
 from spaaza_source.sandbox.instants import (
     MICROSECONDS_A_DAY,
-    first_microsecond,
-    last_microsecond,
+    TimeSpan,
+    is_between,
+    is_in_span,
     microseconds,
-    nanoseconds,
 )
-from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
-from spaaza_source.sandbox.spans import TimeSpan, is_in_span
+from spaaza_source.sandbox.settings import CHAIN_ID, INDEXES
 
 JOINS = ("all", "any")
 FIELD_TYPES = ("date", "keyword", "text", "number", "boolean")
@@ -65,13 +64,10 @@ class RowRule:
         """A boolean for each row, never null."""
         cells = block.column(self.column)
         if self.span_at is not None:
-            return pc.fill_null(is_in_span(cells, self.span_at(run)), fill_value=False)
-        if self.numbers is not None:
-            low, high = self.numbers
-            numbers = pc.cast(cells, pa.float64())
-            inside = pc.and_(pc.greater_equal(numbers, low), pc.less_equal(numbers, high))
-            return pc.fill_null(inside, fill_value=False)
-        if "contain" in self.operator:
+            found = is_in_span(cells, self.span_at(run))
+        elif self.numbers is not None:
+            found = is_between(pc.cast(cells, pa.float64()), *self.numbers)
+        elif "contain" in self.operator:
             found = pc.match_substring(as_text(cells), self.value)
         else:
             found = _equal(cells, self.value)
@@ -106,15 +102,13 @@ class RowSegment:
         return spans
 
 
-def read_segment(
-    segment: Fields, index: str, settings: SandboxSettings, schema: pa.Schema
-) -> RowSegment:
+def read_segment(segment: Fields, index: str, schema: pa.Schema) -> RowSegment:
     """The segment of an export of `index`; raises InvalidFieldError for a field that is wrong."""
     segment.allow("entity", "index", "join", "chain_id", "rules")
     segment.one_of("entity", ("people",))
     if segment.one_of("index", INDEXES) != index:
         raise segment.error("index", f"differs from target.export_index {index}")
-    if segment.integer("chain_id") != settings.chain_id:
+    if segment.integer("chain_id") != CHAIN_ID:
         raise segment.error("chain_id", "differs from the task's chain")
     join = segment.one_of("join", JOINS)
     rules = []
@@ -169,28 +163,26 @@ def _read_span(rule: Fields, operator: str) -> Callable[[int], TimeSpan]:
         reach = days * MICROSECONDS_A_DAY
         return lambda run: TimeSpan(run - reach + 1, run + reach - 1)
     if operator == "is_date":
-        day = first_microsecond(_read_instant(rule, "value")) // MICROSECONDS_A_DAY
-        span = TimeSpan(day * MICROSECONDS_A_DAY, (day + 1) * MICROSECONDS_A_DAY - 1)
+        span = _read_day(rule)
     elif operator == "is_after_date":
-        span = TimeSpan(low=last_microsecond(_read_instant(rule, "start_date")) + 1)
+        span = TimeSpan.after(rule.instant("start_date"))
     elif operator == "is_before_date":
-        span = TimeSpan(high=first_microsecond(_read_instant(rule, "end_date")) - 1)
+        span = TimeSpan.before(rule.instant("end_date"))
     else:
-        start, end = _read_instant(rule, "start_date"), _read_instant(rule, "end_date")
+        start, end = rule.instant("start_date"), rule.instant("end_date")
         if start > end:
             raise rule.error("end_date", "lies before start_date")
-        span = TimeSpan(first_microsecond(start), last_microsecond(end))
+        span = TimeSpan(TimeSpan.at(start).low, TimeSpan.at(end).high)
     return lambda _run: span
 
 
-def _read_instant(rule: Fields, name: str) -> int:
-    text = rule.text(name)
-    if name == "value" and len(text) == _DAY_TEXT_LENGTH:
+def _read_day(rule: Fields) -> TimeSpan:
+    text = rule.text("value")
+    if len(text) == _DAY_TEXT_LENGTH:
         text += "T00:00:00Z"
-    try:
-        return nanoseconds(text)
-    except ValueError as error:
-        raise rule.error(name, str(error)) from None
+    start = TimeSpan.at(read_instant(rule.where("value"), text)).low
+    start -= start % MICROSECONDS_A_DAY
+    return TimeSpan(start, start + MICROSECONDS_A_DAY - 1)
 
 
 def _equal(cells: pa.ChunkedArray, value: Any) -> pa.ChunkedArray:

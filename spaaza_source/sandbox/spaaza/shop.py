@@ -26,10 +26,9 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from spaaza_source.sandbox.instants import microseconds
+from spaaza_source.sandbox.instants import TimeSpan, microseconds
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
 from spaaza_source.sandbox.spaaza import catalogue, people, rewards, sales
-from spaaza_source.sandbox.spans import TimeSpan
 from spaaza_source.sandbox.world import Rows, World, row_blocks
 
 
@@ -38,19 +37,16 @@ class Shop(Protocol):
 
     def schema(self, index: str) -> pa.Schema:
         """The columns of one of the six indexes, in the order of the export."""
-        ...
 
     def blocks(self, index: str, at: datetime, near: Mapping[str, TimeSpan]) -> Iterator[pa.Table]:
-        """The rows of an index as of a moment, a block at a time.
+        """The rows of an index as of a moment, a block at a time, at least one.
 
         `near` names date columns and the span the rows are filtered to: a shop may leave out rows
         outside it, and need not.
         """
-        ...
 
     def bulk_users(self, at: datetime) -> Iterator[pa.Table]:
         """The users under the 68 headers of vendor document 003; at least one block."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,6 @@ class GeneratedShop:
     def __init__(self, settings: SandboxSettings) -> None:
         self._world = World(
             seed=settings.seed,
-            chain_id=settings.chain_id,
             sizes={index: settings.rows_of(index) for index in INDEXES},
             end=microseconds(settings.data_end),
             history_days=settings.history_days,
@@ -100,7 +95,7 @@ class GeneratedShop:
         kind = _TABLES[index]
         span = near.get(kind.ordered_by or "", TimeSpan())
         for rows in row_blocks(self._world.sizes[index]):
-            if kind.moments is not None:
+            if kind.moments is not None and len(rows):
                 first, last = kind.moments(self._world, rows[[0, -1]]).tolist()
                 if last < span.low or first > span.high:
                     continue
@@ -108,6 +103,5 @@ class GeneratedShop:
 
     def bulk_users(self, at: datetime) -> Iterator[pa.Table]:  # noqa: ARG002 - as above
         """The same users as the index has, under the documented headers."""
-        yield people.bulk_users(self._world, np.arange(0))
         for rows in row_blocks(self._world.sizes["users"]):
             yield people.bulk_users(self._world, rows)

@@ -4,30 +4,30 @@ Not documented, so chosen here: `GET /v1/exports` lists the newest first unless 
 otherwise, and those of one status newest first; a file is served by the same host.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spaaza_source.sandbox.calls import Call, call_of, secrets_match
+from spaaza_source.sandbox.calls import Call, call_of
 from spaaza_source.sandbox.export_files import ExportWriter, serve_file
 from spaaza_source.sandbox.fields import InvalidFieldError, allow_query, read_number
-from spaaza_source.sandbox.settings import SandboxSettings
+from spaaza_source.sandbox.instants import microseconds
+from spaaza_source.sandbox.refusals import application
+from spaaza_source.sandbox.settings import VOUCHERIFY_CREDENTIALS, SandboxSettings
+from spaaza_source.sandbox.signing import Signer, secrets_match
 from spaaza_source.sandbox.voucherify.exports import ExportBook, SandboxExport
 from spaaza_source.sandbox.voucherify.limits import RateLimiter
 from spaaza_source.sandbox.voucherify.project import Project
 from spaaza_source.sandbox.voucherify.refusals import (
-    VoucherifyRefusal,
     export_not_found,
     http_refusal,
     invalid_payload,
     unauthorized,
 )
 from spaaza_source.sandbox.voucherify.request import read_request
-from spaaza_source.sandbox.voucherify.tokens import Tokens
 
 PATHS = ("/v1/", "/download/")
 """Prefixes of the paths that this API answers."""
@@ -43,22 +43,15 @@ class VoucherifyApi:
     def __init__(self, settings: SandboxSettings, project: Project, writer: ExportWriter) -> None:
         self._settings = settings
         self._book = ExportBook(settings, project, writer)
-        self._tokens = Tokens(settings.link_seconds, settings.clock)
-        routes = Starlette(
-            routes=[
-                Route("/v1/exports", self._create, methods=["POST"]),
-                Route("/v1/exports", self._list, methods=["GET"]),
-                Route("/v1/exports/{export}", self._get, methods=["GET"]),
-                Route("/v1/exports/{export}", self._delete, methods=["DELETE"]),
-                Route("/download/v1/exports/{export}", self._file, methods=["GET"]),
-            ],
-            exception_handlers={
-                VoucherifyRefusal: _refuse,
-                InvalidFieldError: _refuse_field,
-                HTTPException: _refuse_http,
-            },
-        )
-        self.app = RateLimiter(routes, settings)
+        self._signer = Signer()
+        routes = [
+            Route("/v1/exports", self._create, methods=["POST"]),
+            Route("/v1/exports", self._list, methods=["GET"]),
+            Route("/v1/exports/{export}", self._get, methods=["GET"]),
+            Route("/v1/exports/{export}", self._delete, methods=["DELETE"]),
+            Route("/download/v1/exports/{export}", self._file, methods=["GET"]),
+        ]
+        self.app = RateLimiter(application(routes, invalid_payload, http_refusal), settings)
 
     def exports_as_json(self, base_url: str) -> list[dict[str, Any]]:
         """Every export as the API at an address shows it, newest first."""
@@ -84,7 +77,7 @@ class VoucherifyApi:
         if order == "created_at":
             exports.reverse()
         elif order.endswith("status"):
-            exports.sort(key=lambda export: export.status(now), reverse=order.startswith("-"))
+            exports.sort(key=lambda export: export.state(now), reverse=order.startswith("-"))
         shown = exports[(page - 1) * limit : page * limit]
         return JSONResponse(
             {
@@ -97,40 +90,55 @@ class VoucherifyApi:
 
     def _get(self, request: Request) -> Response:
         self._authenticate(request)
-        export = self._book.get(request.path_params["export"], self._settings.clock())
+        export = self._export(request, self._settings.clock())
         return JSONResponse(self._as_json(export, str(request.base_url)))
 
     def _delete(self, request: Request) -> Response:
         self._authenticate(request)
-        self._book.delete(request.path_params["export"])
+        export_id = request.path_params["export"]
+        if not self._book.delete(export_id):
+            raise export_not_found(export_id)
         return Response(status_code=204)
 
     def _file(self, request: Request) -> Response:
-        call = self._authenticate(request)
+        token = self._authenticate(request).query.get("token", "")
         export_id = request.path_params["export"]
-        if not self._tokens.is_valid(call.query.get("token", ""), export_id):
-            raise unauthorized()
+        expires = token.partition(".")[0]
         now = self._settings.clock()
-        file = self._book.get(export_id, now).file(now)
+        if not secrets_match(token, self._token(export_id, expires)):
+            raise unauthorized()
+        if microseconds(now) >= int(expires):
+            raise unauthorized()
+        file = self._export(request, now).file(now)
         if file is None:
             raise export_not_found(export_id)
         return serve_file(file, "text/plain")
 
+    def _export(self, request: Request, now: datetime) -> SandboxExport:
+        export_id = request.path_params["export"]
+        export = self._book.get(export_id, now)
+        if export is None:
+            raise export_not_found(export_id)
+        return export
+
     def _as_json(self, export: SandboxExport, base_url: str) -> dict[str, Any]:
-        status = export.status(self._settings.clock())
+        now = self._settings.clock()
+        status = export.state(now)
         url = None
         if status == "DONE":
-            token = self._tokens.make(export.id)
+            expires = microseconds(now + timedelta(seconds=self._settings.link_seconds))
+            token = self._token(export.id, str(expires))
             url = f"{base_url.rstrip('/')}/download/v1/exports/{export.id}?token={token}"
         return export.as_json(status, url)
 
+    def _token(self, export_id: str, expires: str) -> str:
+        """What opens the file of one export until a microsecond, beside the credentials."""
+        return f"{expires}.{self._signer.sign(f'{export_id} {expires}')}"
+
     def _authenticate(self, request: Request) -> Call:
-        call = call_of(request.scope)
-        app_id = secrets_match(call.headers.get("x-app-id", ""), self._settings.voucherify_app_id)
-        token = secrets_match(
-            call.headers.get("x-app-token", ""), self._settings.voucherify_app_token
-        )
-        if not (app_id and token):
+        call = call_of(request)
+        given = f"{call.headers.get('x-app-id')} {call.headers.get('x-app-token')}"
+        if not secrets_match(given, " ".join(VOUCHERIFY_CREDENTIALS.values())):
             raise unauthorized()
         return call
 
@@ -140,17 +148,3 @@ def _read_page_number(call: Call, name: str, default: int) -> int:
     if not 1 <= number <= _MOST:
         raise InvalidFieldError(name, f"must be from 1 to {_MOST}")
     return number
-
-
-def _refuse(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, VoucherifyRefusal)  # noqa: S101 - starlette types every handler alike
-    return error.response()
-
-
-def _refuse_field(_request: Request, error: Exception) -> Response:
-    return invalid_payload(str(error)).response()
-
-
-def _refuse_http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    return http_refusal(error.status_code, error.detail).response(error.headers)

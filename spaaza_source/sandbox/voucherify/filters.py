@@ -15,15 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.sandbox.fields import Fields, InvalidFieldError
+from spaaza_source.sandbox.fields import Fields, InvalidFieldError, read_instant
 from spaaza_source.sandbox.formats import as_text
-from spaaza_source.sandbox.instants import first_microsecond, last_microsecond, nanoseconds
-from spaaza_source.sandbox.spans import TimeSpan, is_in_span
+from spaaza_source.sandbox.instants import TimeSpan, is_in_span
 from spaaza_source.sandbox.voucherify.objects import DATE_FILTERS, TEXT_FILTERS, column_of
 
 _JUNCTIONS: Mapping[str, Callable[[Any, Any], Any]] = {"and": pc.and_, "or": pc.or_}
 _EQUALITY = ("$is", "$in", "$is_not")
-_ORDER = ("$after", "$before")
+_SPANS = {"$after": TimeSpan.after, "$before": TimeSpan.before}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def read_filters(filters: Fields, exported_object: str) -> RowFilters:
 
 def _read_condition(conditions: Fields, operator: str, column: str, dated: bool) -> Condition:
     where = conditions.where(operator)
-    if operator not in (_EQUALITY + _ORDER if dated else _EQUALITY):
+    if operator not in ((*_EQUALITY, *_SPANS) if dated else _EQUALITY):
         raise InvalidFieldError(where, "is no operator known here")
     operand = conditions.values[operator]
     values = operand if isinstance(operand, list) else [operand]
@@ -108,20 +107,8 @@ def _read_condition(conditions: Fields, operator: str, column: str, dated: bool)
     negated = operator == "$is_not"
     if not dated:
         return Condition(column, texts=tuple(values), negated=negated)
-    if operator in _ORDER and len(values) > 1:
+    if operator in _SPANS and len(values) > 1:
         raise InvalidFieldError(where, "must be one time")
-    spans = tuple(_read_span(where, operator, value) for value in values)
+    span_of = _SPANS.get(operator, TimeSpan.at)
+    spans = tuple(span_of(read_instant(where, value)) for value in values)
     return Condition(column, spans=spans, negated=negated)
-
-
-def _read_span(where: str, operator: str, value: str) -> TimeSpan:
-    try:
-        moment = nanoseconds(value)
-    except ValueError as error:
-        raise InvalidFieldError(where, str(error)) from None
-    first, last = first_microsecond(moment), last_microsecond(moment)
-    if operator == "$after":
-        return TimeSpan(low=last + 1)
-    if operator == "$before":
-        return TimeSpan(high=first - 1)
-    return TimeSpan(first, last)

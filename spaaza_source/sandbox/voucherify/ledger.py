@@ -4,37 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.sandbox.columns import (
-    choose,
-    code,
-    constant,
-    flags,
-    milliseconds,
-    numbers,
-    only,
-    pick,
-    text,
-)
-from spaaza_source.sandbox.voucherify.identities import (
-    campaign_ids,
-    campaign_names,
-    campaigns,
-    cards_by_then,
-    customer_columns,
-    ids,
-    is_gift,
-    is_loyalty,
-    names,
-    order_amounts,
-    voucher_codes,
-    voucher_moments,
-    vouchers_by_then,
-    with_milliseconds,
-)
-from spaaza_source.sandbox.world import Rows, World
+from spaaza_source.sandbox.columns import choose, code, constant, only, pick, text, times
+from spaaza_source.sandbox.voucherify.identities import ProjectWorld
+from spaaza_source.sandbox.world import Rows
 
-_FAILED_SHARE = 0.08
-_ANONYMOUS_SHARE = 0.1
 _FAILURES = (
     ("voucher_expired", "Voucher expired, on 01-03"),
     ("quantity_exceeded", 'Limit "3 times" reached'),
@@ -49,37 +22,37 @@ _REASONS = (None,) * 6 + ("Klantenservice, NL", 'Actie "Lente"', "Vergoeding\nvo
 _SOURCES = ("API", "voucherify-web-ui", "Automation")
 
 
-def redemptions(world: World, rows: Rows) -> pa.Table:
+def redemptions(world: ProjectWorld, rows: Rows) -> pa.Table:
     """The redemptions with these row numbers, failed ones among them."""
-    moments = with_milliseconds(world, world.moments("redemption", rows), rows)
-    voucher = vouchers_by_then(world, "redeemed voucher", rows, moments)
-    moments = np.maximum(moments, voucher_moments(world, voucher))
-    failed = world.chance("failed", rows) < _FAILED_SHARE
+    moments = world.with_milliseconds(world.moments("redemption", rows), rows)
+    voucher = world.vouchers_by_then("redeemed voucher", rows, moments)
+    moments = np.maximum(moments, world.voucher_moments(voucher))
+    failed = world.likely("failed", rows, 0.08)
     failure = world.below("failure", rows, len(_FAILURES))
     customer = world.users_by_then("redeemer", rows, moments)
-    known = world.chance("anonymous", rows) >= _ANONYMOUS_SHARE
+    known = ~world.likely("anonymous", rows, 0.1)
     ordered = ~failed & (world.sizes["transactions"] > 0)
-    order = world.baskets_sold_at(moments)
-    amount = order_amounts(world, order)
-    there = np.full(len(rows), world.sizes["vouchers"] > 0)
+    order = world.rows_made_at("transactions", moments)
+    amount = world.order_amounts(order)
+    there = world.sizes["vouchers"] > 0
     return pa.table(
         {
-            "id": ids(world, "r_", rows),
+            "id": world.ids("r_", rows),
             "object": constant("redemption", rows),
-            "date": milliseconds(moments),
-            "voucher_code": only(there, voucher_codes(voucher)),
-            "campaign": only(there, campaign_names(campaigns(world, voucher))),
+            "date": times(moments, "ms"),
+            "voucher_code": only(there, world.voucher_codes(voucher)),
+            "campaign": only(there, world.campaign_names(voucher)),
             "promotion_tier_id": only(
-                world.chance("tier", rows) < 1 / 20, ids(world, "promo_", rows)
+                world.likely("tier", rows, 1 / 20), world.ids("promo_", rows)
             ),
-            **customer_columns(world, customer, known),
-            "customer_name": only(known & (world.sizes["users"] > 0), names(world, customer)),
-            "tracking_id": only(known, ids(world, "track_", customer)),
-            "order_id": only(ordered, ids(world, "ord_", order)),
-            "order_amount": only(ordered, numbers(amount)),
-            "gift_amount": only(~failed & is_gift(voucher), numbers(amount // 2)),
-            "loyalty_points": only(~failed & is_loyalty(voucher), numbers(amount // 100)),
-            "result": pc.if_else(flags(failed), "FAILURE", "SUCCESS"),
+            **world.customer_columns(customer, known),
+            "customer_name": only(known & (world.sizes["users"] > 0), world.names(customer)),
+            "tracking_id": only(known, world.ids("track_", customer)),
+            "order_id": only(ordered, world.ids("ord_", order)),
+            "order_amount": only(ordered, amount),
+            "gift_amount": only(~failed & world.is_gift(voucher), amount // 2),
+            "loyalty_points": only(~failed & world.is_loyalty(voucher), amount // 100),
+            "result": pc.if_else(failed, "FAILURE", "SUCCESS"),
             "failure_code": only(failed, choose([each for each, _ in _FAILURES], failure)),
             "failure_message": only(failed, choose([each for _, each in _FAILURES], failure)),
             "metadata.till": only(known, code(world.below("till", rows, 40), 4)),
@@ -87,35 +60,35 @@ def redemptions(world: World, rows: Rows) -> pa.Table:
     )
 
 
-def voucher_transactions(world: World, rows: Rows) -> pa.Table:
+def voucher_transactions(world: ProjectWorld, rows: Rows) -> pa.Table:
     """The transactions with these row numbers; `details` is JSON."""
-    moments = with_milliseconds(world, world.moments("voucher_transactions", rows), rows)
-    card = cards_by_then(world, "card", rows, moments)
-    moments = np.maximum(moments, voucher_moments(world, card))
-    points = is_loyalty(card)
+    moments = world.with_milliseconds(world.moments("voucher_transactions", rows), rows)
+    card = world.cards_by_then("card", rows, moments)
+    moments = np.maximum(moments, world.voucher_moments(card))
+    points = world.is_loyalty(card)
     kind = world.below("type", rows, np.where(points, len(_POINTS_TYPES), len(_GIFT_TYPES)))
     spent = kind < np.where(points, len(_POINTS_TYPES), len(_GIFT_TYPES)) // 2
     amount = 50 + world.below("amount", rows, 2_000)
     balance = world.below("balance", rows, 9_000)
     transfer = points & (kind % 4 == 3)  # noqa: PLR2004 - the last of each half
-    there = np.full(len(rows), world.sizes["vouchers"] > 0)
-    kinds = pc.if_else(flags(points), choose(_POINTS_TYPES, kind), choose(_GIFT_TYPES, kind))
+    there = world.sizes["vouchers"] > 0
+    kinds = pc.if_else(points, choose(_POINTS_TYPES, kind), choose(_GIFT_TYPES, kind))
     return pa.table(
         {
-            "id": ids(world, "vtx_", rows),
-            "campaign_id": only(there, campaign_ids(world, campaigns(world, card))),
-            "voucher_id": only(there, ids(world, "v_", card)),
+            "id": world.ids("vtx_", rows),
+            "campaign_id": only(there, world.campaign_ids(card)),
+            "voucher_id": only(there, world.ids("v_", card)),
             "type": kinds,
-            "source_id": only(world.chance("source id", rows) < 1 / 2, code(rows * 7, 8)),
+            "source_id": only(world.likely("source id", rows, 1 / 2), code(rows * 7, 8)),
             "reason": pick(_REASONS, world.chance("reason", rows)),
             "source": pick(_SOURCES, world.chance("source", rows)),
-            "balance": numbers(balance),
-            "amount": numbers(np.where(spent, -amount, amount)),
-            "related_transaction_id": only(transfer, ids(world, "vtx_", rows ^ 1)),
-            "created_at": milliseconds(moments),
+            "balance": balance,
+            "amount": np.where(spent, -amount, amount),
+            "related_transaction_id": only(transfer, world.ids("vtx_", rows ^ 1)),
+            "created_at": times(moments, "ms"),
             "details": text(
                 '{"balance":{"type":"loyalty_card","total":',
-                numbers(balance),
+                balance,
                 ',"object":"balance"},"note":"café, \\"Noord\\""}',
             ),
         }

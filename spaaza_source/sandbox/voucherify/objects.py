@@ -74,14 +74,10 @@ ORDERS = {
 """Fields to sort by, each also with a `-` before it."""
 
 DATE_FILTERS = {
-    "voucher": ("created_at", "updated_at"),
-    "redemption": ("created_at",),
-    "publication": ("created_at",),
-    "customer": ("created_at", "updated_at"),
-    "order": ("created_at", "updated_at"),
-    "points_expiration": (),
-    "voucher_transactions": ("created_at",),
+    name: {"created_at", "updated_at"}.intersection(orders) for name, orders in ORDERS.items()
 }
+"""The times to sort by are those to filter by, but for the days on which points expire."""
+
 TEXT_FILTERS = {
     "voucher": ("campaign_id", "code"),
     "redemption": ("voucher_code", "customer_id", "result"),

@@ -14,7 +14,8 @@ import pyarrow as pa
 from spaaza_source.sandbox.instants import microseconds
 from spaaza_source.sandbox.settings import OBJECTS, SandboxSettings
 from spaaza_source.sandbox.voucherify import customers, ledger, vouchers
-from spaaza_source.sandbox.world import Rows, World, row_blocks
+from spaaza_source.sandbox.voucherify.identities import ProjectWorld
+from spaaza_source.sandbox.world import Rows, row_blocks
 
 
 class Project(Protocol):
@@ -25,14 +26,12 @@ class Project(Protocol):
 
         Times are timestamps in UTC with milliseconds. A field without a column is always empty.
         """
-        ...
 
     def blocks(self, exported_object: str, at: datetime) -> Iterator[pa.Table]:
         """The rows of an object as of a moment, a block at a time, at least one."""
-        ...
 
 
-_TABLES: dict[str, Callable[[World, Rows], pa.Table]] = {
+_TABLES: dict[str, Callable[[ProjectWorld, Rows], pa.Table]] = {
     "voucher": vouchers.vouchers,
     "redemption": ledger.redemptions,
     "publication": vouchers.publications,
@@ -55,9 +54,8 @@ class GeneratedProject:
         today = settings.clock().astimezone(timezone.utc)
         midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
         sizes = {name: settings.rows_of(name) for name in OBJECTS}
-        self._world = World(
+        self._world = ProjectWorld(
             seed=settings.seed,
-            chain_id=settings.chain_id,
             # The world's names for the buyers, the purchases and the vouchers.
             sizes={
                 **sizes,
@@ -80,6 +78,5 @@ class GeneratedProject:
     ) -> Iterator[pa.Table]:
         """The rows of an object."""
         make_table = _TABLES[exported_object]
-        yield make_table(self._world, np.arange(0))
         for rows in row_blocks(self._world.sizes[exported_object]):
             yield make_table(self._world, rows)

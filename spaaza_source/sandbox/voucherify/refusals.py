@@ -5,50 +5,37 @@ or 429, so there is none.
 """
 
 import secrets
-from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-
-class VoucherifyRefusal(Exception):  # noqa: N818 - it is an answer of the API, not a fault of this program
-    """Raised to answer a request with an error."""
-
-    def __init__(self, status: int, message: str, **more: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.more = more
-
-    def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
-        """The vendor's error body, with its HTTP status."""
-        body = {
-            "code": self.status,
-            "message": self.message,
-            **self.more,
-            "request_id": f"v-{secrets.token_hex(9)}",
-        }
-        return JSONResponse(body, self.status, dict(headers or {}))
+from spaaza_source.sandbox.refusals import RefusedError
 
 
-def unauthorized() -> VoucherifyRefusal:
+def _refusal(status: int, message: str, **more: str) -> RefusedError:
+    request_id = f"v-{secrets.token_hex(9)}"
+    body = {"code": status, "message": message, **more, "request_id": request_id}
+    return RefusedError(JSONResponse(body, status))
+
+
+def unauthorized() -> RefusedError:
     """The caller is unknown, or the token of the file is not valid."""
-    return VoucherifyRefusal(401, "Unauthorized", key="unauthorized")
+    return _refusal(401, "Unauthorized", key="unauthorized")
 
 
-def invalid_payload(details: str) -> VoucherifyRefusal:
+def invalid_payload(details: str) -> RefusedError:
     """A field of the request is wrong; the details name it."""
-    return VoucherifyRefusal(400, "Invalid payload", key="invalid_payload", details=details)
+    return _refusal(400, "Invalid payload", key="invalid_payload", details=details)
 
 
-def invalid_fields(allowed: str) -> VoucherifyRefusal:
+def invalid_fields(allowed: str) -> RefusedError:
     """The request names a field that the object does not have."""
     details = f"Unsupported field used. Allowed fields: {allowed}"
-    return VoucherifyRefusal(400, "Invalid Export", key="invalid_export_fields", details=details)
+    return _refusal(400, "Invalid Export", key="invalid_export_fields", details=details)
 
 
-def export_not_found(export_id: str) -> VoucherifyRefusal:
+def export_not_found(export_id: str) -> RefusedError:
     """There is no such export, or no longer."""
-    return VoucherifyRefusal(
+    return _refusal(
         404,
         "Resource not found",
         key="not_found",
@@ -58,13 +45,13 @@ def export_not_found(export_id: str) -> VoucherifyRefusal:
     )
 
 
-def http_refusal(status: int, detail: str) -> VoucherifyRefusal:
+def http_refusal(status: int, detail: str) -> RefusedError:
     """The answer for a path or method that the API does not have."""
     if status == 404:  # noqa: PLR2004 - the status says it better than a name
-        return VoucherifyRefusal(404, "Resource not found", key="not_found")
-    return VoucherifyRefusal(status, f"HTTP {detail}")
+        return _refusal(404, "Resource not found", key="not_found")
+    return _refusal(status, f"HTTP {detail}")
 
 
-def too_many_calls() -> VoucherifyRefusal:
+def too_many_calls() -> RefusedError:
     """The rate limit is exceeded."""
-    return VoucherifyRefusal(429, "API limit reached")
+    return _refusal(429, "API limit reached")

@@ -36,7 +36,7 @@ def read_request(call: Call) -> SandboxRequest:
 
     Raises:
         InvalidFieldError: A field is wrong.
-        VoucherifyRefusal: There is no such object, or no such field of it.
+        RefusedError: There is no such object, or no such field of it.
     """
     body = read_object(call)
     body.allow("exported_object", "parameters")

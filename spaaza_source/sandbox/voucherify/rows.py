@@ -8,11 +8,35 @@ from datetime import datetime
 import pyarrow as pa
 
 from spaaza_source.sandbox.voucherify.filters import cells_of
-from spaaza_source.sandbox.voucherify.labels import label
 from spaaza_source.sandbox.voucherify.objects import METADATA, METADATA_PREFIX, column_of
 from spaaza_source.sandbox.voucherify.project import Project
 from spaaza_source.sandbox.voucherify.request import SandboxRequest
 from spaaza_source.sandbox.world import BLOCK_ROWS
+
+# Headers are labels for people, not the names of the fields. Those of vouchers, redemptions and
+# transactions are the vendor's, as its pages list them for the dashboard. All others are a guess:
+# the words of the field with capitals.
+_LABELS = {
+    "voucher": {
+        "created_at": "Creation Date",
+        "updated_at": "Last Update Date",
+        "loyalty_balance": "Loyalty Card Balance",
+        "redemption_quantity": "Redemption Limit",
+        "bar_code": "Barcode",
+        "is_referral_code": "Is referral code?",
+        "validity_day_of_week": "Validity Day of Week",
+        "validation_rules_id": "Validation Rules ID",
+    },
+    "redemption": {
+        "voucher_code": "Voucher code",
+        "promotion_tier_id": "Promotion Tier",
+    },
+    "voucher_transactions": {
+        "created_at": "Creation date",
+        "related_transaction_id": "Related transaction ID",
+    },
+}
+_CAPITALS = {"id": "ID", "qr": "QR"}
 
 
 @dataclass(frozen=True)
@@ -22,17 +46,15 @@ class RowQuery:
     project: Project
     request: SandboxRequest
 
-    def schema(self) -> pa.Schema:
-        """The header of the file, as a schema of texts."""
-        exported_object = self.request.exported_object
-        return pa.schema([(label(exported_object, name), pa.string()) for name in self._columns()])
-
     def blocks(self, at: datetime) -> Iterator[pa.Table]:
         """The rows as of a moment; sorted ones are all made before the first block."""
         names = self._columns()
-        labels = self.schema().names
+        labels = [_label(self.request.exported_object, name) for name in names]
         for block in self._sort(self._filter(at)):
-            yield pa.table([_cells(block, name) for name in names], names=labels)
+            cells = [
+                _as_json(block) if name == METADATA else cells_of(block, name) for name in names
+            ]
+            yield pa.table(cells, names=labels)
 
     def _columns(self) -> list[str]:
         """The fields of the request.
@@ -65,12 +87,8 @@ class RowQuery:
             return
         direction = "descending" if order.startswith("-") else "ascending"
         rows = pa.concat_tables(blocks).sort_by([(column, direction)])
-        for start in range(0, rows.num_rows, BLOCK_ROWS):
+        for start in range(0, max(rows.num_rows, 1), BLOCK_ROWS):
             yield rows.slice(start, BLOCK_ROWS)
-
-
-def _cells(block: pa.Table, name: str) -> pa.ChunkedArray:
-    return _as_json(block) if name == METADATA else cells_of(block, name)
 
 
 def _properties(names: Iterable[str]) -> list[str]:
@@ -89,3 +107,11 @@ def _as_json(block: pa.Table) -> pa.ChunkedArray:
         }
         texts.append(json.dumps(properties, ensure_ascii=False) if properties else None)
     return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _label(exported_object: str, field: str) -> str:
+    """`Voucher Type` for `voucher_type`; a property of the metadata keeps its name."""
+    if field.startswith(METADATA_PREFIX):
+        return field
+    known = _LABELS.get(exported_object, {}).get(field)
+    return known or " ".join(_CAPITALS.get(word, word.capitalize()) for word in field.split("_"))
