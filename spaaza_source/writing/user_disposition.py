@@ -75,6 +75,11 @@ class UserDisposition:
         return None if not key or key == self._our_key else key
 
     @property
+    def marks_deleted(self) -> bool:
+        """Whether a column of the user's marks rows that are to be deleted."""
+        return self._has_columns("hard_delete")
+
+    @property
     def newest_wins(self) -> bool:
         """Whether a column of the user's decides which of the rows with one key dlt takes."""
         return self.strategy == "delete-insert" and self._has_columns("dedup_sort")
@@ -115,6 +120,12 @@ class UserDisposition:
             raise SettingsError(
                 f"{strategy} needs a key", where=where, hint="Name it: apply_hints(primary_key=…)."
             )
+        if strategy == "upsert" and self.marks_deleted:
+            raise SettingsError(
+                "dlt's upsert inserts a row that is marked as deleted wherever the table lacks it",
+                where=where,
+                hint="Use the strategy delete-insert with hard_delete.",
+            )
         if strategy == "delete-insert" and not self._deletes():
             raise SettingsError(
                 "without a key, dlt would append what is to be merged",
@@ -128,5 +139,8 @@ class UserDisposition:
         return keyed or bool((self.hints or {}).get("destination_scope"))
 
     def _has_columns(self, hint: Any) -> bool:
-        table = dlt.current.resource().compute_table_schema()
+        try:
+            table = dlt.current.resource().compute_table_schema()
+        except DataItemRequiredForDynamicTableHints:
+            return False
         return bool(get_columns_names_with_prop(table, hint, include_incomplete=True))

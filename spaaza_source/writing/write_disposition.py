@@ -145,7 +145,10 @@ class Disposition:
             return {}
         scope = window_scope(current_pipeline(), covered, time_column)
         if scope is None:
-            hints = self.user.choose(_for_all_rows(key if merge else None))
+            # A replace would bring rows that are marked as deleted.
+            hints = self.user.choose(
+                _for_all_rows(key if merge or self.user.marks_deleted else None)
+            )
         else:
             hints = self.user.choose(_for_window(scope, key if lasting_key else None))
         if scope is None or REPLACE_WINDOW["strategy"] not in current_merge_strategies():
@@ -170,7 +173,8 @@ class Disposition:
         if key is None:
             return self.user.choose({"disposition": "append"})
         strategies = current_merge_strategies()
-        if "upsert" in strategies:
+        # dlt's upsert would insert a row that is marked as deleted wherever the table lacks it.
+        if "upsert" in strategies and not self.user.marks_deleted:
             return self.user.choose(
                 {"disposition": "merge", "strategy": "upsert", "skip_unchanged_rows": True}
             )

@@ -322,3 +322,24 @@ def test_what_cannot_be_right_is_refused(  # noqa: PLR0917 - parameters of the c
         load(vendor, tmp_path, "id,at\n1,2026-05-02T00:00:00Z\n", table=table, hints=hints, **given)
     assert isinstance(refusal(raised), SettingsError)
     assert vendor.tasks == []
+
+
+def test_a_row_that_is_marked_as_deleted_is_gone_and_stays_gone(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    marks = {"columns": {"gone": {"hard_delete": True, "data_type": "bool"}}, "primary_key": "id"}
+    kept = []
+    for gone in ("true", "false", "true", "true", "true", "false"):
+        load(
+            vendor,
+            tmp_path,
+            f"id,name,gone\n1,a,false\n2,b,{gone}\n",
+            table="vouchers",
+            hints=marks,
+        )
+        kept.append(len(query(tmp_path, "SELECT id FROM vouchers")))
+    assert kept == [1, 2, 1, 1, 1, 2]
+    upsert = {"disposition": "merge", "strategy": "upsert"}
+    with pytest.raises(Exception, match="marked as deleted") as raised:
+        load(vendor, tmp_path, "id\n", hints={**marks, "write_disposition": upsert})
+    assert isinstance(refusal(raised), SettingsError)
