@@ -38,7 +38,7 @@ print("once more", load())
 pipeline.drop_pending_packages()
 print("with a hint", load(**{"x-made": "again"}))
 PY
-export RUNTIME__DLTHUB_TELEMETRY=false HOME="$work"
+export RUNTIME__DLTHUB_TELEMETRY=false DLT_DATA_DIR="$work"
 env/bin/python load.py 2>/dev/null | tee seen
 diff seen - <<'SEEN'
 first 1

@@ -36,7 +36,7 @@ for strategy in ("upsert", "delete-insert"):
             found.append([row[0] for row in client.execute_sql("SELECT id FROM vouchers ORDER BY 1")])
     print(strategy, *found)
 PY
-export RUNTIME__DLTHUB_TELEMETRY=false HOME="$work"
+export RUNTIME__DLTHUB_TELEMETRY=false DLT_DATA_DIR="$work"
 env/bin/python load.py 2>/dev/null | tee seen
 diff seen - <<'SEEN'
 upsert [1, 2] [1] [1, 2] [1]
