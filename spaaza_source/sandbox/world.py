@@ -89,7 +89,10 @@ class World:
 
     def moments(self, index: str, rows: Rows) -> Rows:
         """When the rows of an index that grows with the shop were created, ascending by row."""
-        return self._opening_hours(self._share(index, rows) ** _GROWTH)
+        passed = self._share(index, rows) ** _GROWTH * self.history_days
+        days = np.floor(passed)
+        hours = _OPENS + (passed - days) * (_CLOSES - _OPENS)
+        return self.start + ((days + hours) * MICROSECONDS_A_DAY).astype(np.int64)
 
     def rows_made_at(self, index: str, moments: Rows) -> Rows:
         """The inverse of `moments`, to within a day."""
@@ -122,12 +125,6 @@ class World:
         """The position of each row in its index, from 0 to 1, with jitter that keeps the order."""
         share: Chances = (rows + self.chance(index, rows)) / max(self.sizes[index], 1)
         return share
-
-    def _opening_hours(self, share: Chances) -> Rows:
-        passed = share * self.history_days
-        days = np.floor(passed)
-        hours = _OPENS + (passed - days) * (_CLOSES - _OPENS)
-        return self.start + ((days + hours) * MICROSECONDS_A_DAY).astype(np.int64)
 
 
 def row_blocks(size: int) -> Iterator[Rows]:

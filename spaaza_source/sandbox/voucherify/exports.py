@@ -14,7 +14,7 @@ from spaaza_source.sandbox.jobs import Job, JobBook, Run
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.voucherify.project import Project
 from spaaza_source.sandbox.voucherify.request import SandboxRequest
-from spaaza_source.sandbox.voucherify.rows import RowQuery
+from spaaza_source.sandbox.voucherify.rows import export_rows
 
 _ID_LENGTH = 24
 
@@ -72,6 +72,6 @@ class ExportBook(JobBook[str, SandboxExport]):
     def _advance(self, now: datetime) -> None:
         for export in self._jobs.values():
             if not export.runs and export.start <= now:
-                rows = RowQuery(self._project, export.request).blocks(export.start)
+                rows = export_rows(self._project, export.request, export.start)
                 written = self._writer.submit("csv", rows)
                 export.runs.append(Run(export.start, export.finish, written))

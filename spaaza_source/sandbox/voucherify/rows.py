@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
@@ -39,56 +38,55 @@ _LABELS = {
 _CAPITALS = {"id": "ID", "qr": "QR"}
 
 
-@dataclass(frozen=True)
-class RowQuery:
-    """The rows of a project that a request selects."""
+def export_rows(project: Project, request: SandboxRequest, at: datetime) -> Iterator[pa.Table]:
+    """The rows that a request selects, as of a moment, under their labels.
 
-    project: Project
-    request: SandboxRequest
+    Sorted ones are all made before the first block.
+    """
+    exported_object = request.exported_object
+    blocks = _sort(_filter(project.blocks(exported_object, at), request), request)
+    names = _columns(project, request)
+    labels = [_label(exported_object, name) for name in names]
+    for block in blocks:
+        cells = [_as_json(block) if name == METADATA else cells_of(block, name) for name in names]
+        yield pa.table(cells, names=labels)
 
-    def blocks(self, at: datetime) -> Iterator[pa.Table]:
-        """The rows as of a moment; sorted ones are all made before the first block."""
-        names = self._columns()
-        labels = [_label(self.request.exported_object, name) for name in names]
-        for block in self._sort(self._filter(at)):
-            cells = [
-                _as_json(block) if name == METADATA else cells_of(block, name) for name in names
-            ]
-            yield pa.table(cells, names=labels)
 
-    def _columns(self) -> list[str]:
-        """The fields of the request.
+def _columns(project: Project, request: SandboxRequest) -> list[str]:
+    """The fields of the request.
 
-        For customers `metadata` is a column for each property of their schema, as the vendor's
-        table says. For other objects that says nothing: here it is one column of JSON.
-        """
-        if self.request.exported_object != "customer":
-            return list(self.request.fields)
-        properties = _properties(self.project.schema("customer").names)
-        return [
-            column
-            for name in self.request.fields
-            for column in (properties if name == METADATA else [name])
-        ]
+    For customers `metadata` is a column for each property of their schema, as the vendor's table
+    says. For other objects that says nothing: here it is one column of JSON.
+    """
+    if request.exported_object != "customer":
+        return list(request.fields)
+    properties = _properties(project.schema("customer").names)
+    return [
+        column for name in request.fields for column in (properties if name == METADATA else [name])
+    ]
 
-    def _filter(self, at: datetime) -> Iterator[pa.Table]:
-        for block in self.project.blocks(self.request.exported_object, at):
-            rows = block
-            for filters in self.request.filters:
-                rows = filters.keep(rows)
-            yield rows
 
-    def _sort(self, blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        order = self.request.order or ""
-        column = column_of(self.request.exported_object, order.removeprefix("-"))
-        # Two fields by which the vendor sorts publications are not exported: no effect here.
-        if column not in self.project.schema(self.request.exported_object).names:
-            yield from blocks
-            return
-        direction = "descending" if order.startswith("-") else "ascending"
-        rows = pa.concat_tables(blocks).sort_by([(column, direction)])
-        for start in range(0, max(rows.num_rows, 1), BLOCK_ROWS):
-            yield rows.slice(start, BLOCK_ROWS)
+def _filter(blocks: Iterable[pa.Table], request: SandboxRequest) -> Iterator[pa.Table]:
+    for block in blocks:
+        rows = block
+        for filters in request.filters:
+            rows = filters.keep(rows)
+        yield rows
+
+
+def _sort(blocks: Iterator[pa.Table], request: SandboxRequest) -> Iterator[pa.Table]:
+    first = next(blocks)
+    order = request.order or ""
+    column = column_of(request.exported_object, order.removeprefix("-"))
+    # Two fields by which the vendor sorts publications are not exported: no effect here.
+    if column not in first.column_names:
+        yield first
+        yield from blocks
+        return
+    direction = "descending" if order.startswith("-") else "ascending"
+    rows = pa.concat_tables([first, *blocks]).sort_by([(column, direction)])
+    for start in range(0, max(rows.num_rows, 1), BLOCK_ROWS):
+        yield rows.slice(start, BLOCK_ROWS)
 
 
 def _properties(names: Iterable[str]) -> list[str]:
