@@ -6,6 +6,7 @@ from spaaza_source.audit.manifest import (
     CountScope,
     TableManifest,
     manifest_jobs,
+    manifests_of,
     record_rows_written,
     write_manifest,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "count_rows",
     "job_row",
     "manifest_jobs",
+    "manifests_of",
     "present_exports",
     "read_ledger",
     "reconcile_load",

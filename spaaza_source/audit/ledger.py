@@ -86,19 +86,23 @@ def read_ledger(client: Any, table: str) -> list[LoadedExport]:
     """
     jobs, loads = client.make_qualified_table_name(LEDGER), completed_loads(client)
     # All columns: a ledger of an earlier version lacks some.
-    version, join = "", ""
+    # DuckDB cannot filter every Arrow file by a text: of Delta tables all rows are read.
+    version, join, where = "", "", ""
     if loads is not None:
         version = ", loads.schema_version_hash"
         join = f" JOIN {loads} AS loads ON loads.load_id = jobs._dlt_load_id AND loads.status = 0"
-    query = (
-        f"SELECT jobs.*{version} FROM {jobs} AS jobs{join}"  # noqa: S608 - our own names
-        " WHERE jobs.table_name = %s AND jobs.loaded IS NOT NULL"
-    )
+        where = " WHERE jobs.table_name = %s"
+    query = f"SELECT jobs.*{version} FROM {jobs} AS jobs{join}{where}"  # noqa: S608 - our own names
     try:
-        chunks = list(fetch_chunks(client, query, table))
+        chunks = list(fetch_chunks(client, query, *([table] if where else [])))
     except DatabaseUndefinedRelation:
         return []
-    exports = [_loaded_export(row) for rows in chunks for row in rows.to_pylist()]
+    exports = [
+        _loaded_export(row)
+        for rows in chunks
+        for row in rows.to_pylist()
+        if row["table_name"] == table and row["loaded"] is not None
+    ]
     return sorted(exports, key=lambda each: float(each.load))
 
 

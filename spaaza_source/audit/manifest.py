@@ -161,6 +161,13 @@ def read_manifests(pipeline: SupportsPipeline, load: str) -> tuple[str, list[Tab
     return (packages.load_schema(load).name if manifests else "", manifests)
 
 
+def manifests_of(package: Path) -> list[TableManifest]:
+    """The manifests in the folder of a load package that is not loaded yet."""
+    storage = PackageStorage(FileStorage(str(package.parent)), "normalized")
+    state: Any = storage.get_load_package_state(package.name)
+    return [_read(table, stored) for table, stored in state.get(MANIFESTS, {}).items()]
+
+
 def _read(table: str, stored: Mapping[str, Any]) -> TableManifest:
     rows = stored["way"]
     return TableManifest(

@@ -19,6 +19,7 @@ from dlt.common.runtime.tracking import SupportsTracking
 from filelock import FileLock, Timeout
 
 from spaaza_source.dlt_hooks.recovery import repair_killed_run
+from spaaza_source.dlt_hooks.stale_packages import abandon_stale_packages
 from spaaza_source.loading import DOWNLOADS
 
 #: Seconds between two tries to get the lock.
@@ -78,6 +79,7 @@ class RunLock(SupportsTracking):
             self._locks[trace.transaction_id] = _acquire(folder)
         shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
         repair_killed_run(pipeline)
+        abandon_stale_packages(pipeline)
 
     def on_end_trace(self, trace: Any, pipeline: SupportsPipeline, send_state: bool) -> None:
         """Release the lock."""

@@ -68,11 +68,32 @@ class ExportRun:
 
     def begin(self, sync: TableSync) -> TableExports:
         """Begin the exports of a table; returns at once."""
+        table = TableExports(sync)
+        self._follow(table)
+        return table
+
+    def replace_refused(self, table: TableExports, export: Export) -> bool:
+        """Ask for an export anew whose file must not be loaded; False for one of this run.
+
+        An adopted job's file is as an earlier run has refused it, though the vendor may have mended
+        what it is made of since.
+        """
+        if not export.adopted or table.sync.collect_only:
+            return False
+        if not table.request_again(export, self._clock.monotonic()):
+            return False
+        export.remove_file()
+        table.complete = False
+        self._follow(table)
+        return True
+
+    def _follow(self, table: TableExports) -> None:
+        """Ask and poll for a table, in a thread that ends when no table is left."""
         folder = self._folder()
         folder.mkdir(parents=True, exist_ok=True)
-        table = TableExports(sync)
         with self._lock:
-            self._tables.append(table)
+            if table not in self._tables:
+                self._tables.append(table)
             if self._thread is None:
                 # A daemon: a main thread that ends must not wait for a vendor.
                 self._thread = threading.Thread(
@@ -80,7 +101,6 @@ class ExportRun:
                 )
                 self._thread.start()
         self._wake.set()
-        return table
 
     def drop(self, table: TableExports) -> None:
         """Stop polling for a table that nobody waits for any more, and remove its files."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from dlt.common import logger
 
 from spaaza_source.audit import audit_rows, job_row, rejected_rows, write_manifest
+from spaaza_source.errors import FileError
 from spaaza_source.exports import (
     Export,
     ExportRun,
@@ -56,6 +57,7 @@ def export_table(
     Raises:
         SpaazaSourceError: An export, its download or its file failed; nothing of them is loaded.
     """
+    load = load.renamed()
     cursor = Cursor(load.sync.table)
     scope = resolve_scope(load, cursor, by_scheduler=by_scheduler)
     cleanup = VendorCleanup(cursor, remove)
@@ -95,6 +97,7 @@ def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
     Raises:
         FileError: A file must not be loaded, or is not as it was archived.
     """
+    load = load.renamed()
     exports = archived_exports(folder, load.sync)
     if exports is None:
         return
@@ -195,21 +198,37 @@ def _load_file(
 def _await_files(run: ExportRun, exports: TableExports, reader: FileReader) -> Iterator[None]:
     """Wait until all files have arrived; judge one while the others are on their way."""
     progress = Progress(exports)
-    while not exports.settled:
+    while not exports.settled or (exports.error is None and _unexamined(exports, reader)):
         progress.report()
         if run.reading.acquire(blocking=False):
             try:
-                _examine_one(exports, reader)
+                for export in _unexamined(exports, reader)[:1]:
+                    _examine(run, exports, reader, export)
             finally:
                 run.reading.release()
         yield None
     progress.report()
 
 
-def _examine_one(exports: TableExports, reader: FileReader) -> None:
-    for export in exports.current:
-        if export.phase is Phase.ARRIVED and reader.examine(export):
-            return
+def _unexamined(exports: TableExports, reader: FileReader) -> list[Export]:
+    """The exports whose files have arrived and can be judged before all others have."""
+    return [
+        export
+        for export in exports.current
+        if export.phase is Phase.ARRIVED and reader.can_examine(export)
+    ]
+
+
+def _examine(run: ExportRun, exports: TableExports, reader: FileReader, export: Export) -> None:
+    """Judge a file; that of an adopted job is asked for anew where it must not be loaded."""
+    try:
+        reader.examine(export)
+    except FileError as refused:
+        if not run.replace_refused(exports, export):
+            raise
+        logger.warning(
+            f"{refused}; the job {export.job.job_id} is not used, a new one is asked for"
+        )
 
 
 def _files(

@@ -220,7 +220,14 @@ def _covered_until(
     if start is not None and start >= last:
         return None
     gap = Window(start, last + timedelta(microseconds=1)).gaps(covered)[0]
-    return None if gap.start is None or gap.start == start else gap.start + lag
+    if gap.start is None or gap.start == start:
+        return None
+    # Whole exports have no end but their moment.
+    moments = (
+        whole.end + lag for each in exports if not each.window and (whole := each.covers(lag))
+    )
+    asked = max(*(each.window.end for each in exports if each.window), *moments, gap.start)
+    return min(gap.start + lag, asked)
 
 
 def _last_snapshot(

@@ -69,21 +69,21 @@ class FileReader:
         self._settings = settings
         self._examined: dict[int, CsvFile] = {}
 
-    def examine(self, export: Export) -> bool:
-        """Judge a file that has arrived; only a CSV file can be judged before the others arrive.
+    def can_examine(self, export: Export) -> bool:
+        """Whether a file that has arrived is still to be judged, and can be before the others."""
+        return export.request.export_format == "csv" and id(export) not in self._examined
 
-        False where that has been done, or cannot be.
+    def examine(self, export: Export) -> None:
+        """Judge a file that has arrived, unless that has been done, or it can only be read.
 
         Raises:
             FileError: It must not be loaded.
             IncompleteDownloadError: It ends where nothing proves that it is whole.
             SettingsError: It has no column to take the window by, or none that the policy names.
         """
-        if export.request.export_format != "csv" or id(export) in self._examined:
-            return False
-        with error_context(export):
-            self._examined[id(export)] = self._open_csv(export)
-        return True
+        if self.can_examine(export):
+            with error_context(export):
+                self._examined[id(export)] = self._open_csv(export)
 
     def files(self, exports: Sequence[Export]) -> Iterator[tuple[Export, LoadableFile]]:
         """The files in their order; a column has one type in all CSV files.

@@ -37,6 +37,7 @@ def stream_table(load: TableLoad, open_stream: Callable[[], requests.Response]) 
         SettingsError: The table's rows are of another owner, or were loaded by other settings.
         SpaazaSourceError: The request or its file failed; nothing is loaded.
     """
+    load = load.renamed()
     scope = resolve_scope(load, Cursor(load.sync.table))
     request, clock = load.sync.make_request(None), SystemClock()
     begun_at = clock.now()

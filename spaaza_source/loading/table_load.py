@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from spaaza_source.exports import TableSync
+import dlt
+
+from spaaza_source.exports import ExportRequest, TableSync
+from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.reader import FileReader, ReadSettings
 from spaaza_source.tabular import Policy
+from spaaza_source.windows import Window
 from spaaza_source.writing import WriteSettings
 
 
@@ -28,6 +32,26 @@ class TableLoad:
     privacy: Policy
     time_column: str | None
     write_settings: WriteSettings
+
+    def renamed(self) -> TableLoad:
+        """The same with the name that the table has in the destination; within its resource.
+
+        A user may give it another one. What is remembered of a table, and what the destination
+        tells, goes by that name, not by the resource's.
+        """
+        if not is_extracting():
+            return self
+        hint = dlt.current.resource().table_name
+        if callable(hint):
+            # Each row has a table of its own.
+            return self
+        name = dlt.current.source_schema().naming.normalize_tables_path(str(hint))
+        make_request = self.sync.make_request
+
+        def make_renamed(window: Window | None) -> ExportRequest:
+            return replace(make_request(window), table=name)
+
+        return replace(self, sync=replace(self.sync, table=name, make_request=make_renamed))
 
     def reader(self) -> FileReader:
         """What opens its files."""

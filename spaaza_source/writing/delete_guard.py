@@ -92,7 +92,10 @@ class DeleteGuard:
             logger.warning(f"{table}: this destination cannot tell how many rows would be deleted")
             return
         if duplicates:
-            deletions = [each.without(duplicates, counted=brought is None) for each in deletions]
+            deletions = [
+                each.without(duplicates, by_key=by_key and brought is not None)
+                for each in deletions
+            ]
         everything = _Deletion(
             "", sum(each.gone for each in deletions), sum(each.stored for each in deletions)
         )
@@ -114,9 +117,10 @@ class _Deletion:
     gone: int
     stored: int
 
-    def without(self, duplicates: int, *, counted: bool) -> _Deletion:
-        gone = self.gone - duplicates if counted else self.gone
-        return replace(self, gone=gone, stored=self.stored - duplicates)
+    def without(self, duplicates: int, *, by_key: bool) -> _Deletion:
+        """The same without rows that are there twice; by their key they do not go."""
+        gone = self.gone if by_key else max(0, self.gone - duplicates)
+        return replace(self, gone=gone, stored=max(0, self.stored - duplicates))
 
     def error(self, table: str) -> TooManyDeletionsError:
         return TooManyDeletionsError(

@@ -154,8 +154,15 @@ def is_in(cells: pa.Table, others: pa.Table) -> pa.ChunkedArray:
 
 def join_cells(cells: pa.Table) -> pa.ChunkedArray:
     """Each row's key as one text: tables have types of their own."""
-    texts = [column.cast(pa.string()) for column in cells.columns]
+    texts = [_as_text(column) for column in cells.columns]
     return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "\x1f")
+
+
+def _as_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_timestamp(cells.type):
+        # A database tells times in the zone of its session.
+        cells = cells.cast(pa.timestamp("us", "UTC"))
+    return cells.cast(pa.string())
 
 
 def count_among(cells: pa.Table, others: pa.Table) -> pa.ChunkedArray:

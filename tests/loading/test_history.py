@@ -358,3 +358,92 @@ def test_a_task_that_carries_our_description_with_another_filter_is_left_alone(
         submitter.submit([load.sync], timedelta(0))
         submitter.submit([load.sync], timedelta(0))
         assert len(vendor.tasks) == 2
+
+
+@pytest.mark.parametrize("refused", [b"id,name\n1,a,too much\n2\n", b"<html>"])
+def test_a_refused_file_is_asked_for_anew(refused: bytes, tmp_path: Path) -> None:
+    """However young the job is whose file was refused."""
+    pipeline = pipeline_into(tmp_path)
+
+    class Frozen(FileVendor):
+        """A file is made when its export is asked for, and stays as it was."""
+
+        def __init__(self) -> None:
+            super().__init__(users=refused)
+            self.made: list[bytes] = []
+
+        def _answer(self, seen: Seen) -> Answer:
+            if seen.method == "POST":
+                self.made.append(self.files["users"])
+            return super()._answer(seen)
+
+        def file(self, number: int) -> bytes:
+            return self.made[number - 1]
+
+    with Frozen() as shop:
+        with pytest.raises(Exception, match=r"."):
+            pipeline.run(source(shop, "users", max_age=3600))
+        # It is asked for once more in each run, and no oftener.
+        with pytest.raises(Exception, match=r"."):
+            pipeline.run(source(shop, "users", max_age=3600))
+        assert len(shop.made) == 2
+        shop.files["users"] = b"id,name\n1,a\n2,b\n"
+        pipeline.run(source(shop, "users", max_age=3600))
+        assert len(shop.made) == 3
+    assert rows(tmp_path, "users") == 2
+
+
+@pytest.mark.parametrize("table", ["users", "vouchers", "transactions"])
+def test_a_table_by_another_name_is_remembered_by_that(
+    table: str, vendor: FileVendor, tmp_path: Path
+) -> None:
+    ten = "".join(f"{day},2026-05-{day:02}T10:00:00Z,{day}.50\n" for day in range(10, 20))
+    vendor.files[table] = f"id,timestamp,price\n{ten}".encode()
+    pipeline = pipeline_into(tmp_path)
+
+    def renamed() -> Any:
+        loaded = source(vendor, table)
+        loaded.resources[table].apply_hints(table_name="Shop_Rows")
+        return loaded
+
+    pipeline.run(renamed())
+    vendor.files[table] = b"id,timestamp,price\n10,2026-05-10T10:00:00Z,3\n"
+    if table == "users":
+        with pytest.raises(Exception, match="9 of the 10 rows"):
+            pipeline.run(renamed())
+    else:
+        pipeline.run(renamed())
+        assert vendor.tasks[-1]["trigger"]["segment"]
+    assert rows(tmp_path, "shop_rows") == 10
+    assert query(tmp_path, "SELECT DISTINCT table_name FROM export_jobs") == [("shop_rows",)]
+    price = query(tmp_path, "SELECT price FROM shop_rows WHERE id = 10")
+    assert price == [(Decimal("3" if table == "vouchers" else "10.5"),)]
+
+
+def test_a_package_that_others_have_overtaken_is_given_up(
+    vendor: FileVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def machine(name: str) -> dlt.Pipeline:
+        return dlt.pipeline(
+            "spaaza",
+            pipelines_dir=str(tmp_path / name),
+            destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
+            dataset_name="loyalty",
+        )
+
+    first, second = machine("first"), machine("second")
+    first.run(source(vendor, "users"))
+    vendor.files["users"] = b"id,name\n1,old\n2,b\n3,c\n"
+    # It dies before its load.
+    first.extract(source(vendor, "users"))
+    first.normalize()
+    first.deactivate()
+    vendor.files["users"] = b"id,name\n1,new\n2,b\n3,c\n4,d\n"
+    second.run(source(vendor, "users"))
+    second.deactivate()
+    with caplog.at_level(logging.WARNING, "dlt"):
+        first = machine("first")
+        first.run(source(vendor, "users"))
+    assert "given up" in caplog.text
+    assert query(tmp_path, "SELECT name FROM users ORDER BY id")[0] == ("new",)
+    assert rows(tmp_path, "users") == 4
