@@ -132,25 +132,23 @@ def show_loaded(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
 def show_differences(console: Console, diffs: Iterable[TableDiff]) -> bool:
     """Print how tables differ from fresh exports: counts, keys and columns, but no cells.
 
-    Args:
-        console: Where to print.
-        diffs: The tables, each printed as soon as it is compared.
+    Each is printed as soon as it is compared.
 
     Returns:
         Whether all tables are equal to their exports.
     """
     all_equal = True
-    for diff in diffs:
-        differences = diff.differences
+    for table, window, differences in diffs:
         all_equal = all_equal and differences is not None and differences.equal
-        window = f", {_window(diff.window)}" if diff.window else ""
-        lines = ["has not been loaded"] if differences is None else _lines(differences, window)
-        for line in lines:
-            console.print(f"{diff.table}: {line}", highlight=False, soft_wrap=True, markup=False)
+        for line in _difference_lines(differences, f", {_window(window)}" if window else ""):
+            console.print(f"{table}: {line}", highlight=False, soft_wrap=True, markup=False)
     return all_equal
 
 
-def _lines(differences: Differences, window: str) -> Iterator[str]:
+def _difference_lines(differences: Differences | None, window: str) -> Iterator[str]:
+    if differences is None:
+        yield "has not been loaded"
+        return
     if differences.equal:
         yield f"equal, {differences.stored:,} rows{window}"
         return
