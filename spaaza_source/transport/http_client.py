@@ -115,8 +115,8 @@ class HttpClient(Secret):
         self,
         path: str,
         params: Mapping[str, Any] | None = None,
-        read: Callable[[Any], Any] = _unchanged,
-    ) -> Any:
+        read: Callable[[Any], _T] = _unchanged,
+    ) -> _T:
         """The JSON at `path`, with retries.
 
         Args:
@@ -127,7 +127,7 @@ class HttpClient(Secret):
         """
         return self._retry(lambda: self._read("GET", path, read, params=params))
 
-    def post(self, path: str, body: Any = None, read: Callable[[Any], Any] = _unchanged) -> Any:
+    def post(self, path: str, body: Any = None, read: Callable[[Any], _T] = _unchanged) -> _T:
         """The JSON that answers `body`, as `read` turns it into a result; sent once."""
         try:
             return self._read("POST", path, read, json=body)
@@ -157,7 +157,7 @@ class HttpClient(Secret):
             session.trust_env = not is_loopback(self.base_url)
         return self._own.session
 
-    def _read(self, method: str, path: str, read: Callable[[Any], Any], **content: Any) -> Any:
+    def _read(self, method: str, path: str, read: Callable[[Any], _T], **content: Any) -> _T:
         try:
             return read(self._json(method, path, **content))
         except UnexpectedAnswerError as unexpected:
