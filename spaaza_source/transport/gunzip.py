@@ -74,17 +74,17 @@ class _Layer:
 
     def __init__(self) -> None:
         self.unpacked = 0
-        self._start = b""
-        self._decided = False
+        #: Bytes too few to tell what they are; None once that is decided.
+        self._start: bytes | None = b""
         self.member: zlib._Decompress | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        if not self._decided:
+        if self._start is not None:
             data = self._start + data
             if len(data) < len(MAGIC):
                 self._start = data
                 return
-            self._decided = True
+            self._start = None
             if data.startswith(MAGIC):
                 self.member = zlib.decompressobj(wbits=31)
         if self.member is None:
@@ -94,7 +94,7 @@ class _Layer:
 
     def finish(self) -> Iterator[bytes]:
         if self.member is None:
-            if not self._decided and self._start:
+            if self._start:
                 yield self._start
         elif not self.member.eof:
             raise IncompleteDownloadError(

@@ -147,10 +147,10 @@ class Comparison:
     def _compare_by_key(self, key: Sequence[str], most: int) -> Differences:
         names = ", ".join(f"{{side}}.{quoted(name)}" for name in key)
         same = " AND ".join(f"exported.{quoted(name)} = stored.{quoted(name)}" for name in key)
-        cells = [name for name in self._columns if name not in key]
         differs = {
             name: f"exported.{quoted(name)} IS DISTINCT FROM stored.{quoted(name)}"
-            for name in cells
+            for name in self._columns
+            if name not in key
         }
         anywhere = " OR ".join(differs.values()) or "false"
         joins = {
@@ -169,11 +169,10 @@ class Comparison:
             ).fetchall()
         columns: dict[str, int] = {}
         if counts["different"]:
-            filters = ", ".join(f"count(*) FILTER ({differs[name]})" for name in cells)
-            (row,) = self._database.execute(
-                f"SELECT {filters} FROM {joins['different']}"
-            ).fetchall()
-            columns = {name: rows for name, rows in zip(cells, row, strict=True) if rows}
+            sums = ", ".join(f"count(*) FILTER ({differ})" for differ in differs.values())
+            sql = f"SELECT {sums} FROM {joins['different']}"
+            (row,) = self._database.execute(sql).fetchall()
+            columns = {name: rows for name, rows in zip(differs, row, strict=True) if rows}
         return Differences(
             self._count("exported"),
             self._count("stored"),
