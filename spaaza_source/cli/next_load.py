@@ -23,12 +23,8 @@ def prepare_next_load(
 ) -> tuple[ExportSubmitter, list[TableSync]]:
     """What requests the exports of a target, and what it would sync of each of its tables.
 
-    As a load does, it first restores the pipeline's state from its destination.
-
-    Args:
-        target: What would be loaded.
-        pipeline: The pipeline that would load it.
-        settings: Further arguments of the vendor's source.
+    As a load does, it first restores the pipeline's state from its destination. `settings` are
+    further arguments of the vendor's source.
     """
     source = target.source(**settings)
     exports = exports_of(source)

@@ -117,13 +117,10 @@ class HttpClient(Secret):
         params: Mapping[str, Any] | None = None,
         read: Callable[[Any], _T] = _unchanged,
     ) -> _T:
-        """The JSON at `path`, with retries.
+        """The JSON at `path`, as `read` turns it into a result, with retries.
 
-        Args:
-            path: Where.
-            params: The query.
-            read: Turns the JSON into the result. It raises `UnexpectedAnswerError` for content
-                that is not what it should be; the call is then retried.
+        `read` raises `UnexpectedAnswerError` for content that is not what it should be; the call
+        is then retried.
         """
         return self._retry(lambda: self._read("GET", path, read, params=params))
 

@@ -136,11 +136,7 @@ def _times(
 ) -> tuple[str, Window] | None:
     """The column of times and the window to compare, without what came since the last load.
 
-    Args:
-        table: The table.
-        known: What is known of it.
-        load: How its exports are loaded.
-        until: All rows before are loaded; None where loads are not incremental.
+    All rows before `until` are loaded; it is None where loads are not incremental.
 
     Raises:
         SettingsError: No part of the range has been loaded yet.
