@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -40,15 +41,17 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, Repeat
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 
-rows_option = click.option(
-    "--rows", type=click.IntRange(0), default=10_000, show_default=True, help="Rows per table."
-)
-seed_option = click.option(
-    "--seed", type=int, default=7, show_default=True, help="Seed of the generated data."
-)
+rows_option = click.option("--rows", type=click.IntRange(0), default=10_000, help="Rows per table.")
+seed_option = click.option("--seed", type=int, default=7, help="Seed of the generated data.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    }
+)
 @click.version_option(package_name="spaaza-source")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(*, debug: bool) -> None:
@@ -73,7 +76,7 @@ def cli(*, debug: bool) -> None:
 
 
 @cli.command()
-@click.option("--db", type=DB, default="demo.duckdb", show_default=True, help="DuckDB file.")
+@click.option("--db", type=DB, default="demo.duckdb", help="DuckDB file.")
 @rows_option
 @seed_option
 @vendor_option
@@ -82,7 +85,7 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
 
     Loads Spaaza's six indexes, or Voucherify's seven objects.
     """
-    report = ConsoleReport(make_console())
+    report = ConsoleReport()
     target = replace(Target.of(vendor=vendor, db=db), pipeline=f"{vendor}_demo")
     with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
         report.console.print(f"The sandbox serves the vendor's API at {served.base_url}.")
@@ -102,17 +105,12 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     "--port",
     type=click.IntRange(0, 65535),
     default=8750,
-    show_default=True,
     help="Port to listen on; 0 picks a free one.",
 )
 @rows_option
 @seed_option
 @click.option(
-    "--run-seconds",
-    type=click.FloatRange(0),
-    default=2.0,
-    show_default=True,
-    help="Seconds each export takes.",
+    "--run-seconds", type=click.FloatRange(0), default=2.0, help="Seconds each export takes."
 )
 def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
     """Serve the vendors' APIs with generated data on this machine, until Ctrl-C."""
@@ -136,7 +134,6 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
     "--keys",
     type=click.IntRange(0),
     default=10,
-    show_default=True,
     help="Keys to show for each kind of difference.",
 )
 def check(*, deep: bool, keys: int, **options: Any) -> None:
@@ -219,10 +216,10 @@ def plan(**options: Any) -> None:
     """Show the exports that the next load would request. Nothing is requested."""
     target = Target.of(**options)
     pipeline = open_pipeline(target)
-    submitter, syncs = prepare_next_load(target.source(), pipeline, restore=target.exists)
-    seconds = median_seconds(read_history(pipeline)) if target.exists else {}
-    exports = list_exports(syncs, submitter.plan(syncs), seconds)
-    show_plan(make_console(), exports, target.vendor.filter_text)
+    submitter, syncs = prepare_next_load(target, pipeline)
+    exports = list(list_exports(syncs, submitter.plan(syncs)))
+    seconds_by_table = median_seconds(read_history(target, pipeline))
+    show_plan(make_console(), exports, seconds_by_table, target.vendor.filter_text)
 
 
 @cli.command()
@@ -236,7 +233,6 @@ def plan(**options: Any) -> None:
     "--apart",
     type=click.FloatRange(0),
     default=300.0,
-    show_default=True,
     help="Seconds between batches of exports (ignored for Voucherify, which queues itself).",
 )
 def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
@@ -255,7 +251,7 @@ def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
             hint="Leave out --start-date and --end-date.",
         )
     pipeline = open_pipeline(target)
-    submitter, syncs = prepare_next_load(target.source(), pipeline, restore=target.exists)
+    submitter, syncs = prepare_next_load(target, pipeline)
     show_submitted(make_console(), submitter.submit(syncs, timedelta(seconds=apart), repeat))
 
 
@@ -266,8 +262,7 @@ def collect(*, report: Report, **options: Any) -> None:
     """Load finished exports, each once, and list what is still missing. Nothing is requested."""
     target = Target.of(**options)
     with locked_pipeline(target, report.progress) as pipeline:
-        source = target.source(only_finished=True)
-        submitter, syncs = prepare_next_load(source, pipeline, restore=target.exists)
+        submitter, syncs = prepare_next_load(target, pipeline, only_finished=True)
         tables = [sync.table for sync in syncs]
         finished = dict(zip(tables, submitter.plan(syncs), strict=True))
         unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
@@ -285,10 +280,10 @@ def jobs(*, show_all: bool, **options: Any) -> None:
     """List our export jobs at the vendor, and which of them are loaded."""
     target = Target.of(**options)
     pipeline = open_pipeline(target)
-    submitter, syncs = prepare_next_load(target.source(), pipeline, restore=target.exists)
+    submitter, syncs = prepare_next_load(target, pipeline)
     subjects = {sync.make_request(None).subject for sync in syncs}
     own = [job for job in submitter.known_jobs() if job.subject in subjects]
-    history = read_history(pipeline) if target.exists else []
+    history = read_history(target, pipeline)
     show_jobs(make_console(), own, history, None if show_all else JOBS_SHOWN)
 
 
@@ -310,13 +305,13 @@ def main() -> None:
         if debug:
             traceback.print_exception(failure)
         messages, code = exit_report(failure)
-        ConsoleReport(make_console()).finish(messages, code)
+        ConsoleReport().finish(messages, code)
         sys.exit(code)
 
 
-def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     """Make SIGTERM end the process like Ctrl-C: at once, with everything closed and reported."""
-    raise SigtermError(number)
+    raise SigtermError
 
 
 def _sandbox_settings(served: Sandbox, vendor: str) -> dict[str, Any]:
@@ -330,19 +325,16 @@ def _sandbox_settings(served: Sandbox, vendor: str) -> dict[str, Any]:
 def _show_settings(served: Sandbox) -> None:
     """Print the commands that load from the sandbox in another terminal."""
     click.echo(f"Serving at {served.base_url}. To load from it, in another terminal:\n")
-    settings = {
-        "BASE_URL": served.base_url,
-        "CHAIN_ID": str(served.chain_id),
-        "CREDENTIALS__ACCESS_TOKEN_ID": served.credentials["access_token_id"],
-        "CREDENTIALS__ACCESS_TOKEN_SECRET": served.credentials["access_token_secret"],
-    }
-    for name, value in settings.items():
-        click.echo(f"  export SOURCES__SPAAZA__{name}={value}")
+    _show_variables(
+        "SPAAZA", served.credentials, base_url=served.base_url, chain_id=served.chain_id
+    )
     click.echo("  spaaza load\n")
     click.echo("It serves Voucherify too:\n")
-    keys = {
-        f"CREDENTIALS__{name.upper()}": key for name, key in served.voucherify_credentials.items()
-    }
-    for name, value in {"BASE_URL": served.base_url, **keys}.items():
-        click.echo(f"  export SOURCES__VOUCHERIFY__{name}={value}")
+    _show_variables("VOUCHERIFY", served.voucherify_credentials, base_url=served.base_url)
     click.echo("  spaaza load --vendor voucherify\n")
+
+
+def _show_variables(vendor: str, credentials: Mapping[str, str], **settings: Any) -> None:
+    settings |= {f"credentials__{name}": value for name, value in credentials.items()}
+    for name, value in settings.items():
+        click.echo(f"  export SOURCES__{vendor}__{name.upper()}={value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from dlt.common.runtime.collector_base import Collector
@@ -31,10 +32,11 @@ class ExportLines(Collector):
         self._console = console
         self._live = console.is_terminal
         self._bars: Progress | None = None
-        self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._exports: dict[str, TaskID] = {}
+        self._downloads: dict[str, TaskID] = {}
         self._began = 0.0
         self._states: dict[str, str] = {}
-        self._rows: dict[str, int] = {}
+        self._rows: Counter[str] = Counter()
 
     def update(  # noqa: D102, PLR0917 - dlt's own method
         self,
@@ -48,10 +50,10 @@ class ExportLines(Collector):
         del inc_total
         if label == EXPORTING:
             self._show_state(name, message or "")
-        elif label == DOWNLOADING:
-            self._show_bytes(name, inc, total)
-        elif (name, EXPORTING) in self._tasks:
-            self._show_rows(name, inc)
+        elif self._bars is not None and label == DOWNLOADING:
+            self._show_bytes(self._bars, name, inc, total)
+        elif self._bars is not None and name in self._exports:
+            self._show_rows(self._bars, name, inc)
 
     def _show_state(self, name: str, state: str) -> None:
         if self._bars is None:
@@ -60,34 +62,26 @@ class ExportLines(Collector):
                 elapsed = time.monotonic() - self._began
                 self._console.print(f"{name}: {state} ({elapsed:.0f} s)", highlight=False)
             return
-        task = self._tasks.get((name, EXPORTING))
-        if task is None:
-            task = self._bars.add_task(name, total=None, state=state, bytes=False)
-            self._tasks[name, EXPORTING] = task
-        self._bars.update(task, state=state)
+        if name not in self._exports:
+            self._exports[name] = self._bars.add_task(name, total=None, state=state, bytes=False)
+        self._bars.update(self._exports[name], state=state)
         if state in ("arrived", "failed"):
-            self._bars.update(task, total=1, completed=1)
+            self._bars.update(self._exports[name], total=1, completed=1)
 
-    def _show_bytes(self, name: str, received: int, total: int | None) -> None:
-        if self._bars is None:
-            return
-        task = self._tasks.get((name, DOWNLOADING))
-        if task is None:
-            task = self._bars.add_task(f"  {name}", total=total, state="download", bytes=True)
-            self._tasks[name, DOWNLOADING] = task
-        self._bars.update(task, advance=received, total=total)
+    def _show_bytes(self, bars: Progress, name: str, received: int, total: int | None) -> None:
+        if name not in self._downloads:
+            task = bars.add_task(f"  {name}", total=total, state="download", bytes=True)
+            self._downloads[name] = task
+        bars.update(self._downloads[name], advance=received, total=total)
 
-    def _show_rows(self, name: str, rows: int) -> None:
-        self._rows[name] = self._rows.get(name, 0) + rows
-        if self._bars is not None:
-            task = self._tasks[name, EXPORTING]
-            self._bars.update(task, state=f"{self._rows[name]:,} rows")
+    def _show_rows(self, bars: Progress, name: str, rows: int) -> None:
+        self._rows[name] += rows
+        bars.update(self._exports[name], state=f"{self._rows[name]:,} rows")
 
     def _start(self, step: str) -> None:
         self._began = time.monotonic()
-        self._states = {}
-        self._rows = {}
-        self._tasks = {}
+        for kept in (self._exports, self._downloads, self._states, self._rows):
+            kept.clear()
         if step.startswith("Extract "):
             if self._live:
                 self._bars = Progress(

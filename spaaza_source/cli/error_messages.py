@@ -54,22 +54,14 @@ class ExportsFailedError(Exception):
 
 
 class SigtermError(KeyboardInterrupt):
-    """SIGTERM, raised like Ctrl-C.
-
-    Args:
-        number: The signal's.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    """SIGTERM, raised like Ctrl-C."""
 
 
 def _causing_signal(failure: BaseException) -> int | None:
     """The number of the signal that caused `failure`; None if no signal did."""
     for cause in _causes(failure):
         if isinstance(cause, SigtermError):
-            return cause.number
+            return signal.SIGTERM
         if isinstance(cause, KeyboardInterrupt | SignalReceivedException | click.Abort):
             return signal.SIGINT
     return None

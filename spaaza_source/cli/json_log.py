@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -36,29 +37,18 @@ LOADED_COLUMNS = (
 
 
 class JsonReport(Collector):
-    """A pipeline's `progress`, and a command's report, as lines of JSON.
-
-    Args:
-        stream: Where to write.
-    """
+    """A pipeline's `progress`, and a command's report, as lines of JSON."""
 
     def __init__(self, stream: TextIO) -> None:
+        #: The collector that the pipeline reports its exports to.
+        self.progress: Collector = self
         self.step = ""
         self._stream = stream
         self._began = time.monotonic()
-        self._received: dict[str, int] = {}
-
-    @property
-    def progress(self) -> Collector:
-        """The collector that the pipeline reports its exports to."""
-        return self
+        self._received: Counter[str] = Counter()
 
     def show_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
-        """The exports of a load are in the destination.
-
-        Args:
-            jobs: Rows of `export_jobs`.
-        """
+        """The exports of a load, as rows of `export_jobs`, are in the destination."""
         for job in jobs:
             self._line("loaded", **{name: job.get(name) for name in LOADED_COLUMNS})
 
@@ -89,21 +79,22 @@ class JsonReport(Collector):
     ) -> None:
         del total, inc_total
         if label == EXPORTING:
-            seconds = round(time.monotonic() - self._began, 3)
-            received = self._received.get(name, 0)
+            received = self._received[name]
+            seconds = self._seconds()
             self._line("export", table_name=name, state=message, seconds=seconds, bytes=received)
         elif label == DOWNLOADING:
-            self._received[name] = self._received.get(name, 0) + inc
+            self._received[name] += inc
 
     def _start(self, step: str) -> None:
         self._began = time.monotonic()
-        self._received = {}
-        self._line("step", step=step.split(" ", 1)[0].lower(), state="begun")
+        self._received.clear()
+        self._line("step", step=_verb(step), state="begun")
 
     def _stop(self) -> None:
-        seconds = round(time.monotonic() - self._began, 3)
-        step = self.step.split(" ", 1)[0].lower()
-        self._line("step", step=step, state="ended", seconds=seconds)
+        self._line("step", step=_verb(self.step), state="ended", seconds=self._seconds())
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._began, 3)
 
     def _line(self, event: str, **fields: Any) -> None:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
@@ -111,3 +102,7 @@ class JsonReport(Collector):
         self._stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
         # A log collector must not wait for a buffer to fill.
         self._stream.flush()
+
+
+def _verb(step: str) -> str:
+    return step.split(" ", 1)[0].lower()

@@ -21,11 +21,7 @@ from spaaza_source.exports import archived_loads, archived_tables
 
 
 def load_and_report(
-    pipeline: dlt.Pipeline,
-    source: DltSource,
-    report: Report,
-    *,
-    full_refresh: bool = False,
+    pipeline: dlt.Pipeline, source: DltSource, report: Report, *, full_refresh: bool = False
 ) -> None:
     """Run the pipeline, then report what it loaded.
 
@@ -56,13 +52,9 @@ def load_and_report(
 
 
 def load_archived(target: Target, folder: Path, report: Report, **settings: Any) -> None:
-    """Load the archived files of earlier loads, in the order of these loads.
+    """Load a folder with the archived files of one load, or of several in their order.
 
-    Args:
-        target: Where to, and which tables.
-        folder: The archive of one load, or a folder of several.
-        report: Where to report to.
-        settings: Further arguments of the vendor's source.
+    `settings` are further arguments of the vendor's source.
     """
     with locked_pipeline(target, report.progress) as pipeline:
         for load in archived_loads(folder):

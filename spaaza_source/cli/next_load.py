@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import dlt
-from dlt.extract import DltSource
 
+from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
 from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync
 from spaaza_source.loading import exports_of, resume_tables
@@ -19,68 +18,47 @@ from spaaza_source.loading import exports_of, resume_tables
 RECENT = 20
 
 
-@dataclass(frozen=True)
-class PlannedExport:
-    """One export of a plan.
-
-    Attributes:
-        request: The request.
-        job: The existing job that will be adopted; None where one will be created.
-        seconds: How long the vendor will probably take; None if unknown.
-    """
-
-    request: ExportRequest
-    job: Job | None
-    seconds: float | None
-
-
 def prepare_next_load(
-    source: DltSource, pipeline: dlt.Pipeline, *, restore: bool
+    target: Target, pipeline: dlt.Pipeline, **settings: Any
 ) -> tuple[ExportSubmitter, list[TableSync]]:
-    """What requests the exports of a source, and what it would sync of each selected table.
+    """What requests the exports of a target, and what it would sync of each of its tables.
 
-    Args:
-        source: The source.
-        pipeline: The pipeline that would load it.
-        restore: Whether to restore the pipeline's state from its destination first, as a load does.
+    As a load does, it first restores the pipeline's state from its destination. `settings` are
+    further arguments of the vendor's source.
     """
-    if restore:
-        pipeline.sync_destination()
+    source = target.source(**settings)
     exports = exports_of(source)
-    if not restore:
+    if not target.exists:
         # There is no destination yet that could be asked.
         return exports.run.submitter, [load.sync for load in exports.loads.values()]
+    pipeline.sync_destination()
     known = source.name in pipeline.schema_names
     schema = pipeline.schemas[source.name] if known else source.schema
     return exports.run.submitter, resume_tables(exports.loads, pipeline, schema)
 
 
 def list_exports(
-    syncs: Sequence[TableSync], plans: Iterable[Plan], seconds_by_table: Mapping[str, float]
-) -> list[PlannedExport]:
-    """The exports of some tables' plans, each table's from old to new.
+    syncs: Sequence[TableSync], plans: Iterable[Plan]
+) -> Iterator[tuple[ExportRequest, Job | None]]:
+    """The exports of each table's plan, from old to new.
 
-    Args:
-        syncs: What to sync of each table.
-        plans: The plan of each table, in the same order.
-        seconds_by_table: How long an export of a table usually takes.
+    Yields:
+        The request, and the existing job that will be adopted; None where one will be created.
     """
-    exports = []
     for sync, plan in zip(syncs, plans, strict=True):
-        seconds = seconds_by_table.get(sync.table)
-        planned = [PlannedExport(request, job, seconds) for request, job in plan.adopted]
-        planned += [
-            PlannedExport(sync.make_request(window), None, seconds) for window in plan.to_request
-        ]
-        exports += sorted(
-            planned,
-            key=lambda one: one.request.window.begin.timestamp() if one.request.window else 0.0,
-        )
-    return exports
+        planned: list[tuple[ExportRequest, Job | None]] = list(plan.adopted)
+        planned += [(sync.make_request(window), None) for window in plan.to_request]
+        yield from sorted(planned, key=lambda export: _begin(export[0]))
 
 
-def read_history(pipeline: dlt.Pipeline) -> list[dict[str, Any]]:
+def _begin(request: ExportRequest) -> float:
+    return request.window.begin.timestamp() if request.window else 0.0
+
+
+def read_history(target: Target, pipeline: dlt.Pipeline) -> list[dict[str, Any]]:
     """The rows of the destination's `export_jobs`, old to new; none without that table."""
+    if not target.exists:
+        return []
     return sorted(read_table(pipeline, "export_jobs"), key=lambda row: str(row.get("created_at")))
 
 

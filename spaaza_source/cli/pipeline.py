@@ -24,25 +24,16 @@ LOCATION = "spaaza_place"
 
 @contextmanager
 def locked_pipeline(target: Target, progress: Collector) -> Iterator[dlt.Pipeline]:
-    """The target's pipeline, to load with: no other process loads by one of its name meanwhile.
-
-    Args:
-        target: Where to.
-        progress: The collector that the pipeline reports its exports to.
-    """
+    """The target's pipeline, to load with: no other process loads by one of its name meanwhile."""
     with hold_run_lock(_folder(target)):
         yield open_pipeline(target, progress)
 
 
-def open_pipeline(target: Target, progress: Collector | None = None) -> dlt.Pipeline:
+def open_pipeline(target: Target, progress: Collector = NULL_COLLECTOR) -> dlt.Pipeline:
     """The target's pipeline.
 
     A pipeline's state belongs to one destination. If the last command loaded into another one, the
     state is dropped here and restored from the destination itself, once no load is running.
-
-    Args:
-        target: Where to.
-        progress: The collector that the pipeline reports its exports to; None for none.
 
     Raises:
         SettingsError: A load into the other destination is not finished.
@@ -54,7 +45,7 @@ def open_pipeline(target: Target, progress: Collector | None = None) -> dlt.Pipe
             target.pipeline,
             destination=target.destination,
             dataset_name=target.dataset,
-            progress=progress or NULL_COLLECTOR,
+            progress=progress,
         )
         location = _location(pipeline, target.dataset)
         stored = _stored_location(pipeline)

@@ -7,52 +7,27 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, TypeAlias
 
 import click
-from dlt.common.runtime.collector_base import Collector
 from rich.console import Console
 
 from spaaza_source.chat import tell_chat
 from spaaza_source.cli.console_progress import ExportLines
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.json_log import JsonReport
-from spaaza_source.cli.tables import show_loaded, show_waiting
+from spaaza_source.cli.tables import list_waiting, show_loaded
 from spaaza_source.exports import Plan
 
 WIDE = 200
 
 
-class Report(Protocol):
-    """What a command that loads reports to."""
-
-    @property
-    def progress(self) -> Collector:
-        """The collector that the pipeline reports its exports to."""
-
-    def show_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
-        """The exports of a load, as rows of `export_jobs`, are in the destination."""
-
-    def show_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
-        """The tables that were not collected, and why."""
-
-    def show_location(self, db: Path | None, table: str) -> None:
-        """Where the rows are now: the DuckDB file, if it is one, and one of the tables."""
-
-    def finish(self, messages: Iterable[str], code: int) -> None:
-        """The command ends with that exit code; the messages say what went wrong."""
-
-
 class ConsoleReport:
-    """A report for a person at a terminal, or one who reads a log.
+    """A report for a person at a terminal, or one who reads a log."""
 
-    Args:
-        console: Where to print.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.progress = ExportLines(console)
+    def __init__(self) -> None:
+        self.console = make_console()
+        self.progress = ExportLines(self.console)
 
     def show_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """Print a table of the exports."""
@@ -60,10 +35,11 @@ class ConsoleReport:
 
     def show_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
         """Print a line for each table."""
-        show_waiting(self.console, plans, loaded)
+        for table, reason in list_waiting(plans, loaded):
+            self.console.print(f"{table}: {reason}", highlight=False, soft_wrap=True)
 
     def show_location(self, db: Path | None, table: str) -> None:
-        """Print a command that reads from the database."""
+        """Print a command that reads one of the tables, if the database is a DuckDB file."""
         if db is None:
             return
         schema = table.partition(".")[0]
@@ -84,6 +60,10 @@ class ConsoleReport:
             click.echo(f"spaaza: {message}", err=True)
 
 
+#: What a command that loads reports to.
+Report: TypeAlias = ConsoleReport | JsonReport
+
+
 def make_console() -> Console:
     """A console; wide where there is no terminal, as nobody reads such lines at 80 columns."""
     console = Console()
@@ -97,36 +77,23 @@ def with_report(command: Callable[..., None]) -> Callable[..., None]:
         "--log",
         type=click.Choice(["text", "json"]),
         default="text",
-        show_default=True,
         help="json: one line of JSON per event.",
     )
     @functools.wraps(command)
     def run(*, log: str, **options: Any) -> None:
-        report = JsonReport(sys.stdout) if log == "json" else ConsoleReport(make_console())
+        report: Report = JsonReport(sys.stdout) if log == "json" else ConsoleReport()
         try:
             command(report=report, **options)
-        except click.exceptions.Exit:
+        except (click.exceptions.Exit, click.ClickException):
+            # click itself reports an option that was wrong.
             raise
         except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - reported, not shown
-            _report_failure(report, failure)
+            if click.get_current_context().find_root().params.get("debug"):
+                traceback.print_exception(failure)
+            messages, code = exit_report(failure)
+            report.finish(messages, code)
+            tell_chat(f"spaaza failed: {' '.join(messages)}")
+            raise click.exceptions.Exit(code) from None
         report.finish([], 0)
 
     return run
-
-
-def _report_failure(report: Report, failure: BaseException) -> NoReturn:
-    """Report what went wrong, to the chat too, and exit with the code for it.
-
-    Raises:
-        click.exceptions.Exit: Always, but for what follows.
-        click.ClickException: An option was wrong: click reports that itself.
-    """
-    if isinstance(failure, click.ClickException):
-        raise failure
-    context = click.get_current_context(silent=True)
-    if context is not None and context.find_root().params.get("debug"):
-        traceback.print_exception(failure)
-    messages, code = exit_report(failure)
-    report.finish(messages, code)
-    tell_chat(f"spaaza failed: {' '.join(messages)}")
-    raise click.exceptions.Exit(code) from None

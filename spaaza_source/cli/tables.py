@@ -11,7 +11,6 @@ from rich.table import Table
 
 from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
-from spaaza_source.cli.next_load import PlannedExport
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob, Plan
 from spaaza_source.windows import Window, iso
 
@@ -22,28 +21,25 @@ SECONDS_PER_MINUTE = 60
 
 def show_plan(
     console: Console,
-    exports: Sequence[PlannedExport],
+    exports: Sequence[tuple[ExportRequest, Job | None]],
+    seconds_by_table: Mapping[str, float],
     filter_text: Callable[[Mapping[str, Any]], str],
 ) -> None:
-    """Print the exports of the next load: index, window, filter, job, time.
+    """Print the exports of the next load: index, window, filter, job, the time it usually takes.
 
-    Args:
-        console: Where to print.
-        exports: The exports.
-        filter_text: Describes a request's filter in short.
+    `filter_text` describes a request's filter in short.
     """
     table = _table("index", "window", "filter", "job", "takes about")
-    for export in exports:
-        job = export.job
+    for request, job in exports:
         table.add_row(
-            export.request.subject,
-            _window(export.request.window),
-            filter_text(export.request.selection),
+            request.subject,
+            _window(request.window),
+            filter_text(request.selection),
             "to be created" if job is None else f"{job.job_id} is {job.vendor_state}: adopted",
-            _duration(export.seconds),
+            _duration(seconds_by_table.get(request.table)),
         )
     console.print(table)
-    missing = sum(export.job is None for export in exports)
+    missing = sum(job is None for _, job in exports)
     console.print(f"\n{len(exports)} exports, {missing} to be created. Nothing was requested.")
 
 
@@ -59,12 +55,6 @@ def show_submitted(console: Console, submitted: Iterable[tuple[ExportRequest, Jo
         )
     console.print(table)
     console.print("\n`spaaza collect` loads them once they are done.")
-
-
-def show_waiting(console: Console, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
-    """Print the tables that were not collected, and why."""
-    for table, reason in list_waiting(plans, loaded):
-        console.print(f"{table}: {reason}", highlight=False, soft_wrap=True)
 
 
 def list_waiting(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -86,13 +76,9 @@ def show_jobs(
     history: Iterable[Mapping[str, Any]],
     most: int | None,
 ) -> None:
-    """Print our jobs at the vendor, newest first, and the rows loaded of each.
+    """Print our jobs at the vendor, newest first and at most so many, and the rows loaded of each.
 
-    Args:
-        console: Where to print.
-        own: The jobs.
-        history: Rows of `export_jobs`.
-        most: How many to print; None for all.
+    `history` holds the rows of `export_jobs`.
     """
     loads = {str(row["job_id"]): row for row in history}
     jobs = sorted(own, key=lambda known: _age_key(known.job), reverse=True)
@@ -115,12 +101,7 @@ def show_jobs(
 
 
 def show_loaded(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
-    """Print the exports of a load: index, rows, bytes, seconds.
-
-    Args:
-        console: Where to print.
-        jobs: Rows of `export_jobs`.
-    """
+    """Print the exports of a load, rows of `export_jobs`: index, rows, bytes, seconds."""
     table = _table("index")
     for heading in ("rows", "rejected", "bytes", "seconds"):
         table.add_column(heading, justify="right")
@@ -151,25 +132,23 @@ def show_loaded(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
 def show_differences(console: Console, diffs: Iterable[TableDiff]) -> bool:
     """Print how tables differ from fresh exports: counts, keys and columns, but no cells.
 
-    Args:
-        console: Where to print.
-        diffs: The tables, each printed as soon as it is compared.
+    Each is printed as soon as it is compared.
 
     Returns:
         Whether all tables are equal to their exports.
     """
     all_equal = True
-    for diff in diffs:
-        differences = diff.differences
+    for table, window, differences in diffs:
         all_equal = all_equal and differences is not None and differences.equal
-        window = f", {_window(diff.window)}" if diff.window else ""
-        lines = ["has not been loaded"] if differences is None else _lines(differences, window)
-        for line in lines:
-            console.print(f"{diff.table}: {line}", highlight=False, soft_wrap=True, markup=False)
+        for line in _difference_lines(differences, f", {_window(window)}" if window else ""):
+            console.print(f"{table}: {line}", highlight=False, soft_wrap=True, markup=False)
     return all_equal
 
 
-def _lines(differences: Differences, window: str) -> Iterator[str]:
+def _difference_lines(differences: Differences | None, window: str) -> Iterator[str]:
+    if differences is None:
+        yield "has not been loaded"
+        return
     if differences.equal:
         yield f"equal, {differences.stored:,} rows{window}"
         return

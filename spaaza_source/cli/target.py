@@ -67,8 +67,9 @@ class Target:
         into_duckdb = destination in (None, "duckdb")
         if db is not None and not into_duckdb:
             raise SettingsError("--db names a DuckDB file, but --destination another kind")
-        if into_duckdb and db is None and _configured_database() is None:
-            db = chosen.db
+        if into_duckdb and db is None:
+            configured: Any = dlt.secrets.get("destination.duckdb.credentials")
+            db = Path(f"{chosen.name}.duckdb") if configured is None else None
         return cls(
             vendor=chosen,
             tables=list(dict.fromkeys(names)),
@@ -76,7 +77,8 @@ class Target:
             pipeline=chosen.name,
             destination=duckdb_file(db) if into_duckdb else destination,
             db=db,
-            dataset=dataset or chosen.dataset,
+            # Never the name of a database: DuckDB would mix them up.
+            dataset=dataset or f"{chosen.name}_data",
             dates={"start_date": start_date, "end_date": end_date},
         )
 
@@ -116,16 +118,10 @@ class Target:
         return [source for source in sources if source.selected_resources]
 
 
-def _configured_database() -> Any:
-    """The DuckDB file that dlt's configuration names."""
-    return dlt.secrets.get("destination.duckdb.credentials")
-
-
 vendor_option = click.option(
     "--vendor",
     type=click.Choice(list(VENDORS)),
     default=SPAAZA.name,
-    show_default=True,
     help="Vendor of the exports.",
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dlt.extract import DltSource
@@ -37,16 +36,6 @@ class Vendor:
     filter_text: Callable[[Mapping[str, Any]], str]
     can_repeat: bool
     tables_setting: str | None = None
-
-    @property
-    def dataset(self) -> str:
-        """The default schema; never the name of a database: DuckDB would mix them up."""
-        return f"{self.name}_data"
-
-    @property
-    def db(self) -> Path:
-        """The default DuckDB file."""
-        return Path(f"{self.name}.duckdb")
 
 
 SPAAZA = Vendor(

@@ -34,7 +34,4 @@ def check_connection(address: str, ask: Callable[[], _T]) -> tuple[_T, list[str]
     except (UnreachableError, UnexpectedAnswerError, RequestRefusedError) as error:
         raise SettingsError(error.cause, where=f"base_url {address}", hint=error.hint) from error
     seconds = time.monotonic() - began
-    return answer, [
-        f"host:        {address} answers ({seconds:.1f} s)",
-        "credentials: accepted",
-    ]
+    return answer, [f"host:        {address} answers ({seconds:.1f} s)", "credentials: accepted"]

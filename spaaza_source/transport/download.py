@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 import requests
-import urllib3
 from typing_extensions import Self
+from urllib3.exceptions import HTTPError
 
 from spaaza_source.errors import (
     FileError,
@@ -52,24 +51,14 @@ class FetchedFile:
     end_verified: bool
 
 
+def _no_progress(_arrived: int, _total: int | None) -> None:
+    pass
+
+
 def save_response(
-    response: requests.Response,
-    path: Path,
-    *,
-    on_bytes: OnBytes = lambda _arrived, _total: None,
+    response: requests.Response, path: Path, *, on_bytes: OnBytes = _no_progress
 ) -> FetchedFile:
-    """Write a response's body to `path`, unpacked and hashed; nothing is left if it fails.
-
-    Args:
-        response: Opened with `stream=True`.
-        path: Our own name for the file; nothing of the server's is used.
-        on_bytes: Called with progress.
-
-    Raises:
-        IncompleteDownloadError: The body ended early, or the connection broke.
-        FileError: The gzip data is damaged or a bomb.
-        SettingsError: The disk is full or not writable.
-    """
+    """Download the one response, opened with `stream=True`; nothing is left if it fails."""
     with Download(path, on_bytes=on_bytes) as download:
         return download.receive(response)
 
@@ -80,7 +69,7 @@ class Download:
     As a context manager it removes the file unless it arrived whole.
 
     Args:
-        path: Our own name for the file.
+        path: Our own name for the file; nothing of the server's is used.
         on_bytes: Called with progress; a negative number when it starts over.
         stop: Set to end the download at once.
     """
@@ -89,16 +78,19 @@ class Download:
         self,
         path: Path,
         *,
-        on_bytes: OnBytes = lambda _arrived, _total: None,
+        on_bytes: OnBytes = _no_progress,
         stop: threading.Event | None = None,
     ) -> None:
         self._path = path
         self._on_bytes = on_bytes
         self._stop = stop or threading.Event()
         self._complete = False
-        self._begin()
+        self._received = 0
+        self._start_over()
 
-    def _begin(self) -> None:
+    def _start_over(self) -> None:
+        if self._received:
+            self._on_bytes(-self._received, None)
         self._gunzip = Gunzip()
         self._digest = hashlib.sha256()
         self._received = self._size = 0
@@ -108,12 +100,7 @@ class Download:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._complete:
             self._path.unlink(missing_ok=True)
 
@@ -146,12 +133,7 @@ class Download:
                         raise IncompleteDownloadError("the download was stopped")
                 self._check_length(chunked=chunked)
                 self._write(file, self._gunzip.finish())
-        except (
-            urllib3.exceptions.HTTPError,
-            requests.RequestException,
-            ConnectionError,
-            TimeoutError,
-        ):
+        except (HTTPError, requests.RequestException, ConnectionError, TimeoutError):
             raise IncompleteDownloadError(
                 f"the connection broke after {self._received:,} bytes", hint="Run again."
             ) from None
@@ -181,18 +163,12 @@ class Download:
         # Only a strong ETag says that the bytes are the same.
         self._validator = "" if etag.startswith("W/") else etag
 
-    def _start_over(self) -> None:
-        if self._received:
-            self._on_bytes(-self._received, None)
-        self._begin()
-
     def _check_part(self, response: requests.Response, etag: str) -> None:
         """Prove that a part belongs to the file that has come so far, and starts at its end."""
         content_range = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if content_range is None or int(content_range["first"]) != self._received:
             raise UnexpectedAnswerError(
-                f"the file's host did not resume at byte {self._received:,}",
-                hint="Run again.",
+                f"the file's host did not resume at byte {self._received:,}", hint="Run again."
             )
         total = None if content_range["total"] == "*" else int(content_range["total"])
         changed = etag not in ("", self._validator) or (

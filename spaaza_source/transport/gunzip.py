@@ -32,7 +32,7 @@ class Gunzip:
     @property
     def is_gzip(self) -> bool:
         """Whether the bytes fed so far are gzip."""
-        return self._outer.is_gzip
+        return self._outer.member is not None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The decompressed bytes of `data`.
@@ -69,51 +69,48 @@ class _Layer:
 
     Attributes:
         unpacked: Bytes decompressed so far.
+        member: The member that is being decompressed; None if this is no gzip, or too short yet.
     """
 
     def __init__(self) -> None:
         self.unpacked = 0
-        self._start = b""
-        self._decided = False
-        self._member: zlib._Decompress | None = None
-
-    @property
-    def is_gzip(self) -> bool:
-        return self._member is not None
+        #: Bytes too few to tell what they are; None once that is decided.
+        self._start: bytes | None = b""
+        self.member: zlib._Decompress | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        if not self._decided:
+        if self._start is not None:
             data = self._start + data
             if len(data) < len(MAGIC):
                 self._start = data
                 return
-            self._decided = True
+            self._start = None
             if data.startswith(MAGIC):
-                self._member = zlib.decompressobj(wbits=31)
-        if self._member is None:
+                self.member = zlib.decompressobj(wbits=31)
+        if self.member is None:
             yield data
             return
         yield from self._unpack(data)
 
     def finish(self) -> Iterator[bytes]:
-        if self._member is None:
-            if not self._decided and self._start:
+        if self.member is None:
+            if self._start:
                 yield self._start
-        elif not self._member.eof:
+        elif not self.member.eof:
             raise IncompleteDownloadError(
                 "the gzip data ends before its checksum", hint="Run again."
             )
 
     def _unpack(self, data: bytes) -> Iterator[bytes]:
-        while data and self._member is not None:
-            if self._member.eof:
+        while data and self.member is not None:
+            if self.member.eof:
                 # Zero bytes may pad the end of a member (gzip's own manual says so).
                 data = data.lstrip(b"\0")
                 if not data:
                     return
-                self._member = zlib.decompressobj(wbits=31)
+                self.member = zlib.decompressobj(wbits=31)
             try:
-                piece = self._member.decompress(data, PIECE)
+                piece = self.member.decompress(data, PIECE)
             except zlib.error:
                 raise FileError(
                     "the gzip data is damaged",
@@ -122,4 +119,4 @@ class _Layer:
             self.unpacked += len(piece)
             if piece:
                 yield piece
-            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            data = self.member.unused_data if self.member.eof else self.member.unconsumed_tail

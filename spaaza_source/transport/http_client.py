@@ -20,7 +20,7 @@ from dlt.common import logger
 
 from spaaza_source.errors import UnexpectedAnswerError
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
-from spaaza_source.transport.rate_limit import CallLimit, ReadLimit, no_limit
+from spaaza_source.transport.rate_limit import CallLimit, ReadLimit
 from spaaza_source.transport.redaction import hide_queries_in_logs, redact
 from spaaza_source.transport.retry import (
     TIMEOUT,
@@ -49,6 +49,13 @@ def _unchanged(content: Any) -> Any:
     return content
 
 
+class _OfThread(threading.local):
+    """What each thread has of its own: `requests` does not promise to share a session."""
+
+    session: requests.Session | None = None
+    deadline: Deadline | None = None
+
+
 class HttpClient(Secret):
     """A vendor's JSON API.
 
@@ -57,7 +64,7 @@ class HttpClient(Secret):
         headers: The headers that carry the credentials.
         secrets: Values no message may show.
         read_refusal: Reads the vendor's error bodies.
-        read_limit: Reads the vendor's rate limit from an answer's headers.
+        read_limit: Reads the vendor's rate limit from an answer's headers; by default none.
         clock: The time to wait by.
     """
 
@@ -68,7 +75,7 @@ class HttpClient(Secret):
         headers: Mapping[str, str],
         secrets: Iterable[str],
         read_refusal: ReadRefusal,
-        read_limit: ReadLimit = no_limit,
+        read_limit: ReadLimit = lambda _headers: CallLimit(),
         clock: Clock | None = None,
     ) -> None:
         self.base_url = base_url
@@ -81,7 +88,7 @@ class HttpClient(Secret):
         self._ahead = timedelta(0)
         #: From the last answer that told one.
         self._limit = CallLimit()
-        self._local = threading.local()
+        self._own = _OfThread()
 
     def now(self) -> datetime:
         """The present instant, UTC, by the vendor's clock as its last answer showed it."""
@@ -94,12 +101,11 @@ class HttpClient(Secret):
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:
         """Let no retry of this thread's calls wait past `deadline`, inside the `with` block."""
-        before = self._deadline
-        self._local.deadline = deadline
+        before, self._own.deadline = self._own.deadline, deadline
         try:
             yield
         finally:
-            self._local.deadline = before
+            self._own.deadline = before
 
     def redact(self, text: str) -> str:
         """A text of the vendor's without secrets, as one short line."""
@@ -109,19 +115,16 @@ class HttpClient(Secret):
         self,
         path: str,
         params: Mapping[str, Any] | None = None,
-        read: Callable[[Any], Any] = _unchanged,
-    ) -> Any:
-        """The JSON at `path`, with retries.
+        read: Callable[[Any], _T] = _unchanged,
+    ) -> _T:
+        """The JSON at `path`, as `read` turns it into a result, with retries.
 
-        Args:
-            path: Where.
-            params: The query.
-            read: Turns the JSON into the result. It raises `UnexpectedAnswerError` for content
-                that is not what it should be; the call is then retried.
+        `read` raises `UnexpectedAnswerError` for content that is not what it should be; the call
+        is then retried.
         """
         return self._retry(lambda: self._read("GET", path, read, params=params))
 
-    def post(self, path: str, body: Any = None, read: Callable[[Any], Any] = _unchanged) -> Any:
+    def post(self, path: str, body: Any = None, read: Callable[[Any], _T] = _unchanged) -> _T:
         """The JSON that answers `body`, as `read` turns it into a result; sent once."""
         try:
             return self._read("POST", path, read, json=body)
@@ -135,32 +138,23 @@ class HttpClient(Secret):
     def stream(self, path: str, body: Any) -> requests.Response:
         """The open answer to a POST that only reads, and so may be retried."""
         headers = {"Accept": "*/*", "Accept-Encoding": "gzip"}
-        return self._retry(
-            lambda: self._send("POST", path, json=body, stream=True, headers=headers)
-        )
+        content = {"json": body, "stream": True, "headers": headers}
+        return self._retry(lambda: self._send("POST", path, **content))
 
     def _retry(self, call: Callable[[], _T]) -> _T:
-        return retry(call, self._deadline or Deadline(self._clock, LONGEST_WAIT))
-
-    @property
-    def _deadline(self) -> Deadline | None:
-        deadline: Deadline | None = getattr(self._local, "deadline", None)
-        return deadline
+        return retry(call, self._own.deadline or Deadline(self._clock, LONGEST_WAIT))
 
     def _session(self) -> requests.Session:
-        # A session per thread: `requests` does not promise to share one between them.
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
+        if self._own.session is None:
             hide_queries_in_logs()
-            session = requests.Session()
+            session = self._own.session = requests.Session()
             session.headers.update({"Accept": "application/json", **self._headers})
             # Without this, a .netrc file may replace the Authorization header.
             session.auth = _unchanged
             session.trust_env = not is_loopback(self.base_url)
-            self._local.session = session
-        return session
+        return self._own.session
 
-    def _read(self, method: str, path: str, read: Callable[[Any], Any], **content: Any) -> Any:
+    def _read(self, method: str, path: str, read: Callable[[Any], _T], **content: Any) -> _T:
         try:
             return read(self._json(method, path, **content))
         except UnexpectedAnswerError as unexpected:
@@ -185,11 +179,7 @@ class HttpClient(Secret):
         where = self._where(method, path)
         try:
             response = self._session().request(
-                method,
-                self.base_url + path,
-                timeout=TIMEOUT,
-                allow_redirects=False,
-                **content,
+                method, self.base_url + path, timeout=TIMEOUT, allow_redirects=False, **content
             )
         except requests.RequestException as failure:
             raise network_error(failure, where) from None

@@ -90,7 +90,8 @@ class _Session(requests.Session):
         super().__init__()
         hide_queries_in_logs()
         local = is_loopback(base_url)
-        self.auth = _no_credentials
+        # Without this, a .netrc file may add an Authorization header.
+        self.auth = lambda request: request
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.trust_env = not local
         self.mount("https://", GuardedAdapter(loopback=local))
@@ -100,10 +101,6 @@ class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - its interface
         """Nowhere: without this the whole body of a redirect is read, and its target prepared."""
         return
-
-
-def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _check_origin(link: Link, base_url: str) -> Origin:

@@ -32,9 +32,3 @@ class CallLimit:
 
 #: Reads the rate limit from the headers of an answer.
 ReadLimit = Callable[[Mapping[str, str]], CallLimit]
-
-
-def no_limit(headers: Mapping[str, str]) -> CallLimit:
-    """For a vendor whose answers tell no limit."""
-    del headers
-    return CallLimit()

@@ -42,30 +42,18 @@ class RetriableError(Exception):
 
     Args:
         final: The error to raise once no more tries are left.
-        status: The HTTP status; None where no answer came.
         tries: How often the call may be made in all.
-        retry_after: Seconds to wait before the next try; None for an exponential backoff.
     """
 
-    def __init__(
-        self,
-        final: SpaazaSourceError,
-        *,
-        status: int | None = None,
-        tries: int = TRIES,
-        retry_after: float | None = None,
-    ) -> None:
+    def __init__(self, final: SpaazaSourceError, tries: int = TRIES) -> None:
         super().__init__(str(final))
-        if isinstance(final, UnavailableError):
-            final.status, final.retry_after = status, retry_after
         self.final = final
         self.tries = tries
-        self.retry_after = retry_after
 
     def wait_seconds(self, tried: int) -> float:
-        """Seconds to wait after so many tries."""
-        if self.retry_after is not None:
-            return self.retry_after
+        """Seconds to wait after so many tries: what the vendor asks for, or ever longer."""
+        if isinstance(self.final, UnavailableError) and self.final.retry_after is not None:
+            return self.final.retry_after
         # Jitter, so that many runs that failed together do not come back together.
         return float(2 ** (tried - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
@@ -106,24 +94,20 @@ def network_error(failure: requests.RequestException, where: str) -> RetriableEr
 
     The library's own text is left out: it holds addresses with their queries.
     """
-    kind: type[UnavailableError] = UnavailableError
-    tries = TRIES
+    hint = "Check base_url and the network, then run again."
     if isinstance(failure, requests.exceptions.SSLError):
-        cause, kind, tries = "the TLS certificate is not accepted", UnreachableError, 1
-    elif isinstance(failure, requests.ConnectTimeout) or _never_connected(failure):
-        cause, kind, tries = (
-            "no connection to the host can be made",
-            UnreachableError,
-            TRIES_TO_CONNECT,
-        )
-    elif isinstance(failure, requests.Timeout):
+        cause = "the TLS certificate is not accepted"
+        return RetriableError(UnreachableError(cause, where=where, hint=hint), tries=1)
+    if isinstance(failure, requests.ConnectTimeout) or _never_connected(failure):
+        cause = "no connection to the host can be made"
+        return RetriableError(UnreachableError(cause, where=where, hint=hint), TRIES_TO_CONNECT)
+    if isinstance(failure, requests.Timeout):
         cause = "the answer took too long"
     elif isinstance(failure, requests.ConnectionError):
         cause = "the connection broke"
     else:
         cause = type(failure).__name__
-    hint = "Check base_url and the network, then run again."
-    return RetriableError(kind(cause, where=where, hint=hint), tries=tries)
+    return RetriableError(UnavailableError(cause, where=where, hint=hint))
 
 
 def _never_connected(failure: requests.RequestException) -> bool:
@@ -176,4 +160,5 @@ def status_error(
         refusal.status = status
         return refusal
     final = UnavailableError(cause, where=where, hint=hint)
-    return RetriableError(final, status=status, tries=tries, retry_after=retry_after)
+    final.status, final.retry_after = status, retry_after
+    return RetriableError(final, tries)

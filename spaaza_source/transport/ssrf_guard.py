@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -134,10 +135,8 @@ class GuardedAdapter(HTTPAdapter):
         """
         pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
         if select_proxy(str(request.url), proxies):
-            try:
+            with suppress(OSError):
                 self._resolve_allowed(pool.host, pool.port or 443)
-            except OSError:
-                return pool
         return pool
 
     def _connect(self, connection: HTTPConnection) -> socket.socket:

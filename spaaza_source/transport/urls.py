@@ -33,11 +33,10 @@ def parse_base_url(base_url: object) -> str:
     text = base_url.strip().rstrip("/")
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        _ = parts.port
     except ValueError:
-        host = None
         parts = urlsplit("")
-    if not host or parts.scheme not in ("http", "https"):
+    if not parts.hostname or parts.scheme not in ("http", "https"):
         raise SettingsError(f"{redact(text)!r} is not a web address", where="base_url", hint=hint)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(

@@ -30,10 +30,6 @@ def check_access(
         SettingsError: A setting does not work.
         UnavailableError: The host answers but fails.
     """
-    return _checks(base_url, credentials)
-
-
-def _checks(base_url: str, credentials: VoucherifyCredentials) -> Iterator[str]:
     address = parse_base_url(base_url)
     api = ExportsApi(make_client(address, require_keys(credentials)))
     try:

@@ -6,14 +6,14 @@ an earlier run's job is found again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from spaaza_source.errors import LinkRefusedError
 from spaaza_source.exports import PART, ExportRequest, Job, JobState, KnownJob
-from spaaza_source.transport import Link, is_loopback, redact
+from spaaza_source.transport import Link, is_loopback
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportAnswer, ExportsApi
 from spaaza_source.voucherify.filters import JUNCTION, window_of
@@ -60,7 +60,7 @@ class VoucherifyExports:
             exports = self._api.list_exports(page=page, limit=PAGE)
             new = [export for export in exports if str(export["id"]) not in seen]
             for export in new:
-                yield from _read_known_jobs(export, self._keys.account(), self.http.redact)
+                yield from self._known(export)
             dates = [parse_vendor_instant(export.get("created_at")) for export in new]
             if not new or any(date is not None and date < since for date in dates):
                 return
@@ -109,42 +109,31 @@ class VoucherifyExports:
         return host == api.hostname or host.endswith(VENDOR_HOSTS)
 
     def _job(self, export: ExportAnswer) -> Job:
-        return job_of(export, self.http.redact)
-
-
-def job_of(export: ExportAnswer, clean: Callable[[str], str] = redact) -> Job:
-    """An export object as a job.
-
-    Args:
-        export: The export; without a status it is in an unknown state.
-        clean: Redacts the vendor's texts.
-    """
-    status = export.get("status")
-    status = status if isinstance(status, str) else ""
-    known = status.upper().replace("_", "").replace(" ", "")
-    return Job(
-        job_id=str(export["id"]),
-        state=STATES.get(known, JobState.UNKNOWN),
-        vendor_state=clean(status),
-        created_at=parse_vendor_instant(export.get("created_at")),
-    )
-
-
-def _read_known_jobs(
-    export: ExportAnswer, account: str, clean: Callable[[str], str]
-) -> Iterator[KnownJob]:
-    """An export as a job of ours, by its parameters; as two jobs where these are ambiguous."""
-    subject = str(export.get("exported_object") or "")
-    exported = next((one for one in OBJECTS.values() if one.exported_object == subject), None)
-    parameters = _read_parameters(export.get("parameters"))
-    if exported is None or parameters is None:
-        return
-    # A filter that looks like a window may be the user's own.
-    for window in {window_of(parameters.get("filters"), exported.time_filters), None}:
-        request = ExportRequest(
-            exported.table, subject, account, window=window, selection=parameters
+        """An export object as a job; in an unknown state without a status."""
+        status = export.get("status")
+        status = status if isinstance(status, str) else ""
+        known = status.upper().replace("_", "").replace(" ", "")
+        return Job(
+            job_id=str(export["id"]),
+            state=STATES.get(known, JobState.UNKNOWN),
+            vendor_state=self.http.redact(status),
+            created_at=parse_vendor_instant(export.get("created_at")),
         )
-        yield KnownJob(request.fingerprint, subject, window, job_of(export, clean))
+
+    def _known(self, export: ExportAnswer) -> Iterator[KnownJob]:
+        """An export as a job of ours, by its parameters; as two jobs where these are ambiguous."""
+        subject = str(export.get("exported_object") or "")
+        exported = next((one for one in OBJECTS.values() if one.exported_object == subject), None)
+        parameters = _read_parameters(export.get("parameters"))
+        if exported is None or parameters is None:
+            return
+        account = self._keys.account()
+        # A filter that looks like a window may be the user's own.
+        for window in {window_of(parameters.get("filters"), exported.time_filters), None}:
+            request = ExportRequest(
+                exported.table, subject, account, window=window, selection=parameters
+            )
+            yield KnownJob(request.fingerprint, subject, window, self._job(export))
 
 
 def _read_parameters(parameters: Any) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
@@ -26,6 +26,8 @@ CALLS_LEFT, LIMIT_RESET = "X-Rate-Limit-Remaining", "X-Rate-Limit-Retry"
 LIMIT_TYPE, CYCLE_LIMIT = "X-Rate-Limit-Type", "api_calls_cycle"
 
 ExportAnswer = dict[str, Any]
+
+_T = TypeVar("_T")
 
 
 def make_client(base_url: str, credentials: AppKeys, clock: Clock | None = None) -> HttpClient:
@@ -57,26 +59,21 @@ class ExportsApi:
     def create(self, exported_object: str, parameters: Mapping[str, Any]) -> ExportAnswer:
         """`POST /v1/exports`: creates an export. Sent once."""
         body = {"exported_object": exported_object, "parameters": dict(parameters)}
-        created: ExportAnswer = self.http.post(
-            PATH, body, lambda answer: _export_in_a_state(answer, f"POST {PATH}")
-        )
-        return created
+        return self.http.post(PATH, body, lambda answer: _export_in_a_state(answer, f"POST {PATH}"))
 
     def get(self, export_id: str) -> ExportAnswer:
         """`GET /v1/exports/{id}`: an export in its present state."""
-        export: ExportAnswer = self._get(export_id, lambda export, _where: export)
-        return export
+        return self._get(export_id, lambda export, _where: export)
 
     def urls(self, export_id: str) -> list[str]:
         """`GET /v1/exports/{id}`: the URLs of the result's files; none while there is no result."""
-        urls: list[str] = self._get(export_id, _urls)
-        return urls
+        return self._get(export_id, _urls)
 
-    def _get(self, export_id: str, look_up: Callable[[ExportAnswer, str], Any]) -> Any:
+    def _get(self, export_id: str, look_up: Callable[[ExportAnswer, str], _T]) -> _T:
         path = f"{PATH}/{quote(export_id, safe='')}"
         where = f"GET {path}"
 
-        def read(answer: Any) -> Any:
+        def read(answer: Any) -> _T:
             export = _export_in_a_state(answer, where)
             if str(export["id"]) != export_id:
                 raise _unexpected(where, "the export that was asked for")
@@ -114,8 +111,7 @@ class ExportsApi:
             return [_export(export, f"GET {PATH}") for export in exports]
 
         params = {"limit": limit, "page": page, "order": "-created_at"}
-        page_of_exports: list[ExportAnswer] = self.http.get(PATH, params, read)
-        return page_of_exports
+        return self.http.get(PATH, params, read)
 
 
 def read_refusal(body: Any) -> tuple[str, bool]:

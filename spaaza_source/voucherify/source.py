@@ -149,13 +149,10 @@ def voucherify_source(
         object_named(name).table: check_filters(one, str(name))
         for name, one in by_table("filters", filters)
     }
-    run = ExportRun(
-        service,
-        downloads_folder,
-        PollSettings(
-            poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age
-        ),
+    poll = PollSettings(
+        poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age
     )
+    run = ExportRun(service, downloads_folder, poll)
     policies = make_policies(privacy, privacy_secret, list(OBJECTS))
     snapshot = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
     resources = ResourceFactory(

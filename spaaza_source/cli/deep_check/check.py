@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import dlt
 import duckdb
@@ -47,18 +46,13 @@ class VendorTable(Protocol):
         """Columns whose cells change by themselves as time passes."""
 
 
-@dataclass(frozen=True)
-class TableDiff:
-    """One table of a deep check.
-
-    Attributes:
-        table: Its name.
-        window: The times that were compared; None for all rows.
-        differences: The result; None where no load has created the table yet.
-    """
+class TableDiff(NamedTuple):
+    """One table of a deep check."""
 
     table: str
+    #: The times that were compared; None for all rows.
     window: Window | None
+    #: None where no load has created the table yet.
     differences: Differences | None
 
 
@@ -91,97 +85,78 @@ def deep_check(
         schema = pipeline.schemas[source.name] if loaded else None
         loads = exports_of(source).loads
         loaded_until = last_instants(loads, pipeline, source.name) if schema else {}
-        comparisons: dict[str, _TableComparison] = {}
+        comparisons: dict[str, tuple[DestinationTable, Comparison]] = {}
         with (
             tempfile.TemporaryDirectory(prefix="spaaza_check_") as folder,
             duckdb.connect(f"{folder}/check.duckdb", config=duckdb_settings()) as database,
         ):
             for name, load in loads.items():
-                hints = schema.tables.get(name) if schema else None
-                if schema is None or hints is None or not hints.get("columns"):
+                if schema is None or not schema.tables.get(name, {}).get("columns"):
                     yield TableDiff(name, None, None)
                     continue
-                table = DestinationTable.of(
-                    pipeline, name, hints, schema.naming, known[name].passing
-                )
-                comparisons[name] = _TableComparison(
-                    database, table, known[name], load, loaded_until[name]
+                table = DestinationTable(pipeline, schema, name, known[name].passing)
+                times = _times(table, known[name], load, loaded_until[name])
+                comparisons[name] = (
+                    table,
+                    Comparison(database, name, table.columns, times, ignored=table.unversioned),
                 )
             if comparisons and schema:
-                yield from _compare(pipeline, source, schema, comparisons, most)
+                yield from _compare(source, schema, comparisons, most)
 
 
 def _compare(
-    pipeline: dlt.Pipeline,
     source: DltSource,
     schema: dlt.Schema,
-    comparisons: Mapping[str, _TableComparison],
+    comparisons: Mapping[str, tuple[DestinationTable, Comparison]],
     most: int,
 ) -> Iterator[TableDiff]:
-    for name, each in comparisons.items():
-        for rows in each.table.rows(pipeline, schema.name, each.times):
-            each.comparison.add_destination_rows(rows)
+    for name, (table, comparison) in comparisons.items():
+        for rows in table.rows(comparison.times):
+            comparison.add_destination_rows(rows)
         _force_new_export(source, name)
     # The new exports are read with the types that the loads have chosen.
     source.schema = schema.clone()
     pending: dict[str, list[Any]] = {}
     for name, item in source.with_resources(*comparisons):
         if isinstance(item, pa.Table):
-            comparisons[name].comparison.add_export_rows(item)
+            comparisons[name][1].add_export_rows(item)
         else:
             pending.setdefault(name, []).append(_flatten(schema, name, item))
             if len(pending[name]) >= RECORDS:
-                comparisons[name].comparison.add_export_rows(_as_text(pending.pop(name)))
+                comparisons[name][1].add_export_rows(_as_text(pending.pop(name)))
     for name, records in pending.items():
-        comparisons[name].comparison.add_export_rows(_as_text(records))
-    for name, each in comparisons.items():
-        differences = each.comparison.differences(each.table.key, most)
-        yield TableDiff(name, each.times[1] if each.times else None, differences)
+        comparisons[name][1].add_export_rows(_as_text(records))
+    for name, (table, comparison) in comparisons.items():
+        window = comparison.times[1] if comparison.times else None
+        yield TableDiff(name, window, comparison.differences(table.key, most))
 
 
-class _TableComparison:
-    """The comparison of one table, and the times that it is narrowed to.
+def _times(
+    table: DestinationTable, known: VendorTable, load: TableLoad, until: datetime | None
+) -> tuple[str, Window] | None:
+    """The column of times and the window to compare, without what came since the last load.
 
-    Args:
-        database: Where both sides are put.
-        table: The table.
-        known: What is known of it.
-        load: How its exports are loaded.
-        until: All rows before are loaded; None where loads are not incremental.
+    All rows before `until` are loaded; it is None where loads are not incremental.
 
     Raises:
         SettingsError: No part of the range has been loaded yet.
     """
-
-    def __init__(
-        self,
-        database: duckdb.DuckDBPyConnection,
-        table: DestinationTable,
-        known: VendorTable,
-        load: TableLoad,
-        until: datetime | None,
-    ) -> None:
-        self.table = table
-        # Windows of changed rows are not taken by a column of the table, but its rows have a time.
-        column = table.column(load.time_column or known.time_field)
-        window = load.sync.range_at(datetime.now(timezone.utc))
-        ends = [end for end in (until, window.end if window else None) if end is not None]
-        #: The column of times and the window to compare, without what came since the last load.
-        self.times: tuple[str, Window] | None = None
-        if column is not None and ends:
-            end = min(ends)
-            # Rows that changed in a window may be of any time before it.
-            start = window.start if window and known.is_final else None
-            if start is not None and start >= end:
-                raise SettingsError(
-                    f"nothing of that range is loaded: the last load ended at {iso(end)}",
-                    where=table.table,
-                    hint="Give an earlier start_date, or load first.",
-                )
-            self.times = (column, Window(start, end))
-        self.comparison = Comparison(
-            database, table.table, table.columns, self.times, ignored=table.unversioned
+    # Windows of changed rows are not taken by a column of the table, but its rows have a time.
+    column = table.column(load.time_column or known.time_field)
+    window = load.sync.range_at(datetime.now(timezone.utc))
+    ends = [end for end in (until, window.end if window else None) if end is not None]
+    if column is None or not ends:
+        return None
+    end = min(ends)
+    # Rows that changed in a window may be of any time before it.
+    start = window.start if window and known.is_final else None
+    if start is not None and start >= end:
+        raise SettingsError(
+            f"nothing of that range is loaded: the last load ended at {iso(end)}",
+            where=table.name,
+            hint="Give an earlier start_date, or load first.",
         )
+    return column, Window(start, end)
 
 
 def _force_new_export(source: DltSource, table: str) -> None:
@@ -197,13 +172,8 @@ def _flatten(schema: dlt.Schema, table: str, record: Any) -> dict[str, Any]:
 
 
 def _as_text(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return pa.table(
-        {
-            name: pa.array(
-                [None if (cell := row.get(name)) is None else str(cell) for row in rows],
-                pa.string(),
-            )
-            for name in names
-        }
-    )
+    names = dict.fromkeys(name for row in rows for name in row)
+    texts = [
+        {name: None if cell is None else str(cell) for name, cell in row.items()} for row in rows
+    ]
+    return pa.Table.from_pylist(texts, pa.schema([(name, pa.string()) for name in names]))

@@ -70,7 +70,7 @@ class Comparison:
         ignored: Collection[str] = (),
     ) -> None:
         self._columns = list(columns)
-        self._times = times
+        self.times = times
         self._types: dict[str, str] = {}
         self._ignored = ignored
         self._unknown: set[str] = set()
@@ -100,7 +100,7 @@ class Comparison:
         self._insert(
             "exported",
             {name: self._as_stored(name) if name in names else "NULL" for name in self._columns},
-            narrowed=self._times is not None and self._times[0] in names,
+            narrowed=self.times is not None and self.times[0] in names,
         )
 
     def differences(self, key: Sequence[str], most: int) -> Differences:
@@ -116,8 +116,8 @@ class Comparison:
 
     def _insert(self, side: str, cells: Mapping[str, str], *, narrowed: bool = False) -> None:
         where = ""
-        if narrowed and self._times:
-            column, window = self._times
+        if narrowed and self.times:
+            column, window = self.times
             where = f" WHERE {window_condition(f'{quoted(column)}::TIMESTAMPTZ', window)}"
         self._database.execute(
             f"INSERT INTO {side} SELECT {', '.join(cells.values())} FROM rows{where}"
@@ -147,10 +147,10 @@ class Comparison:
     def _compare_by_key(self, key: Sequence[str], most: int) -> Differences:
         names = ", ".join(f"{{side}}.{quoted(name)}" for name in key)
         same = " AND ".join(f"exported.{quoted(name)} = stored.{quoted(name)}" for name in key)
-        cells = [name for name in self._columns if name not in key]
         differs = {
             name: f"exported.{quoted(name)} IS DISTINCT FROM stored.{quoted(name)}"
-            for name in cells
+            for name in self._columns
+            if name not in key
         }
         anywhere = " OR ".join(differs.values()) or "false"
         joins = {
@@ -169,11 +169,10 @@ class Comparison:
             ).fetchall()
         columns: dict[str, int] = {}
         if counts["different"]:
-            filters = ", ".join(f"count(*) FILTER ({differs[name]})" for name in cells)
-            (row,) = self._database.execute(
-                f"SELECT {filters} FROM {joins['different']}"
-            ).fetchall()
-            columns = {name: rows for name, rows in zip(cells, row, strict=True) if rows}
+            sums = ", ".join(f"count(*) FILTER ({differ})" for differ in differs.values())
+            sql = f"SELECT {sums} FROM {joins['different']}"
+            (row,) = self._database.execute(sql).fetchall()
+            columns = {name: rows for name, rows in zip(differs, row, strict=True) if rows}
         return Differences(
             self._count("exported"),
             self._count("stored"),
