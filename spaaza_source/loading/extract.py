@@ -164,7 +164,10 @@ def load_files(
     rows_of_files = [rows for _, rows in loaded]
     write_manifest(table, count_scope, reader.time_column, exports, rows_of_files)
     for row in jobs:
-        row |= {"intent": json.dumps(scope.intent), "replaces_all": write.replaces_all}
+        row |= {
+            "intent": json.dumps(scope.intent),
+            "replaces_all": scope.is_first or write.replaces_all,
+        }
     if jobs:
         # The first export has the lookback in it, so its row has the count of late rows.
         jobs[0] |= write.late_columns()

@@ -23,7 +23,7 @@ from spaaza_source.loading.checkpoint import read_state
 from spaaza_source.loading.intent import read_intent
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.windows import EARLIEST, Window
-from spaaza_source.writing import proven_key
+from spaaza_source.writing import UNDECIDED, proven_key
 
 #: What a message calls that which is asked of the vendor.
 SELECTION = "filter, fields or export_format"
@@ -191,8 +191,11 @@ def has_times(load: TableLoad, schema: dlt.Schema) -> bool:
         return False
     columns = schema.tables.get(load.sync.table, {}).get("columns", {})
     column = columns.get(schema.naming.normalize_identifier(load.time_column))
-    # A column that was empty so far has no type.
-    return column is not None and column.get("data_type", "timestamp") == "timestamp"
+    if column is None:
+        return False
+    # A column that was empty so far has no type, or is text for the time being.
+    known: Any = column
+    return bool(known.get(UNDECIDED)) or known.get("data_type", "timestamp") == "timestamp"
 
 
 def _look_at(client: Any, table: str) -> tuple[bool, bool]:

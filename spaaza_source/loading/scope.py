@@ -35,6 +35,7 @@ class LoadScope:
         sync: What it has to bring, with the checkpoint of earlier loads.
         intent: The settings that shape its rows; noted with each export.
         has_rows: Whether the table has rows of earlier loads that this one does not empty first.
+        is_first: Whether no earlier load counts: of a table that is new, or was emptied by hand.
         duplicates: Duplicate rows left by an earlier load that this load replaces; None where it
             resolves no discrepancy.
     """
@@ -42,6 +43,7 @@ class LoadScope:
     sync: TableSync
     intent: Mapping[str, str] = field(default_factory=dict)
     has_rows: bool = False
+    is_first: bool = True
     duplicates: int | None = None
 
 
@@ -79,7 +81,8 @@ def resolve_scope(
     sync = replace(sync, policy=policy)
     intent = table_intent(load, disposition.user.strategy)
     if history is None:
-        return LoadScope(cursor.resume(sync), intent, has_rows(sync.table))
+        filled = has_rows(sync.table)
+        return LoadScope(cursor.resume(sync), intent, filled, not filled)
     history.check(sync, intent)
     if can_resume(current_pipeline()):
         schema = dlt.current.source_schema()
@@ -94,7 +97,9 @@ def resolve_scope(
     exact_range = archived is not None or (policy is not None and policy.is_backfill)
     duplicates = resolves_earlier(sync.table, history.ledger, covered, exact_range=exact_range)
     filled = history.has_rows or (current_pipeline().has_pending_data and has_rows(sync.table))
-    return LoadScope(sync, intent, filled, duplicates)
+    # A table may be empty because nothing has come yet, as earlier loads have shown.
+    is_first = not filled and not history.present
+    return LoadScope(sync, intent, filled, is_first, duplicates)
 
 
 def _check_hints(table: str) -> None:

@@ -96,8 +96,9 @@ class TableWrite:
         self._late_rows = late_row_meter(sync, self._covered, time_column, self._disposition.user)
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
-        #: Whether no row of earlier loads is left in the table; known then, too.
-        self.replaces_all = not has_rows
+        #: Whether all rows that the table has are replaced; known then, too.
+        self.replaces_all = False
+        self._brings_all = exports.brings_all_rows
 
     def _candidates(self) -> list[Key]:
         if self._user_key:
@@ -181,9 +182,8 @@ class TableWrite:
             scope = window_scope(current_pipeline(), self._covered, self._time_column)
         elif strategy == "scd2":
             scope = current_valid_rows(disposition.user.hints or {})
-        self.replaces_all = not self._has_rows or (
-            scope is None and (strategy is None or strategy in REPLACING)
-        )
+        replaces = strategy is None or strategy in REPLACING
+        self.replaces_all = scope is None and self._brings_all and replaces
         if self._has_rows and (strategy is None or strategy in DELETING):
             self._settings.delete_guard.check(
                 self._table,

@@ -206,6 +206,21 @@ def test_a_table_that_was_emptied_by_hand_is_loaded_whole(
     assert vendor.tasks[-1]["trigger"]["segment"]
 
 
+def test_a_table_without_a_row_so_far_goes_on_all_the_same(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    vendor.files["transactions"] = b"id,timestamp\n"
+    pipeline = pipeline_into(tmp_path)
+    for _ in range(4):
+        pipeline.run(source(vendor, start_date="2026-01-01"))
+    months = len(vendor.tasks) - 3
+    assert months > 10
+    now = datetime.now(timezone.utc).isoformat()
+    vendor.files["transactions"] = f"id,timestamp\n1,{now}\n".encode()
+    pipeline.run(source(vendor, start_date="2026-01-01"))
+    assert len(vendor.tasks) == months + 4
+
+
 def test_an_older_copy_of_the_file_is_brought_up_to_date(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
