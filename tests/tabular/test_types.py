@@ -353,3 +353,15 @@ def test_times_with_and_without_a_zone_may_stand_far_apart(
     [table] = open_csv(path, known_types={"t": ColumnType("timestamp")}).tables()
     assert table["t"].null_count == 51
     assert table["t__v_text"].null_count == 50
+
+
+def test_times_without_a_zone_may_be_followed_by_other_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "BLOCK", 16)
+    path = tmp_path / "mixed.csv"
+    path.write_text("id\n2024-01-01 10:00:00\ntrue\n")
+    assert [row["id"] for table in open_csv(path).tables() for row in table.to_pylist()] == [
+        "2024-01-01 10:00:00",
+        "true",
+    ]
