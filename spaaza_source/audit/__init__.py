@@ -1,6 +1,6 @@
 """Accounts for every load: audit tables, manifest, row counts and discrepancies."""
 
-from spaaza_source.audit.discrepancies import record_result, resolves_earlier
+from spaaza_source.audit.discrepancies import record_result, reload_hint, resolves_earlier
 from spaaza_source.audit.ledger import LEDGER, LoadedExport, present_exports, read_ledger
 from spaaza_source.audit.manifest import (
     CountScope,
@@ -31,6 +31,7 @@ __all__ = [
     "record_result",
     "record_rows_written",
     "rejected_rows",
+    "reload_hint",
     "resolves_earlier",
     "write_manifest",
 ]

@@ -68,10 +68,9 @@ class LoadedExport:
         Args:
             lag: The table's lookback: how late rows may arrive.
         """
-        known = self.loaded_at if self.window or self.created_at else None
-        if known is None:
+        if self.window is None and self.created_at is None:
             return None
-        final = min(known, self.created_at or known) - lag
+        final = min(self.loaded_at, self.created_at or self.loaded_at) - lag
         window = self.window or Window(None, final)
         end = min(window.end, final)
         return Window(window.start, end) if window.begin < end else None

@@ -45,7 +45,8 @@ def job_row(
         "state": job.vendor_state,
         "adopted": export.adopted,
         "split_from": export.split_from,
-        "created_at": job.created_at or export.begun_at,
+        # Nobody knows how old an adopted job is where the vendor gives no date.
+        "created_at": job.created_at or (None if export.adopted else export.begun_at),
         "started_at": job.started_at,
         "finished_at": job.finished_at,
         "loaded_at": None if loaded is None else datetime.now(timezone.utc),

@@ -15,7 +15,7 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit import LoadedExport, present_exports, read_ledger
+from spaaza_source.audit import LoadedExport, present_exports, read_ledger, reload_hint
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, TableSync
@@ -27,8 +27,6 @@ from spaaza_source.writing import UNDECIDED, proven_key
 
 #: What a message calls that which is asked of the vendor.
 SELECTION = "filter, fields or export_format"
-#: How a table is loaded from the beginning.
-RELOAD = 'refresh="drop_resources" (spaaza load --full-refresh)'
 
 
 @dataclass(frozen=True)
@@ -99,8 +97,7 @@ class LoadHistory:
             raise SettingsError(
                 f"the table's rows were loaded by other settings: {', '.join(sorted(changed))}",
                 where=sync.table,
-                hint=f"Load the whole table again: {RELOAD}; or set them back; or load into"
-                " another dataset.",
+                hint=f"{reload_hint(None)} Or set them back, or load into another dataset.",
             )
 
 
@@ -189,13 +186,12 @@ def has_times(load: TableLoad, schema: dlt.Schema) -> bool:
     """Whether a table has the times that windows are taken by."""
     if load.time_column is None:
         return False
-    columns = schema.tables.get(load.sync.table, {}).get("columns", {})
+    columns: Any = schema.tables.get(load.sync.table, {}).get("columns", {})
     column = columns.get(schema.naming.normalize_identifier(load.time_column))
     if column is None:
         return False
     # A column that was empty so far has no type, or is text for the time being.
-    known: Any = column
-    return bool(known.get(UNDECIDED)) or known.get("data_type", "timestamp") == "timestamp"
+    return bool(column.get(UNDECIDED)) or column.get("data_type", "timestamp") == "timestamp"
 
 
 def _look_at(client: Any, table: str) -> tuple[bool, bool]:
@@ -229,7 +225,7 @@ def _covered_until(
     moments = (
         whole.end + lag for each in exports if not each.window and (whole := each.covers(lag))
     )
-    asked = max(*(each.window.end for each in exports if each.window), *moments, gap.start)
+    asked = max([*(each.window.end for each in exports if each.window), *moments, gap.start])
     return min(gap.start + lag, asked)
 
 
