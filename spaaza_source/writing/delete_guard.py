@@ -22,7 +22,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from spaaza_source.destination import ask, fetch_chunks
 from spaaza_source.errors import TooManyDeletionsError
 from spaaza_source.settings import require_number
-from spaaza_source.writing.keys import count_among
+from spaaza_source.writing.keys import count_among, is_in
 
 #: So many rows may always be deleted, however small the table, but not its last.
 FEW = 1
@@ -147,10 +147,14 @@ def _count_deletions(
     parts = " ".join(f"WHEN {scope} THEN {number}" for number, scope in enumerate(scopes))
     names = [] if brought is None else brought.column_names
     columns = [f"CASE {parts} END", *map(client.escape_column_name, names)]
-    query = (
-        f"SELECT {', '.join(columns)}, count(*) FROM {name}"  # noqa: S608 - our own names
-        f" WHERE {' OR '.join(scopes)} GROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}"
-    )
+    query = f"SELECT {', '.join(columns)}"
+    rows = f"FROM {name} WHERE {' OR '.join(scopes)}"
+    if brought is not None and by_key:
+        # A key tells rows apart: to group by it would only take time.
+        query = f"{query}, 1 {rows}"
+    else:
+        group = ", ".join(map(str, range(1, len(columns) + 1)))
+        query = f"{query}, count(*) {rows} GROUP BY {group}"
     chunks = list(fetch_chunks(client, query))
     if not chunks:
         return []
@@ -159,11 +163,16 @@ def _count_deletions(
     if brought is None:
         gone = [stored[number] - part.brought for number, part in enumerate(replaced)]
     else:
-        again = count_among(found.select(names), brought)
         if by_key:
-            again = pc.if_else(pc.greater(again, 0), found["rows"], 0)
-        left = pc.max_element_wise(pc.subtract(found["rows"], again), 0)
-        missing = _sum_by(found["part"], left)
+            left = found.filter(pc.invert(is_in(found.select(names), brought)))
+        else:
+            again = count_among(found.select(names), brought)
+            left = found.set_column(
+                found.num_columns - 1,
+                "rows",
+                pc.max_element_wise(pc.subtract(found["rows"], again), 0),
+            )
+        missing = _sum_by(left["part"], left["rows"])
         gone = [missing[number] for number in range(len(replaced))]
     return [
         _Deletion(part.window, gone[number], stored[number]) for number, part in enumerate(replaced)
