@@ -20,7 +20,7 @@ from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, TableSync
 from spaaza_source.loading.checkpoint import read_state
-from spaaza_source.loading.intent import read_intent
+from spaaza_source.loading.intent import describe_settings
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.windows import EARLIEST, Window
 from spaaza_source.writing import UNDECIDED, proven_key
@@ -101,18 +101,18 @@ class LoadHistory:
             )
 
 
-def read_history(client: Any, table: str, *, is_dropped: bool = False) -> LoadHistory:
+def read_history(client: Any, table: str, *, is_emptied: bool = False) -> LoadHistory:
     """Read a table's load history.
 
     Args:
         client: As `open_client` returns it, of a database.
         table: The table.
-        is_dropped: Whether the load that begins drops it, or empties it.
+        is_emptied: Whether the load that begins drops it, or empties it, first.
     """
     ledger = read_ledger(client, table)
-    exists, has_rows = (False, False) if is_dropped else _look_at(client, table)
+    exists, has_rows = (False, False) if is_emptied else _look_at(client, table)
     present = present_exports(ledger)
-    if is_dropped or (not has_rows and any(each.rows for each in present)):
+    if is_emptied or (not has_rows and any(each.rows for each in present)):
         # It was emptied by hand: none of its exports counts.
         present = []
     return LoadHistory(exists, has_rows, ledger, present)
@@ -140,7 +140,7 @@ def resume_tables(
     with open_client(pipeline) as client:
         for table, load in loads.items():
             history = read_history(client, table)
-            history.check(load.sync, read_intent(load))
+            history.check(load.sync, describe_settings(load))
             syncs.append(
                 history.resume(
                     load.sync,

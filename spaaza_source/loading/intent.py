@@ -8,7 +8,7 @@ from spaaza_source.loading.table_load import TableLoad
 OF_THEIR_OWN = ("append", "scd2")
 
 
-def table_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
+def describe_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
     """The settings by which a table's rows are what they are, beside what is asked of the vendor.
 
     Args:
@@ -16,10 +16,10 @@ def table_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
         strategy: What the user has set of the write disposition; None where the source chooses.
     """
     own = strategy if strategy in OF_THEIR_OWN else "rows"
-    return {**read_intent(load), "write_disposition": own}
+    return {**describe_settings(load), "write_disposition": own}
 
 
-def read_intent(load: TableLoad) -> dict[str, str]:
+def describe_settings(load: TableLoad) -> dict[str, str]:
     """The same as far as the source's settings tell it, which do not know of `apply_hints`."""
     return {
         "column_types": load.read_settings.column_types,

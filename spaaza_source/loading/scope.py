@@ -21,10 +21,10 @@ from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.history import LoadHistory, can_resume, has_times, read_history
-from spaaza_source.loading.intent import table_intent
+from spaaza_source.loading.intent import describe_intent
 from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
-from spaaza_source.writing import check_format, has_rows, proven_key
+from spaaza_source.writing import check_format, empties_first, has_rows, proven_key
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def resolve_scope(
     disposition, keyed = writing.disposition, bool(writing.candidates)
     policy = disposition.limit_policy(sync.policy, sync.table, keyed=keyed)
     sync = replace(sync, policy=policy)
-    intent = table_intent(load, disposition.user.strategy)
+    intent = describe_intent(load, disposition.user.strategy)
     if history is None:
         filled = has_rows(sync.table)
         return LoadScope(cursor.resume(sync), intent, filled, not filled)
@@ -119,10 +119,8 @@ def _read_history(table: str) -> LoadHistory | None:
     """What the destination holds of the table; None where it cannot be asked."""
     if not can_count(current_pipeline(), dlt.current.resource().table_format):
         return None
-    package: Any = dlt.current.load_package_state()["state"]
-    emptied = [*package.get("dropped_tables", []), *package.get("truncated_tables", [])]
-    is_dropped = any(each["name"] == table for each in emptied)
-    return ask(lambda client: read_history(client, table, is_dropped=is_dropped))
+    is_emptied = empties_first(table)
+    return ask(lambda client: read_history(client, table, is_emptied=is_emptied))
 
 
 def apply_scheduler(policy: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:

@@ -34,9 +34,14 @@ def table_memory(table: str) -> dict[str, Any]:
 
 def has_rows(table: str) -> bool:
     """Whether the table has rows of earlier loads, and this load does not empty it first."""
+    return schema_has_rows(dlt.current.source_schema(), table) and not empties_first(table)
+
+
+def empties_first(table: str) -> bool:
+    """Whether this load drops the table, or empties it, before it brings rows: a refresh."""
     package: Any = dlt.current.load_package_state()["state"]
-    emptied = {each["name"] for each in package.get("truncated_tables", [])}
-    return schema_has_rows(dlt.current.source_schema(), table) and table not in emptied
+    emptied = [*package.get("dropped_tables", []), *package.get("truncated_tables", [])]
+    return any(each["name"] == table for each in emptied)
 
 
 def schema_has_rows(schema: dlt.Schema, table: str) -> bool:

@@ -30,6 +30,17 @@ def vendor() -> Iterator[FileVendor]:
         yield served
 
 
+def source_of(vendor: FileVendor, text: str, table: str = "users", **given: Any) -> Any:
+    """A source of one table, whose file is that text."""
+    vendor.files[table] = text.encode()
+    return spaaza_source(
+        vendor.base_url,
+        1743,
+        {"access_token_id": "a", "access_token_secret": "b"},
+        **{"poll_interval": 0.01, "start_margin": 0, "stagger": 0, "max_age": 0, **given},
+    ).with_resources(table)
+
+
 def load(
     vendor: FileVendor,
     folder: Path,
@@ -40,13 +51,7 @@ def load(
     **given: Any,
 ) -> dict[str, Any]:
     """Load one table from that text; what dlt's schema says of it then."""
-    vendor.files[table] = text.encode()
-    source = spaaza_source(
-        vendor.base_url,
-        1743,
-        {"access_token_id": "a", "access_token_secret": "b"},
-        **{"poll_interval": 0.01, "start_margin": 0, "stagger": 0, "max_age": 0, **given},
-    ).with_resources(table)
+    source = source_of(vendor, text, table, **given)
     source.resources[table].apply_hints(**hints or {})
     pipeline = pipeline_into(folder)
     pipeline.run(source)
@@ -211,21 +216,12 @@ def test_rows_of_a_window_are_not_exchanged_for_others(vendor: FileVendor, tmp_p
 def test_rows_that_nobody_remembers_are_guarded(vendor: FileVendor, tmp_path: Path) -> None:
     """Rows of another pipeline, and rows that this package never loaded."""
     load(vendor, tmp_path, TEN)
-    vendor.files["users"] = b"id,name\n1,x\n"
-    source = spaaza_source(
-        vendor.base_url,
-        1743,
-        {"access_token_id": "a", "access_token_secret": "b"},
-        poll_interval=0.01,
-        start_margin=0,
-        max_age=0,
-    ).with_resources("users", "products")
+    one = "id,name\n1,x\n"
     with pytest.raises(Exception, match="9 of the 10 rows"):
-        pipeline_into(tmp_path, "another").run(source.with_resources("users"))
+        pipeline_into(tmp_path, "another").run(source_of(vendor, one))
     query(tmp_path, "CREATE TABLE products AS SELECT range AS id FROM range(1000)")
-    vendor.files["products"] = b"id,name\n1,x\n"
     with pytest.raises(Exception, match="999 of the 1,000 rows"):
-        pipeline_into(tmp_path).run(source.with_resources("products"))
+        load(vendor, tmp_path, one, table="products")
     assert query(tmp_path, "SELECT count(*) FROM products") == [(1000,)]
 
 
@@ -279,16 +275,7 @@ def test_time_that_passes_makes_versions_where_the_user_wants_them(
 
 
 def test_one_source_object_appends_again_and_again(vendor: FileVendor, tmp_path: Path) -> None:
-    vendor.files["users"] = b"id\n1\n"
-    source = spaaza_source(
-        vendor.base_url,
-        1743,
-        {"access_token_id": "a", "access_token_secret": "b"},
-        poll_interval=0.01,
-        start_margin=0,
-        stagger=0,
-        max_age=0,
-    ).with_resources("users")
+    source = source_of(vendor, "id\n1\n")
     source.users.apply_hints(write_disposition="append")
     pipeline = pipeline_into(tmp_path)
     for _ in range(3):
