@@ -70,6 +70,7 @@ def resolves_earlier(
     covered: Window | None,
     *,
     exact_range: bool,
+    keeps_others: bool = False,
 ) -> int | None:
     """Count the duplicates that a load will replace; refuse it if it leaves a discrepancy open.
 
@@ -79,6 +80,7 @@ def resolves_earlier(
         covered: The range that the load is about to bring; None for all rows.
         exact_range: Whether the load is one of exactly that range and leaves the cursor alone: it
             may ignore discrepancies elsewhere.
+        keeps_others: Whether rows that the load does not bring stay in the table.
 
     Returns:
         How many duplicates are among the rows that it replaces; None where it resolves nothing.
@@ -90,7 +92,8 @@ def resolves_earlier(
     for export in ledger:
         if not export.open_discrepancy:
             continue
-        if covered is None or (export.window is not None and covered.covers(export.window)):
+        is_within = covered is None or (export.window and covered.covers(export.window))
+        if is_within and not keeps_others:
             duplicates.append(export.duplicates)
         elif not exact_range:
             raise WrongCountError(

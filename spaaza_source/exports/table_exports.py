@@ -211,6 +211,11 @@ class TableExports:
     @property
     def brings_all_rows(self) -> bool:
         """Whether the exports bring all rows that the table is to have, not some of them."""
+        return self.brings_history and not self.sync.keeps_others
+
+    @property
+    def brings_history(self) -> bool:
+        """Whether the exports bring all rows that the settings ask for."""
         policy, covered, until = self.sync.policy, self.covered, self.sync.loaded_until
         if covered is None:
             return True

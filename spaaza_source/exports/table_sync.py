@@ -112,6 +112,8 @@ class TableSync:
         loaded: Ids of jobs whose rows are loaded.
         collect_only: Whether nothing may be asked for: only jobs that are done are loaded.
         ignore_existing: Whether every export is asked for, whatever jobs there are.
+        keeps_others: Whether rows that its exports do not bring stay in the table: they have left a
+            filter that moves with time, or are older than the policy's start.
     """
 
     table: str
@@ -122,6 +124,7 @@ class TableSync:
     loaded: Collection[str] = ()
     collect_only: bool = False
     ignore_existing: bool = False
+    keeps_others: bool = False
 
     @property
     def is_incremental(self) -> bool:

@@ -130,7 +130,7 @@ def save_checkpoint(
         return
     until = _loaded_until(exports)
     if sync.merges_changes:
-        if exports.brings_all_rows:
+        if exports.brings_history:
             if not has_key and any(export.file().size for export in exports.current):
                 logger.warning(
                     f"{sync.table}: every load brings all rows, for no column is known to tell them"

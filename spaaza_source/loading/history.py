@@ -65,10 +65,16 @@ class LoadHistory:
         loaded = [export.job_id for export in self.ledger]
         return replace(sync, loaded_until=until, begun_at=begun_at, loaded=loaded)
 
+    def has_rows_before(self, start: datetime | None) -> bool:
+        """Whether rows from before a start of history may be in the table."""
+        if start is None or not self.has_rows:
+            return False
+        return any(not export.window or export.window.begin < start for export in self.present)
+
     def check(self, sync: TableSync, intent: Mapping[str, str]) -> None:
         """Refuse to go on with rows of another owner, or that other settings have shaped.
 
-        A table that is always loaded whole takes up another selection by itself.
+        A table that each load replaces as a whole takes up another selection by itself.
 
         Args:
             sync: What the settings ask for.
@@ -91,7 +97,8 @@ class LoadHistory:
             for name, value in intent.items()
             if export.intent.get(name, value) != value
         }
-        if sync.policy is not None and not all(_is_of(sync, export) for export in self.present):
+        accumulates = sync.policy is not None or sync.keeps_others
+        if accumulates and not all(_is_of(sync, export) for export in self.present):
             changed.add(SELECTION)
         if changed:
             raise SettingsError(

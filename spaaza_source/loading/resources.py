@@ -87,7 +87,7 @@ class ResourceFactory:
         sync = table.sync
         has_start = sync.policy is not None and sync.policy.start is not None
         # A declared "replace" would empty the table of a resource that has nothing to load.
-        keeps_rows = sync.collect_only or self.from_files or has_start
+        keeps_rows = sync.collect_only or sync.keeps_others or self.from_files or has_start
         declared: Any = REPLACE_WINDOW if keeps_rows else REPLACE
         load = TableLoad(
             sync,

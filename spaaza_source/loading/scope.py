@@ -14,7 +14,7 @@ from typing import Any
 import dlt
 from dlt.extract.incremental.context import get_interval_context
 
-from spaaza_source.audit import resolves_earlier
+from spaaza_source.audit import reload_hint, resolves_earlier
 from spaaza_source.destination import ask, can_count, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
@@ -77,29 +77,48 @@ def resolve_scope(
         return LoadScope(cursor.resume(sync))
     _check_hints(sync.table)
     disposition, keyed = writing.disposition, bool(writing.candidates)
-    policy = disposition.limit_policy(sync.policy, sync.table, keyed=keyed)
+    policy = disposition.limit_policy(
+        sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others
+    )
     sync = replace(sync, policy=policy)
     intent = describe_intent(load, disposition.user.strategy)
     if history is None:
         filled = has_rows(sync.table)
         return LoadScope(cursor.resume(sync), intent, filled, not filled)
     history.check(sync, intent)
+    schema = dlt.current.source_schema()
+    has_key = bool(proven_key(schema, sync.table) or disposition.user.key)
     if can_resume(current_pipeline()):
-        schema = dlt.current.source_schema()
-        sync = history.resume(
-            sync,
-            has_times=has_times(load, schema),
-            has_key=bool(proven_key(schema, sync.table) or disposition.user.key),
-        )
+        sync = history.resume(sync, has_times=has_times(load, schema), has_key=has_key)
     else:
         sync = cursor.resume(sync)
+    if sync.merges_changes and policy and history.has_rows_before(policy.start):
+        sync = _keep_older(sync, has_key=has_key)
     covered = archived.covered if archived else sync.range_at(datetime.now(timezone.utc))
     exact_range = archived is not None or (policy is not None and policy.is_backfill)
-    duplicates = resolves_earlier(sync.table, history.ledger, covered, exact_range=exact_range)
+    duplicates = resolves_earlier(
+        sync.table,
+        history.ledger,
+        covered,
+        exact_range=exact_range,
+        keeps_others=sync.keeps_others,
+    )
     filled = history.has_rows or (current_pipeline().has_pending_data and has_rows(sync.table))
     # A table may be empty because nothing has come yet, as earlier loads have shown.
     is_first = not filled and not history.present
     return LoadScope(sync, intent, filled, is_first, duplicates)
+
+
+def _keep_older(sync: TableSync, *, has_key: bool) -> TableSync:
+    """Keep the rows from before a start that was moved forward: a load since then lacks them."""
+    if not has_key:
+        raise SettingsError(
+            "the table has rows from before start_date, and no column is known to tell rows apart,"
+            " so a load since then would delete them",
+            where=sync.table,
+            hint=f"{reload_hint(None)} Or set start_date back, or name a primary_key.",
+        )
+    return replace(sync, keeps_others=True)
 
 
 def _check_hints(table: str) -> None:

@@ -177,6 +177,21 @@ def selection_for(
     return {"segment": {**segment_body, **own, "rules": [dict(rule) for rule in rules]}}
 
 
+def moves_with_time(segment: object) -> bool:
+    """Whether rows leave a segment as time passes: one of its rules is relative to the export.
+
+    Args:
+        segment: The user's. What the rules of a saved segment are, nobody knows here.
+    """
+    rules = segment.get("rules") if isinstance(segment, Mapping) else segment
+    if not isinstance(rules, list | tuple):
+        return False
+    return any(
+        isinstance(rule, Mapping) and str(rule.get("operator")).startswith("relative_")
+        for rule in rules
+    )
+
+
 def filter_text(selection: Mapping[str, Any]) -> str:
     """A selection in short: fields and operators, without values, as these may be personal.
 

@@ -33,7 +33,7 @@ from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, r
 from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
 from spaaza_source.spaaza.personal_columns import make_policies
-from spaaza_source.spaaza.segments import selection_for
+from spaaza_source.spaaza.segments import moves_with_time, selection_for
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.transport import parse_base_url
 from spaaza_source.windows import EARLIEST, Window
@@ -98,7 +98,8 @@ def spaaza_source(
             redeemed since. The other indexes have no such filter and are always loaded whole.
         end_date: End of the range (exclusive); requires `start_date`. Exactly that range is loaded
             and replaced, and the cursor of later loads does not move.
-        segments: By table: a saved segment's id, a list of rules, or a dict with `rules`.
+        segments: By table: a saved segment's id, a list of rules, or a dict with `rules`. With a
+            relative rule ("within the last day") a table keeps the rows that have left it.
         export_format: `csv`, or `json`, whose nested lists become tables of their own.
         column_types: `inferred` from the file, or `text` for every column.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
@@ -179,14 +180,21 @@ def spaaza_source(
     )
     for index in INDEXES.values():
         make_request = _RequestFactory(index, chain, file_format, segment_of.get(index.table))
-        sync = make_request.narrow(dates, snapshot)
+        sync = TableSync(
+            index.table,
+            make_request,
+            make_request.narrow(dates, snapshot),
+            collect_only=only_finished,
+            keeps_others=make_request.moves_with_time,
+        )
         time_column = time_column_of.get(index.table) or index.time_field
+        # A row that changed, or that a rule of the user's selects, may be of any time.
+        of_any_time = make_request.shows_changes or make_request.moves_with_time
         yield resources.make(
             TableSpec(
-                TableSync(index.table, make_request, sync, collect_only=only_finished),
+                sync,
                 policies[index.table],
-                # A row that changed may be of any time.
-                None if make_request.shows_changes else time_column,
+                None if of_any_time else time_column,
                 index.keys,
                 index.passing,
             )
@@ -240,6 +248,11 @@ class _RequestFactory:
             and self.segment is None
         )
 
+    @property
+    def moves_with_time(self) -> bool:
+        """Whether rows leave the segment as time passes."""
+        return moves_with_time(self.segment)
+
     def narrow(self, dates: SyncPolicy, snapshot: timedelta) -> SyncPolicy | None:
         """The times that the index is loaded by; None if it is always loaded whole.
 
@@ -252,6 +265,9 @@ class _RequestFactory:
         """
         if self.index.time_field is None:
             return None
+        if self.moves_with_time:
+            # Its rules say which rows; a range of the user's narrows them once more.
+            return replace(dates, incremental=False) if dates.is_backfill else None
         try:
             self(Window(None, EARLIEST + timedelta(days=1)))
         except SettingsError:

@@ -128,7 +128,8 @@ class _Deletion:
             " the export any more",
             where=table,
             hint="If they were deleted at the vendor, load once with accept_deletes=True"
-            " (--accept-deletes); max_deleted_share sets how many may be deleted unasked.",
+            " (--accept-deletes); max_deleted_share sets how many may be deleted unasked. If they"
+            " have left a saved segment that moves with time, give its rules instead of its id.",
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common import logger
 
 from spaaza_source.audit import CountScope
 from spaaza_source.destination import current_pipeline, window_scope
@@ -81,6 +82,8 @@ class TableWrite:
         self._has_rows = has_rows
         # Later it is in the schema anyway.
         self._stored_key = proven_key(dlt.current.source_schema(), self._table)
+        #: Rows that are added to those of earlier loads, whatever these are.
+        self._accumulates = sync.keeps_others and not sync.merges_changes
         #: Changed rows, to be merged into others by their key; else all rows, or all of a range.
         self._partial = sync.merges_changes and not exports.brings_all_rows and self._has_rows
         #: One row may come in several files.
@@ -105,6 +108,8 @@ class TableWrite:
             return [self._user_key]
         naming = dlt.current.source_schema().naming
         names = [naming.normalize_identifier(name) for name in self._settings.candidates]
+        if self._accumulates and ID not in names:
+            names.append(ID)
         stored = [self._stored_key] if self._stored_key else []
         return [*stored, *((name,) for name in names)]
 
@@ -130,7 +135,7 @@ class TableWrite:
             rows = self._keys.drop_seen(rows, file)
         self._keys.add(rows, file)
         self._rows_of[file] += rows.num_rows
-        return self._disposition.with_row_version(rows)
+        return self._disposition.complete_rows(rows, accumulates=self._accumulates)
 
     def finish(self, locate: Callable[[int], str]) -> CountScope | None:
         """Judge the rows as a whole, and give dlt the hints that depend on them.
@@ -149,14 +154,21 @@ class TableWrite:
             TooManyDeletionsError: More rows would be deleted from the table than may.
         """
         self.key = self._prove_key(locate)
-        if self._partial:
-            if self._disposition.user.strategy is None:
-                self._merge_changes(locate)
-        else:
+        is_own = self._disposition.user.strategy is None
+        if self._accumulates and is_own:
+            self._accumulate(locate)
+        elif not self._partial:
             self._replace()
+        elif is_own:
+            self._merge_changes(locate)
         self._keys.forget()
         return self._disposition.count_scope(
-            self._table, self._covered, self._time_column, self.key, partial=self._partial
+            self._table,
+            self._covered,
+            self._time_column,
+            self.key,
+            partial=self._partial,
+            accumulates=self._accumulates,
         )
 
     def late_columns(self) -> dict[str, Any]:
@@ -227,6 +239,22 @@ class TableWrite:
         if not columns or not set(known).issuperset(columns) or not self._keys.has_all(columns):
             return None
         return self._keys.cells(columns)
+
+    def _accumulate(self, locate: Callable[[int], str]) -> None:
+        """Add these rows to those that the table has: by a key of all of them, else appended."""
+        key = self._user_key or (self._stored_key if self._has_rows else self.key) or None
+        if self._nested:
+            # The rows of nested tables have keys that change with each load.
+            key = None
+        if key and self._keys.rows:
+            self._check_key(key, locate)
+        if key is None and self._has_rows and self._keys.rows:
+            logger.warning(
+                f"{self._table}: no column is known to tell its rows apart, so those that an"
+                " earlier export of the segment had are loaded again; primary_key can name some"
+            )
+        self.key = key
+        apply_final_hints(self._disposition.accumulating_hints(key))
 
     def _merge_changes(self, locate: Callable[[int], str]) -> None:
         """Merge changed rows into those that the table has."""

@@ -84,12 +84,15 @@ class UserDisposition:
         """Whether a column of the user's decides which of the rows with one key dlt takes."""
         return self.strategy == "delete-insert" and self._has_columns("dedup_sort")
 
-    def check(self, policy: SyncPolicy | None, table: str) -> SyncPolicy | None:
+    def check(
+        self, policy: SyncPolicy | None, table: str, *, keeps_others: bool
+    ) -> SyncPolicy | None:
         """The policy of a load by the user's disposition: None where it must bring all rows.
 
         Args:
             policy: What the settings say; None for always all rows.
             table: The resource's name.
+            keeps_others: Whether rows that an export does not bring are to stay.
 
         Raises:
             SettingsError: The disposition cannot be right with these settings.
@@ -103,6 +106,12 @@ class UserDisposition:
                 hint="Write it without one: chr(59), for instance.",
             )
         if strategy in WHOLE_ONLY:
+            if keeps_others:
+                raise SettingsError(
+                    f"{strategy} would take every row that has left the segment for deleted",
+                    where=where,
+                    hint="Use another disposition: upsert with a primary_key, for instance.",
+                )
             if policy is not None and policy.start is not None:
                 raise SettingsError(
                     f"{strategy} would take every row outside of the range for deleted",

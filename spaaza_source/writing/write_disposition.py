@@ -57,7 +57,7 @@ class Disposition:
         self.user = UserDisposition(declared)
 
     def limit_policy(
-        self, policy: SyncPolicy | None, table: str, *, keyed: bool
+        self, policy: SyncPolicy | None, table: str, *, keyed: bool, keeps_others: bool = False
     ) -> SyncPolicy | None:
         """Which rows a load may bring: all of them, where the destination can write no others.
 
@@ -65,6 +65,7 @@ class Disposition:
             policy: What the settings say; None for always all rows.
             table: The resource's name.
             keyed: Whether there are columns that may prove to be a key.
+            keeps_others: Whether rows that an export does not bring are to stay.
 
         Raises:
             SettingsError: The destination cannot write a range of time; or the user's disposition
@@ -74,7 +75,7 @@ class Disposition:
         if strategy is None:
             return self._limit_own(policy, table, keyed=keyed)
         _check_strategy(strategy, table)
-        return self.user.check(policy, table)
+        return self.user.check(policy, table, keeps_others=keeps_others)
 
     def _limit_own(
         self, policy: SyncPolicy | None, table: str, *, keyed: bool
@@ -153,16 +154,35 @@ class Disposition:
             hints = self.user.choose(_for_window(scope, key if lasting_key else None))
         if scope is None or REPLACE_WINDOW["strategy"] not in current_merge_strategies():
             hints["additional_table_hints"] = {KEY: list(key or ())}
-        if self.user.key is None:
-            memory: Any = table_memory(dlt.current.resource().name)
-            before = get_columns_names_with_prop(memory, "primary_key") if memory else []
-            hints["columns"] = [
+        return hints | self._key_hints(key)
+
+    def accumulating_hints(self, key: Key | None) -> dict[str, Any]:
+        """What the source chooses for rows that are added to others: by a key, else appended.
+
+        Raises:
+            SettingsError: The destination cannot do either.
+        """
+        if key is not None:
+            memory = {"additional_table_hints": {KEY: list(key)}}
+            return self.partial_hints(key) | memory | self._key_hints(key)
+        if REPLACE_WINDOW["strategy"] not in current_merge_strategies():
+            raise _cannot("append so that an interrupted load can be repeated", _resource_name())
+        return self.user.choose({**REPLACE_WINDOW, "destination_scope": rows_of_this_load()})
+
+    def _key_hints(self, key: Key | None) -> dict[str, Any]:
+        """The columns of a key of ours; nothing where the user has named one."""
+        if self.user.key is not None:
+            return {}
+        memory: Any = table_memory(_resource_name())
+        before = get_columns_names_with_prop(memory, "primary_key") if memory else []
+        self.user.choose_key(key)
+        return {
+            "columns": [
                 # Nullable as the file's columns are: else dlt rewrites each file.
                 {"name": name, "primary_key": name in (key or ()), "nullable": True}
                 for name in dict.fromkeys([*(key or ()), *before])
             ]
-            self.user.choose_key(key)
-        return hints
+        }
 
     def partial_hints(self, key: Key | None) -> dict[str, Any]:
         """What the source chooses for changed rows, merged by a key; None where there is no row.
@@ -180,12 +200,17 @@ class Disposition:
             )
         if REPLACE_WINDOW["strategy"] in strategies:
             return self.user.choose({**REPLACE_WINDOW, "deduplicated": True})
-        raise _cannot("merge changed rows into others", dlt.current.resource().name)
+        raise _cannot("merge changed rows into others", _resource_name())
 
-    def with_row_version(self, rows: pa.Table) -> pa.Table:
-        """The rows with the column that the user's disposition needs and no file has."""
+    def complete_rows(self, rows: pa.Table, *, accumulates: bool) -> pa.Table:
+        """The rows with the column that their disposition needs and no file has.
+
+        Args:
+            rows: As they are in the file.
+            accumulates: Whether the source's own disposition adds them to others.
+        """
         hints = self.user.hints or {}
-        match self.user.strategy:
+        match self.user.strategy or (accumulates and "append"):
             case "append":
                 load = str(dlt.current.load_package_state()["load_id"])
                 column, cells = LOAD_ID, pa.repeat(load, rows.num_rows)
@@ -209,6 +234,7 @@ class Disposition:
         key: Key | None,
         *,
         partial: bool,
+        accumulates: bool = False,
     ) -> CountScope | None:
         """How the load's rows are found in the destination; None where nothing tells them.
 
@@ -218,6 +244,7 @@ class Disposition:
             time_column: The column that it is taken by.
             key: What tells the rows apart.
             partial: Whether they are merged into others by their key.
+            accumulates: Whether they are added to others: by their key, else appended.
         """
         schema: Any = table_memory(table) or {"columns": {}}
         if get_columns_names_with_prop(schema, "hard_delete"):
@@ -225,7 +252,9 @@ class Disposition:
             return None
         if self.user.strategy is not None:
             return self._user_count_scope(schema)
-        if partial:
+        if accumulates and key is None:
+            return CountScope("load", rows_of_this_load())
+        if partial or accumulates:
             return CountScope("key", key=key) if key else None
         scope = window_scope(current_pipeline(), covered, time_column)
         if scope is None:
@@ -270,6 +299,10 @@ def apply_final_hints(hints: Mapping[str, Any]) -> None:
     schema.update_table(table)
 
 
+def _resource_name() -> str:
+    return str(dlt.current.resource().name)
+
+
 def rows_of_this_load() -> str:
     """The destination's rows of the load that is extracted, as SQL about `{table}`.
 
@@ -304,7 +337,7 @@ def _for_window(scope: str, key: Key | None) -> Any:
     if "cdc" not in strategies or key is None:
         raise _cannot(
             "replace a range of time" + (" without a key" if "cdc" in strategies else ""),
-            dlt.current.resource().name,
+            _resource_name(),
         )
     return {"disposition": "merge", "strategy": "cdc", "destination_scope": scope}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +17,7 @@ from spaaza_source import spaaza_source
 from spaaza_source.cli.app import cli
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.spaaza.segments import date
 from tests.command import settings_for
 from tests.command import spaaza as process
 from tests.vendors.spaaza_files import FileVendor
@@ -260,3 +262,19 @@ def test_rows_of_a_history_may_be_valid_until_a_date_far_ahead(
         vendor.files["users"] = USERS.replace("1,n1,", f"1,{name},").encode()
         load_history(vendor, active_record_timestamp="9999-12-31")
         assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]
+
+
+def test_rows_that_left_a_relative_segment_are_not_extra(
+    vendor: FileVendor, spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = json.dumps({"users": [date("created_date").within(1, "day")]})
+    monkeypatch.setenv("SOURCES__SPAAZA__SEGMENTS", rules)
+    for file in ("id,name\n1,a\n2,b\n", "id,name\n2,b\n3,c\n"):
+        vendor.files["users"] = file.encode()
+        assert spaaza("load", "users")[0] == 0
+    code, lines = spaaza("check", "--deep", "users")
+    assert (code, told(lines, "users")) == (0, ["equal, 3 rows"])
+    vendor.files["users"] = b"id,name\n3,d\n4,e\n"
+    code, lines = spaaza("check", "--deep", "users")
+    assert code == 1
+    assert told(lines, "users")[0].endswith("1 missing, 0 extra, 1 different")

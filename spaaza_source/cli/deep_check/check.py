@@ -101,11 +101,12 @@ def deep_check(
                     Comparison(database, name, table.columns, times, ignored=table.unversioned),
                 )
             if comparisons and schema:
-                yield from _compare(source, schema, comparisons, most)
+                yield from _compare(source, loads, schema, comparisons, most)
 
 
 def _compare(
     source: DltSource,
+    loads: Mapping[str, TableLoad],
     schema: dlt.Schema,
     comparisons: Mapping[str, tuple[DestinationTable, Comparison]],
     most: int,
@@ -128,7 +129,10 @@ def _compare(
         comparisons[name][1].add_export_rows(_as_text(records))
     for name, (table, comparison) in comparisons.items():
         window = comparison.times[1] if comparison.times else None
-        yield TableDiff(name, window, comparison.differences(table.key, most))
+        differences = comparison.differences(table.key, most)
+        if loads[name].sync.keeps_others:
+            differences = differences.without_extra()
+        yield TableDiff(name, window, differences)
 
 
 def _times(

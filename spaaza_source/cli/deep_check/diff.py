@@ -6,7 +6,7 @@ Both sides are put into a DuckDB database, whose file can be larger than memory.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import pyarrow as pa
@@ -48,6 +48,11 @@ class Differences:
     def equal(self) -> bool:
         """Whether nothing differs."""
         return not (self.missing or self.extra or self.different or self.unknown)
+
+    def without_extra(self) -> Differences:
+        """The same for a table that keeps rows which its exports do not bring any more."""
+        samples = {kind: keys for kind, keys in self.samples.items() if kind != "extra"}
+        return replace(self, extra=0, samples=samples)
 
 
 class Comparison:
