@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +16,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
+from rich.console import Console
 
 from spaaza_source.cli.deep_check.check import deep_check
 from spaaza_source.cli.error_messages import SigtermError, exit_report
-from spaaza_source.cli.load import load_and_report, load_archived
+from spaaza_source.cli.load import load_and_report, load_archived, load_each
 from spaaza_source.cli.next_load import (
     list_exports,
     median_seconds,
@@ -30,6 +31,7 @@ from spaaza_source.cli.pipeline import locked_pipeline, open_pipeline
 from spaaza_source.cli.report import ConsoleReport, Report, make_console, with_report
 from spaaza_source.cli.tables import (
     JOBS_SHOWN,
+    print_chain,
     show_differences,
     show_jobs,
     show_plan,
@@ -97,6 +99,7 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
         )
         with locked_pipeline(target, report.progress) as pipeline:
             load_and_report(pipeline, source, report)
+    report.show_loaded()
     report.show_location(db, f"{target.dataset}.{target.tables[0]}")
 
 
@@ -143,20 +146,26 @@ def check(*, deep: bool, keys: int, **options: Any) -> None:
     table, extra in it, or different; exit code 1 if there are any. Nothing is loaded. The other
     options apply to --deep only.
     """
-    for line in VENDORS[options["vendor"]].check_access():
-        click.echo(line)
-    if not deep:
-        return
-    target = Target.of(**options)
-    pipeline = open_pipeline(target)
     console = make_console()
+    are_equal = True
+    for target in _each_target(console, options):
+        for line in target.vendor.check_access():
+            click.echo(line)
+        if deep:
+            are_equal = _compare(target, keys, console) and are_equal
+    if not are_equal:
+        raise click.exceptions.Exit(1)
+
+
+def _compare(target: Target, keys: int, console: Console) -> bool:
+    """Show how the tables of a target differ from fresh exports; whether they are equal."""
+    pipeline = open_pipeline(target)
     sources = target.sources_to_compare()
     tables = ", ".join(table for source in sources for table in source.selected_resources)
     console.print(f"\nRequesting fresh exports of {tables} …", highlight=False)
     known = target.vendor.tables
     diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
-    if not show_differences(console, diffs):
-        raise click.exceptions.Exit(1)
+    return show_differences(console, diffs)
 
 
 @cli.command()
@@ -194,32 +203,38 @@ def load(
     Of Voucherify: vouchers redemptions publications customers points_expirations orders
                    voucher_transactions
     """  # noqa: D301 - as above
-    target = Target.of(**options)
+    targets = Target.each(**options)
     settings: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
     if from_files is not None:
-        load_archived(target, from_files, report, **settings)
+        archive = from_files
+        load_each(targets, report, lambda each: load_archived(each, archive, report, **settings))
         return
     if keep_files:
         settings["keep_files"] = keep_files
-    source = target.source(**settings)
-    # Wrong settings are reported before anything is requested.
-    list(target.vendor.check_access())
-    with locked_pipeline(target, report.progress) as pipeline:
-        load_and_report(pipeline, source, report, full_refresh=full_refresh)
-    table = next(iter(source.selected_resources))
-    report.show_location(target.db, f"{target.dataset}.{table}")
+
+    def load_one(target: Target) -> None:
+        source = target.source(**settings)
+        # Wrong settings are reported before anything is requested.
+        list(target.vendor.check_access())
+        with locked_pipeline(target, report.progress) as pipeline:
+            load_and_report(pipeline, source, report, full_refresh=full_refresh)
+
+    load_each(targets, report, load_one)
+    target = targets[0]
+    report.show_location(target.db, f"{target.dataset}.{target.tables[0]}")
 
 
 @cli.command()
 @load_options
 def plan(**options: Any) -> None:
     """Show the exports that the next load would request. Nothing is requested."""
-    target = Target.of(**options)
-    pipeline = open_pipeline(target)
-    submitter, syncs = prepare_next_load(target, pipeline)
-    exports = list(list_exports(syncs, submitter.plan(syncs)))
-    seconds_by_table = median_seconds(read_history(target, pipeline))
-    show_plan(make_console(), exports, seconds_by_table, target.vendor.filter_text)
+    console = make_console()
+    for target in _each_target(console, options):
+        pipeline = open_pipeline(target)
+        submitter, syncs = prepare_next_load(target, pipeline)
+        exports = list(list_exports(syncs, submitter.plan(syncs)))
+        seconds_by_table = median_seconds(read_history(target, pipeline))
+        show_plan(console, exports, seconds_by_table, target.vendor.filter_text)
 
 
 @cli.command()
@@ -237,10 +252,10 @@ def plan(**options: Any) -> None:
 )
 def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
     """Request the exports of the next load and exit; `collect` loads them later."""
-    target = Target.of(**options)
-    if repeat is not None and not target.vendor.can_repeat:
+    vendor = VENDORS[options["vendor"]]
+    if repeat is not None and not vendor.can_repeat:
         raise SettingsError(
-            f"{target.vendor.name} cannot repeat exports",
+            f"{vendor.name} cannot repeat exports",
             where="--repeat",
             hint="Leave it out, and run `spaaza load` from cron.",
         )
@@ -250,9 +265,13 @@ def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
             where="--repeat",
             hint="Leave out --start-date and --end-date.",
         )
-    pipeline = open_pipeline(target)
-    submitter, syncs = prepare_next_load(target, pipeline)
-    show_submitted(make_console(), submitter.submit(syncs, timedelta(seconds=apart), repeat))
+    console, batches = make_console(), 0
+    for target in _each_target(console, options):
+        submitter, syncs = prepare_next_load(target, open_pipeline(target))
+        submitted = submitter.submit(syncs, timedelta(seconds=apart), repeat, batches)
+        show_submitted(console, submitted)
+        # The exports of the next chain begin when these have begun.
+        batches += submitter.count_batches(submitted)
 
 
 @cli.command()
@@ -260,17 +279,20 @@ def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
 @with_report
 def collect(*, report: Report, **options: Any) -> None:
     """Load finished exports, each once, and list what is still missing. Nothing is requested."""
-    target = Target.of(**options)
-    with locked_pipeline(target, report.progress) as pipeline:
-        submitter, syncs = prepare_next_load(target, pipeline, only_finished=True)
-        tables = [sync.table for sync in syncs]
-        finished = dict(zip(tables, submitter.plan(syncs), strict=True))
-        unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
-        ready = [table for table, plan in finished.items() if plan.adopted]
-        if ready:
-            source = target.source(only_finished=True).with_resources(*ready)
-            load_and_report(pipeline, source, report)
-    report.show_waiting(dict(zip(tables, unfinished, strict=True)), ready)
+
+    def collect_one(target: Target) -> None:
+        with locked_pipeline(target, report.progress) as pipeline:
+            submitter, syncs = prepare_next_load(target, pipeline, only_finished=True)
+            tables = [sync.table for sync in syncs]
+            finished = dict(zip(tables, submitter.plan(syncs), strict=True))
+            unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
+            ready = [table for table, plan in finished.items() if plan.adopted]
+            if ready:
+                source = target.source(only_finished=True).with_resources(*ready)
+                load_and_report(pipeline, source, report)
+        report.show_waiting(dict(zip(tables, unfinished, strict=True)), ready)
+
+    load_each(Target.each(**options), report, collect_one)
 
 
 @cli.command()
@@ -278,13 +300,22 @@ def collect(*, report: Report, **options: Any) -> None:
 @click.option("--all", "show_all", is_flag=True, help="Show jobs of any age.")
 def jobs(*, show_all: bool, **options: Any) -> None:
     """List our export jobs at the vendor, and which of them are loaded."""
-    target = Target.of(**options)
-    pipeline = open_pipeline(target)
-    submitter, syncs = prepare_next_load(target, pipeline)
-    subjects = {sync.make_request(None).subject for sync in syncs}
-    own = [job for job in submitter.known_jobs() if job.subject in subjects]
-    history = read_history(target, pipeline)
-    show_jobs(make_console(), own, history, None if show_all else JOBS_SHOWN)
+    console = make_console()
+    for target in _each_target(console, options):
+        pipeline = open_pipeline(target)
+        submitter, syncs = prepare_next_load(target, pipeline)
+        subjects = {sync.make_request(None).subject for sync in syncs}
+        own = [job for job in submitter.known_jobs() if job.subject in subjects]
+        history = read_history(target, pipeline)
+        show_jobs(console, own, history, None if show_all else JOBS_SHOWN)
+
+
+def _each_target(console: Console, options: Mapping[str, Any]) -> Iterator[Target]:
+    """The targets of the options, one after the other; of several chains, under a heading each."""
+    for target in Target.each(**options):
+        if target.chain is not None:
+            print_chain(console, target.chain)
+        yield target
 
 
 def main() -> None:

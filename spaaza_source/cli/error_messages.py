@@ -7,7 +7,7 @@ sentence for a person at a terminal.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -53,6 +53,18 @@ class ExportsFailedError(Exception):
         self.failures = failures
 
 
+class ChainsFailedError(Exception):
+    """The loads of some chains failed; the others are loaded.
+
+    Args:
+        failures: What was raised for each.
+    """
+
+    def __init__(self, failures: Mapping[int, Exception]) -> None:
+        super().__init__(f"{len(failures)} chains failed")
+        self.failures = failures
+
+
 class SigtermError(KeyboardInterrupt):
     """SIGTERM, raised like Ctrl-C."""
 
@@ -87,9 +99,19 @@ def exit_report(failure: BaseException) -> tuple[list[str], int]:
     """The messages and the exit code of a command that `failure` ended."""
     if number := _causing_signal(failure):
         return ["interrupted; the next run resumes from here"], BY_SIGNAL + number
-    failures = failure.failures if isinstance(failure, ExportsFailedError) else [failure]
-    reports = [describe(one) for one in failures]
+    reports = list(_reports(failure))
     return [message for message, _ in reports], max(code for _, code in reports)
+
+
+def _reports(failure: BaseException) -> Iterator[tuple[str, int]]:
+    """A message and an exit code for each failure of several."""
+    if isinstance(failure, ChainsFailedError):
+        for chain, one in failure.failures.items():
+            yield from ((f"chain {chain}: {message}", code) for message, code in _reports(one))
+    elif isinstance(failure, ExportsFailedError):
+        yield from map(describe, failure.failures)
+    else:
+        yield describe(failure)
 
 
 def describe(failure: BaseException) -> tuple[str, int]:

@@ -46,8 +46,16 @@ class JsonReport(Collector):
         self._stream = stream
         self._began = time.monotonic()
         self._received: Counter[str] = Counter()
+        self._chain: dict[str, int] = {}
 
-    def show_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
+    def begin_chain(self, chain: int | None) -> None:
+        """The lines that follow are about that chain, of several."""
+        self._chain = {} if chain is None else {"chain_id": chain}
+
+    def show_loaded(self) -> None:
+        """Each export has had its line as soon as it was loaded."""
+
+    def add_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """The exports of a load, as rows of `export_jobs`, are in the destination."""
         for job in jobs:
             self._line("loaded", **{name: job.get(name) for name in LOADED_COLUMNS})
@@ -64,6 +72,7 @@ class JsonReport(Collector):
 
     def finish(self, messages: Iterable[str], code: int) -> None:
         """The command ends with that exit code."""
+        self.begin_chain(None)
         for message in messages:
             self._line("failed", message=message)
         self._line("ended", exit_code=code)
@@ -98,7 +107,7 @@ class JsonReport(Collector):
 
     def _line(self, event: str, **fields: Any) -> None:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        line = {"time": now.replace("+00:00", "Z"), "event": event, **fields}
+        line = {"time": now.replace("+00:00", "Z"), "event": event, **self._chain, **fields}
         self._stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
         # A log collector must not wait for a buffer to fill.
         self._stream.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,41 @@ from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.cli.error_messages import ExportsFailedError, failed_export
+from spaaza_source.cli.error_messages import ChainsFailedError, ExportsFailedError, failed_export
 from spaaza_source.cli.pipeline import locked_pipeline
 from spaaza_source.cli.report import Report
 from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
 from spaaza_source.exports import archived_loads, archived_tables
+
+
+def load_each(targets: Sequence[Target], report: Report, load: Callable[[Target], None]) -> None:
+    """Load several targets one after the other, and report once what was loaded.
+
+    So the exports that run at one time are those of one chain: the vendor's limit holds for all.
+
+    Args:
+        targets: One, or one for each chain. A chain whose load fails keeps no other from its own.
+        report: Where to.
+        load: Loads one of them.
+
+    Raises:
+        ChainsFailedError: The loads of some chains failed.
+    """
+    failures: dict[int, Exception] = {}
+    try:
+        for target in targets:
+            report.begin_chain(target.chain)
+            try:
+                load(target)
+            except Exception as failure:
+                if target.chain is None:
+                    raise
+                failures[target.chain] = failure
+    finally:
+        report.show_loaded()
+    if failures:
+        raise ChainsFailedError(failures)
 
 
 def load_and_report(
@@ -71,7 +100,7 @@ def _report_loads(pipeline: dlt.Pipeline, load_ids: Sequence[str], report: Repor
         # A job that failed, and whose window was split, has loaded nothing.
         if job["_dlt_load_id"] in load_ids and job["loaded"] is not None
     ]
-    report.show_loaded(jobs)
+    report.add_loaded(jobs)
     tell_chat(_summary(pipeline, jobs))
 
 

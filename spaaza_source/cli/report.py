@@ -16,7 +16,7 @@ from spaaza_source.chat import tell_chat
 from spaaza_source.cli.console_progress import ExportLines
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.json_log import JsonReport
-from spaaza_source.cli.tables import list_waiting, show_loaded
+from spaaza_source.cli.tables import list_waiting, print_chain, show_loaded
 from spaaza_source.exports import Plan
 
 WIDE = 200
@@ -28,10 +28,21 @@ class ConsoleReport:
     def __init__(self) -> None:
         self.console = make_console()
         self.progress = ExportLines(self.console)
+        self._loaded: list[Mapping[str, Any]] = []
 
-    def show_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
-        """Print a table of the exports."""
-        show_loaded(self.console, jobs)
+    def begin_chain(self, chain: int | None) -> None:
+        """Print which of several chains is loaded; nothing for None."""
+        if chain is not None:
+            print_chain(self.console, chain)
+
+    def add_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
+        """Take note of exports that are in the destination, as rows of `export_jobs`."""
+        self._loaded += jobs
+
+    def show_loaded(self) -> None:
+        """Print a table of them, where there are any."""
+        if self._loaded:
+            show_loaded(self.console, self._loaded)
 
     def show_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
         """Print a line for each table."""

@@ -100,18 +100,25 @@ def show_jobs(
         console.print(f"\n{len(jobs) - most} older jobs: --all shows them.")
 
 
+def print_chain(console: Console, chain: int) -> None:
+    """Print which of several chains the lines that follow are about."""
+    console.print(f"\nChain {chain}", style="bold", highlight=False)
+
+
 def show_loaded(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
-    """Print the exports of a load, rows of `export_jobs`: index, rows, bytes, seconds."""
-    table = _table("index")
+    """Print loaded exports, rows of `export_jobs`; with their chain, if there are several."""
+    jobs = sorted(jobs, key=lambda job: (str(job["account"]), str(job["table_name"])))
+    has_chains = len({job["account"] for job in jobs}) > 1
+    table = _table(*["chain"] * has_chains, "index")
     for heading in ("rows", "rejected", "bytes", "seconds"):
         table.add_column(heading, justify="right")
-    jobs = sorted(jobs, key=lambda job: str(job["table_name"]))
     for job in jobs:
         seconds = sum(
             float(job[column] or 0)
             for column in ("wait_seconds", "download_seconds", "convert_seconds")
         )
         table.add_row(
+            *[str(job["account"])] * has_chains,
             str(job["table_name"]),
             f"{job['loaded']:,}",
             f"{job['rejected']:,}",

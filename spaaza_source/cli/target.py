@@ -12,9 +12,10 @@ import dlt
 from dlt.common.destination import Destination, TDestinationReferenceArg
 from dlt.extract import DltSource
 
-from spaaza_source.cli.vendors import SPAAZA, VENDORS, Vendor
+from spaaza_source.cli.vendors import SPAAZA, VENDORS, Vendor, of_chain
 from spaaza_source.destination import DELTA, is_files
 from spaaza_source.errors import SettingsError
+from spaaza_source.spaaza import read_chains
 from spaaza_source.warehouse import duckdb_file
 
 DB = click.Path(dir_okay=False, path_type=Path)
@@ -33,6 +34,7 @@ class Target:
         db: The DuckDB file; None for another destination, or if dlt's configuration names the file.
         dataset: The schema.
         dates: `start_date` and `end_date`.
+        chain: The chain, where several are loaded.
     """
 
     vendor: Vendor
@@ -43,6 +45,38 @@ class Target:
     db: Path | None
     dataset: str
     dates: Mapping[str, str | None]
+    chain: int | None = None
+
+    @classmethod
+    def each(cls, *, vendor: str, chains: Sequence[int] = (), **options: Any) -> list[Target]:
+        """The targets that a command's options describe: one, or one for each of several chains.
+
+        A chain has a pipeline and a dataset of its own, named after it.
+
+        Raises:
+            SettingsError: As `of`; or a vendor that has no chains is to load some.
+            UnavailableError: Another process has the DuckDB file open.
+        """
+        several = chains or (_configured_chains() if vendor == SPAAZA.name else None)
+        target = cls.of(vendor=vendor, **options)
+        if not several:
+            return [target]
+        if vendor != SPAAZA.name:
+            raise SettingsError(
+                f"{vendor} has no chains",
+                where="--chain",
+                hint="Leave it out; another project is another --dataset with other credentials.",
+            )
+        return [
+            replace(
+                target,
+                vendor=of_chain(chain),
+                pipeline=f"{target.pipeline}_{chain}",
+                dataset=f"{target.dataset}_{chain}",
+                chain=chain,
+            )
+            for chain in dict.fromkeys(several)
+        ]
 
     @classmethod
     def of(
@@ -118,6 +152,11 @@ class Target:
         return [source for source in sources if source.selected_resources]
 
 
+def _configured_chains() -> list[int] | None:
+    """The chains of dlt's configuration, where `chain_id` is a list."""
+    return read_chains(dlt.config.get("sources.spaaza.chain_id"))
+
+
 vendor_option = click.option(
     "--vendor",
     type=click.Choice(list(VENDORS)),
@@ -127,7 +166,7 @@ vendor_option = click.option(
 
 
 def load_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of a command that plans or runs a load: those that make a `Target`."""
+    """Adds the options of a command that plans or runs loads: those that make its targets."""
     for decorate in (
         click.option("--end-date", help="End of the range (exclusive); requires --start-date."),
         click.option("--start-date", help="Start of history: 2026-05-26 or 2026-05-26T12:00:00Z."),
@@ -135,6 +174,13 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--destination", help="Another dlt destination, set up in dlt's config."),
         click.option(
             "--db", type=DB, help="DuckDB file with the tables.  [default: VENDOR.duckdb]"
+        ),
+        click.option(
+            "--chain",
+            "chains",
+            type=click.IntRange(1),
+            multiple=True,
+            help="Chain of Spaaza, of several: each into DATASET_CHAIN. May be repeated.",
         ),
         vendor_option,
         click.argument("tables", nargs=-1, metavar="[TABLE]..."),

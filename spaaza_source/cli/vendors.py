@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from dlt.extract import DltSource
@@ -47,6 +48,17 @@ SPAAZA = Vendor(
     spaaza.filter_text,
     can_repeat=True,
 )
+
+
+def of_chain(chain: int) -> Vendor:
+    """Spaaza, for one of several chains."""
+    return replace(
+        SPAAZA,
+        source=spaaza.chain_source(chain),
+        check_access=partial(spaaza.check_chain, chain),
+    )
+
+
 VOUCHERIFY = Vendor(
     "voucherify",
     voucherify.voucherify_source,

@@ -68,7 +68,11 @@ class ExportSubmitter:
             return self.registry([], all_jobs=True).jobs()
 
     def submit(
-        self, syncs: Sequence[TableSync], apart: timedelta, repeat: Repeat | None = None
+        self,
+        syncs: Sequence[TableSync],
+        apart: timedelta,
+        repeat: Repeat | None = None,
+        batches: int = 0,
     ) -> list[tuple[ExportRequest, Job, bool]]:
         """Ask for all that is missing.
 
@@ -79,6 +83,7 @@ class ExportSubmitter:
             apart: The time from one batch to the next.
             repeat: How often the vendor is to run each export again; None for once. What repeats
                 brings all rows of a table.
+            batches: How many batches were scheduled before these, of another account.
 
         Returns:
             Each request, its job, and whether the job was there already.
@@ -95,13 +100,18 @@ class ExportSubmitter:
                 adopted, missing = self._split_known(sync, registry, repeat)
             submitted += [(request, registry.claim(job), True) for request, job in adopted]
             for request in missing:
-                later = asked // self._settings.max_concurrent * apart
+                later = (batches + asked // self._settings.max_concurrent) * apart
                 deadline = self.deadline()
                 with self._service.http.within(deadline):
                     job = registry.create(request, sync, deadline, later)
                 submitted.append((request, job, False))
                 asked += 1
         return submitted
+
+    def count_batches(self, submitted: Iterable[tuple[ExportRequest, Job, bool]]) -> int:
+        """How many batches the exports make that `submit` has asked for."""
+        asked = sum(not adopted for _, _, adopted in submitted)
+        return -(-asked // self._settings.max_concurrent)
 
     def _split_known(
         self, sync: TableSync, registry: JobRegistry, repeat: Repeat | None

@@ -1,9 +1,11 @@
 """Spaaza: its Tasks API and its bulk users export as dlt sources.
 
-`segments` is a module of its own for users: it builds the filters of the setting `segments`.
+`segments` is a module of its own for users: it builds the filters of the setting `segments`. So is
+`chains`, for those who load several.
 """
 
 from spaaza_source.spaaza.bulk_users import spaaza_bulk_users
+from spaaza_source.spaaza.chains import chain_source, check_chain, read_chains
 from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.indexes import INDEXES, index_named
 from spaaza_source.spaaza.segments import filter_text
@@ -11,9 +13,12 @@ from spaaza_source.spaaza.source import spaaza_source
 
 __all__ = [
     "INDEXES",
+    "chain_source",
     "check_access",
+    "check_chain",
     "filter_text",
     "index_named",
+    "read_chains",
     "spaaza_bulk_users",
     "spaaza_source",
 ]

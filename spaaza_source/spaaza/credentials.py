@@ -93,6 +93,7 @@ def require_chain(value: Any) -> int:
         raise SettingsError(
             f"{value!r} is not a chain's id",
             where="chain_id",
-            hint="Give the number that Spaaza told you.",
+            hint="Give the number that Spaaza told you. Several chains: spaaza load --chain, or a"
+            " source each (docs/operations.md).",
         )
     return chain

@@ -12,8 +12,10 @@ class FileVendor(ScriptedServer):
     """A Tasks API whose every export is done at once and is the file that a test gives it.
 
     `files` maps the vendor's name of an index to the file of its next exports; change it between
-    loads. `tasks` holds the bodies that were posted.
+    loads. `tasks` holds the bodies that were posted, `chain` is the chain that they belong to.
     """
+
+    chain = 1743
 
     def __init__(self, **files: bytes) -> None:
         self.files = {name.replace("_", "-"): file for name, file in files.items()}
@@ -40,4 +42,4 @@ class FileVendor(ScriptedServer):
 
     def _task(self, number: int, code: str) -> dict[str, Any]:
         desc = self.tasks[number - 1]["desc"]
-        return {"id": number, "chain": 1743, "desc": desc, "state": {"code": code}}
+        return {"id": number, "chain": self.chain, "desc": desc, "state": {"code": code}}

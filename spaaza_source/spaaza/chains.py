@@ -1,0 +1,62 @@
+"""Several chains: each has a source, a dataset and, where they differ, settings of its own.
+
+An access token belongs to one chain (vendor document: Tasks API reference, "Permissions and
+Authentication"), so credentials usually differ. What is set for all of them counts where a chain
+has nothing of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from dlt.common.configuration import with_config
+from dlt.common.configuration.specs import known_sections
+from dlt.extract import DltSource
+
+from spaaza_source.spaaza.connection_check import check_access
+from spaaza_source.spaaza.credentials import require_chain
+from spaaza_source.spaaza.source import spaaza_source
+
+
+def chain_source(chain: int) -> Callable[..., DltSource]:
+    """The source of one of several chains; called like `spaaza_source`, without `chain_id`.
+
+    Its settings are those under `sources.spaaza.chain_<id>`, else those under `sources.spaaza`.
+
+    Args:
+        chain: The chain's id.
+    """
+    return partial(spaaza_source.clone(name=_name(chain)), chain_id=chain)
+
+
+def check_chain(chain: int) -> Iterator[str]:
+    """Check the settings of one of several chains, as `check_access` does."""
+    sections = (known_sections.SOURCES, "spaaza", _name(chain))
+    check: Any = check_access
+    lines: Iterator[str] = with_config(check.__wrapped__, sections=sections)(chain_id=chain)
+    return lines
+
+
+def read_chains(chain_id: Any) -> list[int] | None:
+    """The chains of a setting that may be a list; None where it names a single one, or none.
+
+    Args:
+        chain_id: A list, or its text as the environment gives it: `[1743, 1744]` or `1743,1744`.
+
+    Raises:
+        SettingsError: One of them is no chain's id, or there is none.
+    """
+    if isinstance(chain_id, str) and re.search(r"[\[\],\s]", chain_id.strip()):
+        chain_id = re.sub(r"[\[\],\s]+", " ", chain_id).split()
+    if not isinstance(chain_id, Iterable) or isinstance(chain_id, str):
+        return None
+    chains = [require_chain(chain) for chain in chain_id]
+    return list(dict.fromkeys(chains)) if chains else [require_chain("")]
+
+
+def _name(chain: int) -> str:
+    """The name of a chain's source, which is its section of the settings too."""
+    return f"chain_{chain}"
