@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -114,6 +114,7 @@ class TableSync:
         ignore_existing: Whether every export is asked for, whatever jobs there are.
         keeps_others: Whether rows that its exports do not bring stay in the table: they have left a
             filter that moves with time, or are older than the policy's start.
+        other_requests: Make requests for the same rows, as earlier loads may have asked for them.
     """
 
     table: str
@@ -125,6 +126,7 @@ class TableSync:
     collect_only: bool = False
     ignore_existing: bool = False
     keeps_others: bool = False
+    other_requests: Sequence[Callable[[Window | None], ExportRequest]] = ()
 
     @property
     def is_incremental(self) -> bool:

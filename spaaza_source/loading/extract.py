@@ -32,7 +32,7 @@ from spaaza_source.loading.reader import FileReader
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
-from spaaza_source.writing import Key, TableWrite, WriteSettings, check_format
+from spaaza_source.writing import Key, TableWrite, WindowEdges, WriteSettings, check_format
 
 
 def export_table(
@@ -146,20 +146,24 @@ def load_files(
         has_rows=scope.has_rows,
         duplicates=scope.duplicates,
     )
+    edges = WindowEdges()
     jobs, rejected, changes = [], [], []
     loaded: list[tuple[LoadableFile, int]] = []
     begun = time.monotonic()
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
         rows, waited = 0, 0.0
         changes += column_change_rows(export.job.job_id, table, file.columns)
+        if export.request.window is not None:
+            edges.add(export.request.window)
         if not is_silent:
-            rows, waited = yield from _load_file(file, write, number)
+            rows, waited = yield from _load_file(file, write, edges, number)
         counts = {"rows": file.rows, "rejected": len(file.rejected), "loaded": rows}
         seconds = time.monotonic() - begun - waited
         jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
         rejected += rejected_rows(export, file.rejected, hide_raw=hide)
         loaded.append((file, rows))
         begun = time.monotonic()
+    edges.check(table)
     count_scope = write.finish(lambda row: _locate(loaded, row))
     rows_of_files = [rows for _, rows in loaded]
     write_manifest(table, count_scope, reader.time_column, exports, rows_of_files)
@@ -182,12 +186,12 @@ def load_files(
 
 
 def _load_file(
-    file: LoadableFile, write: TableWrite, number: int
+    file: LoadableFile, write: TableWrite, edges: WindowEdges, number: int
 ) -> Generator[Any, None, tuple[int, float]]:
     """Yield a file's items; returns how many rows, and the seconds that dlt took for them."""
     hints: Any = {**file.hints(), **write.hints()}
     rows, waited = 0, 0.0
-    for item, item_rows in file.items():
+    for item, item_rows in file.items(edges):
         writable = write.add(item, file=number)
         rows += writable.num_rows if isinstance(writable, pa.Table) else item_rows
         yielded = time.monotonic()

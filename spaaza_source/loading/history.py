@@ -212,8 +212,10 @@ def _look_at(client: Any, table: str) -> tuple[bool, bool]:
 
 def _is_of(sync: TableSync, export: LoadedExport) -> bool:
     """Whether an export is one that the settings would ask for now."""
-    request = sync.make_request(export.window)
-    requests = [request, *(replace(request, repeat=repeat) for repeat in REPEATS)]
+    request, *others = (
+        make_request(export.window) for make_request in (sync.make_request, *sync.other_requests)
+    )
+    requests = [request, *others, *(replace(request, repeat=repeat) for repeat in REPEATS)]
     return any(export.fingerprint == each.fingerprint for each in requests)
 
 

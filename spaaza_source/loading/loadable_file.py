@@ -25,6 +25,7 @@ from spaaza_source.loading.column_hints import (
 )
 from spaaza_source.tabular import Column, CsvFile, JsonFile, Policy, RejectedRow
 from spaaza_source.windows import Window
+from spaaza_source.writing import WindowEdges
 
 #: The column that a window is taken by, as dlt names it, and the window.
 RowWindow = tuple[str, Window]
@@ -56,8 +57,12 @@ class LoadableFile(ABC):
         """The hints that dlt's schema gets with its first item."""
 
     @abstractmethod
-    def items(self) -> Iterator[tuple[Any, int]]:
-        """What dlt gets, each item with the number of its rows."""
+    def items(self, edges: WindowEdges | None = None) -> Iterator[tuple[Any, int]]:
+        """What dlt gets, each item with the number of its rows.
+
+        Args:
+            edges: Takes note of rows near the bounds of the window.
+        """
 
     @abstractmethod
     def locate(self, row: int) -> str:
@@ -87,10 +92,14 @@ class LoadableCsv(LoadableFile):
         hints = column_hints(self.columns, without=dropped, rowless=self._rowless)
         return table_hints(self._export.request.table, names, self.rows, hints)
 
-    def items(self) -> Iterator[tuple[Any, int]]:  # noqa: D102 - above
+    def items(  # noqa: D102 - above
+        self, edges: WindowEdges | None = None
+    ) -> Iterator[tuple[Any, int]]:
         rowless = self._rowless
         for rows in self._file.tables():
             kept = rows.filter(_in_window(rows, *self._window)) if self._window else rows
+            if self._window and edges is not None:
+                _note_edges(edges, rows.column(self._window[0]), self._window[1])
             settled = settle_undecided(kept, self.columns, rowless=rowless)
             yield self._policy.apply(settled), kept.num_rows
 
@@ -136,12 +145,18 @@ class LoadableJson(LoadableFile):
             },
         )
 
-    def items(self) -> Iterator[tuple[Any, int]]:  # noqa: D102 - above
+    def items(  # noqa: D102 - above
+        self, edges: WindowEdges | None = None
+    ) -> Iterator[tuple[Any, int]]:
         if not self.rows and self._export.request.table in dlt.current.source_schema().tables:
             # Without it dlt would not touch the table, and a window now empty would stay.
             yield dlt.mark.materialize_table_schema(), 0
         for records in self._file.records():
             kept = _records_in_window(records, *self._window) if self._window else records
+            if self._window and edges is not None:
+                name, window = self._window
+                times = pa.chunked_array([pa.array(record[name] for record in records)])
+                _note_edges(edges, times, window)
             yield [self._policy.apply_to_record(record) for record in kept], len(kept)
 
     def locate(self, row: int) -> str:  # noqa: D102 - above
@@ -163,6 +178,12 @@ def _in_window(table: pa.Table, name: str, window: Window) -> pa.ChunkedArray:
     if window.start is None:
         return before
     return pc.and_(before, pc.greater_equal(times, pa.scalar(window.start, times.type)))
+
+
+def _note_edges(edges: WindowEdges, times: pa.ChunkedArray, window: Window) -> None:
+    """Note the rows near the window's bounds."""
+    if pa.types.is_timestamp(times.type):
+        edges.add(window, times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy())
 
 
 def _records_in_window(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from spaaza_source.errors import SettingsError
@@ -124,6 +124,7 @@ def selection_for(
     chain_id: int,
     time_fields: Sequence[str],
     window: Window | None,
+    margin: timedelta = MARGIN,
 ) -> dict[str, Any]:
     """The part of an export's `trigger` that selects rows: a segment, its id, or nothing.
 
@@ -134,6 +135,7 @@ def selection_for(
         time_fields: The fields that `window` is taken by: a row is in it by any of them. Without
             fields the window is ignored.
         window: The window to export; None for all rows.
+        margin: How much more is asked for on both of its sides.
 
     Raises:
         SettingsError: The segment is none of these, or cannot be narrowed to a window.
@@ -168,7 +170,7 @@ def selection_for(
                 where=where,
                 hint="Leave out start_date, or join the rules by 'all'.",
             )
-        rules += [_window_rule(date(name), window) for name in time_fields]
+        rules += [_window_rule(date(name), window, margin) for name in time_fields]
         if len(time_fields) > 1:
             own["join"] = "any"
     if not rules and not own:
@@ -208,10 +210,10 @@ def filter_text(selection: Mapping[str, Any]) -> str:
     )
 
 
-def _window_rule(field: DateField, window: Window) -> Rule:
+def _window_rule(field: DateField, window: Window, margin: timedelta) -> Rule:
     """The rule for a window, with a margin: whether its bounds are inclusive is undocumented."""
-    end = window.end + MARGIN
-    return field.between(window.start - MARGIN, end) if window.start else field.before(end)
+    end = window.end + margin
+    return field.between(window.start - margin, end) if window.start else field.before(end)
 
 
 def _text(instant: Instant) -> str:

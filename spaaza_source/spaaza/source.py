@@ -36,7 +36,7 @@ from spaaza_source.spaaza.personal_columns import make_policies
 from spaaza_source.spaaza.segments import moves_with_time, selection_for
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.transport import parse_base_url
-from spaaza_source.windows import EARLIEST, Window
+from spaaza_source.windows import EARLIEST, MARGIN, Window
 from spaaza_source.writing import DeleteGuard
 
 
@@ -59,6 +59,7 @@ def spaaza_source(
     lag: float = 86_400.0,
     window: Optional[Literal["month", "week", "day"]] = "month",  # noqa: UP045
     smallest_window: float = 3600.0,
+    filter_margin: float = 1.0,
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
     export_timeout: float = 3600.0,
@@ -115,6 +116,8 @@ def spaaza_source(
         window: The windows that history is requested in: `month`, `week` or `day`, in UTC; months
             unless given.
         smallest_window: Seconds; a window whose export fails is split in two, down to this length.
+        filter_margin: Seconds that each window is asked for beyond both of its ends; rows outside
+            of it are removed. A day where the vendor's filter means local time.
         poll_interval: Seconds until the first poll of an export; the vendor asks for 10 to 30.
         max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
             given.
@@ -155,6 +158,7 @@ def spaaza_source(
         for name, column in by_table("time_columns", time_columns)
     }
     margin = timedelta(seconds=require_number("start_margin", start_margin, least=0))
+    wider = timedelta(seconds=require_number("filter_margin", filter_margin, least=1))
     run = ExportRun(
         SpaazaExports(api, chain, start_margin=margin),
         downloads_folder,
@@ -179,13 +183,16 @@ def spaaza_source(
         from_files=from_files,
     )
     for index in INDEXES.values():
-        make_request = _RequestFactory(index, chain, file_format, segment_of.get(index.table))
+        make_request = _RequestFactory(
+            index, chain, file_format, segment_of.get(index.table), wider
+        )
         sync = TableSync(
             index.table,
             make_request,
             make_request.narrow(dates, snapshot),
             collect_only=only_finished,
             keeps_others=make_request.moves_with_time,
+            other_requests=[replace(make_request, margin=MARGIN)],
         )
         time_column = time_column_of.get(index.table) or index.time_field
         # A row that changed, or that a rule of the user's selects, may be of any time.
@@ -214,6 +221,7 @@ class _RequestFactory:
     export_format: ExportFormat
     #: Its rules may hold personal values.
     segment: object = field(repr=False)
+    margin: timedelta
 
     def __post_init__(self) -> None:
         self(None)
@@ -232,6 +240,7 @@ class _RequestFactory:
                 chain_id=self.chain_id,
                 time_fields=[field for field in fields if field],
                 window=window,
+                margin=self.margin,
             ),
         )
 

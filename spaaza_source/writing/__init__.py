@@ -18,6 +18,7 @@ from spaaza_source.writing.schema_hints import (
     table_memory,
 )
 from spaaza_source.writing.table_write import TableWrite, WriteSettings
+from spaaza_source.writing.window_edges import WindowEdges
 from spaaza_source.writing.write_disposition import LOAD_ID, REPLACE, REPLACE_WINDOW, Disposition
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Disposition",
     "Key",
     "TableWrite",
+    "WindowEdges",
     "WriteSettings",
     "check_format",
     "empties_first",
