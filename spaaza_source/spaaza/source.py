@@ -188,7 +188,7 @@ def spaaza_source(
                 # A row that changed may be of any time.
                 None if make_request.shows_changes else time_column,
                 index.keys,
-                index.passing,
+                index.volatile,
             )
         )
 

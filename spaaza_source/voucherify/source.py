@@ -179,7 +179,7 @@ def voucherify_source(
                 policies[exported.table],
                 exported.window_field,
                 exported.keys,
-                exported.passing,
+                exported.volatile,
             )
         )
 

@@ -48,11 +48,11 @@ class Disposition:
 
     Args:
         declared: What the resource was made with.
-        passing: Columns whose cells change as time passes: they make no version of a row.
+        volatile: Columns whose cells change as time passes: they make no version of a row.
     """
 
-    def __init__(self, declared: Mapping[str, Any], passing: Collection[str] = ()) -> None:
-        self._passing = passing
+    def __init__(self, declared: Mapping[str, Any], volatile: Collection[str] = ()) -> None:
+        self._volatile = volatile
         #: What the user has set.
         self.user = UserDisposition(declared)
 
@@ -199,7 +199,7 @@ class Disposition:
         columns: Any = dlt.current.resource().columns
         naming = dlt.current.source_schema().naming
         hints = columns if isinstance(columns, Mapping) else {}
-        return unversioned_columns(hints, self._passing, naming.normalize_identifier)
+        return unversioned_columns(hints, self._volatile, naming.normalize_identifier)
 
     def count_scope(
         self,
