@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.jobs import PART, Job
@@ -259,20 +259,12 @@ class TableExports:
         if window is None:
             return None
         around = [
-            (failed.length if failed else None, each.job.job_id)
+            (failed.length if failed else timedelta.max, each.job.job_id)
             for each in self.exports
             if each.phase is Phase.REPLACED
             and ((failed := each.request.window) is None or failed.covers(window))
         ]
-        bounded = [(length, job) for length, job in around if length is not None]
-        if bounded:
-            return min(bounded)[1]
-        return around[0][1] if around else None
-
-    def remove_files(self) -> None:
-        """Remove the files of all exports from this machine."""
-        for export in self.exports:
-            export.remove_file()
+        return min(around)[1] if around else None
 
 
 @contextmanager
