@@ -86,14 +86,8 @@ def recount_windows(
 ) -> None:
     """Count windows in the destination again, and record where one is not as it was loaded.
 
-    Only windows that their own exports make up, and that no later load has touched.
-
-    Args:
-        pipeline: Its destination is asked.
-        schema: The name of dlt's schema.
-        table: The table, as dlt names it.
-        column: The column that windows are taken by, likewise.
-        windows: The windows.
+    Only windows that their own exports make up, and that no later load has touched. The table and
+    the column that windows are taken by are named as in dlt's schema.
     """
     with open_client(pipeline, schema) as client:
         untouched = _untouched(read_ledger(client, table))

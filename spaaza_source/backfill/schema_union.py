@@ -27,11 +27,7 @@ TYPE = ("data_type", "precision", "scale", "timezone")
 
 
 def merge_stored_schemas(pipeline: dlt.Pipeline) -> None:
-    """Add to the pipeline's schemas what all loads have added, not just the last one stored.
-
-    Args:
-        pipeline: It has just taken its schemas from the destination.
-    """
+    """Add what all loads have added to schemas that were just taken from the destination."""
     for name in pipeline.schema_names:
         own = pipeline.schemas[name]
         with pipeline.destination_client(name) as client:
@@ -49,13 +45,14 @@ def merge_stored_schemas(pipeline: dlt.Pipeline) -> None:
 def types_match(pipeline: dlt.Pipeline, name: str, version: str, table: str) -> bool:
     """Whether a load gave a table's columns the types that the destination has.
 
-    Two parallel loads may each be the first with a column, and infer different types.
+    Two parallel loads may each be the first with a column, and infer different types. Nested tables
+    count too.
 
     Args:
         pipeline: Its schemas have been merged.
         name: The schema's name.
         version: The hash of the schema that the load had.
-        table: The table; its nested ones count too.
+        table: The table.
     """
     with pipeline.destination_client(name) as client:
         found = _stored(client, version)

@@ -28,7 +28,7 @@ import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
@@ -57,11 +57,7 @@ DERIVED = ("sql", "reference")
 
 
 def repair_killed_run(pipeline: SupportsPipeline) -> None:
-    """Repair what a killed run left in the pipeline's working folder.
-
-    Args:
-        pipeline: A pipeline whose run lock is held.
-    """
+    """Repair what a killed run left in the working folder of a pipeline whose run lock is held."""
     remove_partial_schemas(pipeline)
     remove_normalized_packages(pipeline)
     save_extracted_schemas(pipeline)
@@ -99,7 +95,7 @@ def remove_normalized_packages(pipeline: SupportsPipeline) -> None:
 def save_extracted_schemas(pipeline: Any) -> None:
     """Save the schema of each extracted package whose run was killed before it did so."""
     folder = Path(pipeline.working_dir) / "normalize" / NormalizeStorage.EXTRACTED_FOLDER
-    packages, loads = _packages(folder, "extracted")
+    packages, loads = _packages(folder)
     for load in sorted(loads):
         schema = packages.load_schema(load)
         try:
@@ -139,9 +135,6 @@ def delete_duplicate_state(pipeline: Any) -> None:
     """Delete the pipeline's state from the destination where it is about to be loaded once more.
 
     dlt appends it: a database with unique ids would refuse it, in every later run.
-
-    Args:
-        pipeline: Whose packages are about to be loaded.
     """
     if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
         # A file of the same name replaces it.
@@ -163,15 +156,13 @@ def delete_duplicate_state(pipeline: Any) -> None:
 
 
 def _packages_to_load(pipeline: SupportsPipeline) -> tuple[PackageStorage, list[str]]:
-    folder = Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER
-    return _packages(folder, "normalized")
+    return _packages(Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER)
 
 
-def _packages(
-    folder: Path, status: Literal["extracted", "normalized"]
-) -> tuple[PackageStorage, list[str]]:
+def _packages(folder: Path) -> tuple[PackageStorage, list[str]]:
     """The packages in a folder, and their load ids."""
-    packages = PackageStorage(FileStorage(str(folder)), status)
+    # What a package's status is called does not matter here.
+    packages = PackageStorage(FileStorage(str(folder)), "normalized")
     return packages, list(packages.list_packages()) if folder.is_dir() else []
 
 
