@@ -118,7 +118,7 @@ class _Deletion:
     stored: int
 
     def without(self, duplicates: int, *, by_key: bool) -> _Deletion:
-        """The same without rows that are there twice; by their key they do not go."""
+        """Without rows that are there twice; by their key they do not go."""
         gone = self.gone if by_key else max(0, self.gone - duplicates)
         return replace(self, gone=gone, stored=max(0, self.stored - duplicates))
 

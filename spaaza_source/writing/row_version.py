@@ -37,12 +37,7 @@ def unversioned_columns(
 
 
 def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
-    """The MD5 of each row's filled cells.
-
-    Args:
-        rows: The rows, with columns named as dlt names them.
-        without: Columns that do not count.
-    """
+    """The MD5 of each row's filled cells, `without` some columns."""
     names = sorted(
         field.name
         for field in rows.schema
