@@ -31,11 +31,7 @@ TIMES = ("created_at", "started_at", "finished_at")
 
 
 def archive_files(exports: TableExports, folder: Path) -> None:
-    """Move a table's files to `<folder>/<table>`.
-
-    Args:
-        exports: All have arrived.
-        folder: The folder of the load.
+    """Move a table's files, which have all arrived, to `<folder>/<table>`.
 
     Raises:
         SettingsError: They cannot be written there.
@@ -84,11 +80,7 @@ def archived_tables(load: Path) -> list[str]:
 
 
 def archived_exports(folder: Path, sync: TableSync) -> TableExports | None:
-    """A table's exports in an archived load; None where it has none.
-
-    Args:
-        folder: The folder of the load.
-        sync: The table.
+    """A table's exports in the folder of an archived load; None where it has none.
 
     Raises:
         FileError: The description of the files cannot be read.

@@ -89,13 +89,10 @@ class JobRegistry:
         deadline: Deadline,
         later: timedelta = timedelta(0),
     ) -> Job:
-        """Create a job; where the answer was lost, find the job that may have come of the request.
+        """Create a job that begins so much later than now.
 
-        Args:
-            request: The export.
-            sync: The table it is for.
-            deadline: How long a vendor that has too many requests is waited for.
-            later: How much later than now the export is to begin.
+        Where the answer was lost, find the job that may have come of the request. A vendor that has
+        too many requests is waited for until the deadline.
 
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.

@@ -49,13 +49,9 @@ class Plan:
 
 
 def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age: timedelta) -> Plan:
-    """The plan for one table.
+    """The plan for one table, by the jobs that the vendor has of ours and by the vendor's clock.
 
-    Args:
-        sync: What the load has to bring of it.
-        known: The jobs that the vendor has of ours.
-        now: The present instant by the vendor's clock.
-        max_age: How old a finished job may be and still be used.
+    A job that was finished longer ago than `max_age` is not used.
     """
     known = [] if sync.ignore_existing else list(known)
     if sync.collect_only:

@@ -32,14 +32,7 @@ RETRY_PAUSE = 2
 
 
 class ExportRun:
-    """All exports of one load.
-
-    Args:
-        service: The vendor.
-        folder: The folder of downloads; their names in it are ours.
-        settings: How to poll.
-        clock: The time to wait by.
-    """
+    """All exports of one load, downloaded into a folder by names of ours."""
 
     def __init__(
         self,

@@ -133,9 +133,7 @@ class TableExports:
     def replace_by_halves(self, export: Export, now: datetime) -> bool:
         """Queue two halves of a failed export's window; False where it cannot be cut.
 
-        Args:
-            export: It failed.
-            now: By the vendor's clock: the end of an export of all rows.
+        An export of all rows ends now, by the vendor's clock.
         """
         policy = self.sync.policy
         if policy is None:
@@ -151,11 +149,9 @@ class TableExports:
         return True
 
     def request_again(self, export: Export, at: float) -> bool:
-        """Queue an export's request once more; False where that has been done already.
+        """Queue a failed export's request once more; False where that has been done already.
 
-        Args:
-            export: It failed.
-            at: When to ask, on the run's monotonic clock.
+        It is made `at` that time of the run's monotonic clock.
         """
         if sum(each.request == export.request for each in self.exports) > 1:
             return False

@@ -33,12 +33,7 @@ _SEPARATORS = re.compile(r"[\W_]+")
 def match_fields(
     exported_object: str, requested: Sequence[str], header: Sequence[str]
 ) -> list[str]:
-    """The field of each column.
-
-    Args:
-        exported_object: The vendor's name of the object that was exported.
-        requested: The fields, in the order of the request.
-        header: The labels of the file's header.
+    """The requested field that each label of a file's header stands for.
 
     Raises:
         HeaderError: The labels do not show which column is which field.
