@@ -13,7 +13,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from spaaza_source.audit.manifest import TableManifest
 from spaaza_source.destination import fetch_number, window_condition
 
-#: Windows that are counted in one query.
+#: Windows that are counted in one query; jobs that are noted in one statement.
 TOGETHER = 40
 
 

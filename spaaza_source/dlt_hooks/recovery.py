@@ -126,7 +126,8 @@ def reset_interrupted_loads(pipeline: SupportsPipeline) -> None:
     """Reset each load package of exports whose loading was interrupted."""
     packages, loads = _packages_to_load(pipeline)
     for load in loads:
-        if _is_interrupted(packages, load):
+        is_uncertain = any(_is_copy(name) for name in _uncertain_jobs(packages, load))
+        if is_uncertain and _is_of_exports(packages.load_schema(load)):
             logger.info(f"The load {load} was interrupted; it is restarted")
             _reset(packages, load)
 
@@ -170,13 +171,6 @@ def _folder(packages: PackageStorage, load: str) -> Path:
     return Path(packages.storage.make_full_path(packages.get_package_path(load)))
 
 
-def _is_interrupted(packages: PackageStorage, load: str) -> bool:
-    """Whether it is unknown of a file if it was copied."""
-    if not any(_is_copy(name) for name in _uncertain_jobs(packages, load)):
-        return False
-    return _is_of_exports(packages.load_schema(load))
-
-
 def _uncertain_jobs(packages: PackageStorage, load: str) -> list[str]:
     """The files of jobs that were started and have no result, or were tried before."""
     folders = (packages.list_started_jobs(load), packages.list_new_jobs(load))
@@ -207,10 +201,12 @@ def _reset(packages: PackageStorage, load: str) -> None:
     started = package / PackageStorage.STARTED_JOBS_FOLDER
     for folder in (new, completed, started):
         for file in sorted(folder.iterdir()):
+            table = ParsedLoadJobFileName.parse(file.name).table_name
             if not _is_copy(file.name):
                 packages.clear_pending_transition(load, file.name)
                 file.unlink()
-            elif not _is_appended(schema, file.name):
+            # Appended rows stay: no step of the load deletes them again.
+            elif get_write_disposition(schema.tables, table) != "append":
                 packages.clear_pending_transition(load, file.name)
                 file.rename(new / file.name)
 
@@ -222,9 +218,3 @@ def _prepare_tables_again(package: Path) -> None:
     if applied.exists() and not expected.exists():
         # Tables and columns that exist are left as they are.
         expected.write_text(json.dumps(json.loads(applied.read_bytes())), encoding="utf-8")
-
-
-def _is_appended(schema: Schema, name: str) -> bool:
-    """Whether no step of the load deletes the rows of such a file again."""
-    table = ParsedLoadJobFileName.parse(name).table_name
-    return get_write_disposition(schema.tables, table) == "append"

@@ -66,13 +66,10 @@ class LateRowMeter:
 def late_row_meter(
     sync: TableSync, covered: Window | None, column: str | None, disposition: UserDisposition
 ) -> LateRowMeter | None:
-    """The meter of the load that is extracted; None where nothing can be counted.
+    """The meter of the load that is extracted, and of the range that it covers.
 
-    Args:
-        sync: The table.
-        covered: The range of the load.
-        column: The column that windows are taken by, as dlt names it.
-        disposition: What the user has set of the table's write disposition.
+    None where nothing can be counted. `column` is the one that windows are taken by, as dlt names
+    it.
     """
     until = sync.loaded_until
     if not sync.is_incremental or sync.merges_changes or until is None or column is None:

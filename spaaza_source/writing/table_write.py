@@ -113,12 +113,7 @@ class TableWrite:
         return self._disposition.first_hints()
 
     def add(self, rows: Any, *, file: int) -> Any:
-        """Take note of rows; returns them as they are to be loaded.
-
-        Args:
-            rows: An Arrow table, or records.
-            file: The number of the file that they are from.
-        """
+        """Take note of a file's rows, an Arrow table or records; returns what is to be loaded."""
         if self._late_rows is not None:
             self._late_rows.add(rows)
         if not isinstance(rows, pa.Table):

@@ -81,11 +81,7 @@ class UserDisposition:
         return self.strategy == "delete-insert" and self._has_columns("dedup_sort")
 
     def check(self, policy: SyncPolicy | None, table: str) -> SyncPolicy | None:
-        """The policy of a load by the user's disposition: None where it must bring all rows.
-
-        Args:
-            policy: What the settings say; None for always all rows.
-            table: The resource's name.
+        """The settings' policy as the disposition narrows it; None where it must bring all rows.
 
         Raises:
             SettingsError: The disposition cannot be right with these settings.

@@ -64,16 +64,10 @@ class Disposition:
             SettingsError: The destination cannot write a range of time; or the user's disposition
                 cannot be right with these settings.
         """
-        strategy = self.user.strategy
-        if strategy is None:
-            return self._limit_own(policy, table, keyed=keyed)
-        _check_strategy(strategy, table)
-        return self.user.check(policy, table)
-
-    def _limit_own(
-        self, policy: SyncPolicy | None, table: str, *, keyed: bool
-    ) -> SyncPolicy | None:
-        strategies = current_merge_strategies()
+        strategy, strategies = self.user.strategy, current_merge_strategies()
+        if strategy is not None:
+            _check_strategy(strategy, table)
+            return self.user.check(policy, table)
         if policy is None or REPLACE_WINDOW["strategy"] in strategies:
             return policy
         if policy.merges_changes:
