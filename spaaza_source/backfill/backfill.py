@@ -215,8 +215,7 @@ class Backfill:
         wrong: list[BackfillPart] = []
         missing: list[BackfillPart] = []
         for own in group_by_table(parts).values():
-            source = self._source(start_of(own[0]), None, [own[0]["table"]])
-            coverage = self._coverage(pipeline, own[0], source)
+            coverage = self._coverage(pipeline, own[0])
             for part in own:
                 if any(coverage.has_discrepancy(window) for window in windows_of(part)):
                     wrong.append(part)
@@ -231,14 +230,13 @@ class Backfill:
         on_window: Callable[[str], None] | None = None,
     ) -> list[str]:
         loaded = []
-        source = self._source(start_of(part), None, [part["table"]])
-        coverage = self._coverage(pipeline, part, source)
+        coverage = self._coverage(pipeline, part)
         for window in windows_of(part):
             name = part["table"] if window is None else str(window)
             if not coverage.has(window):
                 self._load_window(pipeline, part, window)
                 merge_stored_schemas(pipeline)
-                coverage = self._coverage(pipeline, part, source)
+                coverage = self._coverage(pipeline, part)
                 if not coverage.has(window):
                     raise UnavailableError(
                         "its load ended, but export_jobs does not show it as loaded;"
@@ -262,9 +260,10 @@ class Backfill:
         submitter.adopt_since = _adopt_since(part, submitter)
         pipeline.run(source)
 
-    def _coverage(self, pipeline: dlt.Pipeline, part: BackfillPart, source: DltSource) -> Coverage:
-        """The coverage of a part's table, which is the source's only one."""
+    def _coverage(self, pipeline: dlt.Pipeline, part: BackfillPart) -> Coverage:
+        """The coverage of a part's table."""
         table = part["table"]
+        source = self._source(start_of(part), None, [table])
         exports = exports_of(source)
         since = _adopt_since(part, exports.run.submitter)
         loaded: list[LoadedExport] = []
