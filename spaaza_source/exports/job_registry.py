@@ -37,11 +37,8 @@ LONGEST_RUN = timedelta(days=2)
 class JobRegistry:
     """The vendor's jobs that earlier runs of ours created; for one thread.
 
-    Args:
-        service: The vendor.
-        max_age: How old a finished job may be and still be adopted.
-        clock: The time to wait by.
-        all_jobs: Whether jobs of any age count: an old one that repeats has new results.
+    A finished job may be adopted up to `max_age` after its end; with `all_jobs` jobs of any age
+    count, for an old one that repeats has new results.
     """
 
     def __init__(
