@@ -1,12 +1,12 @@
 """Accounts for every load: audit tables, manifest, row counts and discrepancies."""
 
 from spaaza_source.audit.discrepancies import record_result, reload_hint, resolves_earlier
-from spaaza_source.audit.ledger import LEDGER, LoadedExport, present_exports, read_ledger
+from spaaza_source.audit.ledger import LoadedExport, present_exports, read_ledger
 from spaaza_source.audit.manifest import (
     CountScope,
     TableManifest,
     manifest_jobs,
-    manifests_of,
+    read_manifests,
     record_rows_written,
     write_manifest,
 )
@@ -16,7 +16,6 @@ from spaaza_source.audit.rows import job_row, rejected_rows
 from spaaza_source.audit.tables import audit_rows
 
 __all__ = [
-    "LEDGER",
     "CountScope",
     "LoadedExport",
     "TableManifest",
@@ -24,9 +23,9 @@ __all__ = [
     "count_rows",
     "job_row",
     "manifest_jobs",
-    "manifests_of",
     "present_exports",
     "read_ledger",
+    "read_manifests",
     "reconcile_load",
     "record_result",
     "record_rows_written",

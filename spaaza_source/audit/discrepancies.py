@@ -7,13 +7,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from spaaza_source.audit.ledger import LEDGER, LoadedExport
-from spaaza_source.audit.row_counts import CountResult
+from spaaza_source.audit.row_counts import TOGETHER, CountResult
 from spaaza_source.destination import update_rows
 from spaaza_source.errors import WrongCountError
 from spaaza_source.windows import Window, iso
-
-#: Jobs that are noted in one statement.
-TOGETHER = 40
 
 
 def record_result(client: Any, result: CountResult, load: str) -> None:
@@ -22,8 +19,9 @@ def record_result(client: Any, result: CountResult, load: str) -> None:
     now = datetime.now(timezone.utc)
     for first in range(0, len(manifest.jobs), TOGETHER):
         jobs = manifest.jobs[first : first + TOGETHER]
-        numbers = [(job.job_id, result.by_job.get(job.job_id)) for job in jobs]
-        known = [(job, rows) for job, rows in numbers if rows is not None]
+        known = [
+            (job.job_id, result.by_job[job.job_id]) for job in jobs if job.job_id in result.by_job
+        ]
         found = "NULL"
         if known:
             found = f"CASE job_id{' WHEN %s THEN %s' * len(known)} END"
@@ -83,7 +81,7 @@ def resolves_earlier(
         keeps_others: Whether rows that the load does not bring stay in the table.
 
     Returns:
-        How many duplicates are among the rows that it replaces; None where it resolves nothing.
+        None where it resolves nothing.
 
     Raises:
         WrongCountError: There is an open discrepancy, and this load does not cover its window.

@@ -60,13 +60,10 @@ class LoadedExport:
     replaces_all: bool = False
 
     def covers(self, lag: timedelta) -> Window | None:
-        """The window that it has all rows of, late ones too; None where it surely has none.
+        """The window that it has all rows of, those too that arrive up to `lag` late.
 
-        Where a vendor's clock is wrong, a window may end in the future: so it counts for no later
-        rows than either clock had seen.
-
-        Args:
-            lag: The table's lookback: how late rows may arrive.
+        None where it surely has none. Where a vendor's clock is wrong, a window may end in the
+        future: so it counts for no later rows than either clock had seen.
         """
         if self.window is None and self.created_at is None:
             return None
@@ -77,12 +74,7 @@ class LoadedExport:
 
 
 def read_ledger(client: Any, table: str) -> list[LoadedExport]:
-    """The loaded exports of a table, the oldest load first; none without a ledger.
-
-    Args:
-        client: As `open_client` returns it.
-        table: The table.
-    """
+    """The loaded exports of a table, the oldest load first; none without a ledger."""
     jobs, loads = client.make_qualified_table_name(LEDGER), completed_loads(client)
     # All columns: a ledger of an earlier version lacks some.
     # DuckDB cannot filter every Arrow file by a text: of Delta tables all rows are read.
@@ -106,11 +98,7 @@ def read_ledger(client: Any, table: str) -> list[LoadedExport]:
 
 
 def present_exports(exports: Sequence[LoadedExport]) -> list[LoadedExport]:
-    """Those of a table's loaded exports whose rows no later load has replaced as a whole.
-
-    Args:
-        exports: As `read_ledger` returns them.
-    """
+    """Those of a table's loaded exports whose rows no later load has replaced as a whole."""
     last = next((each.load for each in reversed(exports) if each.replaces_all), None)
     return [each for each in exports if last is None or float(each.load) >= float(last)]
 

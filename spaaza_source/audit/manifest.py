@@ -41,6 +41,10 @@ class CountScope:
     condition: str | None = None
     key: Sequence[str] = ()
 
+    def where(self, table: str) -> str:
+        """The condition for a table with that qualified name."""
+        return self.condition.format(table=table) if self.condition else "1 = 1"
+
 
 @dataclass(frozen=True)
 class ManifestJob:
@@ -94,12 +98,8 @@ def write_manifest(
 ) -> None:
     """Write the manifest of a table into the package that is extracted.
 
-    Args:
-        resource: The resource's name.
-        count_scope: How its rows are found; None where nothing tells them.
-        time_column: The column that windows are taken by.
-        exports: Its exports.
-        loaded: Rows of each, in the order of time.
+    There is none where nothing tells how its rows are found. `loaded` are the rows of each current
+    export.
     """
     name = dlt.current.resource().table_name
     if count_scope is None or callable(name):
@@ -127,10 +127,9 @@ def write_manifest(
 
 
 def manifest_jobs(exports: Iterable[tuple[str, Window | None, int]]) -> list[ManifestJob]:
-    """The exports of a manifest: the rows of files of one result cannot be told from each other.
+    """The exports of a manifest, each given by its job, its window and its loaded rows.
 
-    Args:
-        exports: The job, window and loaded rows of each.
+    The rows of files of one result cannot be told from each other.
     """
     exports = list(exports)
     windows = Counter(window for _, window, _ in exports)
@@ -142,7 +141,7 @@ def manifest_jobs(exports: Iterable[tuple[str, Window | None, int]]) -> list[Man
 
 def record_rows_written(pipeline: SupportsPipeline, info: NormalizeInfo) -> None:
     """Complete the manifests of packages that dlt has just normalized."""
-    packages = _packages(pipeline, LoadStorage.NORMALIZED_FOLDER)
+    packages = _packages(Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER)
     for load, metrics in info.metrics.items():
         state: Any = packages.get_load_package_state(load)
         if MANIFESTS not in state:
@@ -153,19 +152,12 @@ def record_rows_written(pipeline: SupportsPipeline, info: NormalizeInfo) -> None
         packages.save_load_package_state(load, state)
 
 
-def read_manifests(pipeline: SupportsPipeline, load: str) -> tuple[str, list[TableManifest]]:
-    """The name of a loaded package's schema, and its manifests."""
-    packages = _packages(pipeline, LoadStorage.LOADED_FOLDER)
-    state: Any = packages.get_load_package_state(load)
+def read_manifests(package: Path) -> tuple[str, list[TableManifest]]:
+    """The name of the schema of the load package in a folder, and its manifests."""
+    packages = _packages(package.parent)
+    state: Any = packages.get_load_package_state(package.name)
     manifests = [_read(table, stored) for table, stored in state.get(MANIFESTS, {}).items()]
-    return (packages.load_schema(load).name if manifests else "", manifests)
-
-
-def manifests_of(package: Path) -> list[TableManifest]:
-    """The manifests in the folder of a load package that is not loaded yet."""
-    storage = PackageStorage(FileStorage(str(package.parent)), "normalized")
-    state: Any = storage.get_load_package_state(package.name)
-    return [_read(table, stored) for table, stored in state.get(MANIFESTS, {}).items()]
+    return (packages.schema_name(package.name) if manifests else "", manifests)
 
 
 def _read(table: str, stored: Mapping[str, Any]) -> TableManifest:
@@ -175,24 +167,19 @@ def _read(table: str, stored: Mapping[str, Any]) -> TableManifest:
         stored["ledger"],
         CountScope(rows["counted"], rows["scope"], rows["key"]),
         stored["time_column"],
-        _window(stored["reach"]),
+        parse_window(stored["reach"] or ""),
         [
-            ManifestJob(job["job_id"], _window(job["window"]), job["loaded"])
+            ManifestJob(job["job_id"], parse_window(job["window"] or ""), job["loaded"])
             for job in stored["jobs"]
         ],
         stored.get("passed_on"),
     )
 
 
-def _packages(pipeline: SupportsPipeline, folder: str) -> PackageStorage:
-    location = Path(pipeline.working_dir) / "load" / folder
-    status: Any = "loaded" if folder == LoadStorage.LOADED_FOLDER else "normalized"
-    return PackageStorage(FileStorage(str(location)), status)
+def _packages(folder: Path) -> PackageStorage:
+    # What a package's status is called does not matter here.
+    return PackageStorage(FileStorage(str(folder)), "normalized")
 
 
 def _text(window: Window | None) -> str | None:
     return None if window is None else str(window)
-
-
-def _window(text: str | None) -> Window | None:
-    return None if text is None else parse_window(text)

@@ -7,10 +7,12 @@ table until one brings those rows again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
+from dlt.common.storages import LoadStorage
 
 from spaaza_source.audit.discrepancies import record_result, reload_hint
 from spaaza_source.audit.ledger import LEDGER
@@ -26,7 +28,8 @@ def reconcile_load(pipeline: SupportsPipeline, load: str) -> None:
     Raises:
         WrongCountError: There are more rows, or fewer, than its manifests say.
     """
-    schema, manifests = read_manifests(pipeline, load)
+    folder = Path(pipeline.working_dir) / "load" / LoadStorage.LOADED_FOLDER
+    schema, manifests = read_manifests(folder / load)
     if not manifests:
         return
     sql_pipeline: Any = pipeline

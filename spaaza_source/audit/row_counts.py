@@ -13,7 +13,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from spaaza_source.audit.manifest import TableManifest
 from spaaza_source.destination import fetch_number, window_condition
 
-#: Windows that are counted in one query.
+#: Windows that are counted in one query; jobs that are noted in one statement.
 TOGETHER = 40
 
 
@@ -39,12 +39,7 @@ class CountResult:
 
 
 def count_rows(client: Any, manifest: TableManifest) -> CountResult:
-    """Count a load's rows in the destination.
-
-    Args:
-        client: dlt's SQL client.
-        manifest: What there should be; the rows that dlt wrote are known.
-    """
+    """Count a load's rows in the destination; of its manifest the rows written are known."""
     if manifest.count_scope.key:
         return _count_by_key(client, manifest)
     expected = manifest.rows_written or 0
@@ -67,29 +62,21 @@ def count_rows(client: Any, manifest: TableManifest) -> CountResult:
 def _count_by_window(client: Any, manifest: TableManifest) -> tuple[int, dict[str, int]]:
     """Rows of the load, and of each of its windows; each query reads one column of them."""
     name = client.make_qualified_table_name(manifest.table)
-    windows = [
-        (
-            job.job_id,
-            window_condition(
-                f"{name}.{client.escape_column_name(manifest.time_column)}", job.window
-            ),
-        )
-        for job in manifest.jobs
-        if job.window is not None and manifest.time_column is not None
-    ]
+    windows: list[tuple[str, str]] = []
+    if manifest.time_column is not None:
+        column = f"{name}.{client.escape_column_name(manifest.time_column)}"
+        windows = [
+            (job.job_id, window_condition(column, job.window))
+            for job in manifest.jobs
+            if job.window is not None
+        ]
     total = 0
     by_job: dict[str, int] = {}
     for first in range(0, max(1, len(windows)), TOGETHER):
         part = windows[first : first + TOGETHER]
-        counted = ["count(*)"] + [
-            f"count(CASE WHEN {inside_it} THEN 1 END)" for _, inside_it in part
-        ]
-        where = (
-            f" WHERE {manifest.count_scope.condition.format(table=name)}"
-            if manifest.count_scope.condition
-            else ""
-        )
-        total, *numbers = client.execute_sql(f"SELECT {', '.join(counted)} FROM {name}{where}")[0]
+        counted = ["count(*)", *(f"count(CASE WHEN {inside} THEN 1 END)" for _, inside in part)]
+        query = f"SELECT {', '.join(counted)} FROM {name} WHERE {manifest.count_scope.where(name)}"
+        total, *numbers = client.execute_sql(query)[0]
         by_job |= {job: int(rows) for (job, _), rows in zip(part, numbers, strict=True)}
     return int(total), by_job
 
@@ -102,7 +89,7 @@ def _count_by_key(client: Any, manifest: TableManifest) -> CountResult:
         staged = client.make_qualified_table_name(manifest.table)
     key = [client.escape_column_name(column) for column in rows.key]
     keys = f"SELECT DISTINCT {', '.join(key)} FROM {staged}"
-    scope = f" AND {rows.condition.format(table=name)}" if rows.condition else ""
+    where = rows.where(name)
     written = manifest.rows_written or 0
     try:
         arrived = fetch_number(client, f"SELECT count(*) FROM {staged}")
@@ -110,21 +97,21 @@ def _count_by_key(client: Any, manifest: TableManifest) -> CountResult:
         arrived = 0
     if written and not arrived:
         # Emptied after the load, by dlt's `truncate_staging_dataset`.
-        found = fetch_number(client, f"SELECT count(*) FROM {name} WHERE 1 = 1{scope}")
+        found = fetch_number(client, f"SELECT count(*) FROM {name} WHERE {where}")
         return CountResult(manifest, "at least", written, found, {}, found >= written)
     if not written:
         by_job = {job.job_id: 0 for job in manifest.jobs}
         return CountResult(manifest, rows.counted, 0, 0, by_job, right=True)
     expected = fetch_number(client, f"SELECT count(*) FROM ({keys}) AS staged")
     if rows.counted == "version":
-        versions = f"SELECT DISTINCT {', '.join(key)} FROM {name} WHERE 1 = 1{scope}"
+        versions = f"SELECT DISTINCT {', '.join(key)} FROM {name} WHERE {where}"
         found = fetch_number(client, f"SELECT count(*) FROM ({versions}) AS versions")
     else:
         same = " AND ".join(f"staged.{column} = {name}.{column}" for column in key)
         found = fetch_number(
             client,
-            f"SELECT count(*) FROM {name} WHERE EXISTS"
-            f" (SELECT 1 FROM {staged} AS staged WHERE {same}){scope}",
+            f"SELECT count(*) FROM {name} WHERE {where} AND EXISTS"
+            f" (SELECT 1 FROM {staged} AS staged WHERE {same})",
         )
     right = found == expected and arrived == written
     by_job = {manifest.jobs[0].job_id: found} if len(manifest.jobs) == 1 else {}

@@ -68,13 +68,10 @@ def job_row(
 def rejected_rows(
     export: Export, rows: Iterable[RejectedRow], *, hide_raw: bool
 ) -> list[dict[str, Any]]:
-    """The rows of an export in `rejected_rows`.
+    """The bad rows of an export's file in `rejected_rows`.
 
-    Args:
-        export: The export.
-        rows: The bad rows of its file.
-        hide_raw: Whether their bytes stay out: in a row that does not fit, nobody can tell a
-            personal cell from another.
+    Where `hide_raw` is set, their bytes stay out: in a row that does not fit, nobody can tell a
+    personal cell from another.
     """
     return [
         {

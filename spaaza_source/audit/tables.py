@@ -101,14 +101,7 @@ def audit_rows(table: str, rows: Sequence[Row]) -> Iterator[ResolvablePipeItem] 
 
     They pass through a resource of their own: what a user did to the data's resource (a map, a
     filter, hints, an incremental) must not reach them. dlt redirects items of a forked pipe in the
-    same manner.
-
-    Args:
-        table: One of `TABLES`.
-        rows: Its rows.
-
-    Returns:
-        None where there is nothing that dlt could write.
+    same manner. None where there is nothing that dlt could write.
     """
     resource = _resource(table)
     pipe = resource._pipe  # noqa: SLF001 - dlt names a pipe nowhere else

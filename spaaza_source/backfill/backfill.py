@@ -17,8 +17,8 @@ import dlt
 from dlt.common.destination import TDestinationReferenceArg
 from dlt.extract import DltSource
 
-from spaaza_source.audit import LoadedExport
-from spaaza_source.backfill.coverage import Coverage, loaded_exports, recount_windows
+from spaaza_source.audit import LoadedExport, read_ledger
+from spaaza_source.backfill.coverage import Coverage, recount_windows
 from spaaza_source.backfill.parts import (
     BackfillPart,
     group_by_table,
@@ -29,7 +29,7 @@ from spaaza_source.backfill.parts import (
 )
 from spaaza_source.backfill.schema_union import merge_stored_schemas, types_match
 from spaaza_source.backfill.worker_pipeline import check_repeatable, open_pipeline
-from spaaza_source.destination import drop_leftover_staging, hold_load_lock
+from spaaza_source.destination import drop_leftover_staging, hold_load_lock, open_client
 from spaaza_source.errors import SettingsError, UnavailableError
 from spaaza_source.exports import ExportSubmitter
 from spaaza_source.loading import exports_of
@@ -215,8 +215,7 @@ class Backfill:
         wrong: list[BackfillPart] = []
         missing: list[BackfillPart] = []
         for own in group_by_table(parts).values():
-            source = self._source(start_of(own[0]), None, [own[0]["table"]])
-            coverage = self._coverage(pipeline, own[0], source)
+            coverage = self._coverage(pipeline, own[0])
             for part in own:
                 if any(coverage.has_discrepancy(window) for window in windows_of(part)):
                     wrong.append(part)
@@ -231,14 +230,13 @@ class Backfill:
         on_window: Callable[[str], None] | None = None,
     ) -> list[str]:
         loaded = []
-        source = self._source(start_of(part), None, [part["table"]])
-        coverage = self._coverage(pipeline, part, source)
+        coverage = self._coverage(pipeline, part)
         for window in windows_of(part):
             name = part["table"] if window is None else str(window)
             if not coverage.has(window):
                 self._load_window(pipeline, part, window)
                 merge_stored_schemas(pipeline)
-                coverage = self._coverage(pipeline, part, source)
+                coverage = self._coverage(pipeline, part)
                 if not coverage.has(window):
                     raise UnavailableError(
                         "its load ended, but export_jobs does not show it as loaded;"
@@ -262,14 +260,16 @@ class Backfill:
         submitter.adopt_since = _adopt_since(part, submitter)
         pipeline.run(source)
 
-    def _coverage(self, pipeline: dlt.Pipeline, part: BackfillPart, source: DltSource) -> Coverage:
-        """The coverage of a part's table, which is the source's only one."""
+    def _coverage(self, pipeline: dlt.Pipeline, part: BackfillPart) -> Coverage:
+        """The coverage of a part's table."""
         table = part["table"]
+        source = self._source(start_of(part), None, [table])
         exports = exports_of(source)
         since = _adopt_since(part, exports.run.submitter)
         loaded: list[LoadedExport] = []
         if source.name in pipeline.schema_names:
-            loaded = loaded_exports(pipeline, source.name, table)
+            with open_client(pipeline, source.name) as client:
+                loaded = read_ledger(client, table)
 
         def is_typed(export: LoadedExport) -> bool:
             # What was loaded before this backfill began was loaded by one worker at a time.
@@ -291,8 +291,7 @@ class Backfill:
             name = schema.naming.normalize_identifier(column)
             if name in schema.tables.get(table, {}).get("columns", {}):
                 with hold_load_lock(pipeline):
-                    loaded = self._coverage(pipeline, own[0], source).loaded
-                    recount_windows(pipeline, source.name, (table, name), windows, loaded)
+                    recount_windows(pipeline, source.name, table, name, windows)
 
     def _source_up_to_now(self, parts: Sequence[BackfillPart]) -> DltSource | None:
         """The incremental tables from the range's end on; None where there are none."""

@@ -43,7 +43,7 @@ class Coverage:
     loaded: Sequence[LoadedExport]
     since: datetime
     recent_only: bool
-    is_typed: Callable[[LoadedExport], bool] = lambda _: True
+    is_typed: Callable[[LoadedExport], bool]
 
     def has(self, window: Window | None) -> bool:
         """Whether all rows of a window are loaded; for None, of a table that comes whole."""
@@ -72,51 +72,25 @@ class Coverage:
 
     def _covered_by(self, export: LoadedExport) -> Window | None:
         """The window in which an export leaves nothing to be asked for; None where it has none."""
-        created = export.created_at or export.finished_at
-        window = export.window or Window(None, created)
         if export.finished_at >= self.since:
-            return window
+            created = export.created_at or export.finished_at
+            return export.window or Window(None, created)
         policy = self.sync.policy
         if self.recent_only or policy is None or not policy.incremental:
             return None
-        # Late rows are in it, as far as they had come before it was asked for.
-        end = min(window.end, created - policy.lag)
-        return Window(window.start, end) if window.begin < end else None
-
-
-def loaded_exports(pipeline: dlt.Pipeline, schema: str, table: str) -> list[LoadedExport]:
-    """The loaded exports of a table, the oldest load first.
-
-    Args:
-        pipeline: Its destination is asked.
-        schema: The name of dlt's schema.
-        table: The table.
-    """
-    with open_client(pipeline, schema) as client:
-        return read_ledger(client, table)
+        return export.covers(policy.lag)
 
 
 def recount_windows(
-    pipeline: dlt.Pipeline,
-    schema: str,
-    columns: tuple[str, str],
-    windows: Sequence[Window],
-    loaded: Sequence[LoadedExport],
+    pipeline: dlt.Pipeline, schema: str, table: str, column: str, windows: Sequence[Window]
 ) -> None:
     """Count windows in the destination again, and record where one is not as it was loaded.
 
-    Only windows that their own exports make up, and that no later load has touched.
-
-    Args:
-        pipeline: Its destination is asked.
-        schema: The name of dlt's schema.
-        columns: The table, and its column that windows are taken by, both as dlt names them.
-        windows: The windows.
-        loaded: The loaded exports of the table.
+    Only windows that their own exports make up, and that no later load has touched. The table and
+    the column that windows are taken by are named as in dlt's schema.
     """
-    table, column = columns
-    untouched = _untouched(loaded)
     with open_client(pipeline, schema) as client:
+        untouched = _untouched(read_ledger(client, table))
         for window in windows:
             parts = [each for each in untouched if each.window and window.covers(each.window)]
             if window.gaps(part.window for part in parts if part.window):

@@ -27,11 +27,7 @@ TYPE = ("data_type", "precision", "scale", "timezone")
 
 
 def merge_stored_schemas(pipeline: dlt.Pipeline) -> None:
-    """Add to the pipeline's schemas what all loads have added, not just the last one stored.
-
-    Args:
-        pipeline: It has just taken its schemas from the destination.
-    """
+    """Add what all loads have added to schemas that were just taken from the destination."""
     for name in pipeline.schema_names:
         own = pipeline.schemas[name]
         with pipeline.destination_client(name) as client:
@@ -49,13 +45,8 @@ def merge_stored_schemas(pipeline: dlt.Pipeline) -> None:
 def types_match(pipeline: dlt.Pipeline, name: str, version: str, table: str) -> bool:
     """Whether a load gave a table's columns the types that the destination has.
 
-    Two parallel loads may each be the first with a column, and infer different types.
-
-    Args:
-        pipeline: Its schemas have been merged.
-        name: The schema's name.
-        version: The hash of the schema that the load had.
-        table: The table; its nested ones count too.
+    Two parallel loads may each be the first with a column, and infer different types. The load
+    had the schema of that name with the hash `version`; the pipeline's schemas have been merged.
     """
     with pipeline.destination_client(name) as client:
         found = _stored(client, version)
@@ -107,21 +98,17 @@ def _add_missing(client: Any, merged: Schema, table: str, others: Sequence[Schem
     before = merged.tables.get(table)
     known = [other.tables[table] for other in others if table in other.tables]
     columns: dict[str, list[Any]] = {}
-    for each in ([before] if before else []) + known:
-        for name, hint in each["columns"].items():
+    own: Mapping[str, Any] = before["columns"] if before else {}
+    for each in (own, *(other["columns"] for other in known)):
+        for name, hint in each.items():
             if _has_type(hint):
                 columns.setdefault(name, []).append(hint)
-    own: Mapping[str, Any] = before["columns"] if before else {}
     unsure = {
         name: hints
         for name, hints in columns.items()
         if not _has_type(own.get(name, {})) or len({_type(hint) for hint in hints}) > 1
     }
-    rows = (
-        before is not None
-        and bool(before.get(ROWLESS))
-        and any(not each.get(ROWLESS) for each in known)
-    )
+    rows = bool(before and before.get(ROWLESS)) and any(not each.get(ROWLESS) for each in known)
     if not unsure and not rows:
         return False
     ((_, there),) = client.get_storage_tables([table])

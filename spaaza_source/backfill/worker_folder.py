@@ -27,7 +27,7 @@ def worker_folder() -> Iterator[Path]:
     parent = Path(tempfile.gettempdir())
     _remove_abandoned(parent)
     folder = parent / f"{PREFIX}{uuid4().hex}"
-    lock = _lock(folder)
+    lock = FileLock(f"{folder}.lock")
     with lock:
         try:
             folder.mkdir(mode=0o700)
@@ -42,13 +42,9 @@ def _remove_abandoned(parent: Path) -> None:
         if folder.suffix:
             continue
         try:
-            with _lock(folder).acquire(timeout=0):
+            with FileLock(f"{folder}.lock", timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
         except (Timeout, OSError):
             # In use, or another user's.
             continue
         Path(f"{folder}.lock").unlink(missing_ok=True)
-
-
-def _lock(folder: Path) -> FileLock:
-    return FileLock(f"{folder}.lock")

@@ -43,9 +43,7 @@ def is_delta(pipeline: Any, table_format: Any) -> bool:
 def can_count(pipeline: Any, table_format: Any) -> bool:
     """Whether rows of the pipeline's destination can be counted, and `export_jobs` updated.
 
-    Args:
-        pipeline: Whose destination.
-        table_format: Of the tables, such as `delta`; None for what the destination prefers.
+    The table format, such as `delta`, is None for what the destination prefers.
     """
     if is_files(pipeline.destination):
         return is_delta(pipeline, table_format)
@@ -65,12 +63,7 @@ def current_merge_strategies() -> list[str]:
 
 
 def quote_column(pipeline: Any, column: str) -> str:
-    """A column's name in the destination's SQL, whatever characters it has.
-
-    Args:
-        pipeline: Whose destination.
-        column: The name, as dlt has it.
-    """
+    """A column's name, as dlt has it, in the destination's SQL, whatever characters it has."""
     if is_files(pipeline.destination):
         return quote_name(column)
     capabilities = _capabilities(pipeline.destination)

@@ -25,11 +25,7 @@ DELTA: Final = "delta"
 
 
 class DeltaClient:
-    """The tables of one dataset.
-
-    Args:
-        files: dlt's job client of the folder.
-    """
+    """The tables of one dataset, given by dlt's job client of the folder."""
 
     def __init__(self, files: Any) -> None:
         self._files = files
@@ -84,14 +80,7 @@ class DeltaClient:
     def update(
         self, table: str, cells: Mapping[str, str], where: str, parameters: Sequence[Any]
     ) -> None:
-        """Change rows of a table.
-
-        Args:
-            table: Its name.
-            cells: New cells by column, in SQL.
-            where: The rows, in SQL.
-            parameters: The value of each `%s`, in `cells` and then in `where`.
-        """
+        """Change rows of a table, as `update_rows` does."""
         values = iter(parameters)
 
         def fill_in(sql: str) -> str:

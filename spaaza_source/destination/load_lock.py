@@ -37,9 +37,6 @@ def hold_load_lock(pipeline: Any) -> Iterator[None]:
     """Wait for the load lock of the pipeline's dataset, and hold it inside the `with` block.
 
     A destination without such locks is not locked.
-
-    Args:
-        pipeline: Whose load begins.
     """
     try_lock = TRY_LOCK.get(pipeline.destination.destination_type)
     if try_lock is None:

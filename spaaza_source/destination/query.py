@@ -56,12 +56,9 @@ def open_client(
 
 @contextmanager
 def keep_open(pipeline: Any) -> Iterator[None]:
-    """Keep a DuckDB file open inside the `with` block.
+    """Keep a DuckDB file open inside the `with` block; any other destination is left alone.
 
     Each of dlt's jobs opens the file and closes it again, which takes longer than many a job.
-
-    Args:
-        pipeline: Whose destination; any other than a DuckDB file is left alone.
     """
     if pipeline.destination.destination_type != DUCKDB:
         yield
@@ -73,9 +70,7 @@ def keep_open(pipeline: Any) -> Iterator[None]:
 def ask(question: Callable[[Any], _T]) -> _T:
     """The result of queries that a resource makes while it is extracted.
 
-    Args:
-        question: Is given a client. It runs in a thread of its own, where `dlt.current` knows no
-            resource.
+    They are made in a thread of their own, where `dlt.current` knows no resource.
 
     Raises:
         SqlClientNotAvailable: The destination has no SQL.
@@ -147,12 +142,7 @@ def read_table(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
 
 
 def window_condition(column: str, window: Window) -> str:
-    """The rows of a window, in SQL.
-
-    Args:
-        column: The column of times, quoted for the database.
-        window: The window.
-    """
+    """The rows of a window, in SQL; the column of times is quoted for the database."""
     after = f"{column} >= '{iso(window.start)}' AND " if window.start else ""
     return f"{after}{column} < '{iso(window.end)}'"
 
@@ -161,7 +151,7 @@ def window_scope(pipeline: Any, covered: Window | None, column: str | None) -> s
     """The rows of a window, as SQL about `{table}`; None for all rows.
 
     Args:
-        pipeline: Whose destination.
+        pipeline: Its destination's SQL.
         covered: The window; None, or one without a start, for all rows.
         column: The column that windows are taken by, as dlt names it; None where none is.
     """
@@ -173,11 +163,8 @@ def window_scope(pipeline: Any, covered: Window | None, column: str | None) -> s
 def valid_rows(pipeline: Any, valid_to: str) -> str:
     """The rows of an `scd2` table that have not been retired, as SQL about `{table}`.
 
-    Such a row's end is NULL, or in the future if the user has set an `active_record_timestamp`.
-
-    Args:
-        pipeline: Whose destination.
-        valid_to: The column with the end of a row's validity, as dlt names it.
+    `valid_to` is the column with the end of a row's validity, as dlt names it: it is NULL, or in
+    the future if the user has set an `active_record_timestamp`.
     """
     column = _column_of_table(pipeline, valid_to)
     return f"({column} IS NULL OR {column} > CURRENT_TIMESTAMP)"

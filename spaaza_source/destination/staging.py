@@ -7,6 +7,7 @@ each other's tables.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any, cast
 
 import dlt
@@ -20,12 +21,7 @@ LAYOUT = "staging_dataset_name_layout"
 
 
 def with_own_staging(destination: TDestinationReferenceArg, name: str) -> Any:
-    """A copy of the destination with a staging dataset of its own.
-
-    Args:
-        destination: A destination, or its name.
-        name: The end of the dataset's name, after `…_staging_`.
-    """
+    """A copy of the destination with a staging dataset of its own, `…_staging_{name}`."""
     own = copy.copy(Destination.from_reference(destination))
     if own is not None and LAYOUT in own.spec.get_resolvable_fields():
         own.config_params = {**own.config_params, LAYOUT: f"%s_staging_{name}"}
@@ -37,38 +33,36 @@ def drop_own_staging(pipeline: dlt.Pipeline) -> None:
 
     A load that has ended does not need it, so a failure to drop it does not fail the load.
     """
-    for schema in pipeline.schema_names:
-        with pipeline.destination_client(schema) as client:
-            if isinstance(client, WithStagingDataset):
-                sql = cast("Any", client).sql_client
-                _drop(sql, sql.staging_dataset_name)
+    for client in _sql_clients(pipeline):
+        _drop(client, client.staging_dataset_name)
 
 
 def drop_leftover_staging(pipeline: dlt.Pipeline, name: str) -> None:
     """Drop the private staging datasets that killed loads have left.
 
-    Args:
-        pipeline: Whose destination.
-        name: The start of their names after `…_staging_`; no other dataset's name may start so.
+    All datasets go whose names start with `…_staging_{name}`.
     """
-    prefix = f"_staging_{name}".casefold()
+    for client in _sql_clients(pipeline):
+        start = f"{client.dataset_name}_staging_{name}".casefold()
+        try:
+            datasets = client.execute_sql("SELECT schema_name FROM INFORMATION_SCHEMA.SCHEMATA")
+        except DatabaseException:
+            logger.warning(
+                "this destination does not list its datasets: drop those yourself whose names"
+                f" start with {start!r}"
+            )
+            return
+        for (dataset,) in datasets or ():
+            if str(dataset).casefold().startswith(start):
+                _drop(client, str(dataset))
+
+
+def _sql_clients(pipeline: dlt.Pipeline) -> Iterator[Any]:
+    """For each schema of a pipeline dlt's SQL client, where there are staging datasets."""
     for schema in pipeline.schema_names:
         with pipeline.destination_client(schema) as client:
-            if not isinstance(client, WithStagingDataset):
-                continue
-            sql = cast("Any", client).sql_client
-            start = f"{sql.dataset_name}{prefix}".casefold()
-            try:
-                datasets = sql.execute_sql("SELECT schema_name FROM INFORMATION_SCHEMA.SCHEMATA")
-            except DatabaseException:
-                logger.warning(
-                    "this destination does not list its datasets: drop those yourself whose names"
-                    f" start with {start!r}"
-                )
-                return
-            for (dataset,) in datasets or ():
-                if str(dataset).casefold().startswith(start):
-                    _drop(sql, str(dataset))
+            if isinstance(client, WithStagingDataset):
+                yield cast("Any", client).sql_client
 
 
 def _drop(client: Any, dataset: str) -> None:

@@ -41,12 +41,7 @@ class LoadEndHook(SupportsTracking):
 
 
 class _ReconcilingCollector(Collector):
-    """A pipeline's `progress` during the load step: reconciles the packages that were loaded.
-
-    Args:
-        own: The pipeline's own.
-        pipeline: The pipeline.
-    """
+    """A pipeline's `progress` during the load step: reconciles the packages that were loaded."""
 
     def __init__(self, own: Any, pipeline: Any) -> None:
         self.own = own

@@ -28,7 +28,7 @@ import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
@@ -57,11 +57,7 @@ DERIVED = ("sql", "reference")
 
 
 def repair_killed_run(pipeline: SupportsPipeline) -> None:
-    """Repair what a killed run left in the pipeline's working folder.
-
-    Args:
-        pipeline: A pipeline whose run lock is held.
-    """
+    """Repair what a killed run left in the working folder of a pipeline whose run lock is held."""
     remove_partial_schemas(pipeline)
     remove_normalized_packages(pipeline)
     save_extracted_schemas(pipeline)
@@ -99,7 +95,7 @@ def remove_normalized_packages(pipeline: SupportsPipeline) -> None:
 def save_extracted_schemas(pipeline: Any) -> None:
     """Save the schema of each extracted package whose run was killed before it did so."""
     folder = Path(pipeline.working_dir) / "normalize" / NormalizeStorage.EXTRACTED_FOLDER
-    packages, loads = _packages(folder, "extracted")
+    packages, loads = _packages(folder)
     for load in sorted(loads):
         schema = packages.load_schema(load)
         try:
@@ -130,7 +126,8 @@ def reset_interrupted_loads(pipeline: SupportsPipeline) -> None:
     """Reset each load package of exports whose loading was interrupted."""
     packages, loads = _packages_to_load(pipeline)
     for load in loads:
-        if _is_interrupted(packages, load):
+        is_uncertain = any(_is_copy(name) for name in _uncertain_jobs(packages, load))
+        if is_uncertain and _is_of_exports(packages.load_schema(load)):
             logger.info(f"The load {load} was interrupted; it is restarted")
             _reset(packages, load)
 
@@ -139,9 +136,6 @@ def delete_duplicate_state(pipeline: Any) -> None:
     """Delete the pipeline's state from the destination where it is about to be loaded once more.
 
     dlt appends it: a database with unique ids would refuse it, in every later run.
-
-    Args:
-        pipeline: Whose packages are about to be loaded.
     """
     if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
         # A file of the same name replaces it.
@@ -163,27 +157,18 @@ def delete_duplicate_state(pipeline: Any) -> None:
 
 
 def _packages_to_load(pipeline: SupportsPipeline) -> tuple[PackageStorage, list[str]]:
-    folder = Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER
-    return _packages(folder, "normalized")
+    return _packages(Path(pipeline.working_dir) / "load" / LoadStorage.NORMALIZED_FOLDER)
 
 
-def _packages(
-    folder: Path, status: Literal["extracted", "normalized"]
-) -> tuple[PackageStorage, list[str]]:
+def _packages(folder: Path) -> tuple[PackageStorage, list[str]]:
     """The packages in a folder, and their load ids."""
-    packages = PackageStorage(FileStorage(str(folder)), status)
+    # What a package's status is called does not matter here.
+    packages = PackageStorage(FileStorage(str(folder)), "normalized")
     return packages, list(packages.list_packages()) if folder.is_dir() else []
 
 
 def _folder(packages: PackageStorage, load: str) -> Path:
     return Path(packages.storage.make_full_path(packages.get_package_path(load)))
-
-
-def _is_interrupted(packages: PackageStorage, load: str) -> bool:
-    """Whether it is unknown of a file if it was copied."""
-    if not any(_is_copy(name) for name in _uncertain_jobs(packages, load)):
-        return False
-    return _is_of_exports(packages.load_schema(load))
 
 
 def _uncertain_jobs(packages: PackageStorage, load: str) -> list[str]:
@@ -216,10 +201,12 @@ def _reset(packages: PackageStorage, load: str) -> None:
     started = package / PackageStorage.STARTED_JOBS_FOLDER
     for folder in (new, completed, started):
         for file in sorted(folder.iterdir()):
+            table = ParsedLoadJobFileName.parse(file.name).table_name
             if not _is_copy(file.name):
                 packages.clear_pending_transition(load, file.name)
                 file.unlink()
-            elif not _is_appended(schema, file.name):
+            # Appended rows stay: no step of the load deletes them again.
+            elif get_write_disposition(schema.tables, table) != "append":
                 packages.clear_pending_transition(load, file.name)
                 file.rename(new / file.name)
 
@@ -231,9 +218,3 @@ def _prepare_tables_again(package: Path) -> None:
     if applied.exists() and not expected.exists():
         # Tables and columns that exist are left as they are.
         expected.write_text(json.dumps(json.loads(applied.read_bytes())), encoding="utf-8")
-
-
-def _is_appended(schema: Schema, name: str) -> bool:
-    """Whether no step of the load deletes the rows of such a file again."""
-    table = ParsedLoadJobFileName.parse(name).table_name
-    return get_write_disposition(schema.tables, table) == "append"

@@ -14,16 +14,12 @@ from typing import Any
 from dlt.common import logger
 from dlt.common.storages import LoadStorage, NormalizeStorage
 
-from spaaza_source.audit import TableManifest, manifests_of, read_ledger
+from spaaza_source.audit import TableManifest, read_ledger, read_manifests
 from spaaza_source.destination import can_count, open_client
 
 
 def abandon_stale_packages(pipeline: Any) -> None:
-    """Remove each package, left by an earlier run, whose rows a younger load has brought.
-
-    Args:
-        pipeline: A pipeline whose run lock is held.
-    """
+    """Remove each package, left by an earlier run, whose rows a younger load has brought."""
     left = list(_packages(pipeline))
     if not left or not can_count(pipeline, None):
         return
@@ -47,7 +43,7 @@ def _packages(pipeline: Any) -> Iterator[tuple[Path, list[TableManifest]]]:
         work / "load" / LoadStorage.NORMALIZED_FOLDER,
     ):
         for package in sorted(folder.glob("*")):
-            manifests = manifests_of(package)
+            _, manifests = read_manifests(package)
             if manifests:
                 yield package, manifests
 

@@ -11,9 +11,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from spaaza_source.errors import FileError, SettingsError
 from spaaza_source.exports.jobs import Job, JobState
@@ -27,14 +26,12 @@ from spaaza_source.windows import iso, parse_instant, parse_window
 CONTENTS = "kept.json"
 #: The key of the exports in it; another one once their meaning changes.
 VERSION = "exports-1"
+#: A job's times in it.
+TIMES = ("created_at", "started_at", "finished_at")
 
 
 def archive_files(exports: TableExports, folder: Path) -> None:
-    """Move a table's files to `<folder>/<table>`.
-
-    Args:
-        exports: All have arrived.
-        folder: The folder of the load.
+    """Move a table's files, which have all arrived, to `<folder>/<table>`.
 
     Raises:
         SettingsError: They cannot be written there.
@@ -83,11 +80,7 @@ def archived_tables(load: Path) -> list[str]:
 
 
 def archived_exports(folder: Path, sync: TableSync) -> TableExports | None:
-    """A table's exports in an archived load; None where it has none.
-
-    Args:
-        folder: The folder of the load.
-        sync: The table.
+    """A table's exports in the folder of an archived load; None where it has none.
 
     Raises:
         FileError: The description of the files cannot be read.
@@ -116,12 +109,15 @@ def verify_checksums(exports: Iterable[Export]) -> None:
     """
     for export in exports:
         file = export.file()
+        digest = hashlib.sha256()
         try:
             with file.path.open("rb") as opened:
-                digest = _hash(opened)
+                while data := opened.read(1 << 20):
+                    digest.update(data)
+            is_same = digest.hexdigest() == file.sha256
         except OSError:
-            digest = ""
-        if digest != file.sha256:
+            is_same = False
+        if not is_same:
             raise FileError(
                 "the file is not as it was archived",
                 where=str(file.path),
@@ -129,15 +125,9 @@ def verify_checksums(exports: Iterable[Export]) -> None:
             )
 
 
-def _hash(opened: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while data := opened.read(1 << 20):
-        digest.update(data)
-    return digest.hexdigest()
-
-
 def _describe(export: Export) -> dict[str, Any]:
     request, file = export.request, export.file()
+    times: dict[str, Any] = {name: getattr(export.job, name) for name in TIMES}
     return {
         "request": {
             **{field.name: getattr(request, field.name) for field in dataclasses.fields(request)},
@@ -146,9 +136,7 @@ def _describe(export: Export) -> dict[str, Any]:
         "job": {
             "job_id": export.job.job_id,
             "vendor_state": export.job.vendor_state,
-            "created_at": _text(export.job.created_at),
-            "started_at": _text(export.job.started_at),
-            "finished_at": _text(export.job.finished_at),
+            **{name: at and iso(at) for name, at in times.items()},
         },
         "begun_at": iso(export.begun_at),
         "split_from": export.split_from,
@@ -163,17 +151,11 @@ def _read(location: Path, table: str, archived: dict[str, Any]) -> Export:
     request = dict(archived["request"])
     window = parse_window(request.pop("window") or "")
     job = archived["job"]
+    times: dict[str, Any] = {name: job[name] and parse_instant(job[name], name) for name in TIMES}
     file = location / Path(archived["file"]).name
     return Export(
         ExportRequest(**{**request, "table": table, "window": window}),
-        Job(
-            job["job_id"],
-            JobState.DONE,
-            job["vendor_state"],
-            created_at=_instant(job["created_at"]),
-            started_at=_instant(job["started_at"]),
-            finished_at=_instant(job["finished_at"]),
-        ),
+        Job(job["job_id"], JobState.DONE, job["vendor_state"], **times),
         parse_instant(archived["begun_at"], "begun_at"),
         adopted=True,
         phase=Phase.ARRIVED,
@@ -184,11 +166,3 @@ def _read(location: Path, table: str, archived: dict[str, Any]) -> Export:
             file, archived["received"], archived["size"], archived["sha256"], archived["proven"]
         ),
     )
-
-
-def _text(instant: datetime | None) -> str | None:
-    return None if instant is None else iso(instant)
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else parse_instant(text, "instant")

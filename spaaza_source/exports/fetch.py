@@ -27,13 +27,10 @@ def fetch_files(
     begin: Callable[[], Download],
     deadline: Deadline,
 ) -> list[FetchedFile]:
-    """All files of a job's result; most vendors have one.
+    """All files of a finished job's result; most vendors have one.
 
-    Args:
-        service: The vendor.
-        job: It is done.
-        begin: Begins the download of the next file.
-        deadline: Until when another connection may be waited for.
+    `begin` begins the download of the next file. Another connection is waited for until the
+    deadline.
 
     Raises:
         LinkRefusedError: Its links were turned away, the fresh ones too.

@@ -37,11 +37,8 @@ LONGEST_RUN = timedelta(days=2)
 class JobRegistry:
     """The vendor's jobs that earlier runs of ours created; for one thread.
 
-    Args:
-        service: The vendor.
-        max_age: How old a finished job may be and still be adopted.
-        clock: The time to wait by.
-        all_jobs: Whether jobs of any age count: an old one that repeats has new results.
+    A finished job may be adopted up to `max_age` after its end; with `all_jobs` jobs of any age
+    count, for an old one that repeats has new results.
     """
 
     def __init__(
@@ -89,13 +86,10 @@ class JobRegistry:
         deadline: Deadline,
         later: timedelta = timedelta(0),
     ) -> Job:
-        """Create a job; where the answer was lost, find the job that may have come of the request.
+        """Create a job that begins so much later than now.
 
-        Args:
-            request: The export.
-            sync: The table it is for.
-            deadline: How long a vendor that has too many requests is waited for.
-            later: How much later than now the export is to begin.
+        Where the answer was lost, find the job that may have come of the request. A vendor that has
+        too many requests is waited for until the deadline.
 
         Raises:
             SpaazaSourceError: The vendor could not be asked, or refused.

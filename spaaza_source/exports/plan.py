@@ -49,27 +49,25 @@ class Plan:
 
 
 def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age: timedelta) -> Plan:
-    """The plan for one table.
+    """The plan for one table, by the jobs that the vendor has of ours and by the vendor's clock.
 
-    Args:
-        sync: What the load has to bring of it.
-        known: The jobs that the vendor has of ours.
-        now: The present instant by the vendor's clock.
-        max_age: How old a finished job may be and still be used.
+    A job that was finished longer ago than `max_age` is not used.
     """
     known = [] if sync.ignore_existing else list(known)
     if sync.collect_only:
         max_age = max(max_age, COLLECT_AGE)
-    plan = _plan_whole(sync, known, now, max_age)
+    # Since when a job must have been finished to be used; with an age of 0 none is.
+    since = now - max_age if max_age else datetime.max.replace(tzinfo=now.tzinfo)
+    plan = _plan_whole(sync, known, now, since)
     if plan is None:
         new = [job for job in known if job.job.job_id not in sync.loaded]
         # Where all rows at once were too many, they are asked for by time.
-        plan = _plan_windows(sync, sync.range_at(now) or Window(None, now), new, now, max_age)
+        plan = _plan_windows(sync, sync.range_at(now) or Window(None, now), new, now, since)
     return _limit_to_done(plan) if sync.collect_only else plan
 
 
 def _plan_whole(
-    sync: TableSync, known: Sequence[KnownJob], now: datetime, max_age: timedelta
+    sync: TableSync, known: Sequence[KnownJob], now: datetime, since: datetime
 ) -> Plan | None:
     """The plan of one export of all rows; None where rows are to be asked for by time."""
     if sync.range_at(now) is not None:
@@ -86,15 +84,14 @@ def _plan_whole(
         if job.job.job_id not in sync.loaded
         and (loaded is None or _created_key(job.job) > _created_key(loaded.job))
     ]
-    since = oldest(now, max_age)
-    good = usable(ours, since)
+    good = [known for known in ours if _is_usable(known.job, since)]
     if sync.collect_only:
         good = [job for job in good if job.job.state is JobState.DONE] or good
     adopted = youngest(good)
     if adopted is not None:
         request = next(request for request in requests if adopted.is_of(request))
         return Plan(None, [], [(request, adopted.job)])
-    if sync.policy is None or not just_failed(ours, since):
+    if sync.policy is None or not any(_has_just_failed(each.job, since) for each in ours):
         return Plan(None, [None])
     return None
 
@@ -115,33 +112,34 @@ def _limit_to_done(plan: Plan) -> Plan:
 
 
 def _plan_windows(
-    sync: TableSync, covered: Window, known: Sequence[KnownJob], now: datetime, max_age: timedelta
+    sync: TableSync, covered: Window, known: Sequence[KnownJob], now: datetime, since: datetime
 ) -> Plan:
     """Adopt the jobs whose windows lie in the range, and plan windows for the rest of it."""
     ours = [
-        (job, window)
-        for job in known
-        if (window := job.window) is not None
+        (window, each.job)
+        for each in known
+        if (window := each.window) is not None
         and covered.covers(window)
-        and job.is_of(sync.make_request(window))
+        and each.is_of(sync.make_request(window))
     ]
-    since = oldest(now, max_age)
-    adopted = _choose_disjoint(ours, since)
+    adopted = _choose_disjoint([each for each in ours if _is_usable(each[1], since)])
     gaps = covered.gaps(window for window, _ in adopted)
     policy = sync.policy or SyncPolicy()
     if adopted and gaps and not policy.is_backfill:
         tail, last = gaps[-1], adopted[-1][0]
-        if tail.end == covered.end and tail.start == last.end and tail.length <= max_age:
+        if tail.end == covered.end and tail.start == last.end and tail.length <= now - since:
             # An earlier run's "now" is good enough: the next load begins there.
             gaps.pop()
             covered = Window(covered.start, last.end)
     failed = [
         window
-        for job, window in ours
-        if just_failed([job], since) and window.length >= 2 * policy.min_window
+        for window, job in ours
+        if _has_just_failed(job, since) and window.length >= 2 * policy.min_window
     ]
-    if covered.start is None and _whole_failed(sync, known, since):
-        failed.append(Window(None, covered.end))
+    if covered.start is None:
+        whole = sync.make_request(None)
+        if any(job.is_of(whole) and _has_just_failed(job.job, since) for job in known):
+            failed.append(Window(None, covered.end))
     return Plan(
         covered,
         [window for gap in gaps for window in cut_calendar(gap, policy.window_size, now)],
@@ -150,16 +148,13 @@ def _plan_windows(
     )
 
 
-def _choose_disjoint(
-    candidates: Sequence[tuple[KnownJob, Window]], since: datetime
-) -> list[tuple[Window, Job]]:
-    """Usable jobs whose windows do not overlap, in the order of time.
+def _choose_disjoint(candidates: Iterable[tuple[Window, Job]]) -> list[tuple[Window, Job]]:
+    """Jobs whose windows do not overlap, in the order of time.
 
     Those that are done come first: a running job may belong to a window that has been split since.
     """
-    good = usable([job for job, _ in candidates], since)
     ranked = sorted(
-        ((window, job.job) for job, window in candidates if job in good),
+        candidates,
         key=lambda each: (
             each[1].state is not JobState.DONE,
             each[0].begin,
@@ -174,44 +169,23 @@ def _choose_disjoint(
     return sorted(chosen, key=lambda each: each[0].begin)
 
 
-def oldest(now: datetime, max_age: timedelta) -> datetime:
-    """Since when a job must have been finished to be used; with an age of 0 none is."""
-    return now - max_age if max_age else datetime.max.replace(tzinfo=now.tzinfo)
-
-
-def usable(known: Iterable[KnownJob], since: datetime) -> list[KnownJob]:
-    """Jobs that wait, run, or were finished since then (or created, where no end is known)."""
-
-    def is_young(job: Job) -> bool:
-        finished = job.finished_at or job.created_at
-        return finished is not None and finished >= since
-
-    return [
-        each
-        for each in known
-        if each.job.state is not JobState.FAILED
-        and (each.job.state is not JobState.DONE or is_young(each.job))
-    ]
-
-
 def youngest(known: Iterable[KnownJob]) -> KnownJob | None:
     """The job that was created last."""
     return max(known, key=lambda job: _created_key(job.job), default=None)
 
 
-def just_failed(known: Iterable[KnownJob], since: datetime) -> bool:
-    """Whether one of the jobs, created since then, ended in an error."""
-    return any(
-        job.job.state is JobState.FAILED
-        and job.job.created_at is not None
-        and job.job.created_at >= since
-        for job in known
-    )
+def _is_usable(job: Job, since: datetime) -> bool:
+    """Whether it waits, runs, or was finished since then (or created, where no end is known)."""
+    if job.state is JobState.DONE:
+        finished = job.finished_at or job.created_at
+        return finished is not None and finished >= since
+    return job.state is not JobState.FAILED
 
 
-def _whole_failed(sync: TableSync, known: Iterable[KnownJob], since: datetime) -> bool:
-    whole = sync.make_request(None)
-    return just_failed([job for job in known if job.is_of(whole)], since)
+def _has_just_failed(job: Job, since: datetime) -> bool:
+    """Whether it was created since then, and ended in an error."""
+    created = job.created_at
+    return job.state is JobState.FAILED and created is not None and created >= since
 
 
 def _created_key(job: Job) -> float:

@@ -32,14 +32,7 @@ RETRY_PAUSE = 2
 
 
 class ExportRun:
-    """All exports of one load.
-
-    Args:
-        service: The vendor.
-        folder: The folder of downloads; their names in it are ours.
-        settings: How to poll.
-        clock: The time to wait by.
-    """
+    """All exports of one load, downloaded into a folder by names of ours."""
 
     def __init__(
         self,
@@ -106,7 +99,8 @@ class ExportRun:
         """Stop polling for a table that nobody waits for any more, and remove its files."""
         table.stop.set()
         self._wake.set()
-        table.remove_files()
+        for export in table.exports:
+            export.remove_file()
 
     def _work(self, folder: Path) -> None:
         with self._lock:
@@ -129,7 +123,8 @@ class ExportRun:
             self._ask(live, registry)
             for table in live:
                 for export in list(table.exports):
-                    if export.phase is Phase.EXPORTING and self._is_due(export):
+                    is_due = export.poll_at <= self._clock.monotonic()
+                    if export.phase is Phase.EXPORTING and is_due:
                         self._guard(table, self._poll, export, folder)
             self._rest(live)
 
@@ -187,9 +182,6 @@ class ExportRun:
         done = export.adopted and export.job.state is JobState.DONE
         export.poll_at = now + (0 if done else self._pause(export))
         table.exports.append(export)
-
-    def _is_due(self, export: Export) -> bool:
-        return export.poll_at <= self._clock.monotonic()
 
     def _poll(self, table: TableExports, export: Export, folder: Path) -> None:
         done = export.adopted and export.job.state is JobState.DONE

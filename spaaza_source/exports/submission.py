@@ -16,13 +16,7 @@ from spaaza_source.transport import Clock, Deadline
 
 
 class ExportSubmitter:
-    """Asks one vendor for the exports of one load.
-
-    Args:
-        service: The vendor.
-        settings: How long finished exports are good, and how many may run at one time.
-        clock: The time to wait by.
-    """
+    """Asks one vendor for the exports of one load."""
 
     def __init__(self, service: ExportService, settings: PollSettings, clock: Clock) -> None:
         self._service = service
@@ -131,12 +125,7 @@ class ExportSubmitter:
         return plan_for(sync, known, self.now(), self._adoption_age())
 
     def registry(self, syncs: Iterable[TableSync], *, all_jobs: bool = False) -> JobRegistry:
-        """The vendor's list of our jobs.
-
-        Args:
-            syncs: The tables that may use them.
-            all_jobs: Whether jobs of any age count.
-        """
+        """The vendor's list of our jobs, for these tables; jobs of any age count if `all_jobs`."""
         all_jobs = all_jobs or any(each.collect_only for each in syncs)
         return JobRegistry(self._service, self._adoption_age(), self._clock, all_jobs=all_jobs)
 

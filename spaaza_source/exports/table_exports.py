@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.jobs import PART, Job
@@ -133,9 +133,7 @@ class TableExports:
     def replace_by_halves(self, export: Export, now: datetime) -> bool:
         """Queue two halves of a failed export's window; False where it cannot be cut.
 
-        Args:
-            export: It failed.
-            now: By the vendor's clock: the end of an export of all rows.
+        An export of all rows ends now, by the vendor's clock.
         """
         policy = self.sync.policy
         if policy is None:
@@ -151,11 +149,9 @@ class TableExports:
         return True
 
     def request_again(self, export: Export, at: float) -> bool:
-        """Queue an export's request once more; False where that has been done already.
+        """Queue a failed export's request once more; False where that has been done already.
 
-        Args:
-            export: It failed.
-            at: When to ask, on the run's monotonic clock.
+        It is made `at` that time of the run's monotonic clock.
         """
         if sum(each.request == export.request for each in self.exports) > 1:
             return False
@@ -264,20 +260,12 @@ class TableExports:
         if window is None:
             return None
         around = [
-            (failed.length if failed else None, each.job.job_id)
+            (failed.length if failed else timedelta.max, each.job.job_id)
             for each in self.exports
             if each.phase is Phase.REPLACED
             and ((failed := each.request.window) is None or failed.covers(window))
         ]
-        bounded = [(length, job) for length, job in around if length is not None]
-        if bounded:
-            return min(bounded)[1]
-        return around[0][1] if around else None
-
-    def remove_files(self) -> None:
-        """Remove the files of all exports from this machine."""
-        for export in self.exports:
-            export.remove_file()
+        return min(around)[1] if around else None
 
 
 @contextmanager

@@ -71,33 +71,6 @@ class SyncPolicy:
         """
         return self.full_refresh_every is not None
 
-    def range_at(
-        self, loaded_until: datetime | None, begun_at: datetime | None, now: datetime
-    ) -> Window | None:
-        """The range that a load covers; None for all rows, whatever their time.
-
-        Args:
-            loaded_until: The cursor: where the last load ended.
-            begun_at: When a load last began at `start`.
-            now: The present instant by the vendor's clock.
-
-        Raises:
-            SettingsError: The start lies in the future.
-        """
-        if self.is_backfill:
-            return Window(self.start, self.end or now)
-        start = self.start
-        # A period of 0 is always due: `now` is cut to whole seconds and may precede `begun_at`.
-        every = self.full_refresh_every
-        is_due = every is not None and (not every or begun_at is None or now - begun_at >= every)
-        if self.incremental and not is_due and loaded_until is not None:
-            if not self.looks_back:
-                begin = min(loaded_until, now)
-                return Window(begin, max(now, begin + SHORTEST))
-            lookback = min(loaded_until - self.lag, now - max(self.lag, SHORTEST))
-            start = lookback if start is None else max(start, lookback)
-        return None if start is None else Window(start, now)
-
 
 @dataclass(frozen=True)
 class TableSync:
@@ -140,7 +113,27 @@ class TableSync:
         return self.policy is not None and self.policy.merges_changes
 
     def range_at(self, now: datetime) -> Window | None:
-        """The range that a load covers now; None for all rows."""
-        if self.policy is None:
+        """The range that a load covers; None for all rows, whatever their time.
+
+        Args:
+            now: The present instant by the vendor's clock.
+
+        Raises:
+            SettingsError: The start lies in the future.
+        """
+        policy, until, begun_at = self.policy, self.loaded_until, self.begun_at
+        if policy is None:
             return None
-        return self.policy.range_at(self.loaded_until, self.begun_at, now)
+        if policy.end is not None:
+            return Window(policy.start, policy.end)
+        start = policy.start
+        # A period of 0 is always due: `now` is cut to whole seconds and may precede `begun_at`.
+        every = policy.full_refresh_every
+        is_due = every is not None and (not every or begun_at is None or now - begun_at >= every)
+        if policy.incremental and not is_due and until is not None:
+            if not policy.looks_back:
+                begin = min(until, now)
+                return Window(begin, max(now, begin + SHORTEST))
+            lookback = min(until - policy.lag, now - max(policy.lag, SHORTEST))
+            start = lookback if start is None else max(start, lookback)
+        return None if start is None else Window(start, now)

@@ -50,14 +50,14 @@ class TableSpec:
         privacy: What happens to personal columns.
         time_column: The column that windows are taken by; None where rows are merged by a key.
         keys: Columns that may be its key; the rows must prove it.
-        passing: Columns whose cells change as time passes.
+        volatile: Columns whose cells change as time passes.
     """
 
     sync: TableSync
     privacy: Policy
     time_column: str | None
     keys: Sequence[str]
-    passing: Sequence[str]
+    volatile: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class ResourceFactory:
             self.read_settings,
             table.privacy,
             table.time_column,
-            WriteSettings(Disposition(declared, table.passing), self.delete_guard, table.keys),
+            WriteSettings(Disposition(declared, table.volatile), self.delete_guard, table.keys),
         )
         given: Any = {"name": sync.table, "section": SECTION, "write_disposition": declared}
         resource: DltResource

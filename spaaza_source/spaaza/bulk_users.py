@@ -25,7 +25,7 @@ from spaaza_source.writing import REPLACE, DeleteGuard, Disposition, WriteSettin
 #: Columns that may be the key; the rows must prove it.
 KEYS = ("spaaza_user_id", "user_id", "id")
 #: Columns whose cells change by themselves.
-PASSING = ("days_since_last_purchase",)
+VOLATILE = ("days_since_last_purchase",)
 PATH = "/segments/export/users"
 
 
@@ -78,7 +78,7 @@ def spaaza_bulk_users(
         settings,
         policy,
         None,
-        WriteSettings(Disposition(REPLACE, PASSING), delete_guard, KEYS),
+        WriteSettings(Disposition(REPLACE, VOLATILE), delete_guard, KEYS),
     )
     yield dlt.resource(
         stream_table,

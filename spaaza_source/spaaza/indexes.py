@@ -25,7 +25,7 @@ class Index:
             incremental. Rows may still arrive late.
         keys: Columns that may be its key, the likeliest first. No document promises one, so the
             rows must prove it.
-        passing: Columns whose cells change by themselves as time passes: they make no new version
+        volatile: Columns whose cells change by themselves as time passes: they make no new version
             of a row in an `scd2` table.
     """
 
@@ -35,7 +35,7 @@ class Index:
     change_field: str | None = None
     is_final: bool = False
     keys: tuple[str, ...] = ()
-    passing: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = ()
 
 
 INDEXES: dict[str, Index] = {
@@ -47,7 +47,7 @@ INDEXES: dict[str, Index] = {
             "users",
             "users",
             keys=("id", "user_id", "spaaza_user_id"),
-            passing=("days_since_last_purchase",),
+            volatile=("days_since_last_purchase",),
         ),
         Index(
             "vouchers",
@@ -56,7 +56,7 @@ INDEXES: dict[str, Index] = {
             # No filter shows a lock, an early expiry or a deletion.
             change_field="date_time_redeemed",
             keys=("id", "voucher_id", "voucher_key", "key"),
-            passing=("voucher_expiry_seconds_remaining",),
+            volatile=("voucher_expiry_seconds_remaining",),
         ),
         Index("wallet_ledger", "wallet-ledger", time_field="timestamp", is_final=True),
         Index("products", "products", keys=("id", "product_id", "owner_code")),

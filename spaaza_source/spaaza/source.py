@@ -203,7 +203,7 @@ def spaaza_source(
                 policies[index.table],
                 None if of_any_time else time_column,
                 index.keys,
-                index.passing,
+                index.volatile,
             )
         )
 

@@ -131,11 +131,7 @@ def window_of(filters: Any, time_filters: Sequence[str]) -> Window | None:
 
 
 def filter_text(selection: Mapping[str, Any]) -> str:
-    """A request's filters in short: fields and operators, without values: these may be personal.
-
-    Args:
-        selection: The parameters of an export.
-    """
+    """An export's filters in short: fields and operators, without values: these may be personal."""
     filters = selection.get("filters") or {}
     conditions = [
         f"{field} {' '.join(name.removeprefix('$') for name in one.get('conditions', {}))}"

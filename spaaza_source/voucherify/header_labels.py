@@ -33,12 +33,7 @@ _SEPARATORS = re.compile(r"[\W_]+")
 def match_fields(
     exported_object: str, requested: Sequence[str], header: Sequence[str]
 ) -> list[str]:
-    """The field of each column.
-
-    Args:
-        exported_object: The vendor's name of the object that was exported.
-        requested: The fields, in the order of the request.
-        header: The labels of the file's header.
+    """The requested field that each label of a file's header stands for.
 
     Raises:
         HeaderError: The labels do not show which column is which field.
@@ -46,6 +41,7 @@ def match_fields(
     known = _known_labels([*requested, *_FIELDS.get(exported_object, ())])
     matches = [known.get(_letters(label)) for label in header]
     matched = [field for field in matches if field is not None]
+    fields = [field if field in requested else None for field in matches]
     if len(header) == len(requested) and METADATA not in requested:
         in_order = all(one in (None, field) for one, field in zip(matches, requested, strict=True))
         if matched and in_order:
@@ -53,23 +49,16 @@ def match_fields(
         if set(matches) == set(requested):
             return matched
     elif matched and len(set(matched)) == len(matched):
-        return _match_each_label(header, matches, requested)
-    unmatched = [label for label, one in zip(header, matches, strict=True) if one not in requested]
-    raise _unmatched(unmatched, header)
-
-
-def _match_each_label(
-    header: Sequence[str], matches: Sequence[str | None], requested: Sequence[str]
-) -> list[str]:
-    """Match labels where the counts differ, so that no order is proven: the rest is metadata."""
-    fields = [
-        field if field in requested else _metadata_field(label, requested)
-        for label, field in zip(header, matches, strict=True)
-    ]
+        # The counts differ, so that no order is proven: the rest is metadata.
+        fields = [
+            field or _metadata_field(label, requested)
+            for label, field in zip(header, fields, strict=True)
+        ]
+        found = [field for field in fields if field is not None]
+        if len(found) == len(header):
+            return found
     unmatched = [label for label, field in zip(header, fields, strict=True) if field is None]
-    if unmatched:
-        raise _unmatched(unmatched, header)
-    return [field for field in fields if field is not None]
+    raise _unmatched(unmatched, header)
 
 
 def _known_labels(fields: Sequence[str]) -> dict[str, str]:

@@ -25,7 +25,7 @@ class ExportObject:
             of a window are replaced by it.
         order: How the file is sorted, so that the same rows make the same file.
         keys: Fields that may be its key; the rows must prove it.
-        passing: Fields whose cells change by themselves as time passes.
+        volatile: Fields whose cells change by themselves as time passes.
         of_a_campaign: Whether it can be requested for one campaign only.
     """
 
@@ -36,7 +36,7 @@ class ExportObject:
     time_field: str | None = None
     order: str = "created_at"
     keys: tuple[str, ...] = ("id",)
-    passing: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = ()
     of_a_campaign: bool = False
 
     @property

@@ -14,13 +14,9 @@ NAMES = ("urls", "links", "url")
 
 
 def find_urls(result: Any) -> list[str] | None:
-    """The URL of each file, in their order.
+    """The URL of each file of a result in the vendor's JSON, in their order.
 
-    Args:
-        result: The result in the vendor's JSON.
-
-    Returns:
-        No URL where there is no result yet; None where the result has an unknown form.
+    None at all where there is no result yet; None for a result of an unknown form.
     """
     urls = _find_in_known_form(result)
     if urls is None or set(_all_urls(result)) - set(urls):
@@ -36,12 +32,12 @@ def _find_in_known_form(result: Any) -> list[str] | None:
     if isinstance(result, list):
         parts = [_find_in_known_form(part) or [] for part in result]
         return [url for (url,) in parts] if all(len(part) == 1 for part in parts) else None
-    if isinstance(result, Mapping):
-        named = [result[name] for name in NAMES if name in result]
-        if not named and result:
-            return None
-        return _find_in_known_form(next((part for part in named if part), None))
-    return None
+    if not isinstance(result, Mapping):
+        return None
+    named = [result[name] for name in NAMES if name in result]
+    if not named and result:
+        return None
+    return _find_in_known_form(next(filter(None, named), None))
 
 
 def _all_urls(result: Any) -> Iterator[str]:

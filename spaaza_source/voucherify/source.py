@@ -179,7 +179,7 @@ def voucherify_source(
                 policies[exported.table],
                 exported.window_field,
                 exported.keys,
-                exported.passing,
+                exported.volatile,
             )
         )
 
@@ -211,11 +211,9 @@ class _RequestFactory:
         )
 
     def narrow(self, dates: SyncPolicy, snapshot: timedelta) -> SyncPolicy | None:
-        """The times that the object is loaded by; None if it is always loaded whole.
+        """The settings' dates for this object; None if it is always loaded whole.
 
-        Args:
-            dates: What the settings say of them.
-            snapshot: How often an object whose changes are loaded is loaded whole.
+        An object whose changes are loaded is loaded whole every `snapshot`.
 
         Raises:
             SettingsError: A start is given, but the filters cannot be combined with a window; or

@@ -91,11 +91,8 @@ class DeleteGuard:
         except SqlClientNotAvailable:
             logger.warning(f"{table}: this destination cannot tell how many rows would be deleted")
             return
-        if duplicates:
-            deletions = [
-                each.without(duplicates, by_key=by_key and brought is not None)
-                for each in deletions
-            ]
+        has_keys = by_key and brought is not None
+        deletions = [each.without(duplicates, by_key=has_keys) for each in deletions]
         everything = _Deletion(
             "", sum(each.gone for each in deletions), sum(each.stored for each in deletions)
         )
@@ -118,7 +115,7 @@ class _Deletion:
     stored: int
 
     def without(self, duplicates: int, *, by_key: bool) -> _Deletion:
-        """The same without rows that are there twice; by their key they do not go."""
+        """Without rows that are there twice; by their key they do not go."""
         gone = self.gone if by_key else max(0, self.gone - duplicates)
         return replace(self, gone=gone, stored=max(0, self.stored - duplicates))
 

@@ -44,8 +44,8 @@ class KeyCandidates:
     def __init__(self, candidates: Sequence[Key], others: Sequence[str] = ()) -> None:
         self._others = others
         self._candidates = list(dict.fromkeys(candidates))
-        self._parts: list[pa.Table] = []
-        self._files: list[int] = []
+        #: Cells, and the file that they are of.
+        self._parts: list[tuple[int, pa.Table]] = []
         #: Rows seen so far.
         self.rows = 0
         #: What `drop_seen` tells rows apart by.
@@ -57,11 +57,11 @@ class KeyCandidates:
         The first candidate that is present tells them apart; whether it is a key is proven when all
         rows have passed.
         """
+        if self.seen_by is None:
+            with_columns = (each for each in self._candidates if has_columns(rows, each))
+            self.seen_by = next(with_columns, None)
         key = self.seen_by
-        if key is None:
-            key = next((each for each in self._candidates if has_columns(rows, each)), None)
-            self.seen_by = key
-        before = [part for part, its in zip(self._parts, self._files, strict=True) if its != file]
+        before = [part for its, part in self._parts if its != file]
         if key is None or not before or not has_columns(rows, key):
             return rows
         seen = pa.concat_tables([part.select(list(key)) for part in before])
@@ -75,8 +75,7 @@ class KeyCandidates:
         self._candidates = [key for key in self._candidates if has_columns(rows, key)]
         names = dict.fromkeys(name for key in self._candidates for name in key)
         others = [name for name in self._others if name in rows.column_names]
-        self._parts.append(rows.select(list(names | dict.fromkeys(others))))
-        self._files.append(file)
+        self._parts.append((file, rows.select(list(names | dict.fromkeys(others)))))
 
     def add_records(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Take note of records; an absent field is an empty one."""
@@ -92,8 +91,7 @@ class KeyCandidates:
             for name in names
         }
         self.rows += len(records)
-        self._parts.append(pa.table(cells))
-        self._files.append(0)
+        self._parts.append((0, pa.table(cells)))
 
     def proven(self) -> Key | None:
         """The first candidate that every row has and no two rows share; None without rows."""
@@ -109,7 +107,7 @@ class KeyCandidates:
             return None
         cells = self.cells(key)
         numbered = cells.append_column("row number", pa.array(range(cells.num_rows), pa.int64()))
-        filled = numbered.filter(_filled(cells))
+        filled = numbered.drop_null()
         firsts = filled.group_by(list(key), use_threads=False).aggregate([("row number", "min")])
         sound = pc.is_in(numbered["row number"], value_set=firsts["row number_min"])
         return KeyViolation(
@@ -120,11 +118,11 @@ class KeyCandidates:
 
     def has_all(self, columns: Key) -> bool:
         """Whether the cells of those columns were collected of every row."""
-        return bool(self._parts) and all(has_columns(part, columns) for part in self._parts)
+        return bool(self._parts) and all(has_columns(part, columns) for _, part in self._parts)
 
     def cells(self, key: Key) -> pa.Table:
         """The key of every row, in their order; there must be a row."""
-        parts = [part.select(list(key)) for part in self._parts]
+        parts = [part.select(list(key)) for _, part in self._parts]
         return pa.concat_tables(parts, promote_options="permissive")
 
     def _holds(self, key: Key) -> bool:
@@ -177,11 +175,3 @@ def count_among(cells: pa.Table, others: pa.Table) -> pa.ChunkedArray:
 def has_columns(rows: pa.Table, key: Key) -> bool:
     """Whether the rows have the columns of a key."""
     return set(rows.column_names).issuperset(key)
-
-
-def _filled(cells: pa.Table) -> pa.ChunkedArray:
-    """Which rows lack no part of their key."""
-    filled = pc.is_valid(cells.column(0))
-    for column in cells.columns[1:]:
-        filled = pc.and_(filled, pc.is_valid(column))
-    return filled

@@ -33,7 +33,7 @@ class LateRowMeter:
     Args:
         lookback: From the load's start to the cursor.
         column: The column of times, as dlt names it.
-        stored: Rows that the table has of it.
+        stored: How many rows the table has of the lookback.
     """
 
     def __init__(self, lookback: Window, column: str, stored: int) -> None:
@@ -44,20 +44,16 @@ class LateRowMeter:
 
     def add(self, rows: Any) -> None:
         """Count rows: an Arrow table, or records."""
+        start, end = self._lookback.begin, self._lookback.end
         if isinstance(rows, pa.Table) and self._column in rows.column_names:
             times = rows.column(self._column)
             if pa.types.is_timestamp(times.type):
-                start, end = (pa.scalar(at, times.type) for at in self._bounds)
-                within = pc.and_(pc.greater_equal(times, start), pc.less(times, end))
+                first, last = (pa.scalar(at, times.type) for at in (start, end))
+                within = pc.and_(pc.greater_equal(times, first), pc.less(times, last))
                 self._exported += pc.sum(within).as_py() or 0
         elif isinstance(rows, list):
-            start, end = self._bounds
             times = [record.get(self._column) for record in rows]
             self._exported += sum(isinstance(at, datetime) and start <= at < end for at in times)
-
-    @property
-    def _bounds(self) -> tuple[datetime, datetime]:
-        return self._lookback.begin, self._lookback.end
 
     def columns(self) -> dict[str, Any]:
         """Columns of `export_jobs`, once all rows have passed."""
@@ -70,13 +66,10 @@ class LateRowMeter:
 def late_row_meter(
     sync: TableSync, covered: Window | None, column: str | None, disposition: UserDisposition
 ) -> LateRowMeter | None:
-    """The meter of the load that is extracted; None where nothing can be counted.
+    """The meter of the load that is extracted, and of the range that it covers.
 
-    Args:
-        sync: The table.
-        covered: The range of the load.
-        column: The column that windows are taken by, as dlt names it.
-        disposition: What the user has set of the table's write disposition.
+    None where nothing can be counted. `column` is the one that windows are taken by, as dlt names
+    it.
     """
     until = sync.loaded_until
     if not sync.is_incremental or sync.merges_changes or until is None or column is None:

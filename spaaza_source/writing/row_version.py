@@ -18,13 +18,13 @@ VERSIONED = "x-versioned"
 
 
 def unversioned_columns(
-    columns: Mapping[str, Any], passing: Collection[str], normalized: Callable[[str], str] = str
+    columns: Mapping[str, Any], volatile: Collection[str], normalized: Callable[[str], str] = str
 ) -> set[str]:
     """The columns whose changes make no new version of a row, as dlt names them.
 
     Args:
         columns: Column hints by name; `x-versioned` decides.
-        passing: Columns whose cells change as time passes.
+        volatile: Columns whose cells change as time passes.
         normalized: Names a column as dlt does.
     """
     hinted = {
@@ -32,17 +32,12 @@ def unversioned_columns(
         for name, hint in columns.items()
         if VERSIONED in hint
     }
-    versioned = dict.fromkeys(map(normalized, passing), False) | hinted
+    versioned = dict.fromkeys(map(normalized, volatile), False) | hinted
     return {name for name, counts in versioned.items() if not counts}
 
 
 def row_versions(rows: pa.Table, without: Collection[str] = ()) -> pa.Array:
-    """The MD5 of each row's filled cells.
-
-    Args:
-        rows: The rows, with columns named as dlt names them.
-        without: Columns that do not count.
-    """
+    """The MD5 of each row's filled cells, `without` some columns."""
     names = sorted(
         field.name
         for field in rows.schema

@@ -73,10 +73,12 @@ class TableWrite:
     ) -> None:
         sync, current = exports.sync, exports.current
         self._table = sync.table
+        self._exports = exports
         self._settings = settings
         self._disposition = settings.disposition
-        self._covered = exports.covered
         self._time_column = time_column
+        #: The range of time that the rows replace, as SQL; None for all rows.
+        self._range = window_scope(current_pipeline(), exports.covered, time_column)
         #: Records with lists in them, which become tables.
         self._nested = any(export.request.export_format == "json" for export in current)
         self._has_rows = has_rows
@@ -90,18 +92,16 @@ class TableWrite:
         self._overlapping = sync.merges_changes and len(current) > 1
         self._duplicates = duplicates
         self._user_key = self._disposition.user.key
-        #: Of each file, and how many rows it has brought.
-        self._windows = [export.request.window for export in current]
+        #: How many rows each file has brought.
         self._rows_of: Counter[int] = Counter()
         #: What the delete guard tells rows apart by where there is no key.
         self._others = [name for name in (time_column, ID) if name and not self._nested]
         self._keys = KeyCandidates(self._candidates(), self._others)
-        self._late_rows = late_row_meter(sync, self._covered, time_column, self._disposition.user)
+        self._late_rows = late_row_meter(sync, exports.covered, time_column, self._disposition.user)
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
         #: Whether all rows that the table has are replaced; known then, too.
         self.replaces_all = False
-        self._brings_all = exports.brings_all_rows
 
     def _candidates(self) -> list[Key]:
         if self._user_key:
@@ -118,12 +118,7 @@ class TableWrite:
         return self._disposition.first_hints()
 
     def add(self, rows: Any, *, file: int) -> Any:
-        """Take note of rows; returns them as they are to be loaded.
-
-        Args:
-            rows: An Arrow table, or records.
-            file: The number of the file that they are from.
-        """
+        """Take note of a file's rows, an Arrow table or records; returns what is to be loaded."""
         if self._late_rows is not None:
             self._late_rows.add(rows)
         if not isinstance(rows, pa.Table):
@@ -164,7 +159,7 @@ class TableWrite:
         self._keys.forget()
         return self._disposition.count_scope(
             self._table,
-            self._covered,
+            self._range,
             self._time_column,
             self.key,
             partial=self._partial,
@@ -182,20 +177,17 @@ class TableWrite:
         # nor rows of nested tables, whose keys change with each load.
         same_key = self._has_rows and self.key == self._stored_key
         hints = disposition.own_hints(
-            self._covered,
-            self._time_column,
+            self._range,
             self.key,
             merge=same_key and not self._nested and self._duplicates is None,
             lasting_key=not self._nested and (same_key or not self._has_rows),
         )
         strategy = disposition.user.strategy
-        scope = None
-        if strategy is None:
-            scope = window_scope(current_pipeline(), self._covered, self._time_column)
-        elif strategy == "scd2":
+        scope = self._range if strategy is None else None
+        if strategy == "scd2":
             scope = current_valid_rows(disposition.user.hints or {})
         replaces = strategy is None or strategy in REPLACING
-        self.replaces_all = scope is None and self._brings_all and replaces
+        self.replaces_all = scope is None and self._exports.brings_all_rows and replaces
         if self._has_rows and (strategy is None or strategy in DELETING):
             self._settings.delete_guard.check(
                 self._table,
@@ -212,16 +204,13 @@ class TableWrite:
         if scope is None or self._disposition.user.strategy is not None:
             return whole
         brought: Counter[Window] = Counter()
-        for number, window in enumerate(self._windows):
-            if window is None:
+        for number, export in enumerate(self._exports.current):
+            if export.request.window is None:
                 return whole
-            brought[window] += self._rows_of[number]
+            brought[export.request.window] += self._rows_of[number]
+        pipeline = current_pipeline()
         return [
-            ReplacedRows(
-                str(window),
-                window_scope(current_pipeline(), window, self._time_column),
-                rows,
-            )
+            ReplacedRows(str(window), window_scope(pipeline, window, self._time_column), rows)
             for window, rows in brought.items()
         ]
 

@@ -23,11 +23,7 @@ BY_KEY = ("upsert", "cdc", "insert-only")
 
 
 class UserDisposition:
-    """The write disposition that a user has set; within its resource.
-
-    Args:
-        declared: What the resource was made with.
-    """
+    """The write disposition that a user has set instead of the declared one; in its resource."""
 
     def __init__(self, declared: Mapping[str, Any]) -> None:
         #: What is not the user's: a load sets its own, and a source object may be run again.
@@ -87,10 +83,10 @@ class UserDisposition:
     def check(
         self, policy: SyncPolicy | None, table: str, *, keeps_others: bool
     ) -> SyncPolicy | None:
-        """The policy of a load by the user's disposition: None where it must bring all rows.
+        """The settings' policy as the disposition narrows it; None where it must bring all rows.
 
         Args:
-            policy: What the settings say; None for always all rows.
+            policy: What the settings say.
             table: The resource's name.
             keeps_others: Whether rows that an export does not bring are to stay.
 
@@ -99,7 +95,8 @@ class UserDisposition:
         """
         strategy = self.strategy
         where = f"write_disposition of {table}"
-        if ";" in str((self.hints or {}).get("destination_scope") or ""):
+        own_scope = str((self.hints or {}).get("destination_scope") or "")
+        if ";" in own_scope:
             raise SettingsError(
                 "dlt would cut the destination_scope at its semicolon",
                 where=where,
@@ -135,17 +132,15 @@ class UserDisposition:
                 where=where,
                 hint="Use the strategy delete-insert with hard_delete.",
             )
-        if strategy == "delete-insert" and not self._deletes():
+        if strategy == "delete-insert" and not (
+            own_scope or self._has_columns("primary_key") or self._has_columns("merge_key")
+        ):
             raise SettingsError(
                 "without a key, dlt would append what is to be merged",
                 where=where,
                 hint="Name one: apply_hints(primary_key=…) or merge_key=….",
             )
         return policy
-
-    def _deletes(self) -> bool:
-        keyed = self._has_columns("primary_key") or self._has_columns("merge_key")
-        return keyed or bool((self.hints or {}).get("destination_scope"))
 
     def _has_columns(self, hint: Any) -> bool:
         try:

@@ -20,15 +20,9 @@ from dlt.common.schema.typing import (
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
 
 from spaaza_source.audit import CountScope
-from spaaza_source.destination import (
-    current_merge_strategies,
-    current_pipeline,
-    valid_rows,
-    window_scope,
-)
+from spaaza_source.destination import current_merge_strategies, current_pipeline, valid_rows
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy
-from spaaza_source.windows import Window
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import row_versions, unversioned_columns
 from spaaza_source.writing.schema_hints import KEY, has_rows, proven_key, table_memory
@@ -48,11 +42,11 @@ class Disposition:
 
     Args:
         declared: What the resource was made with.
-        passing: Columns whose cells change as time passes: they make no version of a row.
+        volatile: Columns whose cells change as time passes: they make no version of a row.
     """
 
-    def __init__(self, declared: Mapping[str, Any], passing: Collection[str] = ()) -> None:
-        self._passing = passing
+    def __init__(self, declared: Mapping[str, Any], volatile: Collection[str] = ()) -> None:
+        self._volatile = volatile
         #: What the user has set.
         self.user = UserDisposition(declared)
 
@@ -71,16 +65,10 @@ class Disposition:
             SettingsError: The destination cannot write a range of time; or the user's disposition
                 cannot be right with these settings.
         """
-        strategy = self.user.strategy
-        if strategy is None:
-            return self._limit_own(policy, table, keyed=keyed)
-        _check_strategy(strategy, table)
-        return self.user.check(policy, table, keeps_others=keeps_others)
-
-    def _limit_own(
-        self, policy: SyncPolicy | None, table: str, *, keyed: bool
-    ) -> SyncPolicy | None:
-        strategies = current_merge_strategies()
+        strategy, strategies = self.user.strategy, current_merge_strategies()
+        if strategy is not None:
+            _check_strategy(strategy, table)
+            return self.user.check(policy, table, keeps_others=keeps_others)
         if policy is None or REPLACE_WINDOW["strategy"] in strategies:
             return policy
         if policy.merges_changes:
@@ -122,19 +110,12 @@ class Disposition:
                 return {}
 
     def own_hints(
-        self,
-        covered: Window | None,
-        time_column: str | None,
-        key: Key | None,
-        *,
-        merge: bool,
-        lasting_key: bool,
+        self, scope: str | None, key: Key | None, *, merge: bool, lasting_key: bool
     ) -> dict[str, Any]:
         """What the source chooses, once all rows have been seen, for dlt's schema.
 
         Args:
-            covered: The range of the rows; None for all rows.
-            time_column: The column that it is taken by, as dlt names it.
+            scope: The rows' range of time, as SQL; None for all rows.
             key: What tells the rows apart, where something does.
             merge: Whether all rows are merged into the table by their key; else they replace it.
             lasting_key: Whether the key tells the table's rows apart as well.
@@ -144,7 +125,6 @@ class Disposition:
         """
         if self.user.hints is not None:
             return {}
-        scope = window_scope(current_pipeline(), covered, time_column)
         if scope is None:
             # A replace would bring rows that are marked as deleted.
             hints = self.user.choose(
@@ -224,12 +204,12 @@ class Disposition:
         columns: Any = dlt.current.resource().columns
         naming = dlt.current.source_schema().naming
         hints = columns if isinstance(columns, Mapping) else {}
-        return unversioned_columns(hints, self._passing, naming.normalize_identifier)
+        return unversioned_columns(hints, self._volatile, naming.normalize_identifier)
 
     def count_scope(
         self,
         table: str,
-        covered: Window | None,
+        scope: str | None,
         time_column: str | None,
         key: Key | None,
         *,
@@ -240,7 +220,7 @@ class Disposition:
 
         Args:
             table: The resource's name.
-            covered: The range of the rows; None for all rows.
+            scope: The rows' range of time, as SQL; None for all rows.
             time_column: The column that it is taken by.
             key: What tells the rows apart.
             partial: Whether they are merged into others by their key.
@@ -256,7 +236,6 @@ class Disposition:
             return CountScope("load", rows_of_this_load())
         if partial or accumulates:
             return CountScope("key", key=key) if key else None
-        scope = window_scope(current_pipeline(), covered, time_column)
         if scope is None:
             return CountScope("table")
         return CountScope("time", scope) if time_column in schema["columns"] else None
@@ -313,11 +292,7 @@ def rows_of_this_load() -> str:
 
 
 def current_valid_rows(hints: Mapping[str, Any]) -> str:
-    """The rows of an `scd2` table that have not been retired, as SQL about `{table}`.
-
-    Args:
-        hints: The user's disposition.
-    """
+    """The rows not yet retired of a table that a user's hints make `scd2`, as SQL."""
     _, valid_to = hints.get("validity_column_names") or DEFAULT_VALIDITY_COLUMN_NAMES
     return valid_rows(current_pipeline(), valid_to)
 

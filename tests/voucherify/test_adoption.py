@@ -15,6 +15,7 @@ import pytest
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.table_exports import Phase
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.windows import Window
 from tests.clocks import FakeClock
 from tests.export_runs import Bench, VoucherifyBench, wait
 from tests.vendors.scripted_voucherify import ScriptedExports
@@ -140,7 +141,7 @@ def test_what_brings_other_rows_or_columns_is_not_taken_up(
 
 def test_an_older_sample_of_an_echo_is_understood(bench: VoucherifyBench) -> None:
     now = bench.clock.now().replace(microsecond=0)
-    window = SyncPolicy(now - timedelta(days=8), now).range_at(None, None, now)
+    window = Window(now - timedelta(days=8), now)
     asked = bench.vendor.request(window)
     parameters = dict(asked.selection)
     filters = {**parameters.pop("filters"), "junction": "AND"}

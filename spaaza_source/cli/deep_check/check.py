@@ -42,7 +42,7 @@ class VendorTable(Protocol):
         """Whether a row never changes once its time has passed; rows may still arrive late."""
 
     @property
-    def passing(self) -> Collection[str]:
+    def volatile(self) -> Collection[str]:
         """Columns whose cells change by themselves as time passes."""
 
 
@@ -94,7 +94,7 @@ def deep_check(
                 if schema is None or not schema.tables.get(name, {}).get("columns"):
                     yield TableDiff(name, None, None)
                     continue
-                table = DestinationTable(pipeline, schema, name, known[name].passing)
+                table = DestinationTable(pipeline, schema, name, known[name].volatile)
                 times = _times(table, known[name], load, loaded_until[name])
                 comparisons[name] = (
                     table,

@@ -21,7 +21,7 @@ class DestinationTable:
         pipeline: The pipeline whose destination has it.
         schema: dlt's schema.
         name: The table's name.
-        passing: Columns whose cells change by themselves as time passes.
+        volatile: Columns whose cells change by themselves as time passes.
 
     Attributes:
         columns: The columns that come from files, with the values of the last file.
@@ -31,7 +31,7 @@ class DestinationTable:
     """
 
     def __init__(
-        self, pipeline: dlt.Pipeline, schema: dlt.Schema, name: str, passing: Collection[str]
+        self, pipeline: dlt.Pipeline, schema: dlt.Schema, name: str, volatile: Collection[str]
     ) -> None:
         self._pipeline = pipeline
         self._schema = schema
@@ -41,7 +41,7 @@ class DestinationTable:
         until = get_first_column_name_with_prop(hints, "x-valid-to")
         version = get_first_column_name_with_prop(hints, "x-row-version")
         since = get_first_column_name_with_prop(hints, "x-valid-from")
-        self.unversioned = unversioned_columns(hints["columns"], passing) if until else set()
+        self.unversioned = unversioned_columns(hints["columns"], volatile) if until else set()
         self.columns = [
             column
             for column, hint in hints["columns"].items()
