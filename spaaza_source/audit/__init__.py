@@ -1,7 +1,7 @@
 """Accounts for every load: audit tables, manifest, row counts and discrepancies."""
 
 from spaaza_source.audit.discrepancies import record_result, reload_hint, resolves_earlier
-from spaaza_source.audit.ledger import LoadedExport, present_exports, read_ledger
+from spaaza_source.audit.ledger import Ledger, LoadedExport, present_exports, read_ledger
 from spaaza_source.audit.manifest import (
     CountScope,
     TableManifest,
@@ -17,6 +17,7 @@ from spaaza_source.audit.tables import audit_rows
 
 __all__ = [
     "CountScope",
+    "Ledger",
     "LoadedExport",
     "TableManifest",
     "audit_rows",

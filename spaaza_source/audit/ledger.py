@@ -73,28 +73,31 @@ class LoadedExport:
         return Window(window.start, end) if window.begin < end else None
 
 
-def read_ledger(client: Any, table: str) -> list[LoadedExport]:
-    """The loaded exports of a table, the oldest load first; none without a ledger."""
+#: The loaded exports of each table, the oldest load first.
+Ledger = Mapping[str, Sequence[LoadedExport]]
+
+
+def read_ledger(client: Any) -> Ledger:
+    """The loaded exports of all tables, by one query; none without a ledger."""
     jobs, loads = client.make_qualified_table_name(LEDGER), completed_loads(client)
     # All columns: a ledger of an earlier version lacks some.
-    # DuckDB cannot filter every Arrow file by a text: of Delta tables all rows are read.
-    version, join, where = "", "", ""
+    version, join = "", ""
     if loads is not None:
         version = ", loads.schema_version_hash"
         join = f" JOIN {loads} AS loads ON loads.load_id = jobs._dlt_load_id AND loads.status = 0"
-        where = " WHERE jobs.table_name = %s"
-    query = f"SELECT jobs.*{version} FROM {jobs} AS jobs{join}{where}"  # noqa: S608 - our own names
+    query = f"SELECT jobs.*{version} FROM {jobs} AS jobs{join}"  # noqa: S608 - our own names
     try:
-        chunks = list(fetch_chunks(client, query, *([table] if where else [])))
+        chunks = list(fetch_chunks(client, query))
     except DatabaseUndefinedRelation:
-        return []
-    exports = [
-        _loaded_export(row)
-        for rows in chunks
-        for row in rows.to_pylist()
-        if row["table_name"] == table and row["loaded"] is not None
-    ]
-    return sorted(exports, key=lambda each: float(each.load))
+        return {}
+    ledger: dict[str, list[LoadedExport]] = {}
+    for row in (row for rows in chunks for row in rows.to_pylist()):
+        if row["loaded"] is not None:
+            ledger.setdefault(row["table_name"], []).append(_loaded_export(row))
+    return {
+        table: sorted(exports, key=lambda each: float(each.load))
+        for table, exports in ledger.items()
+    }
 
 
 def present_exports(exports: Sequence[LoadedExport]) -> list[LoadedExport]:

@@ -266,10 +266,10 @@ class Backfill:
         source = self._source(start_of(part), None, [table])
         exports = exports_of(source)
         since = _adopt_since(part, exports.run.submitter)
-        loaded: list[LoadedExport] = []
+        loaded: Sequence[LoadedExport] = []
         if source.name in pipeline.schema_names:
             with open_client(pipeline, source.name) as client:
-                loaded = read_ledger(client, table)
+                loaded = read_ledger(client).get(table, [])
 
         def is_typed(export: LoadedExport) -> bool:
             # What was loaded before this backfill began was loaded by one worker at a time.

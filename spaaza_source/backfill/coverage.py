@@ -90,7 +90,7 @@ def recount_windows(
     the column that windows are taken by are named as in dlt's schema.
     """
     with open_client(pipeline, schema) as client:
-        untouched = _untouched(read_ledger(client, table))
+        untouched = _untouched(read_ledger(client).get(table, []))
         for window in windows:
             parts = [each for each in untouched if each.window and window.covers(each.window)]
             if window.gaps(part.window for part in parts if part.window):

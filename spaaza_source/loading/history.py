@@ -15,7 +15,7 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit import LoadedExport, present_exports, read_ledger, reload_hint
+from spaaza_source.audit import Ledger, LoadedExport, present_exports, read_ledger, reload_hint
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, TableSync
@@ -108,21 +108,24 @@ class LoadHistory:
             )
 
 
-def read_history(client: Any, table: str, *, is_emptied: bool = False) -> LoadHistory:
+def read_history(
+    client: Any, ledger: Ledger, table: str, *, is_emptied: bool = False
+) -> LoadHistory:
     """Read a table's load history.
 
     Args:
         client: As `open_client` returns it, of a database.
+        ledger: What was loaded there.
         table: The table.
         is_emptied: Whether the load that begins drops it, or empties it, first.
     """
-    ledger = read_ledger(client, table)
     exists, has_rows = (False, False) if is_emptied else _look_at(client, table)
-    present = present_exports(ledger)
+    exports = ledger.get(table, [])
+    present = present_exports(exports)
     if is_emptied or (not has_rows and any(each.rows for each in present)):
         # It was emptied by hand: none of its exports counts.
         present = []
-    return LoadHistory(exists, has_rows, ledger, present)
+    return LoadHistory(exists, has_rows, exports, present)
 
 
 def resume_tables(
@@ -145,8 +148,9 @@ def resume_tables(
         return [replace(load.sync, **states[table]) for table, load in loads.items()]
     syncs = []
     with open_client(pipeline) as client:
+        ledger = read_ledger(client)
         for table, load in loads.items():
-            history = read_history(client, table)
+            history = read_history(client, ledger, table)
             history.check(load.sync, describe_settings(load))
             syncs.append(
                 history.resume(
@@ -167,14 +171,20 @@ def last_instants(
         loads: How each is loaded.
         pipeline: The pipeline that loads them.
         source: The source's section.
+
+    Raises:
+        SettingsError: A table's rows are of another owner, or were loaded by other settings.
     """
     if not can_resume(pipeline):
         states = {table: read_state(pipeline.state, source, table) for table in loads}
         return {table: state["loaded_until"] for table, state in states.items()}
     instants: dict[str, datetime | None] = {}
     with open_client(pipeline) as client:
+        ledger = read_ledger(client)
         for table, load in loads.items():
-            present = read_history(client, table).present if load.sync.policy else []
+            history = read_history(client, ledger, table)
+            history.check(load.sync, describe_settings(load))
+            present = history.present if load.sync.policy else []
             covered = (export.covers(timedelta(0)) for export in present)
             instants[table] = max((window.end for window in covered if window), default=None)
     return instants

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 import dlt
 from dlt.extract.incremental.context import get_interval_context
 
-from spaaza_source.audit import reload_hint, resolves_earlier
+from spaaza_source.audit import Ledger, read_ledger, reload_hint, resolves_earlier
 from spaaza_source.destination import ask, can_count, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
@@ -92,7 +93,8 @@ def resolve_scope(
         sync = history.resume(sync, has_times=has_times(load, schema), has_key=has_key)
     else:
         sync = cursor.resume(sync)
-    if sync.merges_changes and policy and history.has_rows_before(policy.start):
+    is_own = disposition.user.strategy is None
+    if is_own and sync.merges_changes and policy and history.has_rows_before(policy.start):
         sync = _keep_older(sync, has_key=has_key)
     covered = archived.covered if archived else sync.range_at(datetime.now(timezone.utc))
     exact_range = archived is not None or (policy is not None and policy.is_backfill)
@@ -138,8 +140,16 @@ def _read_history(table: str) -> LoadHistory | None:
     """What the destination holds of the table; None where it cannot be asked."""
     if not can_count(current_pipeline(), dlt.current.resource().table_format):
         return None
+    load, pipeline = str(dlt.current.load_package_state()["load_id"]), current_pipeline()
+    ledger = _read_ledger_once(load, pipeline.pipeline_name)
     is_emptied = empties_first(table)
-    return ask(lambda client: read_history(client, table, is_emptied=is_emptied))
+    return ask(lambda client: read_history(client, ledger, table, is_emptied=is_emptied))
+
+
+@lru_cache(maxsize=1)
+def _read_ledger_once(_load: str, _pipeline: str) -> Ledger:
+    """The ledger as it was when the load began: one query for all of its tables."""
+    return ask(read_ledger)
 
 
 def apply_scheduler(policy: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:

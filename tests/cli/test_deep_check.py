@@ -264,6 +264,15 @@ def test_rows_of_a_history_may_be_valid_until_a_date_far_ahead(
         assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]
 
 
+def test_tables_of_other_settings_are_not_compared(
+    spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert spaaza("load", "users")[0] == 0
+    monkeypatch.setenv("SOURCES__SPAAZA__PRIVACY", json.dumps({"users": {"name": "drop"}}))
+    with pytest.raises(SettingsError, match="loaded by other settings: privacy"):
+        spaaza("check", "--deep", "users")
+
+
 def test_rows_that_left_a_relative_segment_are_not_extra(
     vendor: FileVendor, spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch
 ) -> None:
