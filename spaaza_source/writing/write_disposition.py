@@ -55,10 +55,7 @@ class Disposition:
     ) -> SyncPolicy | None:
         """Which rows a load may bring: all of them, where the destination can write no others.
 
-        Args:
-            policy: What the settings say; None for always all rows.
-            table: The resource's name.
-            keyed: Whether there are columns that may prove to be a key.
+        The table is keyed where it has columns that may prove to be a key.
 
         Raises:
             SettingsError: The destination cannot write a range of time; or the user's disposition
@@ -192,12 +189,8 @@ class Disposition:
     ) -> CountScope | None:
         """How the load's rows are found in the destination; None where nothing tells them.
 
-        Args:
-            table: The resource's name.
-            scope: The rows' range of time, as SQL; None for all rows.
-            time_column: The column that it is taken by.
-            key: What tells the rows apart.
-            partial: Whether they are merged into others by their key.
+        The scope is their range of time, as SQL, and None for all rows; partial ones are merged
+        into others by their key.
         """
         schema: Any = table_memory(table) or {"columns": {}}
         if get_columns_names_with_prop(schema, "hard_delete"):
