@@ -1,8 +1,4 @@
-"""Coverage: which windows of a table are already loaded, according to `export_jobs`.
-
-An export counts where its load has ended: where `export_jobs` has it and dlt's list of loads has
-its load. No local file is asked.
-"""
+"""Coverage: which windows of a table are already loaded, according to `export_jobs`."""
 
 from __future__ import annotations
 
@@ -96,7 +92,6 @@ def recount_windows(
             if window.gaps(part.window for part in parts if part.window):
                 continue
             manifest = TableManifest(
-                table,
                 table,
                 CountScope("time", window_scope(pipeline, window, column)),
                 column,
