@@ -35,7 +35,7 @@ def record_result(client: Any, result: CountResult, load: str) -> None:
                 result.counted,
                 result.right,
                 now,
-                manifest.resource,
+                manifest.table,
                 *(job.job_id for job in jobs),
             ],
         )
@@ -46,7 +46,7 @@ def record_result(client: Any, result: CountResult, load: str) -> None:
             LEDGER,
             {"settled_by": "%s"},
             f"table_name = %s AND proven = %s AND settled_by IS NULL{within}",
-            [load, manifest.resource, False, *bounds],
+            [load, manifest.table, False, *bounds],
         )
 
 

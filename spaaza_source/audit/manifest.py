@@ -66,8 +66,7 @@ class TableManifest:
     """The rows of one load package in one table.
 
     Attributes:
-        table: Its name in the destination.
-        resource: Its name in `export_jobs`.
+        table: Its name in the destination, and in `export_jobs`.
         count_scope: How the rows are found.
         time_column: The column that windows are taken by; None where none is.
         covered: The range that the load covers; None for all rows.
@@ -76,7 +75,6 @@ class TableManifest:
     """
 
     table: str
-    resource: str
     count_scope: CountScope
     time_column: str | None
     covered: Window | None
@@ -90,7 +88,6 @@ class TableManifest:
 
 
 def write_manifest(
-    resource: str,
     count_scope: CountScope | None,
     time_column: str | None,
     exports: TableExports,
@@ -101,17 +98,14 @@ def write_manifest(
     There is none where nothing tells how its rows are found. `loaded` are the rows of each current
     export.
     """
-    name = dlt.current.resource().table_name
-    if count_scope is None or callable(name):
+    if count_scope is None or callable(dlt.current.resource().table_name):
         return
-    table = dlt.current.source_schema().naming.normalize_tables_path(str(name))
     jobs = manifest_jobs(
         (export.job.job_id, export.request.window, rows)
         for export, rows in zip(exports.current, loaded, strict=True)
     )
     state: Any = dlt.current.load_package_state()["state"]
-    state.setdefault(MANIFESTS, {})[table] = {
-        "ledger": resource,
+    state.setdefault(MANIFESTS, {})[exports.sync.table] = {
         "way": {
             "counted": count_scope.counted,
             "scope": count_scope.condition,
@@ -164,7 +158,6 @@ def _read(table: str, stored: Mapping[str, Any]) -> TableManifest:
     rows = stored["way"]
     return TableManifest(
         table,
-        stored["ledger"],
         CountScope(rows["counted"], rows["scope"], rows["key"]),
         stored["time_column"],
         parse_window(stored["reach"] or ""),

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from dlt.common import logger
-from dlt.common.pipeline import SupportsPipeline
 from dlt.common.storages import LoadStorage
 
 from spaaza_source.audit.discrepancies import record_result, reload_hint
@@ -22,7 +21,7 @@ from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import WrongCountError
 
 
-def reconcile_load(pipeline: SupportsPipeline, load: str) -> None:
+def reconcile_load(pipeline: Any, load: str) -> None:
     """Count a loaded package's rows in the destination.
 
     Raises:
@@ -32,8 +31,7 @@ def reconcile_load(pipeline: SupportsPipeline, load: str) -> None:
     schema, manifests = read_manifests(folder / load)
     if not manifests:
         return
-    sql_pipeline: Any = pipeline
-    table_format = sql_pipeline.schemas[schema].tables[LEDGER].get("table_format")
+    table_format = pipeline.schemas[schema].tables[LEDGER].get("table_format")
     if not can_count(pipeline, table_format):
         logger.warning(
             f"{pipeline.destination.destination_name}: this destination cannot tell how many rows"

@@ -32,7 +32,7 @@ from spaaza_source.backfill.worker_pipeline import check_repeatable, open_pipeli
 from spaaza_source.destination import drop_leftover_staging, hold_load_lock, open_client
 from spaaza_source.errors import SettingsError, UnavailableError
 from spaaza_source.exports import ExportSubmitter
-from spaaza_source.loading import exports_of
+from spaaza_source.loading import exports_of, read_history
 from spaaza_source.windows import Window, cut_calendar, iso, parse_instant
 from spaaza_source.writing import schema_has_rows
 
@@ -269,7 +269,7 @@ class Backfill:
         loaded: Sequence[LoadedExport] = []
         if source.name in pipeline.schema_names:
             with open_client(pipeline, source.name) as client:
-                loaded = read_ledger(client).get(table, [])
+                loaded = read_history(client, read_ledger(client), table).present
 
         def is_typed(export: LoadedExport) -> bool:
             # What was loaded before this backfill began was loaded by one worker at a time.

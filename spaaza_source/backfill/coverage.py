@@ -1,8 +1,4 @@
-"""Coverage: which windows of a table are already loaded, according to `export_jobs`.
-
-An export counts where its load has ended: where `export_jobs` has it and dlt's list of loads has
-its load. No local file is asked.
-"""
+"""Coverage: which windows of a table are already loaded, according to `export_jobs`."""
 
 from __future__ import annotations
 
@@ -32,7 +28,7 @@ class Coverage:
 
     Attributes:
         sync: What is asked for of it now: exports by another filter do not count.
-        loaded: Its loaded exports, the oldest load first.
+        loaded: Its loaded exports whose rows are in the table, the oldest load first.
         since: Exports that were finished since then are new enough, by the vendor's clock.
         recent_only: Whether only these count; else an older export counts too, up to the table's
             lag before it was created.
@@ -96,7 +92,6 @@ def recount_windows(
             if window.gaps(part.window for part in parts if part.window):
                 continue
             manifest = TableManifest(
-                table,
                 table,
                 CountScope("time", window_scope(pipeline, window, column)),
                 column,

@@ -60,9 +60,10 @@ def types_match(pipeline: dlt.Pipeline, name: str, version: str, table: str) -> 
 
 def _same_types(columns: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
     """Whether the columns that both have are of one type."""
-    pairs = [(hint, others[name]) for name, hint in columns.items() if name in others]
     return all(
-        _type(one) == _type(other) for one, other in pairs if _has_type(one) and _has_type(other)
+        _type(hint) == _type(others[name])
+        for name, hint in columns.items()
+        if _has_type(hint) and _has_type(others.get(name, {}))
     )
 
 

@@ -7,8 +7,7 @@ from spaaza_source.destination.capabilities import (
     in_own_thread,
     is_files,
 )
-from spaaza_source.destination.delta import DELTA
-from spaaza_source.destination.duckdb_session import open_session, quote_name
+from spaaza_source.destination.delta import DELTA, open_session, quote_name
 from spaaza_source.destination.load_lock import hold_load_lock
 from spaaza_source.destination.query import (
     ask,

@@ -12,8 +12,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from spaaza_source.destination.delta import DELTA
-from spaaza_source.destination.duckdb_session import quote_name
+from spaaza_source.destination.delta import DELTA, quote_name
 
 _T = TypeVar("_T")
 

@@ -1,7 +1,7 @@
-"""SQL client for Delta tables in a folder or an object store, with the methods of dlt's own client.
+"""DuckDB over Delta tables in a folder or an object store: its sessions, and a client for SQL.
 
-delta-rs, by which dlt writes the tables, opens them, and DuckDB runs the queries: so DuckDB needs
-no extension of its own.
+The client has the methods of dlt's own. delta-rs, by which dlt writes the tables, opens them: so
+DuckDB needs no extension of its own.
 """
 
 from __future__ import annotations
@@ -14,14 +14,28 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
+
+# DuckDB, and what merges Delta tables, quote names like PostgreSQL.
+from dlt.common.data_writers.escape import escape_postgres_identifier as quote_name
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination.duckdb_session import open_session, quote_name
 from spaaza_source.windows import iso
+
+__all__ = ["DELTA", "DeltaClient", "open_session", "quote_name"]
 
 #: dlt's name of the table format.
 DELTA: Final = "delta"
+
+
+def open_session(database: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyConnection:
+    """A session of DuckDB in UTC, without a progress bar.
+
+    It works in the database of a connection; of None in a new one in memory.
+    """
+    session = duckdb.connect() if database is None else database.cursor()
+    session.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    return session
 
 
 class DeltaClient:

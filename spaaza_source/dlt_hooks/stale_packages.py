@@ -54,5 +54,5 @@ def _is_overtaken(client: Any, load: str, manifest: TableManifest) -> bool:
     return any(
         float(export.load) > float(load)
         and (covered is None or export.window is None or covered.overlaps(export.window))
-        for export in read_ledger(client).get(manifest.resource, [])
+        for export in read_ledger(client).get(manifest.table, [])
     )

@@ -1,7 +1,7 @@
 """Makes dlt resources of a vendor's exports: scope, reading, checkpoint and progress of a load."""
 
 from spaaza_source.loading.context import DOWNLOADS, downloads_folder
-from spaaza_source.loading.history import last_instants, resume_tables
+from spaaza_source.loading.history import last_instants, read_history, resume_tables
 from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
 from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.resources import (
@@ -26,6 +26,7 @@ __all__ = [
     "exports_of",
     "last_instants",
     "make_sync_policy",
+    "read_history",
     "resume_tables",
     "stream_table",
     "with_new_export",

@@ -166,7 +166,7 @@ def load_files(
     edges.check(table)
     count_scope = write.finish(lambda row: _locate(loaded, row))
     rows_of_files = [rows for _, rows in loaded]
-    write_manifest(table, count_scope, reader.time_column, exports, rows_of_files)
+    write_manifest(count_scope, reader.time_column, exports, rows_of_files)
     for row in jobs:
         row |= {
             "intent": json.dumps(scope.intent),

@@ -61,24 +61,19 @@ class UserDisposition:
     @property
     def key(self) -> Key | None:
         """The columns that the user calls the key."""
-        try:
-            table = dlt.current.resource().compute_table_schema()
-        except DataItemRequiredForDynamicTableHints:
-            return None
         naming = dlt.current.source_schema().naming
-        names = get_columns_names_with_prop(table, "primary_key", include_incomplete=True)
-        key = tuple(naming.normalize_identifier(name) for name in names)
+        key = tuple(map(naming.normalize_identifier, self._columns_with("primary_key")))
         return None if not key or key == self._our_key else key
 
     @property
     def marks_deleted(self) -> bool:
         """Whether a column of the user's marks rows that are to be deleted."""
-        return self._has_columns("hard_delete")
+        return bool(self._columns_with("hard_delete"))
 
     @property
     def newest_wins(self) -> bool:
         """Whether a column of the user's decides which of the rows with one key dlt takes."""
-        return self.strategy == "delete-insert" and self._has_columns("dedup_sort")
+        return self.strategy == "delete-insert" and bool(self._columns_with("dedup_sort"))
 
     def check(
         self, policy: SyncPolicy | None, table: str, *, keeps_others: bool
@@ -133,7 +128,7 @@ class UserDisposition:
                 hint="Use the strategy delete-insert with hard_delete.",
             )
         if strategy == "delete-insert" and not (
-            own_scope or self._has_columns("primary_key") or self._has_columns("merge_key")
+            own_scope or self._columns_with("primary_key") or self._columns_with("merge_key")
         ):
             raise SettingsError(
                 "without a key, dlt would append what is to be merged",
@@ -142,9 +137,10 @@ class UserDisposition:
             )
         return policy
 
-    def _has_columns(self, hint: Any) -> bool:
+    def _columns_with(self, hint: Any) -> list[str]:
+        """The columns that have a hint; none where hints depend on the rows."""
         try:
             table = dlt.current.resource().compute_table_schema()
         except DataItemRequiredForDynamicTableHints:
-            return False
-        return bool(get_columns_names_with_prop(table, hint, include_incomplete=True))
+            return []
+        return get_columns_names_with_prop(table, hint, include_incomplete=True)

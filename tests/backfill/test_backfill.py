@@ -251,6 +251,9 @@ def test_rows_that_are_lost_or_double_are_found_and_mended(stage: Stage) -> None
     assert backfill.left(parts) == []
     assert backfill.reconcile(parts) == [part["name"] for part in parts]
     assert stage.rows("transactions", where="timestamp < '2026-05-01'") == rows
+    # A table that is gone has nothing of what was loaded once.
+    query(stage.folder, "DROP TABLE transactions")
+    assert backfill.left(parts) == parts
 
 
 def test_parts_side_by_side_begin_once_a_window_had_rows(stage: Stage) -> None:

@@ -77,7 +77,9 @@ def test_tables_go_on_from_what_the_destination_holds(
     files = {"transactions": table_of(*DAYS), "users": people, "vouchers": people}
     with FileVendor(**files, **{"wallet-ledger": table_of(*DAYS[:2])}) as vendor:
         loads = Loads(vendor, destination, tmp_path)
-        relative = {"segments": {"wallet_ledger": [date("timestamp").within(1, "day")]}}
+        relative: dict[str, Any] = {
+            "segments": {"wallet_ledger": [date("timestamp").within(1, "day")]}
+        }
         loads.run("transactions", *KEPT, **relative)
         # Another chain, and another policy.
         loads.stops(SettingsError, "users", chain_id=1744)
