@@ -175,7 +175,13 @@ def test_a_start_moved_back_is_asked_for(vendor: FileVendor, tmp_path: Path) -> 
     assert rows(tmp_path) == 28
 
 
-@pytest.mark.parametrize("disposition", ["append", {"disposition": "merge", "strategy": "scd2"}])
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        {"disposition": "merge", "strategy": "scd2"},
+        pytest.param("append", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_disposition_with_rows_of_its_own_is_refused_both_ways(
     disposition: Any, vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -386,7 +392,10 @@ def test_a_task_that_carries_our_description_with_another_filter_is_left_alone(
         assert len(vendor.tasks) == 2
 
 
-@pytest.mark.parametrize("refused", [b"id,name\n1,a,too much\n2\n", b"<html>"])
+@pytest.mark.parametrize(
+    "refused",
+    [b"id,name\n1,a,too much\n2\n", pytest.param(b"<html>", marks=pytest.mark.thorough)],
+)
 def test_a_refused_file_is_asked_for_anew(refused: bytes, tmp_path: Path) -> None:
     """However young the job is whose file was refused."""
     pipeline = pipeline_into(tmp_path)
@@ -419,7 +428,9 @@ def test_a_refused_file_is_asked_for_anew(refused: bytes, tmp_path: Path) -> Non
     assert rows(tmp_path, "users") == 2
 
 
-@pytest.mark.parametrize("table", ["users", "vouchers", "transactions"])
+@pytest.mark.parametrize(
+    "table", ["users", "transactions", pytest.param("vouchers", marks=pytest.mark.thorough)]
+)
 def test_a_table_by_another_name_is_remembered_by_that(
     table: str, vendor: FileVendor, tmp_path: Path
 ) -> None:
