@@ -2,11 +2,13 @@
 
 For a small load dlt asks tens of thousands of times what kind of type an annotation is, and reads
 the annotations of its own classes anew: a fifth of that load's CPU. The answers depend on types
-alone. Nothing of a load, a setting or a schema is kept, and nothing of this package is touched.
+alone. Schemas it copies a hundred times. Nothing of a load, a setting or a schema is kept, and
+nothing of this package is touched.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from typing import Any
 from dlt.common import validation
 from dlt.common.configuration.specs import base_configuration
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration
+from dlt.common.schema import utils as schema_utils
 
 #: dlt's functions that tell what kind of type an annotation is.
 OF_TYPES = (
@@ -33,6 +36,7 @@ def compute_once() -> None:
     for name in OF_TYPES:
         _replace(getattr(base_configuration, name), _once)
     _replace(vars(validation)["get_type_hints"], _once_for_each_class, only=validation)
+    _replace(copy.deepcopy, lambda _: _copy_tree, only=schema_utils)
     BaseConfiguration.__iter__ = _keep_names(BaseConfiguration.__iter__)  # type: ignore[method-assign]
 
 
@@ -43,6 +47,16 @@ def _replace(function: Any, make: Callable[[Any], Any], only: Any = None) -> Non
         if module is only or (only is None and name.startswith("dlt.")):
             for held in [held for held, value in vars(module).items() if value is function]:
                 setattr(module, held, other)
+
+
+def _copy_tree(value: Any) -> Any:
+    """What `copy.deepcopy` makes of dictionaries, lists and single values; it copies all else."""
+    of = type(value)
+    if of is dict:
+        return {key: _copy_tree(each) for key, each in value.items()}
+    if of is list:
+        return [_copy_tree(each) for each in value]
+    return value if of in {str, bool, int, float, type(None)} else copy.deepcopy(value)
 
 
 def _once(function: Callable[..., Any]) -> Callable[..., Any]:
