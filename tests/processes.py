@@ -18,7 +18,14 @@ from typing import Any
 FORKS = multiprocessing.get_context("forkserver")
 
 FORKS.set_forkserver_preload(
-    ["spaaza_source.cli.app", "pandas", "psycopg2", "duckdb", "dlt.destinations.impl.duckdb.duck"]
+    [
+        "spaaza_source.cli.app",
+        "pandas",
+        "psycopg2",
+        "duckdb",
+        "dlt.destinations.impl.duckdb.duck",
+        "tests.quick_dlt",
+    ]
 )
 
 

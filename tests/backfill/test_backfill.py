@@ -280,6 +280,7 @@ def test_an_append_is_refused_where_a_task_may_be_repeated_elsewhere(stage: Stag
     assert stage.asked() == []
 
 
+@pytest.mark.thorough
 def test_voucherifys_objects_come_by_window_by_key_and_whole(stage: Stage) -> None:
     tables = ["publications", "orders"]
 

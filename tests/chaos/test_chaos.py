@@ -21,7 +21,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     return undisturbed(tmp_path_factory.mktemp("undisturbed"))
 
 
-@pytest.mark.parametrize("seed", [101, 103])
+@pytest.mark.parametrize("seed", [101, pytest.param(103, marks=pytest.mark.thorough)])
 def test_a_load_over_a_line_that_breaks_is_exact_or_is_completed_by_a_rerun(
     seed: int, expected: dict[str, list[Any]], tmp_path: Path
 ) -> None:

@@ -68,7 +68,7 @@ CASES = {
     ("kind", "case"),
     [
         ("postgres", "append"),
-        ("postgres", "scd2"),
+        pytest.param("postgres", "scd2", marks=pytest.mark.thorough),
         ("delta", "window by key"),
     ],
 )
@@ -127,7 +127,7 @@ def test_a_load_that_is_killed_when_all_is_there_is_proven_later(
     assert destination.rows("export_jobs", "loaded", "proven") == [(2, True)]
 
 
-@pytest.mark.parametrize("kind", ["postgres", "ducklake"])
+@pytest.mark.parametrize("kind", ["postgres", pytest.param("ducklake", marks=pytest.mark.thorough)])
 def test_loads_of_several_machines_at_once_end_as_one_after_the_other(
     kind: str, make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:

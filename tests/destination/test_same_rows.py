@@ -151,7 +151,14 @@ def in_duckdb(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         return loaded(destination, folder)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        # A DuckLake takes ten times as long as any other.
+        pytest.param(kind, marks=pytest.mark.thorough) if kind == "ducklake" else kind
+        for kind in KINDS
+    ],
+)
 def test_the_same_rows_are_in_each_destination(
     kind: str,
     in_duckdb: dict[str, Any],

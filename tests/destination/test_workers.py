@@ -41,6 +41,7 @@ def worker_of(destination: Destination, sandbox: Sandbox, folder: Path) -> Worke
     )
 
 
+@pytest.mark.thorough
 def test_workers_at_one_time_end_in_the_rows_of_one_load(
     make_destination: Callable[[str], Destination], sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -126,12 +126,14 @@ def test_a_cell_of_ten_megabytes_is_loaded(shop: SpaazaShop) -> None:
     assert query(shop.folder, "SELECT count(*) FROM transactions") == [(3,)]
 
 
+@pytest.mark.thorough
 def test_a_row_beyond_the_limit_stops(shop: SpaazaShop) -> None:
     shop.load(f"id,timestamp,note\n1,{AT},x\n".encode())
     endless = b'2,%s,"' % AT.encode() + b"x\n" * (20 << 20) + b'"\n'
     shop.stops(b"id,timestamp,note\n" + endless, MalformedFileError, "line 2")
 
 
+@pytest.mark.thorough
 def test_five_thousand_columns_are_loaded(shop: SpaazaShop) -> None:
     names = [f"c{number}" for number in range(5_000)]
     cells = ",".join(str(number) for number in range(5_000))

@@ -68,7 +68,15 @@ CASES = {
 @pytest.mark.parametrize(
     ("case", "killed_after"),
     [
-        *((case, CASES[case].table) for case in CASES),
+        *(
+            pytest.param(
+                case,
+                CASES[case].table,
+                # As `merged`, by a key too.
+                marks=[pytest.mark.thorough] if case in {"upsert", "changed"} else [],
+            )
+            for case in CASES
+        ),
         # The table's own file is noted by then, and is put back with all others, whatever it does.
         ("merged", "export_jobs"),
         ("append", "export_jobs"),

@@ -1,4 +1,4 @@
-"""README.md of this folder: each line has its tests, and each test here its line."""
+"""README.md of this folder: each line has its tests, not thorough ones alone; each test a line."""
 
 from __future__ import annotations
 
@@ -39,6 +39,20 @@ def named() -> dict[int, list[tuple[Path, str]]]:
 
 
 @cache
+def thorough_in(path: Path) -> frozenset[str]:
+    """Those of them that the README's test command leaves out, whatever their parameters."""
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"^pytestmark\b.*mark\.thorough", text, re.MULTILINE), path
+    functions = [each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.FunctionDef)]
+    marked = {"pytest.mark.thorough"}
+    return frozenset(
+        function.name
+        for function in functions
+        if marked & set(map(ast.unparse, function.decorator_list))
+    )
+
+
+@cache
 def defined_in(path: Path) -> frozenset[str]:
     """The tests that a file defines."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -53,6 +67,11 @@ def test_a_line_has_tests_and_they_are_there(line: int) -> None:
     assert len(tests) == len(set(tests))
     for path, name in tests:
         assert name in defined_in(path)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_is_covered_by_the_readmes_test_command(line: int) -> None:
+    assert any(name not in thorough_in(path) for path, name in named()[line])
 
 
 def test_there_are_no_other_lines() -> None:

@@ -68,7 +68,13 @@ def settings_at(sandbox: Sandbox, vendor: str, poll_interval: str) -> dict[str, 
     ("vendor", "state", "tables", "numbers"),
     [
         ("spaaza", "INPROGRESS", TABLES, (signal.SIGINT, signal.SIGTERM)),
-        ("voucherify", "SCHEDULED", ("orders", "publications"), (signal.SIGTERM,)),
+        pytest.param(
+            "voucherify",
+            "SCHEDULED",
+            ("orders", "publications"),
+            (signal.SIGTERM,),
+            marks=pytest.mark.thorough,
+        ),
     ],
     ids=["spaaza", "voucherify"],
 )

@@ -20,7 +20,13 @@ KILLS = {
 }
 
 
-@pytest.fixture(scope="module", params=KILLS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        "snapshot",
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("months", "redemptions")),
+    ],
+)
 def rehearsed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Scenario, Undisturbed]:

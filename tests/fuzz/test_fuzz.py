@@ -16,6 +16,7 @@ pytest.importorskip("atheris", reason="atheris is made for Linux on x86-64 and P
 SECONDS = 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", TARGETS)
 def test_only_errors_of_our_own_escape(name: str, tmp_path: Path) -> None:
     sound, said = fuzz(name, SECONDS, tmp_path)

@@ -47,7 +47,14 @@ def spans(sandbox: Sandbox) -> list[Any]:
     return windows
 
 
-@pytest.mark.parametrize("mode", ["drop_sources", "drop_resources", "drop_data"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "drop_resources",
+        pytest.param("drop_sources", marks=pytest.mark.thorough),
+        pytest.param("drop_data", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_refresh_brings_all_rows_again(mode: Any, sandbox: Sandbox, tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     tables = ("transactions", "vouchers")

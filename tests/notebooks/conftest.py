@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from filelock import FileLock
 from loaded_data import NoDatabase
 from loyalty_programme import SUBJECTS, Choice, Programme, programme
 
-from tests.command import COMMAND
+from tests.command import spaaza
 
 ROWS = 600
 
@@ -29,12 +28,8 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         for vendor, path in made.items():
             if (shared / vendor).exists():
                 continue
-            subprocess.run(
-                [*COMMAND, "demo", "--vendor", vendor, "--db", str(path), "--rows", str(ROWS)],
-                env={**os.environ, "DLT_DATA_DIR": str(shared / f"dlt-{vendor}")},
-                check=True,
-                capture_output=True,
-            )
+            arguments = ("demo", "--vendor", vendor, "--db", str(path), "--rows", str(ROWS))
+            spaaza(*arguments, DLT_DATA_DIR=str(shared / f"dlt-{vendor}")).check_returncode()
             (shared / vendor).touch()
     return made
 

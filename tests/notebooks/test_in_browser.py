@@ -51,11 +51,13 @@ def check_charts(driver: webdriver.Chrome, charts: int, grey: int) -> None:
     assert apps.complaints(driver) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("loyalty")
 def test_every_chart_of_loyalty_is_drawn_without_an_error(driver: webdriver.Chrome) -> None:
     check_charts(driver, charts=9, grey=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("loyalty")
 def test_a_click_on_a_segment_shows_its_members(driver: webdriver.Chrome) -> None:
     counted = re.compile(r"(\w[\w ]*): ([\d,]+), in members")
@@ -87,6 +89,7 @@ def test_every_chart_of_first_look_is_drawn_without_an_error(
         check_charts(driver, charts=3, grey=2)
 
 
+@pytest.mark.thorough
 def test_a_column_is_mapped_in_the_app(driver: webdriver.Chrome, tmp_path: Path) -> None:
     path = tmp_path / "own.duckdb"
     with duckdb.connect(str(path)) as database:

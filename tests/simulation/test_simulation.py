@@ -14,9 +14,13 @@ from tests.simulation.follow import Follower
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("seed", [5])
-def test_every_day_the_tables_hold_what_is_promised(seed: int, tmp_path: Path) -> None:
-    tally = Follower(tmp_path, days=10, seed=seed, crashes=0.6, troubles=0.2).follow()
-    assert tally.days == 10
+@pytest.mark.parametrize(
+    ("seed", "days", "troubles"), [(2, 4, 0), pytest.param(5, 10, 1, marks=pytest.mark.thorough)]
+)
+def test_every_day_the_tables_hold_what_is_promised(
+    seed: int, days: int, troubles: int, tmp_path: Path
+) -> None:
+    tally = Follower(tmp_path, days=days, seed=seed, crashes=0.6, troubles=0.2).follow()
+    assert tally.days == days
     assert tally.crashes >= 2
-    assert tally.troubles >= 1
+    assert tally.troubles >= troubles

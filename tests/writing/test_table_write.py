@@ -144,7 +144,12 @@ TEN = "id,name\n" + "".join(f"{number},x\n" for number in range(10))
 
 @pytest.mark.parametrize(
     ("gone", "stops", "keyed"),
-    [(2, False, True), (3, True, True), (2, False, False), (10, True, False)],
+    [
+        (2, False, True),
+        (3, True, True),
+        pytest.param(2, False, False, marks=pytest.mark.thorough),
+        (10, True, False),
+    ],
 )
 def test_more_deletions_than_a_share_stop_the_load(
     gone: int, stops: bool, keyed: bool, vendor: FileVendor, tmp_path: Path
@@ -180,7 +185,7 @@ def test_the_share_is_a_setting(vendor: FileVendor, tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*) FROM users") == [(5,)]
 
 
-@pytest.mark.parametrize("key", ["id", "name"])
+@pytest.mark.parametrize("key", ["id", pytest.param("name", marks=pytest.mark.thorough)])
 def test_a_window_may_lose_few_of_its_rows(key: str, vendor: FileVendor, tmp_path: Path) -> None:
     """However many rows the table has in other windows, which the load brings too."""
 
