@@ -80,7 +80,7 @@ def refuses(vendor: FileVendor, pipeline: dlt.Pipeline, loaded: Any, *words: str
     ("table", "name"),
     [
         ("transactions", "spaaza"),
-        ("users", "another"),
+        pytest.param("users", "another", marks=pytest.mark.thorough),
         pytest.param("transactions", "another", marks=pytest.mark.thorough),
         pytest.param("users", "spaaza", marks=pytest.mark.thorough),
         pytest.param("vouchers", "spaaza", marks=pytest.mark.thorough),
@@ -122,7 +122,10 @@ def test_vouchers_of_two_vendors_are_refused(vendor: FileVendor, tmp_path: Path)
     "change",
     [
         ("transactions", {}, {"segments": {"transactions": SEGMENT}}, "filter"),
-        ("transactions", {}, {"column_types": "text"}, "column_types"),
+        pytest.param(
+            ("transactions", {}, {"column_types": "text"}, "column_types"),
+            marks=pytest.mark.thorough,
+        ),
         (
             "transactions",
             {},
@@ -133,11 +136,14 @@ def test_vouchers_of_two_vendors_are_refused(vendor: FileVendor, tmp_path: Path)
             ("users", {}, {"privacy": {"users": {"name": "drop"}}}, "privacy"),
             marks=pytest.mark.thorough,
         ),
-        (
-            "users",
-            {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET},
-            {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET[::-1]},
-            "privacy_secret",
+        pytest.param(
+            (
+                "users",
+                {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET},
+                {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET[::-1]},
+                "privacy_secret",
+            ),
+            marks=pytest.mark.thorough,
         ),
     ],
 )
@@ -155,6 +161,7 @@ def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
     pipeline.run(source(vendor, table, **after))
 
 
+@pytest.mark.thorough
 def test_a_table_that_always_comes_whole_takes_up_another_filter(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -205,7 +212,7 @@ def test_a_disposition_with_rows_of_its_own_is_refused_both_ways(
     ("table", "statement"),
     [
         ("transactions", "DROP TABLE"),
-        ("vouchers", "DELETE FROM"),
+        pytest.param("vouchers", "DELETE FROM", marks=pytest.mark.thorough),
         pytest.param("transactions", "DELETE FROM", marks=pytest.mark.thorough),
         pytest.param("vouchers", "DROP TABLE", marks=pytest.mark.thorough),
     ],
@@ -224,6 +231,7 @@ def test_a_table_that_was_emptied_by_hand_is_loaded_whole(
     assert vendor.tasks[-1]["trigger"]["segment"]
 
 
+@pytest.mark.thorough
 def test_a_table_without_a_row_so_far_goes_on_all_the_same(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -255,6 +263,7 @@ def test_an_older_copy_of_the_file_is_brought_up_to_date(
     assert rows(tmp_path) == 28
 
 
+@pytest.mark.thorough
 def test_a_file_that_was_removed_is_loaded_whole(vendor: FileVendor, tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     pipeline.run(source(vendor))
@@ -264,6 +273,7 @@ def test_a_file_that_was_removed_is_loaded_whole(vendor: FileVendor, tmp_path: P
     assert rows(tmp_path) == 28
 
 
+@pytest.mark.thorough
 def test_another_pipeline_goes_on_with_cursor_types_and_guard(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -288,6 +298,7 @@ def test_another_pipeline_goes_on_with_cursor_types_and_guard(
         stateless.run(source(vendor, "users"))
 
 
+@pytest.mark.thorough
 def test_archived_increments_do_not_stand_for_the_history_before_them(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -365,7 +376,9 @@ def test_a_vendors_clock_that_was_ahead_once_loses_no_row(
     "changed",
     [
         {"target": {"action": "export", "export_index": "products", "export_format": "csv"}},
-        {"trigger": {"segment": {"join": "all", "rules": SEGMENT}}},
+        pytest.param(
+            {"trigger": {"segment": {"join": "all", "rules": SEGMENT}}}, marks=pytest.mark.thorough
+        ),
     ],
 )
 def test_a_task_that_carries_our_description_with_another_filter_is_left_alone(

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "days", "troubles"), [(2, 4, 0), pytest.param(5, 10, 1, marks=pytest.mark.thorough)]
 )
+@pytest.mark.thorough
 def test_every_day_the_tables_hold_what_is_promised(
     seed: int, days: int, troubles: int, tmp_path: Path
 ) -> None:
