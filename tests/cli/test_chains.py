@@ -164,6 +164,7 @@ def test_a_chain_that_fails_keeps_no_other_from_its_load(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_chains_are_submitted_in_batches_after_each_other_and_collected(
     vendors: dict[int, FileVendor], spaaza: Spaaza
 ) -> None:

@@ -55,7 +55,7 @@ def test_every_event_of_a_load_is_a_line_of_json(sandbox: Sandbox) -> None:
     assert {"event": "ended", "exit_code": 0}.items() <= told[-1].items()
 
 
-@pytest.mark.parametrize("log", ["text", "json"])
+@pytest.mark.parametrize("log", [pytest.param("text", marks=pytest.mark.thorough), "json"])
 def test_a_load_whose_windows_were_split_tells_what_is_loaded(log: str) -> None:
     with Sandbox(SandboxSettings(rows=50, run_seconds=0.05, max_export_rows=30)) as limited:
         ran = spaaza("load", "transactions", "--log", log, **settings_for(limited))
@@ -86,6 +86,7 @@ def test_debug_adds_the_traceback_to_json_lines(sandbox: Sandbox) -> None:
     assert events(ran.stdout)[-1]["exit_code"] == 2
 
 
+@pytest.mark.thorough
 def test_an_interruption_is_told(sandbox: Sandbox) -> None:
     with Sandbox(SandboxSettings(rows=10, run_seconds=600)) as slow:
         process = started([*COMMAND, "load", "users", "--log", "json"], settings_for(slow))

@@ -67,6 +67,7 @@ def test_workers_at_one_time_end_in_the_rows_of_one_load(
     assert rows == other.rows("transactions", "id", "timestamp", "total_value")
 
 
+@pytest.mark.thorough
 def test_a_part_whose_worker_was_killed_is_loaded_by_another_from_its_export(
     make_destination: Callable[[str], Destination], sandbox: Sandbox, tmp_path: Path
 ) -> None:

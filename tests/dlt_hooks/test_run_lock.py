@@ -47,6 +47,7 @@ def await_word(command: subprocess.Popen[str], word: str) -> None:
     pytest.fail(f"it did not say {word!r}")
 
 
+@pytest.mark.thorough
 def test_the_first_load_waits_before_it_makes_the_pipeline(
     sandbox: Sandbox, turn: FileLock
 ) -> None:

@@ -59,6 +59,7 @@ FIT = "12.50,2026-01-31,true,7,2026-01-31T10:00:00Z"
 MISFIT = '"12,50",2026-02-30,yes,7.0,31 January'
 
 
+@pytest.mark.thorough
 def test_what_does_not_fit_is_kept_as_text_and_an_empty_cell_is_null(tmp_path: Path) -> None:
     shop = VoucherifyShop(tmp_path)
     names = ["price", "born", "member", "points", "seen"]

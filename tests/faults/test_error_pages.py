@@ -77,7 +77,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", [MARKUP[0], MARKUP[-1], JSON[0], *WORDS[::2]])
+@pytest.mark.parametrize(
+    "body",
+    [
+        MARKUP[0],
+        *(pytest.param(body, marks=pytest.mark.thorough) for body in (MARKUP[-1], *WORDS[2::2])),
+        JSON[0],
+        WORDS[0],
+    ],
+)
 def test_an_error_in_the_place_of_a_table_changes_nothing(shop: Shop, body: bytes) -> None:
     with pytest.raises(Exception, match="users, job") as stopped:
         shop.load(body)
@@ -108,7 +116,14 @@ def json_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", [MARKUP[4], JSON[0], JSON[1], WORDS[0]])
+@pytest.mark.parametrize(
+    "body",
+    [
+        MARKUP[4],
+        *(pytest.param(body, marks=pytest.mark.thorough) for body in (JSON[0], WORDS[0])),
+        JSON[1],
+    ],
+)
 def test_an_error_in_the_place_of_json_changes_nothing(json_shop: Shop, body: bytes) -> None:
     with pytest.raises(Exception, match="users, job ") as stopped:
         json_shop.load(body, export_format="json")

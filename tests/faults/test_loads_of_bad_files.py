@@ -186,7 +186,7 @@ def test_a_bad_file_stops_its_export_alone(
     assert list((shop.folder / "pipelines" / shop.tables.vendor / "exports").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [pytest.param("spaaza", marks=THOROUGH), "voucherify"])
 def test_the_next_sound_file_brings_every_row(
     shops: dict[str, Shop], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

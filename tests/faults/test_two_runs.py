@@ -46,6 +46,7 @@ def test_two_runs_at_once_load_one_after_the_other(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*) FROM export_jobs WHERE loaded = rows") == [(2,)]
 
 
+@pytest.mark.thorough
 def test_a_killed_run_lets_the_next_begin_and_leaves_no_files(tmp_path: Path) -> None:
     downloads = tmp_path / "pipelines" / "spaaza" / "exports"
     with FileVendor(users=b"user_id\n1\n") as vendor:

@@ -345,6 +345,7 @@ def test_appended_rows_are_not_looked_back_for(vendor: FileVendor, tmp_path: Pat
     assert rows(tmp_path) == 3
 
 
+@pytest.mark.thorough
 def test_a_vendors_clock_that_was_ahead_once_loses_no_row(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

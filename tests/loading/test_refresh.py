@@ -89,6 +89,7 @@ def test_a_schedulers_interval_is_a_range(
     assert query(tmp_path, "SELECT count(*) FROM transactions") == [(ROWS,)]
 
 
+@pytest.mark.thorough
 def test_dlts_launcher_may_allow_a_schedulers_interval(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

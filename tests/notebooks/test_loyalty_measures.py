@@ -358,6 +358,7 @@ ENTRIES = st.lists(
 @pytest.mark.slow
 @given(ENTRIES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@pytest.mark.thorough
 def test_no_more_expires_than_is_held(of_frames: Made, entries: list[tuple[object, ...]]) -> None:
     assume(any(expires for *_, expires in entries))
     frame = pd.DataFrame(entries, columns=["timestamp", "user_id", "amount", "expires_at"])

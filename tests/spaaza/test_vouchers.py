@@ -156,6 +156,7 @@ def test_rules_of_the_users_own_bring_all_that_they_let_through(
     assert vendor.asked() == [("all", ["status"])] * 2
 
 
+@pytest.mark.thorough
 def test_a_merge_keeps_nothing_of_the_one_before(
     vendor: VoucherFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

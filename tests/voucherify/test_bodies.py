@@ -58,6 +58,7 @@ def test_the_guides_first_request(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT code FROM vouchers") == [("A",)]
 
 
+@pytest.mark.thorough
 def test_the_guides_second_request(tmp_path: Path) -> None:
     parameters = REDEMPTIONS["parameters"]
     told = all_of(

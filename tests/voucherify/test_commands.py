@@ -117,6 +117,7 @@ def test_collect_names_a_job_that_is_not_done(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_both_vendors_fit_into_one_file(
     spaaza: Spaaza, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

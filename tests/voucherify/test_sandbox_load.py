@@ -28,6 +28,7 @@ def counts(folder: Path) -> dict[str, int]:
     return {table: query(folder, f"SELECT count(*) FROM {table}")[0][0] for table in OBJECTS}
 
 
+@pytest.mark.thorough
 def test_all_objects_are_loaded_whole_then_go_on(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(rows=120, run_seconds=0.05)) as sandbox:
         for _ in range(2):
