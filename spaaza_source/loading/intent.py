@@ -40,7 +40,7 @@ def describe_settings(load: TableLoad) -> dict[str, str]:
     }
 
 
-def intent_of(intent: Mapping[str, str], *, has_window: bool) -> dict[str, str]:
+def narrow_intent(intent: Mapping[str, str], *, has_window: bool) -> dict[str, str]:
     """The settings of a load that shape the rows of one of its exports.
 
     Args:
@@ -58,8 +58,13 @@ def contradicts(name: str, before: str, now: str) -> bool:
         before: What an export was noted with.
         now: What the settings say.
     """
-    # A contract that is new leaves the rows as they are.
-    return before != now and not (name == CONTRACT and not before)
+    if name == CONTRACT and not before:
+        # One that is new leaves the rows as they are.
+        return False
+    if name == TIME_COLUMNS and not (before and now):
+        # No row was cut out, or none will be: another setting has done that, and tells so itself.
+        return False
+    return before != now
 
 
 def _describe_contract() -> str:

@@ -3,7 +3,7 @@
 Then the table is what the vendor gives under the new setting; or the load was refused before an
 export was asked for, and is right once the refusal's hint is followed.
 
-    python -m tests.loading.settings_matrix            # prints the whole matrix: about 4 minutes
+    python -m tests.loading.settings_matrix            # prints the whole matrix: some minutes
     python -m tests.loading.settings_matrix lag window # prints these settings
 """
 
@@ -317,7 +317,7 @@ def main(names: Sequence[str]) -> int:
                     for kind, found in bench.judge(setting, change).items():
                         is_right = found == setting.verdict(change, kind)
                         wrong += not is_right
-                        print(f"{vendor:11}{setting.name:41}{change:9}{kind:10}{found}", flush=True)  # noqa: T201
+                        print(f"{vendor:11}{setting.name:47}{change:9}{kind:10}{found}", flush=True)  # noqa: T201
     return min(wrong, 1)
 
 

@@ -17,7 +17,15 @@ from tests.loading.matrix_bench import Bench, Change, Setting
 from tests.loading.settings_matrix import SETTINGS, SHAPES_NOTHING
 
 #: Settings that need first loads of their own.
-LONG = ("window", "start_date (", "schema_contract (", "time_columns (", "write_disposition (")
+LONG = (
+    "window",
+    "start_date (",
+    "on_bad_row",
+    "max_rejected_share",
+    "schema_contract (",
+    "time_columns (",
+    "write_disposition (",
+)
 CELLS = [
     (setting.vendors[number % len(setting.vendors)], setting, setting.changes[0])
     for number, setting in enumerate(SETTINGS)
