@@ -32,7 +32,6 @@ QUICK: dict[str, Any] = {"poll_interval": 0.01, "start_margin": 0, "stagger": 0,
 DAYS = [f"{day},2026-05-{day:02}T10:00:00Z,x{day}@y.nl" for day in range(1, 29)]
 TRANSACTIONS = "\n".join(["id,timestamp,email", *DAYS, ""]).encode()
 SEGMENT = [{"property": "total_value", "operator": "greater_than", "value": 10}]
-SECRET = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -115,30 +114,14 @@ def test_vouchers_of_two_vendors_are_refused(vendor: FileVendor, tmp_path: Path)
     assert rows(tmp_path, "vouchers") == 3
 
 
-# Intent
+# Intent; test_settings_matrix has every setting
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        ("transactions", {}, {"segments": {"transactions": SEGMENT}}, "filter"),
-        ("transactions", {}, {"column_types": "text"}, "column_types"),
-        (
-            "transactions",
-            {},
-            {"privacy": {"transactions": {"email": "hash"}}, "privacy_secret": SECRET},
-            "privacy",
-        ),
-        pytest.param(
-            ("users", {}, {"privacy": {"users": {"name": "drop"}}}, "privacy"),
-            marks=pytest.mark.thorough,
-        ),
-        (
-            "users",
-            {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET},
-            {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET[::-1]},
-            "privacy_secret",
-        ),
+        ("transactions", {"segments": {"transactions": SEGMENT}}, {}, "filter"),
+        ("users", {}, {"privacy": {"users": {"name": "drop"}}}, "privacy"),
     ],
 )
 def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
@@ -153,15 +136,6 @@ def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
     pipeline.run(source(vendor, table, **after), refresh="drop_resources")
     refuses(vendor, pipeline, source(vendor, table, **before), told, table, "--full-refresh")
     pipeline.run(source(vendor, table, **after))
-
-
-def test_a_table_that_always_comes_whole_takes_up_another_filter(
-    vendor: FileVendor, tmp_path: Path
-) -> None:
-    pipeline = pipeline_into(tmp_path)
-    pipeline.run(source(vendor, "users"))
-    pipeline.run(source(vendor, "users", segments={"users": SEGMENT}))
-    assert len(vendor.tasks) == 2
 
 
 def test_a_start_moved_back_is_asked_for(vendor: FileVendor, tmp_path: Path) -> None:
@@ -314,6 +288,12 @@ def test_a_scope_that_dlt_would_cut_is_refused(vendor: FileVendor, tmp_path: Pat
     users = source(vendor, "users")
     users.users.apply_hints(write_disposition=hint)
     refuses(vendor, pipeline_into(tmp_path), users, "destination_scope", "semicolon")
+
+
+def test_a_disposition_that_loads_nothing_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
+    users = source(vendor, "users")
+    users.users.apply_hints(write_disposition="skip")
+    refuses(vendor, pipeline_into(tmp_path), users, "skip")
 
 
 def test_dlts_own_incremental_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
