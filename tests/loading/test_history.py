@@ -150,6 +150,13 @@ def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
     pipeline.run(source(vendor, table, **after))
 
 
+def test_no_table_is_asked_for_where_another_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
+    tables = ("transactions", "users", "products")
+    pipeline_into(tmp_path).run(source(vendor, *tables))
+    changed = source(vendor, *tables, privacy={"products": {"name": "drop"}})
+    refuses(vendor, pipeline_into(tmp_path), changed, "privacy", "products")
+
+
 def test_a_table_that_always_comes_whole_takes_up_another_filter(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
