@@ -4,7 +4,8 @@ For each step of dlt that may be killed half done there is a function here:
 
 * `reset_interrupted_loads`: dlt notes that a file has been copied after the destination has
   committed it. Killed between the two, it copies the file once more when it resumes, into tables
-  that it does not empty again. So the load package is reset to where nothing of it had been
+  that it does not empty again; and it merges what the staging tables have then, which other loads
+  may have filled meanwhile. So the load package is reset to where nothing of it had been
   loaded: dlt then empties its staging tables, and the tables that a load replaces, before it copies
   anything. The package keeps its id, its files and its state; nothing is downloaded again.
 * `remove_normalized_packages`: dlt moves a normalized package to its folder before it removes the
@@ -180,8 +181,14 @@ def _folder(packages: PackageStorage, load: str) -> Path:
 
 
 def _is_interrupted(packages: PackageStorage, load: str) -> bool:
-    """Whether it is unknown of a file if it was copied."""
-    if not any(_is_copy(name) for name in _uncertain_jobs(packages, load)):
+    """Whether it is unknown what the destination has of a load that is to go on.
+
+    So it is of a file that may have been copied, and of all that is in staging tables: other
+    loads into the dataset use the same.
+    """
+    completed = any((_folder(packages, load) / PackageStorage.COMPLETED_JOBS_FOLDER).iterdir())
+    left = packages.list_new_jobs(load) or packages.list_started_jobs(load)
+    if not _uncertain_jobs(packages, load) and not (completed and left):
         return False
     return _is_of_exports(packages.load_schema(load))
 

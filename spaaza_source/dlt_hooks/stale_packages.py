@@ -47,7 +47,8 @@ def _packages(pipeline: Any) -> Iterator[tuple[Path, list[TableManifest]]]:
         work / "load" / LoadStorage.NORMALIZED_FOLDER,
     ):
         for package in sorted(folder.glob("*")):
-            manifests = manifests_of(package)
+            # Killed while it writes a file there, dlt leaves it beside the packages.
+            manifests = manifests_of(package) if package.is_dir() else []
             if manifests:
                 yield package, manifests
 
