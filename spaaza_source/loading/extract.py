@@ -61,6 +61,8 @@ def export_table(
     load = load.renamed()
     cursor = Cursor(load.sync.table)
     scope = resolve_scope(load, cursor, by_scheduler=by_scheduler)
+    # Each table of the source is judged before anything is asked for of any.
+    yield None
     cleanup = VendorCleanup(cursor, remove)
     cleanup.remove_loaded()
     exports = run.begin(scope.sync)

@@ -11,15 +11,20 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import dlt
 import pytest
+from dlt.common import logger
 
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.errors import SettingsError, SpaazaSourceError
 from spaaza_source.loading import exports_of
+from tests.faults.cut_short import load
+from tests.processes import exit_codes
 from tests.vendors.server import Answer, Seen
 from tests.vendors.spaaza_files import FileVendor
 from tests.vendors.voucherify_files import KEYS, VoucherifyVendor
@@ -70,6 +75,16 @@ def refuses(vendor: FileVendor, pipeline: dlt.Pipeline, loaded: Any, *words: str
     for word in words:
         assert word in str(error)
     assert len(vendor.tasks) == asked
+
+
+def machine(folder: Path, name: str) -> dlt.Pipeline:
+    """The pipeline on a machine of its own."""
+    return dlt.pipeline(
+        "spaaza",
+        pipelines_dir=str(folder / name),
+        destination=dlt.destinations.duckdb(str(folder / "warehouse.duckdb")),
+        dataset_name="loyalty",
+    )
 
 
 # Owner
@@ -136,6 +151,13 @@ def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
     pipeline.run(source(vendor, table, **after), refresh="drop_resources")
     refuses(vendor, pipeline, source(vendor, table, **before), told, table, "--full-refresh")
     pipeline.run(source(vendor, table, **after))
+
+
+def test_no_table_is_asked_for_where_another_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
+    tables = ("transactions", "users", "products")
+    pipeline_into(tmp_path).run(source(vendor, *tables))
+    changed = source(vendor, *tables, privacy={"products": {"name": "drop"}})
+    refuses(vendor, pipeline_into(tmp_path), changed, "privacy", "products")
 
 
 def test_a_start_moved_back_is_asked_for(vendor: FileVendor, tmp_path: Path) -> None:
@@ -438,29 +460,47 @@ def test_a_table_by_another_name_is_remembered_by_that(
 
 
 def test_a_package_that_others_have_overtaken_is_given_up(
-    vendor: FileVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    vendor: FileVendor,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def machine(name: str) -> dlt.Pipeline:
-        return dlt.pipeline(
-            "spaaza",
-            pipelines_dir=str(tmp_path / name),
-            destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
-            dataset_name="loyalty",
-        )
-
-    first, second = machine("first"), machine("second")
+    first, second = machine(tmp_path, "first"), machine(tmp_path, "second")
     first.run(source(vendor, "users"))
     vendor.files["users"] = b"id,name\n1,old\n2,b\n3,c\n"
     # It dies before its load.
     first.extract(source(vendor, "users"))
     first.normalize()
     first.deactivate()
+    # Killed while it writes a file, dlt leaves one of another name.
+    (tmp_path / "first" / "spaaza" / "load" / "normalized" / "a97edbac360d4d1d").touch()
     vendor.files["users"] = b"id,name\n1,new\n2,b\n3,c\n4,d\n"
     second.run(source(vendor, "users"))
     second.deactivate()
+    first = machine(tmp_path, "first")
+    monkeypatch.setattr(logger.LOGGER, "propagate", True)
     with caplog.at_level(logging.WARNING, "dlt"):
-        first = machine("first")
         first.run(source(vendor, "users"))
     assert "given up" in caplog.text
     assert query(tmp_path, "SELECT name FROM users ORDER BY id")[0] == ("new",)
     assert rows(tmp_path, "users") == 4
+
+
+@pytest.mark.parametrize("table", ["users", "export_jobs"])
+def test_a_merge_that_was_cut_short_is_not_gone_on_with_from_another_machines_rows(
+    table: str, vendor: FileVendor, tmp_path: Path
+) -> None:
+    """Both merge through the same staging tables."""
+    pipeline_into(tmp_path).run(source(vendor, "users"))
+    vendor.files["users"] = b"id,name\n1,new\n2,b\n3,c\n4,d\n"
+    killed = partial(
+        load, tmp_path, base_url=vendor.base_url, table="users", max_age=0, killed_after=table
+    )
+    assert exit_codes(partial(killed, killed_by="sql")) == [-SIGKILL]
+    second = machine(tmp_path, "second")
+    second.run(source(vendor, "products"))
+    second.deactivate()
+    pipeline_into(tmp_path).run()
+    assert query(tmp_path, "SELECT name FROM users ORDER BY id")[0] == ("new",)
+    jobs = query(tmp_path, "SELECT job_id, table_name, proven FROM export_jobs ORDER BY job_id")
+    assert jobs == [("1", "users", True), ("2", "users", True), ("3", "products", True)]
