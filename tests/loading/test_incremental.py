@@ -78,13 +78,13 @@ def test_the_second_load_goes_on_where_the_first_one_ended(
     assert first[0][0] == ROWS
     begun = calendar.now
     for _ in range(2):
-        calendar.now += 30 * DAY
+        calendar.now += 20 * DAY
         pipeline.run(source(sandbox))
         assert everything(tmp_path) == first
     assert asked(sandbox) == [
         None,
-        (begun - DAY, begun + 30 * DAY),
-        (begun + 29 * DAY, begun + 60 * DAY),
+        (begun - DAY, begun + 20 * DAY),
+        (begun + 19 * DAY, begun + 40 * DAY),
     ]
 
 
