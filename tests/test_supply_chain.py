@@ -45,6 +45,7 @@ def audit(url: str) -> tuple[int, str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the pins' markers are read on this platform")
+@pytest.mark.thorough
 def test_a_known_fault_of_a_pinned_package_fails_the_audit() -> None:
     def answer(seen: Seen) -> Answer:
         name = json.loads(seen.body)["package"]["name"]
@@ -58,6 +59,7 @@ def test_a_known_fault_of_a_pinned_package_fails_the_audit() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_database_that_cannot_be_reached_is_said() -> None:
     with ScriptedServer(lambda _: Answer(503)) as database:
         code, told = audit(database.base_url)

@@ -159,7 +159,17 @@ def test_a_second_run_asks_for_nothing_that_is_loaded(stage: Stage) -> None:
     assert [part["name"] for part in backfill.left(again)] == ["users"]
     assert stage.asked() == asked
 
+    # Exports by another filter do not count.
+    def narrowed(**given: Any) -> DltSource:
+        rule = {"field": "currency_code", "operator": "equals", "value": "EUR"}
+        return stage.source(segments={"transactions": [rule]}, **given)
 
+    other = stage.backfill(narrowed)
+    parts = other.plan(*MONTH, tables=["transactions"])
+    assert other.left(parts) == parts
+
+
+@pytest.mark.thorough
 def test_what_was_exported_before_an_instant_is_loaded_anew(stage: Stage) -> None:
     backfill = stage.backfill()
     load_all(backfill, backfill.plan(*MONTH, tables=["transactions"]))
@@ -174,6 +184,7 @@ def test_what_was_exported_before_an_instant_is_loaded_anew(stage: Stage) -> Non
     assert len(stage.rows("transactions")) == len(set(stage.rows("transactions")))
 
 
+@pytest.mark.thorough
 def test_a_window_in_which_rows_can_still_come_late_is_loaded_again(stage: Stage) -> None:
     backfill = stage.backfill()
     load_all(backfill, backfill.plan("2026-04-01", tables=["transactions"]))
@@ -184,41 +195,12 @@ def test_a_window_in_which_rows_can_still_come_late_is_loaded_again(stage: Stage
     assert [part["windows"][0][:12] for part in backfill.left(later)] == ["[2026-05-01T"]
 
 
+@pytest.mark.thorough
 def test_windows_that_ordinary_loads_have_loaded_are_not_left(stage: Stage) -> None:
     stage.pipeline().run(stage.source().with_resources("transactions"))
     stage.calendar.now += timedelta(days=2)
     backfill = stage.backfill()
     assert backfill.left(backfill.plan(*MONTHS, tables=["transactions"])) == []
-
-
-def test_exports_by_another_filter_do_not_count(stage: Stage) -> None:
-    backfill = stage.backfill()
-    load_all(backfill, backfill.plan(*MONTH, tables=["transactions"]))
-
-    def narrowed(**given: Any) -> DltSource:
-        rule = {"field": "currency_code", "operator": "equals", "value": "EUR"}
-        return stage.source(segments={"transactions": [rule]}, **given)
-
-    other = stage.backfill(narrowed)
-    parts = other.plan(*MONTH, tables=["transactions"])
-    assert other.left(parts) == parts
-
-
-def test_no_staging_dataset_and_no_file_is_left_behind(stage: Stage) -> None:
-    backfill = stage.backfill()
-    parts = backfill.plan(*MONTH, tables=["transactions"])
-    load_all(backfill, parts)
-    with duckdb.connect(str(stage.folder / "warehouse.duckdb")) as connection:
-        # As a load leaves it that is killed; and another backfill's, which may still be used.
-        connection.execute(f"CREATE SCHEMA loyalty_staging_{parts[0]['backfill']}_0a")
-        connection.execute("CREATE SCHEMA loyalty_staging_other_0a")
-    backfill.reconcile(parts)
-    schemas = query(stage.folder, "SELECT schema_name FROM information_schema.schemata")
-    assert {name for (name,) in schemas if name.startswith("loyalty")} == {
-        "loyalty",
-        "loyalty_staging_other_0a",
-    }
-    assert list(Path().iterdir()) == []
 
 
 def test_a_load_that_was_killed_before_its_end_is_made_up_for_from_its_export(stage: Stage) -> None:
@@ -236,6 +218,18 @@ def test_a_load_that_was_killed_before_its_end_is_made_up_for_from_its_export(st
     backfill.load(part)
     assert backfill.left(parts) == []
     assert (stage.rows("transactions"), stage.asked()) == (rows, asked)
+    # Nor is a staging dataset or a file left behind.
+    with duckdb.connect(str(stage.folder / "warehouse.duckdb")) as connection:
+        # As a load leaves it that is killed; and another backfill's, which may still be used.
+        connection.execute(f"CREATE SCHEMA loyalty_staging_{parts[0]['backfill']}_0a")
+        connection.execute("CREATE SCHEMA loyalty_staging_other_0a")
+    backfill.reconcile(parts)
+    schemas = query(stage.folder, "SELECT schema_name FROM information_schema.schemata")
+    assert {name for (name,) in schemas if name.startswith("loyalty")} == {
+        "loyalty",
+        "loyalty_staging_other_0a",
+    }
+    assert list(Path().iterdir()) == []
 
 
 def test_rows_that_are_lost_or_double_are_found_and_mended(stage: Stage) -> None:
@@ -256,6 +250,7 @@ def test_rows_that_are_lost_or_double_are_found_and_mended(stage: Stage) -> None
     assert backfill.left(parts) == parts
 
 
+@pytest.mark.thorough
 def test_parts_side_by_side_begin_once_a_window_had_rows(stage: Stage) -> None:
     backfill = stage.backfill()
     # The shop opened on 26 January.
@@ -355,6 +350,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
         yield made
 
 
+@pytest.mark.thorough
 def test_what_two_workers_add_at_one_time_is_known_to_the_next(workers: Workers) -> None:
     workers.both(
         lambda: workers.bring(",colour", "2,2026-04-02T10:00:00Z,red"),
@@ -375,7 +371,7 @@ def test_what_two_workers_add_at_one_time_is_known_to_the_next(workers: Workers)
     assert columns["size"]["data_type"] == "bigint"
 
 
-@pytest.mark.parametrize("cell", ["007", "many"])
+@pytest.mark.parametrize("cell", ["007", pytest.param("many", marks=pytest.mark.thorough)])
 def test_two_workers_may_take_a_new_column_for_different_types(workers: Workers, cell: str) -> None:
     def april() -> None:
         workers.bring(",number", "2,2026-04-02T10:00:00Z,5")

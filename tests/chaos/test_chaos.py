@@ -22,6 +22,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("seed", [101, pytest.param(103, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
 def test_a_load_over_a_line_that_breaks_is_exact_or_is_completed_by_a_rerun(
     seed: int, expected: dict[str, list[Any]], tmp_path: Path
 ) -> None:
@@ -30,6 +31,7 @@ def test_a_load_over_a_line_that_breaks_is_exact_or_is_completed_by_a_rerun(
     assert run.struck.total() > 5
 
 
+@pytest.mark.thorough
 def test_rows_that_lack_or_differ_are_seen(expected: dict[str, list[Any]]) -> None:
     assert differences(expected, expected) == []
     lacking = {**expected, "users": expected["users"][1:]}

@@ -93,6 +93,7 @@ def test_an_untouched_warehouse_is_equal_to_fresh_exports(monkeypatch: pytest.Mo
         assert everything() == before
 
 
+@pytest.mark.thorough
 def test_a_schedulers_interval_does_not_narrow_the_comparison(
     spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +133,7 @@ def test_what_is_missing_extra_or_different_is_named(spaaza: Spaaza, vendor: Fil
     assert len(vendor.tasks) == 4
 
 
+@pytest.mark.thorough
 def test_a_difference_is_in_the_exit_code_of_the_process(spaaza: Spaaza) -> None:
     spaaza("load", "users")
     with duckdb.connect("spaaza.duckdb") as warehouse:
@@ -170,6 +172,7 @@ def test_what_came_since_the_last_load_is_left_out(spaaza: Spaaza, vendor: FileV
     assert (code, told(lines, "transactions")[0][:13]) == (0, "equal, 4 rows")
 
 
+@pytest.mark.thorough
 def test_hashed_and_dropped_columns_are_compared_as_the_table_has_them(
     spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +187,7 @@ def test_hashed_and_dropped_columns_are_compared_as_the_table_has_them(
     assert "canary" not in "\n".join(lines)
 
 
+@pytest.mark.thorough
 def test_json_records_are_compared_too(
     spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +205,7 @@ def test_json_records_are_compared_too(
     assert spaaza("check", "--deep", "users")[1][-1] == "users: different in of__b (1)"
 
 
+@pytest.mark.thorough
 def test_a_column_that_the_table_lacks_is_a_difference(spaaza: Spaaza, vendor: FileVendor) -> None:
     spaaza("load", "users")
     vendor.files["users"] = b"id,name,born,extra\n" + b"\n".join(
@@ -219,6 +224,7 @@ def test_a_table_that_was_never_loaded_is_said(spaaza: Spaaza, vendor: FileVendo
     assert vendor.tasks == []
 
 
+@pytest.mark.thorough
 def test_vouchers_that_go_on_are_compared_whole(spaaza: Spaaza, vendor: FileVendor) -> None:
     vendor.files["vouchers"] = b"id,date_time_creation\n1,2026-01-02T00:00:00Z\n"
     spaaza("load", "vouchers")
@@ -255,6 +261,7 @@ def test_only_the_valid_rows_of_a_history_are_compared(spaaza: Spaaza, vendor: F
     assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]
 
 
+@pytest.mark.thorough
 def test_rows_of_a_history_may_be_valid_until_a_date_far_ahead(
     spaaza: Spaaza, vendor: FileVendor
 ) -> None:
@@ -273,6 +280,7 @@ def test_tables_of_other_settings_are_not_compared(
         spaaza("check", "--deep", "users")
 
 
+@pytest.mark.thorough
 def test_rows_that_left_a_relative_segment_are_not_extra(
     vendor: FileVendor, spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch
 ) -> None:

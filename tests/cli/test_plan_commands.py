@@ -105,6 +105,7 @@ def test_collect_names_a_job_that_is_not_done(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_history_is_collected_as_far_as_it_is_done(spaaza: Spaaza, sandbox: Sandbox) -> None:
     spaaza("submit", "transactions", "--start-date", "2026-08-01", "--apart", "0")
     until_done(sandbox)
@@ -180,6 +181,7 @@ def test_an_older_snapshot_never_takes_the_place_of_a_newer_one(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_kept_files_are_loaded_again_from_the_command_line(
     spaaza: Spaaza, sandbox: Sandbox
 ) -> None:

@@ -68,7 +68,13 @@ class Loads:
         return sorted(int(row["id"]) for row in self.destination.read(table))
 
 
-@pytest.mark.parametrize("kind", ["postgres", "ducklake", "delta"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "postgres",
+        *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("ducklake", "delta")),
+    ],
+)
 def test_tables_go_on_from_what_the_destination_holds(
     kind: str, make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:

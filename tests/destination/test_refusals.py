@@ -139,7 +139,13 @@ def test_a_window_of_plain_files_is_refused(tmp_path: Path) -> None:
     assert 'table_format="delta"' in str(wrong.hint)
 
 
-@pytest.mark.parametrize("table", ["users", "transactions", "vouchers"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "users",
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("transactions", "vouchers")),
+    ],
+)
 def test_plain_files_hold_no_row_twice(table: str, tmp_path: Path) -> None:
     with FileVendor(**{table: ROWS}) as vendor:
         for _ in range(2):

@@ -154,8 +154,7 @@ def in_duckdb(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "kind",
     [
-        # A DuckLake takes ten times as long as any other.
-        pytest.param(kind, marks=pytest.mark.thorough) if kind == "ducklake" else kind
+        kind if kind in {"duckdb", "postgres"} else pytest.param(kind, marks=pytest.mark.thorough)
         for kind in KINDS
     ],
 )
@@ -213,6 +212,7 @@ def test_the_same_rows_are_in_each_destination(
     assert held == {table: in_duckdb[table] for table in held}
 
 
+@pytest.mark.thorough
 def test_nested_lists_are_tables_of_delta_too(
     make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_first_load_waits_before_it_makes_the_pipeline(
     assert folder().exists()
 
 
+@pytest.mark.thorough
 def test_another_destination_waits_before_what_is_known_is_forgotten(
     sandbox: Sandbox, turn: FileLock
 ) -> None:

@@ -58,7 +58,11 @@ def test_no_byte_at_all_stops(at_either: Shop) -> None:
     at_either.stops(b"", MalformedFileError, "empty")
 
 
-@pytest.mark.parametrize("make", SHOPS, ids=["spaaza", "voucherify"])
+@pytest.mark.parametrize(
+    "make",
+    [SHOPS[0], pytest.param(SHOPS[1], marks=pytest.mark.thorough)],
+    ids=["spaaza", "voucherify"],
+)
 def test_a_header_alone_is_a_table_without_rows(make: type[Shop], tmp_path: Path) -> None:
     shop = make(tmp_path)
     with shop.vendor:
@@ -71,6 +75,7 @@ def test_a_header_alone_is_a_table_without_rows(make: type[Shop], tmp_path: Path
 # 25: columns that move, come, go and change their names
 
 
+@pytest.mark.thorough
 def test_a_new_column_at_the_end_is_loaded(shop: SpaazaShop) -> None:
     shop.load(f"id,timestamp\n1,{AT}\n".encode())
     (found,) = shop.brings(f"id,timestamp,city\n1,{AT},Ede\n".encode())
@@ -96,6 +101,7 @@ def test_a_column_under_another_name_is_told_as_a_likely_rename(shop: SpaazaShop
     assert shop.changes() == [("renamed", "phone_nr", "phone_number")]
 
 
+@pytest.mark.thorough
 def test_labels_of_voucherifys_may_move_too(tmp_path: Path) -> None:
     shop = VoucherifyShop(tmp_path)
     with shop.vendor:

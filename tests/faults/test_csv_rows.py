@@ -68,7 +68,11 @@ BAD: list[tuple[str | bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize("make", [SpaazaShop, VoucherifyShop], ids=["spaaza", "voucherify"])
+@pytest.mark.parametrize(
+    "make",
+    [SpaazaShop, pytest.param(VoucherifyShop, marks=pytest.mark.thorough)],
+    ids=["spaaza", "voucherify"],
+)
 def test_bad_rows_are_kept_byte_for_byte_and_the_others_loaded(
     make: type[Shop], tmp_path: Path
 ) -> None:
@@ -107,7 +111,9 @@ def test_where_the_structure_is_lost_nothing_is_loaded(shop: Shop, rows: str) ->
 # 29: record ends
 
 
-@pytest.mark.parametrize("end", [b"\r\n", b"\r"], ids=["CRLF", "CR"])
+@pytest.mark.parametrize(
+    "end", [pytest.param(b"\r\n", marks=pytest.mark.thorough), b"\r"], ids=["CRLF", "CR"]
+)
 def test_each_record_end_is_read_and_those_inside_quotes_are_kept(
     fresh: SpaazaShop, end: bytes
 ) -> None:
@@ -166,6 +172,7 @@ def test_what_is_not_one_table_of_rfc_4180_stops(shop: Shop, change: object) -> 
 # At Voucherify, and then
 
 
+@pytest.mark.thorough
 def test_a_broken_file_of_voucherifys_stops(tmp_path: Path) -> None:
     shop = VoucherifyShop(tmp_path)
     with shop.vendor:

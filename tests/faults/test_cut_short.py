@@ -72,13 +72,13 @@ CASES = {
             pytest.param(
                 case,
                 CASES[case].table,
-                # As `merged`, by a key too.
-                marks=[pytest.mark.thorough] if case in {"upsert", "changed"} else [],
+                # `upsert` and `changed` go by a key too; `replace` and `append` go on below.
+                marks=[] if case in {"merged", "window", "scd2"} else [pytest.mark.thorough],
             )
             for case in CASES
         ),
         # The table's own file is noted by then, and is put back with all others, whatever it does.
-        ("merged", "export_jobs"),
+        pytest.param("merged", "export_jobs", marks=pytest.mark.thorough),
         ("append", "export_jobs"),
     ],
 )
@@ -154,7 +154,7 @@ def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
 
 
-@pytest.mark.parametrize("disposition", ["append", None])
+@pytest.mark.parametrize("disposition", ["append", pytest.param(None, marks=pytest.mark.thorough)])
 def test_a_load_that_was_about_to_be_put_aside_is_ended(
     disposition: str | None, tmp_path: Path
 ) -> None:

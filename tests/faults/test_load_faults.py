@@ -94,6 +94,7 @@ def test_what_is_twice_is_no_key_and_no_row_is_lost(tmp_path: Path) -> None:
     assert names(shop) == [(1, "c"), (2, "b"), (3, "d")]
 
 
+@pytest.mark.thorough
 def test_a_declared_key_that_is_none_stops(tmp_path: Path) -> None:
     shop = Snapshots(tmp_path)
     with shop.vendor:
@@ -105,6 +106,7 @@ def test_a_declared_key_that_is_none_stops(tmp_path: Path) -> None:
     assert names(shop) == [(1, "a"), (2, "B")]
 
 
+@pytest.mark.thorough
 def test_what_was_the_key_of_rows_that_changed_stops_where_it_is_none(tmp_path: Path) -> None:
     shop = Changes(tmp_path)
     with shop.vendor:
@@ -137,6 +139,7 @@ def test_the_newest_wins_where_a_column_is_said_to_tell_which_it_is(tmp_path: Pa
 # 37: an export fails among others
 
 
+@pytest.mark.thorough
 def test_the_rows_of_a_failed_export_are_not_loaded_and_those_of_the_others_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,7 +280,7 @@ AT_EITHER = [(Vouchers, held_elsewhere), (Changes, moved_away)]
 
 @pytest.mark.parametrize(
     ("command", "trouble", "times"),
-    [(*AT_EITHER[0], 1), (*AT_EITHER[1], 2)],
+    [(*AT_EITHER[0], 1), pytest.param(*AT_EITHER[1], 2, marks=pytest.mark.thorough)],
     indirect=["command"],
 )
 def test_the_next_run_ends_the_load_that_a_destination_did_not_take(
@@ -300,7 +303,11 @@ def test_the_next_run_ends_the_load_that_a_destination_did_not_take(
     assert not downloads.exists() or list(downloads.iterdir()) == []
 
 
-@pytest.mark.parametrize(("command", "trouble"), AT_EITHER, indirect=["command"])
+@pytest.mark.parametrize(
+    ("command", "trouble"),
+    [pytest.param(*AT_EITHER[0], marks=pytest.mark.thorough), AT_EITHER[1]],
+    indirect=["command"],
+)
 def test_a_first_load_that_a_destination_did_not_take_is_made_of_the_same_export(
     trouble: Trouble, command: Command
 ) -> None:
@@ -316,6 +323,7 @@ def test_a_first_load_that_a_destination_did_not_take_is_made_of_the_same_export
 # 39: rows that go
 
 
+@pytest.mark.thorough
 def test_a_row_that_is_gone_goes_with_the_next_snapshot(tmp_path: Path) -> None:
     shop = Snapshots(tmp_path)
     with shop.vendor:

@@ -158,8 +158,8 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shop]]
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        # Two faults at each vendor; to a load, the others are the same.
-        pytest.param(name, fault, marks=[] if fault[:2] in {"15", "16", "17", "20"} else THOROUGH)
+        # One fault at each vendor; to a load, the others are the same.
+        pytest.param(name, fault, marks=[] if fault[:2] in {"17", "20"} else THOROUGH)
         for name, fault in zip(itertools.cycle(TABLES), FAULTS, strict=False)
     ],
 )

@@ -60,7 +60,9 @@ def test_a_killed_run_lets_the_next_begin_and_leaves_no_files(tmp_path: Path) ->
     assert query(tmp_path, "SELECT count(*) FROM users") == [(1,)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
+)
 def test_a_run_that_waits_for_its_turn_can_be_ended(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "pipelines").mkdir()
     with FileVendor(users=b"user_id\n1\n") as vendor, FileLock(tmp_path / "pipelines/spaaza.lock"):

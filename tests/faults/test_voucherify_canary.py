@@ -160,7 +160,7 @@ def test_no_error_tells_a_secret_or_a_value(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by_argument", [False, True])
+@pytest.mark.parametrize("by_argument", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_a_load_that_works_leaves_no_secret_anywhere(
     by_argument: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,6 +98,7 @@ def test_a_snapshot_that_lacks_too_many_rows_stops(tmp_path: Path) -> None:
             assert query(tmp_path, count) == [(10,)]
 
 
+@pytest.mark.thorough
 def test_a_whole_export_of_what_comes_by_changes_may_not_lack_too_many_rows(
     tmp_path: Path,
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_whole_export_of_what_comes_by_changes_may_not_lack_too_many_rows(
         assert query(tmp_path, count) == [(10,)]
 
 
+@pytest.mark.thorough
 def test_an_export_that_fails_leaves_the_others(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ def test_only_errors_of_our_own_escape(name: str, tmp_path: Path) -> None:
     assert len(list((tmp_path / name).iterdir())) > len(SEEDS[name])
 
 
+@pytest.mark.thorough
 def test_what_escapes_is_found(tmp_path: Path) -> None:
     sound, said = fuzz("breaks", SECONDS, tmp_path)
     assert not sound

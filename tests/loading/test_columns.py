@@ -44,6 +44,7 @@ def changes(folder: Path) -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.thorough
 def test_reordered_columns_give_the_same_table(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id,name,price\n1,a,2.50\n")
     before = query(tmp_path, "FROM products")
@@ -59,6 +60,7 @@ def test_a_new_column_is_loaded_and_told(vendor: FileVendor, tmp_path: Path) -> 
     assert changes(tmp_path) == [("added", "brand_name", None, 2, None)]
 
 
+@pytest.mark.thorough
 def test_a_header_is_compared_with_the_last_one_on_a_fresh_machine_too(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -70,6 +72,7 @@ def test_a_header_is_compared_with_the_last_one_on_a_fresh_machine_too(
     assert changes(elsewhere) == [("added", "city", None, 3, None)]
 
 
+@pytest.mark.thorough
 def test_the_same_header_again_changes_nothing(vendor: FileVendor, tmp_path: Path) -> None:
     for _ in range(2):
         pipeline = load(vendor, tmp_path, "id,name\n1,a\n")
@@ -91,6 +94,7 @@ def test_a_type_stays_and_what_does_not_fit_goes_to_the_variant(
     ]
 
 
+@pytest.mark.thorough
 def test_a_column_without_values_stays_undecided(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id,since\n1,\n")
     assert set(column_types(tmp_path, "products")) == {"id"}
@@ -174,6 +178,7 @@ def test_a_contract_may_discard_a_new_columns_values(vendor: FileVendor, tmp_pat
     assert query(tmp_path, "FROM products ORDER BY id") == [(2,), (3,)]
 
 
+@pytest.mark.thorough
 def test_a_contract_may_discard_rows_with_a_new_column(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id\n1\n")
     contract_run(vendor, tmp_path, "id,city\n2,a\n3,\n", {"columns": "discard_row"})
@@ -182,7 +187,11 @@ def test_a_contract_may_discard_rows_with_a_new_column(vendor: FileVendor, tmp_p
 
 @pytest.mark.parametrize(
     ("mode", "rows"),
-    [("evolve", [(2,), (None,)]), ("discard_value", [(2,), (None,)]), ("discard_row", [(2,)])],
+    [
+        ("evolve", [(2,), (None,)]),
+        pytest.param("discard_value", [(2,), (None,)], marks=pytest.mark.thorough),
+        pytest.param("discard_row", [(2,)], marks=pytest.mark.thorough),
+    ],
 )
 def test_the_data_type_contract_rules_over_variants(
     vendor: FileVendor, tmp_path: Path, mode: str, rows: list[tuple[Any, ...]]
@@ -200,6 +209,7 @@ def test_frozen_types_refuse_a_value_that_does_not_fit(vendor: FileVendor, tmp_p
         contract_run(vendor, tmp_path, "id\n2\nx\n", {"data_type": "freeze"})
 
 
+@pytest.mark.thorough
 def test_a_bad_row_is_kept_byte_for_byte(vendor: FileVendor, tmp_path: Path) -> None:
     text = "id,name\n" + "1,a\n" * 200 + '5" pipe,x\n' + "2,b\n" * 200
     load(vendor, tmp_path, text)

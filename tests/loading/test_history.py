@@ -94,7 +94,7 @@ def machine(folder: Path, name: str) -> dlt.Pipeline:
     ("table", "name"),
     [
         ("transactions", "spaaza"),
-        ("users", "another"),
+        pytest.param("users", "another", marks=pytest.mark.thorough),
         pytest.param("transactions", "another", marks=pytest.mark.thorough),
         pytest.param("users", "spaaza", marks=pytest.mark.thorough),
         pytest.param("vouchers", "spaaza", marks=pytest.mark.thorough),
@@ -201,7 +201,7 @@ def test_a_disposition_with_rows_of_its_own_is_refused_both_ways(
     ("table", "statement"),
     [
         ("transactions", "DROP TABLE"),
-        ("vouchers", "DELETE FROM"),
+        pytest.param("vouchers", "DELETE FROM", marks=pytest.mark.thorough),
         pytest.param("transactions", "DELETE FROM", marks=pytest.mark.thorough),
         pytest.param("vouchers", "DROP TABLE", marks=pytest.mark.thorough),
     ],
@@ -220,6 +220,7 @@ def test_a_table_that_was_emptied_by_hand_is_loaded_whole(
     assert vendor.tasks[-1]["trigger"]["segment"]
 
 
+@pytest.mark.thorough
 def test_a_table_without_a_row_so_far_goes_on_all_the_same(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -251,6 +252,7 @@ def test_an_older_copy_of_the_file_is_brought_up_to_date(
     assert rows(tmp_path) == 28
 
 
+@pytest.mark.thorough
 def test_a_file_that_was_removed_is_loaded_whole(vendor: FileVendor, tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     pipeline.run(source(vendor))
@@ -260,6 +262,7 @@ def test_a_file_that_was_removed_is_loaded_whole(vendor: FileVendor, tmp_path: P
     assert rows(tmp_path) == 28
 
 
+@pytest.mark.thorough
 def test_another_pipeline_goes_on_with_cursor_types_and_guard(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -284,6 +287,7 @@ def test_another_pipeline_goes_on_with_cursor_types_and_guard(
         stateless.run(source(vendor, "users"))
 
 
+@pytest.mark.thorough
 def test_archived_increments_do_not_stand_for_the_history_before_them(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -367,7 +371,9 @@ def test_a_vendors_clock_that_was_ahead_once_loses_no_row(
     "changed",
     [
         {"target": {"action": "export", "export_index": "products", "export_format": "csv"}},
-        {"trigger": {"segment": {"join": "all", "rules": SEGMENT}}},
+        pytest.param(
+            {"trigger": {"segment": {"join": "all", "rules": SEGMENT}}}, marks=pytest.mark.thorough
+        ),
     ],
 )
 def test_a_task_that_carries_our_description_with_another_filter_is_left_alone(

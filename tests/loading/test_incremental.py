@@ -88,6 +88,7 @@ def test_the_second_load_goes_on_where_the_first_one_ended(
     ]
 
 
+@pytest.mark.thorough
 def test_a_fresh_machine_goes_on_too(sandbox: Sandbox, calendar: Calendar, tmp_path: Path) -> None:
     pipeline_into(tmp_path).run(source(sandbox))
     calendar.now += DAY
@@ -136,6 +137,7 @@ def test_a_backfill_leaves_the_cursor_alone(
     assert everything(tmp_path)[0][0] == ROWS
 
 
+@pytest.mark.thorough
 def test_vouchers_change_later_and_come_whole_once_a_week(
     sandbox: Sandbox, calendar: Calendar, tmp_path: Path
 ) -> None:
@@ -148,7 +150,7 @@ def test_vouchers_change_later_and_come_whole_once_a_week(
     assert query(tmp_path, "SELECT count(*), count(DISTINCT id) FROM vouchers") == [(ROWS, ROWS)]
 
 
-@pytest.mark.parametrize("start", [None, "2023-11-01"])
+@pytest.mark.parametrize("start", [None, pytest.param("2023-11-01", marks=pytest.mark.thorough)])
 def test_a_window_that_is_too_much_is_split_until_it_is_not(
     start: str | None, tmp_path: Path
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_file_that_does_not_name_the_time_comes_whole_every_time(
     assert "time_columns can name another" in caplog.text
 
 
+@pytest.mark.thorough
 def test_a_users_own_replace_brings_all_rows(sandbox: Sandbox, tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     for _ in range(2):

@@ -96,6 +96,7 @@ def test_a_policy_reaches_into_nested_records(vendor: FileVendor, tmp_path: Path
     assert "sku" not in column_types(tmp_path, "transactions__line_items")
 
 
+@pytest.mark.thorough
 def test_a_header_that_changes_is_told_of_json_too(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, [{"id": 1, "city": "a"}])
     load(vendor, tmp_path, [{"id": 1, "city": "a", "zip": "1017CB"}])
@@ -110,7 +111,7 @@ def test_a_record_that_is_none_is_kept_apart(vendor: FileVendor, tmp_path: Path)
 
 def test_an_empty_list_empties_the_table(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, BASKETS)
-    span = {"start_date": "2020-01-01", "end_date": "2027-01-01"}
+    span = {"start_date": "2026-04-01", "end_date": "2026-08-01"}
     with pytest.raises(Exception, match="2 of the 2 rows"):
         load(vendor, tmp_path, [], **span)
     load(vendor, tmp_path, [], **span, accept_deletes=True)
@@ -135,6 +136,7 @@ def test_one_table_has_one_format(vendor: FileVendor, tmp_path: Path) -> None:
         load(vendor, tmp_path, BASKETS, export_format="csv")
 
 
+@pytest.mark.thorough
 def test_a_broken_file_stops(vendor: FileVendor, tmp_path: Path) -> None:
     vendor.files["transactions"] = b""
     text = json.dumps(BASKETS).encode()[:-30]
@@ -153,6 +155,7 @@ def test_a_broken_file_stops(vendor: FileVendor, tmp_path: Path) -> None:
             pipeline_into(tmp_path).run(source.with_resources("transactions"))
 
 
+@pytest.mark.thorough
 def test_both_formats_of_the_sandbox_give_the_same_tables(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(rows=150)) as sandbox:
         for export_format in ("csv", "json"):

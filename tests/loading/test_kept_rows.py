@@ -71,7 +71,13 @@ def test_rows_leave_a_segment_with_a_relative_rule(segment: Any, moves: bool) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("table", ["transactions", "vouchers", "users"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "transactions",
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("vouchers", "users")),
+    ],
+)
 def test_a_relative_segment_accumulates_by_the_key_of_its_rows(
     table: str, vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -102,7 +108,7 @@ def test_a_relative_segment_accumulates_by_the_key_of_its_rows(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("export_format", ["csv", "json"])
+@pytest.mark.parametrize("export_format", ["csv", pytest.param("json", marks=pytest.mark.thorough)])
 def test_a_relative_segment_without_a_key_is_appended(
     export_format: str, vendor: FileVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

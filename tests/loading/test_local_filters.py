@@ -58,7 +58,9 @@ class LocalVendor(FileVendor):
         return bound.replace(hour=0, minute=0, second=0) if self._by_day else bound
 
 
-@pytest.fixture(params=[2, -5, 14])
+@pytest.fixture(
+    params=[2, *(pytest.param(hours, marks=pytest.mark.thorough) for hours in (-5, 14))]
+)
 def vendor(request: pytest.FixtureRequest) -> Iterator[LocalVendor]:
     with LocalVendor(HOUR * request.param) as served:
         yield served
@@ -114,7 +116,7 @@ def load(vendor: FileVendor, **given: Any) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("export_format", ["csv", "json"])
+@pytest.mark.parametrize("export_format", ["csv", pytest.param("json", marks=pytest.mark.thorough)])
 def test_a_filter_in_local_time_stops_until_windows_are_asked_for_wider(
     export_format: str, vendor: LocalVendor, tmp_path: Path
 ) -> None:

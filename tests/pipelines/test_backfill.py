@@ -10,7 +10,7 @@ import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.command import settings_for
-from tests.pipelines.test_daily import ran
+from tests.pipelines.test_daily import forked
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ RANGE = ["2026-09-10", "2026-11-01", "--tables", "transactions", "products"]
 
 
 def run(sandbox: Sandbox, *given: str) -> str:
-    return ran(str(SCRIPT), *given, **settings_for(sandbox, POLL_INTERVAL="0.02"))
+    return forked(str(SCRIPT), *given, **settings_for(sandbox, POLL_INTERVAL="0.02"))
 
 
 def test_the_backfill_script_loads_a_range_once_and_ends_where_the_daily_load_goes_on() -> None:

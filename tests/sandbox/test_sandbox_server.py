@@ -67,6 +67,7 @@ def test_tells_the_time_by_its_own_clock() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_serves_until_it_is_told_to_end() -> None:
     program = (
         "from spaaza_source.sandbox import Sandbox, SandboxSettings\n"

@@ -121,6 +121,7 @@ def test_the_request_is_what_the_document_shows(sample: tuple[Path, Seen]) -> No
     assert "gzip" in sent["accept-encoding"]
 
 
+@pytest.mark.thorough
 def test_a_column_that_the_vendor_appends_is_loaded_too(tmp_path: Path) -> None:
     header, *rows = SAMPLE.decode().splitlines()
     longer = "\n".join([f"{header},Shoe Size", *(f"{row},42" for row in rows)])
@@ -135,6 +136,7 @@ def test_columns_are_known_by_name_not_by_place(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT first_name FROM bulk_users WHERE id = '404098'") == [("Simon",)]
 
 
+@pytest.mark.thorough
 def test_everything_stays_text_where_text_is_asked_for(tmp_path: Path) -> None:
     load(tmp_path, SAMPLE, column_types="text")
     assert set(column_types(tmp_path, "bulk_users").values()) == {"VARCHAR"}

@@ -74,6 +74,7 @@ def test_what_was_created_or_redeemed_is_merged(vendor: VoucherFiles, tmp_path: 
     assert vendor.asked() == [None, CHANGED, CHANGED]
 
 
+@pytest.mark.thorough
 def test_a_history_of_vouchers_exports_them_whole_each_time(
     vendor: VoucherFiles, tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_vouchers_come_whole_from_time_to_time(vendor: VoucherFiles, tmp_path: P
     assert vendor.asked() == [None, None, CHANGED]
 
 
+@pytest.mark.thorough
 def test_vouchers_without_a_key_come_whole_each_time(
     vendor: VoucherFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -129,6 +131,7 @@ def test_windows_that_share_rows_without_a_key_are_refused(
         load(vendor, tmp_path, "1,a\n1,b\n", "1,a\n", **span)
 
 
+@pytest.mark.thorough
 def test_a_range_of_the_past_is_merged_too(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n")
     load(vendor, tmp_path, "2,redeemed\n", start_date="2026-01-01", end_date="2026-01-05")
@@ -143,6 +146,7 @@ def test_what_cannot_be_merged_stops(vendor: VoucherFiles, tmp_path: Path) -> No
     assert held(tmp_path) == [(1, "new"), (2, "new")]
 
 
+@pytest.mark.thorough
 def test_rules_of_the_users_own_bring_all_that_they_let_through(
     vendor: VoucherFiles, tmp_path: Path
 ) -> None:

@@ -32,7 +32,7 @@ from spaaza_source.tabular.json_reader import shape as json_shape
 
 pytestmark = pytest.mark.slow
 
-bounded = settings(max_examples=int(os.environ.get("TABULAR_EXAMPLES", "250")), deadline=None)
+bounded = settings(max_examples=int(os.environ.get("TABULAR_EXAMPLES", "80")), deadline=None)
 Place = tuple[str, ...]
 spelled = make_speller()
 

@@ -23,7 +23,7 @@ from spaaza_source.tabular import open_csv
 pytestmark = pytest.mark.slow
 
 bounded = settings(
-    max_examples=int(os.environ.get("TABULAR_EXAMPLES", "400")),
+    max_examples=int(os.environ.get("TABULAR_EXAMPLES", "120")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

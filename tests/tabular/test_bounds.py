@@ -36,6 +36,7 @@ def test_a_record_beyond_the_limit_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_five_thousand_columns_and_one_are_loaded(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     wide = ",".join(f"c{index}" for index in range(5_000))

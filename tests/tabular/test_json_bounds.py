@@ -24,6 +24,7 @@ def opened(tmp_path: Path) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_text_of_ten_megabytes_and_five_thousand_keys_are_loaded(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     long = "é\n," * 2_500_000
@@ -36,6 +37,7 @@ def test_a_text_of_ten_megabytes_and_five_thousand_keys_are_loaded(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_record_beyond_the_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

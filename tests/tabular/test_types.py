@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -286,7 +287,7 @@ cells = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=int(os.environ.get("TABULAR_EXAMPLES", "120")), deadline=None)
 @given(
     column=st.one_of(st.lists(cells, max_size=5), st.tuples(cells, st.just("")).map(list)),
     data_type=st.sampled_from(["bool", "bigint", "decimal", "date", "timestamp"]),

@@ -86,6 +86,7 @@ def test_a_body_is_sent_as_the_guide_writes_it() -> None:
     assert vendor.bodies == [REDEMPTIONS]
 
 
+@pytest.mark.thorough
 def test_a_month_is_asked_for_as_the_guide_does(tmp_path: Path) -> None:
     with VoucherifyVendor(redemption=ROW) as vendor:
         load(
@@ -109,6 +110,7 @@ def test_a_month_is_asked_for_as_the_guide_does(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.thorough
 def test_vouchers_of_one_campaign(tmp_path: Path) -> None:
     fields = {"vouchers": ["id", "code"], "redemptions": ["id", "date"]}
     files = {"voucher": "ID,Code\nv_1,A\n", "redemption": "ID,Date\nr_1,2026-05-09T10:00:00Z\n"}

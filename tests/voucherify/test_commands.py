@@ -73,6 +73,7 @@ def test_what_is_loaded_is_equal_to_fresh_exports(spaaza: Spaaza) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_row_that_is_gone_is_found(spaaza: Spaaza) -> None:
     spaaza("load", "redemptions", "publications")
     with duckdb.connect("voucherify.duckdb") as warehouse:
@@ -92,6 +93,7 @@ def test_a_plan_tells_fields_and_operators(spaaza: Spaaza, sandbox: Sandbox) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_what_is_submitted_is_collected_once(spaaza: Spaaza, sandbox: Sandbox) -> None:
     assert spaaza("submit", "redemptions", "customers").count("created") == 2
     while any(export["status"] != "DONE" for export in sandbox.voucherify_exports):

@@ -51,6 +51,7 @@ def test_what_is_too_much_comes_in_windows_and_none_is_lost(tmp_path: Path) -> N
     assert query(tmp_path, failed) == [(True,)]
 
 
+@pytest.mark.thorough
 def test_history_since_a_start(tmp_path: Path) -> None:
     start = datetime.now(timezone.utc) - timedelta(days=100)
     with Sandbox(SandboxSettings(rows=300, run_seconds=0.02)) as sandbox:

@@ -115,6 +115,7 @@ def test_later_loads_bring_what_was_created_or_updated(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_redemptions_are_merged_by_their_id(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "redemptions", fields=FIELDS)
     vendor.files["redemption"] = REDEMPTIONS + "r_2,2026-05-10T01:00:00.000Z,FAILURE\n"
@@ -168,6 +169,7 @@ def test_of_a_split_result_nothing_is_loaded_if_a_part_is_missing(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_an_expired_link_is_asked_for_again(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     vendor.refusals = [Answer(401)]
     load(vendor, tmp_path, "vouchers", fields=FIELDS)
@@ -178,6 +180,7 @@ def test_an_expired_link_is_asked_for_again(vendor: VoucherifyVendor, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_another_host_never_sees_the_key(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     with VoucherifyVendor() as storage:
         storage.bodies.append({"exported_object": "voucher"})
@@ -234,6 +237,7 @@ def test_loaded_exports_are_deleted_at_the_vendor_if_that_is_asked_for(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_an_export_that_was_taken_up_is_never_deleted(
     vendor: VoucherifyVendor, tmp_path: Path
 ) -> None:
@@ -246,6 +250,7 @@ def test_an_export_that_was_taken_up_is_never_deleted(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_key_that_may_not_delete_still_loads(
     vendor: VoucherifyVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -264,6 +269,7 @@ def test_a_key_that_may_not_delete_still_loads(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_other_fields_are_another_export(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path / "a", "vouchers", fields=FIELDS)
     vendor.files["voucher"] = "ID,Code\nv_1,1\n"

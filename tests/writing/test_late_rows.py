@@ -55,7 +55,7 @@ def load(vendor: Till, folder: Path, *hours: float, drop: int | None = None, **g
     pipeline_into(folder).run(source)
 
 
-@pytest.mark.parametrize("export_format", ["csv", "json"])
+@pytest.mark.parametrize("export_format", ["csv", pytest.param("json", marks=pytest.mark.thorough)])
 def test_rows_of_the_lookback_that_the_table_lacked_are_counted_as_late(
     export_format: str, vendor: Till, tmp_path: Path
 ) -> None:
@@ -76,6 +76,7 @@ def test_a_backfill_counts_no_late_rows(vendor: Till, tmp_path: Path) -> None:
     assert query(tmp_path, NOTED)[1] == (None, None)
 
 
+@pytest.mark.thorough
 def test_a_table_that_a_step_of_the_users_changes_is_not_measured(
     vendor: Till, tmp_path: Path
 ) -> None:

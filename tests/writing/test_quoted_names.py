@@ -43,6 +43,7 @@ def test_a_window_is_taken_by_a_column_whose_name_needs_quoting(
     assert query(tmp_path, "SELECT DISTINCT proven FROM export_jobs") == [(True,)]
 
 
+@pytest.mark.thorough
 def test_rows_are_merged_by_a_key_whose_name_needs_quoting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

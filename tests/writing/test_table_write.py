@@ -145,7 +145,7 @@ TEN = "id,name\n" + "".join(f"{number},x\n" for number in range(10))
 @pytest.mark.parametrize(
     ("gone", "stops", "keyed"),
     [
-        (2, False, True),
+        pytest.param(2, False, True, marks=pytest.mark.thorough),
         (3, True, True),
         pytest.param(2, False, False, marks=pytest.mark.thorough),
         (10, True, False),
@@ -205,6 +205,7 @@ def test_a_window_may_lose_few_of_its_rows(key: str, vendor: FileVendor, tmp_pat
     assert query(tmp_path, "SELECT count(*) FROM transactions") == [(29,)]
 
 
+@pytest.mark.thorough
 def test_rows_of_a_window_are_not_exchanged_for_others(vendor: FileVendor, tmp_path: Path) -> None:
     def rows(first: int) -> str:
         found = (f"{day},2026-05-{day:02}T00:00:00Z" for day in range(first, first + 10))
@@ -269,6 +270,7 @@ def test_time_that_passes_makes_no_version(vendor: FileVendor, tmp_path: Path) -
     assert query(tmp_path, versions) == [("a", 5, 1), ("b", 7, 3)]
 
 
+@pytest.mark.thorough
 def test_time_that_passes_makes_versions_where_the_user_wants_them(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -279,6 +281,7 @@ def test_time_that_passes_makes_versions_where_the_user_wants_them(
     assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
 
 
+@pytest.mark.thorough
 def test_one_source_object_appends_again_and_again(vendor: FileVendor, tmp_path: Path) -> None:
     source = source_of(vendor, "id\n1\n")
     source.users.apply_hints(write_disposition="append")
