@@ -176,9 +176,10 @@ def _variable(name: str, traces: list[LookupTrace | LookupTraces]) -> str:
         for trace in traces
         if isinstance(trace, LookupTrace) and trace.provider == EnvironProvider().name
     ]
-    # dlt looks with fewer and fewer sections. The last three keys are SOURCES__SPAAZA__X (the one
-    # that is documented), SOURCES__X and X.
-    return keys[-3] if len(keys) > 2 else name.upper()  # noqa: PLR2004
+    # dlt looks with fewer and fewer sections. The last keys are SOURCES__SPAAZA__X (the one that is
+    # documented), of one of several chains SOURCES__CHAIN_1743__X, then SOURCES__X and X.
+    documented = [key for key in keys[:-2] if not key.startswith("SOURCES__CHAIN_")]
+    return documented[-1] if documented else name.upper()
 
 
 #: Describes each kind of failure; the first kind that is among the causes counts.

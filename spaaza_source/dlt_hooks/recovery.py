@@ -4,7 +4,8 @@ For each step of dlt that may be killed half done there is a function here:
 
 * `reset_interrupted_loads`: dlt notes that a file has been copied after the destination has
   committed it. Killed between the two, it copies the file once more when it resumes, into tables
-  that it does not empty again. So the load package is reset to where nothing of it had been
+  that it does not empty again; and it merges what the staging tables have then, which other loads
+  may have filled meanwhile. So the load package is reset to where nothing of it had been
   loaded: dlt then empties its staging tables, and the tables that a load replaces, before it copies
   anything. The package keeps its id, its files and its state; nothing is downloaded again.
 * `remove_normalized_packages`: dlt moves a normalized package to its folder before it removes the
@@ -126,8 +127,7 @@ def reset_interrupted_loads(pipeline: SupportsPipeline) -> None:
     """Reset each load package of exports whose loading was interrupted."""
     packages, loads = _packages_to_load(pipeline)
     for load in loads:
-        is_uncertain = any(_is_copy(name) for name in _uncertain_jobs(packages, load))
-        if is_uncertain and _is_of_exports(packages.load_schema(load)):
+        if _is_interrupted(packages, load):
             logger.info(f"The load {load} was interrupted; it is restarted")
             _reset(packages, load)
 
@@ -169,6 +169,19 @@ def _packages(folder: Path) -> tuple[PackageStorage, list[str]]:
 
 def _folder(packages: PackageStorage, load: str) -> Path:
     return Path(packages.storage.make_full_path(packages.get_package_path(load)))
+
+
+def _is_interrupted(packages: PackageStorage, load: str) -> bool:
+    """Whether it is unknown what the destination has of a load that is to go on.
+
+    So it is of a file that may have been copied, and of all that is in staging tables: other
+    loads into the dataset use the same.
+    """
+    completed = any((_folder(packages, load) / PackageStorage.COMPLETED_JOBS_FOLDER).iterdir())
+    left = packages.list_new_jobs(load) or packages.list_started_jobs(load)
+    if not _uncertain_jobs(packages, load) and not (completed and left):
+        return False
+    return _is_of_exports(packages.load_schema(load))
 
 
 def _uncertain_jobs(packages: PackageStorage, load: str) -> list[str]:

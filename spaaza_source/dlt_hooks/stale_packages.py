@@ -43,6 +43,9 @@ def _packages(pipeline: Any) -> Iterator[tuple[Path, list[TableManifest]]]:
         work / "load" / LoadStorage.NORMALIZED_FOLDER,
     ):
         for package in sorted(folder.glob("*")):
+            if not package.is_dir():
+                # Killed while it writes a file there, dlt leaves it beside the packages.
+                continue
             _, manifests = read_manifests(package)
             if manifests:
                 yield package, manifests

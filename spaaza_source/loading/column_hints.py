@@ -13,6 +13,7 @@ import pyarrow as pa
 from dlt.common.schema.typing import TColumnSchema, TTableSchema
 from dlt.extract.hints import TResourceHints, make_hints
 
+from spaaza_source.audit import reload_hint
 from spaaza_source.errors import HeaderError, SettingsError
 from spaaza_source.tabular import TEXT, Column, ColumnType, column_changes
 from spaaza_source.writing import FORMAT, HEADER, ROWLESS, UNDECIDED, table_memory
@@ -131,6 +132,28 @@ def settle_undecided(table: pa.Table, columns: Iterable[Column], *, rowless: boo
     return table if rowless else table.drop_columns(undecided)
 
 
+def check_hinted_types(table: str) -> None:
+    """Refuse a type of the user's for a column that the table has with another one.
+
+    No column of a database changes its type by a load: the values would be converted into it.
+
+    Raises:
+        SettingsError: There is such a column.
+    """
+    naming = dlt.current.source_schema().naming
+    memory = table_memory(table)
+    for name, hint in _hinted().items():
+        column = memory.get("columns", {}).get(naming.normalize_identifier(name), {})
+        undecided = memory.get(ROWLESS) or column.get(UNDECIDED) or hint.get(UNDECIDED)
+        if not undecided and _differs(hint, column):
+            raise SettingsError(
+                f"the table has the column {name!r} as {column['data_type']}, and its hint says"
+                f" {hint['data_type']}",
+                where=f"columns of {table}",
+                hint=f"{reload_hint(None)} Or remove the hint, or load into another dataset.",
+            )
+
+
 def check_header(table: str, columns: Sequence[Column]) -> None:
     """Refuse a file that has no column of the table's last header.
 
@@ -184,6 +207,17 @@ def _hinted() -> Mapping[str, Any]:
     """The column hints of the resource that is being extracted."""
     hints = dlt.current.resource().columns
     return hints if isinstance(hints, Mapping) else {}
+
+
+def _differs(hint: Mapping[str, Any], column: Mapping[str, Any]) -> bool:
+    """Whether a hint names another type than a column has."""
+    named, own = hint.get("data_type"), column.get("data_type")
+    if named is None or own is None or named != own:
+        return named is not None and own is not None
+    precise = named == "decimal" and hint.get("precision") is not None
+    return precise and ColumnType.of_dlt(
+        named, hint["precision"], hint.get("scale")
+    ) != ColumnType.of_dlt(own, column.get("precision"), column.get("scale"))
 
 
 def _type_of(hint: TColumnSchema) -> ColumnType:

@@ -26,6 +26,7 @@ from spaaza_source.exports import (
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.column_hints import column_change_rows
 from spaaza_source.loading.context import is_extracting
+from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.loadable_file import LoadableFile
 from spaaza_source.loading.progress import Progress
 from spaaza_source.loading.reader import FileReader
@@ -60,6 +61,8 @@ def export_table(
     load = load.renamed()
     cursor = Cursor(load.sync.table)
     scope = resolve_scope(load, cursor, by_scheduler=by_scheduler)
+    # Each table of the source is judged before anything is asked for of any.
+    yield None
     cleanup = VendorCleanup(cursor, remove)
     cleanup.remove_loaded()
     exports = run.begin(scope.sync)
@@ -169,7 +172,7 @@ def load_files(
     write_manifest(count_scope, reader.time_column, exports, rows_of_files)
     for row in jobs:
         row |= {
-            "intent": json.dumps(scope.intent),
+            "intent": json.dumps(narrow_intent(scope.intent, has_window=bool(row["window_end"]))),
             "replaces_all": scope.is_first or write.replaces_all,
         }
     if jobs:

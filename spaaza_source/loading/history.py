@@ -20,7 +20,7 @@ from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, TableSync
 from spaaza_source.loading.checkpoint import read_state
-from spaaza_source.loading.intent import describe_settings
+from spaaza_source.loading.intent import contradicts, describe_settings
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.windows import EARLIEST, Window
 from spaaza_source.writing import UNDECIDED, proven_key
@@ -95,7 +95,7 @@ class LoadHistory:
             name
             for export in self.present
             for name, value in intent.items()
-            if export.intent.get(name, value) != value
+            if contradicts(name, export.intent.get(name, value), value)
         }
         accumulates = sync.policy is not None or sync.keeps_others
         if accumulates and not all(_is_of(sync, export) for export in self.present):

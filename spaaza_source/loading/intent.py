@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import dlt
+from dlt.common.schema import Schema
+
 from spaaza_source.loading.table_load import TableLoad
 
-#: Write dispositions whose tables have columns, and rows, that no other disposition leaves there.
-OF_THEIR_OWN = ("append", "scd2")
+#: Write dispositions whose tables have columns, or rows, that no other disposition leaves there.
+OF_THEIR_OWN = ("append", "insert-only", "scd2")
+#: What a contract keeps out of a table is not asked for again once it is lifted.
+CONTRACT = "schema_contract"
+#: The setting by which windows are cut, and so no export of all rows.
+TIME_COLUMNS = "time_columns"
 
 
 def describe_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
@@ -16,13 +27,52 @@ def describe_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
         strategy: What the user has set of the write disposition; None where the source chooses.
     """
     own = strategy if strategy in OF_THEIR_OWN else "rows"
-    return {**describe_settings(load), "write_disposition": own}
+    return {**describe_settings(load), "write_disposition": own, CONTRACT: _describe_contract()}
 
 
 def describe_settings(load: TableLoad) -> dict[str, str]:
     """The same as far as the source's settings tell it, which do not know of `apply_hints`."""
     return {
         "column_types": load.read_settings.column_types,
+        TIME_COLUMNS: load.time_column or "",
         "privacy": load.privacy.fingerprint,
         "privacy_secret": load.privacy.secret_fingerprint,
     }
+
+
+def narrow_intent(intent: Mapping[str, str], *, has_window: bool) -> dict[str, str]:
+    """The settings of a load that shape the rows of one of its exports.
+
+    Args:
+        intent: The load's.
+        has_window: Whether the export has a window, whose rows are cut out of its file.
+    """
+    return {name: value for name, value in intent.items() if has_window or name != TIME_COLUMNS}
+
+
+def contradicts(name: str, before: str, now: str) -> bool:
+    """Whether rows that a setting has shaped are not as it would shape them now.
+
+    Args:
+        name: The setting.
+        before: What an export was noted with.
+        now: What the settings say.
+    """
+    if name == CONTRACT and not before:
+        # One that is new leaves the rows as they are.
+        return False
+    if name == TIME_COLUMNS and not (before and now):
+        # No row was cut out, or none will be: another setting has done that, and tells so itself.
+        return False
+    return before != now
+
+
+def _describe_contract() -> str:
+    """What dlt's contract discards of the table; empty for nothing. Within its resource."""
+    given: Any = dlt.current.resource().schema_contract
+    if given is None:
+        given = dlt.current.source_schema().settings.get(CONTRACT, {})
+    # One that is computed from each row cannot be compared.
+    modes = Schema.expand_schema_contract_settings({} if callable(given) else given)
+    discards = {entity: mode for entity, mode in modes.items() if str(mode).startswith("discard")}
+    return json.dumps(discards, sort_keys=True) if discards else ""

@@ -20,6 +20,7 @@ from spaaza_source.destination import ask, can_count, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
+from spaaza_source.loading.column_hints import check_hinted_types
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.history import LoadHistory, can_resume, has_times, read_history
 from spaaza_source.loading.intent import describe_intent
@@ -77,6 +78,8 @@ def resolve_scope(
     if not is_extracting():
         return LoadScope(cursor.resume(sync))
     _check_hints(sync.table)
+    if has_rows(sync.table) if history is None else history.exists:
+        check_hinted_types(sync.table)
     disposition, keyed = writing.disposition, bool(writing.candidates)
     policy = disposition.limit_policy(
         sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others

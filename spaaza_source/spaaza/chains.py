@@ -16,6 +16,7 @@ from dlt.common.configuration import with_config
 from dlt.common.configuration.specs import known_sections
 from dlt.extract import DltSource
 
+from spaaza_source.errors import SettingsError
 from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.credentials import require_chain
 from spaaza_source.spaaza.source import spaaza_source
@@ -54,7 +55,9 @@ def read_chains(chain_id: Any) -> list[int] | None:
     if not isinstance(chain_id, Iterable) or isinstance(chain_id, str):
         return None
     chains = [require_chain(chain) for chain in chain_id]
-    return list(dict.fromkeys(chains)) if chains else [require_chain("")]
+    if not chains:
+        raise SettingsError("the list names no chain", where="chain_id")
+    return list(dict.fromkeys(chains))
 
 
 def _name(chain: int) -> str:

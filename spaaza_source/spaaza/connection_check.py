@@ -43,7 +43,8 @@ def _checks(base_url: str, chain_id: int, credentials: SpaazaCredentials) -> Ite
         raise CredentialsError(
             f"these credentials see the tasks of chain {', '.join(sorted(chains))}, not {chain}",
             where="chain_id",
-            hint="Correct chain_id, or use the credentials of that chain.",
+            hint="Correct chain_id, or use that chain's credentials. Of several chains each has"
+            " its own: SOURCES__SPAAZA__CHAIN_<id>__CREDENTIALS__….",
         )
     if chains:
         yield f"chain:       {chain} ({len(tasks)} recent tasks seen)"

@@ -322,7 +322,7 @@ def _check_strategy(strategy: str, table: str) -> None:
     strategies = current_merge_strategies()
     if strategy == "append" and REPLACE_WINDOW["strategy"] not in strategies:
         raise _cannot("append so that an interrupted load can be repeated", table)
-    if strategy not in {"append", "replace", "skip", *strategies}:
+    if strategy not in {"append", "replace", *strategies}:
         raise _cannot(strategy, table)
 
 

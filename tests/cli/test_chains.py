@@ -116,6 +116,15 @@ def test_each_chain_has_a_pipeline_and_a_dataset(monkeypatch: pytest.MonkeyPatch
         Target.each(vendor="voucherify", chains=[1])
 
 
+def test_a_setting_that_a_chain_lacks_is_named_as_it_is_documented(
+    spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCES__SPAAZA__BASE_URL")
+    code, lines = spaaza("load", "users", "--chain=1743")
+    assert code == 2
+    assert "spaaza: chain 1743: base_url (SOURCES__SPAAZA__BASE_URL) is not set" in "".join(lines)
+
+
 @pytest.mark.slow
 def test_chains_of_the_configuration_are_loaded_by_one_command(
     vendors: dict[int, FileVendor], spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch

@@ -2,7 +2,8 @@
 
 `python -m tests.faults.cut_short FOLDER SETTINGS`: the settings as JSON. Where `killed_after` names
 a table, the process dies by SIGKILL when a file of that table is committed and dlt has not yet
-noted it; the kill stands where dlt writes its note. With `killed_extracted` it dies when dlt has
+noted it; the kill stands where dlt writes its note. `killed_by` is the format of the file's job, if
+it is not the file's own. With `killed_extracted` it dies when dlt has
 put the extracted package in its place, and not yet saved its schema; with `killed_normalized`, when
 the normalized package is in its place, and the extracted one not yet removed; with `killed_ending`,
 when the package is marked as loaded, and not yet put aside. What is to come of it is left to the
@@ -35,6 +36,7 @@ def load(
     base_url: str,
     table: str,
     killed_after: str | None = None,
+    killed_by: str | None = None,
     killed_extracted: bool = False,
     killed_normalized: bool = False,
     killed_ending: bool = False,
@@ -44,7 +46,7 @@ def load(
 ) -> None:
     """Load one table of a vendor's, or begin to."""
     if killed_after is not None:
-        kill_after_commit_of(killed_after)
+        kill_after_commit_of(killed_after, killed_by)
     if killed_extracted:
         _kill_after(Extract, "commit_packages")
     if killed_normalized:

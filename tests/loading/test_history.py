@@ -11,15 +11,20 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import dlt
 import pytest
+from dlt.common import logger
 
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.errors import SettingsError, SpaazaSourceError
 from spaaza_source.loading import exports_of
+from tests.faults.cut_short import load
+from tests.processes import exit_codes
 from tests.vendors.server import Answer, Seen
 from tests.vendors.spaaza_files import FileVendor
 from tests.vendors.voucherify_files import KEYS, VoucherifyVendor
@@ -32,7 +37,6 @@ QUICK: dict[str, Any] = {"poll_interval": 0.01, "start_margin": 0, "stagger": 0,
 DAYS = [f"{day},2026-05-{day:02}T10:00:00Z,x{day}@y.nl" for day in range(1, 29)]
 TRANSACTIONS = "\n".join(["id,timestamp,email", *DAYS, ""]).encode()
 SEGMENT = [{"property": "total_value", "operator": "greater_than", "value": 10}]
-SECRET = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -71,6 +75,16 @@ def refuses(vendor: FileVendor, pipeline: dlt.Pipeline, loaded: Any, *words: str
     for word in words:
         assert word in str(error)
     assert len(vendor.tasks) == asked
+
+
+def machine(folder: Path, name: str) -> dlt.Pipeline:
+    """The pipeline on a machine of its own."""
+    return dlt.pipeline(
+        "spaaza",
+        pipelines_dir=str(folder / name),
+        destination=dlt.destinations.duckdb(str(folder / "warehouse.duckdb")),
+        dataset_name="loyalty",
+    )
 
 
 # Owner
@@ -115,36 +129,14 @@ def test_vouchers_of_two_vendors_are_refused(vendor: FileVendor, tmp_path: Path)
     assert rows(tmp_path, "vouchers") == 3
 
 
-# Intent
+# Intent; test_settings_matrix has every setting
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        ("transactions", {}, {"segments": {"transactions": SEGMENT}}, "filter"),
-        pytest.param(
-            ("transactions", {}, {"column_types": "text"}, "column_types"),
-            marks=pytest.mark.thorough,
-        ),
-        (
-            "transactions",
-            {},
-            {"privacy": {"transactions": {"email": "hash"}}, "privacy_secret": SECRET},
-            "privacy",
-        ),
-        pytest.param(
-            ("users", {}, {"privacy": {"users": {"name": "drop"}}}, "privacy"),
-            marks=pytest.mark.thorough,
-        ),
-        pytest.param(
-            (
-                "users",
-                {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET},
-                {"privacy": {"users": {"name": "hash"}}, "privacy_secret": SECRET[::-1]},
-                "privacy_secret",
-            ),
-            marks=pytest.mark.thorough,
-        ),
+        ("transactions", {"segments": {"transactions": SEGMENT}}, {}, "filter"),
+        ("users", {}, {"privacy": {"users": {"name": "drop"}}}, "privacy"),
     ],
 )
 def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
@@ -161,14 +153,11 @@ def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
     pipeline.run(source(vendor, table, **after))
 
 
-@pytest.mark.thorough
-def test_a_table_that_always_comes_whole_takes_up_another_filter(
-    vendor: FileVendor, tmp_path: Path
-) -> None:
-    pipeline = pipeline_into(tmp_path)
-    pipeline.run(source(vendor, "users"))
-    pipeline.run(source(vendor, "users", segments={"users": SEGMENT}))
-    assert len(vendor.tasks) == 2
+def test_no_table_is_asked_for_where_another_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
+    tables = ("transactions", "users", "products")
+    pipeline_into(tmp_path).run(source(vendor, *tables))
+    changed = source(vendor, *tables, privacy={"products": {"name": "drop"}})
+    refuses(vendor, pipeline_into(tmp_path), changed, "privacy", "products")
 
 
 def test_a_start_moved_back_is_asked_for(vendor: FileVendor, tmp_path: Path) -> None:
@@ -327,6 +316,12 @@ def test_a_scope_that_dlt_would_cut_is_refused(vendor: FileVendor, tmp_path: Pat
     refuses(vendor, pipeline_into(tmp_path), users, "destination_scope", "semicolon")
 
 
+def test_a_disposition_that_loads_nothing_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
+    users = source(vendor, "users")
+    users.users.apply_hints(write_disposition="skip")
+    refuses(vendor, pipeline_into(tmp_path), users, "skip")
+
+
 def test_dlts_own_incremental_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
     loaded = source(vendor)
     loaded.transactions.apply_hints(incremental=dlt.sources.incremental("timestamp"))
@@ -472,29 +467,47 @@ def test_a_table_by_another_name_is_remembered_by_that(
 
 
 def test_a_package_that_others_have_overtaken_is_given_up(
-    vendor: FileVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    vendor: FileVendor,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def machine(name: str) -> dlt.Pipeline:
-        return dlt.pipeline(
-            "spaaza",
-            pipelines_dir=str(tmp_path / name),
-            destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
-            dataset_name="loyalty",
-        )
-
-    first, second = machine("first"), machine("second")
+    first, second = machine(tmp_path, "first"), machine(tmp_path, "second")
     first.run(source(vendor, "users"))
     vendor.files["users"] = b"id,name\n1,old\n2,b\n3,c\n"
     # It dies before its load.
     first.extract(source(vendor, "users"))
     first.normalize()
     first.deactivate()
+    # Killed while it writes a file, dlt leaves one of another name.
+    (tmp_path / "first" / "spaaza" / "load" / "normalized" / "a97edbac360d4d1d").touch()
     vendor.files["users"] = b"id,name\n1,new\n2,b\n3,c\n4,d\n"
     second.run(source(vendor, "users"))
     second.deactivate()
+    first = machine(tmp_path, "first")
+    monkeypatch.setattr(logger.LOGGER, "propagate", True)
     with caplog.at_level(logging.WARNING, "dlt"):
-        first = machine("first")
         first.run(source(vendor, "users"))
     assert "given up" in caplog.text
     assert query(tmp_path, "SELECT name FROM users ORDER BY id")[0] == ("new",)
     assert rows(tmp_path, "users") == 4
+
+
+@pytest.mark.parametrize("table", ["users", "export_jobs"])
+def test_a_merge_that_was_cut_short_is_not_gone_on_with_from_another_machines_rows(
+    table: str, vendor: FileVendor, tmp_path: Path
+) -> None:
+    """Both merge through the same staging tables."""
+    pipeline_into(tmp_path).run(source(vendor, "users"))
+    vendor.files["users"] = b"id,name\n1,new\n2,b\n3,c\n4,d\n"
+    killed = partial(
+        load, tmp_path, base_url=vendor.base_url, table="users", max_age=0, killed_after=table
+    )
+    assert exit_codes(partial(killed, killed_by="sql")) == [-SIGKILL]
+    second = machine(tmp_path, "second")
+    second.run(source(vendor, "products"))
+    second.deactivate()
+    pipeline_into(tmp_path).run()
+    assert query(tmp_path, "SELECT name FROM users ORDER BY id")[0] == ("new",)
+    jobs = query(tmp_path, "SELECT job_id, table_name, proven FROM export_jobs ORDER BY job_id")
+    assert jobs == [("1", "users", True), ("2", "users", True), ("3", "products", True)]

@@ -9,7 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.simulation.follow import Follower, WrongDayError
+from tests.simulation.chain import WrongDayError
+from tests.simulation.follow import Follower
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--crashes", type=float, default=0.2, help="the chance of a load's crash")
     parser.add_argument("--troubles", type=float, default=0.1, help="of the vendor's, a day")
+    parser.add_argument("--events", type=float, default=0.1, help="of the warehouse, a day")
     given = parser.parse_args()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
@@ -27,9 +29,8 @@ def main() -> None:
             "RUNTIME__DLTHUB_TELEMETRY": "false",
             "RUNTIME__LOG_LEVEL": "ERROR",
         }
-        follower = Follower(
-            Path(name), given.days, given.seed, given.crashes, given.troubles, say=_say
-        )
+        chances = given.crashes, given.troubles, given.events
+        follower = Follower(Path(name), given.days, given.seed, *chances, say=_say)
         try:
             follower.follow()
         except WrongDayError as wrong:

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dlt
+
 from spaaza_source import spaaza_source
 from spaaza_source.spaaza.indexes import INDEXES
 from tests.faults.cut_short import kill_after_commit_of
 from tests.processes import FORKS
-from tests.warehouses import pipeline_into
 
 TABLES = tuple(INDEXES)
+#: The folder of the machine that loads by itself, and the one that at times takes turns with it.
+MACHINE, SECOND_MACHINE = "pipelines", "second"
+WAREHOUSE = "warehouse.duckdb"
 #: What counts as a step: a change to a pipeline's files.
 STEPS = frozenset({"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"})
 #: Seconds after which a load hangs.
@@ -45,25 +49,51 @@ class Job:
     """One load.
 
     Attributes:
-        folder: Of the pipeline and its warehouse.
+        folder: Of the machines and the warehouse.
         base_url: The vendor's.
+        chain: The chain's id.
         credentials: For it.
+        dataset: Where to.
+        pipeline: The name of the pipeline.
+        machine: The folder of the machine that loads.
         tables: Which to load.
         settings: Of the source, beside those that make it quick.
+        anew: Whether the tables are dropped first, as `--full-refresh` does.
     """
 
     folder: Path
     base_url: str
+    chain: int
     credentials: dict[str, str]
+    dataset: str = "loyalty"
+    pipeline: str = "spaaza"
+    machine: str = MACHINE
     tables: Sequence[str] = TABLES
     settings: dict[str, Any] = field(default_factory=dict)
+    anew: bool = False
 
     def run(self) -> None:
         """Load, in this process."""
         quick = {"poll_interval": 0.02, "start_margin": 0, "stagger": 0}
         given = {**quick, "max_concurrent_exports": 6, **self.settings}
-        source = spaaza_source(self.base_url, 1743, self.credentials, **given)
-        pipeline_into(self.folder).run(source.with_resources(*self.tables))
+        source = spaaza_source(self.base_url, self.chain, self.credentials, **given)
+        how: Any = {"refresh": "drop_resources"} if self.anew else {}
+        self._open().run(source.with_resources(*self.tables), **how)
+
+    def finish_earlier(self) -> None:
+        """Load what an earlier load has left on the machine: the next one would load nothing else.
+
+        So dlt has it.
+        """
+        self._open().run()
+
+    def _open(self) -> dlt.Pipeline:
+        return dlt.pipeline(
+            self.pipeline,
+            pipelines_dir=str(self.folder / self.machine),
+            destination=dlt.destinations.duckdb(str(self.folder / WAREHOUSE)),
+            dataset_name=self.dataset,
+        )
 
     def run_until(self, end: End) -> bool:
         """Load in a process that comes to an untimely end; false where it ended before that.

@@ -41,7 +41,9 @@ class Export:
     def of(cls, task: Mapping[str, Any]) -> Export:
         """From a task of the Tasks API."""
         at = parse_instant(task["state"]["last_run_date"], "last_run_date")
-        rules = task["trigger"].get("segment", {}).get("rules", [])
+        found = task["trigger"].get("segment", {}).get("rules", [])
+        # The others are the user's own filter: his table has no other rows.
+        rules = [rule for rule in found if "end_date" in rule]
         if not rules:
             return cls(at)
         start, end = rules[0].get("start_date"), parse_instant(rules[0]["end_date"], "end_date")
@@ -80,6 +82,10 @@ class Promise:
     last: Export | None = None
     last_at: datetime | None = None
     whole_at: datetime | None = None
+
+    def copy(self) -> Promise:
+        """The same, apart from what comes."""
+        return replace(self, held=dict(self.held))
 
     def load(self, exports: Sequence[Export], begun: datetime) -> str | None:
         """Take in the exports of one load, in the order of time; what is wrong with them.
@@ -149,7 +155,7 @@ class Promise:
             if last.end < begun - timedelta(seconds=1):
                 return f"its last window ends at {last.end}, before the load began at {begun}"
             before = None if self.last is None else self.last.end or self.last.at
-            if before is None or (first.start is not None and first.start > before - self.lag):
+            if first.start is not None and (before is None or first.start > before - self.lag):
                 return f"it begins at {first.start}, the last load ended at {before}"
         if len(first.fields) > 1 and first.start is not None:
             at = self.whole_at

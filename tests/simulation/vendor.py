@@ -6,6 +6,7 @@ shop's rows, as they were in the whole second in which an export ran.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
@@ -56,13 +57,23 @@ class LivingShop:
 
 
 class Vendor(Sandbox):
-    """A sandbox of a living shop, which can be told to fail."""
+    """A sandbox of a living shop, which can be told to fail.
 
-    def __init__(self, life: Life, clock: Callable[[], datetime]) -> None:
+    Args:
+        life: The shop's.
+        clock: What time it is.
+        chain: The id of its chain.
+    """
+
+    def __init__(self, life: Life, clock: Callable[[], datetime], chain: int) -> None:
         self.shop = LivingShop(life, clock)
         super().__init__(SandboxSettings(clock=clock), self.shop)
+        app: ASGIApp = self._recorder
+        if chain != self.chain_id:
+            app = _renumbered(app, self.chain_id, chain)
+        self.chain_id = chain
         self._troubles: list[str] = []
-        self._server.config.app = self._troubled(self._recorder)
+        self._server.config.app = self._troubled(app)
 
     def expect(self, trouble: str) -> None:
         """Let the next call or export that one of `TROUBLES` fits fail, once.
@@ -98,6 +109,29 @@ class Vendor(Sandbox):
             return None
         self._troubles.remove(fitting)
         return fitting
+
+
+def _renumbered(app: ASGIApp, own: int, chain: int) -> ASGIApp:
+    """A sandbox with another chain than its own; both ids have as many digits."""
+
+    def told(message: Message, known: int, meant: int) -> Message:
+        body = message.get("body")
+        if body:
+            told_as = rb"\g<1>%d" % meant
+            message["body"] = re.sub(rb'("chain(?:_id)?": ?)%d\b' % known, told_as, body)
+        return message
+
+    async def renumbered(scope: Scope, receive: Receive, send: Send) -> None:
+        async def receive_own() -> Message:
+            return told(await receive(), chain, own)
+
+        async def send_meant(message: Message) -> None:
+            await send(told(message, own, chain))
+
+        is_file = scope["path"].startswith("/files/")
+        await app(scope, receive_own, send if is_file else send_meant)
+
+    return renumbered
 
 
 async def _nowhere(_message: Message) -> None:
