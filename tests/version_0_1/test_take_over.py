@@ -162,7 +162,9 @@ def windows(database: Path, dataset: str) -> set[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.parametrize("machine", ["new", "without state", "same"])
+@pytest.mark.parametrize(
+    "machine", ["new", pytest.param("without state", marks=pytest.mark.thorough), "same"]
+)
 def test_the_next_load_asks_for_what_is_new_and_has_the_vendors_rows(
     machine: str,
     database: Path,
