@@ -6,6 +6,7 @@ table's qualified name is still to be filled in.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
@@ -27,6 +28,9 @@ _T = TypeVar("_T")
 
 #: dlt's name of the destination.
 DUCKDB = "dlt.destinations.duckdb"
+
+#: Resources may be extracted side by side, and DuckDB opens a file for one thread at a time.
+_ONE_AT_A_TIME = threading.Lock()
 
 #: Rows that are fetched at one time.
 CHUNK = 100_000
@@ -78,7 +82,7 @@ def ask(question: Callable[[Any], _T]) -> _T:
     pipeline, table_format = current_pipeline(), dlt.current.resource().table_format
 
     def work() -> _T:
-        with open_client(pipeline, table_format=table_format) as client:
+        with _ONE_AT_A_TIME, open_client(pipeline, table_format=table_format) as client:
             return question(client)
 
     return in_own_thread(work)
