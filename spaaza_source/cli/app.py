@@ -99,7 +99,7 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
         )
         with locked_pipeline(target, report.progress) as pipeline:
             load_and_report(pipeline, source, report)
-    report.show_loaded()
+    report.show_results()
     report.show_location(db, f"{target.dataset}.{target.tables[0]}")
 
 
@@ -290,7 +290,7 @@ def collect(*, report: Report, **options: Any) -> None:
             if ready:
                 source = target.source(only_finished=True).with_resources(*ready)
                 load_and_report(pipeline, source, report)
-        report.show_waiting(dict(zip(tables, unfinished, strict=True)), ready)
+        report.add_waiting(dict(zip(tables, unfinished, strict=True)), ready)
 
     load_each(Target.each(**options), report, collect_one)
 

@@ -52,15 +52,15 @@ class JsonReport(Collector):
         """The lines that follow are about that chain, of several."""
         self._chain = {} if chain is None else {"chain_id": chain}
 
-    def show_loaded(self) -> None:
-        """Each export has had its line as soon as it was loaded."""
+    def show_results(self) -> None:
+        """Each result has had its line as soon as it was there."""
 
     def add_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """The exports of a load, as rows of `export_jobs`, are in the destination."""
         for job in jobs:
             self._line("loaded", **{name: job.get(name) for name in LOADED_COLUMNS})
 
-    def show_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
+    def add_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
         """The tables that were not collected, and why."""
         for table, reason in list_waiting(plans, loaded):
             self._line("waiting", table_name=table, message=reason)

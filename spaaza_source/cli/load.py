@@ -44,7 +44,7 @@ def load_each(targets: Sequence[Target], report: Report, load: Callable[[Target]
                     raise
                 failures[target.chain] = failure
     finally:
-        report.show_loaded()
+        report.show_results()
     if failures:
         raise ChainsFailedError(failures)
 

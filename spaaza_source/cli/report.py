@@ -28,26 +28,31 @@ class ConsoleReport:
     def __init__(self) -> None:
         self.console = make_console()
         self.progress = ExportLines(self.console)
+        self._chain = ""
         self._loaded: list[Mapping[str, Any]] = []
+        self._waiting: list[str] = []
 
     def begin_chain(self, chain: int | None) -> None:
         """Print which of several chains is loaded; nothing for None."""
         if chain is not None:
             print_chain(self.console, chain)
+            self._chain = f"chain {chain}, "
 
     def add_loaded(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """Take note of exports that are in the destination, as rows of `export_jobs`."""
         self._loaded += jobs
 
-    def show_loaded(self) -> None:
-        """Print a table of them, where there are any."""
+    def add_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
+        """Take note of the tables that were not collected."""
+        for table, reason in list_waiting(plans, loaded):
+            self._waiting.append(f"{self._chain}{table}: {reason}")
+
+    def show_results(self) -> None:
+        """Print a table of what was loaded, then a line for each table that was not collected."""
         if self._loaded:
             show_loaded(self.console, self._loaded)
-
-    def show_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
-        """Print a line for each table."""
-        for table, reason in list_waiting(plans, loaded):
-            self.console.print(f"{table}: {reason}", highlight=False, soft_wrap=True)
+        for line in self._waiting:
+            self.console.print(line, highlight=False, soft_wrap=True)
 
     def show_location(self, db: Path | None, table: str) -> None:
         """Print a command that reads one of the tables, if the database is a DuckDB file."""
