@@ -79,6 +79,7 @@ HOSTILE = (
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_header_is_no_sql_anywhere_on_the_road(tmp_path: Path) -> None:
     """Loaded, merged, replaced by a range, its deletions and lateness counted, compared deeply."""
     header = ",".join('"' + name.replace('"', '""') + '"' for name in HOSTILE)

@@ -93,6 +93,7 @@ def test_each_window_is_counted_for_itself(vendor: FileVendor, tmp_path: Path) -
     ]
 
 
+@pytest.mark.thorough
 def test_what_is_merged_among_others_is_found_by_its_keys(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_what_is_merged_among_others_is_found_by_its_keys(
         ),
     ],
 )
+@pytest.mark.thorough
 def test_the_rows_of_a_users_own_disposition_are_counted_too(
     disposition: Any, counted: str, vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -137,6 +139,7 @@ def test_the_rows_of_a_users_own_disposition_are_counted_too(
     assert query(tmp_path, NOTED) == [(6, 6, 6, counted, True, True)] * 2
 
 
+@pytest.mark.thorough
 def test_what_a_users_own_steps_leave_out_is_not_missed(
     vendor: FileVendor, tmp_path: Path, broken_by: Breaks
 ) -> None:
@@ -171,6 +174,7 @@ def test_what_a_users_own_steps_leave_out_is_not_missed(
         ),
     ],
 )
+@pytest.mark.thorough
 def test_a_difference_is_an_error_of_the_run_that_made_it(
     statement: str, found: int, vendor: FileVendor, tmp_path: Path, broken_by: Breaks
 ) -> None:
@@ -188,6 +192,7 @@ def test_a_difference_is_an_error_of_the_run_that_made_it(
     assert query(tmp_path, settled) == [(False, True), (True, False)]
 
 
+@pytest.mark.thorough
 def test_a_range_that_lost_rows_must_be_loaded_again_before_what_follows(
     vendor: FileVendor, tmp_path: Path, broken_by: Breaks
 ) -> None:
@@ -216,6 +221,7 @@ def test_a_range_that_lost_rows_must_be_loaded_again_before_what_follows(
     assert query(tmp_path, "SELECT count(*) FROM transactions") == [(30,)]
 
 
+@pytest.mark.thorough
 def test_a_key_that_did_not_arrive_is_missed(
     vendor: FileVendor, tmp_path: Path, broken_by: Breaks
 ) -> None:
@@ -284,6 +290,7 @@ def test_where_nothing_can_be_counted_it_is_said(
     assert caplog.text.count("cannot tell how many rows it has") == 1
 
 
+@pytest.mark.thorough
 def test_the_command_says_what_was_counted_and_fails_on_a_difference(
     monkeypatch: pytest.MonkeyPatch, broken_by: Breaks
 ) -> None:

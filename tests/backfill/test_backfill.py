@@ -122,6 +122,7 @@ def test_a_table_that_there_is_not_is_refused(stage: Stage) -> None:
     assert "wallet_ledger" in str(refused.value)
 
 
+@pytest.mark.thorough
 def test_a_backfill_ends_in_the_table_of_one_load_and_the_next_goes_on(stage: Stage) -> None:
     tables = ["transactions", "vouchers"]
     backfill = stage.backfill()
@@ -232,6 +233,7 @@ def test_a_load_that_was_killed_before_its_end_is_made_up_for_from_its_export(st
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_rows_that_are_lost_or_double_are_found_and_mended(stage: Stage) -> None:
     backfill = stage.backfill()
     parts = backfill.plan(*MONTHS, tables=["transactions"])
@@ -372,6 +374,7 @@ def test_what_two_workers_add_at_one_time_is_known_to_the_next(workers: Workers)
 
 
 @pytest.mark.parametrize("cell", ["007", pytest.param("many", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
 def test_two_workers_may_take_a_new_column_for_different_types(workers: Workers, cell: str) -> None:
     def april() -> None:
         workers.bring(",number", "2,2026-04-02T10:00:00Z,5")

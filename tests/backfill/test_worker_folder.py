@@ -47,6 +47,7 @@ def test_a_worker_folder_is_gone_afterwards(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_a_killed_workers_folder_is_removed_and_a_living_ones_is_not(place: Path) -> None:
     killed, abandoned = worker()
     killed.send_signal(signal.SIGKILL)

@@ -267,6 +267,7 @@ def test_a_port_that_is_taken_is_said(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_sandbox_serves_until_it_is_stopped() -> None:
     with started([*COMMAND, "sandbox", "--port", "0", "--rows", "20"]) as process:
         assert process.stdout is not None

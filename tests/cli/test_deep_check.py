@@ -77,6 +77,7 @@ def hours_ago(hours: float) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
+@pytest.mark.thorough
 def test_an_untouched_warehouse_is_equal_to_fresh_exports(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(SandboxSettings(rows=150)) as served:
         for name, value in settings_for(served).items():
@@ -154,6 +155,7 @@ def test_rows_without_a_key_are_compared_whole(spaaza: Spaaza, vendor: FileVendo
     ]
 
 
+@pytest.mark.thorough
 def test_what_came_since_the_last_load_is_left_out(spaaza: Spaaza, vendor: FileVendor) -> None:
     rows = [f"{number},{hours_ago(number)}" for number in range(1, 9)]
     vendor.files["transactions"] = "\n".join(["id,timestamp", *rows, ""]).encode()
@@ -252,6 +254,7 @@ def load_history(vendor: FileVendor, **disposition: str) -> None:
     dlt.pipeline("spaaza", destination=warehouse, dataset_name="spaaza_data").run(source)
 
 
+@pytest.mark.thorough
 def test_only_the_valid_rows_of_a_history_are_compared(spaaza: Spaaza, vendor: FileVendor) -> None:
     for days, name in enumerate(("n1", "changed")):
         first, *rows = USERS.replace("1,n1,", f"1,{name},").splitlines()
@@ -271,6 +274,7 @@ def test_rows_of_a_history_may_be_valid_until_a_date_far_ahead(
         assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]
 
 
+@pytest.mark.thorough
 def test_tables_of_other_settings_are_not_compared(
     spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_plan_names_every_export_and_asks_for_none(spaaza: Spaaza, sandbox: Sa
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_plan_knows_what_was_asked_for_and_how_long_it_takes(
     spaaza: Spaaza, sandbox: Sandbox
 ) -> None:
@@ -126,6 +127,7 @@ def test_batches_are_scheduled_apart(spaaza: Spaaza, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_recurring_export_is_created_once_and_each_run_of_it_loaded_once(
     spaaza: Spaaza, sandbox: Sandbox
 ) -> None:
@@ -150,6 +152,7 @@ def test_what_repeats_takes_no_dates(spaaza: Spaaza) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_jobs_stand_beside_what_became_of_them(spaaza: Spaaza, sandbox: Sandbox) -> None:
     spaaza("load", "users")
     spaaza("submit", "products")
@@ -164,6 +167,7 @@ def test_jobs_stand_beside_what_became_of_them(spaaza: Spaaza, sandbox: Sandbox)
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_an_older_snapshot_never_takes_the_place_of_a_newer_one(
     spaaza: Spaaza, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def said(*arguments: str, code: int = 0) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["postgres", pytest.param("delta", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
 def test_the_commands_work_with_another_destination(
     kind: str,
     make_destination: Callable[[str], Destination],

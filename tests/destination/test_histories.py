@@ -75,6 +75,7 @@ class Loads:
         *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("ducklake", "delta")),
     ],
 )
+@pytest.mark.thorough
 def test_tables_go_on_from_what_the_destination_holds(
     kind: str, make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_window_of_delta_needs_a_key(
     assert "primary_key" in str(wrong.hint)
 
 
+@pytest.mark.thorough
 def test_without_a_key_delta_takes_all_rows_each_time(
     make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:

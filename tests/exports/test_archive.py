@@ -57,6 +57,7 @@ def replayed(folder: Path, *loads: Path) -> None:
         pipeline_into(folder, "again").run(chosen)
 
 
+@pytest.mark.thorough
 def test_kept_loads_in_their_order_make_the_same_tables(kept: Path, tmp_path: Path) -> None:
     loads = archived_loads(kept)
     assert [archived_tables(load) for load in loads] == [

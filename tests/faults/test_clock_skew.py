@@ -101,6 +101,7 @@ def asked_until(sandbox: Sandbox) -> list[datetime | None]:
     [(LOADS[0], SKEWS[0]), pytest.param(LOADS[1], SKEWS[1], marks=pytest.mark.thorough)],
     ids=["spaaza", "voucherify"],
 )
+@pytest.mark.thorough
 def test_rows_that_come_while_loads_run_are_neither_missed_nor_taken_twice(
     skew: timedelta, tmp_path: Path, load: Load
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_new_column_at_the_end_is_loaded(shop: SpaazaShop) -> None:
     assert shop.changes() == [("added", "city", None)]
 
 
+@pytest.mark.thorough
 def test_a_column_that_is_gone_keeps_the_values_of_rows_that_are_not_exported_again(
     shop: SpaazaShop,
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_column_that_is_gone_keeps_the_values_of_rows_that_are_not_exported_ag
     assert shop.changes() == [("removed", "city", None)]
 
 
+@pytest.mark.thorough
 def test_a_column_under_another_name_is_told_as_a_likely_rename(shop: SpaazaShop) -> None:
     shop.load(f"id,timestamp,phone_number\n1,2020-01-01T00:00:00Z,+316\n2,{AT},+317\n".encode())
     shop.brings(f"id,timestamp,phone_nr\n2,{AT},+317\n".encode())
@@ -157,6 +159,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.thorough
 def test_hostile_headers_are_columns_with_safe_names(shop: SpaazaShop) -> None:
     shop.load(f"id,timestamp\n1,{AT}\n".encode())
     quoted = ['"' + header.replace('"', '""') + '"' for header in HOSTILE]

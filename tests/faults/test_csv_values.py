@@ -87,6 +87,7 @@ def test_what_does_not_fit_is_kept_as_text_and_an_empty_cell_is_null(tmp_path: P
     assert shop.loads() == [(1, 0, 1), (3, 0, 3)]
 
 
+@pytest.mark.thorough
 def test_times_are_utc_in_a_gap_of_a_clock_too_and_nothing_is_rounded(shop: SpaazaShop) -> None:
     shop.load(f"id,timestamp,t,price\n1,{AT},2026-03-29 01:30:00,1.5\n".encode())
     # At 02:30 that night there is no such time in Amsterdam, nor at 02:30 on the 8th in New York.
@@ -119,6 +120,7 @@ def test_times_are_utc_in_a_gap_of_a_clock_too_and_nothing_is_rounded(shop: Spaa
 # 35: without measure
 
 
+@pytest.mark.thorough
 def test_a_cell_of_ten_megabytes_is_loaded(shop: SpaazaShop) -> None:
     cell = "é\n," * 2_500_000
     shop.brings(f'id,timestamp,note\n1,{AT},x\n2,{AT},"{cell}"\n3,{AT},y\n'.encode())

@@ -108,6 +108,7 @@ def test_rows_of_nested_lists_are_not_loaded_again(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*) FROM users__tags") == [(6,)]
 
 
+@pytest.mark.thorough
 def test_a_schema_that_was_being_written_is_no_schema(tmp_path: Path) -> None:
     with FileVendor(users=OLD) as vendor:
         given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
@@ -155,6 +156,7 @@ def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("disposition", ["append", pytest.param(None, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
 def test_a_load_that_was_about_to_be_put_aside_is_ended(
     disposition: str | None, tmp_path: Path
 ) -> None:

@@ -446,6 +446,7 @@ def test_a_full_disk_stops_and_leaves_nothing(tmp_path: Path, size: int) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_file_that_breaks_off_on_the_disk_is_removed(tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(TEXT) // 2, len(TEXT) // 2))

@@ -83,6 +83,7 @@ KEY: dict[str, Any] = {"primary_key": "id"}
 EMPTY, TWICE = f",{AT},c", f"1,{AT},c"
 
 
+@pytest.mark.thorough
 def test_what_is_twice_is_no_key_and_no_row_is_lost(tmp_path: Path) -> None:
     shop = Snapshots(tmp_path)
     with shop.vendor:
@@ -117,6 +118,7 @@ def test_what_was_the_key_of_rows_that_changed_stops_where_it_is_none(tmp_path: 
     assert names(shop) == [(1, "c"), (2, "b")]
 
 
+@pytest.mark.thorough
 def test_the_newest_wins_where_a_column_is_said_to_tell_which_it_is(tmp_path: Path) -> None:
     shop = Changes(tmp_path)
     hints = {
@@ -283,6 +285,7 @@ AT_EITHER = [(Vouchers, held_elsewhere), (Changes, moved_away)]
     [(*AT_EITHER[0], 1), pytest.param(*AT_EITHER[1], 2, marks=pytest.mark.thorough)],
     indirect=["command"],
 )
+@pytest.mark.thorough
 def test_the_next_run_ends_the_load_that_a_destination_did_not_take(
     trouble: Trouble, times: int, command: Command, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -337,6 +340,7 @@ def test_a_row_that_is_gone_goes_with_the_next_snapshot(tmp_path: Path) -> None:
     assert names(shop) == [(1, "a"), (2, "a")]
 
 
+@pytest.mark.thorough
 def test_a_row_that_is_gone_goes_when_its_window_is_loaded_again(tmp_path: Path) -> None:
     shop = VoucherifyShop(tmp_path)
     old = "2020-01-01T00:00:00Z"

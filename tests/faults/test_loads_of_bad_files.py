@@ -187,6 +187,7 @@ def test_a_bad_file_stops_its_export_alone(
 
 
 @pytest.mark.parametrize("name", [pytest.param("spaaza", marks=THOROUGH), "voucherify"])
+@pytest.mark.thorough
 def test_the_next_sound_file_brings_every_row(
     shops: dict[str, Shop], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ def begun(folder: Path, **settings: object) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.thorough
 def test_two_runs_at_once_load_one_after_the_other(tmp_path: Path) -> None:
     # Here dlt wipes a folder that another script is just making: before any source has a word.
     pipeline_into(tmp_path)

@@ -73,6 +73,7 @@ def test_a_page_of_one_word_is_not_a_column(tmp_path: Path) -> None:
         assert isinstance(ours(failure.value), FileError)
 
 
+@pytest.mark.thorough
 def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     with VoucherifyVendor(voucher="ID,Code,Value\n", points_expiration="Points,ID") as vendor:
         load(vendor, tmp_path, "vouchers", "points_expirations", fields=FIELDS)

@@ -103,6 +103,7 @@ def test_a_column_without_values_stays_undecided(vendor: FileVendor, tmp_path: P
     assert changes(tmp_path) == []
 
 
+@pytest.mark.thorough
 def test_a_header_alone_is_a_table_whose_types_the_first_rows_decide(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_header_alone_is_a_table_whose_types_the_first_rows_decide(
     assert column_types(tmp_path, "products")["id"] == "BIGINT"
 
 
+@pytest.mark.thorough
 def test_one_source_object_may_be_run_again_and_again(vendor: FileVendor, tmp_path: Path) -> None:
     pipeline, again = pipeline_into(tmp_path), source(vendor)
     for text in ("id,n\n", "id,n\n1,5\n", "id,n\n1,5\n2,6\n"):

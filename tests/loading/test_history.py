@@ -153,6 +153,7 @@ def test_a_setting_that_shapes_rows_is_refused_until_the_table_is_loaded_anew(
     pipeline.run(source(vendor, table, **after))
 
 
+@pytest.mark.thorough
 def test_no_table_is_asked_for_where_another_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
     tables = ("transactions", "users", "products")
     pipeline_into(tmp_path).run(source(vendor, *tables))
@@ -160,6 +161,7 @@ def test_no_table_is_asked_for_where_another_is_refused(vendor: FileVendor, tmp_
     refuses(vendor, pipeline_into(tmp_path), changed, "privacy", "products")
 
 
+@pytest.mark.thorough
 def test_a_start_moved_back_is_asked_for(vendor: FileVendor, tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     for start, found in (("2026-05-10", 19), ("2026-05-10", 19), ("2026-05-04", 25), (None, 28)):
@@ -178,6 +180,7 @@ def test_a_start_moved_back_is_asked_for(vendor: FileVendor, tmp_path: Path) -> 
         pytest.param("append", marks=pytest.mark.thorough),
     ],
 )
+@pytest.mark.thorough
 def test_a_disposition_with_rows_of_its_own_is_refused_both_ways(
     disposition: Any, vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -316,6 +319,7 @@ def test_a_scope_that_dlt_would_cut_is_refused(vendor: FileVendor, tmp_path: Pat
     refuses(vendor, pipeline_into(tmp_path), users, "destination_scope", "semicolon")
 
 
+@pytest.mark.thorough
 def test_a_disposition_that_loads_nothing_is_refused(vendor: FileVendor, tmp_path: Path) -> None:
     users = source(vendor, "users")
     users.users.apply_hints(write_disposition="skip")
@@ -328,6 +332,7 @@ def test_dlts_own_incremental_is_refused(vendor: FileVendor, tmp_path: Path) -> 
     refuses(vendor, pipeline_into(tmp_path), loaded, "incremental", "lag")
 
 
+@pytest.mark.thorough
 def test_appended_rows_are_not_looked_back_for(vendor: FileVendor, tmp_path: Path) -> None:
     now = datetime.now(timezone.utc)
     pipeline = pipeline_into(tmp_path)
@@ -466,6 +471,7 @@ def test_a_table_by_another_name_is_remembered_by_that(
     assert price == [(Decimal("3" if table == "vouchers" else "10.5"),)]
 
 
+@pytest.mark.thorough
 def test_a_package_that_others_have_overtaken_is_given_up(
     vendor: FileVendor,
     tmp_path: Path,
@@ -494,6 +500,7 @@ def test_a_package_that_others_have_overtaken_is_given_up(
 
 
 @pytest.mark.parametrize("table", ["users", "export_jobs"])
+@pytest.mark.thorough
 def test_a_merge_that_was_cut_short_is_not_gone_on_with_from_another_machines_rows(
     table: str, vendor: FileVendor, tmp_path: Path
 ) -> None:

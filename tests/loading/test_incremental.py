@@ -124,6 +124,7 @@ def test_history_since_a_start_comes_in_months_then_goes_on(
     )
 
 
+@pytest.mark.thorough
 def test_a_backfill_leaves_the_cursor_alone(
     sandbox: Sandbox, calendar: Calendar, tmp_path: Path
 ) -> None:
@@ -152,6 +153,7 @@ def test_vouchers_change_later_and_come_whole_once_a_week(
 
 
 @pytest.mark.parametrize("start", [None, pytest.param("2023-11-01", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
 def test_a_window_that_is_too_much_is_split_until_it_is_not(
     start: str | None, tmp_path: Path
 ) -> None:
@@ -177,6 +179,7 @@ def test_a_window_that_is_too_much_is_split_until_it_is_not(
     assert query(tmp_path, "SELECT sum(loaded) FROM export_jobs") == [(ROWS,)]
 
 
+@pytest.mark.thorough
 def test_a_rerun_takes_up_the_parts_and_splits_no_window_again(tmp_path: Path) -> None:
     limited = SandboxSettings(rows=ROWS, max_export_rows=60)
     with Sandbox(limited) as served:

@@ -109,6 +109,7 @@ def test_a_record_that_is_none_is_kept_apart(vendor: FileVendor, tmp_path: Path)
     assert query(tmp_path, "SELECT decode(raw) FROM rejected_rows") == [('"not a record"',)]
 
 
+@pytest.mark.thorough
 def test_an_empty_list_empties_the_table(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, BASKETS)
     span = {"start_date": "2026-04-01", "end_date": "2026-08-01"}

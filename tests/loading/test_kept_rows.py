@@ -109,6 +109,7 @@ def test_a_relative_segment_accumulates_by_the_key_of_its_rows(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("export_format", ["csv", pytest.param("json", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
 def test_a_relative_segment_without_a_key_is_appended(
     export_format: str, vendor: FileVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -166,6 +167,7 @@ def test_a_start_that_moves_forward_keeps_the_vouchers_before_it(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_start_that_moves_forward_is_refused_where_older_rows_could_not_be_kept(
     vendor: FileVendor, tmp_path: Path
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_filter_in_local_time_stops_until_windows_are_asked_for_wider(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_filter_by_days_loses_nothing_and_a_margin_can_be_set_later(tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     with LocalVendor(timedelta(0), by_day=True) as vendor:

@@ -55,6 +55,7 @@ def spans(sandbox: Sandbox) -> list[Any]:
         pytest.param("drop_data", marks=pytest.mark.thorough),
     ],
 )
+@pytest.mark.thorough
 def test_a_refresh_brings_all_rows_again(mode: Any, sandbox: Sandbox, tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     tables = ("transactions", "vouchers")
@@ -72,6 +73,7 @@ def test_a_refresh_brings_all_rows_again(mode: Any, sandbox: Sandbox, tmp_path: 
         assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(ROWS,)]
 
 
+@pytest.mark.thorough
 def test_a_schedulers_interval_is_a_range(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

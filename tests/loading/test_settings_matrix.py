@@ -49,6 +49,7 @@ def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Benc
 @pytest.mark.parametrize(
     "cell", CELLS, ids=[f"{vendor}-{setting.name}-{change}" for vendor, setting, change in CELLS]
 )
+@pytest.mark.thorough
 def test_a_table_is_as_the_new_setting_makes_it_or_the_load_is_refused(
     cell: tuple[str, Setting, Change], benches: dict[str, Bench]
 ) -> None:

@@ -117,6 +117,7 @@ def test_no_text_of_a_row_is_read_unless_it_is_asked_for(troubled: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_notebook_shows_no_text_of_a_row(troubled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPAAZA_DB", str(troubled))
     outputs, defined = importlib.import_module("first_look").app.run()

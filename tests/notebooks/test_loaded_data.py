@@ -217,6 +217,7 @@ def test_a_column_is_found_by_its_role(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_memory_is_bounded_and_the_rest_goes_to_a_temporary_folder() -> None:
     with working_connection() as connection:
         started = time.monotonic()

@@ -31,6 +31,7 @@ def run(name: str, database: Path | str, monkeypatch: pytest.MonkeyPatch) -> tup
 @pytest.mark.parametrize(
     "vendor", ["spaaza", pytest.param("voucherify", marks=pytest.mark.thorough)]
 )
+@pytest.mark.thorough
 def test_every_panel_of_loyalty_finds_something(
     demos: dict[str, Path], vendor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ def run(sandbox: Sandbox, *given: str) -> str:
     return forked(str(SCRIPT), *given, **settings_for(sandbox, POLL_INTERVAL="0.02"))
 
 
+@pytest.mark.thorough
 def test_the_backfill_script_loads_a_range_once_and_ends_where_the_daily_load_goes_on() -> None:
     settings = SandboxSettings(rows=200, rows_per_index={"products": 20}, history_days=60)
     with Sandbox(settings) as sandbox:

@@ -60,6 +60,7 @@ def counts() -> dict[str, int]:
         }
 
 
+@pytest.mark.thorough
 def test_the_daily_script_loads_history_then_goes_on_and_dlt_can_tell_of_it() -> None:
     # History since the script's start comes in windows of a month.
     with Sandbox(SandboxSettings(rows=60)) as sandbox:

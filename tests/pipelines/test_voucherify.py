@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "voucherify.py"
 
 
+@pytest.mark.thorough
 def test_the_voucherify_script_loads_all_objects() -> None:
     with Sandbox(SandboxSettings(rows=60, run_seconds=0.1)) as sandbox:
         keys = sandbox.voucherify_credentials

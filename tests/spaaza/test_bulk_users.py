@@ -51,6 +51,7 @@ pipeline_into(Path(sys.argv[2])).run(spaaza_bulk_users(sys.argv[1], 1743, sessio
 """
 
 
+@pytest.mark.thorough
 def test_bulk_loads_run_one_at_a_time_and_leave_no_credential_in_the_trace(tmp_path: Path) -> None:
     answer = Answer(200, gzip.compress(SAMPLE), HEADERS)
     folder = tmp_path / "pipelines" / "spaaza"

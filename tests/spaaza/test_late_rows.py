@@ -66,6 +66,7 @@ def load(vendor: SlowVendor, folder: Path, **given: Any) -> None:
     pipeline_into(folder).run(source.with_resources("transactions"))
 
 
+@pytest.mark.thorough
 def test_the_next_load_begins_the_lag_before_the_oldest_export(
     vendor: SlowVendor, tmp_path: Path
 ) -> None:

@@ -121,6 +121,7 @@ def test_a_range_is_loaded_and_replaced_exactly(
     assert query(tmp_path, "SELECT count(*) FROM users") == [(ROWS,)]
 
 
+@pytest.mark.thorough
 def test_two_ranges_that_touch_neither_overlap_nor_leave_a_gap(
     sandbox: Sandbox, whole: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def test_two_ranges_that_touch_neither_overlap_nor_leave_a_gap(
     assert query(tmp_path, same) == query(whole, same)
 
 
+@pytest.mark.thorough
 def test_a_users_own_steps_see_only_the_tables(sandbox: Sandbox, tmp_path: Path) -> None:
     seen: list[Any] = []
 

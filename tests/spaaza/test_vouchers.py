@@ -93,6 +93,7 @@ def test_a_history_of_vouchers_exports_them_whole_each_time(
     assert query(tmp_path, "SELECT count(*) FROM vouchers WHERE id <> 2") == [(2,)]
 
 
+@pytest.mark.thorough
 def test_vouchers_come_whole_from_time_to_time(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n3,new\n4,new\n5,new\n")
     load(vendor, tmp_path, "1,new\n2,locked\n3,new\n5,new\n", snapshot_every=0)

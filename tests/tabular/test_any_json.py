@@ -79,6 +79,7 @@ RECORDS = st.one_of(
 
 @bounded
 @given(RECORDS, st.sampled_from(["list", "envelope", "lines"]), st.randoms(), st.booleans())
+@pytest.mark.thorough
 def test_any_records_in_any_layout_come_back(
     rows: list[dict[str, Any]], layout: str, chance: random.Random, small: bool
 ) -> None:
@@ -99,6 +100,7 @@ def test_any_records_in_any_layout_come_back(
 
 @bounded
 @given(RECORDS, st.sampled_from(["list", "envelope", "lines"]), st.randoms(), st.data())
+@pytest.mark.thorough
 def test_a_file_cut_anywhere_is_refused_or_whole_in_itself(
     rows: list[dict[str, Any]], layout: str, chance: random.Random, choice: st.DataObject
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_file_cut_anywhere_is_refused_or_whole_in_itself(
 
 @bounded
 @given(RECORDS, st.sampled_from(["list", "envelope", "lines"]), st.randoms(), st.data())
+@pytest.mark.thorough
 def test_a_changed_byte_shows_or_the_file_means_what_is_loaded(
     rows: list[dict[str, Any]], layout: str, chance: random.Random, choice: st.DataObject
 ) -> None:

@@ -196,6 +196,7 @@ def test_any_table_in_any_legal_style_comes_back_cell_for_cell(
 
 @bounded
 @given(data=st.data(), table=tables(min_rows=1), style=styles, block=st.sampled_from([1, 7, 4096]))
+@pytest.mark.thorough
 def test_any_damaged_byte_is_refused_rejected_or_changes_nothing_else(
     data: st.DataObject, table: tuple[int, list[list[str]]], style: Style, block: int
 ) -> None:
@@ -246,6 +247,7 @@ def test_any_damaged_byte_is_refused_rejected_or_changes_nothing_else(
     final=st.booleans(),
     block=st.sampled_from([1, 5, 4096]),
 )
+@pytest.mark.thorough
 def test_any_text_at_all_is_refused_or_read_as_the_reference_reads_it(
     lines: list[str], end: str, final: bool, block: int
 ) -> None:

@@ -28,6 +28,7 @@ def test_a_cell_of_ten_megabytes_is_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_record_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
     path.write_bytes(b'a,b\n1,x\n2,"' + b"x\n" * (20 * 2**20) + b'"\n')
@@ -71,6 +72,7 @@ def test_a_file_that_changes_between_examining_and_reading_is_refused(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_reader_that_stops_early_leaves_no_thread_behind(tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     path.write_text("a,b\n" + "1,2\n" * 3_000_000)

@@ -95,6 +95,7 @@ def test_bad_rows_without_end_do_not_fill_the_memory(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_records_come_in_batches_and_the_memory_stays_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

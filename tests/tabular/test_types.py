@@ -292,6 +292,7 @@ cells = st.one_of(
     column=st.one_of(st.lists(cells, max_size=5), st.tuples(cells, st.just("")).map(list)),
     data_type=st.sampled_from(["bool", "bigint", "decimal", "date", "timestamp"]),
 )
+@pytest.mark.thorough
 def test_both_ways_of_checking_agree_with_the_rules_in_python(
     column: list[str], data_type: str
 ) -> None:

@@ -203,6 +203,7 @@ def test_the_next_load_asks_for_what_is_new_and_has_the_vendors_rows(
 @pytest.mark.parametrize(
     "given", [{"chain_id": 1744}, {"segments": {"wallet_ledger": [keyword("user_id").equals("1")]}}]
 )
+@pytest.mark.thorough
 def test_another_chain_or_filter_is_refused(
     given: dict[str, Any], database: Path, shop: Shop
 ) -> None:
@@ -212,6 +213,7 @@ def test_another_chain_or_filter_is_refused(
     assert len(shop.tasks) == 19
 
 
+@pytest.mark.thorough
 def test_the_other_vendors_table_of_that_name_is_refused(database: Path, shop: Shop) -> None:
     source = spaaza_source(**shops.spaaza_settings(shop)).with_resources("vouchers")
     with pytest.raises(Exception, match="account"):
@@ -219,6 +221,7 @@ def test_the_other_vendors_table_of_that_name_is_refused(database: Path, shop: S
     assert len(shop.tasks) == 19
 
 
+@pytest.mark.thorough
 def test_what_version_0_1_did_not_note_is_taken_to_be_as_now(database: Path, shop: Shop) -> None:
     """A policy that is switched on at the first load passes; from then on it is compared."""
     policy = {"privacy": {"users": {"first_name": "hash"}}, "privacy_secret": SECRET}
@@ -226,6 +229,7 @@ def test_what_version_0_1_did_not_note_is_taken_to_be_as_now(database: Path, sho
     assert "privacy" in str(refusal(database, shop, "users"))
 
 
+@pytest.mark.thorough
 def test_a_count_that_version_0_1_found_wrong_is_still_open(database: Path, shop: Shop) -> None:
     wrong = "UPDATE spaaza_data.export_jobs SET proven = false, found = 4 WHERE job_id = '5'"
     query(database, wrong)
@@ -240,6 +244,7 @@ def test_a_count_that_version_0_1_found_wrong_is_still_open(database: Path, shop
 # What the destination holds
 
 
+@pytest.mark.thorough
 def test_the_guard_counts_the_rows_that_version_0_1_loaded(database: Path, shop: Shop) -> None:
     shop.instead["users"] = shops.rows_at("users", NOW)[:10]
     refused = refusal(database, shop, "users")
@@ -250,6 +255,7 @@ def test_the_guard_counts_the_rows_that_version_0_1_loaded(database: Path, shop:
     assert isinstance(refused, TooManyDeletionsError)
 
 
+@pytest.mark.thorough
 def test_a_table_that_is_gone_is_loaded_whole(database: Path, shop: Shop) -> None:
     query(database, "DROP TABLE spaaza_data.transactions")
     load(database, shop, "transactions", start_date=shops.START_DATE)
@@ -260,6 +266,7 @@ def test_a_table_that_is_gone_is_loaded_whole(database: Path, shop: Shop) -> Non
 # The command
 
 
+@pytest.mark.thorough
 def test_the_commands_tell_of_what_version_0_1_loaded_and_go_on(
     database: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ def test_vouchers_of_one_campaign(tmp_path: Path) -> None:
     assert campaigns == {("voucher", "camp_1"), ("redemption", None)}
 
 
+@pytest.mark.thorough
 def test_an_export_of_another_campaign_is_not_taken_up(tmp_path: Path) -> None:
     given = {"fields": {"vouchers": ["id", "code"]}, "max_age": 3600}
     with VoucherifyVendor(voucher="ID,Code\nv_1,A\n") as vendor:

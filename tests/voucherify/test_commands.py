@@ -63,6 +63,7 @@ def count(table: str) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_what_is_loaded_is_equal_to_fresh_exports(spaaza: Spaaza) -> None:
     # One that is loaded by changes, by creation, by replaced windows, and whole.
     tables = ("vouchers", "redemptions", "publications", "points_expirations")

@@ -41,6 +41,7 @@ def test_all_objects_are_loaded_whole_then_go_on(tmp_path: Path) -> None:
     assert set(OBJECTS["vouchers"].fields) <= {name for (name,) in query(tmp_path, columns)}
 
 
+@pytest.mark.thorough
 def test_what_is_too_much_comes_in_windows_and_none_is_lost(tmp_path: Path) -> None:
     # Every row of a window may have been updated in another.
     settings = SandboxSettings(rows=300, run_seconds=0.02, max_export_rows=100)

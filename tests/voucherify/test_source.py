@@ -127,6 +127,7 @@ def test_redemptions_are_merged_by_their_id(vendor: VoucherifyVendor, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_publications_replace_their_window(vendor: VoucherifyVendor, tmp_path: Path) -> None:
     span = {"start_date": "2026-05-01", "end_date": "2026-05-20", "fields": FIELDS}
     load(vendor, tmp_path, "publications", **span)
@@ -223,6 +224,7 @@ def test_what_an_earlier_run_asked_for_is_taken_up(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_loaded_exports_are_deleted_at_the_vendor_if_that_is_asked_for(
     vendor: VoucherifyVendor, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def load(vendor: Till, folder: Path, *hours: float, drop: int | None = None, **g
 
 
 @pytest.mark.parametrize("export_format", ["csv", pytest.param("json", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
 def test_rows_of_the_lookback_that_the_table_lacked_are_counted_as_late(
     export_format: str, vendor: Till, tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_rows_of_the_lookback_that_the_table_lacked_are_counted_as_late(
     assert third == (3, pytest.approx(86400, abs=1))
 
 
+@pytest.mark.thorough
 def test_a_backfill_counts_no_late_rows(vendor: Till, tmp_path: Path) -> None:
     load(vendor, tmp_path, 3, 2)
     load(vendor, tmp_path, 3, 2, 1, start_date=vendor.ago(5), end_date=vendor.ago(0))

@@ -33,6 +33,7 @@ def rows(folder: Path, table: str) -> list[tuple[Any, ...]]:
     return [(key, time.day, size) for key, time, size in found]
 
 
+@pytest.mark.thorough
 def test_a_window_is_taken_by_a_column_whose_name_needs_quoting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

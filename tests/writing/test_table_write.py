@@ -85,6 +85,7 @@ def test_a_snapshot_is_merged_by_the_key_that_its_rows_prove(
     assert table["columns"]["id"]["primary_key"]
 
 
+@pytest.mark.thorough
 def test_without_a_proven_key_a_snapshot_takes_the_tables_place(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_without_a_proven_key_a_snapshot_takes_the_tables_place(
     assert users(tmp_path) == [(1, "a"), (2, "d"), (3, "e")]
 
 
+@pytest.mark.thorough
 def test_a_users_key_is_the_key(vendor: FileVendor, tmp_path: Path) -> None:
     hints = {"primary_key": ["chain", "code"]}
     load(vendor, tmp_path, "id,chain,code\n1,1,a\n2,1,b\n3,2,a\n", hints=hints)
@@ -151,6 +153,7 @@ TEN = "id,name\n" + "".join(f"{number},x\n" for number in range(10))
         (10, True, False),
     ],
 )
+@pytest.mark.thorough
 def test_more_deletions_than_a_share_stop_the_load(
     gone: int, stops: bool, keyed: bool, vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -179,6 +182,7 @@ def test_other_keys_are_deletions_though_the_rows_are_as_many(
         load(vendor, tmp_path, others)
 
 
+@pytest.mark.thorough
 def test_the_share_is_a_setting(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, TEN)
     load(vendor, tmp_path, "\n".join(TEN.splitlines()[:6]) + "\n", max_deleted_share=0.5)
@@ -231,6 +235,7 @@ def test_rows_that_nobody_remembers_are_guarded(vendor: FileVendor, tmp_path: Pa
     assert query(tmp_path, "SELECT count(*) FROM products") == [(1000,)]
 
 
+@pytest.mark.thorough
 def test_history_is_kept_by_scd2_without_gap_or_overlap(vendor: FileVendor, tmp_path: Path) -> None:
     for text in (
         "id,name\n1,a\n2,b\n3,c\n4,d\n5,e\n",
@@ -261,6 +266,7 @@ def test_history_is_kept_by_scd2_without_gap_or_overlap(vendor: FileVendor, tmp_
     assert query(tmp_path, "SELECT count(*) FROM users WHERE _dlt_valid_to IS NULL") == [(4,)]
 
 
+@pytest.mark.thorough
 def test_time_that_passes_makes_no_version(vendor: FileVendor, tmp_path: Path) -> None:
     for days, points, name in ((1, 5, "a"), (2, 6, "a"), (3, 7, "b")):
         text = f"id,name,Points,Days Since Last Purchase\n1,{name},{points},{days}\n"
