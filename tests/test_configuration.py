@@ -71,6 +71,7 @@ def as_it_stands(sandbox: Sandbox) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_what_is_commented_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with Sandbox(SandboxSettings(rows=30, run_seconds=0.1)) as sandbox:

@@ -127,7 +127,14 @@ def test_every_python_block_runs(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bash")])
+@pytest.mark.parametrize(
+    "page",
+    [
+        page if page == "README.md" else pytest.param(page, marks=pytest.mark.thorough)
+        for page in PAGES
+        if blocks(page, "bash")
+    ],
+)
 def test_every_bash_block_runs(page: str, sandbox: Sandbox) -> None:
     """In their order and in one folder, as a reader would type them.
 

@@ -44,6 +44,7 @@ def test_the_demo_loads_six_indexes_and_says_where_they_are() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_demo_plays_voucherify_too() -> None:
     ran = spaaza("demo", "--db", "demo.duckdb", "--rows", "20", "--vendor", "voucherify")
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -211,6 +212,7 @@ def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_mass_deletion_asks_first_and_a_refresh_begins_anew() -> None:
     def users() -> list[tuple[Any, ...]]:
         with duckdb.connect("spaaza.duckdb") as warehouse:
@@ -240,6 +242,7 @@ def test_a_mass_deletion_asks_first_and_a_refresh_begins_anew() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_what_one_destination_holds_is_not_taken_for_the_others(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -69,7 +69,7 @@ CASES = {
     [
         ("postgres", "append"),
         pytest.param("postgres", "scd2", marks=pytest.mark.thorough),
-        ("delta", "window by key"),
+        pytest.param("delta", "window by key", marks=pytest.mark.thorough),
     ],
 )
 def test_what_was_committed_is_not_loaded_again(

@@ -98,6 +98,7 @@ def test_without_a_key_delta_takes_all_rows_each_time(
     assert destination.rows("export_jobs", "found", "proven") == [(2, True), (3, True)]
 
 
+@pytest.mark.thorough
 def test_what_a_key_does_not_tell_apart_is_not_merged_into_delta(
     make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_what_a_key_does_not_tell_apart_is_not_merged_into_delta(
     assert destination.rows("transactions", "id") == [(1,), (2,)]
 
 
+@pytest.mark.thorough
 def test_so_many_rows_may_go_from_delta_as_from_a_database(
     make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:

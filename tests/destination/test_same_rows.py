@@ -154,7 +154,7 @@ def in_duckdb(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "kind",
     [
-        kind if kind in {"duckdb", "postgres"} else pytest.param(kind, marks=pytest.mark.thorough)
+        kind if kind == "postgres" else pytest.param(kind, marks=pytest.mark.thorough)
         for kind in KINDS
     ],
 )

@@ -443,7 +443,12 @@ def test_a_refused_file_is_asked_for_anew(refused: bytes, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "table", ["users", "transactions", pytest.param("vouchers", marks=pytest.mark.thorough)]
+    "table",
+    [
+        "users",
+        pytest.param("transactions", marks=pytest.mark.thorough),
+        pytest.param("vouchers", marks=pytest.mark.thorough),
+    ],
 )
 def test_a_table_by_another_name_is_remembered_by_that(
     table: str, vendor: FileVendor, tmp_path: Path

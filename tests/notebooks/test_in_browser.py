@@ -80,6 +80,7 @@ def test_a_click_on_a_segment_shows_its_members(driver: webdriver.Chrome) -> Non
     assert apps.complaints(driver) == []
 
 
+@pytest.mark.thorough
 def test_every_chart_of_first_look_is_drawn_without_an_error(
     driver: webdriver.Chrome, demos: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def troubled(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_real_load_is_fresh_and_whole(demos: dict[str, Path]) -> None:
     read = accounts.read(open_database(str(demos["spaaza"])), SCHEMA)
     tables = accounts.tables(read)

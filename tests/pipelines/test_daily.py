@@ -79,6 +79,7 @@ def test_the_daily_script_loads_history_then_goes_on_and_dlt_can_tell_of_it() ->
     assert "COMPLETED" in trace
 
 
+@pytest.mark.thorough
 def test_a_failure_is_in_the_exit_code() -> None:
     with pytest.raises(AssertionError, match="SOURCES__SPAAZA__BASE_URL"):
         ran(str(SCRIPT))

@@ -184,6 +184,7 @@ def read_out(data: bytes, block: int, **options: Any) -> tuple[list[Row], list[b
 @example((1, [[""], ["a"], [""]]), Style("\n", final_end=True, mark=True, quotes=0), 1)
 @example((1, [[""], ["\r"]]), Style("\n", final_end=False, mark=False, quotes=0), 2)
 @example((2, [["\ufeffx", "\r"], ["\ufeff", '"']]), Style("\r", False, False, 0), 3)
+@pytest.mark.thorough
 def test_any_table_in_any_legal_style_comes_back_cell_for_cell(
     table: tuple[int, list[list[str]]], style: Style, block: int
 ) -> None:

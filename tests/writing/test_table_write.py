@@ -325,6 +325,7 @@ def test_what_cannot_be_right_is_refused(  # noqa: PLR0917 - parameters of the c
     assert vendor.tasks == []
 
 
+@pytest.mark.thorough
 def test_a_row_that_is_marked_as_deleted_is_gone_and_stays_gone(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
