@@ -2,7 +2,7 @@
 
 The reference below reads with the standard library's parser and types value by value, and shares
 no code with the product but the spelling of keys. A longer run:
-`TABULAR_EXAMPLES=20000 pytest tests/tabular/test_any_json.py`.
+`TABULAR_EXAMPLES=20000 pytest -m "" tests/tabular/test_any_json.py`.
 """
 
 from __future__ import annotations

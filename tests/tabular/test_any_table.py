@@ -1,7 +1,7 @@
 """Any table in any legal style comes back cell for cell; any damage shows or changes nothing.
 
 The reference below reads byte by byte and shares no code with the product. A longer run:
-`TABULAR_EXAMPLES=20000 pytest tests/tabular/test_any_table.py`.
+`TABULAR_EXAMPLES=20000 pytest -m "" tests/tabular/test_any_table.py`.
 """
 
 from __future__ import annotations
