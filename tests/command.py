@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import pytest
+from click.testing import CliRunner
 
 from spaaza_source.cli import main
+from spaaza_source.cli.app import cli
 from spaaza_source.sandbox import Sandbox
 from tests.processes import ran
 
@@ -45,3 +49,19 @@ def _command(arguments: tuple[str, ...], settings: Mapping[str, str]) -> None:
     os.environ.update(settings)
     sys.argv = ["spaaza", *arguments]
     main()
+
+
+def runner(
+    monkeypatch: pytest.MonkeyPatch, **settings: str
+) -> Callable[..., tuple[int, list[str]]]:
+    """Runs the command in this process: its exit code and lines; it raises what escapes."""
+    for name, value in settings.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+    def run(*arguments: str) -> tuple[int, list[str]]:
+        left = CliRunner().invoke(cli, arguments)
+        if left.exception is not None and not isinstance(left.exception, SystemExit):
+            raise left.exception
+        return left.exit_code, left.output.splitlines()
+
+    return run

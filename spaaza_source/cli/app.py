@@ -37,7 +37,7 @@ from spaaza_source.cli.tables import (
     show_plan,
     show_submitted,
 )
-from spaaza_source.cli.target import DB, Target, load_options, vendor_option
+from spaaza_source.cli.target import DB, Target, each_vendor, load_options, vendor_option
 from spaaza_source.cli.vendors import VENDORS, VOUCHERIFY
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, Repeat
@@ -147,13 +147,15 @@ def check(*, deep: bool, keys: int, **options: Any) -> None:
     options apply to --deep only.
     """
     console = make_console()
-    are_equal = True
-    for target in _each_target(console, options):
-        for line in target.vendor.check_access():
+    for chain, vendor in each_vendor(options["vendor"], options["chains"]):
+        if chain is not None:
+            print_chain(console, chain)
+        for line in vendor.check_access():
             click.echo(line)
-        if deep:
-            are_equal = _compare(target, keys, console) and are_equal
-    if not are_equal:
+    if not deep:
+        return
+    are_equal = [_compare(target, keys, console) for target in _each_target(console, options)]
+    if not all(are_equal):
         raise click.exceptions.Exit(1)
 
 
@@ -212,16 +214,18 @@ def load(
     if keep_files:
         settings["keep_files"] = keep_files
 
+    loaded: list[str] = []
+
     def load_one(target: Target) -> None:
         source = target.source(**settings)
         # Wrong settings are reported before anything is requested.
         list(target.vendor.check_access())
         with locked_pipeline(target, report.progress) as pipeline:
             load_and_report(pipeline, source, report, full_refresh=full_refresh)
+        loaded.append(f"{target.dataset}.{next(iter(source.selected_resources))}")
 
     load_each(targets, report, load_one)
-    target = targets[0]
-    report.show_location(target.db, f"{target.dataset}.{target.tables[0]}")
+    report.show_location(targets[0].db, loaded[0])
 
 
 @cli.command()

@@ -57,25 +57,18 @@ class Target:
             SettingsError: As `of`; or a vendor that has no chains is to load some.
             UnavailableError: Another process has the DuckDB file open.
         """
-        several = chains or (_configured_chains() if vendor == SPAAZA.name else None)
         target = cls.of(vendor=vendor, **options)
-        if not several:
-            return [target]
-        if vendor != SPAAZA.name:
-            raise SettingsError(
-                f"{vendor} has no chains",
-                where="--chain",
-                hint="Leave it out; another project is another --dataset with other credentials.",
-            )
         return [
-            replace(
+            target
+            if chain is None
+            else replace(
                 target,
-                vendor=of_chain(chain),
+                vendor=chosen,
                 pipeline=f"{target.pipeline}_{chain}",
                 dataset=f"{target.dataset}_{chain}",
                 chain=chain,
             )
-            for chain in dict.fromkeys(several)
+            for chain, chosen in each_vendor(vendor, chains)
         ]
 
     @classmethod
@@ -152,9 +145,23 @@ class Target:
         return [source for source in sources if source.selected_resources]
 
 
-def _configured_chains() -> list[int] | None:
-    """The chains of dlt's configuration, where `chain_id` is a list."""
-    return read_chains(dlt.config.get("sources.spaaza.chain_id"))
+def each_vendor(vendor: str, chains: Sequence[int] = ()) -> list[tuple[int | None, Vendor]]:
+    """The vendor of a command; of several chains each with its own, by option or configuration.
+
+    Raises:
+        SettingsError: A vendor that has no chains is to load some.
+    """
+    if vendor == SPAAZA.name:
+        several = chains or read_chains(dlt.config.get("sources.spaaza.chain_id")) or ()
+        if several:
+            return [(chain, of_chain(chain)) for chain in dict.fromkeys(several)]
+    elif chains:
+        raise SettingsError(
+            f"{vendor} has no chains",
+            where="--chain",
+            hint="Leave it out; another project is another --dataset with other credentials.",
+        )
+    return [(None, VENDORS[vendor])]
 
 
 vendor_option = click.option(

@@ -10,14 +10,14 @@ from typing import Any
 
 import duckdb
 import pytest
-from click.testing import CliRunner
 
-from spaaza_source.cli.app import cli
 from spaaza_source.cli.target import Target
 from spaaza_source.errors import SettingsError
 from spaaza_source.spaaza import read_chains
 from spaaza_source.windows import iso
+from tests.command import runner
 from tests.vendors.spaaza_files import FileVendor
+from tests.warehouses import held_elsewhere
 
 Spaaza = Callable[..., tuple[int, list[str]]]
 CHAINS = (1743, 1744)
@@ -58,16 +58,7 @@ def spaaza(vendors: dict[int, FileVendor], monkeypatch: pytest.MonkeyPatch) -> S
     own = {"BASE_URL": vendors[1744].base_url}
     own |= {"CREDENTIALS__ACCESS_TOKEN_ID": "c", "CREDENTIALS__ACCESS_TOKEN_SECRET": "d"}
     settings |= {f"CHAIN_1744__{name}": value for name, value in own.items()}
-    for name, value in settings.items():
-        monkeypatch.setenv(f"SOURCES__SPAAZA__{name}", value)
-
-    def run(*arguments: str) -> tuple[int, list[str]]:
-        ran = CliRunner().invoke(cli, arguments)
-        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-            raise ran.exception
-        return ran.exit_code, ran.output.splitlines()
-
-    return run
+    return runner(monkeypatch, **settings)
 
 
 def stores(chain: int) -> list[Any]:
@@ -123,6 +114,13 @@ def test_a_setting_that_a_chain_lacks_is_named_as_it_is_documented(
     code, lines = spaaza("load", "users", "--chain=1743")
     assert code == 2
     assert "spaaza: chain 1743: base_url (SOURCES__SPAAZA__BASE_URL) is not set" in "".join(lines)
+
+
+def test_a_check_of_access_needs_no_database(spaaza: Spaaza) -> None:
+    with held_elsewhere(Path("spaaza.duckdb")):
+        code, lines = spaaza("check", "--chain=1743", "--chain=1744")
+    assert code == 0, lines
+    assert sum(line.startswith("chain: ") for line in lines) == 2
 
 
 @pytest.mark.slow

@@ -11,14 +11,12 @@ from typing import Any
 import dlt
 import duckdb
 import pytest
-from click.testing import CliRunner
 
 from spaaza_source import spaaza_source
-from spaaza_source.cli.app import cli
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.segments import date
-from tests.command import settings_for
+from tests.command import runner, settings_for
 from tests.command import spaaza as process
 from tests.vendors.spaaza_files import FileVendor
 
@@ -26,19 +24,6 @@ pytestmark = pytest.mark.slow
 
 Spaaza = Callable[..., tuple[int, list[str]]]
 USERS = "id,name,born\n" + "".join(f"{number},n{number},2001-02-03\n" for number in range(1, 31))
-
-
-def runner(monkeypatch: pytest.MonkeyPatch, **settings: str) -> Spaaza:
-    for name, value in settings.items():
-        monkeypatch.setenv(f"SOURCES__SPAAZA__{name}", value)
-
-    def run(*arguments: str) -> tuple[int, list[str]]:
-        ran = CliRunner().invoke(cli, arguments)
-        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-            raise ran.exception
-        return ran.exit_code, ran.output.splitlines()
-
-    return run
 
 
 @pytest.fixture

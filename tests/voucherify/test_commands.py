@@ -63,6 +63,14 @@ def count(table: str) -> int:
 
 
 @pytest.mark.slow
+def test_the_place_that_is_shown_is_of_a_table_that_was_loaded(
+    spaaza: Spaaza, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}OBJECTS", '["orders"]')
+    assert "FROM voucherify_data.orders LIMIT" in spaaza("load")
+
+
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_what_is_loaded_is_equal_to_fresh_exports(spaaza: Spaaza) -> None:
     # One that is loaded by changes, by creation, by replaced windows, and whole.
