@@ -23,6 +23,7 @@ The class tells a caller what it can do::
         ├── MalformedFileError      the file is not valid CSV or JSON records
         ├── TooManyRejectedRowsError  more rows were rejected than the settings allow
         ├── BrokenKeyError          the key is empty or not unique
+        ├── DriftError              the file is not as the last one was, which is to stop it
         └── TooManyDeletionsError   the load would delete more rows than the settings allow
 
 No message holds a credential, the query of a signed link, or the value of a cell.
@@ -145,6 +146,10 @@ class TooManyRejectedRowsError(FileError):
 
 class BrokenKeyError(FileError):
     """A key is empty in some rows of a table, or the same in several."""
+
+
+class DriftError(FileError):
+    """A file is not as the table's last one was, and the setting `on_drift` is `stop`."""
 
 
 class TooManyDeletionsError(FileError):

@@ -23,6 +23,7 @@ FLOORS = (
     ("exports", "destination"),
     ("audit",),
     ("writing",),
+    ("drift",),
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),

@@ -67,6 +67,7 @@ TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             proven="bool",
             checked_at="timestamp",
             settled_by="text",
+            notices="text",
         ),
     ),
     "rejected_rows": (

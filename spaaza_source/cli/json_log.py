@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from dlt.common.runtime.collector_base import Collector
 
-from spaaza_source.cli.tables import list_waiting
+from spaaza_source.cli.tables import list_notices, list_waiting
 from spaaza_source.exports import Plan
 from spaaza_source.loading import DOWNLOADING, EXPORTING
 
@@ -59,6 +59,8 @@ class JsonReport(Collector):
         """The exports of a load, as rows of `export_jobs`, are in the destination."""
         for job in jobs:
             self._line("loaded", **{name: job.get(name) for name in LOADED_COLUMNS})
+            for notice in list_notices(job):
+                self._line("notice", table_name=job["table_name"], job_id=job["job_id"], **notice)
 
     def add_waiting(self, plans: Mapping[str, Plan], loaded: Iterable[str]) -> None:
         """The tables that were not collected, and why."""

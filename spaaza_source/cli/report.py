@@ -16,7 +16,7 @@ from spaaza_source.chat import tell_chat
 from spaaza_source.cli.console_progress import ExportLines
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.json_log import JsonReport
-from spaaza_source.cli.tables import list_waiting, print_chain, show_loaded
+from spaaza_source.cli.tables import list_waiting, print_chain, show_loaded, show_notices
 from spaaza_source.exports import Plan
 
 WIDE = 200
@@ -48,9 +48,10 @@ class ConsoleReport:
             self._waiting.append(f"{self._chain}{table}: {reason}")
 
     def show_results(self) -> None:
-        """Print a table of what was loaded, then a line for each table that was not collected."""
+        """Print a table of what was loaded, then what of it is not as it was, and what waits."""
         if self._loaded:
             show_loaded(self.console, self._loaded)
+            show_notices(self.console, self._loaded)
         for line in self._waiting:
             self.console.print(line, highlight=False, soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,21 @@ def show_submitted(console: Console, submitted: Iterable[tuple[ExportRequest, Jo
         )
     console.print(table)
     console.print("\n`spaaza collect` loads them once they are done.")
+
+
+def list_notices(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was told of an export, a row of `export_jobs`: what of it is not as it was."""
+    notices: list[dict[str, Any]] = json.loads(job.get("notices") or "[]")
+    return notices
+
+
+def show_notices(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
+    """Print what of loaded exports, rows of `export_jobs`, is not as it was; each once."""
+    told = {notice["message"] for job in jobs for notice in list_notices(job)}
+    if told:
+        console.print("\nNot as it was:")
+    for message in sorted(told):
+        console.print(f"  {message}", highlight=False, markup=False, soft_wrap=True)
 
 
 def list_waiting(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tuple[str, str]]:

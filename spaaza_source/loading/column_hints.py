@@ -14,8 +14,9 @@ from dlt.common.schema.typing import TColumnSchema, TTableSchema
 from dlt.extract.hints import TResourceHints, make_hints
 
 from spaaza_source.audit import reload_hint
+from spaaza_source.drift import MISSING, missing_columns
 from spaaza_source.errors import HeaderError, SettingsError
-from spaaza_source.tabular import TEXT, Column, ColumnType, column_changes
+from spaaza_source.tabular import TEXT, Column, ColumnType
 from spaaza_source.writing import FORMAT, HEADER, ROWLESS, UNDECIDED, table_memory
 
 
@@ -85,6 +86,9 @@ def table_hints(
         HEADER: list(names),
         FORMAT: export_format,
     }
+    missing = missing_columns(table, names)
+    if missing or (before is not None and MISSING in before):
+        remembered[MISSING] = missing
     if rowless or (before is not None and ROWLESS in before):
         remembered[ROWLESS] = rowless
     return make_hints(
@@ -171,27 +175,6 @@ def check_header(table: str, columns: Sequence[Column]) -> None:
             f"the file has none of the {len(before)} columns that the table's last file had",
             hint="Ask the vendor what this file is; load another kind into another dataset.",
         )
-
-
-def column_change_rows(job_id: str, table: str, columns: Iterable[Column]) -> list[dict[str, Any]]:
-    """Rows for `column_changes`: how this header differs from the last; none for the first."""
-    before = table_memory(table).get(HEADER)
-    if not isinstance(before, list):
-        return []
-    headers = {column.name: column.header for column in columns}
-    return [
-        {
-            "job_id": job_id,
-            "table_name": table,
-            "column_name": change.name,
-            "change": change.change,
-            "header": headers.get(change.name),
-            "previous_name": change.previous_name,
-            "position": change.position,
-            "previous_position": change.previous_position,
-        }
-        for change in column_changes(before, list(headers))
-    ]
 
 
 def _recreate(before: TTableSchema) -> None:

@@ -13,6 +13,15 @@ import pyarrow as pa
 from dlt.common import logger
 
 from spaaza_source.audit import audit_rows, job_row, rejected_rows, write_manifest
+from spaaza_source.drift import (
+    MisfitCounter,
+    Notice,
+    column_change_rows,
+    header_notices,
+    notices_text,
+    rejected_notices,
+    tell_notices,
+)
 from spaaza_source.errors import FileError
 from spaaza_source.exports import (
     Export,
@@ -24,7 +33,6 @@ from spaaza_source.exports import (
     verify_checksums,
 )
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
-from spaaza_source.loading.column_hints import column_change_rows
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.loadable_file import LoadableFile
@@ -33,7 +41,7 @@ from spaaza_source.loading.reader import FileReader
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
-from spaaza_source.writing import Key, TableWrite, WindowEdges, WriteSettings, check_format
+from spaaza_source.writing import Key, TableWrite, WindowEdges, check_format
 
 
 def export_table(
@@ -76,7 +84,7 @@ def export_table(
         while not run.reading.acquire(blocking=False):
             yield None
         try:
-            key = yield from load_files(exports, reader, load.write_settings, scope)
+            key = yield from load_files(load, exports, reader, scope)
         finally:
             run.reading.release()
         if not is_extracting():
@@ -109,30 +117,31 @@ def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
     cursor = Cursor(load.sync.table)
     scope = resolve_scope(load, cursor, archived=exports)
     reader = load.reader()
-    key = yield from load_files(exports, reader, load.write_settings, scope)
+    key = yield from load_files(load, exports, reader, scope)
     if is_extracting():
         save_checkpoint(cursor, exports, has_key=key is not None, no_times=reader.no_times)
 
 
 def load_files(
+    load: TableLoad,
     exports: TableExports,
     reader: FileReader,
-    settings: WriteSettings,
     scope: LoadScope,
 ) -> Generator[Any, None, Key | None]:
     """The rows of a table's files, then its rows of the audit tables.
 
     Args:
+        load: How the table is loaded.
         exports: All have arrived.
         reader: What opens their files.
-        settings: How the rows are written.
         scope: What the load covers.
 
     Returns:
         What tells the rows apart; None where nothing does, or no pipeline extracts.
 
     Raises:
-        FileError: A file must not be loaded, or its rows may not be written.
+        FileError: A file must not be loaded, or its rows may not be written; or it differs from
+            the table's last one, and that is to stop the load.
         SettingsError: It has no column to take the window by, or none that the policy names.
     """
     current = exports.require_current()
@@ -144,31 +153,39 @@ def load_files(
     table, hide = exports.sync.table, reader.policy.hides_raw
     write = TableWrite(
         exports,
-        settings,
+        load.write_settings,
         reader.time_column,
         has_rows=scope.has_rows,
         duplicates=scope.duplicates,
     )
     edges = WindowEdges()
     jobs, rejected, changes = [], [], []
+    notices: list[Notice] = []
     loaded: list[tuple[LoadableFile, int]] = []
     begun = time.monotonic()
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
         rows, waited = 0, 0.0
         changes += column_change_rows(export.job.job_id, table, file.columns)
+        told = header_notices(table, file.columns, file.rows)
+        told += rejected_notices(table, file.rejected, f"{export.request}, job {export.job.job_id}")
+        misfits = MisfitCounter(variants=file.has_variants)
         if export.request.window is not None:
             edges.add(export.request.window)
         if not is_silent:
-            rows, waited = yield from _load_file(file, write, edges, number)
+            rows, waited = yield from _load_file(file, write, edges, misfits, number)
         counts = {"rows": file.rows, "rejected": len(file.rejected), "loaded": rows}
         seconds = time.monotonic() - begun - waited
+        told += misfits.notices(table, file.columns, file.locate)
         jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
+        jobs[-1]["notices"] = notices_text(told)
+        notices += told
         rejected += rejected_rows(export, file.rejected, hide_raw=hide)
         loaded.append((file, rows))
         begun = time.monotonic()
     edges.check(table)
     count_scope = write.finish(lambda row: _locate(loaded, row))
     rows_of_files = [rows for _, rows in loaded]
+    tell_notices(notices, stop=load.stops_on_drift)
     write_manifest(count_scope, reader.time_column, exports, rows_of_files)
     for row in jobs:
         row |= {
@@ -189,12 +206,13 @@ def load_files(
 
 
 def _load_file(
-    file: LoadableFile, write: TableWrite, edges: WindowEdges, number: int
+    file: LoadableFile, write: TableWrite, edges: WindowEdges, misfits: MisfitCounter, number: int
 ) -> Generator[Any, None, tuple[int, float]]:
     """Yield a file's items; returns how many rows, and the seconds that dlt took for them."""
     hints: Any = {**file.hints(), **write.hints()}
     rows, waited = 0, 0.0
     for item, item_rows in file.items(edges):
+        misfits.add(item)
         writable = write.add(item, file=number)
         rows += writable.num_rows if isinstance(writable, pa.Table) else item_rows
         yielded = time.monotonic()

@@ -48,6 +48,8 @@ class LoadableFile(ABC):
         self.columns: Sequence[Column] = file.columns
         self.rows: int = file.rows
         self.rejected: Sequence[RejectedRow] = file.rejected
+        #: Whether some of its values do not fit their column's type.
+        self.has_variants = any(column.has_variant for column in file.columns)
         self._export = export
         self._policy = policy
         self._window = window
@@ -128,6 +130,7 @@ class LoadableJson(LoadableFile):
         self, export: Export, file: JsonFile, policy: Policy, window: RowWindow | None
     ) -> None:
         super().__init__(export, file, policy, window)
+        self.has_variants |= any(each.has_variant for part in file.nested for each in part.columns)
         self._file = file
 
     def hints(self) -> TResourceHints:  # noqa: D102 - above

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource, DltSource
 
+from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRun, SyncPolicy, TableSync
 from spaaza_source.loading.extract import export_table, load_archived
 from spaaza_source.loading.reader import ReadSettings
@@ -71,6 +72,7 @@ class ResourceFactory:
         by_scheduler: Whether a scheduler's interval is the range; None for what dlt says.
         keep_files: A folder to archive the files in; None to remove them.
         from_files: The folder of an archived load that is loaded again; None to ask the vendor.
+        drift: Which tables are not loaded where a file differs from the last one.
         remove: Removes jobs at the vendor, once a later load begins; None to leave them there.
     """
 
@@ -80,6 +82,7 @@ class ResourceFactory:
     by_scheduler: bool | None
     keep_files: str | None
     from_files: str | None
+    drift: DriftSettings = field(default_factory=DriftSettings)
     remove: Remove | None = None
 
     def make(self, table: TableSpec) -> DltResource:
@@ -95,6 +98,7 @@ class ResourceFactory:
             table.privacy,
             table.time_column,
             WriteSettings(Disposition(declared, table.volatile), self.delete_guard, table.keys),
+            self.drift.stops_table(sync.table),
         )
         given: Any = {"name": sync.table, "section": SECTION, "write_disposition": declared}
         resource: DltResource

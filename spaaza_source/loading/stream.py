@@ -63,6 +63,6 @@ def stream_table(load: TableLoad, open_stream: Callable[[], requests.Response]) 
     )
     export.arrive(file, clock.monotonic() - begun)
     try:
-        yield from load_files(exports, load.reader(), load.write_settings, scope)
+        yield from load_files(load, exports, load.reader(), scope)
     finally:
         export.remove_file()

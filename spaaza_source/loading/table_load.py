@@ -25,6 +25,7 @@ class TableLoad:
         time_column: The column that windows are taken by, as the header has it; None where rows
             that changed are merged by a key.
         write_settings: How its rows are written.
+        stops_on_drift: Whether a file that differs from the table's last one is not loaded.
     """
 
     sync: TableSync
@@ -32,6 +33,7 @@ class TableLoad:
     privacy: Policy
     time_column: str | None
     write_settings: WriteSettings
+    stops_on_drift: bool = False
 
     def renamed(self) -> TableLoad:
         """The same with the name that the table has in the destination; within its resource.

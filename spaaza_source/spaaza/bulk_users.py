@@ -13,6 +13,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.dlt_hooks import install_hooks
+from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRequest, TableSync
 from spaaza_source.loading import ReadSettings, TableLoad, stream_table
 from spaaza_source.spaaza.bulk_columns import documented_columns
@@ -38,6 +39,7 @@ def spaaza_bulk_users(
     column_types: Literal["inferred", "text"] = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
+    on_drift: Any = "tell",
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
@@ -54,6 +56,7 @@ def spaaza_bulk_users(
         column_types: `inferred`, with the documented columns typed as documented, or `text`.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of the rows is bad, from 0 to 1.
+        on_drift: As for `spaaza_source`.
         privacy: As for `spaaza_source`, for the table `bulk_users`.
         privacy_secret: As for `spaaza_source`.
         max_deleted_share: As for `spaaza_source`.
@@ -79,6 +82,7 @@ def spaaza_bulk_users(
         policy,
         None,
         WriteSettings(Disposition(REPLACE, VOLATILE), delete_guard, KEYS),
+        DriftSettings.of(on_drift, [request.table]).stops_table(request.table),
     )
     yield dlt.resource(
         stream_table,

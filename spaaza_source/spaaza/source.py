@@ -12,6 +12,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.dlt_hooks import install_hooks
+from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import (
     ExportFormat,
@@ -53,6 +54,7 @@ def spaaza_source(
     column_types: Literal["inferred", "text"] = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
+    on_drift: Any = "tell",
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     time_columns: Optional[dict[str, str]] = None,  # noqa: UP045
@@ -105,6 +107,9 @@ def spaaza_source(
         column_types: `inferred` from the file, or `text` for every column.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
+        on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
+            fit, rows that could not be read), or `stop` and load nothing of it; or one of them by
+            table.
         privacy: `pseudonymise` for every column that is known to be personal; or by table
             `pseudonymise`, or by column `hash`, `drop` or `keep`. A hash is the HMAC-SHA-256 of
             the cell's text, so that equal values still join.
@@ -181,6 +186,7 @@ def spaaza_source(
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
         from_files=from_files,
+        drift=DriftSettings.of(on_drift, list(INDEXES)),
     )
     for index in INDEXES.values():
         make_request = _RequestFactory(

@@ -7,7 +7,7 @@ from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnTy
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.drift import column_changes
-from spaaza_source.tabular.header import make_speller, printable_name
+from spaaza_source.tabular.header import VARIANT_SUFFIX, make_speller, printable_name
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
 from spaaza_source.tabular.privacy import Policies, Policy
 from spaaza_source.tabular.rejected import RejectedRow
@@ -16,6 +16,7 @@ from spaaza_source.tabular.source_file import check_settings
 __all__ = [
     "TEXT",
     "TIMESTAMP",
+    "VARIANT_SUFFIX",
     "Column",
     "ColumnType",
     "Conversion",

@@ -13,6 +13,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.dlt_hooks import install_hooks
+from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import ExportRequest, ExportRun, PollSettings, SyncPolicy, TableSync
 from spaaza_source.loading import (
@@ -52,6 +53,7 @@ def voucherify_source(
     column_types: Literal["inferred", "text"] = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
+    on_drift: Any = "tell",
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     lag: float = 86_400.0,
@@ -103,6 +105,9 @@ def voucherify_source(
         column_types: `inferred` from the file, or `text` for every column.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
+        on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
+            fit, rows that could not be read), or `stop` and load nothing of it; or one of them by
+            table.
         privacy: `pseudonymise` for every column that is known to be personal; or by table
             `pseudonymise`, or by column `hash`, `drop` or `keep`.
         privacy_secret: The secret of the hashes, at least 16 characters; from dlt's secrets.
@@ -162,6 +167,7 @@ def voucherify_source(
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
         from_files=from_files,
+        drift=DriftSettings.of(on_drift, list(OBJECTS)),
         remove=service.remove if cleanup else None,
     )
     for exported in dict.fromkeys(chosen):

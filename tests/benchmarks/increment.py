@@ -102,7 +102,7 @@ def _rows(path: Path, reach: Window | None) -> Iterator[Any]:
     )
     scope = resolve_scope(load, Cursor(TABLE))
     exports = TableExports(wanted, covered=reach, exports=[export])
-    yield from load_files(exports, load.reader(), load.write_settings, scope)
+    yield from load_files(load, exports, load.reader(), scope)
 
 
 def main() -> None:

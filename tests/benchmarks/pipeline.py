@@ -91,7 +91,7 @@ def arrived_users(path: Path) -> Iterator[Any]:
     )
     scope = resolve_scope(load, Cursor("users"))
     exports = TableExports(load.sync, exports=[export])
-    yield from load_files(exports, load.reader(), load.write_settings, scope)
+    yield from load_files(load, exports, load.reader(), scope)
 
 
 def _no_hash() -> str:

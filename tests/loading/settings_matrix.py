@@ -294,6 +294,7 @@ SHAPES_NOTHING = {
     "only_finished": "which exports are taken, not what is in them; the next load goes on",
     "max_deleted_share": "whether a load stops",
     "accept_deletes": "whether a load stops",
+    "on_drift": "whether a load stops",
     "keep_files": "where files stay",
     "from_files": "where files come from: of an export that a load asked for",
     "cleanup": "what stays at the vendor",

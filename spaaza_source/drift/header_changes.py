@@ -1,0 +1,96 @@
+"""Compares a file's header with the table's last one: what to tell of it, and what to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from spaaza_source.drift.notices import MISSING, Notice
+from spaaza_source.tabular import Column, column_changes, printable_name
+from spaaza_source.windows import iso
+from spaaza_source.writing import HEADER, table_memory
+
+
+def column_change_rows(job_id: str, table: str, columns: Iterable[Column]) -> list[dict[str, Any]]:
+    """Rows for `column_changes`: how this header differs from the last; none for the first."""
+    before = table_memory(table).get(HEADER)
+    if not isinstance(before, list):
+        return []
+    headers = {column.name: column.header for column in columns}
+    return [
+        {
+            "job_id": job_id,
+            "table_name": table,
+            "column_name": change.name,
+            "change": change.change,
+            "header": headers.get(change.name),
+            "previous_name": change.previous_name,
+            "position": change.position,
+            "previous_position": change.previous_position,
+        }
+        for change in column_changes(before, list(headers))
+    ]
+
+
+def header_notices(table: str, columns: Sequence[Column], rows: int) -> list[Notice]:
+    """What to tell of a file's header, compared with the table's last one.
+
+    A column that only moved is nothing to tell: columns are matched by their names.
+
+    Args:
+        table: The table.
+        columns: The file's columns.
+        rows: Its rows.
+    """
+    memory = table_memory(table)
+    before = memory.get(HEADER)
+    if not isinstance(before, list):
+        return []
+    missing: Mapping[str, str] = memory.get(MISSING) or {}
+    headers = {column.name: column.header for column in columns}
+    notices = []
+    for change in column_changes(before, list(headers)):
+        name = change.name
+        header = printable_name(headers.get(name, name))
+        match change.change:
+            case "added" if name in missing:
+                text = f"the column {name!r} is back; the exports since {missing[name]} lacked it"
+                hint = "Rows that they loaded keep it NULL until they are exported again."
+                notices.append(Notice("returned", table, text, hint, name, rows))
+            case "added":
+                text = f"the column {name!r} is new (header {header})"
+                hint = "Rows of earlier exports have it NULL."
+                notices.append(Notice("appeared", table, text, hint, name, rows))
+            case "removed":
+                text = f"the column {name!r} is not in the file: its {rows:,} rows have it NULL"
+                notices.append(Notice("vanished", table, text, _VANISHED, name, rows))
+            case "renamed":
+                text = (
+                    f"the column {change.previous_name!r} is not in the file, and {name!r} (header"
+                    f" {header}) is new: it may be the same, renamed; the file's {rows:,} rows have"
+                    f" {change.previous_name!r} NULL"
+                )
+                notices.append(Notice("renamed", table, text, _VANISHED, name, rows))
+    return notices
+
+
+def missing_columns(table: str, columns: Iterable[str]) -> dict[str, str]:
+    """The table's columns that its last file lacks, with the time since when: ISO 8601, UTC.
+
+    Args:
+        table: The table.
+        columns: The columns of the file that is loaded now.
+    """
+    memory = table_memory(table)
+    present = set(columns)
+    known = dict(memory.get(MISSING) or {})
+    since = iso(datetime.now(timezone.utc).replace(microsecond=0))
+    gone = {name: since for name in memory.get(HEADER) or () if name not in present}
+    return {name: at for name, at in {**gone, **known}.items() if name not in present}
+
+
+_VANISHED = (
+    "Rows that no export brings again keep their values. Ask the vendor whether it is meant;"
+    ' on_drift="stop" keeps such a file out.'
+)

@@ -1,0 +1,120 @@
+"""Counts what a file has that its table's columns do not take: values that do not fit, bad rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spaaza_source.drift.notices import Notice
+from spaaza_source.tabular import VARIANT_SUFFIX, Column, RejectedRow
+
+
+class MisfitCounter:
+    """The values of one file that go to variant columns.
+
+    Args:
+        variants: Whether the file has any.
+    """
+
+    def __init__(self, *, variants: bool) -> None:
+        self._variants = variants
+        self._rows = 0
+        #: By variant column: how many values, and the number of the first row that has one.
+        self._found: dict[str, tuple[int, int]] = {}
+
+    def add(self, rows: Any) -> None:
+        """Take note of rows, an Arrow table or records; in a file's order."""
+        if not self._variants:
+            return
+        if isinstance(rows, pa.Table):
+            for name in rows.column_names:
+                if name.endswith(VARIANT_SUFFIX):
+                    cells = rows.column(name)
+                    count = len(cells) - cells.null_count
+                    if count:
+                        first = pc.index(pc.is_valid(cells), pa.scalar(True)).as_py()
+                        self._note(name, count, first)
+            self._rows += rows.num_rows
+        elif isinstance(rows, list):
+            for number, record in enumerate(rows):
+                for name in _variants(record):
+                    self._note(name, 1, number)
+            self._rows += len(rows)
+
+    def notices(
+        self, table: str, columns: Iterable[Column], locate: Callable[[int], str]
+    ) -> list[Notice]:
+        """What to tell of them.
+
+        Args:
+            table: The table.
+            columns: The file's columns.
+            locate: Tells where a row is, counted from 0 over all that were added.
+        """
+        types = {column.variant: column for column in columns}
+        notices = []
+        for variant, (count, first) in self._found.items():
+            name = variant.removesuffix(VARIANT_SUFFIX)
+            column = types.get(variant)
+            kind = f" ({column.type})" if column and column.type else ""
+            values = "1 value" if count == 1 else f"{count:,} values"
+            notices.append(
+                Notice(
+                    "misfit",
+                    table,
+                    f"{values} of the column {name!r} do not fit its type{kind}: they are NULL in"
+                    f" it, and their text is in {variant!r}",
+                    "To have them in the column, load the table again with another type of it"
+                    " (column_types, --full-refresh).",
+                    name,
+                    count,
+                    locate(first),
+                )
+            )
+        return notices
+
+    def _note(self, variant: str, count: int, row: int) -> None:
+        before, first = self._found.get(variant, (0, self._rows + row))
+        self._found[variant] = before + count, first
+
+
+def rejected_notices(table: str, rejected: Sequence[RejectedRow], export: str) -> list[Notice]:
+    """What to tell of a file's bad rows.
+
+    Args:
+        table: The table.
+        rejected: The bad rows, in the file's order.
+        export: The export, as a message names it.
+    """
+    if not rejected:
+        return []
+    count, first = len(rejected), rejected[0]
+    rows = "1 row" if count == 1 else f"{count:,} rows"
+    return [
+        Notice(
+            "rejected",
+            table,
+            f"{rows} could not be read and are kept apart in rejected_rows; the first:"
+            f" {first.reason}",
+            "Ask the vendor for a sound file.",
+            None,
+            count,
+            f"{first.location} of {export}",
+        )
+    ]
+
+
+def _variants(record: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """The variant columns that a record has values in, at every depth."""
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from _variants(value, f"{path}{name}__")
+        elif isinstance(value, list):
+            for element in value:
+                if isinstance(element, dict):
+                    yield from _variants(element, f"{path}{name}__")
+        elif value is not None and name.endswith(VARIANT_SUFFIX):
+            yield path + name
