@@ -6,8 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from spaaza_source.drift.header_texts import has_own_name
 from spaaza_source.drift.notices import MISSING, Notice
-from spaaza_source.tabular import Column, column_changes, printable_name
+from spaaza_source.tabular import (
+    OTHER_ALPHABET,
+    Column,
+    column_changes,
+    is_unspelled,
+    printable_name,
+)
 from spaaza_source.windows import iso
 from spaaza_source.writing import HEADER, table_memory
 
@@ -45,11 +52,12 @@ def header_notices(table: str, columns: Sequence[Column], rows: int) -> list[Not
     """
     memory = table_memory(table)
     before = memory.get(HEADER)
+    notices = _unspelled(table, columns, before or (), rows)
     if not isinstance(before, list):
-        return []
+        return notices
     missing: Mapping[str, str] = memory.get(MISSING) or {}
     headers = {column.name: column.header for column in columns}
-    notices = []
+    own = {column.name for column in columns if has_own_name(column)}
     for change in column_changes(before, list(headers)):
         name = change.name
         header = printable_name(headers.get(name, name))
@@ -58,13 +66,21 @@ def header_notices(table: str, columns: Sequence[Column], rows: int) -> list[Not
                 text = f"the column {name!r} is back; the exports since {missing[name]} lacked it"
                 hint = "Rows that they loaded keep it NULL until they are exported again."
                 notices.append(Notice("returned", table, text, hint, name, rows))
+            case "added" | "renamed" if name in own:
+                text = (
+                    f"the header {header} is spelled like that of another column and is not it, so"
+                    f" it has a column of its own: {name!r}"
+                )
+                hint = "Ask the vendor whether they are the same."
+                notices.append(Notice("other_header", table, text, hint, name, rows))
+                if change.previous_name:
+                    notices.append(_vanished(table, change.previous_name, rows))
             case "added":
                 text = f"the column {name!r} is new (header {header})"
                 hint = "Rows of earlier exports have it NULL."
                 notices.append(Notice("appeared", table, text, hint, name, rows))
             case "removed":
-                text = f"the column {name!r} is not in the file: its {rows:,} rows have it NULL"
-                notices.append(Notice("vanished", table, text, _VANISHED, name, rows))
+                notices.append(_vanished(table, name, rows))
             case "renamed":
                 text = (
                     f"the column {change.previous_name!r} is not in the file, and {name!r} (header"
@@ -88,6 +104,31 @@ def missing_columns(table: str, columns: Iterable[str]) -> dict[str, str]:
     since = iso(datetime.now(timezone.utc).replace(microsecond=0))
     gone = {name: since for name in memory.get(HEADER) or () if name not in present}
     return {name: at for name, at in {**gone, **known}.items() if name not in present}
+
+
+def _vanished(table: str, name: str, rows: int) -> Notice:
+    text = f"the column {name!r} is not in the file: its {rows:,} rows have it NULL"
+    return Notice("vanished", table, text, _VANISHED, name, rows)
+
+
+def _unspelled(
+    table: str, columns: Iterable[Column], before: Iterable[str], rows: int
+) -> list[Notice]:
+    """Headers of another alphabet, of columns that the table did not have."""
+    known = set(before)
+    return [
+        Notice(
+            "unspelled",
+            table,
+            f"the header {printable_name(column.header)} has no letter that dlt's naming convention"
+            f" keeps: its column is {column.name!r}",
+            OTHER_ALPHABET,
+            column.name,
+            rows,
+        )
+        for column in columns
+        if column.name not in known and is_unspelled(column.header, column.name)
+    ]
 
 
 _VANISHED = (

@@ -9,6 +9,7 @@ from typing import Literal
 
 import dlt
 
+from spaaza_source.drift import check_headers, name_by_text, remembered_headers
 from spaaza_source.errors import IncompleteDownloadError, SettingsError
 from spaaza_source.exports import Export, ExportRequest, error_context
 from spaaza_source.loading.column_hints import check_header, known_types, nested_types
@@ -109,9 +110,13 @@ class FileReader:
     def _open_csv(self, export: Export) -> CsvFile:
         fetched = export.file()
         table, settings = export.request.table, self._settings
+        name_column = make_speller(dlt.current.source_schema().naming.normalize_identifier)
+        if settings.name_header is _keep_header:
+            # Names that stand for labels tell the same column by other texts.
+            name_column = name_by_text(name_column, remembered_headers(table))
         file = open_csv(
             fetched.path,
-            name_column=make_speller(dlt.current.source_schema().naming.normalize_identifier),
+            name_column=name_column,
             name_header=partial(settings.name_header, export.request),
             known_types=self.policy.types(known_types(table)),
             column_types=settings.column_types,
@@ -141,6 +146,10 @@ class FileReader:
             max_rejected_share=settings.max_rejected_share,
         )
         check_header(table, file.columns)
+        check_headers(file.columns, remembered_headers(table))
+        for part in file.nested:
+            nested_table = naming.shorten_fragments(table, *part.path)
+            check_headers(part.columns, remembered_headers(nested_table))
         window = None
         if file.rows:
             nested = (

@@ -7,13 +7,21 @@ from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnTy
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.drift import column_changes
-from spaaza_source.tabular.header import VARIANT_SUFFIX, make_speller, printable_name
+from spaaza_source.tabular.header import (
+    OTHER_ALPHABET,
+    VARIANT_SUFFIX,
+    is_unspelled,
+    make_speller,
+    printable_name,
+    remove_invisible,
+)
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
 from spaaza_source.tabular.privacy import Policies, Policy
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
 
 __all__ = [
+    "OTHER_ALPHABET",
     "TEXT",
     "TIMESTAMP",
     "VARIANT_SUFFIX",
@@ -28,8 +36,10 @@ __all__ = [
     "check_settings",
     "column_changes",
     "convert_csv",
+    "is_unspelled",
     "make_speller",
     "open_csv",
     "open_json",
     "printable_name",
+    "remove_invisible",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,12 @@ VARIANT_SUFFIX = "__v_text"
 #: `email_usernamex`. Signs that can mean something (`+ - % # @ *`) are left to dlt.
 CLOSING = " \t)]}>?!.:;,'\"`"
 OPENING = " \t([{<'\"`"
+
+DISTINCT_NAMES = "Ask the vendor for distinct names."
+OTHER_ALPHABET = (
+    "dlt's naming convention keeps no letter of this alphabet; one that does is"
+    ' SCHEMA__NAMING=direct ([schema] naming = "direct"), into a new dataset.'
+)
 
 _SHOWN = 80
 _FAULTS_SHOWN = 20
@@ -34,10 +41,24 @@ def make_speller(normalize: Callable[[str], str] = _snake_case) -> Callable[[str
     """
 
     def spell(header: str) -> str:
+        header = remove_invisible(header)
         bare = header.rstrip(CLOSING).lstrip(OPENING)
         return normalize(bare or header)
 
     return spell
+
+
+def remove_invisible(header: str) -> str:
+    """A header without signs that nobody sees: byte order marks, joiners, soft hyphens."""
+    if header.isascii():
+        return header.strip()
+    return "".join(sign for sign in header if unicodedata.category(sign) != "Cf").strip()
+
+
+def is_unspelled(header: str, name: str) -> bool:
+    """Whether a header has letters, and its column's name has none of them."""
+    letters = [sign for sign in header.casefold() if sign.isalpha()]
+    return bool(letters) and not any(sign in name for sign in letters)
 
 
 def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tuple[str, ...]:
@@ -56,7 +77,8 @@ def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tu
     names = [spell_header(cell, name_column) for cell in header]
     # If one name is a value, all of them may be: then no name is shown.
     faults = _find_values(header) or find_name_faults(header, names)
-    raise_faults(faults, "the header cannot name the columns of a table")
+    hint = OTHER_ALPHABET if any(map(is_unspelled, header, names)) else DISTINCT_NAMES
+    raise_faults(faults, "the header cannot name the columns of a table", hint)
     return tuple(names)
 
 
@@ -85,7 +107,7 @@ def find_name_faults(
     ]
 
 
-def raise_faults(faults: Sequence[str], cause: str) -> None:
+def raise_faults(faults: Sequence[str], cause: str, hint: str = DISTINCT_NAMES) -> None:
     """Raise an error if there are faults.
 
     Raises:
@@ -95,7 +117,7 @@ def raise_faults(faults: Sequence[str], cause: str) -> None:
         return
     more = len(faults) - _FAULTS_SHOWN
     listed = [*faults[:_FAULTS_SHOWN], *([f"and {more} more faults"] if more > 0 else [])]
-    raise HeaderError(f"{cause}: " + "; ".join(listed), hint="Ask the vendor for distinct names.")
+    raise HeaderError(f"{cause}: " + "; ".join(listed), hint=hint)
 
 
 def spell_header(cell: str, name_column: Callable[[str], str]) -> str:

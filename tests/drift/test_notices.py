@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from spaaza_source import spaaza_source
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import DriftError, SettingsError
 from tests.command import runner
+from tests.drift.loads import kinds, last_notices, load
 from tests.vendors.spaaza_files import FileVendor
-from tests.warehouses import pipeline_into, query
+from tests.warehouses import query
 
-CREDENTIALS = {"access_token_id": "id", "access_token_secret": "secret"}
 FIRST = "id,name,points,city\n1,a,5,x\n2,b,7,y\n"
-
-
-@pytest.fixture
-def vendor() -> Iterator[FileVendor]:
-    with FileVendor() as served:
-        yield served
-
-
-def load(vendor: FileVendor, folder: Path, text: str, **given: Any) -> dlt.Pipeline:
-    vendor.files["products"] = text.encode()
-    pipeline = pipeline_into(folder)
-    waiting: dict[str, Any] = {"poll_interval": 0, "start_margin": 0, "stagger": 0}
-    source = spaaza_source(vendor.base_url, 1743, CREDENTIALS, **waiting, **given)
-    pipeline.run(source.with_resources("products"))
-    return pipeline
-
-
-def last_notices(folder: Path) -> list[dict[str, Any]]:
-    (text,) = query(folder, "SELECT notices FROM export_jobs ORDER BY loaded_at DESC LIMIT 1")[0]
-    return json.loads(text) if text else []
-
-
-def kinds(folder: Path) -> list[tuple[str, Any, Any]]:
-    return [(each["kind"], each.get("column"), each.get("rows")) for each in last_notices(folder)]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ import pyarrow as pa
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import Column, ColumnType
 from spaaza_source.tabular.header import (
+    DISTINCT_NAMES,
+    OTHER_ALPHABET,
     find_name_faults,
+    is_unspelled,
     printable_name,
     raise_faults,
     spell_header,
@@ -140,6 +143,7 @@ class Shape:
         raise_faults(
             [*_key_faults(self.root), *_joined_faults(self.root)],
             "the keys of objects cannot name the columns of a table",
+            OTHER_ALPHABET if _has_unspelled(self.root) else DISTINCT_NAMES,
         )
 
     def _add_members(self, members: Members, record: dict[str, Any]) -> None:
@@ -256,6 +260,15 @@ def _key_faults(root: Members) -> Iterator[str]:
         names = [path.name for path in members.paths.values()]
         where = f"in {printable_name(members.header)}, " if members.header else ""
         yield from (where + fault for fault in find_name_faults(keys, names, "key"))
+
+
+def _has_unspelled(root: Members) -> bool:
+    """Whether a key has letters, and its name has none of them."""
+    return any(
+        is_unspelled(key, path.name)
+        for members in all_members(root)
+        for key, path in members.paths.items()
+    )
 
 
 def _joined_faults(root: Members) -> Iterator[str]:
