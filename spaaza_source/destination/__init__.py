@@ -27,6 +27,7 @@ from spaaza_source.destination.staging import (
     drop_own_staging,
     with_own_staging,
 )
+from spaaza_source.destination.widen import widen_column
 
 __all__ = [
     "DELTA",
@@ -49,6 +50,7 @@ __all__ = [
     "read_table",
     "update_rows",
     "valid_rows",
+    "widen_column",
     "window_condition",
     "window_scope",
     "with_own_staging",

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
+from dlt.common.schema.typing import TColumnSchema
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from spaaza_source.destination.delta import DELTA, quote_name
@@ -67,6 +68,12 @@ def quote_column(pipeline: Any, column: str) -> str:
         return quote_name(column)
     capabilities = _capabilities(pipeline.destination)
     return str(capabilities.escape_identifier(capabilities.casefold_identifier(column)))
+
+
+def type_in_sql(pipeline: Any, column: TColumnSchema) -> str:
+    """A column's type in the destination's SQL, such as `DECIMAL(38,9)`."""
+    mapper = _capabilities(pipeline.destination).get_type_mapper()
+    return str(mapper.to_destination_type(column, {"columns": {}}))
 
 
 def in_own_thread(work: Callable[[], _T]) -> _T:

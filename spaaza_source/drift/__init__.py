@@ -4,6 +4,7 @@ from spaaza_source.drift.header_changes import column_change_rows, header_notice
 from spaaza_source.drift.header_texts import check_headers, name_by_text, remembered_headers
 from spaaza_source.drift.misfits import MisfitCounter, rejected_notices
 from spaaza_source.drift.notices import MISSING, DriftSettings, Notice, notices_text, tell_notices
+from spaaza_source.drift.widening import widen_to_decimals
 
 __all__ = [
     "MISSING",
@@ -19,4 +20,5 @@ __all__ = [
     "rejected_notices",
     "remembered_headers",
     "tell_notices",
+    "widen_to_decimals",
 ]

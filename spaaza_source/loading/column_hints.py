@@ -45,6 +45,16 @@ def known_types(table: str) -> dict[str, ColumnType]:
     return {name: _type_of(hint) for name, hint in settled.items() if hint.get("data_type")}
 
 
+def hinted_types() -> set[str]:
+    """The columns of the resource that is extracted whose type a user has set by a hint."""
+    naming = dlt.current.source_schema().naming
+    return {
+        naming.normalize_identifier(name)
+        for name, hint in _hinted().items()
+        if hint.get("data_type") and not hint.get(UNDECIDED)
+    }
+
+
 def nested_types(table: str, place: tuple[str, ...]) -> dict[str, ColumnType]:
     """The same for the table that dlt makes of the lists at a path of names."""
     schema = dlt.current.source_schema()

@@ -166,7 +166,8 @@ def load_files(
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
         rows, waited = 0, 0.0
         changes += column_change_rows(export.job.job_id, table, file.columns)
-        told = header_notices(table, file.columns, file.rows)
+        told = [*reader.notices, *header_notices(table, file.columns, file.rows)]
+        reader.notices.clear()
         told += rejected_notices(table, file.rejected, f"{export.request}, job {export.job.job_id}")
         misfits = MisfitCounter(variants=file.has_variants)
         if export.request.window is not None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import dlt
 
-from spaaza_source.drift import check_headers, name_by_text, remembered_headers
+from spaaza_source.drift import (
+    Notice,
+    check_headers,
+    name_by_text,
+    remembered_headers,
+    widen_to_decimals,
+)
 from spaaza_source.errors import IncompleteDownloadError, SettingsError
 from spaaza_source.exports import Export, ExportRequest, error_context
-from spaaza_source.loading.column_hints import check_header, known_types, nested_types
+from spaaza_source.loading.column_hints import check_header, hinted_types, known_types, nested_types
 from spaaza_source.loading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
 from spaaza_source.tabular import (
     TIMESTAMP,
@@ -57,17 +63,26 @@ class FileReader:
         settings: How to read them.
         policy: What happens to personal columns.
         time_column: The column that windows are taken by, as the header has it.
+        may_widen: Whether a column of the table may get a wider type.
     """
 
     def __init__(
-        self, settings: ReadSettings, policy: Policy, time_column: str | None = None
+        self,
+        settings: ReadSettings,
+        policy: Policy,
+        time_column: str | None = None,
+        *,
+        may_widen: bool = False,
     ) -> None:
         self.policy = policy
         #: The column that windows are taken by, as dlt names it.
         self.time_column = None if time_column is None else _normalize(time_column)
         #: Why no window can be taken of the file that was opened last; None where one can.
         self.no_times: str | None = None
+        #: What is to be told of the files that were opened last.
+        self.notices: list[Notice] = []
         self._settings = settings
+        self._may_widen = may_widen
         self._examined: dict[int, CsvFile] = {}
 
     def can_examine(self, export: Export) -> bool:
@@ -94,6 +109,7 @@ class FileReader:
         """
         for export in exports:
             self.examine(export)
+        self._widen_csv(exports)
         csv_files = list(self._examined.values())
         for export in exports:
             with error_context(export):
@@ -106,6 +122,22 @@ class FileReader:
                     typed = examined.typed_like(csv_files)
                     file = LoadableCsv(export, typed, self.policy, window)
             yield export, file
+
+    def _widen_csv(self, exports: Sequence[Export]) -> None:
+        """Make decimals of columns of whole numbers to which one of the CSV files brings some."""
+        names = {name for file in self._examined.values() for name in file.decimal_columns}
+        if names:
+            widened = self._widen(exports[0].request.table, names)
+            self._examined = {
+                number: file.widened(widened) for number, file in self._examined.items()
+            }
+
+    def _widen(self, table: str, names: Collection[str], *, fixed: bool = True) -> set[str]:
+        if not self._may_widen:
+            return set()
+        widened = widen_to_decimals(table, names, hinted_types() if fixed else ())
+        self.notices += widened.values()
+        return set(widened)
 
     def _open_csv(self, export: Export) -> CsvFile:
         fetched = export.file()
@@ -144,6 +176,12 @@ class FileReader:
             column_types=settings.column_types,
             on_bad_row=settings.on_bad_row,
             max_rejected_share=settings.max_rejected_share,
+        )
+        file = file.widened(
+            {
+                path: self._widen(naming.shorten_fragments(table, *path), names, fixed=not path)
+                for path, names in file.decimal_columns.items()
+            }
         )
         check_header(table, file.columns)
         check_headers(file.columns, remembered_headers(table))

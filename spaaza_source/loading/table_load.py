@@ -57,4 +57,9 @@ class TableLoad:
 
     def reader(self) -> FileReader:
         """What opens its files."""
-        return FileReader(self.read_settings, self.privacy, self.time_column)
+        return FileReader(
+            self.read_settings,
+            self.privacy,
+            self.time_column,
+            may_widen=is_extracting() and not self.stops_on_drift,
+        )

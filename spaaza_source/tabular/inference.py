@@ -14,7 +14,7 @@ from spaaza_source.tabular.column_types import (
     TIMESTAMP,
     ColumnType,
 )
-from spaaza_source.tabular.values import Cells, all_fit, find_zones
+from spaaza_source.tabular.values import Cells, all_fit, find_decimals, find_zones
 
 _NARROWEST_FIRST = (BOOL, BIGINT, DECIMAL, DATE, TIMESTAMP)
 
@@ -25,13 +25,17 @@ class Evidence:
 
     `known` is the type that the column must have, if any, and `misfits` whether some cells do not
     fit it. `fits` are the types that all cells fit (text always does), `filled` whether any cell is
-    not empty. `zoned` and `naive` tell whether there are times with and without a time zone.
+    not empty. Of cells that do not fit a column known for whole numbers, `decimals` tells whether
+    some are decimals, and `others` whether some are neither. `zoned` and `naive` tell whether there
+    are times with and without a time zone.
     """
 
     known: ColumnType | None = None
     fits: frozenset[ColumnType] = frozenset(_NARROWEST_FIRST)
     filled: bool = False
     misfits: bool = False
+    decimals: bool = False
+    others: bool = False
     zoned: bool = False
     naive: bool = False
 
@@ -40,6 +44,8 @@ class Evidence:
         """Whether more cells cannot change the type."""
         if self.known is None:
             return self.filled and not self.fits
+        if self.known == BIGINT:
+            return self.decimals and self.others
         return self.misfits or self.known == TEXT
 
     @property
@@ -60,7 +66,12 @@ class Evidence:
         if self.known is not None:
             # Only in a column that is known to be a number a long one is no id.
             fits = all_fit(cells, self.known, whole_digits=self.known.precision)
-            found = replace(self, filled=True, misfits=not fits)
+            found = replace(self, filled=True, misfits=self.misfits or not fits)
+            if not fits and self.known == BIGINT:
+                decimals, others = find_decimals(strings)
+                found = replace(
+                    found, decimals=self.decimals or decimals, others=self.others or others
+                )
             kind = self.known if fits else None
         else:
             possible = (kind for kind in _NARROWEST_FIRST if kind in self.fits)
@@ -80,6 +91,12 @@ class Evidence:
             fits=self.fits & other.fits,
             filled=self.filled or other.filled,
             misfits=self.misfits or other.misfits,
+            decimals=self.decimals or other.decimals,
+            others=self.others or other.others,
             zoned=self.zoned or other.zoned,
             naive=self.naive or other.naive,
         )
+
+    def widened(self) -> Evidence:
+        """This evidence of a column known for whole numbers, once decimals fit it too."""
+        return replace(self, known=DECIMAL, misfits=self.others)

@@ -184,6 +184,17 @@ def fit_mask(strings: Any, column_type: ColumnType) -> Any:
     return fits
 
 
+def find_decimals(strings: Any) -> tuple[bool, bool]:
+    """Whether some cells are decimals with a point, and whether some are neither these nor whole.
+
+    Args:
+        strings: Cells of a column of whole numbers, as an Arrow string array.
+    """
+    fits = fit_mask(strings, ColumnType("decimal"))
+    pointed = pc.and_(fits, pc.match_substring(strings, "."))
+    return bool(pc.any(pointed).as_py()), not bool(pc.all(fits).as_py())
+
+
 def convert(strings: Any, column_type: ColumnType) -> Any:
     """The values of cells that all fit the type, as an Arrow array of that type."""
     if column_type.data_type == "text":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dlt
@@ -21,7 +23,7 @@ def load(
     text: str | bytes,
     *,
     table: str = "products",
-    primary_key: str | None = None,
+    hints: Mapping[str, Any] = MappingProxyType({}),
     **given: Any,
 ) -> dlt.Pipeline:
     """Load a file into a table, always whole unless the table has windows."""
@@ -29,8 +31,7 @@ def load(
     pipeline = pipeline_into(folder)
     waiting: dict[str, Any] = {"poll_interval": 0, "start_margin": 0, "stagger": 0}
     source = spaaza_source(vendor.base_url, 1743, CREDENTIALS, **waiting, **given)
-    if primary_key:
-        source.resources[table].apply_hints(primary_key=primary_key)
+    source.resources[table].apply_hints(**hints)
     pipeline.run(source.with_resources(table))
     return pipeline
 

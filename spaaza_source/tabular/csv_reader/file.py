@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -106,6 +106,22 @@ class CsvFile:
         ]
         columns = tuple(
             replace(column, type=seen.column_type)
+            for column, seen in zip(self.columns, evidence, strict=True)
+        )
+        return replace(self, columns=columns, schema=_schema(columns), _evidence=tuple(evidence))
+
+    @property
+    def decimal_columns(self) -> set[str]:
+        """The columns that are known for whole numbers, and have decimals in this file."""
+        return {column.name for column, seen in self._pairs() if seen.decimals}
+
+    def widened(self, names: Collection[str]) -> CsvFile:
+        """This file with decimals in some columns that are known for whole numbers."""
+        evidence = [
+            seen.widened() if column.name in names else seen for column, seen in self._pairs()
+        ]
+        columns = tuple(
+            replace(column, type=seen.column_type, has_variant=seen.misfits)
             for column, seen in zip(self.columns, evidence, strict=True)
         )
         return replace(self, columns=columns, schema=_schema(columns), _evidence=tuple(evidence))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -100,6 +100,24 @@ class JsonFile:
             maker.complete()
             yield batch
 
+    @property
+    def decimal_columns(self) -> dict[tuple[str, ...], set[str]]:
+        """By table, the columns that are known for whole numbers, and have decimals here."""
+        return {
+            table.path: names
+            for table, paths in tables(self._shape)
+            if (names := {path.column for path in paths if path.evidence.decimals})
+        }
+
+    def widened(self, names: Mapping[tuple[str, ...], Collection[str]]) -> JsonFile:
+        """This file with decimals in some columns, by table, that are known for whole numbers."""
+        for table, paths in tables(self._shape):
+            for path in paths:
+                if path.column in names.get(table.path, ()):
+                    path.evidence = path.evidence.widened()
+        own, *nested = tables_of(self._shape)
+        return replace(self, columns=own.columns, nested=tuple(nested))
+
     def hints(self, table: str) -> dict[str, Any]:
         """The hints that dlt needs before it gets the records: the columns' types.
 
@@ -189,13 +207,11 @@ def open_json(
                 rows += 1
     rejected.check_share(rows)
     shape.finish()
-    own, *nested = [
-        (table, tuple(path.as_column for path in paths)) for table, paths in tables(shape.root)
-    ]
+    own, *nested = tables_of(shape.root)
     return JsonFile(
         path=Path(path),
-        columns=own[1],
-        nested=tuple(NestedTable(table.path, table.parent, columns) for table, columns in nested),
+        columns=own.columns,
+        nested=tuple(nested),
         rows=rows,
         rejected=tuple(rejected.rows),
         _shape=shape.root,
@@ -203,6 +219,14 @@ def open_json(
         _join=join_names,
         _identity=known_as,
     )
+
+
+def tables_of(root: Members) -> list[NestedTable]:
+    """The file's own table, which is at the empty path, and the nested ones, with their columns."""
+    return [
+        NestedTable(table.path, table.parent, tuple(path.as_column for path in paths))
+        for table, paths in tables(root)
+    ]
 
 
 def _column_hints(columns: Sequence[Column]) -> dict[str, dict[str, Any]]:
