@@ -11,10 +11,11 @@ import dlt
 import pyarrow as pa
 from dlt.common import logger
 
-from spaaza_source.audit import CountScope
+from spaaza_source.audit import CountScope, reload_hint
 from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.errors import BrokenKeyError
 from spaaza_source.exports import TableExports
+from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window
 from spaaza_source.writing.delete_guard import DeleteGuard, ReplacedRows
 from spaaza_source.writing.keys import Key, KeyCandidates
@@ -30,6 +31,8 @@ from spaaza_source.writing.write_disposition import (
 DELETING = ("replace", "cdc", "scd2")
 #: A column that often identifies a row, though no vendor promises it.
 ID = "id"
+#: What works where a key has come to its end: what is remembered of the table is dropped with it.
+_ANEW = f"{reload_hint(None)[0].lower()}{reload_hint(None)[1:]}"
 #: Those that leave no row of earlier loads there.
 REPLACING = ("replace", "cdc")
 
@@ -92,6 +95,8 @@ class TableWrite:
         self._overlapping = sync.merges_changes and len(current) > 1
         self._duplicates = duplicates
         self._user_key = self._disposition.user.key
+        #: Rows in which a column of the key has a value that does not fit its type.
+        self._misfits: Counter[str] = Counter()
         #: How many rows each file has brought.
         self._rows_of: Counter[int] = Counter()
         #: What the delete guard tells rows apart by where there is no key.
@@ -121,6 +126,7 @@ class TableWrite:
         """Take note of a file's rows, an Arrow table or records; returns what is to be loaded."""
         if self._late_rows is not None:
             self._late_rows.add(rows)
+        self._count_misfits(rows)
         if not isinstance(rows, pa.Table):
             if isinstance(rows, list):
                 self._keys.add_records(rows)
@@ -131,6 +137,14 @@ class TableWrite:
         self._keys.add(rows, file)
         self._rows_of[file] += rows.num_rows
         return self._disposition.complete_rows(rows, accumulates=self._accumulates)
+
+    def _count_misfits(self, rows: Any) -> None:
+        for name in self._user_key or self._stored_key:
+            variant = name + VARIANT_SUFFIX
+            if isinstance(rows, list):
+                self._misfits[name] += sum(record.get(variant) is not None for record in rows)
+            elif isinstance(rows, pa.Table) and variant in rows.column_names:
+                self._misfits[name] += rows.num_rows - rows.column(variant).null_count
 
     def finish(self, locate: Callable[[int], str]) -> CountScope | None:
         """Judge the rows as a whole, and give dlt the hints that depend on them.
@@ -268,6 +282,9 @@ class TableWrite:
                     where=self._table,
                     hint="Load all rows: leave out start_date.",
                 )
+            if self._has_rows and self._stored_key and key != self._stored_key:
+                # Without it rows would come in place of others, and nobody could tell which.
+                self._check_key(self._stored_key, locate)
             return key
         if self._keys.rows and not self._keys.is_present(self._user_key):
             # A column that the user's own map adds; nothing is known of it here.
@@ -276,12 +293,37 @@ class TableWrite:
         return self._user_key
 
     def _check_key(self, key: Key, locate: Callable[[int], str]) -> None:
-        violation = self._keys.violation(key) if self._keys.is_present(key) else None
+        names = ", ".join(key)
+        if not self._keys.is_present(key):
+            if self._keys.rows and key != self._user_key:
+                raise BrokenKeyError(
+                    f"the file has no column {names}, which has told the table's rows apart so far",
+                    where=self._table,
+                    hint=f"If the vendor has replaced it: {_ANEW}",
+                )
+            return
+        violation = self._keys.violation(key)
         if violation is None or (not violation.empty and self._disposition.user.newest_wins):
             return
+        # A cell that does not fit is NULL in its column.
+        misfits = min(max(self._misfits[name] for name in key), violation.empty)
+        empty = violation.empty - misfits
+        faults = [
+            f"does not fit its type in {_rows(misfits)}" if misfits else "",
+            f"is empty in {_rows(empty)}" if empty else "",
+            f"repeats that of an earlier row in {violation.repeated:,}" * bool(violation.repeated),
+        ]
+        hint = "Name columns that tell the rows apart as primary_key."
+        if misfits:
+            hint = f"If the vendor has changed its form: {_ANEW}"
+        elif key != self._user_key:
+            hint = f"{hint} If none do: {_ANEW}"
         raise BrokenKeyError(
-            f"the key {', '.join(key)} is empty in {violation.empty:,} rows and repeats that of an"
-            f" earlier row in {violation.repeated:,}",
+            f"the key {names} {' and '.join(filter(None, faults))}",
             where=f"{self._table}, first in {locate(violation.first)}",
-            hint="Name columns that tell the rows apart as primary_key, or load all rows.",
+            hint=hint,
         )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

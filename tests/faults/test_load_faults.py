@@ -87,12 +87,16 @@ EMPTY, TWICE = f",{AT},c", f"1,{AT},c"
 def test_what_is_twice_is_no_key_and_no_row_is_lost(tmp_path: Path) -> None:
     shop = Snapshots(tmp_path)
     with shop.vendor:
-        shop.load(file_of(shop, f"1,{AT},a", f"2,{AT},b"))
-        shop.brings(file_of(shop, f"1,{AT},a", f"2,{AT},b", TWICE))
+        shop.load(file_of(shop, f"1,{AT},a", f"2,{AT},b", TWICE))
         assert sorted(name for _, name in names(shop)) == ["a", "b", "c"]
         # Once they tell rows apart again, the table is loaded whole, without duplicates.
         shop.brings(file_of(shop, f"1,{AT},c", f"2,{AT},b", f"3,{AT},d"))
-    assert names(shop) == [(1, "c"), (2, "b"), (3, "d")]
+        assert names(shop) == [(1, "c"), (2, "b"), (3, "d")]
+        # From now on it is a key, which no file may take back unseen.
+        for odd in (EMPTY, TWICE):
+            shop.stops(file_of(shop, f"1,{AT},a", odd), BrokenKeyError, "line 3")
+        shop.brings(file_of(shop, f"1,{AT},e", f"2,{AT},b", f"3,{AT},d"))
+    assert names(shop) == [(1, "e"), (2, "b"), (3, "d")]
 
 
 @pytest.mark.thorough

@@ -83,10 +83,10 @@ def test_the_same_header_again_changes_nothing(vendor: FileVendor, tmp_path: Pat
 def test_a_type_stays_and_what_does_not_fit_goes_to_the_variant(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
-    load(vendor, tmp_path, "id,price\n1,2.50\n2,3\n")
-    load(vendor, tmp_path, 'id,price\n1,2.75\n2,"12,50"\nseven,\n')
+    load(vendor, tmp_path, "rank,price\n1,2.50\n2,3\n")
+    load(vendor, tmp_path, 'rank,price\n1,2.75\n2,"12,50"\nseven,\n')
     assert query(
-        tmp_path, "SELECT id, id__v_text, price::VARCHAR, price__v_text FROM products"
+        tmp_path, "SELECT rank, rank__v_text, price::VARCHAR, price__v_text FROM products"
     ) == [
         (1, None, "2.750000000", None),
         (2, None, None, "12,50"),
@@ -198,17 +198,17 @@ def test_a_contract_may_discard_rows_with_a_new_column(vendor: FileVendor, tmp_p
 def test_the_data_type_contract_rules_over_variants(
     vendor: FileVendor, tmp_path: Path, mode: str, rows: list[tuple[Any, ...]]
 ) -> None:
-    load(vendor, tmp_path, "id\n1\n")
-    contract_run(vendor, tmp_path, "id\n2\nx\n", {"data_type": mode})
-    assert query(tmp_path, "SELECT id FROM products ORDER BY id") == rows
-    variant = "id__v_text" in column_types(tmp_path, "products")
+    load(vendor, tmp_path, "rank\n1\n")
+    contract_run(vendor, tmp_path, "rank\n2\nx\n", {"data_type": mode})
+    assert query(tmp_path, "SELECT rank FROM products ORDER BY rank") == rows
+    variant = "rank__v_text" in column_types(tmp_path, "products")
     assert variant == (mode == "evolve")
 
 
 def test_frozen_types_refuse_a_value_that_does_not_fit(vendor: FileVendor, tmp_path: Path) -> None:
-    load(vendor, tmp_path, "id\n1\n")
+    load(vendor, tmp_path, "rank\n1\n")
     with pytest.raises(Exception, match="`data_types` are frozen"):
-        contract_run(vendor, tmp_path, "id\n2\nx\n", {"data_type": "freeze"})
+        contract_run(vendor, tmp_path, "rank\n2\nx\n", {"data_type": "freeze"})
 
 
 @pytest.mark.thorough
