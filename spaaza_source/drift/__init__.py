@@ -1,13 +1,19 @@
 """Drift: compares a new file with what is remembered of its table, and tells each difference."""
 
 from spaaza_source.drift.header_changes import column_change_rows, header_notices, missing_columns
-from spaaza_source.drift.header_texts import check_headers, name_by_text, remembered_headers
+from spaaza_source.drift.header_texts import (
+    TEXTS,
+    check_headers,
+    name_by_text,
+    remembered_headers,
+)
 from spaaza_source.drift.misfits import MisfitCounter, rejected_notices
 from spaaza_source.drift.notices import MISSING, DriftSettings, Notice, notices_text, tell_notices
 from spaaza_source.drift.widening import widen_to_decimals
 
 __all__ = [
     "MISSING",
+    "TEXTS",
     "DriftSettings",
     "MisfitCounter",
     "Notice",

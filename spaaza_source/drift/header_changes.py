@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,6 +12,7 @@ from spaaza_source.drift.notices import MISSING, Notice
 from spaaza_source.tabular import (
     OTHER_ALPHABET,
     Column,
+    ColumnChange,
     column_changes,
     is_unspelled,
     printable_name,
@@ -59,36 +61,53 @@ def header_notices(table: str, columns: Sequence[Column], rows: int) -> list[Not
     headers = {column.name: column.header for column in columns}
     own = {column.name for column in columns if has_own_name(column)}
     for change in column_changes(before, list(headers)):
-        name = change.name
-        header = printable_name(headers.get(name, name))
-        match change.change:
-            case "added" if name in missing:
-                text = f"the column {name!r} is back; the exports since {missing[name]} lacked it"
-                hint = "Rows that they loaded keep it NULL until they are exported again."
-                notices.append(Notice("returned", table, text, hint, name, rows))
-            case "added" | "renamed" if name in own:
-                text = (
-                    f"the header {header} is spelled like that of another column and is not it, so"
-                    f" it has a column of its own: {name!r}"
-                )
-                hint = "Ask the vendor whether they are the same."
-                notices.append(Notice("other_header", table, text, hint, name, rows))
-                if change.previous_name:
-                    notices.append(_vanished(table, change.previous_name, rows))
-            case "added":
-                text = f"the column {name!r} is new (header {header})"
-                hint = "Rows of earlier exports have it NULL."
-                notices.append(Notice("appeared", table, text, hint, name, rows))
-            case "removed":
-                notices.append(_vanished(table, name, rows))
-            case "renamed":
-                text = (
-                    f"the column {change.previous_name!r} is not in the file, and {name!r} (header"
-                    f" {header}) is new: it may be the same, renamed; the file's {rows:,} rows have"
-                    f" {change.previous_name!r} NULL"
-                )
-                notices.append(Notice("renamed", table, text, _VANISHED, name, rows))
+        if change.change == "removed":
+            notices.append(_vanished(table, change.name, rows))
+        elif change.change != "moved":
+            notice = _new_column(table, change, headers[change.name], missing, own)
+            notices.append(replace(notice, rows=rows))
+            if change.previous_name and notice.kind != "renamed":
+                notices.append(_vanished(table, change.previous_name, rows))
     return notices
+
+
+def _new_column(
+    table: str,
+    change: ColumnChange,
+    header: str,
+    missing: Mapping[str, str],
+    own: Collection[str],
+) -> Notice:
+    """What to tell of a column that the last file did not have.
+
+    Args:
+        table: The table.
+        change: How the header changed.
+        header: The column's text in it.
+        missing: The columns that files before lacked, and since when.
+        own: Those named by `name_by_text`.
+    """
+    name, shown = change.name, printable_name(header)
+    if name in missing:
+        text = f"the column {name!r} is back; the exports since {missing[name]} lacked it"
+        hint = "Rows that they loaded keep it NULL until they are exported again."
+        return Notice("returned", table, text, hint, name)
+    if name in own:
+        text = (
+            f"the header {shown} is spelled like that of another column and is not it, so it has a"
+            f" column of its own: {name!r}"
+        )
+        return Notice(
+            "other_header", table, text, "Ask the vendor whether they are the same.", name
+        )
+    if change.previous_name is None:
+        text = f"the column {name!r} is new (header {shown})"
+        return Notice("appeared", table, text, "Rows of earlier exports have it NULL.", name)
+    text = (
+        f"the column {change.previous_name!r} is not in the file, and {name!r} (header {shown}) is"
+        f" new: it may be the same, renamed; the file's rows have {change.previous_name!r} NULL"
+    )
+    return Notice("renamed", table, text, _VANISHED, name)
 
 
 def missing_columns(table: str, columns: Iterable[str]) -> dict[str, str]:

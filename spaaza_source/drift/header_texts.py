@@ -2,7 +2,7 @@
 
 dlt's snake case keeps the letters of English alone: `Total spend (€)` and `Total spend (¥)` become
 one name, and so do all words of the Greek alphabet. So the text of each column's header is kept in
-dlt's schema, as the column's description, and compared with that of a new file.
+dlt's schema, and compared with that of a new file.
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ from spaaza_source.errors import HeaderError
 from spaaza_source.tabular import VARIANT_SUFFIX, Column, printable_name, remove_invisible
 from spaaza_source.writing import table_memory
 
+#: Table hint: the header text of each column that a file has had, by the column's name.
+TEXTS = "x-header-texts"
 #: What makes no other text: spaces, and punctuation that means nothing by itself.
 _MEANINGLESS = re.compile(r"[\s_\-./,:;()\[\]{}<>'\"`!?]+")
 _DIGITS = 6
 
 
 def remembered_headers(table: str) -> dict[str, str]:
-    """The header text of each column that the table has, by the column's name."""
-    columns: Mapping[str, Any] = table_memory(table).get("columns", {})
-    return {
+    """The header text of each column that a file of the table has had, by the column's name."""
+    memory = table_memory(table)
+    columns: Mapping[str, Any] = memory.get("columns", {})
+    # Of an earlier version, and of nested tables, each column's description tells it.
+    described = {
         name: str(column["description"])
         for name, column in columns.items()
         if column.get("description") and not name.endswith(VARIANT_SUFFIX)
     }
+    return {**described, **memory.get(TEXTS, {})}
 
 
 def name_by_text(

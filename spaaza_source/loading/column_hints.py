@@ -14,7 +14,7 @@ from dlt.common.schema.typing import TColumnSchema, TTableSchema
 from dlt.extract.hints import TResourceHints, make_hints
 
 from spaaza_source.audit import reload_hint
-from spaaza_source.drift import MISSING, missing_columns
+from spaaza_source.drift import MISSING, TEXTS, missing_columns, remembered_headers
 from spaaza_source.errors import HeaderError, SettingsError
 from spaaza_source.tabular import TEXT, Column, ColumnType
 from spaaza_source.writing import FORMAT, HEADER, ROWLESS, UNDECIDED, table_memory
@@ -71,7 +71,7 @@ def is_rowless(table: str, rows: int) -> bool:
 
 def table_hints(
     table: str,
-    names: Sequence[str],
+    header: Sequence[Column],
     rows: int,
     columns: Iterable[Any],
     *,
@@ -82,7 +82,7 @@ def table_hints(
 
     Args:
         table: Its name.
-        names: The file's columns, in its order.
+        header: The file's columns, in its order.
         rows: The file's good rows.
         columns: Hints of its columns.
         export_format: The file's format.
@@ -92,8 +92,10 @@ def table_hints(
     rowless = is_rowless(table, rows)
     if before is not None and before.get(ROWLESS) and rows:
         _recreate(before)
+    names = [column.name for column in header]
     remembered: dict[str, Any] = {
-        HEADER: list(names),
+        HEADER: names,
+        TEXTS: {**remembered_headers(table), **{each.name: each.header for each in header}},
         FORMAT: export_format,
     }
     missing = missing_columns(table, names)

@@ -92,7 +92,7 @@ class LoadableCsv(LoadableFile):
         names = [column.name for column in self.columns]
         dropped = list(filter(self._is_dropped, names))
         hints = column_hints(self.columns, without=dropped, rowless=self._rowless)
-        return table_hints(self._export.request.table, names, self.rows, hints)
+        return table_hints(self._export.request.table, self.columns, self.rows, hints)
 
     def items(  # noqa: D102 - above
         self, edges: WindowEdges | None = None
@@ -138,7 +138,7 @@ class LoadableJson(LoadableFile):
         hints = self._file.hints(table)
         return table_hints(
             table,
-            [column.name for column in self.columns],
+            self.columns,
             self.rows,
             self._without_dropped((), hints["columns"]).values(),
             export_format="json",

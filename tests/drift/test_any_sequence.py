@@ -1,0 +1,21 @@
+"""Random files of one table in a row: each cell is found, and each difference told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.drift.sequences import check_sequences
+from tests.vendors.spaaza_files import FileVendor
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(number, marks=pytest.mark.thorough) for number in range(1, 10))]
+)
+def test_each_cell_is_found_and_each_difference_told(
+    vendor: FileVendor, tmp_path: Path, seed: int
+) -> None:
+    check_sequences(vendor, tmp_path, seed)
