@@ -67,6 +67,7 @@ class FileReader:
         #: Why no window can be taken of the file that was opened last; None where one can.
         self.no_times: str | None = None
         self._settings = settings
+        self._look_at = policy.is_unknown if policy.is_guarded else None
         self._examined: dict[int, CsvFile] = {}
 
     def can_examine(self, export: Export) -> bool:
@@ -114,6 +115,7 @@ class FileReader:
             name_column=make_speller(dlt.current.source_schema().naming.normalize_identifier),
             name_header=partial(settings.name_header, export.request),
             known_types=self.policy.types(known_types(table)),
+            look_at=self._look_at,
             column_types=settings.column_types,
             on_bad_row=settings.on_bad_row,
             max_rejected_share=settings.max_rejected_share,
@@ -125,6 +127,7 @@ class FileReader:
             )
         check_header(table, file.columns)
         self.policy.require(column.name for column in file.columns)
+        self.policy.check((column.name, column) for column in file.columns)
         return file
 
     def _open_json(self, export: Export) -> LoadableJson:
@@ -136,19 +139,19 @@ class FileReader:
             join_names=naming.shorten_fragments,
             known_types=policy.types(known_types(table)),
             nested_types=lambda path: policy.types(nested_types(table, path), under=path),
+            look_at=self._look_at,
             column_types=settings.column_types,
             on_bad_row=settings.on_bad_row,
             max_rejected_share=settings.max_rejected_share,
         )
         check_header(table, file.columns)
         window = None
+        columns = [(column.name, column) for column in file.columns]
+        for part in file.nested:
+            columns += [("__".join([*part.path, column.name]), column) for column in part.columns]
+        policy.check(columns)
         if file.rows:
-            nested = (
-                "__".join([*part.path, column.name])
-                for part in file.nested
-                for column in part.columns
-            )
-            policy.require([*(column.name for column in file.columns), *nested])
+            policy.require(name for name, _ in columns)
             window = self._row_window(file.columns, export.request)
         return LoadableJson(export, file, policy, window)
 

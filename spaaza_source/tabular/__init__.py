@@ -9,7 +9,8 @@ from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.drift import column_changes
 from spaaza_source.tabular.header import make_speller, printable_name
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
-from spaaza_source.tabular.privacy import Policies, Policy
+from spaaza_source.tabular.privacy import Policy
+from spaaza_source.tabular.privacy_settings import Policies
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
 
