@@ -104,7 +104,7 @@ PERSONS = _words(
 THINGS = _words(
     "store stores shop shops winkel winkels filiale filialen magasin magasins boutique tienda"
     " tiendas negozio negozi branch branches vestiging product products produkt produit producto"
-    " prodotto article artikel articulo articolo item items sku variant brand merk marke marque"
+    " prodotto article artikel articulo articolo sku variant brand merk marke marque"
     " marca category campaign campaigns campagne kampagne campana campagna promotion tier level"
     " warehouse template"
 )
