@@ -5,7 +5,7 @@ Types are settled by a user's hints, by earlier loads, or by the first values; i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import dlt
@@ -18,6 +18,9 @@ from spaaza_source.drift import MISSING, TEXTS, missing_columns, remembered_head
 from spaaza_source.errors import HeaderError, SettingsError
 from spaaza_source.tabular import TEXT, Column, ColumnType
 from spaaza_source.writing import FORMAT, HEADER, ROWLESS, UNDECIDED, table_memory
+
+PERSONAL = "x-annotation-pii"
+"""dlt's spelling of an annotation that a column holds personal data."""
 
 
 def known_types(table: str) -> dict[str, ColumnType]:
@@ -133,6 +136,20 @@ def column_hints(
         if column.has_variant:
             hints.append({"name": column.variant, "variant": True})
     return hints
+
+
+def mark_personal(hints: Iterable[Any], is_personal: Callable[[str], bool]) -> list[Any]:
+    """The hints, with dlt's annotation on personal columns, so that a catalogue sees them.
+
+    A hint of the user's with that annotation is left to say what it says.
+    """
+    hinted = _hinted()
+    return [
+        {**hint, PERSONAL: True}
+        if is_personal(hint["name"]) and PERSONAL not in hinted.get(hint["name"], {})
+        else hint
+        for hint in hints
+    ]
 
 
 def settle_undecided(table: pa.Table, columns: Iterable[Column], *, rowless: bool) -> pa.Table:

@@ -20,6 +20,7 @@ from spaaza_source.exports import Export
 from spaaza_source.loading.column_hints import (
     column_hints,
     is_rowless,
+    mark_personal,
     settle_undecided,
     table_hints,
 )
@@ -92,7 +93,8 @@ class LoadableCsv(LoadableFile):
         names = [column.name for column in self.columns]
         dropped = list(filter(self._is_dropped, names))
         hints = column_hints(self.columns, without=dropped, rowless=self._rowless)
-        return table_hints(self._export.request.table, self.columns, self.rows, hints)
+        marked = mark_personal(hints, self._policy.is_personal)
+        return table_hints(self._export.request.table, self.columns, self.rows, marked)
 
     def items(  # noqa: D102 - above
         self, edges: WindowEdges | None = None
@@ -166,7 +168,11 @@ class LoadableJson(LoadableFile):
         return f"record {row + 1:,} of {self._export.request}, job {self._export.job.job_id}"
 
     def _without_dropped(self, path: tuple[str, ...], hints: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: hint for name, hint in hints.items() if not self._is_dropped(*path, name)}
+        kept = [hint for name, hint in hints.items() if not self._is_dropped(*path, name)]
+        marked = mark_personal(
+            kept, lambda name: self._policy.is_personal("__".join([*path, name]))
+        )
+        return {hint["name"]: hint for hint in marked}
 
 
 def _in_window(table: pa.Table, name: str, window: Window) -> pa.ChunkedArray:

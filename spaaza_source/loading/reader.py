@@ -83,6 +83,7 @@ class FileReader:
         self.notices: list[Notice] = []
         self._settings = settings
         self._may_widen = may_widen
+        self._look_at = policy.is_unknown if policy.is_guarded else None
         self._examined: dict[int, CsvFile] = {}
 
     def can_examine(self, export: Export) -> bool:
@@ -151,6 +152,7 @@ class FileReader:
             name_column=name_column,
             name_header=partial(settings.name_header, export.request),
             known_types=self.policy.types(known_types(table)),
+            look_at=self._look_at,
             column_types=settings.column_types,
             on_bad_row=settings.on_bad_row,
             max_rejected_share=settings.max_rejected_share,
@@ -162,6 +164,7 @@ class FileReader:
             )
         check_header(table, file.columns)
         self.policy.require(column.name for column in file.columns)
+        self.policy.check((column.name, column) for column in file.columns)
         return file
 
     def _open_json(self, export: Export) -> LoadableJson:
@@ -173,15 +176,10 @@ class FileReader:
             join_names=naming.shorten_fragments,
             known_types=policy.types(known_types(table)),
             nested_types=lambda path: policy.types(nested_types(table, path), under=path),
+            look_at=self._look_at,
             column_types=settings.column_types,
             on_bad_row=settings.on_bad_row,
             max_rejected_share=settings.max_rejected_share,
-        )
-        file = file.widened(
-            {
-                path: self._widen(naming.shorten_fragments(table, *path), names, fixed=not path)
-                for path, names in file.decimal_columns.items()
-            }
         )
         check_header(table, file.columns)
         check_headers(file.columns, remembered_headers(table))
@@ -189,14 +187,19 @@ class FileReader:
             nested_table = naming.shorten_fragments(table, *part.path)
             check_headers(part.columns, remembered_headers(nested_table))
         window = None
+        columns = [(column.name, column) for column in file.columns]
+        for part in file.nested:
+            columns += [("__".join([*part.path, column.name]), column) for column in part.columns]
+        policy.check(columns)
         if file.rows:
-            nested = (
-                "__".join([*part.path, column.name])
-                for part in file.nested
-                for column in part.columns
-            )
-            policy.require([*(column.name for column in file.columns), *nested])
+            policy.require(name for name, _ in columns)
             window = self._row_window(file.columns, export.request)
+        file = file.widened(
+            {
+                path: self._widen(naming.shorten_fragments(table, *path), names, fixed=not path)
+                for path, names in file.decimal_columns.items()
+            }
+        )
         return LoadableJson(export, file, policy, window)
 
     def _row_window(self, columns: Sequence[Column], request: ExportRequest) -> RowWindow | None:

@@ -57,7 +57,8 @@ def spaaza_bulk_users(
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of the rows is bad, from 0 to 1.
         on_drift: As for `spaaza_source`.
-        privacy: As for `spaaza_source`, for the table `bulk_users`.
+        privacy: As for `spaaza_source`, for the table `bulk_users`; a column that looks personal
+            and is not listed stops the load.
         privacy_secret: As for `spaaza_source`.
         max_deleted_share: As for `spaaza_source`.
         accept_deletes: As for `spaaza_source`.

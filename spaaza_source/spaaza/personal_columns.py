@@ -25,6 +25,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal, TypeAlias
 
+from spaaza_source.spaaza.kept_columns import KEPT
 from spaaza_source.tabular import Policies
 
 ColumnActions: TypeAlias = dict[str, Literal["hash", "drop"]]
@@ -109,4 +110,6 @@ PERSONAL: dict[str, ColumnActions] = {
 }
 
 #: Makes the policies that the settings `privacy` and `privacy_secret` describe for some tables.
-make_policies = partial(Policies.of, personal=PERSONAL, variable="SOURCES__SPAAZA__PRIVACY_SECRET")
+make_policies = partial(
+    Policies.of, personal=PERSONAL, variable="SOURCES__SPAAZA__PRIVACY_SECRET", kept=KEPT
+)

@@ -113,6 +113,7 @@ def spaaza_source(
         privacy: `pseudonymise` for every column that is known to be personal; or by table
             `pseudonymise`, or by column `hash`, `drop` or `keep`. A hash is the HMAC-SHA-256 of
             the cell's text, so that equal values still join.
+            Any other column that looks personal stops the load, until it is listed.
         privacy_secret: The secret of the hashes, at least 16 characters; from dlt's secrets.
         time_columns: By table: the column that windows are taken by, if the file does not name it
             as the filter does (`timestamp`, `date_time_creation`).

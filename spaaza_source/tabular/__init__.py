@@ -16,7 +16,8 @@ from spaaza_source.tabular.header import (
     remove_invisible,
 )
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
-from spaaza_source.tabular.privacy import Policies, Policy
+from spaaza_source.tabular.privacy import Policy
+from spaaza_source.tabular.privacy_settings import Policies
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
 

@@ -89,13 +89,15 @@ class Column:
 
     `header` is the vendor's text, `name` the normalised one. `type` is None where every cell is
     empty and no type was known: undecided. If `has_variant`, some values do not fit the type, and
-    their text is in the column `variant`.
+    their text is in the column `variant`. `cells` tells what its cells look like, if they were
+    looked at and look personal.
     """
 
     header: str
     name: str
     type: ColumnType | None
     has_variant: bool = False
+    cells: str | None = None
 
     @property
     def variant(self) -> str:

@@ -1,4 +1,4 @@
-"""Privacy policies: drop the personal columns of a table, or replace them by keyed hashes."""
+"""A privacy policy: drops the personal columns of a table, or replaces them by keyed hashes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -18,23 +18,23 @@ import pyarrow.compute as pc
 from dlt.common.schema.typing import TColumnSchema
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.tabular.column_types import TEXT, ColumnType
-from spaaza_source.tabular.header import make_speller
+from spaaza_source.tabular.column_types import (
+    BIGINT,
+    BOOL,
+    DECIMAL,
+    DOUBLE,
+    TEXT,
+    Column,
+    ColumnType,
+)
+from spaaza_source.tabular.header import make_speller, printable_name
 from spaaza_source.tabular.keyed_hash import KeyedHash
+from spaaza_source.tabular.personal_data import NameRules
 
 Action: TypeAlias = Literal["hash", "drop", "keep"]
-Personal: TypeAlias = Mapping[str, Mapping[str, Literal["hash", "drop"]]]
-"""The columns of a vendor's tables that are known to be personal, by table and column."""
 
-PRESET = "pseudonymise"
-"""The setting that hides every known personal column of a table, or of all tables."""
-BASE = "preset"
-"""The key that adds the preset to a table's own choices: `{"preset": "pseudonymise", …}`."""
-SHORTEST_SECRET = 16
-"""Characters. All phone numbers can be tried: only the secret prevents that."""
-
-_ACTIONS = ("hash", "drop", "keep")
 _SETTING = "privacy"
+NUMBERS = (BIGINT, DECIMAL, DOUBLE)
 _SECRET_SETTING = "privacy_secret"  # noqa: S105 - the name of a setting
 _HEX_DIGITS = 64
 _NOTHING: Any = object()
@@ -59,12 +59,20 @@ class Policy:
         actions: By column name: `hash`, `drop` or `keep`.
         required: The names that a file must have, because a user wrote them.
         keyed_hash: The hash; None where nothing is hashed.
+        personal: The vendor's columns that are known to be personal, whether hidden or not.
+        kept: The vendor's columns that are known not to be.
+        is_guarded: Whether a column that nobody has named must not look personal.
+        choices: The whole setting, by table, for the example in a message.
     """
 
     table: str = ""
     actions: Mapping[str, Action] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
     keyed_hash: KeyedHash | None = field(default=None, repr=False, compare=False)
+    personal: Mapping[str, Action] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    is_guarded: bool = False
+    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.keyed_hash is None and "hash" in self.actions.values():
@@ -80,7 +88,14 @@ class Policy:
         """Twelve hex digits, the same for the same actions; empty where nothing is hidden."""
         if not self.hides_raw:
             return ""
-        text = json.dumps(dict(self.actions), sort_keys=True)
+        hidden = [name for name, action in self.actions.items() if action != "keep"]
+        # To keep a column that nothing hides changes no cell.
+        shaping = {
+            name: action
+            for name, action in self.actions.items()
+            if action != "keep" or any(name.startswith(f"{other}_") for other in hidden)
+        }
+        text = json.dumps(shaping, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
@@ -93,10 +108,55 @@ class Policy:
 
     def action(self, name: str) -> Action | None:
         """The action for a column, or for a value at a path such as `user__address__city`."""
-        action = None
-        for key in _keys(name):
-            action = self.actions.get(key, action)
-        return action
+        return _find(self.actions, name)
+
+    def is_personal(self, name: str) -> bool:
+        """Whether a column is hashed, or holds what the vendor's preset hides, in the clear."""
+        return self.action(name) == "hash" or _find(self.personal, name) is not None
+
+    def is_unknown(self, name: str) -> bool:
+        """Whether neither the policy nor the vendor's documents name a column that is loaded."""
+        if not self.is_guarded or self.action(name) is not None:
+            return False
+        keys = path_keys(name)
+        return not keys or keys[-1] not in self.kept
+
+    def check(self, columns: Iterable[tuple[str, Column]]) -> None:
+        """Check that no column looks personal that nobody has named.
+
+        Args:
+            columns: Each with its name, or its path as `user__address__city`.
+
+        Raises:
+            SettingsError: Some do; all of them are named.
+        """
+        if not self.is_guarded:
+            return
+        columns = list(columns)
+        kind_of = NameRules([column.header for _, column in columns], "name" in self.personal).kind
+        found: dict[str, str] = {}
+        for name, column in columns:
+            if not self.is_unknown(name) or column.type == BOOL:
+                continue
+            kind = kind_of(column.header)
+            of_cells = column.cells if column.type not in NUMBERS else None
+            if kind:
+                found[name] = f"its name reads like {kind}"
+            elif of_cells:
+                found[name] = f"its cells look like {of_cells}"
+        if found:
+            raise self._refusal(found)
+
+    def _refusal(self, found: Mapping[str, str]) -> SettingsError:
+        listed = ", ".join(f"{printable_name(name)} ({why})" for name, why in found.items())
+        drops = {printable_name(name)[1:-1]: "drop" for name in found}
+        example = {**self.choices, self.table: {**self.choices.get(self.table, {}), **drops}}
+        return SettingsError(
+            f"columns of {self.table!r} look personal, and the policy does not name them: {listed}",
+            where=_SETTING,
+            hint="List each as hash, drop or keep, for example: privacy ="
+            f" {json.dumps(example, ensure_ascii=False)}",
+        )
 
     def types(
         self, known: Mapping[str, ColumnType], *, under: tuple[str, ...] = ()
@@ -145,7 +205,7 @@ class Policy:
         Raises:
             SettingsError: A column is missing; a personal one may have a new name.
         """
-        missing = self.required.difference(*map(_keys, names))
+        missing = self.required.difference(*map(path_keys, names))
         if missing:
             listed = ", ".join(repr(name) for name in sorted(missing))
             raise SettingsError(
@@ -234,59 +294,6 @@ class Policy:
         return pc.if_else(pc.equal(values, b""), None, hashes).take(encoded.indices)
 
 
-@dataclass(frozen=True)
-class Policies:
-    """The policies of a source's tables; each table has one, which may be empty."""
-
-    by_table: Mapping[str, Policy]
-
-    def __getitem__(self, table: str) -> Policy:
-        return self.by_table[table]
-
-    @classmethod
-    def of(
-        cls,
-        privacy: Any,
-        secret: Any,
-        tables: Collection[str],
-        *,
-        personal: Personal,
-        variable: str,
-    ) -> Policies:
-        """The policies that a user has set.
-
-        Args:
-            privacy: `pseudonymise`; or by table `pseudonymise`, or by column `hash`, `drop` or
-                `keep`, to which `preset` adds the table's preset. May be JSON text. None for none.
-            secret: The secret of the hashes; required only if a column is hashed.
-            tables: The source's own tables.
-            personal: The preset. All its tables may be named, so that sources can share a setting.
-            variable: The environment variable of the secret, for a message.
-
-        Raises:
-            SettingsError: A setting is missing or wrong.
-        """
-        chosen = _by_table(privacy, personal)
-        if chosen and not chosen.keys() & set(tables):
-            # Loading would store in clear text what the user believes to be hidden.
-            raise _wrong(
-                "no table of this source is named",
-                f"Name one of {', '.join(tables)}; {{}} for no policy.",
-            )
-        choices = {
-            table: _columns(table, chosen.get(table, {}), personal.get(table, {}))
-            for table in tables
-        }
-        hashes = any("hash" in actions.values() for actions, _ in choices.values())
-        keyed = _make_hash(secret, variable) if hashes else None
-        return cls(
-            {
-                table: Policy(table, actions, required, keyed)
-                for table, (actions, required) in choices.items()
-            }
-        )
-
-
 class _Types(Mapping[str, ColumnType]):
     """Known types under a policy, also of columns that are not listed."""
 
@@ -309,7 +316,7 @@ class _Types(Mapping[str, ColumnType]):
 
 
 @lru_cache(maxsize=8192)
-def _keys(name: str) -> tuple[str, ...]:
+def path_keys(name: str) -> tuple[str, ...]:
     """The names of a column or path in policies, from its outermost part to the whole of it.
 
     `user__first_name` has `user` and `user_first_name`: so a name means the same whether a vendor
@@ -326,82 +333,9 @@ def _keys(name: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _key(name: Any, what: str) -> str:
-    keys = _keys(name) if isinstance(name, str) else ()
-    if not keys:
-        raise _wrong(f"{what} has no name")
-    return keys[-1]
-
-
-def _by_table(privacy: Any, personal: Personal) -> dict[str, Any]:
-    if isinstance(privacy, str) and privacy != PRESET:
-        try:
-            privacy = json.loads(privacy)
-        except ValueError:
-            privacy = False
-    if privacy == PRESET:
-        return dict.fromkeys(personal, PRESET)
-    if privacy is None:
-        return {}
-    if not isinstance(privacy, Mapping):
-        raise _wrong(f"neither {PRESET!r} nor a dict whose keys are tables")
-    chosen: dict[str, Any] = {}
-    for name, choice in privacy.items():
-        table = _key(name, "a table")
-        if table not in personal:
-            raise _wrong(
-                f"there is no table {name!r}", f"The tables are {', '.join(sorted(personal))}."
-            )
-        if table in chosen:
-            raise _wrong(f"the table {table!r} is named twice")
-        chosen[table] = choice
-    return chosen
-
-
-def _columns(
-    table: str, choice: Any, personal: Mapping[str, Action]
-) -> tuple[dict[str, Action], frozenset[str]]:
-    """The action for each column, and the columns that the user has named."""
-    if choice == PRESET:
-        choice = {BASE: PRESET}
-    if not isinstance(choice, Mapping):
-        raise _wrong(f"the policy of {table!r} is neither {PRESET!r} nor a dict of its columns")
-    named: dict[str, Action] = {}
-    preset: dict[str, Action] = {}
-    for name, action in choice.items():
-        if name == BASE and action == PRESET:
-            preset = {_key(column, "a column"): done for column, done in personal.items()}
-            continue
-        column = _key(name, f"a column of {table!r}")
-        if action not in _ACTIONS:
-            # The value is not shown: it may be anything, even a secret.
-            raise _wrong(
-                f"the column {column!r} of {table!r} has an unknown action",
-                f"Choose {', '.join(_ACTIONS[:-1])} or {_ACTIONS[-1]}.",
-            )
-        if column in named:
-            raise _wrong(f"the column {column!r} of {table!r} is named twice")
-        named[column] = action
-    return {**preset, **named}, frozenset(named)
-
-
-def _make_hash(secret: Any, variable: str) -> KeyedHash:
-    fault = None
-    if not isinstance(secret, str) or not secret.strip():
-        fault = "no secret is set for the hashes"
-    elif secret != secret.strip():
-        fault = "it begins or ends with a space"
-    elif len(secret) < SHORTEST_SECRET:
-        fault = f"it is shorter than {SHORTEST_SECRET} characters"
-    if fault:
-        raise SettingsError(
-            fault,
-            where=_SECRET_SETTING,
-            hint=f"Set {variable}, or {_SECRET_SETTING} in secrets.toml, to at least"
-            f" {SHORTEST_SECRET} random characters, and never change it: that changes all hashes.",
-        )
-    return KeyedHash(secret)
-
-
-def _wrong(cause: str, hint: str | None = None) -> SettingsError:
-    return SettingsError(cause, where=_SETTING, hint=hint)
+def _find(actions: Mapping[str, Action], name: str) -> Action | None:
+    """What the longest name says that a column or a path has."""
+    action = None
+    for key in path_keys(name):
+        action = actions.get(key, action)
+    return action

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from spaaza_source.tabular import Policies
+from spaaza_source.voucherify.objects import OBJECTS
 
 ColumnActions: TypeAlias = dict[str, Literal["hash", "drop"]]
 
@@ -37,7 +38,14 @@ PERSONAL: dict[str, ColumnActions] = {
     "voucher_transactions": {"details": "drop"},
 }
 
+#: Known not to be a person's: the documented fields that the preset leaves as they are.
+KEPT: dict[str, frozenset[str]] = {
+    table: frozenset(one.fields)
+    | {"formula", "discount_effect", "validation_rules_id", "order_id", "metadata"}
+    for table, one in OBJECTS.items()
+}
+
 #: Makes the policies that the settings `privacy` and `privacy_secret` describe for some tables.
 make_policies = partial(
-    Policies.of, personal=PERSONAL, variable="SOURCES__VOUCHERIFY__PRIVACY_SECRET"
+    Policies.of, personal=PERSONAL, variable="SOURCES__VOUCHERIFY__PRIVACY_SECRET", kept=KEPT
 )

@@ -110,6 +110,7 @@ def voucherify_source(
             table.
         privacy: `pseudonymise` for every column that is known to be personal; or by table
             `pseudonymise`, or by column `hash`, `drop` or `keep`.
+            Any other column that looks personal stops the load, until it is listed.
         privacy_secret: The secret of the hashes, at least 16 characters; from dlt's secrets.
         lag: Lookback in seconds: how far before the end of the last load the next one starts, for
             rows that arrive late.

@@ -242,7 +242,7 @@ def test_a_column_under_a_policy_reaches_nothing_in_the_clear(
     people = query(whole, "SELECT username, lastname FROM users")
     chosen = source(
         sandbox,
-        privacy={"users": {"username": "hash", "lastname": "drop"}},
+        privacy={"users": {"preset": "pseudonymise", "username": "hash", "lastname": "drop"}},
         privacy_secret=PRIVACY_SECRET,
         segments={
             "users": [

@@ -19,7 +19,8 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.tabular import ColumnType, open_csv
 from spaaza_source.tabular.column_types import BIGINT, DATE, TEXT
 from spaaza_source.tabular.keyed_hash import KeyedHash
-from spaaza_source.tabular.privacy import PRESET, Action, Personal, Policies, Policy
+from spaaza_source.tabular.privacy import Action, Policy
+from spaaza_source.tabular.privacy_settings import PRESET, Personal, Policies
 
 SECRET = "canary-secret-of-32-characters-x"
 CLEAR = "canary.clear@example.com"

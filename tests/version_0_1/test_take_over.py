@@ -224,7 +224,10 @@ def test_the_other_vendors_table_of_that_name_is_refused(database: Path, shop: S
 @pytest.mark.thorough
 def test_what_version_0_1_did_not_note_is_taken_to_be_as_now(database: Path, shop: Shop) -> None:
     """A policy that is switched on at the first load passes; from then on it is compared."""
-    policy = {"privacy": {"users": {"first_name": "hash"}}, "privacy_secret": SECRET}
+    policy = {
+        "privacy": {"users": {"first_name": "hash", "postal_code": "keep"}},
+        "privacy_secret": SECRET,
+    }
     load(database, shop, "users", **policy)
     assert "privacy" in str(refusal(database, shop, "users"))
 

@@ -23,6 +23,7 @@ from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
+from spaaza_source.tabular.personal_data import CellLook
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import (
     ColumnTypes,
@@ -180,6 +181,7 @@ def open_csv(
     name_column: Callable[[str], str] = _spell,
     name_header: Callable[[Sequence[str]], Sequence[str]] = tuple,
     known_types: Mapping[str, ColumnType] = MappingProxyType({}),
+    look_at: Callable[[str], bool] | None = None,
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
@@ -200,6 +202,7 @@ def open_csv(
         known_types: Types by column name, from the schema or from hints. They override
             `column_types`. A value that does not fit becomes NULL, and its text goes to
             `<name>__v_text`.
+        look_at: Which columns, by name, are looked at for cells that look personal.
         column_types: `inferred` types the other columns over the whole file; `text` keeps them
             text. An empty cell is NULL either way. A time without a zone is UTC.
         on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
@@ -219,10 +222,24 @@ def open_csv(
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
         names = name_columns(name_header(scan.layout.header), name_column)
         default = TEXT if column_types == "text" else None
-        evidence = _infer_types(scan, [Evidence(known_types.get(name, default)) for name in names])
+        looks = {
+            index: CellLook(scan.layout.header[index])
+            for index, name in enumerate(names)
+            if look_at is not None and look_at(name)
+        }
+        types = [Evidence(known_types.get(name, default)) for name in names]
+        evidence = _infer_types(scan, types, looks)
     columns = tuple(
-        Column(header, name, seen.column_type, has_variant=seen.misfits)
-        for header, name, seen in zip(scan.layout.header, names, evidence, strict=True)
+        Column(
+            header,
+            name,
+            seen.column_type,
+            has_variant=seen.misfits,
+            cells=looks[index].kind if index in looks else None,
+        )
+        for index, (header, name, seen) in enumerate(
+            zip(scan.layout.header, names, evidence, strict=True)
+        )
     )
     return CsvFile(
         path=Path(path),
@@ -248,17 +265,24 @@ def _schema(columns: Iterable[Column]) -> Any:
     return pa.schema([*fields, *variants])
 
 
-def _infer_types(scan: Scan, evidence: list[Evidence]) -> list[Evidence]:
-    """Read the whole file once and infer the type of each column."""
+def _infer_types(
+    scan: Scan, evidence: list[Evidence], looks: Mapping[int, CellLook]
+) -> list[Evidence]:
+    """Read the whole file once, infer the type of each column, and look at the cells of some."""
 
     def infer(chunk: tuple[ByteSpan, bytes]) -> list[tuple[int, Evidence]]:
         span, data = chunk
         # A column that another thread settles meanwhile is read in vain, but not wrongly.
         before = list(evidence)
-        still = [index for index, seen in enumerate(before) if not seen.is_settled]
+        still = [
+            index for index, seen in enumerate(before) if index in looks or not seen.is_settled
+        ]
         if not still:
             return []
         parsed = _parse(data, [pa.string()] * len(before), span.rows, include=still)
+        for index, cells in zip(still, parsed.columns, strict=True):
+            if index in looks:
+                looks[index].add(cells.chunk(0))
         return [
             (index, before[index].with_cells(cells.chunk(0)))
             for index, cells in zip(still, parsed.columns, strict=True)

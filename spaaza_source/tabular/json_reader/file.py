@@ -146,6 +146,7 @@ def open_json(
     join_names: Callable[..., str] = _join,
     known_types: Mapping[str, ColumnType] = _NO_TYPES,
     nested_types: Callable[[tuple[str, ...]], Mapping[str, ColumnType]] = lambda _: _NO_TYPES,
+    look_at: Callable[[str], bool] | None = None,
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
@@ -169,6 +170,7 @@ def open_json(
             convention.
         known_types: As for `open_csv`.
         nested_types: Known types of the nested table at a path, such as `("line_items",)`.
+        look_at: As for `open_csv`, by path, such as `line_items__sku`.
         column_types: As for `open_csv`; an empty string is NULL as an empty cell is.
         on_bad_row: As for `open_csv`.
         max_rejected_share: As for `open_csv`.
@@ -190,7 +192,7 @@ def open_json(
         plain = [key for key, value in members.items() if not isinstance(value, (dict, list))]
         return bool(plain) and all(spell_header(key, name_column) in known_types for key in plain)
 
-    shape = Shape(name_column, join_names, known, TEXT if column_types == "text" else None)
+    shape = Shape(name_column, join_names, known, TEXT if column_types == "text" else None, look_at)
     rejected = RejectedRows(
         reject=on_bad_row == "reject",
         max_share=max_rejected_share,

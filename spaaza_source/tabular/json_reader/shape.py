@@ -24,6 +24,7 @@ from spaaza_source.tabular.header import (
 )
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.json_reader.text import Number, write_number
+from spaaza_source.tabular.personal_data import CellLook
 
 MOST_PATHS = 50_000
 """Paths of one file. More of them are data used as keys, and would fill the memory."""
@@ -77,6 +78,7 @@ class Path:
     members: Members | None = None
     elements: Members | None = None
     cells: list[str] = field(default_factory=list)
+    look: CellLook | None = None
 
     @property
     def is_column(self) -> bool:
@@ -88,7 +90,8 @@ class Path:
         """Its column."""
         kind = self.evidence.column_type
         variant = self.evidence.misfits or (self.plain and self.has_nested)
-        return Column(self.header, self.column, kind, has_variant=variant)
+        looks_like = self.look.kind if self.look else None
+        return Column(self.header, self.column, kind, has_variant=variant, cells=looks_like)
 
 
 class Shape:
@@ -99,6 +102,7 @@ class Shape:
         join_names: Makes one name of those along a path.
         known_types: Returns the known types of the columns of the table at a path.
         default: The type of the other columns, if it is not inferred.
+        look_at: Which columns, by path, are looked at for cells that look personal.
     """
 
     def __init__(
@@ -107,11 +111,13 @@ class Shape:
         join_names: Callable[..., str],
         known_types: Callable[[tuple[str, ...]], Mapping[str, ColumnType]],
         default: ColumnType | None,
+        look_at: Callable[[str], bool] | None = None,
     ) -> None:
         self._name_column = name_column
         self._join_names = join_names
         self._known_types = known_types
         self._default = default
+        self._look_at = look_at
         self._paths = 0
         self._pending: list[Path] = []
         self._cells = 0
@@ -165,7 +171,7 @@ class Shape:
                         self._add_members(elements, as_row(element))
             else:
                 path.plain = True
-                if not path.evidence.is_settled:
+                if path.look is not None or not path.evidence.is_settled:
                     self._add_cell(path, as_cell(value))
 
     def _new_path(self, members: Members, key: str) -> Path:
@@ -189,6 +195,8 @@ class Shape:
             evidence=Evidence(known or self._default),
             plain=known is not None,
         )
+        if self._look_at is not None and self._look_at("__".join([*members.table.path, column])):
+            path.look = CellLook(path.header)
         members.paths[key] = path
         return path
 
@@ -212,7 +220,10 @@ class Shape:
 
     def _infer_types(self) -> None:
         for path in self._pending:
-            path.evidence = path.evidence.with_cells(pa.array(path.cells, pa.string()))
+            cells = pa.array(path.cells, pa.string())
+            path.evidence = path.evidence.with_cells(cells)
+            if path.look is not None:
+                path.look.add(cells)
             path.cells = []
         self._pending = []
         self._cells = self._characters = 0
