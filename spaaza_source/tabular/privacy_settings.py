@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
-
-from dlt.common import logger
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.tabular.keyed_hash import KeyedHash
@@ -75,7 +74,8 @@ class Policies:
         }
         hashes = any("hash" in actions.values() for actions, _ in choices.values())
         if secret and not hashes:
-            logger.warning(
+            # By name: dlt sets its logger up with the first pipeline, which may come later.
+            logging.getLogger("dlt").warning(
                 f"{_SECRET_SETTING} is set, but {_SETTING} hashes no column; without a policy,"
                 " personal columns are loaded in the clear"
             )
