@@ -12,6 +12,7 @@ from spaaza_source.tabular.json_reader.file import JsonFile, open_json
 from spaaza_source.tabular.privacy import Policies, Policy
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
+from spaaza_source.tabular.table_types import DocumentedTypes, TableTypes, read_table_types
 
 __all__ = [
     "TEXT",
@@ -20,10 +21,12 @@ __all__ = [
     "ColumnType",
     "Conversion",
     "CsvFile",
+    "DocumentedTypes",
     "JsonFile",
     "Policies",
     "Policy",
     "RejectedRow",
+    "TableTypes",
     "check_settings",
     "column_changes",
     "convert_csv",
@@ -31,4 +34,5 @@ __all__ = [
     "open_csv",
     "open_json",
     "printable_name",
+    "read_table_types",
 ]

@@ -33,7 +33,7 @@ from spaaza_source.tabular.source_file import (
     open_file,
     reopen_file,
 )
-from spaaza_source.tabular.values import convert, fit_mask
+from spaaza_source.tabular.values import convert, drop_zero_texts, drop_zero_times, fit_mask
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 TABLE_ROWS = 122_880
@@ -105,7 +105,7 @@ class CsvFile:
             for column, seen in self._pairs()
         ]
         columns = tuple(
-            replace(column, type=seen.column_type)
+            seen.describe_column(column.header, column.name)
             for column, seen in zip(self.columns, evidence, strict=True)
         )
         return replace(self, columns=columns, schema=_schema(columns), _evidence=tuple(evidence))
@@ -147,14 +147,17 @@ class CsvFile:
     def _typed(self, parsed: Any) -> Any:
         """The parsed cells as a table of this file's schema."""
         columns, variants = [], []
-        for column, cells in zip(self.columns, parsed.columns, strict=True):
+        for (column, seen), cells in zip(self._pairs(), parsed.columns, strict=True):
             fitting = cells
+            if seen.drops_zeros and pa.types.is_string(cells.type):
+                fitting = drop_zero_texts(cells.combine_chunks())
             if column.has_variant and column.type:
-                strings = cells.combine_chunks()
+                strings = fitting if fitting is not cells else cells.combine_chunks()
                 fits = fit_mask(strings, column.type)
                 fitting = pc.if_else(fits, strings, None)
                 variants.append(pc.if_else(fits, None, strings))
-            columns.append(_to_type(fitting, column.type))
+            typed = _to_type(fitting, column.type)
+            columns.append(drop_zero_times(typed) if seen.drops_zeros else typed)
         return pa.table([*columns, *variants], schema=self.schema)
 
 
@@ -164,6 +167,7 @@ def open_csv(
     name_column: Callable[[str], str] = _spell,
     name_header: Callable[[Sequence[str]], Sequence[str]] = tuple,
     known_types: Mapping[str, ColumnType] = MappingProxyType({}),
+    documented: Callable[[str], ColumnType | None] = lambda _: None,
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
@@ -184,6 +188,9 @@ def open_csv(
         known_types: Types by column name, from the schema or from hints. They override
             `column_types`. A value that does not fit becomes NULL, and its text goes to
             `<name>__v_text`.
+        documented: Gives the type that the vendor documents for a column, by its name. Where no
+            type is known, it is the column's if all values fit it, or if there is none. In a
+            documented date or time, Go's zero time (0001-01-01) is NULL.
         column_types: `inferred` types the other columns over the whole file; `text` keeps them
             text. An empty cell is NULL either way. A time without a zone is UTC.
         on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
@@ -203,9 +210,12 @@ def open_csv(
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
         names = name_columns(name_header(scan.layout.header), name_column)
         default = TEXT if column_types == "text" else None
-        evidence = _infer_types(scan, [Evidence(known_types.get(name, default)) for name in names])
+        start = [
+            Evidence(known_types.get(name, default), documented=documented(name)) for name in names
+        ]
+        evidence = _infer_types(scan, start)
     columns = tuple(
-        Column(header, name, seen.column_type, has_variant=seen.misfits)
+        seen.describe_column(header, name)
         for header, name, seen in zip(scan.layout.header, names, evidence, strict=True)
     )
     return CsvFile(
@@ -336,7 +346,7 @@ def _parsed_type(seen: Evidence) -> Any:
     """The Arrow type that a column's cells are parsed as, before they become its own."""
     if seen.column_type is None:
         return pa.null()
-    if seen.misfits or (seen.zoned and seen.naive):
+    if seen.misfits or (seen.zoned and seen.naive) or (seen.zeros and seen.drops_zeros):
         return pa.string()
     if seen.naive and seen.column_type == TIMESTAMP:
         return pa.timestamp("us")

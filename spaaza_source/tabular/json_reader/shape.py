@@ -6,7 +6,7 @@ The type of a path is inferred from the text of its values, like that of a CSV c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -83,9 +83,10 @@ class Path:
     @property
     def as_column(self) -> Column:
         """Its column."""
-        kind = self.evidence.column_type
-        variant = self.evidence.misfits or (self.plain and self.has_nested)
-        return Column(self.header, self.column, kind, has_variant=variant)
+        nested = self.plain and self.has_nested
+        column = self.evidence.describe_column(self.header, self.column, has_variant=nested)
+        # Without any value it stays open whether there will be plain ones, objects or lists.
+        return column if self.plain else replace(column, type=None)
 
 
 class Shape:
@@ -95,6 +96,7 @@ class Shape:
         name_column: Names one key.
         join_names: Makes one name of those along a path.
         known_types: Returns the known types of the columns of the table at a path.
+        documented: Gives the documented type of a column, by the path of its table and its name.
         default: The type of the other columns, if it is not inferred.
     """
 
@@ -103,11 +105,13 @@ class Shape:
         name_column: Callable[[str], str],
         join_names: Callable[..., str],
         known_types: Callable[[tuple[str, ...]], Mapping[str, ColumnType]],
+        documented: Callable[..., ColumnType | None],
         default: ColumnType | None,
     ) -> None:
         self._name_column = name_column
         self._join_names = join_names
         self._known_types = known_types
+        self._documented = documented
         self._default = default
         self._paths = 0
         self._pending: list[Path] = []
@@ -182,7 +186,10 @@ class Shape:
             name=name,
             names=names,
             column=column,
-            evidence=Evidence(known or self._default),
+            evidence=Evidence(
+                known or self._default, documented=self._documented(*members.table.path, column)
+            ),
+            # A documented type alone leaves it open whether there are objects or lists.
             plain=known is not None,
         )
         members.paths[key] = path
