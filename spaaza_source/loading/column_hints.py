@@ -1,7 +1,7 @@
 """Column and table hints of one file for dlt's schema, and what a new header changes.
 
-Types are settled by a user's hints, by the setting `column_types`, by earlier loads, by the vendor's
-documents, or by the first values; in that order.
+Types are settled by a user's hints, by the setting `column_types`, by earlier loads, by the
+vendor's documents, or by the first values; in that order.
 """
 
 from __future__ import annotations

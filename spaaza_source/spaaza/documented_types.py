@@ -14,42 +14,21 @@ from spaaza_source.spaaza.bulk_columns import TYPES
 from spaaza_source.tabular import TEXT, ColumnType, DocumentedTypes
 
 #: Ends of names: what they name is text in every document.
-ENDINGS = dict.fromkeys(
-    [
-        "_id",
-        "_code",
-        "_key",
-        "_identifier",
-        "_sku",
-        "_barcode",
-        "_name",
-        "_title",
-        "_description",
-        "_text",
-        "_notes",
-        "_url",
-        "_link",
-        "_symbol",
-        "_type",
-        "_filename",
-        "_file_name",
-        "_email",
-        "_phone",
-        "_phone_number",
-    ],
-    TEXT,
+_ENDINGS = (
+    "id code key identifier sku barcode name title description text notes url link symbol type"
+    " filename file_name email phone phone_number"
 )
 _EVERYWHERE = {
     "text": (
         "id key code name title description notes type status kind barcode sku email username"
         " firstname lastname first_name last_name full_name brand category season colour color size"
         " condition unit language gender country image_url image_link image_file_name"
-        " image_filename web_url webshop_url phone_number postal_code house_number house_number_extension"
-        " street_name line_2 line_3 address_1 address_2 address_3 towncity region"
-        " address_regionstate metadata_brand metadata_color metadata_size metadata_category"
-        " metadata_image_url metadata_webshop_url line_items_metadata_brand line_items_metadata_color"
-        " line_items_metadata_size line_items_metadata_category line_items_metadata_image_url"
-        " line_items_metadata_webshop_url"
+        " image_filename web_url webshop_url phone_number postal_code house_number"
+        " house_number_extension street_name line_2 line_3 address_1 address_2 address_3 towncity"
+        " region address_regionstate metadata_brand metadata_color metadata_size metadata_category"
+        " metadata_image_url metadata_webshop_url line_items_metadata_brand"
+        " line_items_metadata_color line_items_metadata_size line_items_metadata_category"
+        " line_items_metadata_image_url line_items_metadata_webshop_url"
     ),
     "timestamp": "created_date last_modified_date",
     "bigint": "image_dimension_x image_dimension_y",
@@ -120,7 +99,9 @@ def _types(*fields: Mapping[str, str]) -> dict[str, ColumnType]:
 #: By table.
 DOCUMENTED: dict[str, DocumentedTypes] = {
     **{
-        table: DocumentedTypes(_types(_EVERYWHERE, fields), ENDINGS)
+        table: DocumentedTypes(
+            _types(_EVERYWHERE, fields), {f"_{end}": TEXT for end in _ENDINGS.split()}
+        )
         for table, fields in _BY_TABLE.items()
     },
     "bulk_users": DocumentedTypes({name: ColumnType(kind) for name, kind in TYPES.items()}),

@@ -86,7 +86,8 @@ class Path:
         nested = self.plain and self.has_nested
         column = self.evidence.describe_column(self.header, self.column, has_variant=nested)
         # Without any value it stays open whether there will be plain ones, objects or lists.
-        return column if self.plain else replace(column, type=None)
+        is_open = not self.plain and self.evidence.known is None
+        return replace(column, type=None) if is_open else column
 
 
 class Shape:
