@@ -66,7 +66,7 @@ def test_codes_of_voucherify_stay_too(tmp_path: Path) -> None:
         for count in (1, 3):
             rows = rows_until(count)
             vendor.files["voucher"] = "\n".join(["ID,Code", *map(",".join, rows)]) + "\n"
-            given = {"fields": {"vouchers": ["id", "code"]}, "objects": "vouchers"}
+            given: dict[str, Any] = {"fields": {"vouchers": ["id", "code"]}, "objects": "vouchers"}
             loaded = voucherify_source(vendor.base_url, KEYS, poll_interval=0, max_age=0, **given)
             pipeline_into(tmp_path, "voucherify").run(loaded)
             assert query(tmp_path, "SELECT id, code FROM vouchers ORDER BY ALL") == sorted(rows)
