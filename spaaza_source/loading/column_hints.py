@@ -1,6 +1,7 @@
 """Column and table hints of one file for dlt's schema, and what a new header changes.
 
-Types are settled by a user's hints, by earlier loads, or by the first values; in that order.
+Types are settled by a user's hints, by the setting `column_types`, by earlier loads, by the
+vendor's documents, or by the first values; in that order.
 """
 
 from __future__ import annotations
@@ -10,23 +11,23 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.schema.typing import TColumnSchema, TTableSchema
+from dlt.common.schema.typing import TTableSchema
 from dlt.extract.hints import TResourceHints, make_hints
 
 from spaaza_source.audit import reload_hint
 from spaaza_source.drift import MISSING, TEXTS, missing_columns, remembered_headers
 from spaaza_source.errors import HeaderError, SettingsError
-from spaaza_source.tabular import TEXT, Column, ColumnType
+from spaaza_source.tabular import TEXT, Column, ColumnType, TableTypes, make_speller
 from spaaza_source.writing import FORMAT, HEADER, ROWLESS, UNDECIDED, table_memory
 
 PERSONAL = "x-annotation-pii"
 """dlt's spelling of an annotation that a column holds personal data."""
 
 
-def known_types(table: str) -> dict[str, ColumnType]:
-    """The types that a user's hints, or earlier loads, have settled, by column name.
+def known_types(table: str, types: TableTypes) -> dict[str, ColumnType]:
+    """The types that a user's hints and settings, or earlier loads, have settled, by column name.
 
-    Hints win. A column that no value has decided yet has no type here.
+    Hints win, then settings. A column that no value has decided yet has no type here.
     """
     schema = dlt.current.source_schema()
     settled: dict[str, Any] = {}
@@ -38,6 +39,7 @@ def known_types(table: str) -> dict[str, ColumnType]:
                 if not column.get(UNDECIDED)
             }
         )
+    settled.update({normalize_name(name): describe(kind) for name, kind in types.by_column.items()})
     settled.update(
         {
             schema.naming.normalize_identifier(name): hint
@@ -50,12 +52,17 @@ def known_types(table: str) -> dict[str, ColumnType]:
 
 def hinted_types() -> set[str]:
     """The columns of the resource that is extracted whose type a user has set by a hint."""
-    naming = dlt.current.source_schema().naming
     return {
-        naming.normalize_identifier(name)
+        normalize_name(name)
         for name, hint in _hinted().items()
         if hint.get("data_type") and not hint.get(UNDECIDED)
     }
+
+
+def normalize_name(column: str) -> str:
+    """A column as a user writes it, as dlt names it; `user__id` is one that JSON nests."""
+    naming = dlt.current.source_schema().naming
+    return str(make_speller(naming.normalize_path)(column))
 
 
 def nested_types(table: str, place: tuple[str, ...]) -> dict[str, ColumnType]:
@@ -118,7 +125,7 @@ def column_hints(
 
     Every column keeps the vendor's header as its description; a variant column is marked as one,
     so that dlt's `data_type` contract rules over it. In a table that never had a row, undecided
-    columns are text so that they exist; the first rows decide their types.
+    columns are text, or have their documented type, so that they exist; the first rows decide.
     """
     hints: list[Any] = []
     for column in columns:
@@ -129,9 +136,11 @@ def column_hints(
             if not rowless:
                 continue
             hint |= {"data_type": "text", UNDECIDED: True}
+        elif rowless and not column.is_filled:
+            hint |= {**describe(column.type), UNDECIDED: True}
         elif _hinted().get(column.name, {}).get(UNDECIDED):
             # An earlier run of this very source object put the hint there.
-            hint |= {"data_type": column.type.data_type, UNDECIDED: False}
+            hint |= {**describe(column.type), UNDECIDED: False}
         hints.append(hint)
         if column.has_variant:
             hints.append({"name": column.variant, "variant": True})
@@ -165,7 +174,7 @@ def settle_undecided(table: pa.Table, columns: Iterable[Column], *, rowless: boo
     return table if rowless else table.drop_columns(undecided)
 
 
-def check_hinted_types(table: str) -> None:
+def check_chosen_types(table: str, types: TableTypes) -> None:
     """Refuse a type of the user's for a column that the table has with another one.
 
     No column of a database changes its type by a load: the values would be converted into it.
@@ -174,17 +183,42 @@ def check_hinted_types(table: str) -> None:
         SettingsError: There is such a column.
     """
     naming = dlt.current.source_schema().naming
+    hinted = {naming.normalize_identifier(name): hint for name, hint in _hinted().items()}
+    chosen = {normalize_name(name): describe(kind) for name, kind in types.by_column.items()}
+    _check_types(table, hinted, "its hint says", f"columns of {table}", "the hint")
+    _check_types(
+        table,
+        {name: hint for name, hint in chosen.items() if "data_type" not in hinted.get(name, {})},
+        "column_types says",
+        f"column_types of {table}",
+        "the setting",
+    )
+
+
+def _check_types(table: str, hints: Mapping[str, Any], saying: str, where: str, given: str) -> None:
     memory = table_memory(table)
-    for name, hint in _hinted().items():
-        column = memory.get("columns", {}).get(naming.normalize_identifier(name), {})
+    for name, hint in hints.items():
+        column = memory.get("columns", {}).get(name, {})
         undecided = memory.get(ROWLESS) or column.get(UNDECIDED) or hint.get(UNDECIDED)
         if not undecided and _differs(hint, column):
             raise SettingsError(
-                f"the table has the column {name!r} as {column['data_type']}, and its hint says"
-                f" {hint['data_type']}",
-                where=f"columns of {table}",
-                hint=f"{reload_hint(None)} Or remove the hint, or load into another dataset.",
+                f"the table has the column {name!r} as {_named(column)}, and {saying}"
+                f" {_named(hint)}",
+                where=where,
+                hint=f"{reload_hint(None)} Or remove {given}, or load into another dataset.",
             )
+
+
+def describe(column_type: ColumnType) -> dict[str, Any]:
+    """A type as dlt's column hint."""
+    hint: dict[str, Any] = {"data_type": column_type.data_type}
+    if column_type.data_type == "decimal":
+        hint |= {"precision": column_type.precision, "scale": column_type.scale}
+    return hint
+
+
+def _named(hint: Mapping[str, Any]) -> str:
+    return str(_type_of(hint)) if hint.get("precision") is not None else str(hint["data_type"])
 
 
 def check_header(table: str, columns: Sequence[Column]) -> None:
@@ -232,7 +266,7 @@ def _differs(hint: Mapping[str, Any], column: Mapping[str, Any]) -> bool:
     ) != ColumnType.of_dlt(own, column.get("precision"), column.get("scale"))
 
 
-def _type_of(hint: TColumnSchema) -> ColumnType:
+def _type_of(hint: Mapping[str, Any]) -> ColumnType:
     try:
         return ColumnType.of_dlt(str(hint["data_type"]), hint.get("precision"), hint.get("scale"))
     except SettingsError:

@@ -33,7 +33,7 @@ def describe_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
 def describe_settings(load: TableLoad) -> dict[str, str]:
     """The same as far as the source's settings tell it, which do not know of `apply_hints`."""
     return {
-        "column_types": load.read_settings.column_types,
+        "column_types": load.read_settings.types.setting,
         TIME_COLUMNS: load.time_column or "",
         "privacy": load.privacy.fingerprint,
         "privacy_secret": load.privacy.secret_fingerprint,

@@ -164,6 +164,12 @@ class LoadableJson(LoadableFile):
                 _note_edges(edges, times, window)
             yield [self._policy.apply_to_record(record) for record in kept], len(kept)
 
+    def all_columns(self) -> Iterator[tuple[tuple[str, ...], Column]]:
+        """Its columns with their paths: those of nested tables too."""
+        yield from (((column.name,), column) for column in self.columns)
+        for nested in self._file.nested:
+            yield from (((*nested.path, column.name), column) for column in nested.columns)
+
     def locate(self, row: int) -> str:  # noqa: D102 - above
         return f"record {row + 1:,} of {self._export.request}, job {self._export.job.job_id}"
 

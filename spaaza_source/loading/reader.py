@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
 import dlt
+from dlt.common import logger
 
 from spaaza_source.drift import (
     Notice,
@@ -18,13 +19,20 @@ from spaaza_source.drift import (
 )
 from spaaza_source.errors import IncompleteDownloadError, SettingsError
 from spaaza_source.exports import Export, ExportRequest, error_context
-from spaaza_source.loading.column_hints import check_header, hinted_types, known_types, nested_types
+from spaaza_source.loading.column_hints import (
+    check_header,
+    hinted_types,
+    known_types,
+    nested_types,
+    normalize_name,
+)
 from spaaza_source.loading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
 from spaaza_source.tabular import (
     TIMESTAMP,
     Column,
     CsvFile,
     Policy,
+    TableTypes,
     check_settings,
     make_speller,
     open_csv,
@@ -41,19 +49,19 @@ class ReadSettings:
     """How files are read.
 
     Attributes:
-        column_types: `inferred`, or `text` for every column.
+        types: What gives columns their types, beside hints and the table itself.
         on_bad_row: `reject` or `fail`.
         max_rejected_share: Stop when a larger share of the rows is bad, from 0 to 1.
         name_header: Gives the cells of a CSV file's header the names that they stand for.
     """
 
-    column_types: Literal["inferred", "text"] = "inferred"
+    types: TableTypes = field(default_factory=TableTypes)
     on_bad_row: Literal["reject", "fail"] = "reject"
     max_rejected_share: float = 0.01
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
 
     def __post_init__(self) -> None:
-        check_settings(self.column_types, self.on_bad_row, self.max_rejected_share)
+        check_settings(self.types.setting, self.on_bad_row, self.max_rejected_share)
 
 
 class FileReader:
@@ -112,17 +120,41 @@ class FileReader:
             self.examine(export)
         self._widen_csv(exports)
         csv_files = list(self._examined.values())
+        columns: dict[str, Column] = {}
         for export in exports:
             with error_context(export):
                 examined = self._examined.get(id(export))
                 file: LoadableFile
                 if examined is None:
                     file = self._open_json(export)
+                    columns |= {"__".join(path): column for path, column in file.all_columns()}
                 else:
                     window = self._row_window(examined.columns, export.request)
                     typed = examined.typed_like(csv_files)
                     file = LoadableCsv(export, typed, self.policy, window)
+                    columns |= {column.name: column for column in typed.columns}
             yield export, file
+        if columns:
+            self._warn_of_types(exports[0].request.table, columns)
+
+    def _warn_of_types(self, table: str, columns: Mapping[str, Column]) -> None:
+        """Warn of documented types that values do not fit, and of types for no column."""
+        other = [
+            f"{name} ({column.documented}, loaded as {column.type})"
+            for name, column in columns.items()
+            if column.documented and column.type and column.documented != column.type
+        ]
+        if other:
+            logger.warning(
+                f"{table}: the values do not fit the types that the vendor documents:"
+                f" {', '.join(other)}"
+            )
+        names = {name: normalize_name(name) for name in self._settings.types.by_column}
+        missing = [given for given, name in names.items() if name not in columns]
+        if missing:
+            logger.warning(
+                f"column_types of {table}: no file has the column {', '.join(map(repr, missing))}"
+            )
 
     def _widen_csv(self, exports: Sequence[Export]) -> None:
         """Make decimals of columns of whole numbers to which one of the CSV files brings some."""
@@ -136,7 +168,8 @@ class FileReader:
     def _widen(self, table: str, names: Collection[str], *, fixed: bool = True) -> set[str]:
         if not self._may_widen:
             return set()
-        widened = widen_to_decimals(table, names, hinted_types() if fixed else ())
+        by_user = {normalize_name(name) for name in self._settings.types.by_column}
+        widened = widen_to_decimals(table, names, hinted_types() | by_user if fixed else ())
         self.notices += widened.values()
         return set(widened)
 
@@ -151,9 +184,10 @@ class FileReader:
             fetched.path,
             name_column=name_column,
             name_header=partial(settings.name_header, export.request),
-            known_types=self.policy.types(known_types(table)),
+            known_types=self.policy.types(known_types(table, settings.types)),
             look_at=self._look_at,
-            column_types=settings.column_types,
+            documented=settings.types.find_documented,
+            column_types=settings.types.setting,
             on_bad_row=settings.on_bad_row,
             max_rejected_share=settings.max_rejected_share,
         )
@@ -174,10 +208,11 @@ class FileReader:
             export.file().path,
             name_column=make_speller(naming.normalize_identifier),
             join_names=naming.shorten_fragments,
-            known_types=policy.types(known_types(table)),
+            known_types=policy.types(known_types(table, settings.types)),
             nested_types=lambda path: policy.types(nested_types(table, path), under=path),
             look_at=self._look_at,
-            column_types=settings.column_types,
+            documented=settings.types.find_documented,
+            column_types=settings.types.setting,
             on_bad_row=settings.on_bad_row,
             max_rejected_share=settings.max_rejected_share,
         )

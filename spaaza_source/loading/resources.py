@@ -18,7 +18,7 @@ from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.settings import require_choice, require_number
-from spaaza_source.tabular import Policy
+from spaaza_source.tabular import Policy, TableTypes
 from spaaza_source.writing import REPLACE, REPLACE_WINDOW, DeleteGuard, Disposition, WriteSettings
 
 #: The section of dlt's configuration for a resource that is run without its source. It is named, so
@@ -52,6 +52,7 @@ class TableSpec:
         time_column: The column that windows are taken by; None where rows are merged by a key.
         keys: Columns that may be its key; the rows must prove it.
         volatile: Columns whose cells change as time passes.
+        types: What gives its columns their types.
     """
 
     sync: TableSync
@@ -59,6 +60,7 @@ class TableSpec:
     time_column: str | None
     keys: Sequence[str]
     volatile: Sequence[str]
+    types: TableTypes
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class ResourceFactory:
 
     Attributes:
         run: The exports of a load.
-        read_settings: How files are read.
+        read_settings: How files are read, but for the types of a table's columns.
         delete_guard: How many rows a load may delete.
         by_scheduler: Whether a scheduler's interval is the range; None for what dlt says.
         keep_files: A folder to archive the files in; None to remove them.
@@ -94,7 +96,7 @@ class ResourceFactory:
         declared: Any = REPLACE_WINDOW if keeps_rows else REPLACE
         load = TableLoad(
             sync,
-            self.read_settings,
+            replace(self.read_settings, types=table.types),
             table.privacy,
             table.time_column,
             WriteSettings(Disposition(declared, table.volatile), self.delete_guard, table.keys),

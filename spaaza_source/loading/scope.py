@@ -20,7 +20,7 @@ from spaaza_source.destination import ask, can_count, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
-from spaaza_source.loading.column_hints import check_hinted_types
+from spaaza_source.loading.column_hints import check_chosen_types
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.history import LoadHistory, can_resume, has_times, read_history
 from spaaza_source.loading.intent import describe_intent
@@ -79,7 +79,7 @@ def resolve_scope(
         return LoadScope(cursor.resume(sync))
     _check_hints(sync.table)
     if has_rows(sync.table) if history is None else history.exists:
-        check_hinted_types(sync.table)
+        check_chosen_types(sync.table, load.read_settings.types)
     disposition, keyed = writing.disposition, bool(writing.candidates)
     policy = disposition.limit_policy(
         sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others

@@ -2,13 +2,12 @@
 
 Vendor document: "Exporting users (bulk)", the header and its five sample rows; types are inferred
 from these and from the platform's user documents. The header of the file decides which columns
-there are; these hints describe those that it has.
+there are; these types are for those that it has.
 """
 
 from __future__ import annotations
 
 from dlt.common.data_types import TDataType
-from dlt.common.schema.typing import TColumnSchema
 
 #: Codes and numbers that nobody adds up stay text: a leading zero or a plus sign can matter.
 TYPES: dict[str, TDataType] = {
@@ -56,7 +55,7 @@ TYPES: dict[str, TDataType] = {
     "street_name": "text",
     "signup_channel": "text",
     "spaaza_join_date": "timestamp",
-    "spaaza_user_id": "bigint",
+    "spaaza_user_id": "text",
     "auxiliary_identifier": "text",
     "opt_in_secondary": "bool",
     "registered": "bool",
@@ -70,7 +69,7 @@ TYPES: dict[str, TDataType] = {
     "home_store_name": "text",
     "home_store_owner_code": "text",
     "referred": "bool",
-    "referring_user_id": "bigint",
+    "referring_user_id": "text",
     "referring_user_referral_code": "text",
     "user_referral_code": "text",
     "employee": "bool",
@@ -81,8 +80,3 @@ TYPES: dict[str, TDataType] = {
     "signup_store_code": "text",
     "influencer": "bool",
 }
-
-
-def documented_columns() -> list[TColumnSchema]:
-    """The columns as dlt column hints."""
-    return [{"name": name, "data_type": kind} for name, kind in TYPES.items()]

@@ -16,10 +16,12 @@ from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRequest, TableSync
 from spaaza_source.loading import ReadSettings, TableLoad, stream_table
-from spaaza_source.spaaza.bulk_columns import documented_columns
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
+from spaaza_source.spaaza.documented_types import DOCUMENTED
+from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.personal_columns import make_policies
 from spaaza_source.spaaza.tasks_api import make_client
+from spaaza_source.tabular import read_table_types
 from spaaza_source.transport import parse_base_url
 from spaaza_source.writing import REPLACE, DeleteGuard, Disposition, WriteSettings
 
@@ -36,7 +38,7 @@ def spaaza_bulk_users(
     chain_id: int = dlt.config.value,
     credentials: SpaazaCredentials = dlt.secrets.value,
     *,
-    column_types: Literal["inferred", "text"] = "inferred",
+    column_types: Any = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
     on_drift: Any = "tell",
@@ -53,7 +55,7 @@ def spaaza_bulk_users(
         base_url: The address of the Services API.
         chain_id: The chain whose users are loaded.
         credentials: `session_user_id` and `session_key`: the vendor documents no others.
-        column_types: `inferred`, with the documented columns typed as documented, or `text`.
+        column_types: As for `spaaza_source`, for the table `bulk_users`.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of the rows is bad, from 0 to 1.
         on_drift: As for `spaaza_source`.
@@ -69,12 +71,10 @@ def spaaza_bulk_users(
     install_hooks()
     chain = require_chain(chain_id)
     http = make_client(parse_base_url(base_url), chain, require_credentials(credentials))
-    settings = ReadSettings(column_types, on_bad_row, max_rejected_share)
+    types = read_table_types(column_types, ["bulk_users"], DOCUMENTED, others=list(INDEXES))
+    settings = ReadSettings(types["bulk_users"], on_bad_row, max_rejected_share)
     delete_guard = DeleteGuard(max_deleted_share, accept_deletes)
     policy = make_policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
-    columns: Any = (
-        None if settings.column_types == "text" else policy.mask_hints(documented_columns())
-    )
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
     load = TableLoad(
@@ -83,12 +83,11 @@ def spaaza_bulk_users(
         policy,
         None,
         WriteSettings(Disposition(REPLACE, VOLATILE), delete_guard, KEYS),
-        DriftSettings.of(on_drift, [request.table]).stops_table(request.table),
+        DriftSettings.of(on_drift, [*INDEXES, request.table]).stops_table(request.table),
     )
     yield dlt.resource(
         stream_table,
         name="bulk_users",
         section="bulk_users",
         write_disposition=REPLACE,
-        columns=columns,
     )(load, lambda: http.stream(PATH, body))

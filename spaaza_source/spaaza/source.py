@@ -31,11 +31,13 @@ from spaaza_source.loading import (
 )
 from spaaza_source.settings import by_table, require_choice, require_number
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
+from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
 from spaaza_source.spaaza.personal_columns import make_policies
 from spaaza_source.spaaza.segments import moves_with_time, selection_for
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
+from spaaza_source.tabular import TableTypes, read_table_types
 from spaaza_source.transport import parse_base_url
 from spaaza_source.windows import EARLIEST, MARGIN, Window
 from spaaza_source.writing import DeleteGuard
@@ -51,7 +53,7 @@ def spaaza_source(
     end_date: Any = None,
     segments: Optional[dict[str, Any]] = None,  # noqa: UP045
     export_format: Literal["csv", "json"] = "csv",
-    column_types: Literal["inferred", "text"] = "inferred",
+    column_types: Any = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
     on_drift: Any = "tell",
@@ -104,7 +106,8 @@ def spaaza_source(
         segments: By table: a saved segment's id, a list of rules, or a dict with `rules`. With a
             relative rule ("within the last day") a table keeps the rows that have left it.
         export_format: `csv`, or `json`, whose nested lists become tables of their own.
-        column_types: `inferred` from the file, or `text` for every column.
+        column_types: `inferred`: as documented, else from the file; or `text` for every column; or
+            by table one of these, or types by column: `{"users": {"points": "decimal"}}`.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
         on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
@@ -180,14 +183,15 @@ def spaaza_source(
     policies = make_policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = require_choice("export_format", export_format, "csv", "json")
     snapshot = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
+    types = read_table_types(column_types, INDEXES, DOCUMENTED, others=["bulk_users"])
     resources = ResourceFactory(
         run,
-        ReadSettings(column_types, on_bad_row, max_rejected_share),
+        ReadSettings(TableTypes(), on_bad_row, max_rejected_share),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
         from_files=from_files,
-        drift=DriftSettings.of(on_drift, list(INDEXES)),
+        drift=DriftSettings.of(on_drift, [*INDEXES, "bulk_users"]),
     )
     for index in INDEXES.values():
         make_request = _RequestFactory(
@@ -211,6 +215,7 @@ def spaaza_source(
                 None if of_any_time else time_column,
                 index.keys,
                 index.volatile,
+                types[index.table],
             )
         )
 

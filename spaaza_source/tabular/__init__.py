@@ -20,6 +20,7 @@ from spaaza_source.tabular.privacy import Policy
 from spaaza_source.tabular.privacy_settings import Policies
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
+from spaaza_source.tabular.table_types import DocumentedTypes, TableTypes, read_table_types
 
 __all__ = [
     "OTHER_ALPHABET",
@@ -31,10 +32,12 @@ __all__ = [
     "ColumnType",
     "Conversion",
     "CsvFile",
+    "DocumentedTypes",
     "JsonFile",
     "Policies",
     "Policy",
     "RejectedRow",
+    "TableTypes",
     "check_settings",
     "column_changes",
     "convert_csv",
@@ -43,5 +46,6 @@ __all__ = [
     "open_csv",
     "open_json",
     "printable_name",
+    "read_table_types",
     "remove_invisible",
 ]

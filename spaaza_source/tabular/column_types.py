@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,6 +23,8 @@ _ARROW = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
+_CHOICES = ("text", "bool", "bigint", "decimal", "double", "date", "timestamp")
+_DECIMAL = re.compile(r"decimal\s*\(\s*(\d{1,3})\s*(?:,\s*(\d{1,3})\s*)?\)")
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class ColumnType:
         if self.data_type != "decimal" and self.data_type not in _ARROW:
             raise SettingsError(
                 f"a column of a file cannot have the type {self.data_type!r}",
-                hint="Use one of text, bool, bigint, decimal, double, date, timestamp.",
+                hint=f"Use one of {', '.join(_CHOICES)}.",
             )
         if not 0 < self.precision <= DEFAULT_PRECISION or not 0 <= self.scale <= self.precision:
             raise SettingsError(
@@ -68,6 +73,26 @@ class ColumnType:
             return cls(data_type)
         return cls(data_type, precision, scale or 0)
 
+    @classmethod
+    def parse(cls, text: Any) -> ColumnType:
+        """The type of a setting's text: `bigint`, `decimal`, `decimal(18, 4)`.
+
+        Raises:
+            SettingsError: There is no such type.
+        """
+        name = text.strip().lower() if isinstance(text, str) else ""
+        precise = _DECIMAL.fullmatch(name)
+        if precise:
+            return cls("decimal", int(precise[1]), int(precise[2] or 0))
+        if name in _CHOICES:
+            return cls(name)
+        near = get_close_matches(name, _CHOICES, 1)
+        raise SettingsError(
+            f"there is no type {str(text)[:40]!r}",
+            hint=f"{f'Did you mean {near[0]}? ' if near else ''}Choose one of"
+            f" {', '.join(_CHOICES)}; decimal(18, 4) is one too.",
+        )
+
     def __str__(self) -> str:
         if self.data_type == "decimal":
             return f"decimal({self.precision}, {self.scale})"
@@ -88,15 +113,19 @@ class Column:
     """A column of a file.
 
     `header` is the vendor's text, `name` the normalised one. `type` is None where every cell is
-    empty and no type was known: undecided. If `has_variant`, some values do not fit the type, and
-    their text is in the column `variant`. `cells` tells what its cells look like, if they were
-    looked at and look personal.
+    empty and no type was known or documented: undecided. If `has_variant`, some values do not fit
+    the type, and their text is in the column `variant`. `documented` is the type that the vendor
+    documents for it, where none was known: it is not the column's type if values do not fit it.
+    `is_filled` tells whether a value has shown that the type is right. `cells` tells what its cells
+    look like, if they were looked at and look personal.
     """
 
     header: str
     name: str
     type: ColumnType | None
     has_variant: bool = False
+    documented: ColumnType | None = None
+    is_filled: bool = True
     cells: str | None = None
 
     @property

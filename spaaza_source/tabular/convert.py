@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from pyarrow import parquet
 
 from spaaza_source.tabular.column_types import Column
 from spaaza_source.tabular.csv_reader import open_csv
+from spaaza_source.tabular.header import make_speller
 from spaaza_source.tabular.source_file import ColumnTypes, OnBadRow
+from spaaza_source.tabular.table_types import read_column_types
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ def convert_csv(
     csv_path: str | os.PathLike[str],
     parquet_path: str | os.PathLike[str],
     *,
-    column_types: ColumnTypes = "inferred",
+    column_types: ColumnTypes | Mapping[str, str] = "inferred",
     on_bad_row: OnBadRow = "reject",
 ) -> Conversion:
     """Write the good rows of a CSV file to a Parquet file, which is replaced whole or not at all.
@@ -34,14 +37,18 @@ def convert_csv(
     Args:
         csv_path: The file to read; see `open_csv` for its format.
         parquet_path: The file to write.
-        column_types: `inferred` types each column over the whole file; `text` keeps all text.
+        column_types: `inferred` types each column over the whole file; `text` keeps all text;
+            a dict gives types by column (`{"points": "decimal"}`), and the others are inferred.
         on_bad_row: `reject` counts bad rows and leaves them out, up to 1 % of all rows; `fail`
             raises at the first.
 
     Raises:
         FileError: The CSV file must not be loaded; nothing is written.
+        SettingsError: A setting has an impossible value.
     """
-    file = open_csv(csv_path, column_types=column_types, on_bad_row=on_bad_row)
+    types, spell = read_column_types(column_types), make_speller()
+    known = {spell(name): kind for name, kind in types.by_column.items()}
+    file = open_csv(csv_path, known_types=known, column_types=types.setting, on_bad_row=on_bad_row)
     target = Path(parquet_path)
     partial = target.with_name(target.name + ".partial")
     try:

@@ -76,8 +76,10 @@ class Policies:
         if secret and not hashes:
             # By name: dlt sets its logger up with the first pipeline, which may come later.
             logging.getLogger("dlt").warning(
-                f"{_SECRET_SETTING} is set, but {_SETTING} hashes no column; without a policy,"
-                " personal columns are loaded in the clear"
+                "%s is set, but %s hashes no column; without a policy, personal columns are loaded"
+                " in the clear",
+                _SECRET_SETTING,
+                _SETTING,
             )
         keyed = _make_hash(secret, variable) if hashes else None
         told = {table: _spell_choice(choice) for table, choice in chosen.items()}

@@ -6,6 +6,8 @@ checked here on Arrow's bytes, before any lenient converter gets them.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -28,6 +30,9 @@ _DATE_FORM = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME_FORM = _DATE_FORM + "[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:[.][0-9]{1,6})?"
 _ZONE_FORM = "(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
 _DOUBLE_FORM = "-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_ZERO_FORM = "0001-01-01(?:[T ]00:00:00(?:[.]0{1,6})?(?:Z|[+-]00(?::?00)?)?)?"
+"""The zero value of a time in Go, which stands for `never`."""
+_ZERO_TIME = dt.datetime(1, 1, 1, tzinfo=dt.timezone.utc)
 _FIRST_MICROSECOND = -62_135_596_800_000_000
 _LAST_MICROSECOND = 253_402_300_799_999_999
 
@@ -204,6 +209,25 @@ def convert(strings: Any, column_type: ColumnType) -> Any:
     if column_type.data_type == "timestamp":
         return _timestamps(strings)
     return pc.cast(strings, column_type.arrow)
+
+
+def are_zero_texts(strings: Any) -> Any:
+    """Which cells are Go's zero time, in any form of a date or time."""
+    return _has_form(strings, _ZERO_FORM)
+
+
+def drop_zero_times(values: Any) -> Any:
+    """Dates or times in UTC without those that are Go's zero time."""
+    zero = _ZERO_TIME if pa.types.is_timestamp(values.type) else _ZERO_TIME.date()
+    # No time is before it, and most columns have none.
+    if pc.min(values).as_py() != zero:
+        return values
+    return pc.if_else(pc.equal(values, pa.scalar(zero, values.type)), None, values)
+
+
+def is_zero_text(text: str) -> bool:
+    """Whether a cell is Go's zero time."""
+    return text.startswith("0001-01-01") and re.fullmatch(_ZERO_FORM, text) is not None
 
 
 def _timestamps(strings: Any) -> Any:

@@ -24,8 +24,10 @@ from spaaza_source.loading import (
     make_sync_policy,
 )
 from spaaza_source.settings import by_table, require_number
+from spaaza_source.tabular import TableTypes, read_table_types
 from spaaza_source.transport import parse_base_url
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
+from spaaza_source.voucherify.documented_types import DOCUMENTED
 from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import Filters, add_window, can_be_narrowed, check_filters
@@ -50,7 +52,7 @@ def voucherify_source(
     campaign_id: Optional[str] = None,  # noqa: UP045
     start_date: Any = None,
     end_date: Any = None,
-    column_types: Literal["inferred", "text"] = "inferred",
+    column_types: Any = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
     on_drift: Any = "tell",
@@ -102,7 +104,8 @@ def voucherify_source(
         campaign_id: Load the vouchers of this campaign only; the other objects have no such filter.
         start_date: Start of history: ISO 8601 text or a datetime, UTC if it names no zone.
         end_date: End of the range (exclusive); requires `start_date`. Exactly that range is loaded.
-        column_types: `inferred` from the file, or `text` for every column.
+        column_types: `inferred`: as documented, else from the file; or `text` for every column; or
+            by table one of these, or types by column: `{"users": {"points": "decimal"}}`.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
         on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
@@ -161,9 +164,10 @@ def voucherify_source(
     run = ExportRun(service, downloads_folder, poll)
     policies = make_policies(privacy, privacy_secret, list(OBJECTS))
     snapshot = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
+    types = read_table_types(column_types, OBJECTS, DOCUMENTED)
     resources = ResourceFactory(
         run,
-        ReadSettings(column_types, on_bad_row, max_rejected_share, _name_header),
+        ReadSettings(TableTypes(), on_bad_row, max_rejected_share, _name_header),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
@@ -187,6 +191,7 @@ def voucherify_source(
                 exported.window_field,
                 exported.keys,
                 exported.volatile,
+                types[exported.table],
             )
         )
 

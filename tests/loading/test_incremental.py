@@ -258,7 +258,7 @@ def test_the_windows_of_a_load_agree_about_types_and_bring_their_own_columns(
             ).with_resources("transactions")
         )
     types = column_types(tmp_path, "transactions")
-    assert (types["code"], types["note"], types["id"]) == ("VARCHAR", "VARCHAR", "BIGINT")
+    assert (types["code"], types["note"], types["id"]) == ("VARCHAR", "VARCHAR", "VARCHAR")
     assert query(tmp_path, "SELECT id, code, note, extra FROM transactions ORDER BY id") == [
         (1, "7", None, None),
         (3, "007", "x", "y"),

@@ -74,7 +74,7 @@ def test_the_documented_rows_load_with_the_right_names_and_types(
 ) -> None:
     folder, _ = sample
     types = column_types(folder, "bulk_users")
-    assert types["spaaza_user_id"] == "BIGINT"
+    assert types["spaaza_user_id"] == "VARCHAR"
     assert types["email_username"] == "VARCHAR"
     assert types["opted_in"] == "BOOLEAN"
     assert types["created_date"] == "TIMESTAMP WITH TIME ZONE"
@@ -87,7 +87,7 @@ def test_the_documented_rows_load_with_the_right_names_and_types(
         folder,
         "SELECT email_username, opted_in, created_date::VARCHAR, birthday, average_spend_value,"
         " postal_code, house_number, last_login_date, id"
-        " FROM bulk_users WHERE spaaza_user_id = 2001121",
+        " FROM bulk_users WHERE spaaza_user_id = '2001121'",
     ) == [
         (
             "onemoretime@spaaza.com",

@@ -68,7 +68,7 @@ CHANGED = ("any", ["date_time_creation", "date_time_redeemed"])
 def test_what_was_created_or_redeemed_is_merged(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n3,new\n")
     load(vendor, tmp_path, "2,redeemed\n4,new\n")
-    assert held(tmp_path) == [(1, "new"), (2, "redeemed"), (3, "new"), (4, "new")]
+    assert held(tmp_path) == [("1", "new"), ("2", "redeemed"), ("3", "new"), ("4", "new")]
     load(vendor, tmp_path, "")
     assert len(held(tmp_path)) == 4
     assert vendor.asked() == [None, CHANGED, CHANGED]
@@ -97,9 +97,9 @@ def test_a_history_of_vouchers_exports_them_whole_each_time(
 def test_vouchers_come_whole_from_time_to_time(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n3,new\n4,new\n5,new\n")
     load(vendor, tmp_path, "1,new\n2,locked\n3,new\n5,new\n", snapshot_every=0)
-    assert held(tmp_path) == [(1, "new"), (2, "locked"), (3, "new"), (5, "new")]
+    assert held(tmp_path) == [("1", "new"), ("2", "locked"), ("3", "new"), ("5", "new")]
     load(vendor, tmp_path, "3,redeemed\n")
-    assert held(tmp_path) == [(1, "new"), (2, "locked"), (3, "redeemed"), (5, "new")]
+    assert held(tmp_path) == [("1", "new"), ("2", "locked"), ("3", "redeemed"), ("5", "new")]
     assert vendor.asked() == [None, None, CHANGED]
 
 
@@ -110,7 +110,7 @@ def test_vouchers_without_a_key_come_whole_each_time(
     load(vendor, tmp_path, "1,new\n1,new\n,new\n")
     logging.getLogger("dlt").addHandler(caplog.handler)
     load(vendor, tmp_path, "1,new\n1,redeemed\n,new\n")
-    assert held(tmp_path) == [(1, "new"), (1, "redeemed"), (None, "new")]
+    assert held(tmp_path) == [("1", "new"), ("1", "redeemed"), (None, "new")]
     assert vendor.asked() == [None, None]
     logging.getLogger("dlt").removeHandler(caplog.handler)
     assert "every load brings all rows" in caplog.text
@@ -119,7 +119,7 @@ def test_vouchers_without_a_key_come_whole_each_time(
 def test_a_voucher_in_several_windows_is_one_row(vendor: VoucherFiles, tmp_path: Path) -> None:
     span = {"start_date": "2026-01-01", "end_date": "2026-04-01"}
     load(vendor, tmp_path, "1,a\n2,a\n", "2,a\n3,a\n", "3,a\n1,a\n4,a\n", **span)
-    assert held(tmp_path) == [(1, "a"), (2, "a"), (3, "a"), (4, "a")]
+    assert held(tmp_path) == [("1", "a"), ("2", "a"), ("3", "a"), ("4", "a")]
     assert vendor.asked() == [CHANGED] * 3
     assert query(tmp_path, "SELECT sum(rows)::INT, sum(loaded)::INT FROM export_jobs") == [(7, 4)]
 
@@ -136,7 +136,7 @@ def test_windows_that_share_rows_without_a_key_are_refused(
 def test_a_range_of_the_past_is_merged_too(vendor: VoucherFiles, tmp_path: Path) -> None:
     load(vendor, tmp_path, "1,new\n2,new\n")
     load(vendor, tmp_path, "2,redeemed\n", start_date="2026-01-01", end_date="2026-01-05")
-    assert held(tmp_path) == [(1, "new"), (2, "redeemed")]
+    assert held(tmp_path) == [("1", "new"), ("2", "redeemed")]
 
 
 def test_what_cannot_be_merged_stops(vendor: VoucherFiles, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_cannot_be_merged_stops(vendor: VoucherFiles, tmp_path: Path) -> No
     with pytest.raises(Exception, match="repeats that of an earlier row in 1") as raised:
         load(vendor, tmp_path, "2,redeemed\n2,new\n")
     assert "line 3" in str(raised.value)
-    assert held(tmp_path) == [(1, "new"), (2, "new")]
+    assert held(tmp_path) == [("1", "new"), ("2", "new")]
 
 
 @pytest.mark.thorough
@@ -166,5 +166,5 @@ def test_a_merge_keeps_nothing_of_the_one_before(
     load(vendor, tmp_path, "1,new\n2,locked\n", snapshot_every=0)
     load(vendor, tmp_path, "2,redeemed\n")
     logging.getLogger("dlt").removeHandler(caplog.handler)
-    assert held(tmp_path) == [(1, "new"), (2, "redeemed")]
+    assert held(tmp_path) == [("1", "new"), ("2", "redeemed")]
     assert "dlt ignores this option" not in caplog.text

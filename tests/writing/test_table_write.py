@@ -79,7 +79,14 @@ def test_a_snapshot_is_merged_by_the_key_that_its_rows_prove(
     # Into an empty table nothing needs to be merged.
     assert first["write_disposition"] == "replace"
     table = load(vendor, tmp_path, "name,id\na,1\nB,2\nd,4\ne,5\nf,6\ng,7\n")
-    assert users(tmp_path) == [(1, "a"), (2, "B"), (4, "d"), (5, "e"), (6, "f"), (7, "g")]
+    assert users(tmp_path) == [
+        ("1", "a"),
+        ("2", "B"),
+        ("4", "d"),
+        ("5", "e"),
+        ("6", "f"),
+        ("7", "g"),
+    ]
     assert table["x-merge-strategy"] == "cdc"
     assert table["x-merge-skip-unchanged-rows"]
     assert table["columns"]["id"]["primary_key"]
@@ -93,12 +100,12 @@ def test_without_a_proven_key_a_snapshot_takes_the_tables_place(
         table = load(vendor, tmp_path, "id,name\n1,a\n1,b\n,c\n")
         assert table["write_disposition"] == "replace"
     assert not table["columns"]["id"].get("primary_key")
-    assert users(tmp_path) == [(1, "a"), (1, "b"), (None, "c")]
+    assert users(tmp_path) == [("1", "a"), ("1", "b"), (None, "c")]
     # A merge would leave what the table holds without a key.
     for disposition in ("replace", "merge"):
         table = load(vendor, tmp_path, "id,name\n1,a\n2,d\n3,e\n")
         assert table["write_disposition"] == disposition
-    assert users(tmp_path) == [(1, "a"), (2, "d"), (3, "e")]
+    assert users(tmp_path) == [("1", "a"), ("2", "d"), ("3", "e")]
 
 
 @pytest.mark.thorough
@@ -108,7 +115,7 @@ def test_a_users_key_is_the_key(vendor: FileVendor, tmp_path: Path) -> None:
     table = load(vendor, tmp_path, "id,chain,code\n9,1,a\n2,1,b\n3,2,a\n", hints=hints)
     assert table["x-merge-strategy"] == "cdc"
     assert not table["columns"]["id"].get("primary_key")
-    assert query(tmp_path, "SELECT id FROM users ORDER BY id") == [(2,), (3,), (9,)]
+    assert query(tmp_path, "SELECT id FROM users ORDER BY id") == [("2",), ("3",), ("9",)]
 
 
 @pytest.mark.parametrize(

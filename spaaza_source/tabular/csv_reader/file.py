@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +17,7 @@ import pyarrow.csv as arrow_csv
 
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
+from spaaza_source.tabular.csv_reader.in_threads import run_in_threads
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
 from spaaza_source.tabular.header import make_speller, name_columns
@@ -34,7 +33,7 @@ from spaaza_source.tabular.source_file import (
     open_file,
     reopen_file,
 )
-from spaaza_source.tabular.values import convert, fit_mask
+from spaaza_source.tabular.values import are_zero_texts, convert, drop_zero_times, fit_mask
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 TABLE_ROWS = 122_880
@@ -43,8 +42,6 @@ TABLE_BYTES = 64 * 2**20
 """Bytes of CSV in one table at most, so that wide rows keep memory bounded."""
 
 _spell = make_speller()
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -102,11 +99,11 @@ class CsvFile:
                 if column.name in known:
                     known[column.name] = known[column.name].merge(seen)
         evidence = [
-            replace(seen, fits=known[column.name].fits, filled=known[column.name].filled)
-            for column, seen in self._pairs()
+            replace(seen, fits=every.fits, filled=every.filled, zeros=every.zeros)
+            for every, seen in ((known[column.name], seen) for column, seen in self._pairs())
         ]
         columns = tuple(
-            replace(column, type=seen.column_type)
+            seen.describe_column(column.header, column.name)
             for column, seen in zip(self.columns, evidence, strict=True)
         )
         return replace(self, columns=columns, schema=_schema(columns), _evidence=tuple(evidence))
@@ -151,7 +148,7 @@ class CsvFile:
             return span, self._typed(_parse(data, parsed_as, span.rows))
 
         with reopen_file(self.path, self._identity) as file:
-            yield from _run_in_threads(make_table, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
+            yield from run_in_threads(make_table, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
 
     def _pieces(self, file: BinaryIO) -> Iterator[tuple[ByteSpan, bytes]]:
         for span in self._spans:
@@ -164,14 +161,18 @@ class CsvFile:
     def _typed(self, parsed: Any) -> Any:
         """The parsed cells as a table of this file's schema."""
         columns, variants = [], []
-        for column, cells in zip(self.columns, parsed.columns, strict=True):
+        for (column, seen), cells in zip(self._pairs(), parsed.columns, strict=True):
             fitting = cells
-            if column.has_variant and column.type:
+            if seen.drops_zeros and pa.types.is_string(cells.type):
                 strings = cells.combine_chunks()
+                fitting = pc.if_else(are_zero_texts(strings), None, strings)
+            if column.has_variant and column.type:
+                strings = fitting if fitting is not cells else cells.combine_chunks()
                 fits = fit_mask(strings, column.type)
                 fitting = pc.if_else(fits, strings, None)
                 variants.append(pc.if_else(fits, None, strings))
-            columns.append(_to_type(fitting, column.type))
+            typed = _to_type(fitting, column.type)
+            columns.append(drop_zero_times(typed) if seen.drops_zeros else typed)
         return pa.table([*columns, *variants], schema=self.schema)
 
 
@@ -182,6 +183,7 @@ def open_csv(
     name_header: Callable[[Sequence[str]], Sequence[str]] = tuple,
     known_types: Mapping[str, ColumnType] = MappingProxyType({}),
     look_at: Callable[[str], bool] | None = None,
+    documented: Callable[[str], ColumnType | None] = lambda _: None,
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
@@ -202,6 +204,9 @@ def open_csv(
         known_types: Types by column name, from the schema or from hints. They override
             `column_types`. A value that does not fit becomes NULL, and its text goes to
             `<name>__v_text`.
+        documented: Gives the type that the vendor documents for a column, by its name. Where no
+            type is known, it is the column's if all values fit it, or if there is none. In a
+            documented date or time, Go's zero time (0001-01-01) is NULL.
         look_at: Which columns, by name, are looked at for cells that look personal.
         column_types: `inferred` types the other columns over the whole file; `text` keeps them
             text. An empty cell is NULL either way. A time without a zone is UTC.
@@ -227,14 +232,13 @@ def open_csv(
             for index, name in enumerate(names)
             if look_at is not None and look_at(name)
         }
-        types = [Evidence(known_types.get(name, default)) for name in names]
-        evidence = _infer_types(scan, types, looks)
+        start = [
+            Evidence(known_types.get(name, default), documented=documented(name)) for name in names
+        ]
+        evidence = _infer_types(scan, start, looks)
     columns = tuple(
-        Column(
-            header,
-            name,
-            seen.column_type,
-            has_variant=seen.misfits,
+        replace(
+            seen.describe_column(header, name),
             cells=looks[index].kind if index in looks else None,
         )
         for index, (header, name, seen) in enumerate(
@@ -288,7 +292,7 @@ def _infer_types(
             for index, cells in zip(still, parsed.columns, strict=True)
         ]
 
-    for seen in _run_in_threads(infer, _check_apostrophes(scan.chunks(), len(evidence))):
+    for seen in run_in_threads(infer, _check_apostrophes(scan.chunks(), len(evidence))):
         for index, found in seen:
             evidence[index] = evidence[index].merge(found)
     return evidence
@@ -309,24 +313,6 @@ def _check_apostrophes(
                         hint="Ask for cells quoted with double quotes, as in RFC 4180.",
                     )
         yield span, data
-
-
-def _run_in_threads(
-    work: Callable[[_T], _R], items: Iterable[_T], *, ahead: int = 0
-) -> Iterator[_R]:
-    """The results of work on items, in their order, one item per processor at a time.
-
-    Up to `ahead` items are worked on while the caller is busy with a result.
-    """
-    threads = min(4, pa.cpu_count())
-    with ThreadPoolExecutor(threads, thread_name_prefix="csv") as pool:
-        running: deque[Future[_R]] = deque()
-        for item in items:
-            running.append(pool.submit(work, item))
-            if len(running) > max(threads, ahead):
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
 
 
 def _parse(
@@ -376,7 +362,7 @@ def _parsed_type(seen: Evidence) -> Any:
     """The Arrow type that a column's cells are parsed as, before they become its own."""
     if seen.column_type is None:
         return pa.null()
-    if seen.misfits or (seen.zoned and seen.naive):
+    if seen.misfits or (seen.zoned and seen.naive) or (seen.zeros and seen.drops_zeros):
         return pa.string()
     if seen.naive and seen.column_type == TIMESTAMP:
         return pa.timestamp("us")

@@ -147,6 +147,7 @@ def open_json(
     known_types: Mapping[str, ColumnType] = _NO_TYPES,
     nested_types: Callable[[tuple[str, ...]], Mapping[str, ColumnType]] = lambda _: _NO_TYPES,
     look_at: Callable[[str], bool] | None = None,
+    documented: Callable[..., ColumnType | None] = lambda *_: None,
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
@@ -170,6 +171,8 @@ def open_json(
             convention.
         known_types: As for `open_csv`.
         nested_types: Known types of the nested table at a path, such as `("line_items",)`.
+        documented: As for `open_csv`; called with the path of a nested table, then the column's
+            name. A column without any value has no type, for its values may be objects or lists.
         look_at: As for `open_csv`, by path, such as `line_items__sku`.
         column_types: As for `open_csv`; an empty string is NULL as an empty cell is.
         on_bad_row: As for `open_csv`.
@@ -192,7 +195,8 @@ def open_json(
         plain = [key for key, value in members.items() if not isinstance(value, (dict, list))]
         return bool(plain) and all(spell_header(key, name_column) in known_types for key in plain)
 
-    shape = Shape(name_column, join_names, known, TEXT if column_types == "text" else None, look_at)
+    default = TEXT if column_types == "text" else None
+    shape = Shape(name_column, join_names, known, documented, default=default, look_at=look_at)
     rejected = RejectedRows(
         reject=on_bad_row == "reject",
         max_share=max_rejected_share,

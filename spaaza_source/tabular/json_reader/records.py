@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.header import VARIANT_SUFFIX
+from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.json_reader.shape import Members, all_members, as_cell, as_row
 from spaaza_source.tabular.json_reader.text import Number, write_value
-from spaaza_source.tabular.values import convert, fit_mask
+from spaaza_source.tabular.values import convert, fit_mask, is_zero_text
 
 Row = dict[str, Any]
 
@@ -40,10 +41,10 @@ class Records:
     def __init__(self, root: Members) -> None:
         self._root = root
         self._columns = {
-            path.number: _Column(path.name, kind, misfits=path.evidence.misfits)
+            path.number: _Column(path.name, kind, path.evidence)
             for members in all_members(root)
             for path in members.paths.values()
-            if path.is_column and (kind := path.evidence.column_type)
+            if path.is_column and (kind := path.as_column.type)
         }
 
     def record(self, members: dict[str, Any]) -> Row:
@@ -73,10 +74,11 @@ class Records:
 class _Column:
     """Converts a column's values and puts them into their rows."""
 
-    def __init__(self, name: str, kind: ColumnType, *, misfits: bool) -> None:
+    def __init__(self, name: str, kind: ColumnType, evidence: Evidence) -> None:
         self._name = name
         self._kind = kind
-        self._misfits = misfits
+        self._misfits = evidence.misfits
+        self._drops_zeros = evidence.drops_zeros
         self._read = _READ.get(kind.data_type)
         self._pending: list[tuple[Row, Any, str]] = []
 
@@ -87,6 +89,8 @@ class _Column:
             self._put_variant(row, write_value(value))
         elif self._kind.data_type == "text":
             row[self._name] = _text(value)
+        elif self._drops_zeros and is_zero_text(as_cell(value)):
+            row[self._name] = None
         elif self._read is None or self._misfits:
             row[self._name] = None
             self._pending.append((row, value, as_cell(value)))

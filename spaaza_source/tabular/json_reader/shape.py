@@ -6,7 +6,7 @@ The type of a path is inferred from the text of its values, like that of a CSV c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -88,10 +88,13 @@ class Path:
     @property
     def as_column(self) -> Column:
         """Its column."""
-        kind = self.evidence.column_type
-        variant = self.evidence.misfits or (self.plain and self.has_nested)
-        looks_like = self.look.kind if self.look else None
-        return Column(self.header, self.column, kind, has_variant=variant, cells=looks_like)
+        nested = self.plain and self.has_nested
+        column = self.evidence.describe_column(self.header, self.column, has_variant=nested)
+        if self.look:
+            column = replace(column, cells=self.look.kind)
+        # Without any value it stays open whether there will be plain ones, objects or lists.
+        is_open = not self.plain and self.evidence.known is None
+        return replace(column, type=None) if is_open else column
 
 
 class Shape:
@@ -101,6 +104,7 @@ class Shape:
         name_column: Names one key.
         join_names: Makes one name of those along a path.
         known_types: Returns the known types of the columns of the table at a path.
+        documented: Gives the documented type of a column, by the path of its table and its name.
         default: The type of the other columns, if it is not inferred.
         look_at: Which columns, by path, are looked at for cells that look personal.
     """
@@ -110,12 +114,15 @@ class Shape:
         name_column: Callable[[str], str],
         join_names: Callable[..., str],
         known_types: Callable[[tuple[str, ...]], Mapping[str, ColumnType]],
+        documented: Callable[..., ColumnType | None],
+        *,
         default: ColumnType | None,
         look_at: Callable[[str], bool] | None = None,
     ) -> None:
         self._name_column = name_column
         self._join_names = join_names
         self._known_types = known_types
+        self._documented = documented
         self._default = default
         self._look_at = look_at
         self._paths = 0
@@ -192,7 +199,10 @@ class Shape:
             name=name,
             names=names,
             column=column,
-            evidence=Evidence(known or self._default),
+            evidence=Evidence(
+                known or self._default, documented=self._documented(*members.table.path, column)
+            ),
+            # A documented type alone leaves it open whether there are objects or lists.
             plain=known is not None,
         )
         if self._look_at is not None and self._look_at("__".join([*members.table.path, column])):
