@@ -6,6 +6,7 @@ A file's structure is proven, its bad rows are rejected, and no value is repaire
 from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
+from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
 from spaaza_source.tabular.drift import column_changes
 from spaaza_source.tabular.header import VARIANT_SUFFIX, make_speller, printable_name
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
@@ -25,6 +26,7 @@ __all__ = [
     "Policies",
     "Policy",
     "RejectedRow",
+    "certain_cells",
     "check_settings",
     "column_changes",
     "convert_csv",
