@@ -146,9 +146,7 @@ def load_files(
     """
     current = exports.require_current()
     if not is_extracting():
-        for _, file, is_silent in _files(reader, current):
-            if not is_silent:
-                yield from (item for item, _ in file.items())
+        yield from _read_files(load, reader, current)
         return None
     table, hide = exports.sync.table, reader.policy.hides_raw
     write = TableWrite(
@@ -207,6 +205,15 @@ def load_files(
     yield audit_rows("rejected_rows", rejected)
     yield audit_rows("column_changes", changes)
     return write.key
+
+
+def _read_files(load: TableLoad, reader: FileReader, exports: Sequence[Export]) -> Iterator[Any]:
+    """The rows of a table's files, where no pipeline loads them."""
+    for _, file, is_silent in _files(reader, exports):
+        if load.on_rejected is not None:
+            load.on_rejected(len(file.rejected))
+        if not is_silent:
+            yield from (item for item, _ in file.items())
 
 
 def _load_file(
