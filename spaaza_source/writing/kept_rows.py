@@ -121,10 +121,10 @@ def find_versions(
         files: The load's files.
         brought: The keys of all good rows; None without any.
     """
-    keys, origin, lost = _read_keys(search, files, brought)
-    if keys is None:
-        return EarlierVersions(lost=lost, reason=UNREAD)
     try:
+        keys, origin, lost = _read_keys(search, files, brought)
+        if keys is None:
+            return EarlierVersions(lost=lost, reason=UNREAD)
         found = ask(lambda client: _fetch(client, search, keys))
     except DatabaseUndefinedRelation:
         return EarlierVersions()

@@ -166,6 +166,9 @@ class TableWrite:
         # Rows that are replaced by another key than their own would go with one that stays.
         if not key or not set(columns).issuperset(key) or self._disposition.user.merges_by_others:
             return lose_all(files, KEYLESS)
+        if self._keys.rows and not self._keys.has_all(key):
+            # Of some good rows nobody could tell that they are the bad ones' newer versions.
+            return lose_all(files, UNREAD)
         if current_pipeline().has_pending_data:
             return lose_all(files, UNASKED)
         windows = [export.request.window for export in self._exports.current]

@@ -192,7 +192,7 @@ def test_json_records_are_compared_too(
     (line,) = told(spaaza("check", "--deep", "transactions")[1], "transactions")
     assert line.startswith("equal, 2 rows, the beginning to")
     vendor.files["users"] = f"[{record % 1}, {record.replace('true', 'false') % 2}]".encode()
-    assert told(spaaza("check", "--deep", "users")[1], "users")[1:] == [
+    assert told(spaaza("check", "--deep", "users")[1], "users")[-2:] == [
         "different in of__b (1)",
         "not compared: the table users__l",
     ]
