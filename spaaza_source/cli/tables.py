@@ -161,9 +161,15 @@ def show_differences(console: Console, diffs: Iterable[TableDiff]) -> bool:
         Whether all tables are equal to their exports.
     """
     all_equal = True
-    for table, window, differences in diffs:
+    for table, window, differences, uncompared in diffs:
         all_equal = all_equal and differences is not None and differences.equal
-        for line in _difference_lines(differences, f", {_window(window)}" if window else ""):
+        lines = [*_difference_lines(differences, f", {_window(window)}" if window else "")]
+        if differences is not None and differences.as_text:
+            columns = ", ".join(f"{name} ({rows:,})" for name, rows in differences.as_text.items())
+            lines.append(f"as text, because they do not fit their column's type: {columns}")
+        if uncompared:
+            lines.append(f"not compared: {', '.join(uncompared)}")
+        for line in lines:
             console.print(f"{table}: {line}", highlight=False, soft_wrap=True, markup=False)
     return all_equal
 
@@ -179,7 +185,7 @@ def _difference_lines(differences: Differences | None, window: str) -> Iterator[
     if differences.key:
         counts += f", {differences.different:,} different"
     else:
-        counts += " (whole rows compared: there is no key)"
+        counts += f" (whole rows compared: {differences.no_key})"
     yield (
         f"{differences.exported:,} rows exported, {differences.stored:,} in the table{window}:"
         f" {counts}"

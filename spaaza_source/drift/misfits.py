@@ -60,15 +60,16 @@ class MisfitCounter:
             name = variant.removesuffix(VARIANT_SUFFIX)
             column = types.get(variant)
             kind = f" ({column.type})" if column and column.type else ""
-            values = "1 value" if count == 1 else f"{count:,} values"
+            values = f"{count:,} values of the column {name!r} do not fit its type{kind}: they are"
+            if count == 1:
+                values = f"1 value of the column {name!r} does not fit its type{kind}: it is"
             notices.append(
                 Notice(
                     "misfit",
                     table,
-                    f"{values} of the column {name!r} do not fit its type{kind}: they are NULL in"
-                    f" it, and their text is in {variant!r}",
-                    "To have them in the column, load the table again with another type of it"
-                    " (column_types, --full-refresh).",
+                    f"{values} NULL in it, with the text in {variant!r}",
+                    "To have such values in the column, load the table again with another type of"
+                    " it (column_types, --full-refresh).",
                     name,
                     count,
                     locate(first),
@@ -81,30 +82,47 @@ class MisfitCounter:
         self._found[variant] = before + count, first
 
 
-def rejected_notices(table: str, rejected: Sequence[RejectedRow], export: str) -> list[Notice]:
+def rejected_notices(
+    table: str,
+    rejected: Sequence[RejectedRow],
+    export: str,
+    *,
+    kept: Sequence[int] = (),
+    lost: int = 0,
+    reason: str = "",
+) -> list[Notice]:
     """What to tell of a file's bad rows.
 
     Args:
         table: The table.
         rejected: The bad rows, in the file's order.
         export: The export, as a message names it.
+        kept: Those whose earlier version stays in the table, by their numbers from 0.
+        lost: How many may have had an earlier version that is deleted.
+        reason: Why these are not kept.
     """
     if not rejected:
         return []
-    count, first = len(rejected), rejected[0]
-    rows = "1 row" if count == 1 else f"{count:,} rows"
-    return [
-        Notice(
-            "rejected",
-            table,
-            f"{rows} could not be read and are kept apart in rejected_rows; the first:"
-            f" {first.reason}",
-            "Ask the vendor for a sound file.",
-            None,
-            count,
-            f"{first.location} of {export}",
-        )
-    ]
+    first = rejected[0]
+    text = (
+        f"{_rows(len(rejected))} could not be read and are kept apart in rejected_rows; the first:"
+        f" {first.reason}"
+    )
+    if lost:
+        text += f"; of {_rows(lost)} the table keeps no earlier version: {reason}"
+    hint = "Ask the vendor for a sound file."
+    place = f"{first.location} of {export}"
+    notices = [Notice("rejected", table, text, hint, None, len(rejected), place)]
+    if kept:
+        text = f"of {_rows(len(kept))} that could not be read the table keeps the earlier version"
+        hint = "It stays until a file has the row in a form that can be read."
+        place = f"{rejected[kept[0]].location} of {export}"
+        notices.append(Notice("kept", table, text, hint, None, len(kept), place))
+    return notices
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _variants(record: Mapping[str, Any], path: str = "") -> Iterator[str]:

@@ -41,7 +41,7 @@ from spaaza_source.loading.reader import FileReader
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
-from spaaza_source.writing import Key, TableWrite, WindowEdges, check_format
+from spaaza_source.writing import Key, TableWrite, WindowEdges, check_format, past_own_steps
 
 
 def export_table(
@@ -146,9 +146,7 @@ def load_files(
     """
     current = exports.require_current()
     if not is_extracting():
-        for _, file, is_silent in _files(reader, current):
-            if not is_silent:
-                yield from (item for item, _ in file.items())
+        yield from _read_files(load, reader, current)
         return None
     table, hide = exports.sync.table, reader.policy.hides_raw
     write = TableWrite(
@@ -162,13 +160,13 @@ def load_files(
     jobs, rejected, changes = [], [], []
     notices: list[Notice] = []
     loaded: list[tuple[LoadableFile, int]] = []
+    told_of: list[list[Notice]] = []
     begun = time.monotonic()
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
         rows, waited = 0, 0.0
         changes += column_change_rows(export.job.job_id, table, file.columns)
         told = [*reader.notices, *header_notices(table, file.columns, file.rows)]
         reader.notices.clear()
-        told += rejected_notices(table, file.rejected, f"{export.request}, job {export.job.job_id}")
         misfits = MisfitCounter(variants=file.has_variants)
         if export.request.window is not None:
             edges.add(export.request.window)
@@ -178,14 +176,18 @@ def load_files(
         seconds = time.monotonic() - begun - waited
         told += misfits.notices(table, file.columns, file.locate)
         jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
-        jobs[-1]["notices"] = notices_text(told)
-        notices += told
+        told_of.append(told)
         rejected += rejected_rows(export, file.rejected, hide_raw=hide)
         loaded.append((file, rows))
         begun = time.monotonic()
     edges.check(table)
+    rows_of_files, told_of_rejected = yield from _keep_earlier_versions(
+        table, write, loaded, current
+    )
+    for job, rows, told, more in zip(jobs, rows_of_files, told_of, told_of_rejected, strict=True):
+        job |= {"loaded": rows, "notices": notices_text([*told, *more])}
+        notices += [*told, *more]
     count_scope = write.finish(lambda row: _locate(loaded, row))
-    rows_of_files = [rows for _, rows in loaded]
     tell_notices(notices, stop=load.stops_on_drift)
     write_manifest(count_scope, reader.time_column, exports, rows_of_files)
     for row in jobs:
@@ -206,6 +208,15 @@ def load_files(
     return write.key
 
 
+def _read_files(load: TableLoad, reader: FileReader, exports: Sequence[Export]) -> Iterator[Any]:
+    """The rows of a table's files, where no pipeline loads them."""
+    for _, file, is_silent in _files(reader, exports):
+        if load.on_rejected is not None:
+            load.on_rejected(len(file.rejected))
+        if not is_silent:
+            yield from (item for item, _ in file.items())
+
+
 def _load_file(
     file: LoadableFile, write: TableWrite, edges: WindowEdges, misfits: MisfitCounter, number: int
 ) -> Generator[Any, None, tuple[int, float]]:
@@ -222,6 +233,36 @@ def _load_file(
         waited += time.monotonic() - yielded
         hints = None
     return rows, waited
+
+
+def _keep_earlier_versions(
+    table: str,
+    write: TableWrite,
+    loaded: Sequence[tuple[LoadableFile, int]],
+    exports: Sequence[Export],
+) -> Generator[Any, None, tuple[list[int], list[list[Notice]]]]:
+    """Yield what the table keeps of rows that could not be read.
+
+    Returns how many rows each export brings then, and what to tell of its bad ones.
+    """
+    versions = write.keep_rejected([file for file, _ in loaded])
+    rows_of_files = [rows for _, rows in loaded]
+    for number, rows in versions.rows:
+        write.add_kept(rows, file=number)
+        rows_of_files[number] += rows.num_rows
+        yield past_own_steps(rows)
+    notices = [
+        rejected_notices(
+            table,
+            file.rejected,
+            f"{export.request}, job {export.job.job_id}",
+            kept=versions.kept.get(number, ()),
+            lost=versions.lost.get(number, 0),
+            reason=versions.reason,
+        )
+        for number, ((file, _), export) in enumerate(zip(loaded, exports, strict=True))
+    ]
+    return rows_of_files, notices
 
 
 def _await_files(run: ExportRun, exports: TableExports, reader: FileReader) -> Iterator[None]:

@@ -24,7 +24,14 @@ from spaaza_source.loading.column_hints import (
     settle_undecided,
     table_hints,
 )
-from spaaza_source.tabular import Column, CsvFile, JsonFile, Policy, RejectedRow
+from spaaza_source.tabular import (
+    Column,
+    CsvFile,
+    JsonFile,
+    Policy,
+    RejectedRow,
+    certain_cells,
+)
 from spaaza_source.windows import Window
 from spaaza_source.writing import WindowEdges
 
@@ -71,6 +78,13 @@ class LoadableFile(ABC):
     def locate(self, row: int) -> str:
         """Where a row of the items is in the file, counted from 0, for a message."""
 
+    def rejected_keys(self, key: Sequence[str]) -> tuple[pa.Table, list[int]] | None:  # noqa: ARG002
+        """The keys of its bad rows, as the table has them, and the number of each one's row.
+
+        None where none can be read, as in a JSON file.
+        """
+        return None
+
     def _is_dropped(self, *path: str) -> bool:
         """Whether the policy drops a column, given with the lists that it is nested in."""
         return self._policy.action("__".join(path)) == "drop"
@@ -112,6 +126,15 @@ class LoadableCsv(LoadableFile):
             row = self._row_of_file(row, *self._window)
         export = self._export
         return f"line {self._file.line_of(row):,} of {export.request}, job {export.job.job_id}"
+
+    def rejected_keys(  # noqa: D102 - above
+        self, key: Sequence[str]
+    ) -> tuple[pa.Table, list[int]] | None:
+        if not {column.name for column in self.columns}.issuperset(key):
+            return None
+        cells, places = certain_cells(self.rejected, self.columns, key)
+        hidden = self._policy.apply(cells)
+        return (hidden, places) if hidden.num_columns == len(key) else None
 
     def _row_of_file(self, row: int, name: str, window: Window) -> int:
         """Which of the file's good rows is the window's with that number, both from 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -141,15 +141,18 @@ def exports_of(source: DltSource) -> SourceExports:
     return SourceExports(arguments[0]["run"], loads)
 
 
-def with_new_export(source: DltSource, table: str) -> DltResource:
+def with_new_export(
+    source: DltSource, table: str, on_rejected: Callable[[int], None] | None = None
+) -> DltResource:
     """A resource of the table that asks for an export of its own, whatever jobs there are.
 
-    It has the range of the settings, whatever interval a scheduler gives.
+    It has the range of the settings, whatever interval a scheduler gives. `on_rejected` is told the
+    number of each file's bad rows.
     """
     exports = exports_of(source.with_resources(table))
     load = exports.loads[table]
     sync = replace(load.sync, ignore_existing=True)
     resource: DltResource = dlt.resource(export_table, name=table, section=SECTION)(
-        exports.run, replace(load, sync=sync), by_scheduler=False
+        exports.run, replace(load, sync=sync, on_rejected=on_rejected), by_scheduler=False
     )
     return resource

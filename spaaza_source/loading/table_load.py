@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import dlt
@@ -26,6 +27,7 @@ class TableLoad:
             that changed are merged by a key.
         write_settings: How its rows are written.
         stops_on_drift: Whether a file that differs from the table's last one is not loaded.
+        on_rejected: Told the number of each file's bad rows, where no pipeline loads it.
     """
 
     sync: TableSync
@@ -34,6 +36,7 @@ class TableLoad:
     time_column: str | None
     write_settings: WriteSettings
     stops_on_drift: bool = False
+    on_rejected: Callable[[int], None] | None = None
 
     def renamed(self) -> TableLoad:
         """The same with the name that the table has in the destination; within its resource.

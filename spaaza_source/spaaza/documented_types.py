@@ -16,8 +16,8 @@ The rules:
 * Times are timestamps, the day of birth is a date, flags are bool.
 * A column that no document names is text if its name ends like an identifier or a text
   (`ENDINGS`); otherwise its cells decide. So they do for what customers store themselves
-  (`metadata`, but for the documented parts of an item's), and for fields whose kind no document shows (`timestamp_microsecond`,
-  `returned_item`).
+  (`metadata`, but for the documented parts of an item's), and for fields whose kind no document
+  shows (`timestamp_microsecond`, `returned_item`).
 """
 
 from __future__ import annotations

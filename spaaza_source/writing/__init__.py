@@ -1,6 +1,7 @@
 """Decides how rows replace what a table has: key, delete guard and write disposition."""
 
 from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing.kept_rows import EarlierVersions, past_own_steps
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import unversioned_columns
 from spaaza_source.writing.schema_hints import (
@@ -33,6 +34,7 @@ __all__ = [
     "UNDECIDED",
     "DeleteGuard",
     "Disposition",
+    "EarlierVersions",
     "Key",
     "TableWrite",
     "WindowEdges",
@@ -40,6 +42,7 @@ __all__ = [
     "check_format",
     "empties_first",
     "has_rows",
+    "past_own_steps",
     "proven_key",
     "schema_has_rows",
     "table_memory",

@@ -11,13 +11,25 @@ import dlt
 import pyarrow as pa
 from dlt.common import logger
 
-from spaaza_source.audit import CountScope, reload_hint
+from spaaza_source.audit import CountScope
 from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.errors import BrokenKeyError
 from spaaza_source.exports import TableExports
 from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window
+from spaaza_source.writing.broken_key import broken_key, missing_key
 from spaaza_source.writing.delete_guard import DeleteGuard, ReplacedRows
+from spaaza_source.writing.kept_rows import (
+    KEYLESS,
+    UNASKED,
+    UNREAD,
+    EarlierVersions,
+    RejectingFile,
+    Search,
+    arrow_types,
+    find_versions,
+    lose_all,
+)
 from spaaza_source.writing.keys import Key, KeyCandidates
 from spaaza_source.writing.late_rows import late_row_meter
 from spaaza_source.writing.schema_hints import proven_key, table_memory
@@ -31,8 +43,6 @@ from spaaza_source.writing.write_disposition import (
 DELETING = ("replace", "cdc", "scd2")
 #: A column that often identifies a row, though no vendor promises it.
 ID = "id"
-#: What works where a key has come to its end: what is remembered of the table is dropped with it.
-_ANEW = f"{reload_hint(None)[0].lower()}{reload_hint(None)[1:]}"
 #: Those that leave no row of earlier loads there.
 REPLACING = ("replace", "cdc")
 
@@ -87,6 +97,8 @@ class TableWrite:
         self._has_rows = has_rows
         # Later it is in the schema anyway.
         self._stored_key = proven_key(dlt.current.source_schema(), self._table)
+        #: The columns that the table has before this load.
+        self._stored_columns = list(table_memory(self._table).get("columns", {}))
         #: Rows that are added to those of earlier loads, whatever these are.
         self._accumulates = sync.keeps_others and not sync.merges_changes
         #: Changed rows, to be merged into others by their key; else all rows, or all of a range.
@@ -145,6 +157,45 @@ class TableWrite:
                 self._misfits[name] += sum(record.get(variant) is not None for record in rows)
             elif isinstance(rows, pa.Table) and variant in rows.column_names:
                 self._misfits[name] += rows.num_rows - rows.column(variant).null_count
+
+    def keep_rejected(self, files: Sequence[RejectingFile]) -> EarlierVersions:
+        """What becomes of the earlier versions of bad rows; ask once all rows have passed.
+
+        Each part of those that are to stay is to be taken by `add_kept`.
+
+        Args:
+            files: All files, numbered as their rows were.
+        """
+        is_concerned = self._has_rows and self._deletes_absent()
+        if not is_concerned or not any(file.rejected for file in files):
+            return EarlierVersions()
+        if self._nested:
+            return lose_all(files, UNREAD)
+        memory = table_memory(self._table).get("columns", {})
+        columns = arrow_types(
+            {name: memory[name] for name in self._stored_columns if name in memory}
+        )
+        key = self._user_key or self._stored_key or self._keys.proven() or self._id_of_rows()
+        # Rows that are replaced by another key than their own would go with one that stays.
+        if not key or not set(columns).issuperset(key) or self._disposition.user.merges_by_others:
+            return lose_all(files, KEYLESS)
+        if self._keys.rows and not self._keys.has_all(key):
+            # Of some good rows nobody could tell that they are the bad ones' newer versions.
+            return lose_all(files, UNREAD)
+        if current_pipeline().has_pending_data:
+            return lose_all(files, UNASKED)
+        windows = [export.request.window for export in self._exports.current]
+        scope = self._replaced_scope()
+        search = Search(self._table, key, columns, scope, self._time_column, windows)
+        brought = self._keys.cells(key) if self._keys.has_all(key) else None
+        return find_versions(search, files, brought)
+
+    def add_kept(self, rows: pa.Table, *, file: int) -> None:
+        """Take note of earlier versions that a load brings once more, and count them to a file."""
+        if self._late_rows is not None:
+            self._late_rows.add(rows)
+        self._keys.add(rows, file)
+        self._rows_of[file] += rows.num_rows
 
     def finish(self, locate: Callable[[int], str]) -> CountScope | None:
         """Judge the rows as a whole, and give dlt the hints that depend on them.
@@ -211,6 +262,29 @@ class TableWrite:
                 duplicates=self._duplicates or 0,
             )
         apply_final_hints(hints)
+
+    def _id_of_rows(self) -> Key | None:
+        """The column that often tells rows apart, where it does so in this load."""
+        tells = self._keys.has_all((ID,)) and self._keys.violation((ID,)) is None
+        return (ID,) if tells else None
+
+    def _deletes_absent(self) -> bool:
+        """Whether the load deletes rows of the table that it does not bring."""
+        strategy = self._disposition.user.strategy
+        if strategy is None:
+            return not (self._accumulates or self._partial)
+        hints = self._disposition.user.hints or {}
+        by_range = strategy == "delete-insert" and bool(hints.get("destination_scope"))
+        return strategy in DELETING or by_range or self._disposition.user.merges_by_others
+
+    def _replaced_scope(self) -> str | None:
+        """The rows that the load replaces, as SQL about `{table}`; None for all."""
+        user = self._disposition.user
+        if user.strategy is None:
+            return self._range
+        hints = user.hints or {}
+        own: str | None = hints.get("destination_scope")
+        return current_valid_rows(hints) if user.strategy == "scd2" else own
 
     def _replaced(self, scope: str | None) -> list[ReplacedRows]:
         """The rows that this load replaces: those of each window, or all of a scope."""
@@ -293,37 +367,14 @@ class TableWrite:
         return self._user_key
 
     def _check_key(self, key: Key, locate: Callable[[int], str]) -> None:
-        names = ", ".join(key)
+        is_users = key == self._user_key
         if not self._keys.is_present(key):
-            if self._keys.rows and key != self._user_key:
-                raise BrokenKeyError(
-                    f"the file has no column {names}, which has told the table's rows apart so far",
-                    where=self._table,
-                    hint=f"If the vendor has replaced it: {_ANEW}",
-                )
+            if self._keys.rows and not is_users:
+                raise missing_key(self._table, key)
             return
         violation = self._keys.violation(key)
         if violation is None or (not violation.empty and self._disposition.user.newest_wins):
             return
-        # A cell that does not fit is NULL in its column.
-        misfits = min(max(self._misfits[name] for name in key), violation.empty)
-        empty = violation.empty - misfits
-        faults = [
-            f"does not fit its type in {_rows(misfits)}" if misfits else "",
-            f"is empty in {_rows(empty)}" if empty else "",
-            f"repeats that of an earlier row in {violation.repeated:,}" * bool(violation.repeated),
-        ]
-        hint = "Name columns that tell the rows apart as primary_key."
-        if misfits:
-            hint = f"If the vendor has changed its form: {_ANEW}"
-        elif key != self._user_key:
-            hint = f"{hint} If none do: {_ANEW}"
-        raise BrokenKeyError(
-            f"the key {names} {' and '.join(filter(None, faults))}",
-            where=f"{self._table}, first in {locate(violation.first)}",
-            hint=hint,
-        )
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+        misfits = max(self._misfits[name] for name in key)
+        where = f"{self._table}, first in {locate(violation.first)}"
+        raise broken_key(key, violation, misfits, is_users=is_users, where=where)

@@ -71,6 +71,15 @@ class UserDisposition:
         return bool(self._columns_with("hard_delete"))
 
     @property
+    def merges_by_others(self) -> bool:
+        """Whether rows replace all of the table that share a column of the user's, the merge key.
+
+        Each brings all of its group then, or deletes the rest of it.
+        """
+        merges = self.strategy in ("delete-insert", "scd2")
+        return merges and bool(self._columns_with("merge_key"))
+
+    @property
     def newest_wins(self) -> bool:
         """Whether a column of the user's decides which of the rows with one key dlt takes."""
         return self.strategy == "delete-insert" and bool(self._columns_with("dedup_sort"))

@@ -163,7 +163,9 @@ def test_what_came_since_the_last_load_is_left_out(spaaza: Spaaza, vendor: FileV
 def test_hashed_and_dropped_columns_are_compared_as_the_table_has_them(
     spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SOURCES__SPAAZA__PRIVACY", '{"users": {"id": "hash", "name": "drop"}}')
+    monkeypatch.setenv(
+        "SOURCES__SPAAZA__PRIVACY", '{"users": {"id": "hash", "name": "drop", "born": "keep"}}'
+    )
     monkeypatch.setenv("SOURCES__SPAAZA__PRIVACY_SECRET", "sixteen characters")
     spaaza("load", "users")
     assert spaaza("check", "--deep", "users")[0] == 0
@@ -184,12 +186,18 @@ def test_json_records_are_compared_too(
     times = [f'{{"timestamp": "{hours_ago(hours)}", "n": {hours}}}' for hours in (3, 2, -1)]
     vendor.files["transactions"] = f"[{', '.join(times[:2])}]".encode()
     spaaza("load", "users", "transactions")
-    assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 2 rows"]
+    assert told(spaaza("check", "--deep", "users")[1], "users") == [
+        "equal, 2 rows",
+        "not compared: the table users__l",
+    ]
     vendor.files["transactions"] = f"[{', '.join(times)}]".encode()
     (line,) = told(spaaza("check", "--deep", "transactions")[1], "transactions")
     assert line.startswith("equal, 2 rows, the beginning to")
     vendor.files["users"] = f"[{record % 1}, {record.replace('true', 'false') % 2}]".encode()
-    assert spaaza("check", "--deep", "users")[1][-1] == "users: different in of__b (1)"
+    assert told(spaaza("check", "--deep", "users")[1], "users")[-2:] == [
+        "different in of__b (1)",
+        "not compared: the table users__l",
+    ]
 
 
 @pytest.mark.thorough
@@ -246,7 +254,10 @@ def test_only_the_valid_rows_of_a_history_are_compared(spaaza: Spaaza, vendor: F
         passed = "".join(f"\n{row},{days}" for row in rows)
         vendor.files["users"] = f"{first},Days Since Last Purchase{passed}\n".encode()
         load_history(vendor)
-    assert told(spaaza("check", "--deep", "users")[1], "users") == ["equal, 30 rows"]
+    assert told(spaaza("check", "--deep", "users")[1], "users") == [
+        "equal, 30 rows",
+        "not compared: the column days_since_last_purchase",
+    ]
 
 
 @pytest.mark.thorough
@@ -284,3 +295,106 @@ def test_rows_that_left_a_relative_segment_are_not_extra(
     code, lines = spaaza("check", "--deep", "users")
     assert code == 1
     assert told(lines, "users")[0].endswith("1 missing, 0 extra, 1 different")
+
+
+VARIED = "rank,points\n1,5\n2,7\nA3,many\n"
+
+
+def load_variants(vendor: FileVendor) -> None:
+    """A table of two columns of whole numbers, until a text came in each."""
+    for file in ("rank,points\n1,5\n2,7\n", VARIED):
+        vendor.files["users"] = file.encode()
+        source = spaaza_source(
+            vendor.base_url,
+            1743,
+            {"access_token_id": "a", "access_token_secret": "b"},
+            max_age=0,
+            accept_deletes=True,
+        ).with_resources("users")
+        warehouse = dlt.destinations.duckdb("spaaza.duckdb")
+        dlt.pipeline("spaaza", destination=warehouse, dataset_name="spaaza_data").run(source)
+
+
+def change(sql: str) -> None:
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        warehouse.execute("SET search_path = 'spaaza_data'")
+        warehouse.execute(sql)
+
+
+def test_what_the_vendor_sent_is_compared_though_it_is_in_a_variant_column(
+    spaaza: Spaaza, vendor: FileVendor
+) -> None:
+    load_variants(vendor)
+    code, lines = spaaza("check", "--deep", "users")
+    assert (code, told(lines, "users")) == (
+        0,
+        [
+            "equal, 3 rows",
+            "as text, because they do not fit their column's type: rank (1), points (1)",
+        ],
+    )
+    vendor.files["users"] = VARIED.replace("many", "few").encode()
+    code, lines = spaaza("check", "--deep", "users")
+    assert code == 1
+    assert "1 missing, 1 extra (whole rows compared: " in told(lines, "users")[0]
+    # The value that the vendor sent is nowhere in the table any more.
+    vendor.files["users"] = VARIED.encode()
+    change("UPDATE users SET points__v_text = NULL")
+    assert spaaza("check", "--deep", "users")[0] == 1
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_key_that_is_in_a_variant_column_is_a_key(
+    spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("SOURCES__SPAAZA__EXPORT_FORMAT", form)
+    files = {
+        "csv": ["id,points\n1,5\n2,7\n", "id,points\n1,5\n2,7\n3,many\n"],
+        "json": [
+            '[{"id": 1, "points": 5}, {"id": 2, "points": 7}]',
+            '[{"id": 1, "points": 5}, {"id": 2, "points": 7}, {"id": 3, "points": "many"}]',
+        ],
+    }[form]
+    for file in files:
+        vendor.files["users"] = file.encode()
+        assert spaaza("load", "users")[0] == 0
+    assert told(spaaza("check", "--deep", "users")[1], "users")[0] == "equal, 3 rows"
+    vendor.files["users"] = files[1].replace("many", "few").encode()
+    assert told(spaaza("check", "--deep", "users")[1], "users")[-2:] == [
+        "different in points (1)",
+        "as text, because they do not fit their column's type: rank (1), points (1)",
+    ]
+    # A row whose key does not fit is found by the text that the vendor sent.
+    vendor.files["users"] = (
+        files[1].replace("3,many", "x3,many").replace('3, "p', '"x3", "p').encode()
+    )
+    code, lines = spaaza("check", "--deep", "users")
+    assert code == 1
+    assert told(lines, "users")[1:3] == ["missing by id: x3", "extra by id: 3"]
+
+
+@pytest.mark.thorough
+def test_nested_lists_are_said_not_to_be_compared(
+    spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__SPAAZA__EXPORT_FORMAT", "json")
+    vendor.files["users"] = b'[{"id": 1, "l": [{"a": 1}]}, {"id": 2, "l": [{"a": 2}]}]'
+    assert spaaza("load", "users")[0] == 0
+    assert told(spaaza("check", "--deep", "users")[1], "users") == [
+        "equal, 2 rows",
+        "not compared: the table users__l",
+    ]
+
+
+@pytest.mark.thorough
+def test_rows_that_cannot_be_read_are_said_not_to_be_compared(
+    spaaza: Spaaza, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__SPAAZA__MAX_REJECTED_SHARE", "0.1")
+    vendor.files["users"] = USERS.encode() + b"31,too,many,cells\n"
+    assert spaaza("load", "users")[0] == 0
+    assert told(spaaza("check", "--deep", "users")[1], "users") == [
+        "equal, 30 rows",
+        "not compared: rows of the export that cannot be read (1)",
+    ]

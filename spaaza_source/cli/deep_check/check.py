@@ -6,7 +6,7 @@ Exports are read outside of any pipeline, into a temporary folder, so that no st
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Protocol
 
@@ -54,6 +54,8 @@ class TableDiff(NamedTuple):
     window: Window | None
     #: None where no load has created the table yet.
     differences: Differences | None
+    #: What of it an export has and is not compared, as a message names it.
+    uncompared: Sequence[str] = ()
 
 
 def deep_check(
@@ -111,10 +113,11 @@ def _compare(
     comparisons: Mapping[str, tuple[DestinationTable, Comparison]],
     most: int,
 ) -> Iterator[TableDiff]:
+    unread: dict[str, list[int]] = {name: [] for name in comparisons}
     for name, (table, comparison) in comparisons.items():
         for rows in table.rows(comparison.times):
             comparison.add_destination_rows(rows)
-        _force_new_export(source, name)
+        _force_new_export(source, name, unread[name].append)
     # The new exports are read with the types that the loads have chosen.
     source.schema = schema.clone()
     pending: dict[str, list[Any]] = {}
@@ -132,7 +135,10 @@ def _compare(
         differences = comparison.differences(table.key, most)
         if loads[name].sync.keeps_others:
             differences = differences.without_extra()
-        yield TableDiff(name, window, differences)
+        uncompared = list(table.uncompared)
+        if bad := sum(unread[name]):
+            uncompared.insert(0, f"rows of the export that cannot be read ({bad:,})")
+        yield TableDiff(name, window, differences, uncompared)
 
 
 def _times(
@@ -163,9 +169,9 @@ def _times(
     return column, Window(start, end)
 
 
-def _force_new_export(source: DltSource, table: str) -> None:
+def _force_new_export(source: DltSource, table: str, on_rejected: Callable[[int], None]) -> None:
     """Make a resource request an export of its own, and yield each item with its table."""
-    resource = with_new_export(source, table)
+    resource = with_new_export(source, table, on_rejected)
     source.resources[table] = resource.add_map(lambda item: (table, item))
 
 

@@ -1,10 +1,14 @@
 """Compares the rows of an export with those of a table, cell by cell as text.
 
+A value that does not fit its column's type is in a column of its own, its variant, as the vendor
+wrote it. So what is compared of a column is its value or that text: what the vendor sent.
+
 Both sides are put into a DuckDB database, whose file can be larger than memory.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +17,7 @@ import pyarrow as pa
 
 from spaaza_source.destination import open_session, window_condition
 from spaaza_source.destination import quote_name as quoted
+from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window
 
 Sample = list[tuple[str, ...]]
@@ -32,6 +37,8 @@ class Differences:
         key: The columns of the key; none where whole rows were compared.
         samples: Some keys of each kind: `missing`, `extra`, `different`.
         unknown: Columns of the export, with values, that the table does not have.
+        no_key: Why whole rows were compared; empty where they were not.
+        as_text: How many values of a column the table has as text, since they do not fit its type.
     """
 
     exported: int
@@ -43,6 +50,8 @@ class Differences:
     key: Sequence[str] = ()
     samples: Mapping[str, Sample] = field(default_factory=dict)
     unknown: Sequence[str] = ()
+    no_key: str = ""
+    as_text: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def equal(self) -> bool:
@@ -74,7 +83,12 @@ class Comparison:
         times: tuple[str, Window] | None = None,
         ignored: Collection[str] = (),
     ) -> None:
-        self._columns = list(columns)
+        #: By column where the values are that do not fit its type.
+        self._variants = {
+            name: name + VARIANT_SUFFIX for name in columns if name + VARIANT_SUFFIX in columns
+        }
+        self._columns = [name for name in columns if name not in self._variants.values()]
+        self._as_text: Counter[str] = Counter()
         self.times = times
         self._types: dict[str, str] = {}
         self._ignored = ignored
@@ -91,20 +105,25 @@ class Comparison:
         if not self._types:
             described = self._database.execute("DESCRIBE SELECT * FROM rows").fetchall()
             self._types = {name: kind for name, kind, *_ in described}
-        self._insert("stored", {name: f"{quoted(name)}::VARCHAR" for name in self._columns})
+        for name, variant in self._variants.items():
+            self._as_text[name] += rows.num_rows - rows.column(variant).null_count
+        cells = {name: f"{quoted(name)}::VARCHAR" for name in self._columns}
+        self._insert("stored", self._or_variant(cells, rows))
 
     def add_export_rows(self, rows: pa.Table) -> None:
         """Add rows of the export; cells are cast to the types of the table's columns."""
         self._database.register("rows", rows)
         names = set(rows.column_names)
+        variants = {name + VARIANT_SUFFIX for name in {*self._columns, *self._ignored}}
         self._unknown |= {
             name
-            for name in names.difference(self._columns, self._ignored)
+            for name in names.difference(self._columns, self._ignored, variants)
             if rows.column(name).null_count < rows.num_rows
         }
+        cells = {name: self._as_stored(name) if name in names else "NULL" for name in self._columns}
         self._insert(
             "exported",
-            {name: self._as_stored(name) if name in names else "NULL" for name in self._columns},
+            self._or_variant(cells, rows),
             narrowed=self.times is not None and self.times[0] in names,
         )
 
@@ -115,9 +134,24 @@ class Comparison:
             key: The columns of the key; where they are not unique, whole rows are compared.
             most: How many sample keys to give for each kind of difference.
         """
-        if key and all(self._is_unique(side, key) for side in ("exported", "stored")):
-            return self._compare_by_key(key, most)
-        return self._compare_whole_rows()
+        if not key:
+            found = replace(self._compare_whole_rows(), no_key="there is no key")
+        elif all(self._is_unique(side, key) for side in ("exported", "stored")):
+            found = self._compare_by_key(key, most)
+        else:
+            no_key = f"the key {', '.join(key)} is empty or repeated in some"
+            found = replace(self._compare_whole_rows(), no_key=no_key)
+        return replace(found, as_text=+self._as_text)
+
+    def _or_variant(self, cells: Mapping[str, str], rows: pa.Table) -> dict[str, str]:
+        """The cells of columns in SQL, or the text of their variants, where the rows have these."""
+        variants = {name: name + VARIANT_SUFFIX for name in cells}
+        return {
+            name: f"coalesce({cell}, {quoted(variants[name])}::VARCHAR)"
+            if variants[name] in rows.column_names
+            else cell
+            for name, cell in cells.items()
+        }
 
     def _insert(self, side: str, cells: Mapping[str, str], *, narrowed: bool = False) -> None:
         where = ""
@@ -181,7 +215,9 @@ class Comparison:
         return Differences(
             self._count("exported"),
             self._count("stored"),
-            **counts,
+            missing=counts["missing"],
+            extra=counts["extra"],
+            different=counts["different"],
             columns=columns,
             key=key,
             samples=samples,

@@ -28,6 +28,8 @@ class DestinationTable:
         unversioned: Columns whose changes make no new version of a row in an `scd2` table; they
             keep the value that they had when the version was made.
         key: The columns of its key, proven by its loads or set by a user; none without a key.
+        uncompared: What of it is not compared, as a message names it: tables of nested lists, and
+            columns that keep an older value.
     """
 
     def __init__(
@@ -51,6 +53,15 @@ class DestinationTable:
         ]
         key: Any = get_columns_names_with_prop(hints, "primary_key") or hints.get(KEY) or ()
         self.key = [column for column in key if column in self.columns]
+        nested = [table for table in schema.tables if _is_within(schema, table, name)]
+        self.uncompared = [
+            *(f"the table {table}" for table in nested),
+            *(
+                f"the column {name}"
+                for name in sorted(self.unversioned)
+                if name in hints["columns"]
+            ),
+        ]
         #: The rows that correspond to the last load, as SQL about `{table}`; None for all.
         self._scope: str | None = None
         if until:
@@ -73,3 +84,9 @@ class DestinationTable:
                 conditions.append(window_condition(client.escape_column_name(times[0]), times[1]))
             where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
             yield from fetch_chunks(client, f"SELECT {columns} FROM {name}{where}")
+
+
+def _is_within(schema: dlt.Schema, table: str, root: str) -> bool:
+    """Whether a table has the nested lists of another's rows, at any depth."""
+    parent = schema.tables[table].get("parent")
+    return parent is not None and (parent == root or _is_within(schema, parent, root))

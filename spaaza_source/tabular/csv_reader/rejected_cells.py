@@ -1,0 +1,77 @@
+"""Reads cells of rejected CSV rows, where it is certain that they are what the row's writer meant.
+
+What is wrong with a row may have moved its cells: a comma too many in a name, for instance. So a
+row is read from its start. It is read on while it is sound, and while no cell can be a part of one
+that was meant: one in quotes is whole, and so is one that is empty or fits its column's type where
+that is not text. A cell is taken if it fits its column's type, and a comma ends it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spaaza_source.tabular.column_types import TEXT, Column
+from spaaza_source.tabular.rejected import RejectedRow
+from spaaza_source.tabular.values import convert, fit_mask
+
+#: A sound cell and the comma after it: in quotes, or plain.
+_CELL = re.compile(rb'(?:"([^"\x00]*(?:""[^"\x00]*)*)"|([^",\r\n\x00]*)),')
+
+
+def certain_cells(
+    rejected: Sequence[RejectedRow], columns: Sequence[Column], names: Sequence[str]
+) -> tuple[pa.Table, list[int]]:
+    """The cells of some columns, of those rows where each of them is filled and certain.
+
+    Args:
+        rejected: A file's bad rows.
+        columns: The file's columns, in its order.
+        names: Which of them, at least one.
+
+    Returns:
+        The cells, in the columns' types; and the number of each one's row among the bad ones.
+    """
+    by_name = {column.name: place for place, column in enumerate(columns)}
+    places = [by_name[name] for name in names]
+    rows = [_leading_cells(row.raw, max(places) + 1) for row in rejected]
+    certain = np.ones(len(rows), np.bool_)
+    texts_at: dict[int, pa.Array] = {}
+    for place, column in enumerate(columns[: max(places) + 1]):
+        cells = [row[place] if place < len(row) else None for row in rows]
+        texts = pa.array([cell and (cell[0] or None) for cell in cells], pa.string())
+        fits = np.zeros(len(rows), np.bool_)
+        if column.type is not None:
+            fits = pc.fill_null(fit_mask(texts, column.type), False).to_numpy(zero_copy_only=False)
+        if place in places:
+            certain &= fits
+            texts_at[place] = texts
+        is_whole = np.array([bool(cell and cell[1]) for cell in cells], np.bool_)
+        if column.type != TEXT and not column.has_variant:
+            is_empty = np.array([bool(cell and not cell[0]) for cell in cells], np.bool_)
+            is_whole |= fits | is_empty
+        if place < max(places):
+            certain &= is_whole
+    read = pa.table(
+        {
+            name: convert(texts_at[place].filter(pa.array(certain)), columns[place].type or TEXT)
+            for name, place in zip(names, places, strict=True)
+        }
+    )
+    return read, [int(number) for number in np.flatnonzero(certain)]
+
+
+def _leading_cells(raw: bytes, most: int) -> list[tuple[str, bool]]:
+    """A row's first sound cells, each with whether it is in quotes."""
+    cells: list[tuple[str, bool]] = []
+    at = 0
+    while len(cells) < most and (found := _CELL.match(raw, at)):
+        quoted, plain = found.groups()
+        text = plain if quoted is None else quoted.replace(b'""', b'"')
+        cells.append((text.decode(), quoted is not None))
+        at = found.end()
+    return cells
