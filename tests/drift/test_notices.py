@@ -16,6 +16,8 @@ from tests.drift.loads import kinds, last_notices, load
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import query
 
+pytestmark = pytest.mark.slow
+
 FIRST = "id,name,points,city\n1,a,5,x\n2,b,7,y\n"
 
 
@@ -23,7 +25,7 @@ FIRST = "id,name,points,city\n1,a,5,x\n2,b,7,y\n"
     ("second", "told"),
     [
         (FIRST, []),
-        ("city,points,id,name\nx,5,1,a\ny,7,2,b\n", []),
+        pytest.param("city,points,id,name\nx,5,1,a\ny,7,2,b\n", [], marks=pytest.mark.thorough),
         ("id,name,points\n1,a,5\n2,b,7\n", [("vanished", "city", 2)]),
         ("id,name,points,city,age\n1,a,5,x,9\n2,b,7,y,9\n", [("appeared", "age", 2)]),
         ("id,name,points,town\n1,a,5,x\n2,b,7,y\n", [("renamed", "town", 2)]),
@@ -40,6 +42,7 @@ def test_what_differs_from_the_last_file_is_told(
     assert kinds(tmp_path) == told
 
 
+@pytest.mark.thorough
 def test_bad_rows_are_told_at_the_first_load_too(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, FIRST + "3,c\n", max_rejected_share=0.5)
     (notice,) = last_notices(tmp_path)
@@ -47,6 +50,7 @@ def test_bad_rows_are_told_at_the_first_load_too(vendor: FileVendor, tmp_path: P
     assert "line 4" in notice["first"]
 
 
+@pytest.mark.thorough
 def test_a_misfit_names_its_line_and_never_its_value(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, FIRST)
     load(vendor, tmp_path, "id,name,points,city\n1,a,5,x\n2,b,secretly,y\n")

@@ -12,6 +12,8 @@ from tests.drift.loads import kinds, load
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import column_types, query
 
+pytestmark = pytest.mark.slow
+
 FIRST = "name,score\na,5\nb,7\n"
 
 
@@ -44,6 +46,7 @@ def test_what_is_no_number_goes_to_the_variant_beside_the_decimals(
     assert kinds(tmp_path) == [("widened", "score", None), ("misfit", "score", 1)]
 
 
+@pytest.mark.thorough
 def test_other_text_widens_nothing(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, FIRST)
     load(vendor, tmp_path, "name,score\na,many\nb,7\n")
@@ -51,7 +54,11 @@ def test_other_text_widens_nothing(vendor: FileVendor, tmp_path: Path) -> None:
     assert kinds(tmp_path) == [("misfit", "score", 1)]
 
 
-@pytest.mark.parametrize("merged", [True, False], ids=["merged", "a window"])
+@pytest.mark.parametrize(
+    "merged",
+    [True, pytest.param(False, marks=pytest.mark.thorough)],
+    ids=["merged", "a window"],
+)
 def test_no_value_is_rounded_on_its_way_through_staging(
     vendor: FileVendor, tmp_path: Path, merged: bool
 ) -> None:
@@ -72,6 +79,7 @@ def test_no_value_is_rounded_on_its_way_through_staging(
     ]
 
 
+@pytest.mark.thorough
 def test_a_json_export_widens_at_every_depth(vendor: FileVendor, tmp_path: Path) -> None:
     text = '[{"name": "a", "score": 5, "wallet": {"sum": 1}, "parts": [{"n": 1}]}]'
     load(vendor, tmp_path, text, export_format="json")
@@ -86,8 +94,13 @@ def test_a_json_export_widens_at_every_depth(vendor: FileVendor, tmp_path: Path)
     "hints",
     [
         {"columns": {"score": {"data_type": "bigint"}}},
-        {"schema_contract": {"data_type": "discard_value"}},
-        {"write_disposition": {"disposition": "merge", "strategy": "scd2"}},
+        pytest.param(
+            {"schema_contract": {"data_type": "discard_value"}}, marks=pytest.mark.thorough
+        ),
+        pytest.param(
+            {"write_disposition": {"disposition": "merge", "strategy": "scd2"}},
+            marks=pytest.mark.thorough,
+        ),
     ],
     ids=["a type of the user's", "a contract", "scd2"],
 )

@@ -74,6 +74,7 @@ def test_columns_that_look_personal_stop_the_load_and_all_are_named(tmp_path: Pa
     assert "surname" not in column_types(tmp_path, "users")
 
 
+@pytest.mark.thorough
 def test_nested_columns_that_look_personal_stop_the_load(tmp_path: Path) -> None:
     basket = {
         "id": 1,
@@ -92,6 +93,7 @@ def test_nested_columns_that_look_personal_stop_the_load(tmp_path: Path) -> None
     assert query(tmp_path, "SELECT giftee__voornaam FROM transactions") == [("Canary",)]
 
 
+@pytest.mark.thorough
 def test_a_column_of_voucherify_that_looks_personal_stops_the_load(tmp_path: Path) -> None:
     file = "id,name,metadata.surname,metadata.x\nc1,Canary,Canary,canary@x.nl\n"
     fields = {"customers": ["id", "name", "metadata.surname", "metadata.x"]}
@@ -106,6 +108,7 @@ def test_a_column_of_voucherify_that_looks_personal_stops_the_load(tmp_path: Pat
     )
 
 
+@pytest.mark.thorough
 def test_bulk_users_with_a_column_that_looks_personal_stop(tmp_path: Path) -> None:
     answer = Answer(200, gzip.compress(b"ID,Spaaza User ID,Surname\n1,7,Canary\n"))
     session = {"session_user_id": "1", "session_key": "key"}

@@ -43,7 +43,7 @@ def rows_until(count: int) -> Sequence[tuple[str, str]]:
     return list(zip(IDS, CODES, strict=True))[:count]
 
 
-@pytest.mark.parametrize("export_format", ["csv", "json"])
+@pytest.mark.parametrize("export_format", ["csv", pytest.param("json", marks=pytest.mark.thorough)])
 def test_codes_and_ids_stay_whatever_comes_after_digits(
     vendor: FileVendor, tmp_path: Path, export_format: str
 ) -> None:
@@ -99,7 +99,7 @@ def test_hints_win_over_settings_and_settings_over_documents(
     }
 
 
-@pytest.mark.parametrize("by", ["hint", "setting"])
+@pytest.mark.parametrize("by", ["hint", pytest.param("setting", marks=pytest.mark.thorough)])
 def test_another_type_for_a_column_that_the_table_has_is_refused(
     vendor: FileVendor, tmp_path: Path, by: str
 ) -> None:
