@@ -206,10 +206,10 @@ def test_no_error_tells_a_secret_or_a_value(
 
 @pytest.mark.slow
 def test_a_contract_that_is_broken_does_not_tell_the_value(tmp_path: Path) -> None:
-    with Echo(users=b"id,name\n1,a\n2,b\n") as vendor, settings_of(vendor):
+    with Echo(users=b"id,rank\n1,1\n2,2\n") as vendor, settings_of(vendor):
         pipeline = pipeline_into(tmp_path)
         pipeline.run(spaaza_source().with_resources("users"))
-        vendor.files["users"] = b"id,name\n%s,a\n" % VALUE
+        vendor.files["users"] = b"id,rank\n1,%s\n2,2\n" % VALUE
         source = spaaza_source().with_resources("users")
         source.schema_contract = {"data_type": "freeze"}
         with pytest.raises(Exception, match="freeze") as stopped:

@@ -80,8 +80,8 @@ def test_bad_rows_are_kept_byte_for_byte_and_the_others_loaded(
     with shop.vendor:
         found = shop.brings(file_of(shop, *(row for row, _ in BAD)))
     total = SOUND * len(BAD)
-    ids = [next(iter(row.values())) for row in found]
-    assert ids == list(range(total))
+    ids = [int(next(iter(row.values()))) for row in found]
+    assert sorted(ids) == list(range(total))
     assert shop.loads() == [(total, len(BAD), total)]
     raw = [row if isinstance(row, bytes) else row.encode() for row, _ in BAD]
     assert shop.rejected() == [
@@ -119,13 +119,13 @@ def test_each_record_end_is_read_and_those_inside_quotes_are_kept(
 ) -> None:
     records = [b"id,timestamp,note", b'1,%s,"a\rb\nc\r\nd"' % AT.encode(), b"2,%s,x" % AT.encode()]
     found = fresh.brings(end.join(records))
-    assert [(row["id"], row["note"]) for row in found] == [(1, "a\rb\nc\r\nd"), (2, "x")]
+    assert [(row["id"], row["note"]) for row in found] == [("1", "a\rb\nc\r\nd"), ("2", "x")]
     assert fresh.rejected() == []
 
 
 def test_mixed_record_ends_are_read_where_nothing_else_is_odd(fresh: SpaazaShop) -> None:
     found = fresh.brings(f"id,timestamp\r\n1,{AT}\n2,{AT}\r\n3,{AT}\n".encode())
-    assert [row["id"] for row in found] == [1, 2, 3]
+    assert [row["id"] for row in found] == ["1", "2", "3"]
 
 
 def test_mixed_record_ends_that_may_be_either_stop(shop: Shop) -> None:
@@ -138,7 +138,7 @@ def test_mixed_record_ends_that_may_be_either_stop(shop: Shop) -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(fresh: SpaazaShop) -> None:
     found = fresh.brings(f"\ufeffid,timestamp,note\n1,{AT},\ufeffx é 🙂\n".encode())
-    assert [(row["id"], row["note"]) for row in found] == [(1, "\ufeffx é 🙂")]
+    assert [(row["id"], row["note"]) for row in found] == [("1", "\ufeffx é 🙂")]
 
 
 def test_another_encoding_stops(shop: Shop) -> None:
@@ -183,8 +183,8 @@ def test_a_broken_file_of_voucherifys_stops(tmp_path: Path) -> None:
 def test_after_a_broken_file_the_next_sound_one_is_loaded_whole(shop: Shop) -> None:
     shop.stops(f'{shop.HEADER}\n1,"'.encode(), MalformedFileError)
     found = shop.brings(file_of(shop) + f"{SOUND},{AT}\n".encode())
-    ids = sorted(next(iter(row.values())) for row in found)
-    assert ids == list(range(SOUND + 1))
+    ids = [int(next(iter(row.values()))) for row in found]
+    assert sorted(ids) == list(range(SOUND + 1))
     shop.check_cursor()
     loads = query(shop.folder, "SELECT count(*), sum(loaded)::INT FROM export_jobs")
     assert loads == [(2, 2 * SOUND + 1)]

@@ -149,4 +149,4 @@ def test_five_thousand_columns_are_loaded(shop: SpaazaShop) -> None:
 
 def test_one_column_is_loaded(shop: SpaazaShop) -> None:
     found = shop.brings(b"id\n" + b"".join(b"%d\n" % number for number in range(9)))
-    assert sorted(row["id"] for row in found) == list(range(9))
+    assert sorted(row["id"] for row in found) == [str(number) for number in range(9)]

@@ -38,7 +38,7 @@ def run(folder: Path, **settings: Any) -> int:
     return ran(partial(load, folder, **settings)).returncode
 
 
-AFTER = [(1, "Ann"), (2, "Rob"), (3, "Cy")]
+AFTER = [("1", "Ann"), ("2", "Rob"), ("3", "Cy")]
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ CASES = {
     "append": Case(
         "users",
         {"hints": {"write_disposition": "append"}},
-        sorted([(1, "Ann"), (2, "Bob"), *AFTER]),
+        sorted([("1", "Ann"), ("2", "Bob"), *AFTER]),
     ),
-    "scd2": Case("users", {"hints": SCD2}, sorted([(2, "Bob"), *AFTER])),
+    "scd2": Case("users", {"hints": SCD2}, sorted([("2", "Bob"), *AFTER])),
 }
 
 
@@ -136,9 +136,9 @@ def test_what_was_extracted_is_loaded_as_its_own_schema_says(tmp_path: Path) -> 
         load(tmp_path, **later)
         assert len(vendor.tasks) == 2
     assert query(tmp_path, "SELECT user_id, name, city FROM transactions ORDER BY ALL") == [
-        (1, "Ann", None),
-        (2, "Bob", None),
-        (3, "Cy", "Ede"),
+        ("1", "Ann", None),
+        ("2", "Bob", None),
+        ("3", "Cy", "Ede"),
     ]
 
 
@@ -169,7 +169,7 @@ def test_a_load_that_was_about_to_be_put_aside_is_ended(
         # This one ends it, as dlt has it, the next one asks again.
         load(tmp_path, **given)
         assert len(vendor.tasks) == 2
-        rows = sorted([(1, "Ann"), (2, "Bob"), *AFTER]) if disposition == "append" else AFTER
+        rows = sorted([("1", "Ann"), ("2", "Bob"), *AFTER]) if disposition == "append" else AFTER
         assert query(tmp_path, "SELECT user_id, name FROM users ORDER BY ALL") == rows
         proven = "SELECT count(*), sum(loaded)::INT, bool_and(proven) FROM export_jobs"
         assert query(tmp_path, proven) == [(2, 5, True)]
@@ -207,8 +207,8 @@ def test_a_merge_that_dlt_has_noted_is_made_again(
         load(tmp_path, **given)
         logging.getLogger("dlt").removeHandler(caplog.handler)
     assert query(tmp_path, "SELECT user_id, name FROM users ORDER BY ALL") == [
-        (1, "Ann"),
-        (2, "Rob"),
-        (3, "Cy"),
+        ("1", "Ann"),
+        ("2", "Rob"),
+        ("3", "Cy"),
     ]
     assert "no matching started job" not in caplog.text

@@ -82,14 +82,14 @@ def test_an_answer_that_broke_off_among_its_headers_is_asked_for_again(tmp_path:
     with BadHost("users", lambda _seen, _whole: answers.pop(0), users=b"") as vendor:
         source = spaaza_source(vendor.base_url, 1743, TOKEN, **QUICK)
         pipeline_into(tmp_path).run(source.with_resources("users"))
-    assert query(tmp_path, "SELECT id FROM users ORDER BY id") == [(1,), (2,), (3,)]
+    assert query(tmp_path, "SELECT id FROM users ORDER BY id") == [("1",), ("2",), ("3",)]
     assert answers == []
 
 
 @pytest.mark.slow
 def test_a_final_record_end_is_the_proof_there_is(tmp_path: Path) -> None:
     """A cut that falls behind a record's end is the one that nothing in such a file shows."""
-    assert load(tmp_path, until_closed(WHOLE[: WHOLE.index(b"3,")])) == [(1,), (2,)]
+    assert load(tmp_path, until_closed(WHOLE[: WHOLE.index(b"3,")])) == [("1",), ("2",)]
 
 
 @pytest.mark.slow
@@ -103,7 +103,7 @@ def test_a_final_record_end_is_the_proof_there_is(tmp_path: Path) -> None:
     ids=["a length", "a chunked end", "a gzip trailer"],
 )
 def test_a_proven_end_needs_no_record_end(tmp_path: Path, answer: Answer) -> None:
-    assert load(tmp_path, answer) == [(1,), (2,), (3,)]
+    assert load(tmp_path, answer) == [("1",), ("2",), ("3",)]
 
 
 @pytest.mark.parametrize(

@@ -91,12 +91,12 @@ def test_what_is_twice_is_no_key_and_no_row_is_lost(tmp_path: Path) -> None:
         assert sorted(name for _, name in names(shop)) == ["a", "b", "c"]
         # Once they tell rows apart again, the table is loaded whole, without duplicates.
         shop.brings(file_of(shop, f"1,{AT},c", f"2,{AT},b", f"3,{AT},d"))
-        assert names(shop) == [(1, "c"), (2, "b"), (3, "d")]
+        assert names(shop) == [("1", "c"), ("2", "b"), ("3", "d")]
         # From now on it is a key, which no file may take back unseen.
         for odd in (EMPTY, TWICE):
             shop.stops(file_of(shop, f"1,{AT},a", odd), BrokenKeyError, "line 3")
         shop.brings(file_of(shop, f"1,{AT},e", f"2,{AT},b", f"3,{AT},d"))
-    assert names(shop) == [(1, "e"), (2, "b"), (3, "d")]
+    assert names(shop) == [("1", "e"), ("2", "b"), ("3", "d")]
 
 
 @pytest.mark.thorough
@@ -108,7 +108,7 @@ def test_a_declared_key_that_is_none_stops(tmp_path: Path) -> None:
             bad = file_of(shop, f"1,{AT},a", f"2,{AT},b", odd)
             shop.stops(bad, BrokenKeyError, "line 4", hints=KEY)
         shop.brings(file_of(shop, f"1,{AT},a", f"2,{AT},B"), hints=KEY)
-    assert names(shop) == [(1, "a"), (2, "B")]
+    assert names(shop) == [("1", "a"), ("2", "B")]
 
 
 @pytest.mark.thorough
@@ -119,7 +119,7 @@ def test_what_was_the_key_of_rows_that_changed_stops_where_it_is_none(tmp_path: 
         for odd in (EMPTY, TWICE):
             shop.stops(file_of(shop, f"1,{AT},a", odd), BrokenKeyError, "line 3")
         shop.brings(file_of(shop, f"1,{AT},c"))
-    assert names(shop) == [(1, "c"), (2, "b")]
+    assert names(shop) == [("1", "c"), ("2", "b")]
 
 
 @pytest.mark.thorough
@@ -135,7 +135,7 @@ def test_the_newest_wins_where_a_column_is_said_to_tell_which_it_is(tmp_path: Pa
     with shop.vendor:
         shop.load(file_of(shop, f"1,{older},a", f"2,{older},b"), hints=hints)
         shop.brings(file_of(shop, *rows), hints=hints)
-        assert names(shop) == [(1, "new"), (2, "b"), (3, "new")]
+        assert names(shop) == [("1", "new"), ("2", "b"), ("3", "new")]
         told = query(shop.folder, "SELECT rows, found, proven FROM export_jobs ORDER BY ALL")
         assert told == [(2, 2, True), (4, 2, True)]
         # An empty key tells nothing, whichever is the newest.
@@ -304,7 +304,7 @@ def test_the_next_run_ends_the_load_that_a_destination_did_not_take(
     assert command.load(f"9,{AT},z") == 0
     assert command.asked == asked == 2
     rows = command.held(f"SELECT id, name FROM {command.shop.TABLE} ORDER BY id")
-    assert rows == [(1, "a"), (2, "B"), (3, "c")]
+    assert rows == [("1", "a"), ("2", "B"), ("3", "c")]
     assert command.held("SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 4)]
     downloads = command.shop.folder / "pipelines" / command.name / "exports"
     assert not downloads.exists() or list(downloads.iterdir()) == []
@@ -323,7 +323,7 @@ def test_a_first_load_that_a_destination_did_not_take_is_made_of_the_same_export
     assert command.load(f"1,{AT},a", f"2,{AT},b") == 0
     assert command.asked == 1
     rows = command.held(f"SELECT id, name FROM {command.shop.TABLE} ORDER BY id")
-    assert rows == [(1, "a"), (2, "b")]
+    assert rows == [("1", "a"), ("2", "b")]
     assert command.held("SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(1, 2)]
 
 
@@ -341,7 +341,7 @@ def test_a_row_that_is_gone_goes_with_the_next_snapshot(tmp_path: Path) -> None:
         fewer = file_of(shop, f"1,{AT},a", f"2,{AT},a")
         shop.stops(fewer, TooManyDeletionsError, "6 of the 8 rows", "accept_deletes=True")
         shop.brings(fewer, accept_deletes=True)
-    assert names(shop) == [(1, "a"), (2, "a")]
+    assert names(shop) == [("1", "a"), ("2", "a")]
 
 
 @pytest.mark.thorough

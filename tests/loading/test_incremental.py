@@ -260,8 +260,8 @@ def test_the_windows_of_a_load_agree_about_types_and_bring_their_own_columns(
     types = column_types(tmp_path, "transactions")
     assert (types["code"], types["note"], types["id"]) == ("VARCHAR", "VARCHAR", "VARCHAR")
     assert query(tmp_path, "SELECT id, code, note, extra FROM transactions ORDER BY id") == [
-        (1, "7", None, None),
-        (3, "007", "x", "y"),
+        ("1", "7", None, None),
+        ("3", "007", "x", "y"),
     ]
     assert query(tmp_path, "SELECT rows, loaded FROM export_jobs ORDER BY window_start") == [
         (1, 1),
