@@ -393,4 +393,4 @@ def test_two_workers_may_take_a_new_column_for_different_types(workers: Workers,
     workers.backfill.load(left)
     assert workers.backfill.left(workers.parts) == []
     rows = "SELECT id, number, number__v_text FROM transactions ORDER BY id"
-    assert query(workers.folder, rows) == [(1, None, None), (2, 5, None), (3, None, cell)]
+    assert query(workers.folder, rows) == [("1", None, None), ("2", 5, None), ("3", None, cell)]

@@ -233,9 +233,9 @@ def test_a_mass_deletion_asks_first_and_a_refresh_begins_anew() -> None:
         assert stopped.returncode == 1
         assert "3 of the 4 rows" in stopped.stderr
         assert "--accept-deletes" in stopped.stderr
-        assert users() == [(1,), (2,), (3,), (4,)]
+        assert users() == [("1",), ("2",), ("3",), ("4",)]
         assert spaaza("load", "users", "--accept-deletes", **settings).returncode == 0
-        assert users() == [(1,)]
+        assert users() == [("1",)]
         vendor.files["users"] = b"id,name\n7,a\n8,b\n"
         assert spaaza("load", "users", "--full-refresh", **settings).returncode == 0
         assert users() == [(7,), (8,)]

@@ -94,7 +94,7 @@ def test_without_a_key_delta_takes_all_rows_each_time(
         vendor.files["transactions"] = ROWS + b"3,2026-05-05T10:00:00Z,Cy\n"
         load.run()
         assert [task["target"].get("segment") for task in vendor.tasks] == [None, None]
-    assert destination.rows("transactions", "id") == [(1,), (2,), (3,)]
+    assert destination.rows("transactions", "id") == [("1",), ("2",), ("3",)]
     assert destination.rows("export_jobs", "found", "proven") == [(2, True), (3, True)]
 
 
@@ -116,7 +116,7 @@ def test_what_a_key_does_not_tell_apart_is_not_merged_into_delta(
         )
         # The table came without that key: nothing has shown that it holds there.
         assert "without a key" in str(refused(keyed.run))
-    assert destination.rows("transactions", "id") == [(1,), (2,)]
+    assert destination.rows("transactions", "id") == [("1",), ("2",)]
 
 
 @pytest.mark.thorough

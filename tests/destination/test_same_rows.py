@@ -231,6 +231,6 @@ def test_nested_lists_are_tables_of_delta_too(
         load.run()
         vendor.files["users"] = json.dumps(people[:2]).encode()
         load.run()
-    assert destination.rows("users", "user_id") == [(0,), (1,)]
+    assert destination.rows("users", "user_id") == [("0",), ("1",)]
     assert destination.rows("users__tags", "name") == [("0",), ("1",), ("a",), ("a",)]
     assert destination.rows("export_jobs", "loaded", "proven") == [(2, True), (3, True)]

@@ -69,7 +69,7 @@ def test_kept_loads_in_their_order_make_the_same_tables(kept: Path, tmp_path: Pa
     for table in ("transactions", "users"):
         rows = f"SELECT * FROM {table} ORDER BY id"
         assert query(tmp_path / "again", rows) == query(tmp_path, rows)
-    assert query(tmp_path, "SELECT id FROM transactions ORDER BY id") == [(0,), (2,), (9,)]
+    assert query(tmp_path, "SELECT id FROM transactions ORDER BY id") == [("0",), ("2",), ("9",)]
     jobs = (
         "SELECT job_id, window_start, fingerprint, sha256, rows, loaded, state FROM export_jobs"
         " ORDER BY job_id"

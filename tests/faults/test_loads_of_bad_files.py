@@ -196,7 +196,7 @@ def test_the_next_sound_file_brings_every_row(
     shop.vendor.host = None
     assert shop.load(monkeypatch) == 0
     assert shop.vendor.asked_from() == before
-    assert shop.rows() == [(1,), (2,), (3,)]
+    assert shop.rows() == [("1",), ("2",), ("3",)]
     shop.vendor.host = FAULTS["15 link expired"][0]
     # Only now has the cursor moved.
     assert shop.load(monkeypatch) == 1

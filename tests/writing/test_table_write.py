@@ -257,13 +257,13 @@ def test_history_is_kept_by_scd2_without_gap_or_overlap(vendor: FileVendor, tmp_
         "SELECT id, name, _dlt_valid_from, _dlt_valid_to FROM users ORDER BY id, _dlt_valid_from",
     )
     assert [row[:2] for row in versions] == [
-        (1, "a"),
-        (2, "b"),
-        (2, "B"),
-        (2, "b"),
-        (3, "c"),
-        (4, "d"),
-        (5, "e"),
+        ("1", "a"),
+        ("2", "b"),
+        ("2", "B"),
+        ("2", "b"),
+        ("3", "c"),
+        ("4", "d"),
+        ("5", "e"),
     ]
     _, first, second, third, *_ = versions
     assert first[3] == second[2]
