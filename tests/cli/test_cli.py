@@ -238,7 +238,7 @@ def test_a_mass_deletion_asks_first_and_a_refresh_begins_anew() -> None:
         assert users() == [("1",)]
         vendor.files["users"] = b"id,name\n7,a\n8,b\n"
         assert spaaza("load", "users", "--full-refresh", **settings).returncode == 0
-        assert users() == [(7,), (8,)]
+        assert users() == [("7",), ("8",)]
 
 
 @pytest.mark.slow
