@@ -158,7 +158,7 @@ def test_what_a_users_own_steps_leave_out_is_not_missed(
     assert query(tmp_path, f"{found} ORDER BY window_start") == [
         (rows, True) for rows in (1, 3, 3, 3, 3)
     ]
-    broken_by("DELETE FROM transactions WHERE id = 1")
+    broken_by("DELETE FROM transactions WHERE id = '1'")
     transactions = source(vendor, "transactions", **MAY)
     transactions.transactions.add_map(odd)
     with pytest.raises(PipelineStepFailed, match="has 12 rows, expected 13"):
@@ -168,9 +168,9 @@ def test_what_a_users_own_steps_leave_out_is_not_missed(
 @pytest.mark.parametrize(
     ("statement", "found"),
     [
-        ("DELETE FROM users WHERE id = 2", 5),
+        ("DELETE FROM users WHERE id = '2'", 5),
         pytest.param(
-            "INSERT INTO users SELECT * FROM users WHERE id = 2", 7, marks=pytest.mark.thorough
+            "INSERT INTO users SELECT * FROM users WHERE id = '2'", 7, marks=pytest.mark.thorough
         ),
     ],
 )
@@ -198,7 +198,7 @@ def test_a_range_that_lost_rows_must_be_loaded_again_before_what_follows(
 ) -> None:
     pipeline = pipeline_into(tmp_path)
     pipeline.run(source(vendor, "transactions"))
-    broken_by("DELETE FROM transactions WHERE id = 12")
+    broken_by("DELETE FROM transactions WHERE id = '12'")
     with pytest.raises(PipelineStepFailed) as raised:
         pipeline.run(source(vendor, "transactions", **WHOLE_MAY))
     told = str(wrong_count(raised))
@@ -231,7 +231,7 @@ def test_a_key_that_did_not_arrive_is_missed(
     # So that the load after this one begins later.
     time.sleep(1.1)
     # As many as should come, but of another key.
-    broken_by("UPDATE vouchers SET id = 10 WHERE id = 9")
+    broken_by("UPDATE vouchers SET id = '10' WHERE id = '9'")
     with pytest.raises(PipelineStepFailed, match="vouchers has 2 rows, expected 3"):
         pipeline.run(source(vendor, "vouchers"))
     with pytest.raises(PipelineStepFailed, match="drop_resources"):
