@@ -80,8 +80,8 @@ COLUMNS = {"transactions": ("id", "timestamp"), "publication": ("voucher_code", 
 #: What makes the source, the table, and its column that tells rows apart.
 Load = tuple[Callable[[Any], DltSource], str, str]
 LOADS: list[Load] = [
-    (source, "transactions", "id"),
-    (publications, "publications", "voucher_code"),
+    (source, "transactions", "id::INT"),
+    (publications, "publications", "voucher_code::INT"),
 ]
 
 
