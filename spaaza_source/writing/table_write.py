@@ -121,13 +121,14 @@ class TableWrite:
         self.replaces_all = False
 
     def _candidates(self) -> list[Key]:
+        stored = [self._stored_key] if self._stored_key else []
         if self._user_key:
-            return [self._user_key]
+            # Changed rows are merged by what has told the table's rows apart so far.
+            return [self._user_key, *(stored if self._partial else [])]
         naming = dlt.current.source_schema().naming
         names = [naming.normalize_identifier(name) for name in self._settings.candidates]
         if self._accumulates and ID not in names:
             names.append(ID)
-        stored = [self._stored_key] if self._stored_key else []
         return [*stored, *((name,) for name in names)]
 
     def hints(self) -> dict[str, Any]:
@@ -151,7 +152,7 @@ class TableWrite:
         return self._disposition.complete_rows(rows, accumulates=self._accumulates)
 
     def _count_misfits(self, rows: Any) -> None:
-        for name in self._user_key or self._stored_key:
+        for name in {*(self._user_key or ()), *self._stored_key}:
             variant = name + VARIANT_SUFFIX
             if isinstance(rows, list):
                 self._misfits[name] += sum(record.get(variant) is not None for record in rows)

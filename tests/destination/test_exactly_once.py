@@ -54,7 +54,7 @@ class Case:
 
     table: str
     more: dict[str, Any]
-    rows: list[tuple[int, str]]
+    rows: list[tuple[str, str]]
 
 
 CASES = {

@@ -47,7 +47,7 @@ class Case:
 
     table: str
     settings: dict[str, Any]
-    rows: list[tuple[int, str]]
+    rows: list[tuple[str, str]]
 
 
 CASES = {

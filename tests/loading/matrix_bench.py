@@ -42,7 +42,7 @@ Join = Callable[[Kind, list[TableRow], list[TableRow]], list[TableRow]]
 
 TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
 #: Settings whose value stands under the name of each table.
-BY_TABLE = ("segments", "filters", "fields", "privacy", "time_columns")
+BY_TABLE = ("segments", "filters", "fields", "privacy", "time_columns", "column_types")
 
 
 def take_anew(_kind: Kind, _before: list[TableRow], after: list[TableRow]) -> list[TableRow]:
@@ -55,7 +55,8 @@ class State:
     """A setting at one of its values, and what the vendor gives under it.
 
     Attributes:
-        given: Settings of the source; those of `BY_TABLE` for one table.
+        given: Settings of the source; those of `BY_TABLE` for one table, but `all_types`, which is
+            `column_types` for all at once.
         hints: What `apply_hints` is given; columns by the shop's names.
         environment: Variables that are set.
         keeps: Which rows the vendor gives.
@@ -263,6 +264,8 @@ class Bench:
             if name in given:
                 value = given[name]
                 given[name] = {tables[kind]: _for_kind(face, kind, name, value) for kind in kinds}
+        if "all_types" in given:
+            given["column_types"] = given.pop("all_types")
         base_url = vendor.base_url + given.pop("path", "")
         account = given.pop("account", None)
         if isinstance(vendor, SpaazaShop):
@@ -371,6 +374,8 @@ def _for_kind(face: Face, kind: Kind, setting: str, value: Any) -> Any:
     columns = face.columns[kind]
     if setting == "privacy":
         return {columns[cell]: action for cell, action in value.items()}
+    if setting == "column_types" and not isinstance(value, str):
+        return {face.column(kind, cell): kind_of for cell, kind_of in value.items()}
     if setting == "fields":
         return [columns[cell] for cell in dict.fromkeys(value) if cell in columns]
     return value

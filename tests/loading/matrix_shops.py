@@ -60,9 +60,9 @@ class Row:
     late: bool = False
 
     def cells(self) -> dict[str, Any]:
-        """Its cells as a table of inferred types has them."""
+        """Its cells as a table has them: of documented types, or of those that they show."""
         return {
-            "id": self.id,
+            "id": str(self.id),
             "code": f"c{self.id}",
             "made": self.made,
             "sold": self.made + timedelta(days=20),

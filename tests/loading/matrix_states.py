@@ -116,9 +116,15 @@ def interval(start: int, end: int) -> State:
     )
 
 
-def privacy(action: Any, secret: str = SECRETS[0], **cells: Any) -> State:
-    """The address is treated so."""
-    return State({"privacy": {"email": action}, "privacy_secret": secret}, **cells)
+def privacy(
+    action: str,
+    secret: str = SECRETS[0],
+    cells: Callable[[TableRow], TableRow] = without_note,
+    **others: str,
+) -> State:
+    """The address is treated so, and other cells as told."""
+    given = {"privacy": {"email": action, **others}, "privacy_secret": secret}
+    return State(given, cells=cells)
 
 
 def disposition(name: str) -> State:

@@ -186,9 +186,28 @@ SETTINGS: list[Setting] = [
     ),
     Setting(
         "column_types",
+        State({"all_types": "text"}, cells=as_text),
+        changes=["added", "removed"],
+        refused=EVERYWHERE,
+    ),
+    Setting(
+        "column_types (by table)",
         State({"column_types": "text"}, cells=as_text),
         changes=["added", "removed"],
         refused=EVERYWHERE,
+    ),
+    Setting(
+        "column_types (by column)",
+        State({"column_types": {"price": "text"}}, cells=priced(str)),
+        State({"column_types": {"price": "double"}}, cells=priced(float)),
+        refused={"added": KINDS, "changed": KINDS},
+        # A column keeps the type that it has.
+        joins={"removed": lambda _kind, _before, after: [priced(str)(row) for row in after]},
+    ),
+    Setting(
+        "column_types (by column, of a documented one)",
+        State({"column_types": {"code": "text"}}),
+        State({"column_types": {"code": "text", "tier": "text"}}),
     ),
     Setting(
         "on_bad_row",
@@ -211,6 +230,12 @@ SETTINGS: list[Setting] = [
         refused=EVERYWHERE,
     ),
     Setting("privacy (keep)", privacy("keep"), changes=["added", "removed"]),
+    Setting(
+        "privacy (keep, of a column that is in the clear)",
+        privacy("hash", cells=hashed(SECRETS[0])),
+        privacy("hash", cells=hashed(SECRETS[0]), tier="keep"),
+        changes=["changed"],
+    ),
     Setting(
         "privacy_secret",
         privacy("hash", cells=hashed(SECRETS[0])),

@@ -227,7 +227,8 @@ def test_rows_of_a_window_are_not_exchanged_for_others(vendor: FileVendor, tmp_p
         load(vendor, tmp_path, rows(11), table="transactions", **WINDOW)
     assert isinstance(refusal(raised), TooManyDeletionsError)
     load(vendor, tmp_path, rows(2), table="transactions", **WINDOW)
-    assert query(tmp_path, "SELECT min(id), max(id) FROM transactions") == [(2, 11)]
+    loaded = query(tmp_path, "SELECT id FROM transactions")
+    assert sorted(int(row[0]) for row in loaded) == list(range(2, 12))
 
 
 def test_rows_that_nobody_remembers_are_guarded(vendor: FileVendor, tmp_path: Path) -> None:
