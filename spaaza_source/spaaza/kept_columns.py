@@ -20,7 +20,10 @@ def _under(prefix: str, names: frozenset[str]) -> frozenset[str]:
 _ADDRESS = _names(
     "address address_1 address_2 address_3 address_towncity address_postal_code"
     " address_country_code address_region address_location address_location_lat"
-    " address_location_lon address_google_place_id"
+    " address_location_lon address_google_place_id address_address_1 address_address_2"
+    " address_address_3 address_street address_street_name address_house_number"
+    " address_housenumber address_house_number_extension address_line_2 address_line_3"
+    " address_phone_number"
 )
 #: The chain and its branch: a shop's name, telephone and address.
 _BUSINESS = (
@@ -61,6 +64,8 @@ KEPT: dict[str, frozenset[str]] = {
         " shipping_charge tax_total tax_lines payment_method payment_methods branch_code"
         " branch_business_owner_code basket_timezone_name supplementary_basket_code basket_vouchers"
         " honour_vouchers monetary_wallet points_wallet"
+        # The level's name, not the person's; so below.
+        " user_loyalty_status_name shopper_loyalty_status_name"
     )
     | _under("line_items", _LINE_ITEM),
     "users": _names(
@@ -84,6 +89,8 @@ KEPT: dict[str, frozenset[str]] = {
         " created_date last_modified_date voucher_created_datetime voucher_expiry_datetime_utc"
         " voucher_redeemed_datetime locking_voucher_locking_code product_id product_skus"
         " redeemable_channels redeeming_basket redeeming_basket_id third_party_pos_promotion_id"
+        " user_loyalty_status_name creating_user_loyalty_status_name"
+        " redeeming_basket_user_loyalty_status_name"
     ),
     "wallet_ledger": _ANY
     | _names(
@@ -92,6 +99,7 @@ KEPT: dict[str, frozenset[str]] = {
         " return_transaction_retailer_basket_code contributing_campaign_id"
         " contributing_campaign_type contributing_campaign_title wallet_campaign_id"
         " wallet_campaign_type wallet_campaign_title basket basket_retailer_basket_code"
+        " user_loyalty_status_name"
     ),
     "products": _PRODUCT,
     "product_variants": _PRODUCT,

@@ -52,6 +52,9 @@ _ADDRESS: ColumnActions = {
     **_ADDRESS_PARTS,
     **_drop("address address_1 address_2 address_3"),
     **_under("address", {**_ADDRESS_PARTS, **_drop("line_1 line_2 line_3")}),
+    **_under("address", _drop("address_1 address_2 address_3 google_place_id")),
+    # A flat file's names; nested ones belong to `address_location`.
+    **_under("address", _drop("location_lat location_lon")),
 }
 
 #: Personal in every document.

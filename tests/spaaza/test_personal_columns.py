@@ -9,9 +9,14 @@ from spaaza_source.sandbox.settings import INDEXES as SANDBOX_INDEXES
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop
 from spaaza_source.spaaza.bulk_columns import TYPES
+from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.personal_columns import PERSONAL, make_policies
 from spaaza_source.tabular.header import make_speller
+from spaaza_source.tabular.personal_data import NameRules
+from spaaza_source.voucherify import documented_types as of_voucherify
+from spaaza_source.voucherify.objects import OBJECTS
+from spaaza_source.voucherify.personal_columns import make_policies as make_voucherify_policies
 
 SECRET = "a secret of many characters"
 TABLES = [*INDEXES, "bulk_users"]
@@ -89,6 +94,23 @@ def test_the_lists_are_of_the_tables_that_there_are() -> None:
     assert len(TYPES) == 68
 
 
+@pytest.mark.parametrize(
+    ("vendor", "table"),
+    [*(("spaaza", table) for table in TABLES), *(("voucherify", table) for table in OBJECTS)],
+)
+def test_no_documented_column_stops_a_load_under_the_preset(vendor: str, table: str) -> None:
+    """The preset or the kept list knows each whose name reads personal."""
+    if vendor == "spaaza":
+        policy = make_policies({table: "pseudonymise"}, SECRET, TABLES)[table]
+        names = {*DOCUMENTED[table].by_name, *(TYPES if table == "bulk_users" else ())}
+    else:
+        policy = make_voucherify_policies({table: "pseudonymise"}, SECRET, list(OBJECTS))[table]
+        names = {*of_voucherify.DOCUMENTED[table].by_name, *OBJECTS[table].fields}
+    assert policy.is_guarded
+    kind_of = NameRules(names, "name" in policy.personal).kind
+    assert [name for name in sorted(names) if policy.is_unknown(name) and kind_of(name)] == []
+
+
 def test_personal_names_are_spelled_as_columns_are() -> None:
     spelled = make_speller()
     for columns in PERSONAL.values():
@@ -115,6 +137,10 @@ def test_personal_names_are_spelled_as_columns_are() -> None:
         ("users", "entity_code__code", "hash"),
         ("users", "address__towncity", "drop"),
         ("users", "address__location__lat", "drop"),
+        ("users", "address_location_lat", "drop"),
+        ("transactions", "user_address_address_1", "drop"),
+        ("transactions", "user_loyalty_status_name", None),
+        ("transactions", "chain_business_address_street", None),
         ("users", "address__phone_number", "hash"),
         ("users", "address_phone_number", "hash"),
         ("users", "user_channels__channel_identifier", "hash"),
