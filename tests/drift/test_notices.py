@@ -13,6 +13,7 @@ from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import DriftError, SettingsError
 from tests.command import runner
 from tests.drift.loads import kinds, last_notices, load
+from tests.vendors.server import Answer, ScriptedServer
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import query
 
@@ -134,3 +135,17 @@ def test_the_command_tells_on_the_terminal_and_in_the_json_log(
         "returned",
         "city",
     )
+
+
+@pytest.mark.thorough
+def test_a_script_tells_the_chat_too(
+    vendor: FileVendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(lambda _: Answer(200)) as chat:
+        monkeypatch.setenv("RUNTIME__SLACK_INCOMING_HOOK", chat.base_url + "/hook")
+        load(vendor, tmp_path, FIRST)
+        load(vendor, tmp_path, "id,name,points\n1,a,5\n2,b,many\n")
+        (told,) = [json.loads(seen.body)["text"].splitlines() for seen in chat.seen]
+    assert [line.split(" ")[0] for line in told] == ["products:", "products:"]
+    assert "'city'" in told[0]
+    assert "points__v_text" in told[1]
