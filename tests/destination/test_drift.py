@@ -78,13 +78,8 @@ def told(destination: Destination, table: str) -> dict[tuple[str, str | None], i
     return {(each["kind"], each.get("column")): each.get("rows", 0) for each in notices}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        kind if kind == "duckdb" else pytest.param(kind, marks=pytest.mark.thorough)
-        for kind in KINDS
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_drifts_is_found_whole_or_told(
     kind: str, make_destination: Callable[[str], Destination], tmp_path: Path
 ) -> None:

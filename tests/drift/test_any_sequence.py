@@ -12,9 +12,8 @@ from tests.vendors.spaaza_files import FileVendor
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(number, marks=pytest.mark.thorough) for number in range(1, 10))]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(8))
 def test_each_cell_is_found_and_each_difference_told(
     vendor: FileVendor, tmp_path: Path, seed: int
 ) -> None:

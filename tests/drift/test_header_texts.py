@@ -77,6 +77,7 @@ def test_a_key_of_another_text_stops_a_json_export(vendor: FileVendor, tmp_path:
     assert query(tmp_path, "SELECT spendx FROM products") == [(6,)]
 
 
+@pytest.mark.thorough
 def test_a_header_of_another_alphabet_is_told_and_the_convention_that_keeps_it_does(
     vendor: FileVendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,8 +28,16 @@ FIRST = "id,name,points,city\n1,a,5,x\n2,b,7,y\n"
         (FIRST, []),
         pytest.param("city,points,id,name\nx,5,1,a\ny,7,2,b\n", [], marks=pytest.mark.thorough),
         ("id,name,points\n1,a,5\n2,b,7\n", [("vanished", "city", 2)]),
-        ("id,name,points,city,age\n1,a,5,x,9\n2,b,7,y,9\n", [("appeared", "age", 2)]),
-        ("id,name,points,town\n1,a,5,x\n2,b,7,y\n", [("renamed", "town", 2)]),
+        pytest.param(
+            "id,name,points,city,age\n1,a,5,x,9\n2,b,7,y,9\n",
+            [("appeared", "age", 2)],
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(
+            "id,name,points,town\n1,a,5,x\n2,b,7,y\n",
+            [("renamed", "town", 2)],
+            marks=pytest.mark.thorough,
+        ),
         ("id,name,points,city\n1,a,5,x\n2,b,many,y\n", [("misfit", "points", 1)]),
     ],
     ids=["the same", "moved", "vanished", "appeared", "renamed", "a misfit"],

@@ -33,6 +33,7 @@ def test_decimals_widen_a_column_of_whole_numbers(vendor: FileVendor, tmp_path: 
     assert pipeline.default_schema.version == pipeline.default_schema.stored_version
 
 
+@pytest.mark.thorough
 def test_what_is_no_number_goes_to_the_variant_beside_the_decimals(
     vendor: FileVendor, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_codes_and_ids_stay_whatever_comes_after_digits(
     assert not [name for name in column_types(tmp_path, "products") if name.endswith("__v_text")]
 
 
+@pytest.mark.thorough
 def test_codes_of_voucherify_stay_too(tmp_path: Path) -> None:
     with VoucherifyVendor() as vendor:
         for count in (1, 3):
@@ -125,6 +126,7 @@ def test_another_type_for_a_column_that_the_table_has_is_refused(
     assert query(tmp_path, "SELECT stock FROM products") == [("few",)]
 
 
+@pytest.mark.thorough
 def test_the_same_types_again_are_no_contradiction(vendor: FileVendor, tmp_path: Path) -> None:
     chosen = {"column_types": {"products": {"stock": "decimal(18, 4)"}}}
     load(vendor, tmp_path, "id,stock\n1,2\n", **chosen)

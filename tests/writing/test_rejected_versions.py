@@ -183,6 +183,7 @@ def test_a_window_keeps_its_row_by_a_key(vendor: FileVendor, tmp_path: Path, key
     assert last(tmp_path, "loaded", "found", "proven") == (10, 10, True)
 
 
+@pytest.mark.thorough
 def test_each_window_counts_the_row_that_it_keeps(vendor: FileVendor, tmp_path: Path) -> None:
     both: Any = {**WINDOW, "end_date": "2026-07-01", "window": "month", "max_rejected_share": 0.5}
     both["table"] = "transactions"
@@ -209,6 +210,7 @@ def test_a_window_without_a_key_tells(vendor: FileVendor, tmp_path: Path) -> Non
     assert "no column is known" in told(tmp_path)["rejected"]["message"]
 
 
+@pytest.mark.thorough
 def test_a_history_goes_on_with_the_version_that_is_valid(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
@@ -244,6 +246,7 @@ def test_hashed_cells_are_kept_as_they_are(vendor: FileVendor, tmp_path: Path) -
     assert query(tmp_path, "SELECT count(raw) FROM rejected_rows") == [(0,)]
 
 
+@pytest.mark.thorough
 def test_the_users_steps_do_not_change_a_kept_row_once_more(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
