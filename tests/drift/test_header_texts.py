@@ -24,6 +24,7 @@ def test_signs_that_nobody_sees_are_no_part_of_a_name(sign: str) -> None:
     assert [spell(f"{sign}id"), spell(f"id{sign}"), spell(f" {sign}i{sign}d ")] == ["id"] * 3
 
 
+@pytest.mark.thorough
 def test_a_key_behind_a_second_byte_order_mark_is_found(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, "id,name\n1,a\n")
     load(vendor, tmp_path, "\ufeff\ufeffid,name\u200e\n1,b\n")
@@ -69,6 +70,7 @@ def test_another_text_under_one_name_has_a_column_of_its_own(
     assert query(tmp_path, f"SELECT {column}, {own} FROM products") == [(None, 800)]
 
 
+@pytest.mark.thorough
 def test_a_key_of_another_text_stops_a_json_export(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, '[{"id": 1, "Spend (€)": 5}]', export_format="json")
     load(vendor, tmp_path, '[{"id": 1, "SPEND (€)": 6}]', export_format="json")

@@ -25,7 +25,7 @@ FIRST = "id,name,points,city\n1,a,5,x\n2,b,7,y\n"
 @pytest.mark.parametrize(
     ("second", "told"),
     [
-        (FIRST, []),
+        pytest.param(FIRST, [], marks=pytest.mark.thorough),
         pytest.param("city,points,id,name\nx,5,1,a\ny,7,2,b\n", [], marks=pytest.mark.thorough),
         ("id,name,points\n1,a,5\n2,b,7\n", [("vanished", "city", 2)]),
         pytest.param(

@@ -91,6 +91,7 @@ def test_a_json_export_widens_at_every_depth(vendor: FileVendor, tmp_path: Path)
     assert [kind for kind, *_ in kinds(tmp_path)] == ["widened"] * 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "hints",
     [

@@ -83,6 +83,7 @@ def test_values_that_contradict_a_document_are_told_and_kept(
     assert "price (decimal(38, 9), loaded as text)" in caplog.text
 
 
+@pytest.mark.thorough
 def test_hints_win_over_settings_and_settings_over_documents(
     vendor: FileVendor, tmp_path: Path
 ) -> None:

@@ -131,6 +131,7 @@ def test_what_the_vendor_deleted_goes_beside_what_is_kept(
     assert query(tmp_path, "SELECT count(*) FROM products WHERE id IN (7, 8)") == [(1,)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("first", "second", "reason"),
     [
