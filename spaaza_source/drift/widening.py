@@ -6,12 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import dlt
-from dlt.common.schema import Schema
 from dlt.common.schema.utils import get_columns_names_with_prop
 
 from spaaza_source.destination import widen_column
 from spaaza_source.drift.notices import Notice
-from spaaza_source.writing import KEY, UNDECIDED, table_memory
+from spaaza_source.writing import KEY, UNDECIDED, contract_modes, table_memory
 
 
 def widen_to_decimals(
@@ -52,11 +51,6 @@ def widen_to_decimals(
 
 def _may_change(memory: Mapping[str, Any]) -> bool:
     """Whether columns of the table may get another type."""
-    resource, schema = dlt.current.resource(), dlt.current.source_schema()
-    given: Any = resource.schema_contract
-    if given is None:
-        given = schema.settings.get("schema_contract", {})
-    modes = Schema.expand_schema_contract_settings({} if callable(given) else given)
     # With another type each of its rows would have a new version.
     is_versioned = bool(get_columns_names_with_prop(memory, "x-row-version"))  # type: ignore[arg-type]
-    return modes.get("data_type", "evolve") == "evolve" and not is_versioned
+    return contract_modes().get("data_type", "evolve") == "evolve" and not is_versioned

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
-
-import dlt
-from dlt.common.schema import Schema
 
 from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.writing import contract_modes
 
 #: Write dispositions whose tables have columns, or rows, that no other disposition leaves there.
 OF_THEIR_OWN = ("append", "insert-only", "scd2")
@@ -69,10 +66,6 @@ def contradicts(name: str, before: str, now: str) -> bool:
 
 def _describe_contract() -> str:
     """What dlt's contract discards of the table; empty for nothing. Within its resource."""
-    given: Any = dlt.current.resource().schema_contract
-    if given is None:
-        given = dlt.current.source_schema().settings.get(CONTRACT, {})
-    # One that is computed from each row cannot be compared.
-    modes = Schema.expand_schema_contract_settings({} if callable(given) else given)
-    discards = {entity: mode for entity, mode in modes.items() if str(mode).startswith("discard")}
+    modes = contract_modes().items()
+    discards = {entity: mode for entity, mode in modes if mode.startswith("discard")}
     return json.dumps(discards, sort_keys=True) if discards else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import dlt
+from dlt.common.schema import Schema
 
 from spaaza_source.errors import SettingsError
 
@@ -54,6 +55,18 @@ def proven_key(schema: dlt.Schema, table: str) -> tuple[str, ...]:
     """The columns that tell the table's rows apart; none where nothing does."""
     memory: Any = schema.tables.get(table, {})
     return tuple(memory.get(KEY) or ())
+
+
+def contract_modes() -> dict[str, str]:
+    """What dlt's contract says of the table that is extracted, by entity: `evolve` and so on.
+
+    One that is computed from each row says nothing.
+    """
+    given: Any = dlt.current.resource().schema_contract
+    if given is None:
+        given = dlt.current.source_schema().settings.get("schema_contract", {})
+    modes = Schema.expand_schema_contract_settings({} if callable(given) else given)
+    return {entity: str(mode) for entity, mode in modes.items()}
 
 
 def check_format(table: str, export_format: str) -> None:
