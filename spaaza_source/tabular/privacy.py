@@ -15,7 +15,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.common.schema.typing import TColumnSchema
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.tabular.column_types import (
@@ -184,17 +183,6 @@ class Policy:
                     " column in clear text.",
                 )
         return _Types(self, known, under)
-
-    def mask_hints(self, hints: Iterable[TColumnSchema]) -> list[TColumnSchema]:
-        """Column hints under the policy: without dropped columns, hashed ones as text."""
-        masked: list[TColumnSchema] = []
-        for hint in hints:
-            action = self.action(str(hint["name"]))
-            if action == "hash":
-                masked.append({**hint, "data_type": "text"})
-            elif action != "drop":
-                masked.append(hint)
-        return masked
 
     def require(self, names: Iterable[str]) -> None:
         """Check that a file has every column that the user has named.

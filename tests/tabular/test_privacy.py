@@ -208,20 +208,6 @@ def test_a_column_that_was_loaded_in_the_clear_with_another_type_is_not_hashed()
         users(id="hash").types({"id": BIGINT})
 
 
-def test_declared_types_follow_the_policy() -> None:
-    declared = users(id="hash", birthday="drop").mask_hints(
-        [
-            {"name": "id", "data_type": "bigint", "primary_key": True},
-            {"name": "birthday", "data_type": "date"},
-            {"name": "score", "data_type": "bigint"},
-        ]
-    )
-    assert declared == [
-        {"name": "id", "data_type": "text", "primary_key": True},
-        {"name": "score", "data_type": "bigint"},
-    ]
-
-
 # What it does to Arrow tables
 
 
