@@ -17,22 +17,24 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
-from spaaza_source.errors import SettingsError, UnavailableError
+from spaaza_source.errors import SettingsError
 
 #: Megabytes that one core needs to copy at full speed. By default DuckDB takes four fifths of the
 #: memory, and is no faster.
 MEMORY_PER_CORE = 192
 
 
-def duckdb_file(path: Path | None) -> TDestinationReferenceArg:
+def duckdb_file(path: Path | None, *, read_only: bool = False) -> TDestinationReferenceArg:
     """A DuckDB file as a destination.
+
+    While another process has the file open, a load waits for it.
 
     Args:
         path: The file; None for the one that dlt's configuration names.
+        read_only: Whether it is only read; then it must exist.
 
     Raises:
         SettingsError: The file cannot be a DuckDB database.
-        UnavailableError: Another process has it open.
     """
     if path is not None:
         _check(path)
@@ -42,6 +44,7 @@ def duckdb_file(path: Path | None) -> TDestinationReferenceArg:
             # Absolute: dlt resolves a relative one from the folder of the pipeline's first run.
             str(path.absolute()) if path else None,  # type: ignore[arg-type]
             global_config=duckdb_settings(),
+            read_only=read_only,
         ),
         # DuckDB spreads one copy over all cores; several at once only add up their buffers
         # (six tables of a million rows on two cores: 1 GB more, and no faster).
@@ -104,13 +107,10 @@ def _check(path: Path) -> None:
     try:
         duckdb.connect(str(path)).close()
     except duckdb.IOException as failure:
-        # "lock" alone is in "block" too, and so in the message about a damaged file.
+        # Another process has it open. "lock" alone is in "block" too, and so in the message about a
+        # damaged file.
         if "set lock" in str(failure):
-            raise UnavailableError(
-                f"{str(path)!r} is open in another process",
-                where="db",
-                hint="Close it there, then run again.",
-            ) from None
+            return
         raise SettingsError(
             f"{str(path)!r} is not a DuckDB database, is damaged, or cannot be written",
             where="db",

@@ -6,16 +6,19 @@ from spaaza_source.audit.manifest import (
     CountScope,
     TableManifest,
     manifest_jobs,
+    note_repeatable,
     read_manifests,
     record_rows_written,
+    repeatable_tables,
     write_manifest,
 )
 from spaaza_source.audit.reconcile import reconcile_load
 from spaaza_source.audit.row_counts import count_rows
 from spaaza_source.audit.rows import job_row, rejected_rows
-from spaaza_source.audit.tables import audit_rows
+from spaaza_source.audit.tables import AUDIT_TABLES, audit_rows
 
 __all__ = [
+    "AUDIT_TABLES",
     "CountScope",
     "Ledger",
     "LoadedExport",
@@ -24,6 +27,7 @@ __all__ = [
     "count_rows",
     "job_row",
     "manifest_jobs",
+    "note_repeatable",
     "present_exports",
     "read_ledger",
     "read_manifests",
@@ -32,6 +36,7 @@ __all__ = [
     "record_rows_written",
     "rejected_rows",
     "reload_hint",
+    "repeatable_tables",
     "resolves_earlier",
     "write_manifest",
 ]

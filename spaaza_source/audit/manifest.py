@@ -21,6 +21,8 @@ from spaaza_source.windows import Window, parse_window
 
 #: The package state's entry: the manifests by table.
 MANIFESTS = "spaaza_source_claims"
+#: The package state's entry: the tables whose rows new exports would bring as well.
+REPEATABLE = "spaaza_source_repeatable"
 
 #: What tells which rows of the destination are a load's: all rows of the table; those of a range of
 #: time; those with a key, or a version, that the load's staging table has; those of its load id.
@@ -131,6 +133,18 @@ def manifest_jobs(exports: Iterable[tuple[str, Window | None, int]]) -> list[Man
         ManifestJob(job_id, window if windows[window] == 1 else None, rows)
         for job_id, window, rows in exports
     ]
+
+
+def note_repeatable(table: str) -> None:
+    """Note in the package that is extracted that new exports would bring a table's rows as well."""
+    state: Any = dlt.current.load_package_state()["state"]
+    state.setdefault(REPEATABLE, []).append(table)
+
+
+def repeatable_tables(package: Path) -> list[str]:
+    """The tables of the load package in a folder whose rows new exports would bring as well."""
+    state: Any = _packages(package.parent).get_load_package_state(package.name)
+    return list(state.get(REPEATABLE, ()))
 
 
 def record_rows_written(pipeline: SupportsPipeline, info: NormalizeInfo) -> None:

@@ -26,7 +26,7 @@ def _columns(**types: str) -> list[TColumnSchema]:
 
 
 #: Each table's key and columns. A key makes a row that arrives twice one row.
-TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
+AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
     "export_jobs": (
         ["job_id", "table_name"],
         _columns(
@@ -117,7 +117,7 @@ def _resource(table: str) -> DltResource:
     """The table's resource in the source that is being extracted; put there if need be."""
     source = dlt.current.source()
     if table not in source.resources:
-        key, columns = TABLES[table]
+        key, columns = AUDIT_TABLES[table]
         strategies = current_merge_strategies()
         table_format: Any = dlt.current.resource().table_format
         can_keep = not strategies or KEPT["strategy"] in strategies

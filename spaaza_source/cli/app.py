@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -27,7 +28,11 @@ from spaaza_source.cli.next_load import (
     prepare_next_load,
     read_history,
 )
-from spaaza_source.cli.pipeline import locked_pipeline, open_pipeline
+from spaaza_source.cli.pipeline import (
+    locked_pipeline,
+    reading_pipeline,
+    require_own_tables,
+)
 from spaaza_source.cli.report import ConsoleReport, Report, make_console, with_report
 from spaaza_source.cli.tables import (
     JOBS_SHOWN,
@@ -85,7 +90,7 @@ def cli(*, debug: bool) -> None:
 def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     """Load generated exports into DuckDB, from a sandbox inside this process.
 
-    Loads Spaaza's six indexes, or Voucherify's seven objects.
+    Loads Spaaza's six indexes, or Voucherify's seven objects; each time anew.
     """
     report = ConsoleReport()
     target = replace(Target.of(vendor=vendor, db=db), pipeline=f"{vendor}_demo")
@@ -97,8 +102,9 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
             max_concurrent_exports=len(target.tables),
             **_sandbox_settings(served, vendor),
         )
-        with locked_pipeline(target, report.progress) as pipeline:
-            load_and_report(pipeline, source, report)
+        with locked_pipeline(target, report.progress, abandon=True) as pipeline:
+            require_own_tables(pipeline)
+            load_and_report(pipeline, source, report, full_refresh=True)
     report.show_results()
     report.show_location(db, f"{target.dataset}.{target.tables[0]}")
 
@@ -161,13 +167,13 @@ def check(*, deep: bool, keys: int, **options: Any) -> None:
 
 def _compare(target: Target, keys: int, console: Console) -> bool:
     """Show how the tables of a target differ from fresh exports; whether they are equal."""
-    pipeline = open_pipeline(target)
     sources = target.sources_to_compare()
-    tables = ", ".join(table for source in sources for table in source.selected_resources)
-    console.print(f"\nRequesting fresh exports of {tables} …", highlight=False)
-    known = target.vendor.tables
-    diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
-    return show_differences(console, diffs)
+    with reading_pipeline(target) as pipeline:
+        tables = ", ".join(table for source in sources for table in source.selected_resources)
+        console.print(f"\nRequesting fresh exports of {tables} …", highlight=False)
+        known = target.vendor.tables
+        diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
+        return show_differences(console, diffs)
 
 
 @cli.command()
@@ -188,6 +194,11 @@ def _compare(target: Target, keys: int, console: Console) -> bool:
 @click.option(
     "--full-refresh", is_flag=True, help="Drop these tables and their state, then load all history."
 )
+@click.option(
+    "--abandon",
+    is_flag=True,
+    help="Give up a load that is not finished; its exports are adopted or requested again.",
+)
 @with_report
 def load(
     *,
@@ -196,6 +207,7 @@ def load(
     from_files: Path | None,
     accept_deletes: bool,
     full_refresh: bool,
+    abandon: bool,
     **options: Any,
 ) -> None:
     """Load history first, then what is new since the last load: all tables, or those given.
@@ -208,23 +220,26 @@ def load(
     targets = Target.each(**options)
     settings: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
     if from_files is not None:
-        archive = from_files
-        load_each(targets, report, lambda each: load_archived(each, archive, report, **settings))
+        load_one = partial(
+            load_archived, folder=from_files, report=report, abandon=abandon, **settings
+        )
+        load_each(targets, report, load_one)
         return
     if keep_files:
         settings["keep_files"] = keep_files
 
     loaded: list[str] = []
 
-    def load_one(target: Target) -> None:
+    def load_target(target: Target) -> None:
         source = target.source(**settings)
         # Wrong settings are reported before anything is requested.
         list(target.vendor.check_access())
-        with locked_pipeline(target, report.progress) as pipeline:
+        # What is dropped and loaded again needs no older load to be finished first.
+        with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
             load_and_report(pipeline, source, report, full_refresh=full_refresh)
         loaded.append(f"{target.dataset}.{next(iter(source.selected_resources))}")
 
-    load_each(targets, report, load_one)
+    load_each(targets, report, load_target)
     report.show_location(targets[0].db, loaded[0])
 
 
@@ -234,10 +249,10 @@ def plan(**options: Any) -> None:
     """Show the exports that the next load would request. Nothing is requested."""
     console = make_console()
     for target in _each_target(console, options):
-        pipeline = open_pipeline(target)
-        submitter, syncs = prepare_next_load(target, pipeline)
+        with reading_pipeline(target) as pipeline:
+            submitter, syncs = prepare_next_load(target, pipeline)
+            seconds_by_table = median_seconds(read_history(target, pipeline))
         exports = list(list_exports(syncs, submitter.plan(syncs)))
-        seconds_by_table = median_seconds(read_history(target, pipeline))
         show_plan(console, exports, seconds_by_table, target.vendor.filter_text)
 
 
@@ -271,7 +286,8 @@ def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
         )
     console, batches = make_console(), 0
     for target in _each_target(console, options):
-        submitter, syncs = prepare_next_load(target, open_pipeline(target))
+        with reading_pipeline(target) as pipeline:
+            submitter, syncs = prepare_next_load(target, pipeline)
         submitted = submitter.submit(syncs, timedelta(seconds=apart), repeat, batches)
         show_submitted(console, submitted)
         # The exports of the next chain begin when these have begun.
@@ -306,11 +322,11 @@ def jobs(*, show_all: bool, **options: Any) -> None:
     """List our export jobs at the vendor, and which of them are loaded."""
     console = make_console()
     for target in _each_target(console, options):
-        pipeline = open_pipeline(target)
-        submitter, syncs = prepare_next_load(target, pipeline)
+        with reading_pipeline(target) as pipeline:
+            submitter, syncs = prepare_next_load(target, pipeline)
+            history = read_history(target, pipeline)
         subjects = {sync.make_request(None).subject for sync in syncs}
         own = [job for job in submitter.known_jobs() if job.subject in subjects]
-        history = read_history(target, pipeline)
         show_jobs(console, own, history, None if show_all else JOBS_SHOWN)
 
 

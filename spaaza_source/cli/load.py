@@ -60,9 +60,9 @@ def load_and_report(
     Raises:
         ExportsFailedError: Some exports failed; the others are loaded.
     """
-    if full_refresh and pipeline.has_pending_data:
-        # dlt would finish an interrupted load and ignore the source.
-        pipeline.run()
+    if pipeline.has_pending_data and (finished := pipeline.run()):
+        # dlt finishes an interrupted load, and ignores a source that it is given with it.
+        _report_loads(pipeline, source.name, finished.loads_ids, report)
     refresh: Any = {"refresh": "drop_resources"} if full_refresh else {}
     failures: dict[str, Exception] = {}
     while tables := [name for name in source.selected_resources if name not in failures]:
@@ -74,18 +74,21 @@ def load_and_report(
                 raise
             failures[table] = failure
         else:
-            _report_loads(pipeline, loaded.loads_ids, report)
+            _report_loads(pipeline, source.name, loaded.loads_ids, report)
             break
     if failures:
         raise ExportsFailedError(list(failures.values()))
 
 
-def load_archived(target: Target, folder: Path, report: Report, **settings: Any) -> None:
+def load_archived(
+    target: Target, folder: Path, report: Report, *, abandon: bool, **settings: Any
+) -> None:
     """Load a folder with the archived files of one load, or of several in their order.
 
-    `settings` are further arguments of the vendor's source.
+    `abandon` gives up a load that is not finished. `settings` are further arguments of the vendor's
+    source.
     """
-    with locked_pipeline(target, report.progress) as pipeline:
+    with locked_pipeline(target, report.progress, abandon=abandon) as pipeline:
         for load in archived_loads(folder):
             tables = [table for table in target.tables if table in archived_tables(load)]
             if tables:
@@ -93,7 +96,9 @@ def load_archived(target: Target, folder: Path, report: Report, **settings: Any)
                 load_and_report(pipeline, source, report)
 
 
-def _report_loads(pipeline: dlt.Pipeline, load_ids: Sequence[str], report: Report) -> None:
+def _report_loads(
+    pipeline: dlt.Pipeline, source: str, load_ids: Sequence[str], report: Report
+) -> None:
     jobs = [
         job
         for job in read_table(pipeline, "export_jobs")
@@ -101,10 +106,10 @@ def _report_loads(pipeline: dlt.Pipeline, load_ids: Sequence[str], report: Repor
         if job["_dlt_load_id"] in load_ids and job["loaded"] is not None
     ]
     report.add_loaded(jobs)
-    tell_chat(_summary(pipeline, jobs))
+    tell_chat(_summary(pipeline, source, jobs))
 
 
-def _summary(pipeline: dlt.Pipeline, jobs: Iterable[Mapping[str, Any]]) -> str:
+def _summary(pipeline: dlt.Pipeline, source: str, jobs: Iterable[Mapping[str, Any]]) -> str:
     """A load in a sentence or two."""
     loaded: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
@@ -113,6 +118,4 @@ def _summary(pipeline: dlt.Pipeline, jobs: Iterable[Mapping[str, Any]]) -> str:
         rejected[job["table_name"]] += job["rejected"]
     counts = ", ".join(f"{rows:,} rows of {table}" for table, rows in sorted(loaded.items()))
     bad = f" {rejected.total():,} rows were rejected." if rejected.total() else ""
-    return (
-        f"{pipeline.pipeline_name} loaded {counts or 'nothing'} into {pipeline.dataset_name}.{bad}"
-    )
+    return f"{source} loaded {counts or 'nothing'} into {pipeline.dataset_name}.{bad}"

@@ -12,7 +12,7 @@ import dlt
 from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
 from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync
-from spaaza_source.loading import exports_of, resume_tables
+from spaaza_source.loading import exports_of, restore_from_destination, resume_tables
 
 #: How many of a table's last exports the expected duration of the next is taken from.
 RECENT = 20
@@ -31,7 +31,7 @@ def prepare_next_load(
     if not target.exists:
         # There is no destination yet that could be asked.
         return exports.run.submitter, [load.sync for load in exports.loads.values()]
-    pipeline.sync_destination()
+    restore_from_destination(pipeline, source.name)
     known = source.name in pipeline.schema_names
     schema = pipeline.schemas[source.name] if known else source.schema
     return exports.run.submitter, resume_tables(exports.loads, pipeline, schema)

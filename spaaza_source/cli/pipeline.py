@@ -1,9 +1,11 @@
-"""The pipeline of a command's loads: opened for one destination, and locked while it loads."""
+"""The pipelines of a command: one for each destination and account, locked while it loads."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,77 +15,149 @@ from dlt.common.configuration.exceptions import ConfigurationValueError
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
+from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.cli.target import Target
-from spaaza_source.dlt_hooks import hold_run_lock
+from spaaza_source.destination import open_client
+from spaaza_source.dlt_hooks import abandon_packages, hold_run_lock
 from spaaza_source.errors import SettingsError
+from spaaza_source.warehouse import duckdb_file
 
-#: Key of the pipeline's local state: where it loads to.
+#: Keys of the pipeline's local state: where it loads to, as a text to compare and as one to read.
 LOCATION = "spaaza_place"
+LOCATION_NAME = "spaaza_place_name"
 
 
 @contextmanager
-def locked_pipeline(target: Target, progress: Collector) -> Iterator[dlt.Pipeline]:
-    """The target's pipeline, to load with: no other process loads by one of its name meanwhile."""
-    with hold_run_lock(_folder(target)):
-        yield open_pipeline(target, progress)
+def locked_pipeline(
+    target: Target, progress: Collector, *, abandon: bool = False
+) -> Iterator[dlt.Pipeline]:
+    """The target's pipeline, to load with: no other process loads by one of its name meanwhile.
 
-
-def open_pipeline(target: Target, progress: Collector = NULL_COLLECTOR) -> dlt.Pipeline:
-    """The target's pipeline.
-
-    A pipeline's state belongs to one destination. If the last command loaded into another one, the
-    state is dropped here and restored from the destination itself, once no load is running.
+    Args:
+        target: What is loaded, and where to.
+        progress: Told what the pipeline does.
+        abandon: Whether a load that is not finished is given up.
 
     Raises:
-        SettingsError: A load into the other destination is not finished.
+        SettingsError: A load into another destination, by a pipeline of that name, is not finished.
     """
-    folder = _folder(target)
-    is_new = not (folder / dlt.Pipeline.STATE_FILE).exists()
-    with hold_run_lock(folder) if is_new else nullcontext():
+    location, name = _locate(target)
+    pipeline_name = _pipeline_name(target, location)
+    folder = Path(get_dlt_pipelines_dir(), pipeline_name)
+    with hold_run_lock(folder):
         pipeline = dlt.pipeline(
-            target.pipeline,
+            pipeline_name,
             destination=target.destination,
             dataset_name=target.dataset,
             progress=progress,
         )
-        location = _location(pipeline, target.dataset)
-        stored = _stored_location(pipeline)
-        if stored is None:
-            pipeline.set_local_state_val(LOCATION, location)
-    if stored in (None, location):
-        return pipeline
-    with hold_run_lock(folder):
+        if abandon:
+            abandon_packages(pipeline)
+        pipeline = _enter_location(pipeline, location, name)
+        yield pipeline
+
+
+@contextmanager
+def reading_pipeline(target: Target) -> Iterator[dlt.Pipeline]:
+    """A pipeline to look at the target's destination with; nothing is loaded by it.
+
+    It has a folder of its own, so it needs no lock, and is not concerned by loads that are not
+    finished.
+    """
+    location, _ = _locate(target)
+    name = _pipeline_name(target, location)
+    if target.db is not None and target.exists:
+        target = replace(target, destination=duckdb_file(target.db, read_only=True))
+    with _temporary_pipeline(target, name) as pipeline:
+        yield pipeline
+
+
+@contextmanager
+def _temporary_pipeline(target: Target, name: str) -> Iterator[dlt.Pipeline]:
+    """A pipeline to the target's destination that leaves nothing on this machine."""
+    with tempfile.TemporaryDirectory(prefix="spaaza_look_") as folder:
+        yield dlt.pipeline(
+            name,
+            pipelines_dir=folder,
+            destination=target.destination,
+            dataset_name=target.dataset,
+            progress=NULL_COLLECTOR,
+        )
+
+
+def require_own_tables(pipeline: dlt.Pipeline) -> None:
+    """Check that no other pipeline has loaded into the dataset, as its tables will be dropped.
+
+    Raises:
+        SettingsError: One has.
+    """
+    others: set[str] = set()
+    with open_client(pipeline) as client, suppress(DatabaseUndefinedRelation):
+        states = client.make_qualified_table_name(PIPELINE_STATE_TABLE_NAME)
+        found = client.execute_sql(f"SELECT DISTINCT pipeline_name FROM {states}")  # noqa: S608
+        others = {str(name) for (name,) in found} - {pipeline.pipeline_name}
+    if others:
+        raise SettingsError(
+            f"the dataset {pipeline.dataset_name} has tables of the pipeline {min(others)}",
+            where="--db",
+            hint="Name another file.",
+        )
+
+
+def _enter_location(pipeline: dlt.Pipeline, location: str, name: str) -> dlt.Pipeline:
+    """The pipeline, for that destination: what it knows of another one is dropped.
+
+    Only one that the user named can have loaded into another.
+    """
+    stored = _local_value(pipeline, LOCATION)
+    if stored not in (None, location):
         if pipeline.has_pending_data:
+            before = _local_value(pipeline, LOCATION_NAME) or "another destination"
             raise SettingsError(
-                "a load into another destination is not finished",
-                where=f"pipeline {target.pipeline!r}",
-                hint="Run the same command with the previous destination first.",
+                f"a load into {before} is not finished",
+                where=f"pipeline {pipeline.pipeline_name!r}",
+                hint="Run the same command for that destination, name another --pipeline, or give"
+                " that load up: spaaza load --abandon.",
             )
         pipeline = pipeline.drop()
+    if stored != location:
         pipeline.set_local_state_val(LOCATION, location)
+        pipeline.set_local_state_val(LOCATION_NAME, name)
     return pipeline
 
 
-def _folder(target: Target) -> Path:
-    return Path(get_dlt_pipelines_dir(), target.pipeline)
-
-
-def _stored_location(pipeline: dlt.Pipeline) -> Any:
+def _local_value(pipeline: dlt.Pipeline, key: str) -> Any:
     try:
-        return pipeline.get_local_state_val(LOCATION)
+        return pipeline.get_local_state_val(key)
     except KeyError:
         return None
 
 
-def _location(pipeline: dlt.Pipeline, dataset: str) -> str:
-    """A text that differs for each destination, without a secret in it."""
-    config: Any = pipeline.destination_client().config
+def _pipeline_name(target: Target, location: str) -> str:
+    """The name that the user gave, or one for each destination and account."""
+    if target.pipeline is not None:
+        return target.pipeline
+    digest = sha256(f"{location} {target.account}".encode()).hexdigest()
+    return f"{target.vendor.name}_{digest[:8]}"
+
+
+def _locate(target: Target) -> tuple[str, str]:
+    """Where a target is loaded to: a text that differs for each place, and one to read.
+
+    Neither has a secret in it.
+    """
+    with _temporary_pipeline(target, target.vendor.name) as pipeline:
+        config: Any = pipeline.destination_client().config
+    kind = str(config.destination_type).rpartition(".")[2]
     location = f"{config.destination_type} {config.fingerprint()}"
     if "duckdb" in config.destination_type:
-        return f"{location} {config.credentials.database} {dataset}"
+        database = config.credentials.database
+        return f"{location} {database} {target.dataset}", f"{database}, dataset {target.dataset}"
     # One server has many databases, one bucket many folders.
     with suppress(ConfigurationValueError):
         location += f" {config.data_location()}"
     folder = str(getattr(config, "bucket_url", ""))
-    return f"{location} {sha256(folder.encode()).hexdigest()} {dataset}"
+    text = f"{location} {sha256(folder.encode()).hexdigest()} {target.dataset}"
+    return text, f"{kind} ({config}), dataset {target.dataset}"

@@ -15,6 +15,7 @@ from dlt.extract import DltSource
 from spaaza_source.cli.vendors import SPAAZA, VENDORS, Vendor, of_chain
 from spaaza_source.destination import DELTA, is_files
 from spaaza_source.errors import SettingsError
+from spaaza_source.loading import exports_of
 from spaaza_source.spaaza import read_chains
 from spaaza_source.warehouse import duckdb_file
 
@@ -29,7 +30,7 @@ class Target:
         vendor: Whose tables.
         tables: Names of the tables to load: those the user named, or all.
         are_named: Whether the user named them; if not, the vendor's settings may leave some out.
-        pipeline: The name of the pipeline.
+        pipeline: The name of the pipeline; None for one for each destination and account.
         destination: dlt's name of the destination, or a DuckDB file's.
         db: The DuckDB file; None for another destination, or if dlt's configuration names the file.
         dataset: The schema.
@@ -40,7 +41,7 @@ class Target:
     vendor: Vendor
     tables: Sequence[str]
     are_named: bool
-    pipeline: str
+    pipeline: str | None
     destination: TDestinationReferenceArg
     db: Path | None
     dataset: str
@@ -51,7 +52,7 @@ class Target:
     def each(cls, *, vendor: str, chains: Sequence[int] = (), **options: Any) -> list[Target]:
         """The targets that a command's options describe: one, or one for each of several chains.
 
-        A chain has a pipeline and a dataset of its own, named after it.
+        A chain has a pipeline and a dataset of its own.
 
         Raises:
             SettingsError: As `of`; or a vendor that has no chains is to load some.
@@ -64,7 +65,7 @@ class Target:
             else replace(
                 target,
                 vendor=chosen,
-                pipeline=f"{target.pipeline}_{chain}",
+                pipeline=target.pipeline and f"{target.pipeline}_{chain}",
                 dataset=f"{target.dataset}_{chain}",
                 chain=chain,
             )
@@ -80,6 +81,7 @@ class Target:
         db: Path | None = None,
         destination: str | None = None,
         dataset: str | None = None,
+        pipeline: str | None = None,
         start_date: str | None = None,
         end_date: str | None = None,
     ) -> Target:
@@ -97,11 +99,17 @@ class Target:
         if into_duckdb and db is None:
             configured: Any = dlt.secrets.get("destination.duckdb.credentials")
             db = Path(f"{chosen.name}.duckdb") if configured is None else None
+            if configured == ":pipeline:":
+                raise SettingsError(
+                    "a database inside of dlt's own folder is found by no other command",
+                    where="destination.duckdb.credentials",
+                    hint="Name a file there, or with --db.",
+                )
         return cls(
             vendor=chosen,
             tables=list(dict.fromkeys(names)),
             are_named=bool(tables),
-            pipeline=chosen.name,
+            pipeline=pipeline,
             destination=duckdb_file(db) if into_duckdb else destination,
             db=db,
             # Never the name of a database: DuckDB would mix them up.
@@ -113,6 +121,12 @@ class Target:
     def exists(self) -> bool:
         """Whether there is anything to read; reading must not create a file."""
         return self.db is None or self.db.exists()
+
+    @property
+    def account(self) -> str:
+        """The account whose exports are loaded, as `export_jobs` has it."""
+        load = next(iter(exports_of(self.source()).loads.values()))
+        return load.sync.make_request(None).account
 
     def source(self, **settings: Any) -> DltSource:
         """The source of the tables; the command's options override dlt's configuration.
@@ -177,6 +191,10 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
     for decorate in (
         click.option("--end-date", help="End of the range (exclusive); requires --start-date."),
         click.option("--start-date", help="Start of history: 2026-05-26 or 2026-05-26T12:00:00Z."),
+        click.option(
+            "--pipeline",
+            help="Name of dlt's pipeline.  [default: one for each destination and account]",
+        ),
         click.option("--dataset", help="Schema with the tables.  [default: VENDOR_data]"),
         click.option("--destination", help="Another dlt destination, set up in dlt's config."),
         click.option(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
 import dlt
@@ -22,6 +22,7 @@ from spaaza_source.destination.capabilities import (
     quote_column,
 )
 from spaaza_source.destination.delta import DeltaClient
+from spaaza_source.destination.held_file import enter_when_free
 from spaaza_source.windows import Window, iso
 
 _T = TypeVar("_T")
@@ -49,10 +50,11 @@ def open_client(
 
     Raises:
         SqlClientNotAvailable: The destination has no SQL.
+        UnavailableError: Another process has its DuckDB file open, and does not close it.
     """
     if not is_delta(pipeline, table_format):
-        with pipeline.sql_client(schema) as client:
-            yield client
+        with ExitStack() as held:
+            yield enter_when_free(held, lambda: pipeline.sql_client(schema))
         return
     with pipeline.destination_client(schema) as files, closing(DeltaClient(files)) as client:
         yield client
@@ -135,7 +137,8 @@ def read_table(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
     table_format = schema.tables.get(table, {}).get("table_format")
     try:
         if not is_delta(pipeline, table_format):
-            rows = pipeline.dataset()[table].arrow()
+            with keep_open(pipeline):
+                rows = pipeline.dataset()[table].arrow()
             return [] if rows is None else list(rows.to_pylist())
         with open_client(pipeline, schema.name, table_format) as client:
             name = client.make_qualified_table_name(table)

@@ -6,6 +6,7 @@ fails the step: so while packages are loaded, a collector that passes everything
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -17,6 +18,7 @@ from typing_extensions import Self
 
 from spaaza_source.audit import reconcile_load, record_rows_written
 from spaaza_source.destination import hold_load_lock, keep_open
+from spaaza_source.dlt_hooks.lasting_failures import note_failure
 from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
 
 
@@ -26,18 +28,21 @@ class LoadEndHook(SupportsTracking):
     def on_start_trace_step(self, trace: Any, step: Any, pipeline: Any) -> None:
         """Replace the pipeline's `progress` when loading begins."""
         del trace
-        if step == "load":
+        # A load that is given up needs no destination.
+        if step == "load" and pipeline.has_pending_data:
             pipeline.collector = _ReconcilingCollector(pipeline.collector, pipeline)
 
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
     ) -> None:
-        """Put the pipeline's `progress` back, or note the rows that dlt has normalized."""
+        """Put the pipeline's `progress` back; note the rows that were normalized, or a failure."""
         del trace, send_state
         if step.step == "load" and isinstance(pipeline.collector, _ReconcilingCollector):
             pipeline.collector = pipeline.collector.own
         elif step.step == "normalize" and isinstance(step_info, NormalizeInfo):
             record_rows_written(pipeline, step_info)
+        # dlt calls this while it raises what has failed, of which it hands on no more than texts.
+        note_failure(pipeline, sys.exc_info()[1])
 
 
 class _ReconcilingCollector(Collector):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,12 @@ from dlt.common.pipeline import SupportsPipeline
 from dlt.common.runtime.tracking import SupportsTracking
 from filelock import FileLock, Timeout
 
+from spaaza_source.destination import keep_open
+from spaaza_source.dlt_hooks.abandoned_packages import (
+    abandon_failed_packages,
+    abandon_stale_packages,
+)
 from spaaza_source.dlt_hooks.recovery import repair_killed_run
-from spaaza_source.dlt_hooks.stale_packages import abandon_stale_packages
 from spaaza_source.loading import DOWNLOADS
 
 #: Seconds between two tries to get the lock.
@@ -27,6 +31,10 @@ POLL_INTERVAL = 0.2
 
 #: The working folders whose lock `hold_run_lock` holds.
 _LOCKED: ContextVar[tuple[Path, ...]] = ContextVar("_LOCKED", default=())
+
+
+#: The working folders that are being repaired.
+_REPAIRED: ContextVar[tuple[Path, ...]] = ContextVar("_REPAIRED", default=())
 
 
 @contextmanager
@@ -70,20 +78,43 @@ class RunLock(SupportsTracking):
 
     def __init__(self) -> None:
         self._locks: dict[str, FileLock] = {}
+        #: DuckDB files that dlt is about to open without waiting for whoever has them.
+        self._opened: dict[str, ExitStack] = {}
 
     def on_start_trace(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
         """Wait for the lock, then repair what a killed run has left."""
-        del step
         folder = Path(pipeline.working_dir)
         if folder not in _LOCKED.get():
             self._locks[trace.transaction_id] = _acquire(folder)
-        shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
-        repair_killed_run(pipeline)
-        abandon_stale_packages(pipeline)
+        if folder in _REPAIRED.get():
+            # To give packages up is a run of dlt's as well.
+            return
+        repaired = _REPAIRED.set((*_REPAIRED.get(), folder))
+        locked = _LOCKED.set((*_LOCKED.get(), folder))
+        try:
+            shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
+            repair_killed_run(pipeline)
+            abandon_failed_packages(pipeline)
+            abandon_stale_packages(pipeline)
+        finally:
+            _LOCKED.reset(locked)
+            _REPAIRED.reset(repaired)
+        if step == "run" and pipeline.destination is not None:
+            # dlt asks the destination for the pipeline's state, and has no step for it.
+            opened = self._opened[trace.transaction_id] = ExitStack()
+            opened.enter_context(keep_open(pipeline))
+
+    def on_start_trace_step(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
+        """Close the destination: a load may wait for its exports for hours."""
+        del pipeline
+        if step != "run" and (opened := self._opened.pop(trace.transaction_id, None)):
+            opened.close()
 
     def on_end_trace(self, trace: Any, pipeline: SupportsPipeline, send_state: bool) -> None:
         """Release the lock."""
         del pipeline, send_state
+        if opened := self._opened.pop(trace.transaction_id, None):
+            opened.close()
         # An id among a source's credentials is no secret to dlt, which would save it in its trace.
         values = trace.resolved_config_values
         values[:] = [value for value in values if not _is_credential(value.sections)]

@@ -11,6 +11,7 @@ from spaaza_source.loading.resources import (
     make_sync_policy,
     with_new_export,
 )
+from spaaza_source.loading.stored_schema import restore_from_destination
 from spaaza_source.loading.stream import stream_table
 from spaaza_source.loading.table_load import TableLoad
 
@@ -27,6 +28,7 @@ __all__ = [
     "last_instants",
     "make_sync_policy",
     "read_history",
+    "restore_from_destination",
     "resume_tables",
     "stream_table",
     "with_new_export",

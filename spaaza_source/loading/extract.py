@@ -12,7 +12,13 @@ import dlt
 import pyarrow as pa
 from dlt.common import logger
 
-from spaaza_source.audit import audit_rows, job_row, rejected_rows, write_manifest
+from spaaza_source.audit import (
+    audit_rows,
+    job_row,
+    note_repeatable,
+    rejected_rows,
+    write_manifest,
+)
 from spaaza_source.drift import (
     MisfitCounter,
     Notice,
@@ -190,6 +196,9 @@ def load_files(
     count_scope = write.finish(lambda row: _locate(loaded, row))
     tell_notices(notices, stop=load.stops_on_drift)
     write_manifest(count_scope, reader.time_column, exports, rows_of_files)
+    # Of rows that are appended, some of a load that is given up may be in the table.
+    if scope.can_repeat and (count_scope is None or count_scope.counted != "load"):
+        note_repeatable(table)
     for row in jobs:
         row |= {
             "intent": json.dumps(narrow_intent(scope.intent, has_window=bool(row["window_end"]))),

@@ -40,6 +40,8 @@ class LoadScope:
         is_first: Whether no earlier load counts: of a table that is new, or was emptied by hand.
         duplicates: Duplicate rows left by an earlier load that this load replaces; None where it
             resolves no discrepancy.
+        can_repeat: Whether new exports would bring the same rows: those of an archive, or of a
+            segment that rows have left, they would not.
     """
 
     sync: TableSync
@@ -47,6 +49,7 @@ class LoadScope:
     has_rows: bool = False
     is_first: bool = True
     duplicates: int | None = None
+    can_repeat: bool = False
 
 
 def resolve_scope(
@@ -70,6 +73,7 @@ def resolve_scope(
         WrongCountError: An open discrepancy lies outside of what the load would bring.
     """
     sync, writing = load.sync, load.write_settings
+    can_repeat = archived is None and not sync.keeps_others
     history = _read_history(sync.table) if is_extracting() else None
     if history is not None:
         remember_table(sync.table, exists=history.exists)
@@ -88,7 +92,7 @@ def resolve_scope(
     intent = describe_intent(load, disposition.user.strategy)
     if history is None:
         filled = has_rows(sync.table)
-        return LoadScope(cursor.resume(sync), intent, filled, not filled)
+        return LoadScope(cursor.resume(sync), intent, filled, not filled, can_repeat=can_repeat)
     history.check(sync, intent)
     schema = dlt.current.source_schema()
     has_key = bool(proven_key(schema, sync.table) or disposition.user.key)
@@ -111,7 +115,7 @@ def resolve_scope(
     filled = history.has_rows or (current_pipeline().has_pending_data and has_rows(sync.table))
     # A table may be empty because nothing has come yet, as earlier loads have shown.
     is_first = not filled and not history.present
-    return LoadScope(sync, intent, filled, is_first, duplicates)
+    return LoadScope(sync, intent, filled, is_first, duplicates, can_repeat)
 
 
 def _keep_older(sync: TableSync, *, has_key: bool) -> TableSync:

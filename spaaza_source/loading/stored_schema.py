@@ -13,7 +13,7 @@ from dlt.common import json
 from dlt.common.destination.client import WithStateSync
 from dlt.common.schema import Schema
 
-from spaaza_source.destination import current_pipeline, in_own_thread
+from spaaza_source.destination import current_pipeline, in_own_thread, keep_open
 from spaaza_source.errors import SettingsError
 from spaaza_source.writing import FORMAT, RECREATED
 
@@ -40,6 +40,25 @@ def remember_table(table: str, *, exists: bool) -> None:
         # dlt makes tables where a schema is new to the destination: this makes it another one.
         load = str(dlt.current.load_package_state()["load_id"])
         schema.tables[table][RECREATED] = load  # type: ignore[literal-required]
+
+
+def restore_from_destination(pipeline: dlt.Pipeline, source: str) -> None:
+    """Restore a pipeline's state from its destination, and what that knows of a source's tables.
+
+    Args:
+        pipeline: It has loaded them, or another has, by whatever name.
+        source: The name of the source, which its schema has too.
+
+    Raises:
+        UnavailableError: Another process has its DuckDB file open, and does not close it.
+    """
+    with keep_open(pipeline):
+        pipeline.sync_destination()
+        if source in pipeline.schema_names:
+            return
+        stored = _stored_schema(pipeline, source)
+    if stored is not None:
+        pipeline._inject_schema(stored)  # noqa: SLF001 - what dlt's own `attach` is made of
 
 
 def _stored_schema(pipeline: dlt.Pipeline, name: str) -> Schema | None:

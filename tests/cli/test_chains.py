@@ -93,14 +93,15 @@ def test_a_list_of_chains_is_read_as_configuration_gives_it(setting: Any, chains
 
 
 def test_each_chain_has_a_pipeline_and_a_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
-    def each(**options: Any) -> list[tuple[str, str, int | None]]:
+    def each(**options: Any) -> list[tuple[str | None, str, int | None]]:
         targets = Target.each(vendor="spaaza", **options)
         return [(target.pipeline, target.dataset, target.chain) for target in targets]
 
-    assert each() == [("spaaza", "spaaza_data", None)]
+    assert each() == [(None, "spaaza_data", None)]
     monkeypatch.setenv("SOURCES__SPAAZA__CHAIN_ID", "1743")
-    assert each() == [("spaaza", "spaaza_data", None)]
-    assert each(chains=[7], dataset="x") == [("spaaza_7", "x_7", 7)]
+    assert each() == [(None, "spaaza_data", None)]
+    assert each(chains=[7], dataset="x") == [(None, "x_7", 7)]
+    assert each(chains=[7], pipeline="mine") == [("mine_7", "spaaza_data_7", 7)]
     monkeypatch.setenv("SOURCES__SPAAZA__CHAIN_ID", "[1743, 1744]")
     assert [chain for _, _, chain in each()] == [1743, 1744]
     with pytest.raises(SettingsError, match="voucherify has no chains"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from click.testing import CliRunner
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
 from spaaza_source.cli.app import cli
-from spaaza_source.cli.pipeline import _location
+from spaaza_source.cli.pipeline import _locate
+from spaaza_source.cli.target import Target
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.command import settings_for
 from tests.destination.destinations import Destination
@@ -79,9 +81,8 @@ def test_each_destination_is_told_from_the_others() -> None:
         )
         for database in ("one", "other")
     ]
-    places = [
-        _location(dlt.pipeline("spaaza", destination=each, dataset_name="loyalty"), "loyalty")
-        for each in destinations
-    ]
-    assert len(set(places)) == len(destinations), places
-    assert not any(PASSWORD in destination for destination in places)
+    target = Target.of(vendor="spaaza", dataset="loyalty")
+    places = [_locate(replace(target, destination=each)) for each in destinations]
+    for texts in zip(*places, strict=True):
+        assert len(set(texts)) == len(destinations), texts
+        assert not any(PASSWORD in text for text in texts)

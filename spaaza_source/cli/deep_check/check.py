@@ -18,7 +18,13 @@ from dlt.extract import DltSource
 from spaaza_source.cli.deep_check.diff import Comparison, Differences
 from spaaza_source.cli.deep_check.table_rows import DestinationTable
 from spaaza_source.errors import SettingsError
-from spaaza_source.loading import TableLoad, exports_of, last_instants, with_new_export
+from spaaza_source.loading import (
+    TableLoad,
+    exports_of,
+    last_instants,
+    restore_from_destination,
+    with_new_export,
+)
 from spaaza_source.warehouse import duckdb_settings
 from spaaza_source.windows import Window, iso
 
@@ -79,7 +85,8 @@ def deep_check(
         SpaazaSourceError: An export failed, or a range has not been loaded yet.
     """
     if exists:
-        pipeline.sync_destination()
+        for source in sources:
+            restore_from_destination(pipeline, source.name)
     # Without an active pipeline a source has no state: it requests all rows, or its range.
     pipeline.deactivate()
     for source in sources:

@@ -1,0 +1,87 @@
+"""Gives up load packages: those that failed for good, and those that others have overtaken.
+
+A package that can never be loaded would be tried first by every later run. A machine that dies
+before its load may come back when others have gone on: its package would put older rows over
+theirs. The exports of either can be had again, and the ledger tells what is missing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from dlt.common import logger
+
+from spaaza_source.audit import TableManifest, read_ledger, read_manifests
+from spaaza_source.destination import can_count, open_client
+from spaaza_source.dlt_hooks.lasting_failures import can_repeat, package_folders, read_failure
+
+
+def abandon_packages(pipeline: Any) -> list[str]:
+    """Give up every package that is not loaded yet; returns their load ids.
+
+    The pipeline's state and schemas are then as they were before the oldest of them. The
+    destination is not needed for it. What a package had loaded into a table stays there, and the
+    ledger does not count it: the next load brings those rows again.
+    """
+    plan = pipeline.abort_packages()
+    if plan is None:
+        return []
+    aborted = plan["package_to_abort"]
+    return sorted(
+        {
+            *([aborted["load_id"]] if aborted else []),
+            *plan["packages_to_delete"],
+            *plan["extracted_packages_to_delete"],
+        }
+    )
+
+
+def abandon_failed_packages(pipeline: Any) -> None:
+    """Give up the packages of earlier runs if one failed for good and all can be had again."""
+    left = list(package_folders(pipeline))
+    failures = {folder.name: read_failure(folder) for folder in left}
+    failed = {load: failure for load, failure in failures.items() if failure}
+    if not failed:
+        return
+    told = ", ".join(f"{load} ({failure})" for load, failure in failed.items())
+    loads = f"The load {told}" if len(failed) == 1 else f"The loads {told}"
+    if all(map(can_repeat, left)):
+        logger.warning(
+            f"{loads} can never be loaded: it is given up, and its exports are adopted or asked"
+            " for again"
+        )
+        abandon_packages(pipeline)
+        return
+    logger.warning(
+        f"{loads} can never be loaded, and holds rows that no new export has. Repair the"
+        " destination; or give the load up: spaaza load --abandon, or pipeline.abort_packages()"
+    )
+
+
+def abandon_stale_packages(pipeline: Any) -> None:
+    """Remove each package, left by an earlier run, whose rows a younger load has brought."""
+    read = {folder: read_manifests(folder)[1] for folder in package_folders(pipeline)}
+    left = [(folder, manifests) for folder, manifests in read.items() if manifests]
+    if not left or not can_count(pipeline, None):
+        return
+    with open_client(pipeline) as client:
+        for folder, manifests in left:
+            overtaken = [each for each in manifests if _is_overtaken(client, folder.name, each)]
+            if overtaken:
+                tables = ", ".join(each.table for each in overtaken)
+                logger.warning(
+                    f"The load {folder.name} was never finished, and younger ones have loaded"
+                    f" {tables} since: it is given up, and what is missing is asked for again"
+                )
+                shutil.rmtree(folder)
+
+
+def _is_overtaken(client: Any, load: str, manifest: TableManifest) -> bool:
+    """Whether a younger load has brought rows of the manifest's range."""
+    covered = manifest.covered
+    return any(
+        float(export.load) > float(load)
+        and (covered is None or export.window is None or covered.overlaps(export.window))
+        for export in read_ledger(client).get(manifest.table, [])
+    )
