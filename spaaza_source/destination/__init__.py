@@ -8,6 +8,8 @@ from spaaza_source.destination.capabilities import (
     is_files,
 )
 from spaaza_source.destination.delta import DELTA, open_session, quote_name
+from spaaza_source.destination.drivers import check_drivers
+from spaaza_source.destination.limits import check_columns, check_row_width
 from spaaza_source.destination.load_lock import hold_load_lock
 from spaaza_source.destination.query import (
     ask,
@@ -33,6 +35,9 @@ __all__ = [
     "DELTA",
     "ask",
     "can_count",
+    "check_columns",
+    "check_drivers",
+    "check_row_width",
     "completed_loads",
     "current_merge_strategies",
     "current_pipeline",

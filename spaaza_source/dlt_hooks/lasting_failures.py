@@ -32,12 +32,12 @@ LASTING_STATES = ("0A", "22", "23", "42", "54")
 MISSING_RIGHT = "42501"
 
 
-def note_failure(pipeline: Any, failure: BaseException | None) -> None:
+def note_failure(pipeline: Any, failure: BaseException) -> None:
     """Note in its package that a load failed for good, where it did.
 
     Args:
         pipeline: It may be run again.
-        failure: What dlt's step raises; None where it has not failed.
+        failure: What dlt's step raises.
     """
     if not isinstance(failure, PipelineStepFailed):
         return

@@ -39,10 +39,11 @@ class LoadEndHook(SupportsTracking):
         del trace, send_state
         if step.step == "load" and isinstance(pipeline.collector, _ReconcilingCollector):
             pipeline.collector = pipeline.collector.own
+        # dlt calls this while it raises what has failed, of which it hands on no more than texts.
+        if failure := sys.exc_info()[1]:
+            note_failure(pipeline, failure)
         elif step.step == "normalize" and isinstance(step_info, NormalizeInfo):
             record_rows_written(pipeline, step_info)
-        # dlt calls this while it raises what has failed, of which it hands on no more than texts.
-        note_failure(pipeline, sys.exc_info()[1])
 
 
 class _ReconcilingCollector(Collector):

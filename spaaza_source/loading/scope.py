@@ -16,7 +16,7 @@ import dlt
 from dlt.extract.incremental.context import get_interval_context
 
 from spaaza_source.audit import Ledger, read_ledger, reload_hint, resolves_earlier
-from spaaza_source.destination import ask, can_count, current_pipeline
+from spaaza_source.destination import ask, can_count, check_drivers, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
@@ -82,11 +82,16 @@ def resolve_scope(
     if not is_extracting():
         return LoadScope(cursor.resume(sync))
     _check_hints(sync.table)
+    check_drivers(current_pipeline(), dlt.current.resource().table_format)
     if has_rows(sync.table) if history is None else history.exists:
         check_chosen_types(sync.table, load.read_settings.types)
     disposition, keyed = writing.disposition, bool(writing.candidates)
     policy = disposition.limit_policy(
-        sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others
+        sync.policy,
+        sync.table,
+        keyed=keyed,
+        keeps_others=sync.keeps_others,
+        is_json=sync.make_request(None).export_format == "json",
     )
     sync = replace(sync, policy=policy)
     intent = describe_intent(load, disposition.user.strategy)

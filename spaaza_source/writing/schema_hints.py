@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import dlt
+from dlt.common.normalizers.json.relational import DataItemNormalizer
 from dlt.common.schema import Schema
+from dlt.common.schema.utils import get_nested_tables, has_column_with_prop
 
 from spaaza_source.errors import SettingsError
 
@@ -67,6 +69,35 @@ def contract_modes() -> dict[str, str]:
         given = dlt.current.source_schema().settings.get("schema_contract", {})
     modes = Schema.expand_schema_contract_settings({} if callable(given) else given)
     return {entity: str(mode) for entity, mode in modes.items()}
+
+
+def keep_root_keys(table: str, *, merges: bool) -> None:
+    """Let dlt note in each row of a table's nested lists which of its rows it is of.
+
+    dlt needs that to merge, and cannot add it to nested tables that it has made without.
+
+    Args:
+        table: The table.
+        merges: Whether this load's rows are merged into others.
+
+    Raises:
+        SettingsError: They are merged, and the nested tables have been made without.
+    """
+    schema = dlt.current.source_schema()
+    nested = get_nested_tables(schema.tables, table)[1:] if table in schema.tables else []
+    without = [each["name"] for each in nested if not has_column_with_prop(each, "root_key")]
+    if without and not empties_first(table):
+        if merges:
+            raise SettingsError(
+                f"the rows of {without[0]} do not tell whose they are, as an earlier version loaded"
+                " them, so they cannot be merged",
+                where=table,
+                hint=f"Load the table again: spaaza load {table} --full-refresh.",
+            )
+        return
+    normalizer: Any = schema.data_item_normalizer
+    roots = {table: {normalizer.c_dlt_id: normalizer.c_dlt_root_id}}
+    DataItemNormalizer.update_normalizer_config(schema, {"propagation": {"tables": roots}})
 
 
 def check_format(table: str, export_format: str) -> None:

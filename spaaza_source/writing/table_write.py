@@ -12,13 +12,19 @@ import pyarrow as pa
 from dlt.common import logger
 
 from spaaza_source.audit import CountScope
-from spaaza_source.destination import current_pipeline, window_scope
+from spaaza_source.destination import (
+    check_columns,
+    check_row_width,
+    current_pipeline,
+    window_scope,
+)
 from spaaza_source.errors import BrokenKeyError
 from spaaza_source.exports import TableExports
 from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window
 from spaaza_source.writing.broken_key import broken_key, missing_key
 from spaaza_source.writing.delete_guard import DeleteGuard, ReplacedRows
+from spaaza_source.writing.hinted_columns import check_hinted_columns
 from spaaza_source.writing.kept_rows import (
     KEYLESS,
     UNASKED,
@@ -32,7 +38,7 @@ from spaaza_source.writing.kept_rows import (
 )
 from spaaza_source.writing.keys import Key, KeyCandidates
 from spaaza_source.writing.late_rows import late_row_meter
-from spaaza_source.writing.schema_hints import proven_key, table_memory
+from spaaza_source.writing.schema_hints import keep_root_keys, proven_key, table_memory
 from spaaza_source.writing.write_disposition import (
     Disposition,
     apply_final_hints,
@@ -94,6 +100,10 @@ class TableWrite:
         self._range = window_scope(current_pipeline(), exports.covered, time_column)
         #: Records with lists in them, which become tables.
         self._nested = any(export.request.export_format == "json" for export in current)
+        if self._nested:
+            user = self._disposition.user.strategy
+            merges = self._range is not None or sync.keeps_others or user not in (None, "replace")
+            keep_root_keys(self._table, merges=merges)
         self._has_rows = has_rows
         # Later it is in the schema anyway.
         self._stored_key = proven_key(dlt.current.source_schema(), self._table)
@@ -145,6 +155,8 @@ class TableWrite:
                 self._keys.add_records(rows)
                 self._rows_of[file] += len(rows)
             return rows
+        check_hinted_columns(self._table, rows.column_names)
+        check_row_width(current_pipeline(), self._table, rows)
         if self._overlapping:
             rows = self._keys.drop_seen(rows, file)
         self._keys.add(rows, file)
@@ -214,6 +226,8 @@ class TableWrite:
             SettingsError: The destination cannot write them.
             TooManyDeletionsError: More rows would be deleted from the table than may.
         """
+        columns = dlt.current.source_schema().tables.get(self._table, {}).get("columns", {})
+        check_columns(current_pipeline(), self._table, columns)
         self.key = self._prove_key(locate)
         is_own = self._disposition.user.strategy is None
         if self._accumulates and is_own:

@@ -85,7 +85,7 @@ class UserDisposition:
         return self.strategy == "delete-insert" and bool(self._columns_with("dedup_sort"))
 
     def check(
-        self, policy: SyncPolicy | None, table: str, *, keeps_others: bool
+        self, policy: SyncPolicy | None, table: str, *, keeps_others: bool, is_json: bool
     ) -> SyncPolicy | None:
         """The settings' policy as the disposition narrows it; None where it must bring all rows.
 
@@ -93,6 +93,7 @@ class UserDisposition:
             policy: What the settings say.
             table: The resource's name.
             keeps_others: Whether rows that an export does not bring are to stay.
+            is_json: Whether the exports are JSON.
 
         Raises:
             SettingsError: The disposition cannot be right with these settings.
@@ -106,6 +107,8 @@ class UserDisposition:
                 where=where,
                 hint="Write it without one: chr(59), for instance.",
             )
+        if is_json:
+            self._check_records(where)
         if strategy in WHOLE_ONLY:
             if keeps_others:
                 raise SettingsError(
@@ -145,6 +148,15 @@ class UserDisposition:
                 hint="Name one: apply_hints(primary_key=…) or merge_key=….",
             )
         return policy
+
+    def _check_records(self, where: str) -> None:
+        """Refuse what the records of a JSON export cannot be written by."""
+        if self.strategy == "scd2" and not (self.hints or {}).get("row_version_column_name"):
+            raise SettingsError(
+                "scd2 tells a changed row by its version, and records of JSON exports have none",
+                where=where,
+                hint="Export CSV (export_format), or use another disposition.",
+            )
 
     def _columns_with(self, hint: Any) -> list[str]:
         """The columns that have a hint; none where hints depend on the rows."""

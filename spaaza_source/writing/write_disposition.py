@@ -51,7 +51,13 @@ class Disposition:
         self.user = UserDisposition(declared)
 
     def limit_policy(
-        self, policy: SyncPolicy | None, table: str, *, keyed: bool, keeps_others: bool = False
+        self,
+        policy: SyncPolicy | None,
+        table: str,
+        *,
+        keyed: bool,
+        keeps_others: bool = False,
+        is_json: bool = False,
     ) -> SyncPolicy | None:
         """Which rows a load may bring: all of them, where the destination can write no others.
 
@@ -60,6 +66,7 @@ class Disposition:
             table: The resource's name.
             keyed: Whether there are columns that may prove to be a key.
             keeps_others: Whether rows that an export does not bring are to stay.
+            is_json: Whether the exports are JSON.
 
         Raises:
             SettingsError: The destination cannot write a range of time; or the user's disposition
@@ -68,7 +75,7 @@ class Disposition:
         strategy, strategies = self.user.strategy, current_merge_strategies()
         if strategy is not None:
             _check_strategy(strategy, table)
-            return self.user.check(policy, table, keeps_others=keeps_others)
+            return self.user.check(policy, table, keeps_others=keeps_others, is_json=is_json)
         if policy is None or REPLACE_WINDOW["strategy"] in strategies:
             return policy
         if policy.merges_changes:

@@ -1,0 +1,116 @@
+"""Refuses tables that a destination can never take: names, numbers of columns, width of a row.
+
+The destination would refuse them once the load package is made, which then could never be loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spaaza_source.errors import FileError
+
+_POSTGRES_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a destination documents of its tables.
+
+    Attributes:
+        columns: The most columns of a table.
+        reserved: Names that no column may have, in lower case.
+        row_bytes: The most bytes of a row, long texts aside.
+    """
+
+    columns: int | None = None
+    reserved: frozenset[str] = frozenset()
+    row_bytes: int | None = None
+
+
+#: By dlt's name of the destination. PostgreSQL: "Limits" and "System Columns" in its manual; a page
+#: has 8 KiB. Redshift and BigQuery: "Quotas and limits" of each.
+LIMITS = {
+    "dlt.destinations.postgres": Limits(1600, _POSTGRES_COLUMNS, 8160),
+    "dlt.destinations.redshift": Limits(1600, _POSTGRES_COLUMNS | {"oid"}),
+    "dlt.destinations.bigquery": Limits(10_000),
+}
+#: Bytes that every row of PostgreSQL has beside its cells.
+_ROW_HEADER = 24
+#: Bytes of a text that PostgreSQL stores elsewhere; a shorter one is in the row, and a byte more.
+_POINTER = 18
+#: Bytes of any other cell, as the widest that dlt makes.
+_CELL = 8
+#: What a user can do with columns that a destination does not take.
+_WAY_OUT = (
+    'Leave columns out: privacy = {{"{table}": {{"COLUMN": "drop"}}}}; or load into another'
+    " destination."
+)
+
+
+def check_columns(pipeline: Any, table: str, columns: Collection[str]) -> None:
+    """Check that the pipeline's destination can have a table with these columns.
+
+    Args:
+        pipeline: Its destination.
+        table: The table.
+        columns: All that it will have, as dlt names them.
+
+    Raises:
+        FileError: It cannot.
+    """
+    limits = _limits(pipeline)
+    name = pipeline.destination.destination_name
+    reserved = sorted(column for column in columns if column.lower() in limits.reserved)
+    if reserved:
+        raise FileError(
+            f"{name} keeps the name {reserved[0]} for a column of its own",
+            where=table,
+            hint=_WAY_OUT.format(table=table).replace("COLUMN", reserved[0]),
+        )
+    if limits.columns is not None and len(columns) > limits.columns:
+        raise FileError(
+            f"{len(columns):,} columns are more than the {limits.columns:,} that a table of {name}"
+            " can have",
+            where=table,
+            hint=_WAY_OUT.format(table=table),
+        )
+
+
+def check_row_width(pipeline: Any, table: str, rows: pa.Table) -> None:
+    """Check that the pipeline's destination can store each of some rows.
+
+    Raises:
+        FileError: One is too wide.
+    """
+    most = _limits(pipeline).row_bytes
+    if most is None or _ROW_HEADER + rows.num_columns * _POINTER <= most:
+        return
+    bits = -(-rows.num_columns // 8)
+    width: Any = pa.scalar(_ROW_HEADER + bits)
+    for cells in rows.columns:
+        width = pc.add(width, _bytes_in_row(cells))
+    widest = pc.max(width).as_py()
+    if widest is not None and widest > most:
+        raise FileError(
+            f"a row takes {widest:,} bytes beside its long texts, and a row of"
+            f" {pipeline.destination.destination_name} can take {most:,}",
+            where=table,
+            hint=_WAY_OUT.format(table=table),
+        )
+
+
+def _bytes_in_row(cells: pa.ChunkedArray) -> Any:
+    """The bytes of each cell that stay in the row; none of an empty one."""
+    if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
+        inline = pc.add(pc.cast(pc.binary_length(cells), pa.int64()), 1)
+        return pc.fill_null(pc.min_element_wise(inline, pa.scalar(_POINTER)), 0)
+    return pc.if_else(pc.is_valid(cells), pa.scalar(_CELL, pa.int64()), pa.scalar(0, pa.int64()))
+
+
+def _limits(pipeline: Any) -> Limits:
+    return LIMITS.get(str(pipeline.destination.destination_type), Limits())
