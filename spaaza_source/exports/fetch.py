@@ -29,12 +29,12 @@ def fetch_files(
 ) -> list[FetchedFile]:
     """All files of a finished job's result; most vendors have one.
 
-    `begin` begins the download of the next file. Another connection is waited for until the
-    deadline.
+    `begin` begins the download of the next file. All have to come by the deadline.
 
     Raises:
         LinkRefusedError: Its links were turned away, the fresh ones too.
-        UnavailableError: The connection broke too often.
+        UnavailableError: The connection broke, or was too slow, too often.
+        ExportTimeoutError: The deadline has passed.
         UnexpectedAnswerError: The vendor named another number of files than before.
     """
     files: list[FetchedFile] = []
@@ -77,6 +77,8 @@ def _fetch_file(
                 links[number],
                 base_url=service.http.base_url,
                 resume_headers=download.resume_headers,
+                deadline=deadline,
+                stopwatch=service.http.stopwatch,
             )
             return download.receive(response), len(links)
         except LinkRefusedError:
