@@ -130,7 +130,7 @@ def spaaza_source(
         poll_interval: Seconds until the first poll of an export; the vendor asks for 10 to 30.
         max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
             given.
-        export_timeout: Seconds to wait for one export.
+        export_timeout: Seconds to wait for one export, and then for its download.
         max_concurrent_exports: Exports that run at the vendor at one time.
         start_margin: Seconds ahead that an export is scheduled, rounded up to a whole second; 0
             starts it at once.

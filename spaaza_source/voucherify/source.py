@@ -124,7 +124,7 @@ def voucherify_source(
             limit allows fewer calls.
         max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
             given.
-        export_timeout: Seconds to wait for one export.
+        export_timeout: Seconds to wait for one export, and then for its download.
         max_concurrent_exports: Exports that run at the vendor at one time.
         max_age: Seconds for which a finished export that an earlier run requested and did not load
             may still be adopted; 0 for never.
