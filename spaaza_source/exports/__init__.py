@@ -7,6 +7,7 @@ from spaaza_source.exports.archive import (
     archived_tables,
     verify_checksums,
 )
+from spaaza_source.exports.fetch import fetch_again
 from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.polling import PollSettings
@@ -39,5 +40,6 @@ __all__ = [
     "archived_loads",
     "archived_tables",
     "error_context",
+    "fetch_again",
     "verify_checksums",
 ]

@@ -54,6 +54,23 @@ def fetch_files(
     return files
 
 
+def fetch_again(attempt: Callable[[], FetchedFile], deadline: Deadline) -> FetchedFile:
+    """The file of an answer that cannot be had in parts: where it breaks off, it is asked for anew.
+
+    Raises:
+        UnavailableError: The connection broke, or was too slow, too often.
+        ExportTimeoutError: The deadline has passed.
+    """
+    broken = 0
+    while True:
+        try:
+            return attempt()
+        except IncompleteDownloadError as failure:
+            broken += 1
+            if broken > RECONNECTS or not deadline.pause(PAUSE):
+                raise failure from None
+
+
 def _fetch_file(
     service: ExportService,
     job: Job,

@@ -57,14 +57,6 @@ def _no_progress(_arrived: int, _total: int | None) -> None:
     pass
 
 
-def save_response(
-    response: requests.Response, path: Path, *, on_bytes: OnBytes = _no_progress
-) -> FetchedFile:
-    """Download the one response, opened with `stream=True`; nothing is left if it fails."""
-    with Download(path, on_bytes=on_bytes) as download:
-        return download.receive(response)
-
-
 class Download:
     """A file being downloaded; where one response broke off, the next one resumes.
 

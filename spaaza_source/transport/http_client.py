@@ -159,15 +159,16 @@ class HttpClient(Secret):
         """Delete what is at `path`, with retries: deleting twice does no harm."""
         self._retry(lambda: self._send("DELETE", path).close())
 
-    def stream(self, path: str, body: Any) -> requests.Response:
+    def stream(self, path: str, body: Any, deadline: Deadline) -> requests.Response:
         """The open answer to a POST that only reads, and so may be retried.
 
-        It is a file, which may come until the deadline of `within`.
+        It is a file, which may come until the deadline.
         """
         content = {"json": body, "headers": {"Accept": "*/*"}}
         self._own.longest = math.inf
         try:
-            return self._retry(lambda: self._send("POST", path, **content))
+            with self.within(deadline):
+                return self._retry(lambda: self._send("POST", path, **content))
         finally:
             self._own.longest = LONGEST_ANSWER
 

@@ -9,6 +9,7 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ pytestmark = pytest.mark.wing("transport", "exports")
 HEADERS = b"HTTP/1.1 200 OK\r\nX-Long: "
 #: Seconds between two bytes: less than any read timeout.
 STEP = 20.0
+#: The server may be some steps ahead of what the client has judged.
+SLACK = 8 * STEP
 TEXT = b"id,name\n" + b"".join(b"%d,name %d\n" % (n, n) for n in range(40_000))
 
 
@@ -98,7 +101,7 @@ def test_an_answer_that_drips_is_given_up_by_the_floor(
     assert type(error) is UnavailableError
     assert "bytes of it came within" in str(error)
     assert vendor.asked(place) == 2
-    assert seconds < 2 * (SPAN + 3 * STEP) + 60
+    assert seconds < 2 * (SPAN + SLACK) + 60
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -110,7 +113,7 @@ def test_an_answer_that_drips_is_given_up_at_the_exports_deadline(
     assert type(error) is UnavailableError
     assert "did not end within 15 seconds" in str(error)
     assert vendor.asked("list") == 1
-    assert seconds <= 5 + GRACE + 3 * STEP
+    assert seconds <= 5 + GRACE + SLACK
 
 
 def test_a_create_whose_answer_drips_is_looked_for(
@@ -134,7 +137,7 @@ def test_a_file_that_drips_is_given_up_by_the_floor(
     assert type(error) is IncompleteDownloadError
     assert "the download was given up" in str(error)
     assert vendor.asked("file") == 5
-    assert seconds < 5 * (SPAN + 3 * STEP) + 60
+    assert seconds < 5 * (SPAN + SLACK) + 60
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -146,7 +149,7 @@ def test_a_file_that_drips_is_given_up_at_the_exports_deadline(
     assert type(error) is ExportTimeoutError
     assert "raise export_timeout" in str(error)
     assert vendor.asked("file") == 1
-    assert seconds < 5 + GRACE + 3 * STEP
+    assert seconds < 5 + GRACE + SLACK
 
 
 def test_a_file_that_begins_to_drip_is_resumed(
@@ -212,6 +215,7 @@ def forever(status: int = 200, piece: bytes = b'{"id": 1}, ' * 8192, **headers: 
     return Answer(status, headers=told, pieces=endless(piece, b'[{"id": 1}, '))
 
 
+@cache
 def deflated(wbits: int) -> bytes:
     pack = zlib.compressobj(9, zlib.DEFLATED, wbits)
     size = LARGEST_ANSWER // (1 << 20) + 1
@@ -239,13 +243,21 @@ BOMBS: dict[str, Callable[[], Answer]] = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-@pytest.mark.parametrize("place", ["list", "link"])
-def test_an_answer_has_a_bound_unpacked_too(
-    vendor: ScriptedVendor, clock: Stopwatch, tmp_path: Path, place: Call, bomb: str
-) -> None:
-    vendor.always(place, BOMBS[bomb]())
-    error, _ = stopped(vendor, clock, tmp_path, poll_interval=1)
+def test_an_answer_has_a_bound_unpacked_too(clock: Stopwatch, tmp_path: Path, bomb: str) -> None:
+    with ScriptedTasks() as vendor:
+        vendor.always("list", BOMBS[bomb]())
+        error, _ = stopped(vendor, clock, tmp_path)
     assert type(error) is UnexpectedAnswerError
+    assert "the answer has more than 16,777,216 bytes" in str(error)
+    assert vendor.asked("list") == 1
+
+
+@pytest.mark.parametrize("place", ["list", "look", "link"])
+def test_every_answer_has_a_bound(
+    vendor: ScriptedVendor, clock: Stopwatch, tmp_path: Path, place: Call
+) -> None:
+    vendor.always(place, forever())
+    error, _ = stopped(vendor, clock, tmp_path, poll_interval=1)
     assert "the answer has more than 16,777,216 bytes" in str(error)
     assert vendor.asked(place) == 1
 
@@ -291,7 +303,7 @@ def test_an_error_whose_body_drips_is_told_by_its_status(
     vendor.always("list", Answer(400, headers=headers, pieces=clock.drip(STEP, b"x")))
     error, seconds = stopped(vendor, clock, tmp_path)
     assert "HTTP 400" in str(error)
-    assert seconds <= SPAN + 3 * STEP
+    assert seconds <= SPAN + SLACK
 
 
 @pytest.mark.parametrize(
