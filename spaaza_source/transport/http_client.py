@@ -199,6 +199,14 @@ class HttpClient(Secret):
     def _read(self, method: str, path: str, read: Callable[[Any], _T], **content: Any) -> _T:
         try:
             return read(self._json(method, path, **content))
+        except RecursionError:
+            raise RetriableError(
+                UnexpectedAnswerError(
+                    "the answer is nested too deeply",
+                    where=self._where(method, path),
+                    hint="Run again later; if it stays so, show this to the vendor.",
+                )
+            ) from None
         except UnexpectedAnswerError as unexpected:
             # Without its traceback: where an answer is read, a variable may hold a link.
             raise RetriableError(unexpected.with_traceback(None)) from None

@@ -1,4 +1,4 @@
-"""Faults 60 to 62: answers and files whose bytes drip, or never end, at each vendor.
+"""Faults 60 to 62, and 64: answers and files whose bytes drip, or never end, at each vendor.
 
 The clock is moved by the server, between two bytes: nothing sleeps.
 """
@@ -6,11 +6,13 @@ The clock is moved by the server, between two bytes: nothing sleeps.
 from __future__ import annotations
 
 import gzip
+import threading
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,7 @@ from spaaza_source.errors import (
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.table_exports import Export
+from spaaza_source.spaaza import export_service as spaaza_exports
 from spaaza_source.transport.answer_body import LARGEST_ANSWER
 from spaaza_source.transport.download import CHUNK
 from spaaza_source.transport.patience import GRACE, LEAST_BYTES, SPAN
@@ -324,3 +327,70 @@ def test_an_answer_that_cannot_be_unpacked_is_asked_for_again(
     error, _ = stopped(vendor, clock, tmp_path)
     assert isinstance(error, UnexpectedAnswerError | IncompleteDownloadError)
     assert vendor.asked("list") == 5
+
+
+#: The first page of a list, and the others.
+PAGES = ("list", "end of list")
+
+
+def asked_pages(vendor: ScriptedVendor) -> int:
+    return sum(vendor.asked(place) for place in PAGES)
+
+
+def count_pages(vendor: ScriptedVendor, *, repeats: bool = False) -> None:
+    """The list has a hundred new jobs on each page; or the same ones, for ever."""
+    own = vendor.found
+
+    def found(place: str, number: int) -> Any:
+        if place not in PAGES:
+            return own(place, number)
+        page = 0 if repeats else asked_pages(vendor)
+        jobs = [{"id": f"other-{page}-{each}"} for each in range(100)]
+        if isinstance(vendor, ScriptedTasks):
+            return jobs
+        return {"exports": [{**each, "created_at": "2026-05-26T12:00:00Z"} for each in jobs]}
+
+    vendor.found = found  # type: ignore[method-assign]
+
+
+def test_a_list_that_never_ends_stops(
+    vendor: ScriptedVendor, clock: Stopwatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spaaza_exports, "MOST_TASKS", 10_000)
+    count_pages(vendor)
+    error, _ = stopped(vendor, clock, tmp_path)
+    assert type(error) is UnexpectedAnswerError
+    assert "does not end: 10,000" in str(error)
+    assert asked_pages(vendor) == 100
+
+
+def test_a_list_that_never_ends_stops_at_the_deadline_too(
+    vendor: ScriptedVendor, clock: Stopwatch, tmp_path: Path
+) -> None:
+    count_pages(vendor)
+    own = vendor.found
+
+    def found(place: str, number: int) -> Any:
+        clock.pause(1.0, threading.Event())
+        return own(place, number)
+
+    vendor.found = found  # type: ignore[method-assign]
+    error, seconds = stopped(vendor, clock, tmp_path, export_timeout=20)
+    assert type(error) is UnavailableError
+    assert seconds <= 20 + GRACE + 2
+
+
+def test_a_list_whose_page_comes_again_has_ended(
+    vendor: ScriptedVendor, clock: Stopwatch, tmp_path: Path
+) -> None:
+    count_pages(vendor, repeats=True)
+    outcome(vendor, clock, tmp_path, poll_interval=1)
+    assert asked_pages(vendor) == 2
+
+
+def test_an_answer_that_is_nested_too_deeply_stops(clock: Stopwatch, tmp_path: Path) -> None:
+    with ScriptedExports() as vendor:
+        deep = b'{"id": "exp_1", "status": "DONE", "result": %s%s}' % (b"[" * 800, b"]" * 800)
+        vendor.always("link", Answer(200, deep))
+        error, _ = stopped(vendor, clock, tmp_path, poll_interval=1)
+    assert type(error) is UnexpectedAnswerError
