@@ -95,8 +95,8 @@ class SpaazaExports:
         raise UnexpectedAnswerError(
             f"the vendor's list of tasks does not end: {len(seen):,} were read",
             where="GET /tasks",
-            hint="Check that base_url is the address of Spaaza's Services API; if it is, ask Spaaza to"
-            " delete old tasks.",
+            hint="Check that base_url is the address of Spaaza's Services API; if it is, ask Spaaza"
+            " to delete old tasks.",
         )
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:

@@ -74,8 +74,8 @@ class VoucherifyExports:
             raise UnexpectedAnswerError(
                 f"the vendor's list of exports does not end: {len(seen):,} since {iso(since)}",
                 where="GET /v1/exports",
-                hint="Check that base_url is the address of Voucherify's API; if it is, show this to"
-                " the vendor.",
+                hint="Check that base_url is the address of Voucherify's API; if it is, show this"
+                " to the vendor.",
             )
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
