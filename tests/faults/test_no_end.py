@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from spaaza_source import chat
 from spaaza_source.errors import (
     CredentialsError,
     ExportTimeoutError,
@@ -29,15 +30,17 @@ from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.table_exports import Export
 from spaaza_source.spaaza import export_service as spaaza_exports
+from spaaza_source.transport import check_connection
 from spaaza_source.transport.answer_body import LARGEST_ANSWER
 from spaaza_source.transport.download import CHUNK
+from spaaza_source.transport.http_client import LONGEST_ANSWER
 from spaaza_source.transport.patience import GRACE, LEAST_BYTES, SPAN
 from tests.clocks import Stopwatch
 from tests.export_runs import arrived, begin
 from tests.vendors.scripted import Call, ScriptedVendor
 from tests.vendors.scripted_spaaza import ScriptedTasks
 from tests.vendors.scripted_voucherify import ScriptedExports
-from tests.vendors.server import Answer, Seen
+from tests.vendors.server import Answer, ScriptedServer, Seen
 
 pytestmark = pytest.mark.wing("transport", "exports")
 
@@ -394,3 +397,41 @@ def test_an_answer_that_is_nested_too_deeply_stops(clock: Stopwatch, tmp_path: P
         vendor.always("link", Answer(200, deep))
         error, _ = stopped(vendor, clock, tmp_path, poll_interval=1)
     assert type(error) is UnexpectedAnswerError
+
+
+def test_a_check_of_the_connection_has_a_deadline_of_its_own(
+    vendor: ScriptedVendor, clock: Stopwatch
+) -> None:
+    """It drips above the floor, and no export's deadline is near."""
+    service = vendor.service(clock)
+    service.http.stopwatch = clock
+    slow = Answer(200, headers={"Content-Length": "9999999"}, pieces=clock.drip(30, b" " * 8192))
+    vendor.always("list", slow)
+    with pytest.raises(UnavailableError, match="did not end within 300 seconds"):
+        check_connection("https://services.example", lambda: list(service.known_jobs(clock.now())))
+    assert vendor.asked("list") == 1
+    assert clock.monotonic() < LONGEST_ANSWER + SLACK
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (lambda: Answer(0, pieces=[HEADERS], then="stall"), "no answer"),
+        (lambda: Answer(302, headers={"Location": "/a"}, pieces=endless(b"x" * 999)), "HTTP 302"),
+        (lambda: Answer(404), "HTTP 404"),
+        (lambda: Answer(0), "ConnectionError"),
+    ],
+    ids=["stays away", "endless redirect", "wrong", "closed"],
+)
+def test_a_chat_that_never_ends_its_answer_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[], Answer],
+    cause: str,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(chat.logger, "warning", told.append, raising=False)
+    monkeypatch.setattr(chat, "LONGEST", 0.2 if cause == "no answer" else 5.0)
+    with ScriptedServer(lambda _seen: answer()) as server:
+        monkeypatch.setenv("RUNTIME__SLACK_INCOMING_HOOK", f"{server.base_url}/canary")
+        chat.tell_chat("loaded")
+    assert told == [f"the message could not be sent to the chat's webhook ({cause})"]
