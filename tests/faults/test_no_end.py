@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dlt.common import logger
 
 from spaaza_source import chat
 from spaaza_source.errors import (
@@ -429,7 +430,7 @@ def test_a_chat_that_never_ends_its_answer_is_left(
     cause: str,
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(chat.logger, "warning", told.append, raising=False)
+    monkeypatch.setattr(logger, "warning", told.append, raising=False)
     monkeypatch.setattr(chat, "LONGEST", 0.2 if cause == "no answer" else 5.0)
     with ScriptedServer(lambda _seen: answer()) as server:
         monkeypatch.setenv("RUNTIME__SLACK_INCOMING_HOOK", f"{server.base_url}/canary")
