@@ -81,18 +81,28 @@ def check_size(sync: TableSync, now: datetime) -> None:
     if sync.loaded_until is not None and not policy.is_backfill:
         return
     covered = sync.range_at(now)
-    if covered is None or covered.start is None:
-        return
-    exports = len(cut_calendar(covered, policy.window_size, now))
+    if covered is not None:
+        cut_range(sync.table, policy, covered, now)
+
+
+def cut_range(table: str, policy: SyncPolicy, covered: Window, now: datetime) -> list[Window]:
+    """The windows that a range is asked for in.
+
+    Raises:
+        SettingsError: They are more than is allowed.
+    """
+    windows = cut_calendar(covered, policy.window_size, now)
+    exports = len(windows)
     if exports > policy.max_exports:
         longer = "" if policy.window_size == "month" else " a longer window,"
         raise SettingsError(
             f"the load would request {exports:,} exports of it, one for each {policy.window_size}"
-            f" since {iso(max(covered.start, EARLIEST))}",
-            where=sync.table,
+            f" since {iso(max(covered.begin, EARLIEST))}",
+            where=table,
             hint=f"Set a later start_date,{longer} or agree by max_exports = {exports}"
             f" (--max-exports {exports}).",
         )
+    return windows
 
 
 def _plan_whole(

@@ -14,6 +14,7 @@ from tests.destination.destinations import Destination
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.thorough
 def test_a_load_gives_up_its_turn_and_names_whose_it_is(
     make_destination: Callable[[str], Destination],
     monkeypatch: pytest.MonkeyPatch,
