@@ -31,7 +31,8 @@ FIRST_REAL_YEAR = 1970
 #: reaches this much past both ends, and the rows outside the window are left out on arrival.
 MARGIN = timedelta(seconds=1)
 
-#: No platform holds rows older than this: where a window without a start is cut, it begins here.
+#: No platform is older than this. A window without a start is cut from here on; what lies before is
+#: one window, for rows with odd times.
 EARLIEST = datetime(2005, 1, 1, tzinfo=timezone.utc)
 
 
@@ -97,12 +98,18 @@ class Window:
 def cut_calendar(window: Window, size: WindowSize, now: datetime) -> list[Window]:
     """Cut a window into calendar months, weeks from Monday, or days, all in UTC.
 
-    A window that is no longer than one of these stays whole, and so does the time after `now`.
+    A window that is no longer than one of these stays whole, and so does the time before `EARLIEST`
+    and the time after `now`.
     """
     if window.start is None or window.length <= LENGTHS[size]:
         return [window]
     parts = []
     start = window.start
+    if start < EARLIEST < min(window.end, now):
+        parts.append(Window(start, EARLIEST))
+        start = EARLIEST
+    elif start < EARLIEST:
+        return [window]
     while (bound := _next_bound(start, size)) < min(window.end, now):
         parts.append(Window(start, bound))
         start = bound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 
@@ -26,6 +27,36 @@ class FakeClock:
             self._seconds += seconds
             self.pauses.append(seconds)
         return wake.is_set()
+
+
+class Stopwatch(FakeClock):
+    """One that a server moves: it goes on only when a client has looked at it since.
+
+    So both go in step: a byte is sent when the last one has been read and judged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looked = threading.Condition()
+        self._looks = 0
+
+    def monotonic(self) -> float:
+        with self._looked:
+            self._looks += 1
+            self._looked.notify_all()
+        return super().monotonic()
+
+    def drip(self, seconds: float, *pieces: bytes) -> Iterator[bytes]:
+        """The pieces, each so many seconds after the one before; the last one for ever."""
+        left = list(pieces)
+        seen = 0
+        while True:
+            with self._looked:
+                if not self._looked.wait_for(lambda: self._looks > seen, 5):  # noqa: B023 - now
+                    return
+                seen = self._looks
+            self.pause(seconds, threading.Event())
+            yield left.pop(0) if len(left) > 1 else left[0]
 
 
 class Calendar:

@@ -31,9 +31,9 @@ from spaaza_source.backfill.schema_union import merge_stored_schemas, types_matc
 from spaaza_source.backfill.worker_pipeline import check_repeatable, open_pipeline
 from spaaza_source.destination import drop_leftover_staging, hold_load_lock, open_client
 from spaaza_source.errors import SettingsError, UnavailableError
-from spaaza_source.exports import ExportSubmitter
+from spaaza_source.exports import ExportSubmitter, cut_range
 from spaaza_source.loading import exports_of, read_history
-from spaaza_source.windows import Window, cut_calendar, iso, parse_instant
+from spaaza_source.windows import Window, iso, parse_instant
 from spaaza_source.writing import schema_has_rows
 
 
@@ -83,7 +83,8 @@ class Backfill:
                 all that is loaded counts, except windows exported within `lag` of their end.
 
         Raises:
-            SettingsError: A setting is wrong, or no time lies between start and end.
+            SettingsError: A setting is wrong, no time lies between start and end, or a table would
+                have more windows than `max_exports`.
             SpaazaSourceError: The vendor could not be asked what time it has.
         """
         source = self._source(start, end, tables)
@@ -102,7 +103,7 @@ class Backfill:
         for table, load in exports.loads.items():
             windows: list[list[Window]] = [[]]
             if load.sync.policy is not None:
-                cuts = cut_calendar(whole, load.sync.policy.window_size, now)
+                cuts = cut_range(table, load.sync.policy, whole, now)
                 windows = [cuts] if load.sync.merges_changes else [[window] for window in cuts]
             parts += [
                 BackfillPart(

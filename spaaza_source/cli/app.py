@@ -49,6 +49,11 @@ from spaaza_source.exports import REPEATS, Repeat
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 
 rows_option = click.option("--rows", type=click.IntRange(0), default=10_000, help="Rows per table.")
+max_exports_option = click.option(
+    "--max-exports",
+    type=click.IntRange(1),
+    help="Exports of one table that a first load may request.  [default: 240]",
+)
 seed_option = click.option("--seed", type=int, default=7, help="Seed of the generated data.")
 
 
@@ -199,6 +204,7 @@ def _compare(target: Target, keys: int, console: Console) -> bool:
     is_flag=True,
     help="Give up a load that is not finished; its exports are adopted or requested again.",
 )
+@max_exports_option
 @with_report
 def load(
     *,
@@ -208,6 +214,7 @@ def load(
     accept_deletes: bool,
     full_refresh: bool,
     abandon: bool,
+    max_exports: int | None,
     **options: Any,
 ) -> None:
     """Load history first, then what is new since the last load: all tables, or those given.
@@ -227,6 +234,8 @@ def load(
         return
     if keep_files:
         settings["keep_files"] = keep_files
+    if max_exports is not None:
+        settings["max_exports"] = max_exports
 
     loaded: list[str] = []
 
@@ -269,7 +278,8 @@ def plan(**options: Any) -> None:
     default=300.0,
     help="Seconds between batches of exports (ignored for Voucherify, which queues itself).",
 )
-def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
+@max_exports_option
+def submit(*, repeat: Repeat | None, apart: float, max_exports: int | None, **options: Any) -> None:
     """Request the exports of the next load and exit; `collect` loads them later."""
     vendor = VENDORS[options["vendor"]]
     if repeat is not None and not vendor.can_repeat:
@@ -285,9 +295,10 @@ def submit(*, repeat: Repeat | None, apart: float, **options: Any) -> None:
             hint="Leave out --start-date and --end-date.",
         )
     console, batches = make_console(), 0
+    settings = {} if max_exports is None else {"max_exports": max_exports}
     for target in _each_target(console, options):
         with reading_pipeline(target) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline)
+            submitter, syncs = prepare_next_load(target, pipeline, **settings)
         submitted = submitter.submit(syncs, timedelta(seconds=apart), repeat, batches)
         show_submitted(console, submitted)
         # The exports of the next chain begin when these have begun.

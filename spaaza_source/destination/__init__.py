@@ -29,6 +29,7 @@ from spaaza_source.destination.staging import (
     drop_own_staging,
     with_own_staging,
 )
+from spaaza_source.destination.turn import no_turn, turn_timeout
 from spaaza_source.destination.widen import widen_column
 
 __all__ = [
@@ -49,10 +50,12 @@ __all__ = [
     "in_own_thread",
     "is_files",
     "keep_open",
+    "no_turn",
     "open_client",
     "open_session",
     "quote_name",
     "read_table",
+    "turn_timeout",
     "update_rows",
     "valid_rows",
     "widen_column",

@@ -9,13 +9,12 @@ from typing import TypeVar
 
 from dlt.common import logger
 
+from spaaza_source.destination.turn import turn_timeout
 from spaaza_source.errors import UnavailableError
 from spaaza_source.transport import Clock, Deadline, SystemClock
 
 _T = TypeVar("_T")
 
-#: Seconds to wait for the file. A load keeps it open while it writes: minutes, where it is large.
-LONGEST_WAIT = 1800.0
 #: Seconds between two tries to open it.
 POLL_INTERVAL = 0.2
 #: What DuckDB says, on Windows and elsewhere, of a file that another process has open.
@@ -39,9 +38,10 @@ def enter_when_free(
         clock: The time to wait by.
 
     Raises:
-        UnavailableError: The other process has not closed the file within half an hour.
+        UnavailableError: The other process has not closed the file in the time to wait for a turn.
     """
     deadline: Deadline | None = None
+    seconds = turn_timeout()
     while True:
         try:
             return held.enter_context(open_client())
@@ -54,11 +54,14 @@ def enter_when_free(
         holder = _HOLDER.search(told)
         whose = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
         if deadline is None:
-            deadline = Deadline(clock or SystemClock(), LONGEST_WAIT)
-            logger.warning(f"{file!r} is open in {whose}; waiting until it is closed there")
+            deadline = Deadline(clock or SystemClock(), seconds)
+            logger.warning(
+                f"{file!r} is open in {whose}; waiting until it is closed there,"
+                f" for {seconds:.0f} seconds at most"
+            )
         if not deadline.pause(POLL_INTERVAL):
             raise UnavailableError(
-                f"{file!r} is open in {whose}, for {LONGEST_WAIT:.0f} seconds by now",
+                f"{file!r} is open in {whose}, for {seconds:.0f} seconds by now",
                 where="destination",
                 hint="Close it there, then run again.",
             )

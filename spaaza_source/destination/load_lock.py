@@ -17,6 +17,7 @@ from dlt.common import logger
 from dlt.destinations.exceptions import DatabaseException
 
 from spaaza_source.destination.query import open_client
+from spaaza_source.destination.turn import no_turn, turn_timeout
 
 #: Seconds between two tries to get the lock.
 POLL_INTERVAL = 0.2
@@ -28,6 +29,13 @@ TRY_LOCK = {
         " 'SELECT pg_try_advisory_xact_lock({key})')"
     ),
 }
+#: Who holds the lock of PostgreSQL. A key of 64 bits is shown there as two numbers of 32.
+HOLDER = (
+    "SELECT pid, client_addr, date_trunc('second', xact_start) FROM pg_locks"
+    " JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted"
+    " AND classid::bigint = {high} AND objid::bigint = {low}"
+)
+MASK = (1 << 32) - 1
 #: Catalogues of a DuckLake that have such locks.
 CATALOGUES = ("postgres", "postgresql")
 
@@ -37,6 +45,9 @@ def hold_load_lock(pipeline: Any) -> Iterator[None]:
     """Wait for the load lock of the pipeline's dataset, and hold it inside the `with` block.
 
     A destination without such locks is not locked.
+
+    Raises:
+        UnavailableError: Another load has held it for longer than this one waits.
     """
     try_lock = TRY_LOCK.get(pipeline.destination.destination_type)
     if try_lock is None:
@@ -53,22 +64,39 @@ def hold_load_lock(pipeline: Any) -> Iterator[None]:
         transaction = client.begin_transaction()
         transaction.__enter__()
         try:
-            _wait(client, try_lock.format(key=key, lake=lake))
+            _wait(client, try_lock.format(key=key, lake=lake), None if lake else key)
             yield
         finally:
             _end(transaction)
 
 
-def _wait(client: Any, try_lock: str) -> None:
-    warned = False
+def _wait(client: Any, try_lock: str, key: int | None) -> None:
+    warned, seconds = False, turn_timeout()
+    end = time.monotonic() + seconds
     while not client.execute_sql(try_lock)[0][0]:
+        where = f"dataset {client.dataset_name!r}"
+        if time.monotonic() >= end:
+            raise no_turn(f"another load into it{_holder(client, key)}", where, seconds)
         if not warned:
             logger.warning(
-                f"Another load into the dataset {client.dataset_name!r} is running; waiting until"
-                " it has ended"
+                f"Another load into the {where} is running{_holder(client, key)}; waiting until it"
+                f" has ended, for {seconds:.0f} seconds at most"
             )
             warned = True
         time.sleep(POLL_INTERVAL)
+
+
+def _holder(client: Any, key: int | None) -> str:
+    """Who holds the lock, for a message: the server's process that serves it, and from where."""
+    if key is None:
+        return ""
+    found = client.execute_sql(HOLDER.format(high=key >> 32 & MASK, low=key & MASK))
+    if not found:
+        return ""
+    pid, *more = found[0]
+    # Who may not see the sessions of others sees their numbers alone.
+    told = [f"{word} {value}" for word, value in zip(("for", "since"), more, strict=True) if value]
+    return f" ({', '.join([f'process {pid} of PostgreSQL', *told])})"
 
 
 def _end(transaction: AbstractContextManager[Any]) -> None:

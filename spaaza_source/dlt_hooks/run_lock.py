@@ -1,33 +1,46 @@
 """Run lock: one run per pipeline at a time; repairs what a killed run left.
 
-dlt calls it at each run (`SupportsTracking`), also at those that a user's own script makes.
+dlt calls it at each run (`SupportsTracking`), also at those that a user's own script makes. A file
+beside the lock says who holds it: for whom a run waits, and which process to end if that one hangs.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import socket
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from uuid import uuid4
 
 from dlt.common import logger
 from dlt.common.configuration.specs import known_sections
 from dlt.common.pipeline import SupportsPipeline
+from dlt.common.runtime.collector_base import Collector
 from dlt.common.runtime.tracking import SupportsTracking
 from filelock import FileLock, Timeout
 
-from spaaza_source.destination import keep_open
+from spaaza_source.destination import keep_open, no_turn, turn_timeout
 from spaaza_source.dlt_hooks.abandoned_packages import (
     abandon_failed_packages,
     abandon_stale_packages,
 )
 from spaaza_source.dlt_hooks.recovery import repair_killed_run
+from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.loading import DOWNLOADS
+from spaaza_source.windows import iso
 
 #: Seconds between two tries to get the lock.
 POLL_INTERVAL = 0.2
+
+#: The program whose arguments hold no secret.
+COMMAND = "spaaza"
 
 #: The working folders whose lock `hold_run_lock` holds.
 _LOCKED: ContextVar[tuple[Path, ...]] = ContextVar("_LOCKED", default=())
@@ -43,16 +56,20 @@ def hold_run_lock(folder: Path) -> Iterator[None]:
 
     A command locks so before there is a pipeline: dlt wipes the folder where it makes a pipeline
     for the first time, and where it drops one.
+
+    Raises:
+        UnavailableError: Another run has held it for longer than this one waits.
     """
     if folder in _LOCKED.get():
         yield
         return
-    with _acquire(folder):
-        before = _LOCKED.set((*_LOCKED.get(), folder))
-        try:
-            yield
-        finally:
-            _LOCKED.reset(before)
+    lock = _acquire(folder)
+    before = _LOCKED.set((*_LOCKED.get(), folder))
+    try:
+        yield
+    finally:
+        _LOCKED.reset(before)
+        _release(lock)
 
 
 def _acquire(folder: Path) -> FileLock:
@@ -62,12 +79,58 @@ def _acquire(folder: Path) -> FileLock:
     try:
         lock.acquire(timeout=0)
     except Timeout:
+        seconds = turn_timeout()
+        other = f"another run of the pipeline {folder.name!r}{_read_holder(lock)}"
         logger.warning(
-            f"Another run of the pipeline {folder.name!r} is in progress; waiting until it has"
-            " ended"
+            f"{other[0].upper()}{other[1:]} is in progress; waiting until it has ended, for"
+            f" {seconds:.0f} seconds at most"
         )
-        lock.acquire()
+        try:
+            lock.acquire(timeout=seconds)
+        except Timeout:
+            other = f"another run{_read_holder(lock)}"
+            raise no_turn(other, f"pipeline {folder.name!r}", seconds) from None
+    _write_holder(lock)
     return lock
+
+
+def _release(lock: FileLock) -> None:
+    with suppress(OSError):
+        _holder_file(lock).unlink(missing_ok=True)
+    lock.release()
+
+
+def _holder_file(lock: FileLock) -> Path:
+    # Not the lock itself: whoever tries to get that may empty it.
+    return Path(f"{lock.lock_file}.holder")
+
+
+def _write_holder(lock: FileLock) -> None:
+    """Note who holds the lock: whoever waits for it reads that."""
+    name = Path(sys.argv[0]).name
+    holder = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": iso(datetime.now(timezone.utc).replace(microsecond=0)),
+        # Of other programs no argument: it may be a secret.
+        "program": " ".join([name, *sys.argv[1:2]]) if name == COMMAND else name,
+    }
+    file = _holder_file(lock)
+    partial = file.with_name(f"{file.name}.{uuid4().hex[:8]}")
+    # It only informs: a full disk is for others to tell.
+    with suppress(OSError):
+        partial.write_text(json.dumps(holder), encoding="utf-8")
+        partial.replace(file)
+
+
+def _read_holder(lock: FileLock) -> str:
+    """Who holds the lock, for a message; nothing where that is not known."""
+    try:
+        holder = json.loads(_holder_file(lock).read_text(encoding="utf-8"))
+        pid, host, since, program = (holder[name] for name in ("pid", "host", "since", "program"))
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    return f" ({program}, process {pid} on {host}, since {since})"
 
 
 class RunLock(SupportsTracking):
@@ -85,7 +148,11 @@ class RunLock(SupportsTracking):
         """Wait for the lock, then repair what a killed run has left."""
         folder = Path(pipeline.working_dir)
         if folder not in _LOCKED.get():
-            self._locks[trace.transaction_id] = _acquire(folder)
+            try:
+                self._locks[trace.transaction_id] = _acquire(folder)
+            except SpaazaSourceError as no_lock:
+                _refuse(pipeline, no_lock)
+                return
         if folder in _REPAIRED.get():
             # To give packages up is a run of dlt's as well.
             return
@@ -102,7 +169,10 @@ class RunLock(SupportsTracking):
         if step == "run" and pipeline.destination is not None:
             # dlt asks the destination for the pipeline's state, and has no step for it.
             opened = self._opened[trace.transaction_id] = ExitStack()
-            opened.enter_context(keep_open(pipeline))
+            try:
+                opened.enter_context(keep_open(pipeline))
+            except SpaazaSourceError as held:
+                _refuse(pipeline, held)
 
     def on_start_trace_step(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
         """Close the destination: a load may wait for its exports for hours."""
@@ -120,7 +190,42 @@ class RunLock(SupportsTracking):
         values[:] = [value for value in values if not _is_credential(value.sections)]
         lock = self._locks.pop(trace.transaction_id, None)
         if lock is not None:
-            lock.release()
+            _release(lock)
+
+
+def _refuse(pipeline: Any, error: SpaazaSourceError) -> None:
+    """Let the run raise the error at its first step: dlt only logs what is raised at its start."""
+    own = pipeline.collector
+
+    def stop(*_: Any) -> NoReturn:
+        # For this run alone.
+        pipeline.collector = own
+        vars(pipeline).pop("activate", None)
+        raise error
+
+    # `run` begins with the one, `extract`, `normalize` and `load` use the other.
+    pipeline.activate = stop
+    pipeline.collector = _Refusal(stop)
+
+
+class _Refusal(Collector):
+    """A pipeline's `progress` that raises at the first step."""
+
+    def __init__(self, stop: Any) -> None:
+        self._refuse = stop
+
+    def __call__(self, step: str) -> NoReturn:
+        self._refuse(step)
+        raise AssertionError
+
+    def update(self, *_counter: Any, **_more: Any) -> None:
+        """Nothing is counted."""
+
+    def _start(self, step: str) -> None:
+        """Nothing is begun."""
+
+    def _stop(self) -> None:
+        """Nothing is ended."""
 
 
 def _is_credential(sections: Sequence[str]) -> bool:

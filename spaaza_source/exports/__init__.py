@@ -7,8 +7,9 @@ from spaaza_source.exports.archive import (
     archived_tables,
     verify_checksums,
 )
+from spaaza_source.exports.fetch import fetch_again
 from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
-from spaaza_source.exports.plan import Plan
+from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import REPEATS, ExportFormat, ExportRequest, Repeat
 from spaaza_source.exports.run import ExportRun
@@ -38,6 +39,8 @@ __all__ = [
     "archived_exports",
     "archived_loads",
     "archived_tables",
+    "cut_range",
     "error_context",
+    "fetch_again",
     "verify_checksums",
 ]

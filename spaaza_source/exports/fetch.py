@@ -29,12 +29,12 @@ def fetch_files(
 ) -> list[FetchedFile]:
     """All files of a finished job's result; most vendors have one.
 
-    `begin` begins the download of the next file. Another connection is waited for until the
-    deadline.
+    `begin` begins the download of the next file. All have to come by the deadline.
 
     Raises:
         LinkRefusedError: Its links were turned away, the fresh ones too.
-        UnavailableError: The connection broke too often.
+        UnavailableError: The connection broke, or was too slow, too often.
+        ExportTimeoutError: The deadline has passed.
         UnexpectedAnswerError: The vendor named another number of files than before.
     """
     files: list[FetchedFile] = []
@@ -52,6 +52,23 @@ def fetch_files(
             file.path.unlink(missing_ok=True)
         raise
     return files
+
+
+def fetch_again(attempt: Callable[[], FetchedFile], deadline: Deadline) -> FetchedFile:
+    """The file of an answer that cannot be had in parts: where it breaks off, it is asked for anew.
+
+    Raises:
+        UnavailableError: The connection broke, or was too slow, too often.
+        ExportTimeoutError: The deadline has passed.
+    """
+    broken = 0
+    while True:
+        try:
+            return attempt()
+        except IncompleteDownloadError as failure:
+            broken += 1
+            if broken > RECONNECTS or not deadline.pause(PAUSE):
+                raise failure from None
 
 
 def _fetch_file(
@@ -77,6 +94,8 @@ def _fetch_file(
                 links[number],
                 base_url=service.http.base_url,
                 resume_headers=download.resume_headers,
+                deadline=deadline,
+                stopwatch=service.http.stopwatch,
             )
             return download.receive(response), len(links)
         except LinkRefusedError:

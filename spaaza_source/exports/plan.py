@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from spaaza_source.errors import SettingsError
 from spaaza_source.exports.jobs import Job, JobState, KnownJob
 from spaaza_source.exports.request import REPEATS, ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
-from spaaza_source.windows import Window, cut_calendar
+from spaaza_source.windows import EARLIEST, Window, cut_calendar, iso
 
 #: How old a finished job may be and still be collected: the vendor repeats one a month at least.
 COLLECT_AGE = timedelta(days=35)
@@ -64,6 +65,44 @@ def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age:
         # Where all rows at once were too many, they are asked for by time.
         plan = _plan_windows(sync, sync.range_at(now) or Window(None, now), new, now, since)
     return _limit_to_done(plan) if sync.collect_only else plan
+
+
+def check_size(sync: TableSync, now: datetime) -> None:
+    """Check that a table's first load, or a range, is not cut into more windows than is allowed.
+
+    Later loads are not checked: a table's history is agreed to once.
+
+    Raises:
+        SettingsError: It is.
+    """
+    policy = sync.policy
+    if policy is None or sync.collect_only:
+        return
+    if sync.loaded_until is not None and not policy.is_backfill:
+        return
+    covered = sync.range_at(now)
+    if covered is not None:
+        cut_range(sync.table, policy, covered, now)
+
+
+def cut_range(table: str, policy: SyncPolicy, covered: Window, now: datetime) -> list[Window]:
+    """The windows that a range is asked for in.
+
+    Raises:
+        SettingsError: They are more than is allowed.
+    """
+    windows = cut_calendar(covered, policy.window_size, now)
+    exports = len(windows)
+    if exports > policy.max_exports:
+        longer = "" if policy.window_size == "month" else " a longer window,"
+        raise SettingsError(
+            f"the load would request {exports:,} exports of it, one for each {policy.window_size}"
+            f" since {iso(max(covered.begin, EARLIEST))}",
+            where=table,
+            hint=f"Set a later start_date,{longer} or agree by max_exports = {exports}"
+            f" (--max-exports {exports}).",
+        )
+    return windows
 
 
 def _plan_whole(

@@ -139,8 +139,9 @@ class ExportRun:
             table.fail(error)
 
     def _deadline(self, table: TableExports, waited: float = 0) -> Deadline:
-        """Until when the vendor is waited for on behalf of an export."""
-        return Deadline(self._clock, self._settings.export_timeout - waited, table.stop)
+        """Until when the vendor is waited for on behalf of an export that has `waited` so long."""
+        left = max(0.0, self._settings.export_timeout - waited)
+        return Deadline(self._clock, left, table.stop)
 
     def _plan(self, table: TableExports, registry: JobRegistry) -> None:
         """Find out what to ask for, and which jobs to adopt."""

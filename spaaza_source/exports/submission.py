@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, Job, KnownJob
-from spaaza_source.exports.plan import Plan, plan_for, youngest
+from spaaza_source.exports.plan import Plan, check_size, plan_for, youngest
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest, Repeat
 from spaaza_source.exports.table_sync import TableSync
@@ -83,9 +83,12 @@ class ExportSubmitter:
             Each request, its job, and whether the job was there already.
 
         Raises:
+            SettingsError: These are more exports than `max_exports`.
             SpaazaSourceError: The vendor could not be asked, or refused. What was asked for
                 before that is adopted by the next call.
         """
+        for sync in syncs if repeat is None else ():
+            check_size(sync, self.now())
         registry = self.registry(syncs, all_jobs=repeat is not None)
         submitted = []
         asked = 0
@@ -117,6 +120,14 @@ class ExportSubmitter:
         request = replace(sync.make_request(None), repeat=repeat)
         known = youngest(job for job in registry.jobs() if job.is_of(request))
         return ([(request, known.job)], []) if known else ([], [request])
+
+    def check_size(self, sync: TableSync) -> None:
+        """Check, before anything is asked for, that it is not more than `max_exports`.
+
+        Raises:
+            SettingsError: It is.
+        """
+        check_size(sync, self.now())
 
     def plan_table(self, sync: TableSync, registry: JobRegistry) -> Plan:
         """The plan of one table, as of now."""

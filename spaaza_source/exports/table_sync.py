@@ -10,6 +10,10 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.windows import Window, WindowSize, parse_instant
 
+#: Windows of a table that a first load asks for, unless the settings allow more: twenty years of
+#: months, or eight months of days. Far more is a start that nobody meant.
+MAX_EXPORTS = 240
+
 #: An incremental load asks for this much at least, however recent the last one was.
 SHORTEST = timedelta(seconds=1)
 
@@ -25,6 +29,7 @@ class SyncPolicy:
         looks_back: Whether rows that are loaded may come again, as those of the lookback do.
         window_size: The calendar windows that history is asked for in.
         min_window: No shorter window is asked for.
+        max_exports: How many windows a first load asks for without being told to.
         incremental: Whether a load begins at the cursor, less the lag; else at `start`.
         full_refresh_every: After how long a load begins at `start` all the same, for changes that
             no window shows; None for never. Set for tables whose windows bring changed rows.
@@ -36,6 +41,7 @@ class SyncPolicy:
     looks_back: bool = True
     window_size: WindowSize = "month"
     min_window: timedelta = timedelta(hours=1)
+    max_exports: int = MAX_EXPORTS
     incremental: bool = True
     full_refresh_every: timedelta | None = None
 

@@ -75,6 +75,7 @@ def export_table(
     load = load.renamed()
     cursor = Cursor(load.sync.table)
     scope = resolve_scope(load, cursor, by_scheduler=by_scheduler)
+    run.submitter.check_size(scope.sync)
     # Each table of the source is judged before anything is asked for of any.
     yield None
     cleanup = VendorCleanup(cursor, remove)

@@ -27,7 +27,13 @@ SECTION = "load"
 
 
 def make_sync_policy(
-    start_date: object, end_date: object, *, lag: Any, window: Any, smallest_window: Any
+    start_date: object,
+    end_date: object,
+    *,
+    lag: Any,
+    window: Any,
+    smallest_window: Any,
+    max_exports: Any,
 ) -> SyncPolicy:
     """The rows, by time, that a source's settings of these names ask for.
 
@@ -39,6 +45,7 @@ def make_sync_policy(
         lag=timedelta(seconds=require_number("lag", lag, least=0)),
         window_size=require_choice("window", window or "month", "month", "week", "day"),
         min_window=timedelta(seconds=require_number("smallest_window", smallest_window, least=60)),
+        max_exports=int(require_number("max_exports", max_exports, least=1)),
     )
 
 

@@ -14,6 +14,8 @@ from spaaza_source.exports import (
     JobState,
     Phase,
     TableExports,
+    error_context,
+    fetch_again,
 )
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import downloads_folder
@@ -21,17 +23,21 @@ from spaaza_source.loading.extract import load_files
 from spaaza_source.loading.progress import Progress
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
-from spaaza_source.transport import SystemClock, save_response
+from spaaza_source.transport import Deadline, Download, FetchedFile, SystemClock
 
 
-def stream_table(load: TableLoad, open_stream: Callable[[], requests.Response]) -> Iterator[Any]:
+def stream_table(
+    load: TableLoad, open_stream: Callable[[Deadline], requests.Response], timeout: float
+) -> Iterator[Any]:
     """What a resource yields: typed tables, then the rows of the audit tables.
 
     In `export_jobs` the answer is a job of ours, named after the moment of the request.
 
     Args:
         load: How the table is loaded: always whole.
-        open_stream: Sends the request; the body of its answer is the file.
+        open_stream: Sends the request; the body of its answer is the file. Where it breaks off, the
+            request is sent again.
+        timeout: Seconds for all of it.
 
     Raises:
         SettingsError: The table's rows are of another owner, or were loaded by other settings.
@@ -55,12 +61,16 @@ def stream_table(load: TableLoad, open_stream: Callable[[], requests.Response]) 
         export.total = total
         progress.report()
 
-    begun = clock.monotonic()
-    file = save_response(
-        open_stream(),
-        folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}",
-        on_bytes=on_bytes,
-    )
+    begun, deadline = clock.monotonic(), Deadline(clock, timeout)
+    path = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
+    with Download(path, on_bytes=on_bytes) as download:
+
+        def attempt() -> FetchedFile:
+            response = open_stream(deadline)
+            with error_context(export):
+                return download.receive(response)
+
+        file = fetch_again(attempt, deadline)
     export.arrive(file, clock.monotonic() - begun)
     try:
         yield from load_files(load, exports, load.reader(), scope)

@@ -6,6 +6,7 @@ Vendor document: "Exporting users (bulk)". There is no job to wait for and no fi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal, Optional
 
 import dlt
@@ -16,6 +17,7 @@ from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRequest, TableSync
 from spaaza_source.loading import ReadSettings, TableLoad, stream_table
+from spaaza_source.settings import require_number
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.indexes import INDEXES
@@ -46,6 +48,7 @@ def spaaza_bulk_users(
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
+    export_timeout: float = 3600.0,
 ) -> Iterator[DltResource]:
     """All users of a chain: the 68 documented columns and any that the vendor appends.
 
@@ -64,6 +67,7 @@ def spaaza_bulk_users(
         privacy_secret: As for `spaaza_source`.
         max_deleted_share: As for `spaaza_source`.
         accept_deletes: As for `spaaza_source`.
+        export_timeout: Seconds for the whole export; one that breaks off is begun again.
 
     Raises:
         SettingsError: A setting is missing or wrong.
@@ -75,6 +79,7 @@ def spaaza_bulk_users(
     settings = ReadSettings(types["bulk_users"], on_bad_row, max_rejected_share)
     delete_guard = DeleteGuard(max_deleted_share, accept_deletes)
     policy = make_policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
+    timeout = require_number("export_timeout", export_timeout, least=0)
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
     load = TableLoad(
@@ -90,4 +95,4 @@ def spaaza_bulk_users(
         name="bulk_users",
         section="bulk_users",
         write_disposition=REPLACE,
-    )(load, lambda: http.stream(PATH, body))
+    )(load, partial(http.stream, PATH, body), timeout)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from spaaza_source.errors import LinkRefusedError, RequestRefusedError
+from spaaza_source.errors import LinkRefusedError, RequestRefusedError, UnexpectedAnswerError
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob
 from spaaza_source.spaaza.tasks_api import Task, TasksApi, export_task, state_code
 from spaaza_source.transport import LONGEST_MESSAGE, Link, redact
@@ -35,9 +35,10 @@ DESCRIPTION = re.compile(
 #: Separates a task's id from the time of one of its runs.
 RUN_MARK = "@"
 
-#: Tasks per page, and pages to read at most: a chain's old tasks may never be deleted.
+#: Tasks per page, and tasks to read at most: a chain's old ones may never be deleted, but more than
+#: a year of hourly loads has is a list without an end.
 PAGE = 100
-PAGES = 500
+MOST_TASKS = 200_000
 
 #: Entries of a task's log that the vendor sends by default, and that are requested of a failed one.
 DEFAULT_LOGS, FAILURE_LOGS = 10, 50
@@ -66,10 +67,13 @@ class SpaazaExports:
 
         The order of the list and the length of a page are undocumented. So a short page is not
         taken for the last one, and only a list that runs from new to old is not read to its end.
+
+        Raises:
+            UnexpectedAnswerError: The list does not end.
         """
         seen: set[str] = set()
         offset = 0
-        for _ in range(PAGES):
+        while len(seen) < MOST_TASKS:
             tasks = self._api.list_tasks(action="export", limit=PAGE, offset=offset)
             new = [task for task in tasks if str(task["id"]) not in seen]
             for task in new:
@@ -88,6 +92,12 @@ class SpaazaExports:
                 return
             seen.update(str(task["id"]) for task in new)
             offset += len(tasks)
+        raise UnexpectedAnswerError(
+            f"the vendor's list of tasks does not end: {len(seen):,} were read",
+            where="GET /tasks",
+            hint="Check that base_url is the address of Spaaza's Services API; if it is, ask Spaaza"
+            " to delete old tasks.",
+        )
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the task; sent once.

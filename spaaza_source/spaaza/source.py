@@ -63,6 +63,7 @@ def spaaza_source(
     lag: float = 86_400.0,
     window: Optional[Literal["month", "week", "day"]] = "month",  # noqa: UP045
     smallest_window: float = 3600.0,
+    max_exports: int = 240,
     filter_margin: float = 1.0,
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
@@ -125,12 +126,14 @@ def spaaza_source(
         window: The windows that history is requested in: `month`, `week` or `day`, in UTC; months
             unless given.
         smallest_window: Seconds; a window whose export fails is split in two, down to this length.
+        max_exports: Windows of one table that a first load, or a range, may request; one of more
+            stops before anything is requested.
         filter_margin: Seconds that each window is asked for beyond both of its ends; rows outside
             of it are removed. A day where the vendor's filter means local time.
         poll_interval: Seconds until the first poll of an export; the vendor asks for 10 to 30.
         max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
             given.
-        export_timeout: Seconds to wait for one export.
+        export_timeout: Seconds to wait for one export, and then for its download.
         max_concurrent_exports: Exports that run at the vendor at one time.
         start_margin: Seconds ahead that an export is scheduled, rounded up to a whole second; 0
             starts it at once.
@@ -159,7 +162,12 @@ def spaaza_source(
     chain = require_chain(chain_id)
     api = TasksApi(make_client(parse_base_url(base_url), chain, require_credentials(credentials)))
     dates = make_sync_policy(
-        start_date, end_date, lag=lag, window=window, smallest_window=smallest_window
+        start_date,
+        end_date,
+        lag=lag,
+        window=window,
+        smallest_window=smallest_window,
+        max_exports=max_exports,
     )
     segment_of = {index_named(name).table: one for name, one in by_table("segments", segments)}
     time_column_of = {

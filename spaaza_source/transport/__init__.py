@@ -2,7 +2,7 @@
 
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
 from spaaza_source.transport.connection_check import check_connection
-from spaaza_source.transport.download import Download, FetchedFile, save_response
+from spaaza_source.transport.download import Download, FetchedFile
 from spaaza_source.transport.http_client import HttpClient
 from spaaza_source.transport.link import Link
 from spaaza_source.transport.link_opener import open_link
@@ -28,6 +28,5 @@ __all__ = [
     "open_link",
     "parse_base_url",
     "redact",
-    "save_response",
     "without_context",
 ]

@@ -54,6 +54,10 @@ class Deadline:
         self._at = clock.monotonic() + seconds
         self.stop = stop or threading.Event()
 
+    def left(self) -> float:
+        """Seconds until then; less than 0 once it has passed."""
+        return self._at - self._clock.monotonic()
+
     def pause(self, seconds: float) -> bool:
         """Wait for `seconds`; false if stopped, or, at once, if they would pass the deadline."""
         if self._clock.monotonic() + seconds > self._at:

@@ -17,12 +17,14 @@ from typing_extensions import Self
 from urllib3.exceptions import HTTPError
 
 from spaaza_source.errors import (
+    ExportTimeoutError,
     FileError,
     IncompleteDownloadError,
     SettingsError,
     UnexpectedAnswerError,
 )
 from spaaza_source.transport.gunzip import Gunzip
+from spaaza_source.transport.patience import TooSlowError
 
 #: Small enough that progress and a stop are prompt on a slow line.
 CHUNK = 1 << 17
@@ -53,14 +55,6 @@ class FetchedFile:
 
 def _no_progress(_arrived: int, _total: int | None) -> None:
     pass
-
-
-def save_response(
-    response: requests.Response, path: Path, *, on_bytes: OnBytes = _no_progress
-) -> FetchedFile:
-    """Download the one response, opened with `stream=True`; nothing is left if it fails."""
-    with Download(path, on_bytes=on_bytes) as download:
-        return download.receive(response)
 
 
 class Download:
@@ -115,8 +109,9 @@ class Download:
         """Write the response's body, to its end.
 
         Raises:
-            IncompleteDownloadError: The body ended early, or the connection broke; what came is
-                kept, and another response may resume.
+            IncompleteDownloadError: The body ended early or came too slowly, or the connection
+                broke; what came is kept, and another response may resume.
+            ExportTimeoutError: It did not end by its deadline.
             UnexpectedAnswerError: The response resumes at another byte.
             FileError: The gzip data is damaged or a bomb.
             SettingsError: The disk is full or not writable.
@@ -133,6 +128,8 @@ class Download:
                         raise IncompleteDownloadError("the download was stopped")
                 self._check_length(chunked=chunked)
                 self._write(file, self._gunzip.finish())
+        except TooSlowError as slow:
+            raise slow_download(slow) from None
         except (HTTPError, requests.RequestException, ConnectionError, TimeoutError):
             raise IncompleteDownloadError(
                 f"the connection broke after {self._received:,} bytes", hint="Run again."
@@ -195,6 +192,19 @@ class Download:
             raise IncompleteDownloadError(
                 f"{self._received:,} of {self._total:,} bytes arrived", hint="Run again."
             )
+
+
+def slow_download(slow: TooSlowError) -> IncompleteDownloadError | ExportTimeoutError:
+    """The error for a file that was given up; only one that is late is not resumed."""
+    if slow.is_late:
+        return ExportTimeoutError(
+            f"the download was given up: {slow}",
+            hint="Run again later, or raise export_timeout if the connection is sound.",
+        )
+    return IncompleteDownloadError(
+        f"the download was given up: {slow}",
+        hint="Check the network, a proxy in it too, and run again later.",
+    )
 
 
 def _content_length(response: requests.Response) -> int | None:

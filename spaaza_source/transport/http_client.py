@@ -1,10 +1,12 @@
 """HTTP client of a vendor's JSON API: sessions, retries, the vendor's clock and its rate limit.
 
-Every failure is one of our errors. A POST is sent once by each call, unless it only reads.
+Every failure is one of our errors. No answer is waited for without end, or read beyond a bound. A
+POST is sent once by each call, unless it only reads.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,8 +20,15 @@ from urllib.parse import urlsplit
 import requests
 from dlt.common import logger
 
-from spaaza_source.errors import UnexpectedAnswerError
+from spaaza_source.errors import IncompleteDownloadError, UnexpectedAnswerError
+from spaaza_source.transport.answer_body import (
+    LARGEST_ANSWER,
+    TooLargeError,
+    read_body,
+    read_error_body,
+)
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
+from spaaza_source.transport.patience import Patience, PatientAdapter, TooSlowError
 from spaaza_source.transport.rate_limit import CallLimit, ReadLimit
 from spaaza_source.transport.redaction import hide_queries_in_logs, redact
 from spaaza_source.transport.retry import (
@@ -28,6 +37,7 @@ from spaaza_source.transport.retry import (
     network_error,
     parse_retry_after,
     retry,
+    slow_error,
     status_error,
 )
 from spaaza_source.transport.secret import Secret, SecretHeaders
@@ -36,6 +46,8 @@ from spaaza_source.transport.urls import is_loopback
 #: Seconds that one call waits between its tries in all, unless `within` says otherwise: where a
 #: vendor's Retry-After asks for more, the call fails at once.
 LONGEST_WAIT = 300.0
+#: Seconds for one answer, however long its caller would wait: some kilobytes, or a page of a list.
+LONGEST_ANSWER = 300.0
 #: Clocks that differ by more are told: no network is so slow.
 WRONG_CLOCK = timedelta(hours=1)
 
@@ -54,6 +66,14 @@ class _OfThread(threading.local):
 
     session: requests.Session | None = None
     deadline: Deadline | None = None
+    #: Seconds for the answer that is asked for next.
+    longest: float = LONGEST_ANSWER
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - its interface
+        """Nowhere: without this the whole body of a redirect is read."""
+        return
 
 
 class HttpClient(Secret):
@@ -66,6 +86,9 @@ class HttpClient(Secret):
         read_refusal: Reads the vendor's error bodies.
         read_limit: Reads the vendor's rate limit from an answer's headers; by default none.
         clock: The time to wait by.
+
+    Attributes:
+        stopwatch: What the bytes of answers and of files are timed by; see `Patience`.
     """
 
     def __init__(
@@ -84,6 +107,7 @@ class HttpClient(Secret):
         self._read_refusal = read_refusal
         self._read_limit = read_limit
         self._clock = clock or SystemClock()
+        self.stopwatch: Clock = SystemClock()
         #: How far the vendor's clock is ahead of this machine's.
         self._ahead = timedelta(0)
         #: From the last answer that told one.
@@ -100,7 +124,7 @@ class HttpClient(Secret):
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:
-        """Let no retry of this thread's calls wait past `deadline`, inside the `with` block."""
+        """Let no call of this thread wait past `deadline`, inside the `with` block."""
         before, self._own.deadline = self._own.deadline, deadline
         try:
             yield
@@ -135,20 +159,38 @@ class HttpClient(Secret):
         """Delete what is at `path`, with retries: deleting twice does no harm."""
         self._retry(lambda: self._send("DELETE", path).close())
 
-    def stream(self, path: str, body: Any) -> requests.Response:
-        """The open answer to a POST that only reads, and so may be retried."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "gzip"}
-        content = {"json": body, "stream": True, "headers": headers}
-        return self._retry(lambda: self._send("POST", path, **content))
+    def stream(self, path: str, body: Any, deadline: Deadline) -> requests.Response:
+        """The open answer to a POST that only reads, and so may be retried.
+
+        It is a file, which may come until the deadline.
+        """
+        content = {"json": body, "headers": {"Accept": "*/*"}}
+        self._own.longest = math.inf
+        try:
+            with self.within(deadline):
+                return self._retry(lambda: self._send("POST", path, **content))
+        finally:
+            self._own.longest = LONGEST_ANSWER
 
     def _retry(self, call: Callable[[], _T]) -> _T:
-        return retry(call, self._own.deadline or Deadline(self._clock, LONGEST_WAIT))
+        deadline = self._own.deadline or Deadline(self._clock, LONGEST_WAIT)
+        with self.within(deadline):
+            return retry(call, deadline)
+
+    def _patience(self) -> Patience:
+        """How long the answer to this thread's next request is waited for."""
+        deadline = self._own.deadline or Deadline(self._clock, LONGEST_WAIT)
+        return Patience.until(deadline, self.stopwatch, longest=self._own.longest)
 
     def _session(self) -> requests.Session:
         if self._own.session is None:
             hide_queries_in_logs()
-            session = self._own.session = requests.Session()
-            session.headers.update({"Accept": "application/json", **self._headers})
+            session = self._own.session = _Session()
+            adapter = PatientAdapter(self._patience)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            accepted = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+            session.headers.update({**accepted, **self._headers})
             # Without this, a .netrc file may replace the Authorization header.
             session.auth = _unchanged
             session.trust_env = not is_loopback(self.base_url)
@@ -157,30 +199,57 @@ class HttpClient(Secret):
     def _read(self, method: str, path: str, read: Callable[[Any], _T], **content: Any) -> _T:
         try:
             return read(self._json(method, path, **content))
+        except RecursionError:
+            raise RetriableError(
+                UnexpectedAnswerError(
+                    "the answer is nested too deeply",
+                    where=self._where(method, path),
+                    hint="Run again later; if it stays so, show this to the vendor.",
+                )
+            ) from None
         except UnexpectedAnswerError as unexpected:
             # Without its traceback: where an answer is read, a variable may hold a link.
             raise RetriableError(unexpected.with_traceback(None)) from None
 
     def _json(self, method: str, path: str, **content: Any) -> Any:
+        where = self._where(method, path)
         response = self._send(method, path, **content)
         try:
-            return response.json()
+            return _parse(read_body(response), response)
         except (ValueError, RecursionError):
             raise RetriableError(
                 UnexpectedAnswerError(
                     f"HTTP {response.status_code} with a body that is not JSON",
-                    where=self._where(method, path),
+                    where=where,
                     hint="Check that base_url is the address of the vendor's API.",
                 )
             ) from None
+        except TooLargeError:
+            raise RetriableError(
+                UnexpectedAnswerError(
+                    f"the answer has more than {LARGEST_ANSWER:,} bytes",
+                    where=where,
+                    hint="Check that base_url is the address of the vendor's API; if it is, show"
+                    " this to the vendor.",
+                ),
+                tries=1,
+            ) from None
+        except (UnexpectedAnswerError, IncompleteDownloadError) as damaged:
+            damaged.where = where
+            raise RetriableError(damaged) from None
+        except TooSlowError as slow:
+            raise slow_error(slow, where) from None
+        except requests.RequestException as failure:
+            raise network_error(failure, where) from None
 
     def _send(self, method: str, path: str, **content: Any) -> requests.Response:
         """A successful answer, its body still to be read."""
         where = self._where(method, path)
+        fixed: Any = {"timeout": TIMEOUT, "allow_redirects": False, "stream": True}
         try:
-            response = self._session().request(
-                method, self.base_url + path, timeout=TIMEOUT, allow_redirects=False, **content
-            )
+            response = self._session().request(method, self.base_url + path, **fixed, **content)
+        except TooSlowError as slow:
+            raise slow_error(slow, where) from None
         except requests.RequestException as failure:
             raise network_error(failure, where) from None
         self._note_clock(response)
@@ -188,8 +257,7 @@ class HttpClient(Secret):
         if limit.remaining is not None:
             self._limit = limit
         if not 200 <= response.status_code < 300:  # noqa: PLR2004 - HTTP's own numbers
-            with response:
-                raise self._error(response, limit, where)
+            raise self._error(response, limit, where)
         return response
 
     def _where(self, method: str, path: str) -> str:
@@ -226,12 +294,29 @@ class HttpClient(Secret):
 
     def _refusal(self, response: requests.Response) -> tuple[str, bool]:
         """The vendor's words, redacted, and whether they say that a permission is missing."""
+        body = read_error_body(response)
         try:
-            words, is_permission = self._read_refusal(response.json())
+            words, is_permission = self._read_refusal(_parse(body, response))
         except (ValueError, RecursionError):
             # A proxy's page tells a reader nothing its status does not.
             kind = response.headers.get("Content-Type", "")
-            page = "html" in kind or response.text.lstrip().startswith("<")
-            words, is_permission = ("" if page else response.text), False
+            text = body.decode(errors="replace")
+            page = "html" in kind or text.lstrip().startswith("<")
+            words, is_permission = ("" if page else text), False
         # Cut by `redact`, once nothing secret can lie across the cut.
         return self.redact(words), is_permission
+
+
+def _parse(body: bytes, response: requests.Response) -> Any:
+    """The JSON of a body: UTF-8, or what the answer says that it is.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    try:
+        return json.loads(body)
+    except UnicodeDecodeError:
+        try:
+            return json.loads(body.decode(response.encoding or "utf-8"))
+        except LookupError:
+            raise ValueError("an encoding that nobody knows") from None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 
 import requests
 
@@ -15,7 +16,10 @@ from spaaza_source.errors import (
     UnreachableError,
     UnsafeLinkError,
 )
+from spaaza_source.transport.clock import Clock, Deadline
+from spaaza_source.transport.download import slow_download
 from spaaza_source.transport.link import Link, Origin
+from spaaza_source.transport.patience import Patience, TooSlowError
 from spaaza_source.transport.redaction import hide_queries_in_logs
 from spaaza_source.transport.retry import TIMEOUT, parse_retry_after
 from spaaza_source.transport.ssrf_guard import GuardedAdapter
@@ -26,7 +30,12 @@ REQUESTS = 6
 
 
 def open_link(
-    link: Link, *, base_url: str, resume_headers: Mapping[str, str] | None = None
+    link: Link,
+    *,
+    base_url: str,
+    resume_headers: Mapping[str, str] | None = None,
+    deadline: Deadline | None = None,
+    stopwatch: Clock | None = None,
 ) -> requests.Response:
     """Start the download of `link`.
 
@@ -34,16 +43,20 @@ def open_link(
         link: What the vendor gave.
         base_url: The vendor's address: a link may lead to this machine only where this does.
         resume_headers: Those of a download that broke off; None for a new one.
+        deadline: Until when the whole file may come; an hour from now unless given.
+        stopwatch: What its bytes are timed by; see `Patience`.
 
     Raises:
         UnsafeLinkError: The link, or a redirect on the way, is not `https`, or leads to this
             machine or a private network.
         LinkRefusedError: Its host answered 4xx.
         UnreachableError: Its host cannot be reached.
-        IncompleteDownloadError: Its host failed, or has too many requests.
+        IncompleteDownloadError: Its host failed, has too many requests, or answers too slowly.
+        ExportTimeoutError: It did not answer by the deadline.
     """
+    patience = Patience.until(deadline, stopwatch) if deadline else Patience()
     resume_headers = dict(resume_headers or {})
-    with _Session(base_url) as session:
+    with _Session(base_url, patience) as session:
         for _ in range(REQUESTS):
             # Only a `Link` stands in a variable here: a traceback may show them.
             host = _check_origin(link, base_url).host
@@ -63,6 +76,10 @@ def open_link(
                     where=host,
                     hint="Check the network and its rules for this host, then run again.",
                 ) from None
+            except TooSlowError as slow:
+                given_up = slow_download(slow)
+                given_up.where = host
+                raise given_up from None
             except UnsafeLinkError as unsafe:
                 # Raised on the way to the host, where `requests` holds address and headers.
                 raise unsafe.with_traceback(None) from None
@@ -86,17 +103,20 @@ def open_link(
 class _Session(requests.Session):
     """Sends no credential and no cookie, and connects only to where a file may be."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, patience: Patience | None = None) -> None:
         super().__init__()
+        patience = patience or Patience()
         hide_queries_in_logs()
         local = is_loopback(base_url)
         # Without this, a .netrc file may add an Authorization header.
         self.auth = lambda request: request
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.trust_env = not local
-        self.mount("https://", GuardedAdapter(loopback=local))
+        # One for all of its requests: redirects gain no time.
+        patient: Any = {"new_patience": lambda: patience, "loopback": local}
+        self.mount("https://", GuardedAdapter(**patient))
         # Plain text stays on this machine, whatever an odd spelling let pass before.
-        self.mount("http://", GuardedAdapter(public=False, loopback=local))
+        self.mount("http://", GuardedAdapter(public=False, **patient))
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - its interface
         """Nowhere: without this the whole body of a redirect is read, and its target prepared."""

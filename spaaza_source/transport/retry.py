@@ -25,12 +25,15 @@ from spaaza_source.errors import (
     UnreachableError,
 )
 from spaaza_source.transport.clock import Deadline
+from spaaza_source.transport.patience import TooSlowError
 
 #: Seconds to connect, and seconds without a byte of an answer.
 TIMEOUT = (10.0, 60.0)
 #: Tries of one call. An HTTP 500 may be a permission error, which no waiting cures: fewer for it.
 TRIES = 5
 TRIES_AFTER_500 = 3
+#: Tries of a call whose answer came too slowly: each has taken a minute.
+TRIES_WHEN_SLOW = 2
 #: Tries to connect to a host that cannot be reached.
 TRIES_TO_CONNECT = 3
 
@@ -108,6 +111,17 @@ def network_error(failure: requests.RequestException, where: str) -> RetriableEr
     else:
         cause = type(failure).__name__
     return RetriableError(UnavailableError(cause, where=where, hint=hint))
+
+
+def slow_error(slow: TooSlowError, where: str) -> RetriableError:
+    """The error for an answer that was given up; one that is late is not asked for again."""
+    final = UnavailableError(
+        f"the answer was given up: {slow}",
+        where=where,
+        hint="Check the network, a proxy in it too, and run again later; if it stays so, show this"
+        " to the vendor.",
+    )
+    return RetriableError(final, tries=1 if slow.is_late else TRIES_WHEN_SLOW)
 
 
 def _never_connected(failure: requests.RequestException) -> bool:

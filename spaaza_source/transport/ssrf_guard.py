@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -20,6 +19,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import create_connection
 
 from spaaza_source.errors import UnsafeLinkError
+from spaaza_source.transport.patience import Patience, PatientAdapter
 
 #: Resolves a host and port to addresses, as text; raises OSError where there are none.
 Resolve = Callable[[str, int], Sequence[str]]
@@ -79,7 +79,7 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in entries))
 
 
-class GuardedAdapter(HTTPAdapter):
+class GuardedAdapter(PatientAdapter):
     """Connects `requests` only to hosts whose every address is allowed.
 
     A name is resolved once for a connection, and the connection made to that address: a name that
@@ -89,15 +89,21 @@ class GuardedAdapter(HTTPAdapter):
         public: Whether a host may be on the internet.
         loopback: Whether a host may be this machine.
         resolve: Resolves a host to its addresses.
+        new_patience: As for any `PatientAdapter`.
     """
 
     def __init__(
-        self, *, public: bool = True, loopback: bool = False, resolve: Resolve = resolve
+        self,
+        *,
+        public: bool = True,
+        loopback: bool = False,
+        resolve: Resolve = resolve,
+        new_patience: Callable[[], Patience] = Patience,
     ) -> None:
         self._public = public
         self._loopback = loopback
         self._resolve = resolve
-        super().__init__()
+        super().__init__(new_patience)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Use connections that are checked."""

@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from spaaza_source.errors import LinkRefusedError
+from spaaza_source.errors import LinkRefusedError, UnexpectedAnswerError
 from spaaza_source.exports import PART, ExportRequest, Job, JobState, KnownJob
 from spaaza_source.transport import Link, is_loopback
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportAnswer, ExportsApi
 from spaaza_source.voucherify.filters import JUNCTION, window_of
 from spaaza_source.voucherify.objects import OBJECTS
-from spaaza_source.windows import parse_vendor_instant
+from spaaza_source.windows import EARLIEST, iso, parse_vendor_instant
 
 STATES = {
     "SCHEDULED": JobState.WAITING,
@@ -53,8 +53,13 @@ class VoucherifyExports:
     def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
         """The project's exports whose parameters this package may have sent, the newest first.
 
-        An export that somebody else requested with the same parameters has the same rows.
+        An export that somebody else requested with the same parameters has the same rows. Where the
+        project has had more than the vendor lists, the older ones are not seen.
+
+        Raises:
+            UnexpectedAnswerError: So many cannot have been created since then.
         """
+        dates: list[datetime | None] = []
         seen: set[str] = set()
         for page in range(1, PAGES + 1):
             exports = self._api.list_exports(page=page, limit=PAGE)
@@ -65,6 +70,13 @@ class VoucherifyExports:
             if not new or any(date is not None and date < since for date in dates):
                 return
             seen.update(str(export["id"]) for export in new)
+        if since > EARLIEST and None not in dates:
+            raise UnexpectedAnswerError(
+                f"the vendor's list of exports does not end: {len(seen):,} since {iso(since)}",
+                where="GET /v1/exports",
+                hint="Check that base_url is the address of Voucherify's API; if it is, show this"
+                " to the vendor.",
+            )
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the export; sent once. The vendor decides when it starts."""

@@ -61,6 +61,7 @@ def voucherify_source(
     lag: float = 86_400.0,
     window: Optional[Literal["month", "week", "day"]] = "month",  # noqa: UP045
     smallest_window: float = 3600.0,
+    max_exports: int = 240,
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
     export_timeout: float = 3600.0,
@@ -120,11 +121,13 @@ def voucherify_source(
         window: The windows that history is requested in: `month`, `week` or `day`, in UTC; months
             unless given.
         smallest_window: Seconds; a window whose export fails is split in two, down to this length.
+        max_exports: Windows of one table that a first load, or a range, may request; one of more
+            stops before anything is requested.
         poll_interval: Seconds until the first poll of an export; longer where the vendor's rate
             limit allows fewer calls.
         max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
             given.
-        export_timeout: Seconds to wait for one export.
+        export_timeout: Seconds to wait for one export, and then for its download.
         max_concurrent_exports: Exports that run at the vendor at one time.
         max_age: Seconds for which a finished export that an earlier run requested and did not load
             may still be adopted; 0 for never.
@@ -148,7 +151,12 @@ def voucherify_source(
     keys = require_keys(credentials)
     service = VoucherifyExports(ExportsApi(make_client(parse_base_url(base_url), keys)), keys)
     dates = make_sync_policy(
-        start_date, end_date, lag=lag, window=window, smallest_window=smallest_window
+        start_date,
+        end_date,
+        lag=lag,
+        window=window,
+        smallest_window=smallest_window,
+        max_exports=max_exports,
     )
     # From the environment it comes as a text.
     names = re.findall(r"[\w-]+", objects) if isinstance(objects, str) else objects or OBJECTS

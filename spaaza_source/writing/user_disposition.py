@@ -110,18 +110,7 @@ class UserDisposition:
         if is_json:
             self._check_records(where)
         if strategy in WHOLE_ONLY:
-            if keeps_others:
-                raise SettingsError(
-                    f"{strategy} would take every row that has left the segment for deleted",
-                    where=where,
-                    hint="Use another disposition: upsert with a primary_key, for instance.",
-                )
-            if policy is not None and policy.start is not None:
-                raise SettingsError(
-                    f"{strategy} would take every row outside of the range for deleted",
-                    where=where,
-                    hint="Leave out start_date, or use another disposition.",
-                )
+            self._check_all_rows(policy, where, keeps_others=keeps_others)
             return None
         if strategy == "replace":
             # A table that is emptied by each load has no later rows to go on with.
@@ -148,6 +137,21 @@ class UserDisposition:
                 hint="Name one: apply_hints(primary_key=…) or merge_key=….",
             )
         return policy
+
+    def _check_all_rows(self, policy: SyncPolicy | None, where: str, *, keeps_others: bool) -> None:
+        """Refuse to bring some rows where the others would be deleted."""
+        if keeps_others:
+            raise SettingsError(
+                f"{self.strategy} would take every row that has left the segment for deleted",
+                where=where,
+                hint="Use another disposition: upsert with a primary_key, for instance.",
+            )
+        if policy is not None and policy.start is not None:
+            raise SettingsError(
+                f"{self.strategy} would take every row outside of the range for deleted",
+                where=where,
+                hint="Leave out start_date, or use another disposition.",
+            )
 
     def _check_records(self, where: str) -> None:
         """Refuse what the records of a JSON export cannot be written by."""

@@ -116,6 +116,16 @@ def test_a_plan_without_an_end_ends_now_by_the_vendors_clock(stage: Stage) -> No
     assert timedelta(0) <= window.end - stage.calendar.now < timedelta(minutes=2)
 
 
+def test_a_start_long_ago_is_asked_for_first(stage: Stage) -> None:
+    with pytest.raises(SettingsError, match="would request 258 exports") as refused:
+        stage.backfill().plan("1970-01-01", tables=["transactions"])
+    assert "max_exports = 258" in str(refused.value)
+    allowed = stage.backfill(lambda **given: stage.source(max_exports=258, **given))
+    first, *_ = parts = allowed.plan("1970-01-01", tables=["transactions"])
+    assert len(parts) == 258
+    assert first["windows"] == ["[1970-01-01T00:00:00Z, 2005-01-01T00:00:00Z)"]
+
+
 def test_a_table_that_there_is_not_is_refused(stage: Stage) -> None:
     with pytest.raises(SettingsError, match="has no table receipts") as refused:
         stage.backfill().plan(*MONTHS, tables=["receipts"])

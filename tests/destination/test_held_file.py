@@ -51,7 +51,7 @@ def test_a_file_that_stays_held_is_given_up_and_its_holder_named(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # At each try DuckDB looks for the file in earnest.
-    monkeypatch.setattr(held_file, "LONGEST_WAIT", 1.0)
+    monkeypatch.setenv("SPAAZA_SOURCE__TURN_TIMEOUT", "1")
     pipeline: Any = pipeline_into(database.parent)
     clock = FakeClock()
     with (

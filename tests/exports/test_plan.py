@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.jobs import Job, JobState, KnownJob
-from spaaza_source.exports.plan import Plan, plan_for
+from spaaza_source.exports.plan import Plan, check_size, plan_for
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
-from spaaza_source.windows import Window, WindowSize, cut_calendar
+from spaaza_source.windows import EARLIEST, Window, WindowSize, cut_calendar
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -251,3 +251,38 @@ def test_a_table_that_knows_no_windows_is_asked_for_again_as_it_is() -> None:
     snapshot = TableSync("transactions", ask)
     own = [job(None, JobState.FAILED)]
     assert plan_for(snapshot, own, NOW, HOUR) == Plan(None, [None])
+
+
+@pytest.mark.parametrize(("size", "number"), [("month", 258), ("week", 1119), ("day", 7817)])
+def test_what_lies_before_any_vendor_is_one_window(size: WindowSize, number: int) -> None:
+    parts = cut_calendar(Window(day("1970-01-01"), NOW), size, NOW)
+    assert parts[0] == Window(day("1970-01-01"), EARLIEST)
+    assert parts[1].start == EARLIEST
+    assert all(one.end == other.start for one, other in pairwise(parts))
+    assert len(parts) == number
+    before = Window(day("1970-01-01"), day("1999-01-01"))
+    assert cut_calendar(before, size, NOW) == [before]
+
+
+def test_more_windows_than_are_allowed_are_asked_for_once() -> None:
+    dates = SyncPolicy.of("1970-01-01", None)
+    sync = wanted(dates)
+    with pytest.raises(SettingsError, match="would request 258 exports of it") as raised:
+        check_size(sync, NOW)
+    assert "max_exports = 258" in str(raised.value)
+    assert "a longer window" not in str(raised.value)
+    with pytest.raises(SettingsError, match="a longer window"):
+        check_size(wanted(replace(dates, window_size="day")), NOW)
+    for allowed in (
+        wanted(replace(dates, max_exports=258)),
+        wanted(SyncPolicy.of("2010-01-01", None)),
+        wanted(),
+        replace(sync, policy=None),
+        replace(sync, collect_only=True),
+        # It has been agreed to, or was before there was a limit.
+        replace(sync, loaded_until=NOW),
+    ):
+        check_size(allowed, NOW)
+    backfill = SyncPolicy.of("1970-01-01", "2026-01-01")
+    with pytest.raises(SettingsError):
+        check_size(replace(sync, policy=backfill, loaded_until=NOW), NOW)

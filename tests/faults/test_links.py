@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from spaaza_source.errors import SettingsError, UnreachableError, UnsafeLinkError
-from spaaza_source.transport import Link, open_link, save_response
+from spaaza_source.transport import Download, Link, open_link
 from spaaza_source.transport.link_opener import _Session
 from spaaza_source.transport.ssrf_guard import GuardedAdapter
 from tests.vendors.server import Answer, ScriptedServer, in_turn
@@ -91,7 +91,8 @@ NO_PUBLIC_NAME = [
 
 def fetched(server: ScriptedServer, path: Path, **headers: str) -> bytes:
     link = Link(f"{server.base_url}/file?sig=canary", headers)
-    return save_response(open_link(link, base_url=server.base_url), path).path.read_bytes()
+    with Download(path) as download:
+        return download.receive(open_link(link, base_url=server.base_url)).path.read_bytes()
 
 
 @pytest.fixture

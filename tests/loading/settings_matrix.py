@@ -308,6 +308,7 @@ SETTINGS: list[Setting] = [
 #: Settings that shape no row or column, each with the reason.
 SHAPES_NOTHING = {
     "smallest_window": "how far a window that fails is split",
+    "max_exports": "whether a load stops",
     "filter_margin": "how much wider a window is asked for: test_local_filters",
     "poll_interval": "how an export is waited for",
     "max_poll_interval": "how an export is waited for",

@@ -16,6 +16,7 @@ import pytest
 from spaaza_source import spaaza_bulk_users
 from spaaza_source.cli.error_messages import describe
 from spaaza_source.errors import CredentialsError, IncompleteDownloadError
+from spaaza_source.exports import fetch
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.bulk_columns import TYPES
 from tests.vendors.server import Answer, ScriptedServer, Seen, in_turn
@@ -154,7 +155,10 @@ def test_the_load_is_accounted_for(sample: tuple[Path, Seen]) -> None:
     assert abs((datetime.now(timezone.utc) - begun).total_seconds()) < 600
 
 
-def test_a_stream_that_ends_early_loads_nothing(tmp_path: Path) -> None:
+def test_a_stream_that_ends_early_loads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "PAUSE", 0.0)
     answer = Answer(200, gzip.compress(SAMPLE)[:-20], HEADERS)
     with ScriptedServer(in_turn(answer)) as server:
         source = spaaza_bulk_users(server.base_url, 1743, SESSION)
@@ -162,6 +166,7 @@ def test_a_stream_that_ends_early_loads_nothing(tmp_path: Path) -> None:
             pipeline_into(tmp_path).run(source)
     assert isinstance(raised.value.__cause__.__cause__, IncompleteDownloadError)  # type: ignore[union-attr]
     assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
+    assert len(server.seen) == 5
 
 
 def test_a_wrong_session_is_told_in_a_sentence(tmp_path: Path) -> None:

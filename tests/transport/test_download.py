@@ -12,7 +12,7 @@ from spaaza_source.errors import (
     UnavailableError,
     UnsafeLinkError,
 )
-from spaaza_source.transport import FetchedFile, Link, open_link, save_response
+from spaaza_source.transport import Download, FetchedFile, Link, open_link
 from tests.vendors.server import Answer, ScriptedServer, in_turn
 
 TEXT = b"id,name\n" + b"1,a\n" * 50_000
@@ -20,7 +20,8 @@ TEXT = b"id,name\n" + b"1,a\n" * 50_000
 
 def fetched(server: ScriptedServer, path: Path, **headers: str) -> FetchedFile:
     link = Link(f"{server.base_url}/file?X-Amz-Signature=abc", headers)
-    return save_response(open_link(link, base_url=server.base_url), path)
+    with Download(path) as download:
+        return download.receive(open_link(link, base_url=server.base_url))
 
 
 def test_a_file_arrives_whole_hashed_and_counted(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -22,14 +22,16 @@ CANARY = "xcanaryx"
 class Answer:
     """What to send; `body` may be shorter than the Content-Length in `headers` claims.
 
-    Behind the body the connection is `reset`, or nothing more comes on it (`stall`). With the
-    status 0 there is no answer at all: the connection is closed, or reset.
+    Behind the body come the `pieces`, one by one, until the other side has had enough. Then the
+    connection is `reset`, or nothing more comes on it (`stall`). With the status 0 there is no
+    answer but the pieces, which may be headers: the connection is closed, or reset.
     """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     then: Literal["", "reset", "stall"] = ""
+    pieces: Iterable[bytes] = ()
 
     @classmethod
     def json(cls, value: Any, status: int = 200, **headers: str) -> Answer:
@@ -69,6 +71,7 @@ class ScriptedServer:
                 outer.seen.append(request)
                 reply = answer(request)
                 if not reply.status:
+                    _drip(self, reply.pieces)
                     self._leave(reply)
                     return
                 self.send_response_only(reply.status)
@@ -78,6 +81,7 @@ class ScriptedServer:
                         self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.body)
+                _drip(self, reply.pieces)
                 if int(headers["Content-Length"] or -1) != len(reply.body):
                     self.close_connection = True
                 self._leave(reply)
@@ -121,6 +125,14 @@ class ScriptedServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _drip(handler: BaseHTTPRequestHandler, pieces: Iterable[bytes]) -> None:
+    try:
+        for piece in pieces:
+            handler.wfile.write(piece)
+    except OSError:
+        handler.close_connection = True
 
 
 def in_turn(*answers: Answer) -> Callable[[Seen], Answer]:
