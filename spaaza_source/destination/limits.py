@@ -41,8 +41,10 @@ LIMITS = {
 }
 #: Bytes that every row of PostgreSQL has beside its cells.
 _ROW_HEADER = 24
-#: Bytes of a text that PostgreSQL stores elsewhere; a shorter one is in the row, and a byte more.
+#: Bytes in the row of a text that PostgreSQL stores elsewhere. One of so many bytes, with one more
+#: for their number, stays in the row.
 _POINTER = 18
+_MOVED_FROM = 24
 #: Bytes of any other cell, as the widest that dlt makes.
 _CELL = 8
 #: What a user can do with columns that a destination does not take.
@@ -108,7 +110,8 @@ def _bytes_in_row(cells: pa.ChunkedArray) -> Any:
     """The bytes of each cell that stay in the row; none of an empty one."""
     if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
         inline = pc.add(pc.cast(pc.binary_length(cells), pa.int64()), 1)
-        return pc.fill_null(pc.min_element_wise(inline, pa.scalar(_POINTER)), 0)
+        stored = pc.if_else(pc.greater(inline, _MOVED_FROM), pa.scalar(_POINTER), inline)
+        return pc.fill_null(stored, 0)
     return pc.if_else(pc.is_valid(cells), pa.scalar(_CELL, pa.int64()), pa.scalar(0, pa.int64()))
 
 
