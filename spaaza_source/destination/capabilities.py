@@ -12,14 +12,15 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.common.schema.typing import TColumnSchema
 from dlt.destinations.job_client_impl import SqlJobClientBase
+from dlt.extract.exceptions import CurrentSourceSchemaNotAvailable
 
 from spaaza_source.destination.delta import DELTA, quote_name
 
 _T = TypeVar("_T")
 
-#: By destination. dlt resolves its whole configuration to tell them, and keeps a trace of that for
-#: good: asked once a file, a process that loads all day would grow.
-_CAPABILITIES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+#: By destination and naming convention. dlt resolves its whole configuration to tell them, and keeps
+#: a trace of that for good: asked once a file, a process that loads all day would grow.
+_CAPABILITIES: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
 def current_pipeline() -> Any:
@@ -52,7 +53,7 @@ def can_count(pipeline: Any, table_format: Any) -> bool:
 
 def current_merge_strategies() -> list[str]:
     """The merge strategies for the table of the resource that is extracted, its default first."""
-    capabilities = _capabilities(current_pipeline().destination)
+    capabilities = _capabilities(current_pipeline())
     strategies = list(capabilities.supported_merge_strategies or [])
     selected = capabilities.merge_strategies_selector
     if selected is None:
@@ -66,13 +67,13 @@ def quote_column(pipeline: Any, column: str) -> str:
     """A column's name, as dlt has it, in the destination's SQL, whatever characters it has."""
     if is_files(pipeline.destination):
         return quote_name(column)
-    capabilities = _capabilities(pipeline.destination)
+    capabilities = _capabilities(pipeline)
     return str(capabilities.escape_identifier(capabilities.casefold_identifier(column)))
 
 
 def type_in_sql(pipeline: Any, column: TColumnSchema) -> str:
     """A column's type in the destination's SQL, such as `DECIMAL(38,9)`."""
-    mapper = _capabilities(pipeline.destination).get_type_mapper()
+    mapper = _capabilities(pipeline).get_type_mapper()
     return str(mapper.to_destination_type(column, {"columns": {}}))
 
 
@@ -86,7 +87,19 @@ def in_own_thread(work: Callable[[], _T]) -> _T:
         return thread.submit(work).result()
 
 
-def _capabilities(destination: Any) -> Any:
-    if destination not in _CAPABILITIES:
-        _CAPABILITIES[destination] = in_own_thread(destination.capabilities)
-    return _CAPABILITIES[destination]
+def _capabilities(pipeline: Any) -> Any:
+    destination, naming = pipeline.destination, _naming(pipeline)
+    known = _CAPABILITIES.setdefault(destination, {})
+    name = naming.name()
+    if name not in known:
+        # A naming convention that keeps case keeps a database from folding it.
+        known[name] = in_own_thread(lambda: destination.capabilities(naming=naming))
+    return known[name]
+
+
+def _naming(pipeline: Any) -> Any:
+    """The naming convention of the source that is extracted; else of the pipeline's schema."""
+    try:
+        return dlt.current.source_schema().naming
+    except CurrentSourceSchemaNotAvailable:
+        return pipeline.naming
