@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from spaaza_source.errors import SettingsError
@@ -27,12 +28,18 @@ def require_number(setting: str, value: Any, *, least: float, most: float = math
 def require_choice(setting: str, value: Any, *choices: str) -> Any:
     """The value, which must be one of `choices`."""
     if value not in choices:
-        raise SettingsError(
-            f"{value!r} is not among the choices",
-            where=setting,
-            hint=f"Choose {' or '.join(choices)}.",
-        )
+        raise not_among(setting, value, *choices)
     return value
+
+
+def not_among(setting: str, value: object, *choices: object) -> SettingsError:
+    """The error for a value that is none of the choices: it repeats the value and names them."""
+    near = get_close_matches(str(value).lower(), [str(choice) for choice in choices], 1)
+    return SettingsError(
+        f"{str(value)[:40]!r} is not among {', '.join(map(str, choices))}",
+        where=setting,
+        hint=f"Did you mean {near[0]!r}?" if near else "Choose one of these.",
+    )
 
 
 def by_table(setting: str, value: Any) -> list[tuple[str, Any]]:

@@ -12,6 +12,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRequest, TableSync
@@ -32,7 +33,7 @@ VOLATILE = ("days_since_last_purchase",)
 PATH = "/segments/export/users"
 
 
-@dlt.source(name="spaaza", section="spaaza")
+@vendor_source("spaaza")
 def spaaza_bulk_users(
     base_url: str = dlt.config.value,
     chain_id: int = dlt.config.value,

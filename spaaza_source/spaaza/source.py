@@ -11,6 +11,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError
@@ -43,7 +44,7 @@ from spaaza_source.windows import EARLIEST, MARGIN, Window
 from spaaza_source.writing import DeleteGuard
 
 
-@dlt.source(name="spaaza", section="spaaza")
+@vendor_source("spaaza")
 def spaaza_source(
     base_url: str = dlt.config.value,
     chain_id: int = dlt.config.value,

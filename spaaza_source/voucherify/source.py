@@ -12,6 +12,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError
@@ -41,7 +42,7 @@ from spaaza_source.writing import DeleteGuard
 ONCE = timedelta.max
 
 
-@dlt.source(name="voucherify", section="voucherify")
+@vendor_source("voucherify")
 def voucherify_source(
     base_url: str = "https://api.voucherify.io",
     credentials: VoucherifyCredentials = dlt.secrets.value,
