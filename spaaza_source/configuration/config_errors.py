@@ -33,8 +33,7 @@ from spaaza_source.configuration.given_keys import (
     given_keys,
 )
 from spaaza_source.configuration.known_keys import KnownKeys, Path
-from spaaza_source.errors import SettingsError
-from spaaza_source.settings import not_among
+from spaaza_source.errors import SettingsError, not_among
 
 #: By section: the settings of all its sources.
 SECTIONS: dict[str, dict[str, Sequence[type[BaseConfiguration]]]] = {}
@@ -142,7 +141,7 @@ def wrong_value(failure: ConfigValueCannotBeCoercedException) -> SettingsError:
     name, hint = failure.field_name, failure.hint
     kind = extract_inner_hint(hint, preserve_literal=True)
     if get_origin(kind) is Literal:
-        return not_among(name, failure.field_value, *get_args(kind))
+        return not_among(name, failure.field_value, get_args(kind))
     words = _KINDS.get(get_origin(kind) or kind, "of the wrong type")
     shown = "the value" if is_secret_hint(hint) else repr(str(failure.field_value)[:40])
     return SettingsError(f"{shown} is {words}", where=name, hint="docs/settings.md describes it.")

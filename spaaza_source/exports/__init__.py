@@ -5,6 +5,7 @@ from spaaza_source.exports.archive import (
     archived_exports,
     archived_loads,
     archived_tables,
+    require_one_load,
     verify_checksums,
 )
 from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
@@ -39,5 +40,6 @@ __all__ = [
     "archived_loads",
     "archived_tables",
     "error_context",
+    "require_one_load",
     "verify_checksums",
 ]

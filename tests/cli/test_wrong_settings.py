@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,10 +16,12 @@ from dlt.common.pipeline import PipelineContext
 from spaaza_source import SpaazaSourceError, spaaza_bulk_users, spaaza_source
 from spaaza_source.cli import main
 from spaaza_source.errors import SettingsError
-from tests.cli.wrong_settings import ACCOUNT, RIGHT, ROWS, Wrong
+from spaaza_source.spaaza.segments import all_of, any_of, date
+from tests.cli.wrong_settings import ACCOUNT, OPTIONS, RIGHT, ROWS, VALUES, Wrong
 
 #: A wide terminal: what a line is, the message decides.
 WIDE = "1000"
+BACKFILL = Path(__file__).parents[2] / "pipelines" / "backfill.py"
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +109,101 @@ def test_all_wrong_keys_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(f"SOURCES__SPAAZA__{name}", "x")
     with pytest.raises(SpaazaSourceError, match=r"PRIVCY .*, .*and 2 more"):
         spaaza_source()
+
+
+@pytest.mark.parametrize("wrong", VALUES, ids=lambda wrong: "=".join(wrong[:2]))
+def test_a_wrong_value_is_repeated_with_what_it_may_be(
+    wrong: tuple[str, str, str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    setting, value, words, hint = wrong
+    monkeypatch.setenv(f"SOURCES__SPAAZA__{setting.upper()}", value)
+    with pytest.raises(SettingsError) as refused:
+        spaaza_source()
+    code, told = run(monkeypatch, capsys, "load")
+    assert (code, told) == (2, f"spaaza: {refused.value}\n")
+    assert words in told
+    assert hint in told.partition(words)[2] or hint in str(refused.value.hint), told
+
+
+@pytest.mark.parametrize(("options", "typed", "hint"), OPTIONS, ids=str)
+def test_a_wrong_option_is_repeated_with_what_it_may_be(
+    options: tuple[str, ...],
+    typed: str,
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, told = run(monkeypatch, capsys, "load", *options)
+    assert (code, told.count("\n")) == (2, 1), told
+    assert typed in told
+    assert hint in told.partition(typed)[2], told
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"max_deleted_share": True}, "max_deleted_share: 'True' is not a number from 0 to 1"),
+        ({"max_rejected_share": True}, "max_rejected_share: 'True' is not a number from 0 to 1"),
+        ({"max_deleted_share": "0.2"}, "max_deleted_share: '0.2' is not a number from 0 to 1"),
+        ({"poll_interval": "15"}, "poll_interval: '15' is not a number"),
+        ({"max_concurrent_exports": 2.5}, "'2.5' is not a whole number"),
+        ({"accept_deletes": "no"}, "accept_deletes: 'no' is not true or false. Write True"),
+        ({"only_finished": 1}, "only_finished: '1' is not true or false"),
+        ({"allow_external_schedulers": "no"}, "'no' is not true or false"),
+        ({"window": "year"}, "window: 'year' is not among month, week, day"),
+        ({"from_files": ""}, "from_files: is empty"),
+    ],
+)
+def test_a_wrong_argument_of_a_script_is_told_too(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as refused:
+        spaaza_source(**given)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: all_of("vuchers"), "there is no index 'vuchers'"),
+        (lambda: any_of("users", {"feild_name": "a"}), "'feild_name' is not among field_name"),
+        (lambda: date("a").within(7, "days"), "'days' is not among .*Did you mean 'day'"),
+        (lambda: date("a").within(0.5), "'0.5' is not a whole number"),  # type: ignore[arg-type]
+        (lambda: date("a").within(-1), "'-1' is not a whole number"),
+    ],
+)
+def test_a_rule_that_is_built_wrong_is_told(make: Any, words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as refused:
+        make()
+    assert refused.value.hint
+
+
+def test_an_index_may_be_called_as_its_table() -> None:
+    segments = {"wallet_ledger": all_of("wallet_ledger", date("timestamp").within(1))}
+    assert spaaza_source(segments=segments).resources
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            ("2026-02-01", "2026-01-01"),
+            "from 2026-02-01T00:00:00Z to 2026-01-01T00:00:00Z holds no",
+        ),
+        (("soon",), "start_date: 'soon' is not a date"),
+        (("2026-01-01", "2026-02-01", "--tables", "user"), "no table user"),
+    ],
+)
+def test_the_backfill_script_says_so_in_one_line_too(
+    given: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["backfill.py", *given])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(BACKFILL), run_name="__main__")
+    told = capsys.readouterr().err
+    assert left.value.code == 2
+    assert words in told.splitlines()[-1]
+    assert "Traceback" not in told

@@ -191,3 +191,109 @@ RIGHT: list[dict[str, Any]] = [
     {"files": {"config.toml": "[sources.spaaza.privacy.users]\nemail = 'drop'"}},
     {"files": {"config.toml": "[other.sources.spaaza]\nlag = 60\n[spaaza.load]\nworkers = 1"}},
 ]
+
+#: Values that are wrong wherever they come from: the setting, its text, what is said, the advice.
+VALUES = [
+    *(
+        (share, value, f"'{told}' is not a number from 0 to 1", "0.2 is 20 %")
+        for share in ("max_deleted_share", "max_rejected_share")
+        for value, told in (("20", "20.0"), ("5", "5.0"), ("-0.1", "-0.1"), ("nan", "nan"))
+    ),
+    *(
+        (number, value, f"'{value}' is not a number", "docs/settings.md")
+        for number in ("max_deleted_share", "lag", "poll_interval", "snapshot_every")
+        for value in ("0,2", "a lot")
+    ),
+    ("max_deleted_share", "inf", "'inf' is not a number from 0 to 1", "0.2 is 20 %"),
+    ("lag", "-1", "'-1.0' is not a number from 0 to", "docs/settings.md"),
+    ("lag", "inf", "'inf' is not a number from 0 to", "docs/settings.md"),
+    ("lag", "1e15", "'1000000000000000.0' is not a number from 0 to", "docs/settings.md"),
+    ("smallest_window", "59", "'59.0' is not a number from 60 to", "docs/settings.md"),
+    ("filter_margin", "0", "'0.0' is not a number from 1 to", "docs/settings.md"),
+    ("filter_margin", "1e9", "'1000000000.0' is not a number from 1 to", "docs/settings.md"),
+    ("snapshot_every", "1e12", "'1000000000000.0' is not a number from 0 to", "docs/settings.md"),
+    ("snapshot_every", "nan", "'nan' is not a number from 0 to", "docs/settings.md"),
+    ("poll_interval", "-5", "'-5.0' is not a number from 0 to", "docs/settings.md"),
+    ("max_poll_interval", "1", "'1.0' is not a number from 15 to", "docs/settings.md"),
+    ("export_timeout", "1e300", "'1e+300' is not a number from 0 to", "docs/settings.md"),
+    ("max_concurrent_exports", "0", "'0' is not a whole number from 1 to", "docs/settings.md"),
+    ("max_concurrent_exports", "2.5", "'2.5' is not a whole number", "docs/settings.md"),
+    ("max_age", "-1", "'-1.0' is not a number from 0 to", "docs/settings.md"),
+    ("start_margin", "nan", "'nan' is not a number from 0 to", "docs/settings.md"),
+    ("stagger", "-1", "'-1.0' is not a number from 0 to", "docs/settings.md"),
+    ("window", "year", "'year' is not among month, week, day", "Choose one of these"),
+    ("window", "weeks", "'weeks' is not among month, week, day", "Did you mean 'week'?"),
+    ("export_format", "xml", "'xml' is not among csv, json", "Choose one of these"),
+    ("on_bad_row", "rejekt", "'rejekt' is not among reject, fail", "Did you mean 'reject'?"),
+    ("on_drift", "warn", "'warn' is not among tell, stop", "Choose one of these"),
+    ("column_types", "txt", "'txt' is not among inferred, text", "Choose one of these"),
+    ("accept_deletes", "ja", "'ja' is not true or false", "docs/settings.md"),
+    ("only_finished", "maybe", "'maybe' is not true or false", "docs/settings.md"),
+    ("chain_id", "seventeen", "'seventeen' is not a whole number", "docs/settings.md"),
+    ("base_url", "services.example", "'services.example' is not a web address", "https://"),
+    ("start_date", "soon", "'soon' is not a date", "2026-05-26"),
+    ("end_date", "2026-01-01", "end_date is given without start_date", "Give both"),
+    ("segments", "users", "'users' is not a dict, as JSON", "docs/settings.md"),
+    ("segments", '{"user": []}', "there is no index 'user'", "users"),
+    ("segments", '{"users": 5}', "a segment is a saved segment's id", "docs/settings.md"),
+    (
+        "segments",
+        '{"users": {"rules": [], "jion": "any"}}',
+        "'jion' is not among entity, index, join",
+        "'join'",
+    ),
+    ("segments", '{"users": {"rules": [], "join": "some"}}', "'some' is not among all, any", "one"),
+    (
+        "segments",
+        '{"users": {"rules": [], "index": "vouchers"}}',
+        "its index is 'vouchers', where it must be 'users'",
+        "Leave index out",
+    ),
+    (
+        "segments",
+        '{"users": {"rules": [], "chain_id": 5}}',
+        "its chain_id is '5', where it must be 1743",
+        "Leave chain_id out",
+    ),
+    (
+        "segments",
+        '{"users": [{"field": "country"}]}',
+        "'field' is not among field_name",
+        "Did you mean",
+    ),
+    (
+        "segments",
+        '{"users": [{"field_name": "a", "time_factor": "days"}]}',
+        "'days' is not among minute, hour, day",
+        "'day'",
+    ),
+    (
+        "segments",
+        '{"users": [{"field_name": "a", "time_amount": "7"}]}',
+        "'7' is not a whole number",
+        "docs/settings.md",
+    ),
+    ("time_columns", '{"user": "x"}', "there is no index 'user'", "users"),
+    ("privacy", "pseudonymize", "'pseudonymize' is neither", "pseudonymise"),
+    ("privacy", '{"users": "hash"}', "'hash', is neither", "pseudonymise"),
+    ("privacy", '{"users": {"email": "hide"}}', "the unknown action 'hide'", "hash"),
+    ("privacy", '{"user": "pseudonymise"}', "user", "users"),
+    ("column_types", '{"user": "text"}', "there is no table 'user'", "users"),
+    ("column_types", '{"users": {"points": "number"}}', "there is no type 'number'", "decimal"),
+    ("keep_files", " ", "keep_files: is empty", "leave it out"),
+]
+
+#: Options of the command that are wrong.
+OPTIONS = [
+    (("--dataset", 'a"b; drop'), 'a"b; drop', "a_b_drop"),
+    (("--dataset", ""), "''", "letters, digits and underscores"),
+    (("--dataset", "x" * 43), "x" * 42, "at most 42"),
+    (("--dataset", "my-data"), "my-data", "my_data"),
+    (("--dataset", "1abc"), "1abc", "_1abc"),
+    (("--dataset", "spaaza"), "'spaaza'", "spaaza_data"),
+    (("--start-date", "2026-02-01", "--end-date", "2026-01-01"), "2026-02-01", "start_date"),
+    (("--start-date", "01/02/2026"), "01/02/2026", "2026-05-26"),
+    (("--end-date", "2026-01-01"), "end_date", "Give both"),
+    (("user",), "'user'", "users"),
+    (("--from-files", "."), ".", "keep_files"),
+]
