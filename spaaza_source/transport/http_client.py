@@ -32,6 +32,7 @@ from spaaza_source.transport.retry import (
 )
 from spaaza_source.transport.secret import Secret, SecretHeaders
 from spaaza_source.transport.urls import is_loopback
+from spaaza_source.transport.vendor_words import page_words
 
 #: Seconds that one call waits between its tries in all, unless `within` says otherwise: where a
 #: vendor's Retry-After asks for more, the call fails at once.
@@ -181,7 +182,7 @@ class HttpClient(Secret):
             response = self._session().request(
                 method, self.base_url + path, timeout=TIMEOUT, allow_redirects=False, **content
             )
-        except requests.RequestException as failure:
+        except OSError as failure:
             raise network_error(failure, where) from None
         self._note_clock(response)
         limit = self._read_limit(response.headers)
@@ -229,9 +230,7 @@ class HttpClient(Secret):
         try:
             words, is_permission = self._read_refusal(response.json())
         except (ValueError, RecursionError):
-            # A proxy's page tells a reader nothing its status does not.
             kind = response.headers.get("Content-Type", "")
-            page = "html" in kind or response.text.lstrip().startswith("<")
-            words, is_permission = ("" if page else response.text), False
+            words, is_permission = page_words(response.text, kind), False
         # Cut by `redact`, once nothing secret can lie across the cut.
         return self.redact(words), is_permission
