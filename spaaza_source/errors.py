@@ -31,7 +31,7 @@ No message holds a credential, the query of a signed link, or the value of a cel
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import abc
 from difflib import get_close_matches
 
 
@@ -159,7 +159,7 @@ class TooManyDeletionsError(FileError):
     """A file lacks so many of the table's rows that the file is more likely wrong."""
 
 
-def not_among(setting: str, value: object, choices: Iterable[object]) -> SettingsError:
+def not_among(setting: str, value: object, choices: abc.Iterable[object]) -> SettingsError:
     """The error for a value that is none of the choices: it repeats the value and names them.
 
     Args:
