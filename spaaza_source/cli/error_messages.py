@@ -21,6 +21,7 @@ from dlt.common.destination.exceptions import DestinationException, UnknownDesti
 from dlt.common.exceptions import MissingDependencyException, SignalReceivedException
 from dlt.extract.exceptions import ResourceExtractionError
 
+from spaaza_source.cli.destination_messages import destination_error, locked_file
 from spaaza_source.configuration import missing_setting, wrong_value
 from spaaza_source.errors import (
     ExportTimeoutError,
@@ -119,6 +120,8 @@ def describe(failure: BaseException) -> tuple[str, int]:
         for cause in causes:
             if isinstance(cause, kind):
                 return write(cause)
+    if error := destination_error(causes):
+        return _own_error(error)
     return f"{type(failure).__name__}: {redact(str(failure))}", FAILED
 
 
@@ -155,6 +158,8 @@ def _wrong_setting(failure: Exception) -> tuple[str, int]:
 
 
 def _failed_destination(failure: Exception) -> tuple[str, int]:
+    if "set lock" in str(failure):
+        return _own_error(locked_file())
     return f"The destination failed: {redact(str(failure))}", FAILED
 
 
