@@ -179,7 +179,9 @@ def voucherify_source(
     types = read_table_types(column_types, OBJECTS, DOCUMENTED)
     resources = ResourceFactory(
         run,
-        ReadSettings(TableTypes(), on_bad_row, max_rejected_share, _name_header),
+        ReadSettings(
+            TableTypes(), on_bad_row, max_rejected_share, _name_header, has_time_columns=False
+        ),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,

@@ -8,6 +8,7 @@ import pytest
 
 from spaaza_source.errors import HeaderError, MalformedFileError
 from spaaza_source.tabular import CsvFile, open_csv
+from spaaza_source.tabular.header import name_columns
 
 
 def opened(tmp_path: Path, data: bytes | str) -> CsvFile:
