@@ -78,7 +78,7 @@ def test_the_active_pipelines_name_may_stand_before_a_key(monkeypatch: pytest.Mo
     with pytest.raises(Exception, match="Did you mean SOURCES__SPAAZA__LAG"):
         spaaza_source(**given)
     dlt.pipeline("spaaza", destination="duckdb", dataset_name="d").activate()
-    with pytest.raises(Exception, match=r"lag: -1"):
+    with pytest.raises(Exception, match=r"lag: '-1.0'"):
         spaaza_source(**given)
 
 
