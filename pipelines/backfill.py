@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from spaaza_source import spaaza_source
 from spaaza_source.backfill import Backfill
+from spaaza_source.errors import SettingsError
 
 
 def main() -> None:
@@ -26,9 +27,12 @@ def main() -> None:
     options = parser.parse_args()
 
     backfill = Backfill(spaaza_source, "spaaza", "duckdb", "spaaza_data")
-    parts = backfill.plan(
-        options.start, options.end, tables=options.tables, again_since=options.again_since
-    )
+    try:
+        parts = backfill.plan(
+            options.start, options.end, tables=options.tables, again_since=options.again_since
+        )
+    except SettingsError as wrong:
+        parser.error(str(wrong))
     left = backfill.left(parts)
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

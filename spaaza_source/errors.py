@@ -31,6 +31,9 @@ No message holds a credential, the query of a signed link, or the value of a cel
 
 from __future__ import annotations
 
+from collections import abc
+from difflib import get_close_matches
+
 
 class SpaazaSourceError(Exception):
     """The root: catch it to catch everything this package raises on purpose.
@@ -154,3 +157,20 @@ class DriftError(FileError):
 
 class TooManyDeletionsError(FileError):
     """A file lacks so many of the table's rows that the file is more likely wrong."""
+
+
+def not_among(setting: str, value: object, choices: abc.Iterable[object]) -> SettingsError:
+    """The error for a value that is none of the choices: it repeats the value and names them.
+
+    Args:
+        setting: The setting's name.
+        value: What was given; no secret.
+        choices: All that it could be.
+    """
+    names = [str(choice) for choice in choices]
+    near = get_close_matches(str(value).lower(), names, 1)
+    return SettingsError(
+        f"{str(value)[:40]!r} is not among {', '.join(names)}",
+        where=setting,
+        hint=f"Did you mean {near[0]!r}?" if near else "Choose one of these.",
+    )

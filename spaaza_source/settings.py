@@ -3,34 +3,94 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import SettingsError, not_among
 
 _EMPTY = "is empty"
+_HINT = "docs/settings.md has its unit and its default."
+#: The longest that a setting may say: beyond, no date could be reckoned with it.
+CENTURY_IN_DAYS = 36_500.0
+CENTURY = CENTURY_IN_DAYS * 86_400.0
+#: PostgreSQL takes 63 signs; a chain's number and `_staging` are added.
+LONGEST_DATASET = 42
 
 
-def require_number(setting: str, value: Any, *, least: float, most: float = math.inf) -> float:
-    """The value as a finite number from `least` to `most`."""
-    try:
-        given = float(value)
-    except (TypeError, ValueError):
-        given = float("nan")
-    if not least <= given <= most or math.isinf(given):
-        bounds = f"from {least:g} up" if math.isinf(most) else f"from {least:g} to {most:g}"
-        raise SettingsError(f"{value!r} is not a number {bounds}", where=setting)
-    return given
+def require_number(
+    setting: str, value: Any, *, least: float, most: float, whole: bool = False
+) -> float:
+    """The value as a finite number from `least` to `most`.
+
+    Args:
+        setting: The setting's name.
+        value: What is given; a text or a bool is no number.
+        least: The lowest.
+        most: The highest: what is beyond is a mistake, or no date could be reckoned with it.
+        whole: Whether it must be a whole number.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most or (whole and value != int(value)):
+        raise SettingsError(
+            f"{str(value)[:40]!r} is not a {'whole ' if whole else ''}number"
+            f" from {least:,.10g} to {most:,.10g}",
+            where=setting,
+            hint="It is a share: 0.2 is 20 %." if most == 1 else _HINT,
+        )
+    return float(value)
+
+
+def require_flag(setting: str, value: Any, *, may_be_none: bool = False) -> bool | None:
+    """The value, which must be true or false: any text would count as true.
+
+    Raises:
+        SettingsError: It is neither.
+    """
+    if not isinstance(value, bool) and not (may_be_none and value is None):
+        raise SettingsError(
+            f"{str(value)[:40]!r} is not true or false", where=setting, hint="Write True or False."
+        )
+    return value
+
+
+def require_text(setting: str, value: Any) -> None:
+    """Check that a setting that may be left out is not empty where it is given.
+
+    Raises:
+        SettingsError: It is.
+    """
+    if value is not None and not str(value).strip():
+        raise SettingsError(_EMPTY, where=setting, hint="Give it a value, or leave it out.")
 
 
 def require_choice(setting: str, value: Any, *choices: str) -> Any:
     """The value, which must be one of `choices`."""
     if value not in choices:
+        raise not_among(setting, value, choices)
+    return value
+
+
+def require_dataset(setting: str, value: str) -> str:
+    """The name of a dataset, which every database takes as it is.
+
+    dlt would spell another one anew, so that the tables stood elsewhere than was said.
+
+    Raises:
+        SettingsError: It has other signs than letters, digits and underscores, or is too long.
+    """
+    if not re.fullmatch(rf"[A-Za-z_]\w{{0,{LONGEST_DATASET - 1}}}", value, re.ASCII):
+        near = re.sub(r"\W+", "_", value.lower(), flags=re.ASCII).strip("_")[:LONGEST_DATASET]
+        near = f"_{near}" if near[:1].isdecimal() else near
         raise SettingsError(
-            f"{value!r} is not among the choices",
+            f"{value[:LONGEST_DATASET]!r} is no name for a dataset",
             where=setting,
-            hint=f"Choose {' or '.join(choices)}.",
+            hint=f"Write letters, digits and underscores, at most {LONGEST_DATASET}"
+            + (f", such as {near}." if near else "."),
         )
     return value
 
@@ -43,7 +103,11 @@ def by_table(setting: str, value: Any) -> list[tuple[str, Any]]:
         except ValueError:
             value = False
     if not isinstance(value, Mapping) and value is not None:
-        raise SettingsError("it is not a dict whose keys are tables", where=setting)
+        raise SettingsError(
+            "it is not a dict whose keys are tables",
+            where=setting,
+            hint="docs/settings.md has an example; in a variable it is JSON.",
+        )
     return list((value or {}).items())
 
 

@@ -20,7 +20,7 @@ PACKAGE = Path(spaaza_source.__file__).parent
 FLOORS = (
     ("errors", "chat", "sandbox"),
     ("transport", "tabular", "windows", "settings", "warehouse"),
-    ("exports", "destination"),
+    ("exports", "destination", "configuration"),
     ("audit",),
     ("writing",),
     ("drift",),

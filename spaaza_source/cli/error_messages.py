@@ -16,14 +16,13 @@ from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
     ConfigValueCannotBeCoercedException,
-    LookupTrace,
-    LookupTraces,
 )
-from dlt.common.configuration.providers import EnvironProvider
 from dlt.common.destination.exceptions import DestinationException, UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException, SignalReceivedException
 from dlt.extract.exceptions import ResourceExtractionError
 
+from spaaza_source.cli.destination_messages import destination_error, locked_file
+from spaaza_source.configuration import missing_setting, wrong_value
 from spaaza_source.errors import (
     ExportTimeoutError,
     FileError,
@@ -121,6 +120,8 @@ def describe(failure: BaseException) -> tuple[str, int]:
         for cause in causes:
             if isinstance(cause, kind):
                 return write(cause)
+    if error := destination_error(causes):
+        return _own_error(error)
     return f"{type(failure).__name__}: {redact(str(failure))}", FAILED
 
 
@@ -137,18 +138,12 @@ def _causes(failure: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _missing_settings(failure: ConfigFieldMissingException) -> tuple[str, int]:
-    """The settings that are missing, and the environment variable of each."""
-    settings = [f"{name} ({_variable(name, traces)})" for name, traces in failure.traces.items()]
-    verb = "is" if len(settings) == 1 else "are"
-    return (
-        f"{', '.join(settings)} {verb} not set. Set the environment variable, or the setting in"
-        " .dlt/config.toml or .dlt/secrets.toml."
-    ), WRONG_SETTINGS
+def _missing_setting(failure: ConfigFieldMissingException) -> tuple[str, int]:
+    return _own_error(missing_setting(failure))
 
 
 def _mistyped_setting(failure: ConfigValueCannotBeCoercedException) -> tuple[str, int]:
-    return f"{failure.field_name}: the value has the wrong type.", WRONG_SETTINGS
+    return _own_error(wrong_value(failure))
 
 
 def _unknown_destination(failure: UnknownDestinationModule) -> tuple[str, int]:
@@ -163,29 +158,15 @@ def _wrong_setting(failure: Exception) -> tuple[str, int]:
 
 
 def _failed_destination(failure: Exception) -> tuple[str, int]:
+    if "set lock" in str(failure):
+        return _own_error(locked_file())
     return f"The destination failed: {redact(str(failure))}", FAILED
-
-
-def _variable(name: str, traces: list[LookupTrace | LookupTraces]) -> str:
-    for trace in traces:
-        if isinstance(trace, LookupTraces):
-            # One of several kinds of credentials: the first is the usual one.
-            return " and ".join(_variable(*field) for field in trace.traces.items())
-    keys = [
-        trace.key
-        for trace in traces
-        if isinstance(trace, LookupTrace) and trace.provider == EnvironProvider().name
-    ]
-    # dlt looks with fewer and fewer sections. The last keys are SOURCES__SPAAZA__X (the one that is
-    # documented), of one of several chains SOURCES__CHAIN_1743__X, then SOURCES__X and X.
-    documented = [key for key in keys[:-2] if not key.startswith("SOURCES__CHAIN_")]
-    return documented[-1] if documented else name.upper()
 
 
 #: Describes each kind of failure; the first kind that is among the causes counts.
 MESSAGES: dict[type[BaseException], Callable[[Any], tuple[str, int]]] = {
     SpaazaSourceError: _own_error,
-    ConfigFieldMissingException: _missing_settings,
+    ConfigFieldMissingException: _missing_setting,
     ConfigValueCannotBeCoercedException: _mistyped_setting,
     UnknownDestinationModule: _unknown_destination,
     ConfigurationException: _wrong_setting,

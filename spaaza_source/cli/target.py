@@ -16,6 +16,7 @@ from spaaza_source.cli.vendors import SPAAZA, VENDORS, Vendor, of_chain
 from spaaza_source.destination import DELTA, is_files
 from spaaza_source.errors import SettingsError
 from spaaza_source.loading import exports_of
+from spaaza_source.settings import require_dataset
 from spaaza_source.spaaza import read_chains
 from spaaza_source.warehouse import duckdb_file
 
@@ -113,7 +114,7 @@ class Target:
             destination=duckdb_file(db) if into_duckdb else destination,
             db=db,
             # Never the name of a database: DuckDB would mix them up.
-            dataset=dataset or f"{chosen.name}_data",
+            dataset=_dataset(dataset, db) or f"{chosen.name}_data",
             dates={"start_date": start_date, "end_date": end_date},
         )
 
@@ -157,6 +158,18 @@ class Target:
             replace(self, tables=others, dates={}).source(**settings),
         ]
         return [source for source in sources if source.selected_resources]
+
+
+def _dataset(name: str | None, db: Path | None) -> str | None:
+    if name is None:
+        return None
+    if db is not None and name.lower() == db.stem.lower():
+        raise SettingsError(
+            f"{name!r} is the name of the DuckDB file too, and DuckDB would mix them up",
+            where="--dataset",
+            hint=f"Choose another, such as {name}_data.",
+        )
+    return require_dataset("--dataset", name)
 
 
 def each_vendor(vendor: str, chains: Sequence[int] = ()) -> list[tuple[int | None, Vendor]]:

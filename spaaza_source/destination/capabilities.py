@@ -18,7 +18,7 @@ from spaaza_source.destination.delta import DELTA, quote_name
 
 _T = TypeVar("_T")
 
-#: By destination and naming convention. dlt resolves its whole configuration to tell them, and keeps
+#: By destination and naming convention. dlt resolves all its configuration to tell them, and keeps
 #: a trace of that for good: asked once a file, a process that loads all day would grow.
 _CAPABILITIES: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 

@@ -7,7 +7,7 @@ from typing import Any
 import dlt
 
 from spaaza_source.errors import UnavailableError
-from spaaza_source.settings import require_number
+from spaaza_source.settings import CENTURY, require_number
 
 #: Key in dlt's configuration (`SPAAZA_SOURCE__TURN_TIMEOUT`): seconds to wait for a turn.
 SETTING = "spaaza_source.turn_timeout"
@@ -22,7 +22,7 @@ def turn_timeout() -> float:
         SettingsError: The setting is no such number.
     """
     value: Any = dlt.config.get(SETTING)
-    return LONGEST if value is None else require_number(SETTING, value, least=0)
+    return LONGEST if value is None else require_number(SETTING, value, least=0, most=CENTURY)
 
 
 def no_turn(other: str, where: str, seconds: float) -> UnavailableError:

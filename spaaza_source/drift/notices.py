@@ -15,7 +15,7 @@ from typing import Any, Literal
 from dlt.common import logger
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.errors import DriftError, SettingsError
+from spaaza_source.errors import DriftError, SettingsError, not_among
 
 Kind = Literal[
     "appeared",
@@ -85,7 +85,7 @@ class DriftSettings:
             try:
                 value = json.loads(value)
             except ValueError:
-                raise _wrong(f"{value!r} is not among the choices") from None
+                raise not_among(_SETTING, value, _CHOICES) from None
         if value is None or isinstance(value, str):
             return cls(None if value == "stop" else frozenset())
         if not isinstance(value, Mapping):
@@ -102,7 +102,7 @@ class DriftSettings:
                     hint=f"The tables are {', '.join(tables)}.{like}",
                 )
             if choice not in _CHOICES:
-                raise _wrong(f"{str(choice)[:40]!r} is not among the choices")
+                raise not_among(f"{_SETTING} of {table}", choice, _CHOICES)
             if choice == "stop":
                 stops.add(table)
         return cls(frozenset(stops))

@@ -5,6 +5,7 @@ from spaaza_source.exports.archive import (
     archived_exports,
     archived_loads,
     archived_tables,
+    require_one_load,
     verify_checksums,
 )
 from spaaza_source.exports.fetch import fetch_again
@@ -42,5 +43,6 @@ __all__ = [
     "cut_range",
     "error_context",
     "fetch_again",
+    "require_one_load",
     "verify_checksums",
 ]

@@ -74,6 +74,21 @@ def archived_loads(folder: Path) -> list[Path]:
     return sorted(loads)
 
 
+def require_one_load(folder: Path) -> None:
+    """Check that a folder is that of one archived load: of another, nothing would be loaded.
+
+    Raises:
+        SettingsError: It is none, or has several.
+    """
+    loads = archived_loads(folder)
+    if loads != [folder]:
+        raise SettingsError(
+            f"it has {len(loads)} archived loads",
+            where=str(folder),
+            hint=f"Name one of them, such as {loads[0].name}, or use spaaza load --from-files.",
+        )
+
+
 def archived_tables(load: Path) -> list[str]:
     """The tables that an archived load has files of."""
     return sorted(contents.parent.name for contents in load.glob(f"*/{CONTENTS}"))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from spaaza_source.settings import require_number
+from spaaza_source.settings import CENTURY, require_number
 
 #: Each pause between two polls of a job is longer than the one before it by this factor.
 BACKOFF = 1.25
 #: A pause is shortened by up to this share, so that exports begun together are not polled together.
 JITTER = 1 / 3
+#: Seconds: a run that waited longer would be a mistake, and a thread cannot wait for ever.
+LONGEST = 31 * 86_400.0
+#: More than any vendor runs at a time.
+MOST_EXPORTS = 1000
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,17 @@ class PollSettings:
     stagger: float = 0.0
 
     def __post_init__(self) -> None:
-        require_number("poll_interval", self.poll_interval, least=0)
+        require_number("poll_interval", self.poll_interval, least=0, most=LONGEST)
         if self.max_poll_interval is not None:
-            require_number("max_poll_interval", self.max_poll_interval, least=self.poll_interval)
-        require_number("export_timeout", self.export_timeout, least=0)
-        require_number("max_concurrent_exports", self.max_concurrent, least=1)
-        require_number("max_age", self.max_age, least=0)
-        require_number("stagger", self.stagger, least=0)
+            least = self.poll_interval
+            require_number("max_poll_interval", self.max_poll_interval, least=least, most=LONGEST)
+        require_number("export_timeout", self.export_timeout, least=0, most=LONGEST)
+        most = MOST_EXPORTS
+        require_number(
+            "max_concurrent_exports", self.max_concurrent, least=1, most=most, whole=True
+        )
+        require_number("max_age", self.max_age, least=0, most=CENTURY)
+        require_number("stagger", self.stagger, least=0, most=LONGEST)
 
     def pause(self, polls: int) -> float:
         """Seconds to the next poll after so many."""

@@ -36,6 +36,7 @@ from spaaza_source.exports import (
     TableExports,
     archive_files,
     archived_exports,
+    require_one_load,
     verify_checksums,
 )
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
@@ -113,9 +114,11 @@ def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
         folder: The folder of that load.
 
     Raises:
+        SettingsError: It is not the folder of one load.
         FileError: A file must not be loaded, or is not as it was archived.
     """
     load = load.renamed()
+    require_one_load(folder)
     exports = archived_exports(folder, load.sync)
     if exports is None:
         return

@@ -53,12 +53,14 @@ class ReadSettings:
         on_bad_row: `reject` or `fail`.
         max_rejected_share: Stop when a larger share of the rows is bad, from 0 to 1.
         name_header: Gives the cells of a CSV file's header the names that they stand for.
+        has_time_columns: Whether the source has the setting `time_columns`, to be advised.
     """
 
     types: TableTypes = field(default_factory=TableTypes)
     on_bad_row: Literal["reject", "fail"] = "reject"
     max_rejected_share: float = 0.01
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
+    has_time_columns: bool = True
 
     def __post_init__(self) -> None:
         check_settings(self.types.setting, self.on_bad_row, self.max_rejected_share)
@@ -250,8 +252,15 @@ class FileReader:
             return self.time_column, request.window
         raise SettingsError(
             f"no window can be taken: {self.no_times}",
-            hint=f"Set time_columns to {{'{request.table}': COLUMN}}, or leave out start_date.",
+            hint=self._advise_times(request.table),
         )
+
+    def _advise_times(self, table: str) -> str:
+        if self.policy.action(self.time_column or "") in ("hash", "drop"):
+            return f"List {self.time_column!r} as keep in privacy, or leave out start_date."
+        if self._settings.has_time_columns:
+            return f"Set time_columns to {{'{table}': COLUMN}}, or leave out start_date."
+        return "Leave out start_date, or ask the vendor."
 
     def _find_no_times(self, columns: Sequence[Column]) -> str | None:
         """Why no window can be taken by the time column; None where one can be."""

@@ -17,7 +17,13 @@ from spaaza_source.loading.extract import export_table, load_archived
 from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove
-from spaaza_source.settings import require_choice, require_number
+from spaaza_source.settings import (
+    CENTURY,
+    require_choice,
+    require_flag,
+    require_number,
+    require_text,
+)
 from spaaza_source.tabular import Policy, TableTypes
 from spaaza_source.writing import REPLACE, REPLACE_WINDOW, DeleteGuard, Disposition, WriteSettings
 
@@ -42,10 +48,14 @@ def make_sync_policy(
     """
     return replace(
         SyncPolicy.of(start_date, end_date),
-        lag=timedelta(seconds=require_number("lag", lag, least=0)),
+        lag=timedelta(seconds=require_number("lag", lag, least=0, most=CENTURY)),
         window_size=require_choice("window", window or "month", "month", "week", "day"),
-        min_window=timedelta(seconds=require_number("smallest_window", smallest_window, least=60)),
-        max_exports=int(require_number("max_exports", max_exports, least=1)),
+        min_window=timedelta(
+            seconds=require_number("smallest_window", smallest_window, least=60, most=CENTURY)
+        ),
+        max_exports=int(
+            require_number("max_exports", max_exports, least=1, most=1_000_000, whole=True)
+        ),
     )
 
 
@@ -93,6 +103,11 @@ class ResourceFactory:
     from_files: str | None
     drift: DriftSettings = field(default_factory=DriftSettings)
     remove: Remove | None = None
+
+    def __post_init__(self) -> None:
+        require_flag("allow_external_schedulers", self.by_scheduler, may_be_none=True)
+        require_text("keep_files", self.keep_files)
+        require_text("from_files", self.from_files)
 
     def make(self, table: TableSpec) -> DltResource:
         """The resource of one table."""

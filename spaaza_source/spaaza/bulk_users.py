@@ -13,11 +13,12 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRequest, TableSync
 from spaaza_source.loading import ReadSettings, TableLoad, stream_table
-from spaaza_source.settings import require_number
+from spaaza_source.settings import CENTURY, require_number
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.indexes import INDEXES
@@ -34,7 +35,7 @@ VOLATILE = ("days_since_last_purchase",)
 PATH = "/segments/export/users"
 
 
-@dlt.source(name="spaaza", section="spaaza")
+@vendor_source("spaaza")
 def spaaza_bulk_users(
     base_url: str = dlt.config.value,
     chain_id: int = dlt.config.value,
@@ -79,7 +80,7 @@ def spaaza_bulk_users(
     settings = ReadSettings(types["bulk_users"], on_bad_row, max_rejected_share)
     delete_guard = DeleteGuard(max_deleted_share, accept_deletes)
     policy = make_policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
-    timeout = require_number("export_timeout", export_timeout, least=0)
+    timeout = require_number("export_timeout", export_timeout, least=0, most=CENTURY)
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
     load = TableLoad(

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from dlt.common.configuration import with_config
-from dlt.common.configuration.specs import known_sections
 from dlt.extract import DltSource
 
+from spaaza_source.configuration import NUMBERED, with_settings
 from spaaza_source.errors import SettingsError
 from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.credentials import require_chain
@@ -35,9 +34,8 @@ def chain_source(chain: int) -> Callable[..., DltSource]:
 
 def check_chain(chain: int) -> Iterator[str]:
     """Check the settings of one of several chains, as `check_access` does."""
-    sections = (known_sections.SOURCES, "spaaza", _name(chain))
     check: Any = check_access
-    lines: Iterator[str] = with_config(check.__wrapped__, sections=sections)(chain_id=chain)
+    lines: Iterator[str] = with_settings("spaaza", _name(chain))(check.__wrapped__)(chain_id=chain)
     return lines
 
 
@@ -62,4 +60,4 @@ def read_chains(chain_id: Any) -> list[int] | None:
 
 def _name(chain: int) -> str:
     """The name of a chain's source, which is its section of the settings too."""
-    return f"chain_{chain}"
+    return f"{NUMBERED}{chain}"

@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import dlt
-from dlt.common.configuration import with_config
-from dlt.common.configuration.specs import known_sections
 
+from spaaza_source.configuration import with_settings
 from spaaza_source.errors import CredentialsError
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.transport import check_connection, parse_base_url
 
 
-@with_config(sections=(known_sections.SOURCES, "spaaza"))
+@with_settings("spaaza")
 def check_access(
     base_url: str = dlt.config.value,
     chain_id: int = dlt.config.value,

@@ -2,7 +2,8 @@
 
 Vendor documents: "Filtering exports with segments" and the segment filter reference. Every
 function returns the vendor's own JSON as a plain dict, so rules written by hand can be mixed with
-these. No rule is checked, for the vendor has operators that no public page lists.
+these. Names of keys, units of time and indexes are checked; an operator is not, for the vendor has
+some that no public page lists.
 
     >>> all_of("vouchers", date("date_time_redeemed").within(7, "day"))["rules"][0]["operator"]
     'relative_less_than'
@@ -15,11 +16,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import SettingsError, not_among
+from spaaza_source.settings import require_number
+from spaaza_source.spaaza.indexes import index_named
 from spaaza_source.windows import MARGIN, Window, iso, parse_instant
 
 Rule = Mapping[str, Any]
 Instant = str | datetime
+
+#: What a rule may have, by the vendor's table of them, and a segment.
+RULE_KEYS = (
+    *("field_name", "field_type", "operator", "value", "start_date", "end_date", "time_factor"),
+    *("time_amount", "min", "max", "nested", "nesting_path"),
+)
+SEGMENT_KEYS = ("entity", "index", "join", "chain_id", "rules")
+JOINS = ("all", "any")
+#: The documents show `day`; of the others the vendor decides.
+UNITS = ("minute", "hour", "day", "week", "month", "year")
+#: Of these units; more than a century of any.
+MOST = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,12 @@ class DateField:
         }
 
     def within(self, amount: int, factor: str = "day") -> Rule:
-        """In the last `amount` days (of a past field), or the next (of a future one)."""
+        """In the last `amount` days (of a past field), or the next (of a future one).
+
+        Raises:
+            SettingsError: The factor is no unit of time, or the amount no whole number.
+        """
+        _check_relative(factor, amount, f"within of {self.name}")
         return self._rule("relative_less_than", time_factor=factor, time_amount=amount)
 
     def between(self, start: Instant, end: Instant) -> Rule:
@@ -99,22 +119,26 @@ def keyword(name: str) -> KeywordField:
 
 
 def all_of(index: str, *rules: Rule) -> dict[str, Any]:
-    """A segment of the rows that meet every rule; the chain is added when it is sent."""
+    """A segment of the rows that meet every rule; the chain is added when it is sent.
+
+    Raises:
+        SettingsError: There is no such index, or a rule has a key that no rule has.
+    """
     return _join("all", index, rules)
 
 
 def any_of(index: str, *rules: Rule) -> dict[str, Any]:
-    """A segment of the rows that meet at least one rule; the chain is added when it is sent."""
+    """A segment of the rows that meet at least one rule; the chain is added when it is sent.
+
+    Raises:
+        SettingsError: As `all_of`.
+    """
     return _join("any", index, rules)
 
 
 def _join(join: Literal["all", "any"], index: str, rules: Sequence[Rule]) -> dict[str, Any]:
-    return {
-        "entity": "people",
-        "index": index,
-        "join": join,
-        "rules": [dict(rule) for rule in rules],
-    }
+    name = index_named(index).export_index
+    return {"entity": "people", "index": name, "join": join, "rules": _read_rules(rules, index)}
 
 
 def selection_for(
@@ -154,14 +178,16 @@ def selection_for(
                     hint="Leave out start_date, or give the segment's rules instead of its id.",
                 )
             return {"segment_id": segment.strip()}
-        case list() | tuple() if all(isinstance(rule, Mapping) for rule in segment):
-            rules = list(segment)
+        case list() | tuple():
+            rules = _read_rules(segment, where)
         case Mapping() if isinstance(segment.get("rules"), list | tuple):
-            own, rules = dict(segment), list(segment["rules"])
+            own = _read_segment(segment, index, chain_id, where)
+            rules = _read_rules(segment["rules"], where)
         case _:
             raise SettingsError(
                 "a segment is a saved segment's id, a list of rules, or a dict with 'rules'",
                 where=where,
+                hint="docs/settings.md has an example of each.",
             )
     if window is not None and time_fields:
         if rules and (own.get("join", "all") != "all" or len(time_fields) > 1):
@@ -208,6 +234,60 @@ def filter_text(selection: Mapping[str, Any]) -> str:
     return join.join(
         f"{rule.get('field_name')} {rule.get('operator')}" for rule in segment.get("rules", [])
     )
+
+
+def _read_segment(
+    segment: Mapping[str, Any], index: str, chain_id: int, where: str
+) -> dict[str, Any]:
+    """A user's segment as the vendor takes it, for that index and chain.
+
+    Raises:
+        SettingsError: It has a key that no segment has, or is of another index or chain.
+    """
+    _check_names(segment, SEGMENT_KEYS, where)
+    if segment.get("join", "all") not in JOINS:
+        raise not_among(f"{where}, join", segment["join"], JOINS)
+    own = dict(segment)
+    if "index" in own:
+        own["index"] = index_named(str(own["index"])).export_index
+    for key, value in (("entity", "people"), ("index", index), ("chain_id", chain_id)):
+        if own.get(key, value) != value:
+            raise SettingsError(
+                f"its {key} is {str(own[key])[:40]!r}, where it must be {value!r}",
+                where=where,
+                hint=f"Leave {key} out: it is added.",
+            )
+    return own
+
+
+def _read_rules(rules: Sequence[Any], where: str) -> list[dict[str, Any]]:
+    """Rules as the vendor takes them.
+
+    Raises:
+        SettingsError: One is no dict, or has a key or a unit of time that no rule has.
+    """
+    for rule in rules:
+        if not isinstance(rule, Mapping):
+            raise SettingsError(
+                "a rule is a dict", where=where, hint="docs/settings.md has an example."
+            )
+        _check_names(rule, RULE_KEYS, f"{where}, a rule")
+        if "time_factor" in rule or "time_amount" in rule:
+            amount = rule.get("time_amount", 1)
+            _check_relative(rule.get("time_factor", "day"), amount, f"{where}, a rule")
+    return [dict(rule) for rule in rules]
+
+
+def _check_names(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    for name in given:
+        if name not in known:
+            raise not_among(where, name, known)
+
+
+def _check_relative(factor: object, amount: object, where: str) -> None:
+    if factor not in UNITS:
+        raise not_among(f"{where}, time_factor", factor, UNITS)
+    require_number(f"{where}, time_amount", amount, least=0, most=MOST, whole=True)
 
 
 def _window_rule(field: DateField, window: Window, margin: timedelta) -> Rule:

@@ -11,6 +11,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError
@@ -29,7 +30,13 @@ from spaaza_source.loading import (
     downloads_folder,
     make_sync_policy,
 )
-from spaaza_source.settings import by_table, require_choice, require_number
+from spaaza_source.settings import (
+    CENTURY_IN_DAYS,
+    by_table,
+    require_choice,
+    require_flag,
+    require_number,
+)
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.export_service import SpaazaExports
@@ -42,8 +49,11 @@ from spaaza_source.transport import parse_base_url
 from spaaza_source.windows import EARLIEST, MARGIN, Window
 from spaaza_source.writing import DeleteGuard
 
+#: Seconds: how far ahead an export may be scheduled, and how much wider a window may be asked for.
+MOST_AHEAD = WIDEST_MARGIN = 7 * 86_400.0
 
-@dlt.source(name="spaaza", section="spaaza")
+
+@vendor_source("spaaza")
 def spaaza_source(
     base_url: str = dlt.config.value,
     chain_id: int = dlt.config.value,
@@ -174,8 +184,12 @@ def spaaza_source(
         index_named(name).table: str(column)
         for name, column in by_table("time_columns", time_columns)
     }
-    margin = timedelta(seconds=require_number("start_margin", start_margin, least=0))
-    wider = timedelta(seconds=require_number("filter_margin", filter_margin, least=1))
+    margin = timedelta(
+        seconds=require_number("start_margin", start_margin, least=0, most=MOST_AHEAD)
+    )
+    wider = timedelta(
+        seconds=require_number("filter_margin", filter_margin, least=1, most=WIDEST_MARGIN)
+    )
     run = ExportRun(
         SpaazaExports(api, chain, start_margin=margin),
         downloads_folder,
@@ -188,9 +202,12 @@ def spaaza_source(
             stagger,
         ),
     )
+    require_flag("only_finished", only_finished)
     policies = make_policies(privacy, privacy_secret, list(INDEXES))
     file_format: ExportFormat = require_choice("export_format", export_format, "csv", "json")
-    snapshot = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
+    snapshot = timedelta(
+        days=require_number("snapshot_every", snapshot_every, least=0, most=CENTURY_IN_DAYS)
+    )
     types = read_table_types(column_types, INDEXES, DOCUMENTED, others=["bulk_users"])
     resources = ResourceFactory(
         run,

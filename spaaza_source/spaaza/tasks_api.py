@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
 from spaaza_source.spaaza.credentials import AccessToken, AdminSession
-from spaaza_source.transport import Clock, HttpClient, redact
+from spaaza_source.transport import Clock, HttpClient, redact, vendor_words
 from spaaza_source.windows import iso
 
 #: The core API's code for a missing permission; it is sent with HTTP 500.
@@ -151,29 +151,15 @@ def read_refusal(body: Any) -> tuple[str, bool]:
     """The message of an error body, and whether it says that a permission is missing.
 
     The core API sends `{"error": {code, name, description}}`, its older versions an `errors`
-    object keyed by code. What the Services API sends is undocumented: both are understood, and
-    `message` or `detail` otherwise.
+    object keyed by code. What the Services API sends is undocumented.
     """
     errors: list[Any] = []
     if isinstance(body, dict):
-        errors.append(body.get("error"))
         older = body.get("errors")
-        if isinstance(older, dict | list):
-            errors += list(older.values()) if isinstance(older, dict) else older
-        else:
-            errors.append(older)
-    words = []
-    denied = False
-    for error in errors:
-        if isinstance(error, str):
-            words.append(error)
-        elif isinstance(error, dict):
-            denied = denied or error.get("code") == PERMISSION_DENIED
-            named = (error.get("name"), error.get("description"))
-            words.append(": ".join(str(part) for part in named if part))
-    if not words and isinstance(body, dict):
-        words = [str(body[key]) for key in ("message", "detail") if body.get(key)]
-    return "; ".join(word for word in words if word), denied
+        several = list(older.values()) if isinstance(older, dict) else older
+        errors = [body.get("error"), older, *(several if isinstance(several, list) else ())]
+    codes = [error.get("code") for error in errors if isinstance(error, dict)]
+    return vendor_words(body), PERMISSION_DENIED in codes
 
 
 def state_code(task: Task) -> str | None:

@@ -20,7 +20,7 @@ OPENING = " \t([{<'\"`"
 
 DISTINCT_NAMES = "Ask the vendor for distinct names."
 OTHER_ALPHABET = (
-    "dlt's naming convention keeps no letter of this alphabet; one that does is"
+    "dlt's naming convention leaves out letters of these names; one that keeps them is"
     ' SCHEMA__NAMING=direct ([schema] naming = "direct"), into a new dataset.'
 )
 
@@ -61,6 +61,15 @@ def is_unspelled(header: str, name: str) -> bool:
     return bool(letters) and not any(sign in name for sign in letters)
 
 
+def _loses_letters(header: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether the headers would have names that differ, if their letters were kept."""
+    texts: dict[str, set[str]] = defaultdict(set)
+    for cell, name in zip(header, names, strict=True):
+        texts[name].add("".join(filter(str.isalpha, cell.casefold())))
+    differ = any(len(each) > 1 for each in texts.values())
+    return differ or any(map(is_unspelled, header, names))
+
+
 def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tuple[str, ...]:
     """Name the columns of a header, in its order.
 
@@ -77,7 +86,7 @@ def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tu
     names = [spell_header(cell, name_column) for cell in header]
     # If one name is a value, all of them may be: then no name is shown.
     faults = _find_values(header) or find_name_faults(header, names)
-    hint = OTHER_ALPHABET if any(map(is_unspelled, header, names)) else DISTINCT_NAMES
+    hint = OTHER_ALPHABET if _loses_letters(header, names) else DISTINCT_NAMES
     raise_faults(faults, "the header cannot name the columns of a table", hint)
     return tuple(names)
 

@@ -19,6 +19,7 @@ PRESET = "pseudonymise"
 """The setting that hides every known personal column of a table, or of all tables."""
 BASE = "preset"
 """The key that adds the preset to a table's own choices: `{"preset": "pseudonymise", …}`."""
+_EXAMPLE = f"Write {PRESET}, or a dict such as {{'users': '{PRESET}'}}."
 SHORTEST_SECRET = 16
 """Characters. All phone numbers can be tried: only the secret prevents that."""
 
@@ -117,6 +118,7 @@ def _key(name: Any, what: str) -> str:
 
 
 def _by_table(privacy: Any, personal: Personal) -> dict[str, Any]:
+    typed = privacy
     if isinstance(privacy, str) and privacy != PRESET:
         try:
             privacy = json.loads(privacy)
@@ -127,7 +129,9 @@ def _by_table(privacy: Any, personal: Personal) -> dict[str, Any]:
     if privacy is None:
         return {}
     if not isinstance(privacy, Mapping):
-        raise _wrong(f"neither {PRESET!r} nor a dict whose keys are tables")
+        raise _wrong(
+            f"{_shown(typed)} is neither {PRESET!r} nor a dict whose keys are tables", _EXAMPLE
+        )
     chosen: dict[str, Any] = {}
     for name, choice in privacy.items():
         table = _key(name, "a table")
@@ -148,7 +152,11 @@ def _columns(
     if choice == PRESET:
         choice = {BASE: PRESET}
     if not isinstance(choice, Mapping):
-        raise _wrong(f"the policy of {table!r} is neither {PRESET!r} nor a dict of its columns")
+        raise _wrong(
+            f"the policy of {table!r}, {_shown(choice)}, is neither {PRESET!r} nor a dict of"
+            " its columns",
+            _EXAMPLE,
+        )
     named: dict[str, Action] = {}
     preset: dict[str, Action] = {}
     for name, action in choice.items():
@@ -157,9 +165,8 @@ def _columns(
             continue
         column = _key(name, f"a column of {table!r}")
         if action not in _ACTIONS:
-            # The value is not shown: it may be anything, even a secret.
             raise _wrong(
-                f"the column {column!r} of {table!r} has an unknown action",
+                f"the column {column!r} of {table!r} has the unknown action {_shown(action)}",
                 f"Choose {', '.join(_ACTIONS[:-1])} or {_ACTIONS[-1]}.",
             )
         if column in named:
@@ -184,6 +191,12 @@ def _make_hash(secret: Any, variable: str) -> KeyedHash:
             f" {SHORTEST_SECRET} random characters, and never change it: that changes all hashes.",
         )
     return KeyedHash(secret)
+
+
+def _shown(value: Any) -> str:
+    """A value that is wrong: as typed, if it is a word, and too short for a secret."""
+    is_word = isinstance(value, str) and value.isalpha() and len(value) < SHORTEST_SECRET
+    return repr(value) if is_word else "a value not shown here"
 
 
 def _wrong(cause: str, hint: str | None = None) -> SettingsError:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, get_args
 
-from spaaza_source.errors import FileError, MalformedFileError, SettingsError
+from spaaza_source.errors import FileError, MalformedFileError, SettingsError, not_among
 
 ColumnTypes: TypeAlias = Literal["inferred", "text"]
 OnBadRow: TypeAlias = Literal["reject", "fail"]
@@ -30,14 +30,14 @@ def check_settings(column_types: str, on_bad_row: str, max_rejected_share: float
     )
     for setting, value, allowed in choices:
         if value not in allowed:
-            raise SettingsError(
-                f"{value!r} is not among the choices",
-                where=setting,
-                hint=f"Choose {' or '.join(allowed)}.",
-            )
+            raise not_among(setting, value, allowed)
     share: object = max_rejected_share  # a setting may hold anything
-    if not isinstance(share, (int, float)) or not 0 <= share <= 1:
-        raise SettingsError(f"{share!r} is not a number from 0 to 1", where="max_rejected_share")
+    if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 <= share <= 1:
+        raise SettingsError(
+            f"{str(share)[:40]!r} is not a number from 0 to 1",
+            where="max_rejected_share",
+            hint="It is a share: 0.2 is 20 %.",
+        )
 
 
 def open_file(path: Path) -> BinaryIO:

@@ -126,8 +126,8 @@ def _by_table(given: Any, tables: Collection[str]) -> dict[str, Any]:
         return dict.fromkeys(tables, given)
     if not isinstance(given, Mapping):
         raise _wrong(
-            f"{str(given)[:40]!r} is not among the choices",
-            "Choose inferred or text, or give a dict whose keys are tables.",
+            f"{str(given)[:40]!r} is not among inferred, text",
+            "Choose one of these, or give a dict whose keys are tables.",
         )
     chosen: dict[str, Any] = {}
     for name, choice in given.items():
@@ -151,8 +151,8 @@ def _of_table(table: str, choice: Any) -> tuple[Any, dict[str, ColumnType]]:
         return choice, {}
     if not isinstance(choice, Mapping):
         raise _wrong(
-            f"{str(choice)[:40]!r} is not among the choices",
-            "Choose inferred or text, or give a dict whose keys are columns.",
+            f"{str(choice)[:40]!r} is not among inferred, text",
+            "Choose one of these, or give a dict whose keys are columns.",
             where=where,
         )
     types: dict[str, ColumnType] = {}

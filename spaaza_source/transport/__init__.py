@@ -10,6 +10,7 @@ from spaaza_source.transport.rate_limit import CallLimit
 from spaaza_source.transport.redaction import LONGEST_MESSAGE, redact, without_context
 from spaaza_source.transport.secret import Secret, SecretHeaders
 from spaaza_source.transport.urls import is_loopback, parse_base_url
+from spaaza_source.transport.vendor_words import vendor_words
 
 __all__ = [
     "LONGEST_MESSAGE",
@@ -28,5 +29,6 @@ __all__ = [
     "open_link",
     "parse_base_url",
     "redact",
+    "vendor_words",
     "without_context",
 ]

@@ -42,6 +42,7 @@ from spaaza_source.transport.retry import (
 )
 from spaaza_source.transport.secret import Secret, SecretHeaders
 from spaaza_source.transport.urls import is_loopback
+from spaaza_source.transport.vendor_words import page_words
 
 #: Seconds that one call waits between its tries in all, unless `within` says otherwise: where a
 #: vendor's Retry-After asks for more, the call fails at once.
@@ -250,7 +251,7 @@ class HttpClient(Secret):
             response = self._session().request(method, self.base_url + path, **fixed, **content)
         except TooSlowError as slow:
             raise slow_error(slow, where) from None
-        except requests.RequestException as failure:
+        except OSError as failure:
             raise network_error(failure, where) from None
         self._note_clock(response)
         limit = self._read_limit(response.headers)
@@ -298,11 +299,8 @@ class HttpClient(Secret):
         try:
             words, is_permission = self._read_refusal(_parse(body, response))
         except (ValueError, RecursionError):
-            # A proxy's page tells a reader nothing its status does not.
             kind = response.headers.get("Content-Type", "")
-            text = body.decode(errors="replace")
-            page = "html" in kind or text.lstrip().startswith("<")
-            words, is_permission = ("" if page else text), False
+            words, is_permission = page_words(body.decode(errors="replace"), kind), False
         # Cut by `redact`, once nothing secret can lie across the cut.
         return self.redact(words), is_permission
 

@@ -21,7 +21,12 @@ from spaaza_source.transport.download import slow_download
 from spaaza_source.transport.link import Link, Origin
 from spaaza_source.transport.patience import Patience, TooSlowError
 from spaaza_source.transport.redaction import hide_queries_in_logs
-from spaaza_source.transport.retry import TIMEOUT, parse_retry_after
+from spaaza_source.transport.retry import (
+    TIMEOUT,
+    certificates_error,
+    lacks_certificates,
+    parse_retry_after,
+)
 from spaaza_source.transport.ssrf_guard import GuardedAdapter
 from spaaza_source.transport.urls import is_loopback
 
@@ -70,7 +75,9 @@ def open_link(
                 )
             except requests.exceptions.InvalidURL:
                 raise _no_address() from None
-            except requests.RequestException:
+            except OSError as failure:
+                if lacks_certificates(failure):
+                    raise certificates_error() from None
                 raise UnreachableError(
                     "the file's host cannot be reached",
                     where=host,

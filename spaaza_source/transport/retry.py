@@ -7,6 +7,7 @@ looks for the job before it asks again.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from datetime import datetime
@@ -20,6 +21,7 @@ import urllib3
 from spaaza_source.errors import (
     CredentialsError,
     RequestRefusedError,
+    SettingsError,
     SpaazaSourceError,
     UnavailableError,
     UnreachableError,
@@ -36,6 +38,9 @@ TRIES_AFTER_500 = 3
 TRIES_WHEN_SLOW = 2
 #: Tries to connect to a host that cannot be reached.
 TRIES_TO_CONNECT = 3
+
+#: Variables that name a file of certificates; the first that is set counts.
+CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 _T = TypeVar("_T")
 
@@ -92,14 +97,32 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def network_error(failure: requests.RequestException, where: str) -> RetriableError:
+def lacks_certificates(failure: OSError) -> bool:
+    """Whether the file of certificates is missing, of which `requests` raises a bare OSError."""
+    return not isinstance(failure, requests.RequestException) and "certificate" in str(failure)
+
+
+def certificates_error() -> SettingsError:
+    """The error for a file of certificates that is not there."""
+    setting = next((name for name in CA_BUNDLES if os.environ.get(name)), CA_BUNDLES[0])
+    return SettingsError(
+        f"the file of certificates {os.environ.get(setting, '')!r} cannot be read",
+        where=setting,
+        hint="Correct the variable, or remove it to use the usual certificates.",
+    )
+
+
+def network_error(failure: OSError, where: str) -> RetriableError | SettingsError:
     """The error for a call that got no answer.
 
     The library's own text is left out: it holds addresses with their queries.
     """
+    if lacks_certificates(failure):
+        return certificates_error()
     hint = "Check base_url and the network, then run again."
     if isinstance(failure, requests.exceptions.SSLError):
         cause = "the TLS certificate is not accepted"
+        hint = f"If a proxy here has certificates of its own, name their file in {CA_BUNDLES[0]}."
         return RetriableError(UnreachableError(cause, where=where, hint=hint), tries=1)
     if isinstance(failure, requests.ConnectTimeout) or _never_connected(failure):
         cause = "no connection to the host can be made"
@@ -124,7 +147,7 @@ def slow_error(slow: TooSlowError, where: str) -> RetriableError:
     return RetriableError(final, tries=1 if slow.is_late else TRIES_WHEN_SLOW)
 
 
-def _never_connected(failure: requests.RequestException) -> bool:
+def _never_connected(failure: OSError) -> bool:
     cause = failure.args[0] if failure.args else None
     reason = getattr(cause, "reason", cause)
     return isinstance(reason, urllib3.exceptions.NewConnectionError)

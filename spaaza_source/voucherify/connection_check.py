@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import dlt
-from dlt.common.configuration import with_config
-from dlt.common.configuration.specs import known_sections
 
+from spaaza_source.configuration import with_settings
 from spaaza_source.errors import CredentialsError
 from spaaza_source.transport import check_connection, parse_base_url
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
@@ -19,7 +18,7 @@ from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 RECENT = 10
 
 
-@with_config(sections=(known_sections.SOURCES, "voucherify"))
+@with_settings("voucherify")
 def check_access(
     base_url: str = "https://api.voucherify.io",
     credentials: VoucherifyCredentials = dlt.secrets.value,

@@ -5,14 +5,13 @@ Vendor documents: the export guide, `exports.json` of its OpenAPI description, a
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from spaaza_source.errors import RequestRefusedError, UnexpectedAnswerError, VanishedError
-from spaaza_source.transport import CallLimit, Clock, HttpClient, redact
+from spaaza_source.transport import CallLimit, Clock, HttpClient, redact, vendor_words
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.result_files import find_urls
 
@@ -115,22 +114,8 @@ class ExportsApi:
 
 
 def read_refusal(body: Any) -> tuple[str, bool]:
-    """The message of an error body; it never tells of a permission, which has its own status.
-
-    It is made of `message`, `details`, the `key` under which the error is documented, and the
-    message of `error`.
-    """
-    if not isinstance(body, dict):
-        return "", False
-    error = body.get("error")
-    parts = [body.get("message"), body.get("details"), body.get("key")]
-    parts.append(error.get("message") if isinstance(error, dict) else error)
-    texts = [
-        part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
-        for part in parts
-        if part
-    ]
-    return ", ".join(dict.fromkeys(texts)), False
+    """The message of an error body; it never tells of a permission, which has its own status."""
+    return vendor_words(body), False
 
 
 def read_limit(headers: Mapping[str, str]) -> CallLimit:

@@ -12,6 +12,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError
@@ -23,7 +24,13 @@ from spaaza_source.loading import (
     downloads_folder,
     make_sync_policy,
 )
-from spaaza_source.settings import by_table, require_number
+from spaaza_source.settings import (
+    CENTURY_IN_DAYS,
+    by_table,
+    require_flag,
+    require_number,
+    require_text,
+)
 from spaaza_source.tabular import TableTypes, read_table_types
 from spaaza_source.transport import parse_base_url
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
@@ -41,7 +48,7 @@ from spaaza_source.writing import DeleteGuard
 ONCE = timedelta.max
 
 
-@dlt.source(name="voucherify", section="voucherify")
+@vendor_source("voucherify")
 def voucherify_source(
     base_url: str = "https://api.voucherify.io",
     credentials: VoucherifyCredentials = dlt.secrets.value,
@@ -170,12 +177,19 @@ def voucherify_source(
         poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age
     )
     run = ExportRun(service, downloads_folder, poll)
+    require_flag("only_finished", only_finished)
+    require_flag("cleanup", cleanup)
+    require_text("campaign_id", campaign_id)
     policies = make_policies(privacy, privacy_secret, list(OBJECTS))
-    snapshot = timedelta(days=require_number("snapshot_every", snapshot_every, least=0))
+    snapshot = timedelta(
+        days=require_number("snapshot_every", snapshot_every, least=0, most=CENTURY_IN_DAYS)
+    )
     types = read_table_types(column_types, OBJECTS, DOCUMENTED)
     resources = ResourceFactory(
         run,
-        ReadSettings(TableTypes(), on_bad_row, max_rejected_share, _name_header),
+        ReadSettings(
+            TableTypes(), on_bad_row, max_rejected_share, _name_header, has_time_columns=False
+        ),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,

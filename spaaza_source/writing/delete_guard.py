@@ -21,7 +21,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.destination import ask, fetch_chunks
 from spaaza_source.errors import TooManyDeletionsError
-from spaaza_source.settings import require_number
+from spaaza_source.settings import require_flag, require_number
 from spaaza_source.writing.keys import count_among, is_in
 
 #: So many rows may always be deleted, however small the table, but not its last.
@@ -57,6 +57,7 @@ class DeleteGuard:
 
     def __post_init__(self) -> None:
         require_number("max_deleted_share", self.max_share, least=0, most=1)
+        require_flag("accept_deletes", self.accepted)
 
     def check(
         self,

@@ -8,8 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import dlt
+import sqlglot
+from dlt.common.configuration.container import Container
+from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 from dlt.common.schema.utils import get_columns_names_with_prop
 from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
+from sqlglot.errors import SqlglotError
+from sqlglot.expressions import Paren
 
 from spaaza_source.destination import current_merge_strategies
 from spaaza_source.errors import SettingsError
@@ -109,6 +114,7 @@ class UserDisposition:
             )
         if is_json:
             self._check_records(where)
+        _check_scope(own_scope, where)
         if strategy in WHOLE_ONLY:
             self._check_all_rows(policy, where, keeps_others=keeps_others)
             return None
@@ -169,3 +175,28 @@ class UserDisposition:
         except DataItemRequiredForDynamicTableHints:
             return []
         return get_columns_names_with_prop(table, hint, include_incomplete=True)
+
+
+def _check_scope(scope: str, where: str) -> None:
+    """Check that a `destination_scope` is one condition: it stands in statements of dlt and ours.
+
+    Raises:
+        SettingsError: It is none, or it ends what stands around it.
+    """
+    if not scope:
+        return
+    scope = scope.replace("{table}", "t")
+    capabilities = Container().get(DestinationCapabilitiesContext)
+    dialect = capabilities.sqlglot_dialect if capabilities else None
+    try:
+        sqlglot.parse_one(f"SELECT 1 WHERE ({scope})", dialect=dialect)
+        is_condition = isinstance(sqlglot.parse_one(f"({scope})", dialect=dialect), Paren)
+    except SqlglotError:
+        is_condition = False
+    if not is_condition:
+        # The text itself may hold values of rows.
+        raise SettingsError(
+            "the destination_scope is no condition of SQL",
+            where=where,
+            hint="Write it as after WHERE, such as store_id = 7; quotes and brackets must close.",
+        )

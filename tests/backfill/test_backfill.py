@@ -172,7 +172,7 @@ def test_a_second_run_asks_for_nothing_that_is_loaded(stage: Stage) -> None:
 
     # Exports by another filter do not count.
     def narrowed(**given: Any) -> DltSource:
-        rule = {"field": "currency_code", "operator": "equals", "value": "EUR"}
+        rule = {"field_name": "currency_code", "operator": "equals", "value": "EUR"}
         return stage.source(segments={"transactions": [rule]}, **given)
 
     other = stage.backfill(narrowed)

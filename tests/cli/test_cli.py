@@ -103,7 +103,7 @@ WRONG_SETTINGS = [
     ),
     ({"BASE_URL": "services.example"}, "base_url: 'services.example' is not a web address"),
     ({"BASE_URL": "http://127.0.0.1:{port}"}, "no connection to the host can be made"),
-    ({"CHAIN_ID": "seventeen"}, "chain_id: the value has the wrong type"),
+    ({"CHAIN_ID": "seventeen"}, "chain_id: 'seventeen' is not a whole number"),
     ({"CHAIN_ID": "999"}, "permission_denied_or_non_existent"),
     ({"CREDENTIALS__ACCESS_TOKEN_SECRET": "canary"}, "the vendor refused the credentials"),
 ]
@@ -121,6 +121,7 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(
         # A token tells its chain itself; with a session, the chain is said beside it.
         changed |= {
             "CREDENTIALS__ACCESS_TOKEN_ID": "",
+            "CREDENTIALS__ACCESS_TOKEN_SECRET": "",
             "CREDENTIALS__SESSION_USER_ID": sandbox.session["session_user_id"],
             "CREDENTIALS__SESSION_KEY": sandbox.session["session_key"],
         }

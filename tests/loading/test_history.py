@@ -36,7 +36,7 @@ TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
 QUICK: dict[str, Any] = {"poll_interval": 0.01, "start_margin": 0, "stagger": 0, "max_age": 0}
 DAYS = [f"{day},2026-05-{day:02}T10:00:00Z,x{day}@y.nl" for day in range(1, 29)]
 TRANSACTIONS = "\n".join(["id,timestamp,email", *DAYS, ""]).encode()
-SEGMENT = [{"property": "total_value", "operator": "greater_than", "value": 10}]
+SEGMENT = [{"field_name": "total_value", "operator": "greater_than", "value": 10}]
 
 
 @pytest.fixture
@@ -317,6 +317,18 @@ def test_a_scope_that_dlt_would_cut_is_refused(vendor: FileVendor, tmp_path: Pat
     users = source(vendor, "users")
     users.users.apply_hints(write_disposition=hint)
     refuses(vendor, pipeline_into(tmp_path), users, "destination_scope", "semicolon")
+
+
+@pytest.mark.parametrize(
+    "scope", ["name = 'a", "name = 1) OR (1 = 1", "name = 1 -- not", "DROP TABLE users", "a b c"]
+)
+def test_a_scope_that_is_no_condition_is_refused(
+    scope: str, vendor: FileVendor, tmp_path: Path
+) -> None:
+    users = source(vendor, "users")
+    hint = {"disposition": "merge", "strategy": "delete-insert", "destination_scope": scope}
+    users.users.apply_hints(write_disposition=hint)
+    refuses(vendor, pipeline_into(tmp_path), users, "destination_scope", "no condition of SQL")
 
 
 @pytest.mark.thorough

@@ -150,7 +150,6 @@ def test_a_raw_segment_passes_through_untouched() -> None:
         "join": "any",
         "chain_id": CHAIN,
         "rules": [{"field_name": "x", "operator": "nobody_knows_this_one", "nested": True}],
-        "unknown_key": 1,
     }
     assert made("users", "x", raw)["trigger"]["segment"] == raw
 

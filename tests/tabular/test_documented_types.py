@@ -171,12 +171,12 @@ def test_column_types_are_taken_by_column(given: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("txt", "'txt' is not among the choices"),
+        ("txt", "'txt' is not among inferred, text"),
         ({"user": "text"}, "Did you mean users?"),
         ({"users": {"points": "decmal"}}, "Did you mean decimal?"),
         ({"users": {"points": "decimal(40,2)"}}, "at most 38 digits"),
         ({"users": {"points": 5}}, "there is no type '5'"),
-        ({"users": "all"}, "column_types of users: 'all' is not among the choices"),
+        ({"users": "all"}, "column_types of users: 'all' is not among inferred, text"),
         ({"users": {"Points": "text", "points": "text"}}, "named twice"),
     ],
 )

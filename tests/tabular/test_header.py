@@ -8,6 +8,7 @@ import pytest
 
 from spaaza_source.errors import HeaderError, MalformedFileError
 from spaaza_source.tabular import CsvFile, open_csv
+from spaaza_source.tabular.header import name_columns
 
 
 def opened(tmp_path: Path, data: bytes | str) -> CsvFile:
@@ -139,3 +140,12 @@ def test_what_is_not_comma_separated_values_is_refused(tmp_path: Path, data: str
 )
 def test_marks_of_other_dialects_inside_names_are_fine(tmp_path: Path, data: str) -> None:
     assert opened(tmp_path, data).rows == 1
+
+
+@pytest.mark.parametrize("header", [["Größe", "Grüße"], ["имя", "код"]])
+def test_headers_that_differ_in_letters_dlt_leaves_out_name_the_convention(
+    header: list[str],
+) -> None:
+    with pytest.raises(Exception, match="SCHEMA__NAMING=direct"):
+        name_columns(header, lambda text: "".join(c if c.isascii() else "_" for c in text).lower())
+    assert name_columns(header, str) == tuple(header)

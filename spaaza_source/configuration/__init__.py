@@ -1,0 +1,12 @@
+"""dlt's configuration as the sources read it: a setting that no source reads is an error."""
+
+from spaaza_source.configuration.config_errors import missing_setting, wrong_value
+from spaaza_source.configuration.vendor_source import NUMBERED, vendor_source, with_settings
+
+__all__ = [
+    "NUMBERED",
+    "missing_setting",
+    "vendor_source",
+    "with_settings",
+    "wrong_value",
+]

@@ -1,0 +1,81 @@
+"""A vendor's source: as dlt's, with every setting of its section checked first."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from dlt.common.configuration import with_config
+from dlt.extract import DltSource
+from dlt.extract.decorators import DltSourceFactoryWrapper
+from dlt.extract.reference import SourceFactory
+
+from spaaza_source.configuration.config_errors import SECTIONS, checked_settings
+from spaaza_source.configuration.given_keys import SOURCES, settings_of
+from spaaza_source.configuration.known_keys import KnownKeys
+
+#: What the names of several sources of a section begin with, before a number.
+NUMBERED = "chain_"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def vendor_source(section: str) -> Callable[[Callable[P, Any]], SourceFactory[P, DltSource]]:
+    """Make a dlt source of a function, named after its section of dlt's configuration.
+
+    Its arguments are the settings that may be under `sources.<section>`. Several sources may have
+    one section.
+    """
+
+    def decorate(function: Callable[P, Any]) -> SourceFactory[P, DltSource]:
+        factory: _CheckedSource[P] = _CheckedSource()
+        source = factory.clone(name=section, section=section).bind(function)
+        SECTIONS.setdefault(section, {}).update(settings_of(source.ref.SPEC))
+        return source
+
+    return decorate
+
+
+def with_settings(
+    section: str, name: str | None = None
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Give a function the settings of a section as its arguments, as its source gets them.
+
+    Args:
+        section: The section's name.
+        name: That of the source; the section's unless given.
+    """
+    source = name or section
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        configured: Any = with_config(function, sections=(SOURCES, section, source))
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            arguments = signature.bind_partial(*args, **kwargs).arguments
+            with checked_settings(_known(section, source), arguments):
+                result: T = configured(**arguments)
+            return result
+
+        return call
+
+    return decorate
+
+
+class _CheckedSource(DltSourceFactoryWrapper[P, DltSource]):
+    """A source that checks the settings of its section before dlt reads them."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> DltSource:
+        arguments = inspect.signature(self._f).bind_partial(*args, **kwargs).arguments
+        # A clone may have a section of its own, with the same settings.
+        SECTIONS.setdefault(self.section, settings_of(self.ref.SPEC))
+        with checked_settings(_known(self.section, self.name), arguments):
+            return super().__call__(**arguments)
+
+
+def _known(section: str, name: str) -> KnownKeys:
+    return KnownKeys(section, SECTIONS[section], name, NUMBERED)
