@@ -22,6 +22,7 @@ from spaaza_source.destination.capabilities import (
     quote_column,
 )
 from spaaza_source.destination.delta import DeltaClient
+from spaaza_source.destination.refused_rows import values_hidden
 from spaaza_source.windows import Window, iso
 
 _T = TypeVar("_T")
@@ -51,10 +52,14 @@ def open_client(
         SqlClientNotAvailable: The destination has no SQL.
     """
     if not is_delta(pipeline, table_format):
-        with pipeline.sql_client(schema) as client:
+        with values_hidden(), pipeline.sql_client(schema) as client:
             yield client
         return
-    with pipeline.destination_client(schema) as files, closing(DeltaClient(files)) as client:
+    with (
+        values_hidden(),
+        pipeline.destination_client(schema) as files,
+        closing(DeltaClient(files)) as client,
+    ):
         yield client
 
 

@@ -16,7 +16,7 @@ from dlt.common.runtime.tracking import SupportsTracking
 from typing_extensions import Self
 
 from spaaza_source.audit import reconcile_load, record_rows_written
-from spaaza_source.destination import hold_load_lock, keep_open
+from spaaza_source.destination import hide_values, hold_load_lock, keep_open
 from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
 
 
@@ -76,6 +76,8 @@ class _ReconcilingCollector(Collector):
         with self._held:
             self.own.__exit__(kind, error, trace)
             if error is not None:
+                # Of a job's error nothing is left to hide, but tables and indexes fail too.
+                hide_values(error)
                 return
             left = self._pipeline.list_normalized_load_packages()
             for load in sorted(self._pending.difference(left)):
