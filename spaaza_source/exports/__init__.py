@@ -10,6 +10,7 @@ from spaaza_source.exports.archive import (
 from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.polling import PollSettings
+from spaaza_source.exports.private_folder import private_folder, process_folder
 from spaaza_source.exports.request import REPEATS, ExportFormat, ExportRequest, Repeat
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.submission import ExportSubmitter
@@ -39,5 +40,7 @@ __all__ = [
     "archived_loads",
     "archived_tables",
     "error_context",
+    "private_folder",
+    "process_folder",
     "verify_checksums",
 ]
