@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -346,6 +347,10 @@ def main() -> None:
     if debug:
         arguments.insert(0, "--debug")
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a character shows "?", and the load goes on.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         # Without its standalone mode click returns the code of an `Exit`.
         sys.exit(cli.main(arguments, prog_name="spaaza", standalone_mode=False))

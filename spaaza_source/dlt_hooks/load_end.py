@@ -37,6 +37,9 @@ class LoadEndHook(SupportsTracking):
         if step.step == "load" and isinstance(pipeline.collector, _ReconcilingCollector):
             pipeline.collector = pipeline.collector.own
         elif step.step == "normalize" and isinstance(step_info, NormalizeInfo):
+            if step.step_exception is not None:
+                # It is told of what was interrupted too, whose rows are not all there.
+                return
             record_rows_written(pipeline, step_info)
 
 

@@ -18,7 +18,6 @@ from spaaza_source.sandbox import (
     SandboxSettings,
     live_settings,
 )
-
 from tests.command import runner, settings_for
 
 START = datetime(2026, 11, 29, 9, tzinfo=timezone.utc)
