@@ -1,7 +1,7 @@
 """A first look at a warehouse: tables, freshness, exports, drift, rejected rows, columns.
 
 marimo edit notebooks/first_look.py                        # as a notebook
-marimo run notebooks/first_look.py -- --db spaaza.duckdb   # as an app
+python notebooks/serve.py first_look --db spaaza.duckdb    # as an app
 """
 
 import marimo

@@ -6,16 +6,20 @@ column means what is guessed here by role; what is counted is the notebooks' and
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import duckdb
 import pandas as pd
@@ -246,10 +250,18 @@ def _told_of(pipeline: str) -> Iterator[None]:
 
 def working_connection() -> duckdb.DuckDBPyConnection:
     """A DuckDB database of its own to count in, in UTC and bounded memory."""
-    spill = Path(tempfile.gettempdir()) / f"notebook-{os.getpid()}"
+    spill = _spill_folder() / uuid4().hex
     connection = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(spill)})
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+@cache
+def _spill_folder() -> Path:
+    """A folder that only this user can read, there until the process ends."""
+    folder = tempfile.mkdtemp(prefix="notebook-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

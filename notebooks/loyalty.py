@@ -1,7 +1,7 @@
 """Loyalty: active members, RFM segments, vouchers, what wallets hold, and baskets.
 
-marimo edit notebooks/loyalty.py                        # as a notebook
-marimo run notebooks/loyalty.py -- --db spaaza.duckdb   # as an app
+marimo edit notebooks/loyalty.py                           # as a notebook
+python notebooks/serve.py loyalty --db spaaza.duckdb       # as an app
 """
 
 import marimo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import os
 import re
 import runpy
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
 
 import spaaza_source
@@ -334,3 +336,20 @@ def test_the_pinned_requirements_have_hashes_and_no_addresses(name: str) -> None
     assert len(pinned) == len(re.findall(r"^[\w.\[\]-]+==", text, re.MULTILINE)) > 20
     assert "://" not in text
     assert "index" not in text
+
+
+@pytest.mark.slow
+def test_the_privacy_example_loads_from_the_sandbox(sandbox: Sandbox, tmp_path: Path) -> None:
+    lines = re.findall(r"^privacy = (.*?)  #", text_of("README.md"), re.MULTILINE)
+    assert len(lines) == 2
+    for number, text in enumerate(lines):
+        policy = {
+            "SOURCES__SPAAZA__PRIVACY": json.dumps(ast.literal_eval(text)),
+            "SOURCES__SPAAZA__PRIVACY_SECRET": "0123456789abcdef",
+        }
+        db = str(tmp_path / f"policy_{number}.duckdb")
+        ran = run_spaaza("load", "users", "--db", db, **access_to(sandbox), **policy)
+        assert ran.returncode == 0, ran.stderr
+        with duckdb.connect(db) as warehouse:
+            columns = warehouse.sql("DESCRIBE spaaza_data.users").fetchall()
+        assert ("gender" in [name for name, *_ in columns]) == (number == 0)

@@ -13,9 +13,9 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.extract import DltSource
 
 from spaaza_source.backfill.schema_union import merge_stored_schemas
-from spaaza_source.backfill.worker_folder import worker_folder
 from spaaza_source.destination import drop_own_staging, with_own_staging
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports import private_folder
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def open_pipeline(
         if staging is not None:
             given = {
                 "destination": with_own_staging(destination, staging + uuid4().hex[:8]),
-                "pipelines_dir": str(own.enter_context(worker_folder())),
+                "pipelines_dir": str(own.enter_context(private_folder())),
             }
         pipeline = dlt.pipeline(name, dataset_name=dataset, **given)
         _check_database(pipeline)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -46,7 +47,13 @@ from spaaza_source.cli.target import DB, Target, each_vendor, load_options, vend
 from spaaza_source.cli.vendors import VENDORS, VOUCHERIFY
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, Repeat
-from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.sandbox import (
+    LIVE_DAYS,
+    NEXT_DAY,
+    Sandbox,
+    SandboxSettings,
+    live_settings,
+)
 
 rows_option = click.option("--rows", type=click.IntRange(0), default=10_000, help="Rows per table.")
 max_exports_option = click.option(
@@ -126,9 +133,16 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
 @click.option(
     "--run-seconds", type=click.FloatRange(0), default=2.0, help="Seconds each export takes."
 )
-def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
-    """Serve the vendors' APIs with generated data on this machine, until Ctrl-C."""
-    served = Sandbox(SandboxSettings(rows=rows, seed=seed, port=port, run_seconds=run_seconds))
+@click.option(
+    "--live", is_flag=True, help="Let rows come, change and go with a clock that you can set."
+)
+def sandbox(*, port: int, rows: int, seed: int, run_seconds: float, live: bool) -> None:
+    """Serve the vendors' APIs with generated data on this machine, until Ctrl-C.
+
+    With --live, time passes: new rows, some of them late, redeemed vouchers, erased users.
+    """
+    settings = SandboxSettings(rows=rows, seed=seed, port=port, run_seconds=run_seconds)
+    served = Sandbox(live_settings(settings) if live else settings)
     try:
         served.start()
     except OSError as failure:
@@ -138,6 +152,9 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float) -> None:
             hint="Choose another; 0 picks a free one.",
         ) from None
     _show_settings(served)
+    if live:
+        click.echo(f"Its clock runs for {LIVE_DAYS} days. To set it a day forward:\n")
+        click.echo(f"  curl -X POST {served.base_url}{NEXT_DAY}\n")
     served.serve_forever()
 
 
@@ -357,6 +374,10 @@ def main() -> None:
     if debug:
         arguments.insert(0, "--debug")
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a character shows "?", and the load goes on.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         # Without its standalone mode click returns the code of an `Exit`.
         sys.exit(cli.main(arguments, prog_name="spaaza", standalone_mode=False))
@@ -391,6 +412,9 @@ def _show_settings(served: Sandbox) -> None:
         "SPAAZA", served.credentials, base_url=served.base_url, chain_id=served.chain_id
     )
     click.echo("  spaaza load\n")
+    session = ", ".join(f'"{name}": "{value}"' for name, value in served.session.items())
+    click.echo("The bulk users export (spaaza_bulk_users, in Python) takes an admin session:\n")
+    click.echo(f"  credentials={{{session}}}\n")
     click.echo("It serves Voucherify too:\n")
     _show_variables("VOUCHERIFY", served.voucherify_credentials, base_url=served.base_url)
     click.echo("  spaaza load --vendor voucherify\n")

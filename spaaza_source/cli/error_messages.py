@@ -70,12 +70,16 @@ class SigtermError(KeyboardInterrupt):
 
 def _causing_signal(failure: BaseException) -> int | None:
     """The number of the signal that caused `failure`; None if no signal did."""
+    number: int | None = None
     for cause in _causes(failure):
+        # The last counts: click puts an error of its own above that of the signal.
         if isinstance(cause, SigtermError):
-            return signal.SIGTERM
-        if isinstance(cause, KeyboardInterrupt | SignalReceivedException | click.Abort):
-            return signal.SIGINT
-    return None
+            number = signal.SIGTERM
+        elif isinstance(cause, SignalReceivedException):
+            number = cause.signal_code
+        elif isinstance(cause, KeyboardInterrupt | click.Abort):
+            number = signal.SIGINT
+    return number
 
 
 def failed_export(failure: BaseException) -> str | None:

@@ -24,6 +24,7 @@ from spaaza_source.destination.query import (
     window_condition,
     window_scope,
 )
+from spaaza_source.destination.refused_rows import hide_values, values_hidden
 from spaaza_source.destination.staging import (
     drop_leftover_staging,
     drop_own_staging,
@@ -46,6 +47,7 @@ __all__ = [
     "drop_own_staging",
     "fetch_chunks",
     "fetch_number",
+    "hide_values",
     "hold_load_lock",
     "in_own_thread",
     "is_files",
@@ -58,6 +60,7 @@ __all__ = [
     "turn_timeout",
     "update_rows",
     "valid_rows",
+    "values_hidden",
     "widen_column",
     "window_condition",
     "window_scope",

@@ -23,6 +23,7 @@ from spaaza_source.destination.capabilities import (
 )
 from spaaza_source.destination.delta import DeltaClient
 from spaaza_source.destination.held_file import enter_when_free
+from spaaza_source.destination.refused_rows import values_hidden
 from spaaza_source.windows import Window, iso
 
 _T = TypeVar("_T")
@@ -53,10 +54,14 @@ def open_client(
         UnavailableError: Another process has its DuckDB file open, and does not close it.
     """
     if not is_delta(pipeline, table_format):
-        with ExitStack() as held:
+        with values_hidden(), ExitStack() as held:
             yield enter_when_free(held, lambda: pipeline.sql_client(schema))
         return
-    with pipeline.destination_client(schema) as files, closing(DeltaClient(files)) as client:
+    with (
+        values_hidden(),
+        pipeline.destination_client(schema) as files,
+        closing(DeltaClient(files)) as client,
+    ):
         yield client
 
 

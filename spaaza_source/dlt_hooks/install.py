@@ -5,6 +5,7 @@ from __future__ import annotations
 from dlt.common.runtime.tracking import SupportsTracking
 from dlt.pipeline import trace
 
+from spaaza_source.dlt_hooks.job_errors import hide_values_of_jobs
 from spaaza_source.dlt_hooks.load_end import LoadEndHook
 from spaaza_source.dlt_hooks.run_lock import RunLock
 
@@ -18,3 +19,4 @@ def install_hooks() -> None:
     for hook in HOOKS:
         if hook not in trace.TRACKING_MODULES:
             trace.TRACKING_MODULES.append(hook)
+    hide_values_of_jobs()

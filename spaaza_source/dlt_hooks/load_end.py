@@ -17,7 +17,7 @@ from dlt.common.runtime.tracking import SupportsTracking
 from typing_extensions import Self
 
 from spaaza_source.audit import reconcile_load, record_rows_written
-from spaaza_source.destination import hold_load_lock, keep_open
+from spaaza_source.destination import hide_values, hold_load_lock, keep_open
 from spaaza_source.dlt_hooks.lasting_failures import note_failure
 from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
 
@@ -43,6 +43,9 @@ class LoadEndHook(SupportsTracking):
         if failure := sys.exc_info()[1]:
             note_failure(pipeline, failure)
         elif step.step == "normalize" and isinstance(step_info, NormalizeInfo):
+            if step.step_exception is not None:
+                # It is told of what was interrupted too, whose rows are not all there.
+                return
             record_rows_written(pipeline, step_info)
 
 
@@ -82,6 +85,8 @@ class _ReconcilingCollector(Collector):
         with self._held:
             self.own.__exit__(kind, error, trace)
             if error is not None:
+                # Of a job's error nothing is left to hide, but tables and indexes fail too.
+                hide_values(error)
                 return
             left = self._pipeline.list_normalized_load_packages()
             for load in sorted(self._pending.difference(left)):

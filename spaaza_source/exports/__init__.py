@@ -12,6 +12,7 @@ from spaaza_source.exports.fetch import fetch_again
 from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
+from spaaza_source.exports.private_folder import private_folder, process_folder
 from spaaza_source.exports.request import REPEATS, ExportFormat, ExportRequest, Repeat
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.submission import ExportSubmitter
@@ -43,6 +44,8 @@ __all__ = [
     "cut_range",
     "error_context",
     "fetch_again",
+    "private_folder",
+    "process_folder",
     "require_one_load",
     "verify_checksums",
 ]

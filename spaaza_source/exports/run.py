@@ -83,7 +83,7 @@ class ExportRun:
     def _follow(self, table: TableExports) -> None:
         """Ask and poll for a table, in a thread that ends when no table is left."""
         folder = self._folder()
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock:
             if table not in self._tables:
                 self._tables.append(table)

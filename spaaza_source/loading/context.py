@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import dlt
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 
 from spaaza_source.destination import current_pipeline
+from spaaza_source.exports import process_folder
 
 #: Under a pipeline's working folder: the folder of its downloads.
 DOWNLOADS = "exports"
@@ -24,7 +24,7 @@ def is_extracting() -> bool:
 
 
 def downloads_folder() -> Path:
-    """The folder of downloads: in the pipeline's working folder, else a temporary one."""
+    """The folder of downloads: in the pipeline's working folder, else in this process's own."""
     if is_extracting():
         return Path(current_pipeline().working_dir) / DOWNLOADS
-    return Path(tempfile.gettempdir()) / "spaaza_source"
+    return process_folder() / DOWNLOADS

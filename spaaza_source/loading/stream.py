@@ -54,7 +54,7 @@ def stream_table(
     exports = TableExports(load.sync, exports=[export])
     progress = Progress(exports)
     folder = downloads_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def on_bytes(arrived: int, total: int | None) -> None:
         export.received += arrived

@@ -7,12 +7,15 @@ publishes the fields of its exports (`voucherify.objects`).
 
 from spaaza_source.sandbox.calls import Call
 from spaaza_source.sandbox.instants import TimeSpan
-from spaaza_source.sandbox.server import Sandbox
+from spaaza_source.sandbox.live import LIVE_DAYS, live_settings
+from spaaza_source.sandbox.server import NEXT_DAY, Sandbox
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop
 from spaaza_source.sandbox.voucherify.project import GeneratedProject, Project
 
 __all__ = [
+    "LIVE_DAYS",
+    "NEXT_DAY",
     "Call",
     "GeneratedProject",
     "GeneratedShop",
@@ -21,4 +24,5 @@ __all__ = [
     "SandboxSettings",
     "Shop",
     "TimeSpan",
+    "live_settings",
 ]

@@ -4,15 +4,19 @@ import asyncio
 import signal
 import socket
 import threading
+from datetime import datetime, timedelta
 from email.utils import formatdate
 from typing import Any
 
 import uvicorn
+from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import Self
 
 from spaaza_source.sandbox.calls import Call, CallRecorder, with_headers
 from spaaza_source.sandbox.export_files import ExportWriter
+from spaaza_source.sandbox.instants import utc_text
+from spaaza_source.sandbox.live import LiveClock
 from spaaza_source.sandbox.settings import (
     CHAIN_ID,
     CREDENTIALS,
@@ -27,6 +31,8 @@ from spaaza_source.sandbox.voucherify.api import PATHS, VoucherifyApi
 from spaaza_source.sandbox.voucherify.project import GeneratedProject, Project
 
 _HOST = "127.0.0.1"
+#: A POST to it sets the clock of a live sandbox a day forward.
+NEXT_DAY = "/sandbox/next-day"
 _POLL_SECONDS = 0.01
 # A client that is still downloading must not keep the sandbox from stopping.
 _GRACE_SECONDS = 1
@@ -171,6 +177,15 @@ class Sandbox:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the vendor whose path it is, with a `Date` by the sandbox's clock."""
+        clock = self.settings.clock
+        if isinstance(clock, LiveClock) and scope["path"] == NEXT_DAY and scope["method"] == "POST":
+            clock.move(timedelta(days=1))
+            told = PlainTextResponse(f"It is {utc_text(clock())} in the sandbox.\n")
+            await told(scope, receive, with_headers(send, {"date": _date(clock())}))
+            return
         app = self._voucherify.app if scope["path"].startswith(PATHS) else self._spaaza.app
-        date = formatdate(self.settings.clock().timestamp(), usegmt=True)
-        await app(scope, receive, with_headers(send, {"date": date}))
+        await app(scope, receive, with_headers(send, {"date": _date(clock())}))
+
+
+def _date(moment: datetime) -> str:
+    return formatdate(moment.timestamp(), usegmt=True)

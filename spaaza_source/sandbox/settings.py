@@ -58,6 +58,8 @@ class SandboxSettings:
     data_end: datetime = datetime(2026, 11, 1, tzinfo=timezone.utc)
     history_days: int = 1096
     """Sales, vouchers and wallet entries fill these days before `data_end`."""
+    is_live: bool = False
+    """Whether rows come, change and go with the clock; see `live`."""
     saved_segments: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Segments that a task may name by `segment_id`: id to a segment as in a task's trigger."""
 

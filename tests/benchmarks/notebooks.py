@@ -1,4 +1,4 @@
-"""Times the notebooks as apps: to the first chart, from `marimo run` and from the page's opening.
+"""Times the notebooks as apps: to the first chart, from the command and from the page's opening.
 
     python -m tests.benchmarks.notebooks
 
@@ -26,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000, help="rows of each table of the demo")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--bound", type=float, default=5.0, help="seconds from `marimo run`")
+    parser.add_argument("--bound", type=float, default=5.0, help="seconds from the command")
     parser.add_argument("--db", type=Path, help="another database than the demo")
     given = parser.parse_args()
     if apps.browser() is None:
@@ -41,7 +41,7 @@ def main() -> int:
         for name in NAMES:
             rounds = [_round(name, database, Path(folder)) for _ in range(given.rounds)]
             for since, seconds in zip(
-                ("marimo run", "opening"), zip(*rounds, strict=True), strict=True
+                ("command", "opening"), zip(*rounds, strict=True), strict=True
             ):
                 told = ", ".join(f"{each:.2f}" for each in seconds)
                 sys.stdout.write(f"{name}: first chart {told} s after {since};")

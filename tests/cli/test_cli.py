@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -285,3 +287,49 @@ def test_the_sandbox_serves_until_it_is_stopped() -> None:
         process.terminate()
         assert process.wait(60) == 0
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.thorough)])
+def test_a_terminal_that_lacks_characters_ends_no_load(encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    ran = subprocess.run(
+        [*COMMAND, "demo", "--rows", "20"], env=environment, capture_output=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr.decode(encoding)
+    assert "users" in ran.stdout.decode(encoding)
+
+
+#: What dlt calls in each step, first of all there.
+STEPS = {
+    "extract": ("dlt.extract.extract", "Extract", "_extract_single_source"),
+    "normalize": ("dlt.normalize.normalize", "Normalize", "run"),
+    "load": ("dlt.load.load", "Load", "start_new_jobs"),
+}
+_SIGNALLED = """
+import importlib, os, signal, sys
+from spaaza_source.cli import main
+module, owner, name = sys.argv.pop(1).split()
+of = getattr(importlib.import_module(module), owner)
+step = getattr(of, name)
+def signalled(*given, **named):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return step(*given, **named)
+setattr(of, name, signalled)
+main()
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("step", STEPS)
+def test_sigterm_ends_each_step_with_143_and_the_next_run_goes_on(
+    sandbox: Sandbox, step: str
+) -> None:
+    environment = {**os.environ, **settings_for(sandbox)}
+    command = [sys.executable, "-c", _SIGNALLED, " ".join(STEPS[step]), "load", "products"]
+    ran = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)
+    assert ran.returncode == 143, ran.stderr
+    assert "spaaza: interrupted" in ran.stderr
+    assert "Traceback" not in ran.stderr + ran.stdout
+    again = spaaza("load", "products", **settings_for(sandbox))
+    assert again.returncode == 0, again.stderr

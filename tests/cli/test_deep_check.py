@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import stat
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,8 +21,9 @@ from spaaza_source import spaaza_source
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.segments import date
-from tests.command import runner, settings_for
+from tests.command import COMMAND, runner, settings_for
 from tests.command import spaaza as process
+from tests.vendors.server import CANARY, Answer, Seen
 from tests.vendors.spaaza_files import FileVendor
 
 pytestmark = pytest.mark.slow
@@ -398,3 +404,65 @@ def test_rows_that_cannot_be_read_are_said_not_to_be_compared(
         "equal, 30 rows",
         "not compared: rows of the export that cannot be read (1)",
     ]
+
+
+class WatchedVendor(FileVendor):
+    """Calls `on_file` when a file is asked for, before it answers."""
+
+    on_file: Callable[[], object] = staticmethod(lambda: None)
+
+    def _answer(self, seen: Seen) -> Answer:
+        if seen.path.startswith("/file/"):
+            self.on_file()
+        return super()._answer(seen)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's processes have their temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_its_files_are_one_users_and_gone_afterwards_also_when_interrupted(
+    number: int, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = f"id,email\n1,{CANARY}@x.example\n2,b@x.example\n"
+    seen: dict[str, int] = {}
+    with WatchedVendor(users=users.encode()) as vendor:
+        spaaza = runner(
+            monkeypatch,
+            BASE_URL=vendor.base_url,
+            CHAIN_ID="1743",
+            CREDENTIALS__ACCESS_TOKEN_ID="a",
+            CREDENTIALS__ACCESS_TOKEN_SECRET="b",
+            POLL_INTERVAL="0.01",
+            START_MARGIN="0",
+            STAGGER="0",
+            PRIVACY="pseudonymise",
+            PRIVACY_SECRET="0123456789abcdef",
+        )
+        assert spaaza("load", "users")[0] == 0
+        checking = subprocess.Popen([*COMMAND, "check", "--deep", "users"])
+
+        def interrupt() -> None:
+            folders = [path for path in temporary.iterdir() if path.is_dir()]
+            seen.update({path.name: stat.S_IMODE(path.stat().st_mode) for path in folders})
+            os.kill(checking.pid, number)
+
+        vendor.on_file = interrupt
+        code = checking.wait()
+        assert code == (-number if number == signal.SIGKILL else 128 + number)
+        # Downloads, and both sides of the comparison.
+        assert list(seen.values()) == [0o700, 0o700]
+        for path in temporary.rglob("*"):
+            assert path.is_dir() or CANARY.encode() not in path.read_bytes()
+        vendor.on_file = lambda: None
+        again = subprocess.run([*COMMAND, "check", "--deep", "users"], check=False)
+        assert again.returncode == 0
+    assert list(temporary.iterdir()) == []

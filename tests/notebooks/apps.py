@@ -1,8 +1,9 @@
-"""The notebooks as apps: served by marimo, opened in the Chromium that this system has."""
+"""The notebooks as apps: served as users do, opened in the Chromium that this system has."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -56,18 +57,17 @@ def chromium(*, watched: bool = True) -> Iterator[webdriver.Chrome]:
 
 @contextmanager
 def served(name: str, database: Path | str, cwd: Path) -> Iterator[str]:
-    """A notebook as `marimo run` serves it, at the address given; no cell of it may fail."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "marimo", "run", str(NOTEBOOKS / f"{name}.py"), "--headless"]
-    command += ["--no-token", "--port", str(port), "--", "--db", str(database)]
+    """A notebook as users serve it, at the address that is shown; no cell of it may fail."""
+    command = [sys.executable, str(NOTEBOOKS / "serve.py"), name, "--headless"]
+    command += ["--db", str(database)]
     log = cwd / f"{name}.log"
     with log.open("wb") as out:
         server = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=subprocess.STDOUT)
     try:
-        until(lambda: _answers(port), "the app to be served")
-        yield f"http://127.0.0.1:{port}/"
+        shown = re.compile(r"http://127\.0\.0\.1:(\d+)/\?token=\S+(?=\n)")
+        address = until(lambda: shown.search(log.read_text()), "the app's address")
+        until(lambda: _answers(int(address[1])), "the app to be served")
+        yield address[0]
     finally:
         server.terminate()
         server.wait()

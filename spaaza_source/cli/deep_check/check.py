@@ -1,11 +1,11 @@
 """`spaaza check --deep`: compares tables with fresh exports, and loads nothing.
 
-Exports are read outside of any pipeline, into a temporary folder, so that no state changes.
+Exports are read outside of any pipeline, into a private folder, so that no state changes. What is
+compared is what the privacy policy leaves of them.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Protocol
@@ -18,6 +18,7 @@ from dlt.extract import DltSource
 from spaaza_source.cli.deep_check.diff import Comparison, Differences
 from spaaza_source.cli.deep_check.table_rows import DestinationTable
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports import private_folder
 from spaaza_source.loading import (
     TableLoad,
     exports_of,
@@ -96,7 +97,7 @@ def deep_check(
         loaded_until = last_instants(loads, pipeline, source.name) if schema else {}
         comparisons: dict[str, tuple[DestinationTable, Comparison]] = {}
         with (
-            tempfile.TemporaryDirectory(prefix="spaaza_check_") as folder,
+            private_folder() as folder,
             duckdb.connect(f"{folder}/check.duckdb", config=duckdb_settings()) as database,
         ):
             for name, load in loads.items():

@@ -104,11 +104,10 @@ def member_numbers(rows: Rows) -> pa.Array:
     return code(404_097 + rows, 9)
 
 
-def bulk_users(world: World, rows: Rows) -> pa.Table:
-    """The same users under the 68 headers of vendor document 003, in its order."""
-    known = users(world, rows)
+def under_bulk_headers(known: pa.Table) -> pa.Table:
+    """Some of `users` under the 68 headers of vendor document 003, in its order."""
     columns = [
-        known.column(name) if name else pa.nulls(len(rows), pa.string())
+        known.column(name) if name else pa.nulls(known.num_rows, pa.string())
         for name in BULK_HEADERS.values()
     ]
     return pa.table(columns, names=list(BULK_HEADERS))

@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from spaaza_source.sandbox.instants import TimeSpan, microseconds
+from spaaza_source.sandbox.live import rows_there, spaaza_as_of
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
 from spaaza_source.sandbox.spaaza import catalogue, people, rewards, sales
 from spaaza_source.sandbox.world import Rows, World, row_blocks
@@ -70,10 +71,11 @@ _TABLES = {
 class GeneratedShop:
     """A shop whose every row follows from the seed, the row counts and the row's number alone.
 
-    It does not change over time: `at` is ignored.
+    It does not change over time, unless the settings say `is_live`: otherwise `at` is ignored.
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
+        self._is_live = settings.is_live
         self._world = World(
             seed=settings.seed,
             sizes={index: settings.rows_of(index) for index in INDEXES},
@@ -88,7 +90,7 @@ class GeneratedShop:
     def blocks(
         self,
         index: str,
-        at: datetime,  # noqa: ARG002 - part of the protocol; this shop does not change
+        at: datetime,
         near: Mapping[str, TimeSpan],
     ) -> Iterator[pa.Table]:
         """The rows of an index; blocks outside the span of their ordering column are skipped."""
@@ -99,9 +101,15 @@ class GeneratedShop:
                 first, last = kind.moments(self._world, rows[[0, -1]]).tolist()
                 if last < span.low or first > span.high:
                     continue
-            yield kind.table(self._world, rows)
+            yield self._table(index, rows, at)
 
-    def bulk_users(self, at: datetime) -> Iterator[pa.Table]:  # noqa: ARG002 - as above
+    def bulk_users(self, at: datetime) -> Iterator[pa.Table]:
         """The same users as the index has, under the documented headers."""
         for rows in row_blocks(self._world.sizes["users"]):
-            yield people.bulk_users(self._world, rows)
+            yield people.under_bulk_headers(self._table("users", rows, at))
+
+    def _table(self, index: str, rows: Rows, at: datetime) -> pa.Table:
+        make_table = _TABLES[index].table
+        if not self._is_live:
+            return make_table(self._world, rows)
+        return spaaza_as_of(make_table(self._world, rows_there(self._world, index, rows, at)), at)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from spaaza_source.sandbox.instants import microseconds
+from spaaza_source.sandbox.live import voucherify_as_of
 from spaaza_source.sandbox.settings import OBJECTS, SandboxSettings
 from spaaza_source.sandbox.voucherify import customers, ledger, vouchers
 from spaaza_source.sandbox.voucherify.identities import ProjectWorld
@@ -45,14 +46,15 @@ _TABLES: dict[str, Callable[[ProjectWorld, Rows], pa.Table]] = {
 class GeneratedProject:
     """A project whose every row follows from the seed, the row counts and the row's number.
 
-    It does not change over time: `at` is ignored. Its history ends at `data_end`, or at the
-    start of the day in which it was made, whichever is earlier, so that no row was created or
-    updated in the future of the clock.
+    It does not change over time, unless the settings say `is_live`: otherwise `at` is ignored, and
+    its history ends at `data_end`, or at the start of the day in which it was made, whichever is
+    earlier, so that no row was created or updated in the future of the clock.
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
         today = settings.clock().astimezone(timezone.utc)
         midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
+        self._is_live = settings.is_live
         sizes = {name: settings.rows_of(name) for name in OBJECTS}
         self._world = ProjectWorld(
             seed=settings.seed,
@@ -63,7 +65,9 @@ class GeneratedProject:
                 "transactions": sizes["order"],
                 "vouchers": sizes["voucher"],
             },
-            end=microseconds(min(settings.data_end, midnight)),
+            end=microseconds(
+                settings.data_end if self._is_live else min(settings.data_end, midnight)
+            ),
             history_days=settings.history_days,
         )
 
@@ -74,9 +78,10 @@ class GeneratedProject:
     def blocks(
         self,
         exported_object: str,
-        at: datetime,  # noqa: ARG002 - part of the protocol; this project does not change
+        at: datetime,
     ) -> Iterator[pa.Table]:
         """The rows of an object."""
         make_table = _TABLES[exported_object]
         for rows in row_blocks(self._world.sizes[exported_object]):
-            yield make_table(self._world, rows)
+            table = make_table(self._world, rows)
+            yield voucherify_as_of(table, at) if self._is_live else table

@@ -1,8 +1,9 @@
-"""A worker's own folder: it is gone afterwards, as is what killed workers have left."""
+"""A private folder: it is gone afterwards, as is what killed processes have left."""
 
 from __future__ import annotations
 
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -10,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from spaaza_source.backfill.worker_folder import worker_folder
+from spaaza_source.exports import private_folder
 
 pytestmark = pytest.mark.slow
 
 WORKER = """
 import sys
-from spaaza_source.backfill.worker_folder import worker_folder
-with worker_folder() as folder:
+from spaaza_source.exports import private_folder
+with private_folder() as folder:
     (folder / "export.csv").write_text("personal")
     print(folder, flush=True)
     sys.stdin.read()
@@ -40,22 +41,23 @@ def worker() -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_a_worker_folder_is_gone_afterwards(place: Path) -> None:
-    with worker_folder() as folder:
+def test_a_private_folder_is_one_users_and_gone_afterwards(place: Path) -> None:
+    with private_folder() as folder:
         assert folder.parent == place
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         (folder / "export.csv").write_text("personal", encoding="utf-8")
     assert list(place.iterdir()) == []
 
 
 @pytest.mark.thorough
-def test_a_killed_workers_folder_is_removed_and_a_living_ones_is_not(place: Path) -> None:
+def test_a_killed_processes_folder_is_removed_and_a_living_ones_is_not(place: Path) -> None:
     killed, abandoned = worker()
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     living, used = worker()
     try:
         assert not abandoned.exists()
-        with worker_folder():
+        with private_folder():
             assert (used / "export.csv").exists()
     finally:
         living.communicate("")

@@ -1,0 +1,152 @@
+"""A sandbox that changes: its clock can be set forward, and its rows come and go with it.
+
+All rows are generated as in a sandbox that stands still, up to `LIVE_DAYS` after the day on which
+it is started; what has not happened by the clock is not shown. So loads from day to day bring new
+baskets, some of them hours late, vouchers that are redeemed, users that are erased.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY, microseconds
+from spaaza_source.sandbox.settings import SandboxSettings, real_clock
+from spaaza_source.sandbox.world import Flags, Rows, World
+
+#: How long it goes on changing.
+LIVE_DAYS = 90
+#: The share of rows that come late, and the most by which they do: less than the usual lookback.
+_LATE, _LATE_DAYS = 0.1, 0.75
+#: The share of users who have themselves erased, all while the sandbox lives.
+_ERASED = 0.02
+#: Indexes whose rows may come late.
+_MAY_BE_LATE = ("transactions", "wallet-ledger")
+
+
+class LiveClock:
+    """A clock that can be set forward."""
+
+    def __init__(self, clock: Callable[[], datetime] = real_clock) -> None:
+        self._clock = clock
+        self._ahead = timedelta(0)
+        self._lock = threading.Lock()
+
+    def __call__(self) -> datetime:
+        """Return its time now."""
+        return self._clock() + self._ahead
+
+    def move(self, by: timedelta) -> None:
+        """Set it forward."""
+        with self._lock:
+            self._ahead += by
+
+
+def live_settings(settings: SandboxSettings) -> SandboxSettings:
+    """The settings of a sandbox that changes from now on, by the clock of `settings`."""
+    today = settings.clock().astimezone(timezone.utc)
+    midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
+    return replace(
+        settings,
+        is_live=True,
+        clock=LiveClock(settings.clock),
+        data_end=midnight + timedelta(days=LIVE_DAYS),
+        history_days=settings.history_days + LIVE_DAYS,
+    )
+
+
+def rows_there(world: World, index: str, rows: Rows, at: datetime) -> Rows:
+    """Those rows of an index of Spaaza's that its exports have at a moment."""
+    make_moments: Mapping[str, Callable[[Rows], Rows]] = {
+        "transactions": world.transaction_moments,
+        "users": world.user_moments,
+        "vouchers": world.voucher_moments,
+        "wallet-ledger": world.wallet_moments,
+    }
+    if index not in make_moments:
+        return rows
+    now = microseconds(at)
+    moments = make_moments[index](rows)
+    if index in _MAY_BE_LATE:
+        late = world.likely(f"late {index}", rows, _LATE)
+        by = world.chance(f"late by {index}", rows) * _LATE_DAYS * MICROSECONDS_A_DAY
+        moments += np.where(late, by, 0).astype(np.int64)
+    there: Flags = moments <= now
+    if index == "users":
+        before_end = world.chance("erased at", rows) * LIVE_DAYS * MICROSECONDS_A_DAY
+        there &= ~(world.likely("erased", rows, _ERASED) & (world.end - before_end <= now))
+    return rows[there]
+
+
+def spaaza_as_of(table: pa.Table, at: datetime) -> pa.Table:
+    """Rows of an index of Spaaza's, without what happens to them after a moment."""
+    if "date_time_redeemed" in table.column_names:
+        return _without_later_redemptions(table, at)
+    if "last_modified_date" in table.column_names:
+        table = _set(
+            table,
+            "last_modified_date",
+            pc.if_else(
+                _is_later(table, "last_modified_date", at),
+                table["created_date"],
+                table["last_modified_date"],
+            ),
+        )
+    for name in ("last_login_date", "last_purchase_date", "last_loyalty_activity_date"):
+        if name in table.column_names:
+            table = _set(table, name, _unless(_is_later(table, name, at), table[name]))
+    if "days_since_last_purchase" in table.column_names:
+        since = pc.subtract(
+            pa.scalar(microseconds(at)), _as_microseconds(table, "last_purchase_date")
+        )
+        table = _set(table, "days_since_last_purchase", pc.divide(since, MICROSECONDS_A_DAY))
+    return table
+
+
+def voucherify_as_of(table: pa.Table, at: datetime) -> pa.Table:
+    """The rows of an object of Voucherify's that exist at a moment, as they are then."""
+    made = next((name for name in ("created_at", "date") if name in table.column_names), None)
+    if made is None:
+        return table
+    table = table.filter(pc.invert(_is_later(table, made, at)))
+    for name in ("updated_at", "orders_last_order_date"):
+        if name in table.column_names:
+            table = _set(table, name, _unless(_is_later(table, name, at), table[name]))
+    return table
+
+
+def _without_later_redemptions(table: pa.Table, at: datetime) -> pa.Table:
+    """A voucher that is redeemed later has been claimed by now."""
+    later = _is_later(table, "date_time_redeemed", at)
+    zero = pa.scalar(Decimal(0), table["amount_redeemed"].type)
+    for name, instead in {
+        "status": "claimed",
+        "amount_redeemed": zero,
+        "redeeming_basket_id": pa.scalar(None, table["redeeming_basket_id"].type),
+        "last_modified_date": table["date_time_creation"],
+        "date_time_redeemed": pa.scalar(None, table["date_time_redeemed"].type),
+    }.items():
+        table = _set(table, name, pc.if_else(later, instead, table[name]))
+    return table
+
+
+def _is_later(table: pa.Table, name: str, at: datetime) -> pa.ChunkedArray:
+    later = pc.greater(_as_microseconds(table, name), microseconds(at))
+    return pc.fill_null(later, False)
+
+
+def _as_microseconds(table: pa.Table, name: str) -> pa.ChunkedArray:
+    return table[name].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+
+
+def _unless(hidden: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(hidden, pa.scalar(None, values.type), values)
+
+
+def _set(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
