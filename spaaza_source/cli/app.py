@@ -32,9 +32,9 @@ from spaaza_source.cli.next_load import (
 from spaaza_source.cli.pipeline import (
     locked_pipeline,
     reading_pipeline,
-    require_own_tables,
 )
 from spaaza_source.cli.report import ConsoleReport, Report, make_console, with_report
+from spaaza_source.cli.sandbox_commands import demo, sandbox
 from spaaza_source.cli.tables import (
     JOBS_SHOWN,
     print_chain,
@@ -43,25 +43,16 @@ from spaaza_source.cli.tables import (
     show_plan,
     show_submitted,
 )
-from spaaza_source.cli.target import DB, Target, each_vendor, load_options, vendor_option
-from spaaza_source.cli.vendors import VENDORS, VOUCHERIFY
+from spaaza_source.cli.target import Target, each_vendor, load_options
+from spaaza_source.cli.vendors import VENDORS
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, Repeat
-from spaaza_source.sandbox import (
-    LIVE_DAYS,
-    NEXT_DAY,
-    Sandbox,
-    SandboxSettings,
-    live_settings,
-)
 
-rows_option = click.option("--rows", type=click.IntRange(0), default=10_000, help="Rows per table.")
 max_exports_option = click.option(
     "--max-exports",
     type=click.IntRange(1),
     help="Exports of one table that a first load may request.  [default: 240]",
 )
-seed_option = click.option("--seed", type=int, default=7, help="Seed of the generated data.")
 
 
 @click.group(
@@ -94,68 +85,8 @@ def cli(*, debug: bool) -> None:
     del debug  # the error handlers read it from the context or the command line
 
 
-@cli.command()
-@click.option("--db", type=DB, default="demo.duckdb", help="DuckDB file.")
-@rows_option
-@seed_option
-@vendor_option
-def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
-    """Load generated exports into DuckDB, from a sandbox inside this process.
-
-    Loads Spaaza's six indexes, or Voucherify's seven objects; each time anew.
-    """
-    report = ConsoleReport()
-    target = replace(Target.of(vendor=vendor, db=db), pipeline=f"{vendor}_demo")
-    with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
-        report.console.print(f"The sandbox serves the vendor's API at {served.base_url}.")
-        source = target.source(
-            base_url=served.base_url,
-            poll_interval=0.5,
-            max_concurrent_exports=len(target.tables),
-            **_sandbox_settings(served, vendor),
-        )
-        with locked_pipeline(target, report.progress, abandon=True) as pipeline:
-            require_own_tables(pipeline)
-            load_and_report(pipeline, source, report, full_refresh=True)
-    report.show_results()
-    report.show_location(db, f"{target.dataset}.{target.tables[0]}")
-
-
-@cli.command()
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8750,
-    help="Port to listen on; 0 picks a free one.",
-)
-@rows_option
-@seed_option
-@click.option(
-    "--run-seconds", type=click.FloatRange(0), default=2.0, help="Seconds each export takes."
-)
-@click.option(
-    "--live", is_flag=True, help="Let rows come, change and go with a clock that you can set."
-)
-def sandbox(*, port: int, rows: int, seed: int, run_seconds: float, live: bool) -> None:
-    """Serve the vendors' APIs with generated data on this machine, until Ctrl-C.
-
-    With --live, time passes: new rows, some of them late, redeemed vouchers, erased users.
-    """
-    settings = SandboxSettings(rows=rows, seed=seed, port=port, run_seconds=run_seconds)
-    served = Sandbox(live_settings(settings) if live else settings)
-    try:
-        served.start()
-    except OSError as failure:
-        raise SettingsError(
-            f"port {port} cannot be used ({failure.strerror})",
-            where="--port",
-            hint="Choose another; 0 picks a free one.",
-        ) from None
-    _show_settings(served)
-    if live:
-        click.echo(f"Its clock runs for {LIVE_DAYS} days. To set it a day forward:\n")
-        click.echo(f"  curl -X POST {served.base_url}{NEXT_DAY}\n")
-    served.serve_forever()
+cli.add_command(demo)
+cli.add_command(sandbox)
 
 
 @cli.command()
@@ -395,32 +326,3 @@ def main() -> None:
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     """Make SIGTERM end the process like Ctrl-C: at once, with everything closed and reported."""
     raise SigtermError
-
-
-def _sandbox_settings(served: Sandbox, vendor: str) -> dict[str, Any]:
-    """The credentials of a sandbox, and settings that spare its user the waiting."""
-    if vendor == VOUCHERIFY.name:
-        return {"credentials": served.voucherify_credentials}
-    account = {"chain_id": served.chain_id, "credentials": served.credentials}
-    return {**account, "start_margin": 0.0, "stagger": 0.0}
-
-
-def _show_settings(served: Sandbox) -> None:
-    """Print the commands that load from the sandbox in another terminal."""
-    click.echo(f"Serving at {served.base_url}. To load from it, in another terminal:\n")
-    _show_variables(
-        "SPAAZA", served.credentials, base_url=served.base_url, chain_id=served.chain_id
-    )
-    click.echo("  spaaza load\n")
-    session = ", ".join(f'"{name}": "{value}"' for name, value in served.session.items())
-    click.echo("The bulk users export (spaaza_bulk_users, in Python) takes an admin session:\n")
-    click.echo(f"  credentials={{{session}}}\n")
-    click.echo("It serves Voucherify too:\n")
-    _show_variables("VOUCHERIFY", served.voucherify_credentials, base_url=served.base_url)
-    click.echo("  spaaza load --vendor voucherify\n")
-
-
-def _show_variables(vendor: str, credentials: Mapping[str, str], **settings: Any) -> None:
-    settings |= {f"credentials__{name}": value for name, value in credentials.items()}
-    for name, value in settings.items():
-        click.echo(f"  export SOURCES__{vendor}__{name.upper()}={value}")

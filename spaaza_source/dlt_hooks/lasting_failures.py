@@ -59,7 +59,8 @@ def is_lasting(step: str, failure: BaseException) -> bool:
     """Whether a step of dlt's that failed so would fail again, whenever it is run."""
     causes = list(_causes(failure))
     may_pass = (OSError, MemoryError, BrokenExecutor, DestinationConnectionError)
-    if any(isinstance(cause, may_pass) for cause in causes):
+    # Whoever presses Ctrl-C raises no `Exception`.
+    if any(isinstance(cause, may_pass) or not isinstance(cause, Exception) for cause in causes):
         return False
     if step == "normalize":
         # It reads the package's files, and nothing else.

@@ -43,9 +43,6 @@ class LoadEndHook(SupportsTracking):
         if failure := sys.exc_info()[1]:
             note_failure(pipeline, failure)
         elif step.step == "normalize" and isinstance(step_info, NormalizeInfo):
-            if step.step_exception is not None:
-                # It is told of what was interrupted too, whose rows are not all there.
-                return
             record_rows_written(pipeline, step_info)
 
 

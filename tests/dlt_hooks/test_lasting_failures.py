@@ -10,6 +10,7 @@ import dlt
 import duckdb
 import psycopg2
 import pytest
+from dlt.common.exceptions import SignalReceivedException
 from dlt.destinations.exceptions import (
     DatabaseTerminalException,
     DatabaseTransientException,
@@ -118,6 +119,8 @@ class OfState(psycopg2.OperationalError):  # type: ignore[misc]
         ("normalize", ValueError("a file"), True),
         ("normalize", OSError("disk full"), False),
         ("normalize", MemoryError(), False),
+        ("normalize", KeyboardInterrupt(), False),
+        ("load", SignalReceivedException(15), False),
         ("load", DatabaseTerminalException(ValueError()), True),
         ("load", DatabaseTransientException(ValueError()), False),
         ("load", DestinationConnectionError("duckdb", "x", "held", ValueError()), False),
