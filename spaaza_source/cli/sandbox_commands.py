@@ -1,4 +1,4 @@
-"""The commands `spaaza demo` and `spaaza sandbox`: generated exports, without a vendor's account."""
+"""The commands `spaaza demo` and `spaaza sandbox`: generated exports, without an account."""
 
 from __future__ import annotations
 
