@@ -7,8 +7,13 @@ from spaaza_source.transport.http_client import HttpClient
 from spaaza_source.transport.link import Link
 from spaaza_source.transport.link_opener import open_link
 from spaaza_source.transport.rate_limit import CallLimit
-from spaaza_source.transport.redaction import LONGEST_MESSAGE, redact, without_context
-from spaaza_source.transport.secret import Secret, SecretHeaders
+from spaaza_source.transport.redaction import (
+    LONGEST_MESSAGE,
+    Secret,
+    SecretHeaders,
+    redact,
+    without_context,
+)
 from spaaza_source.transport.urls import is_loopback, parse_base_url
 from spaaza_source.transport.vendor_words import vendor_words
 

@@ -30,7 +30,7 @@ from spaaza_source.transport.answer_body import (
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
 from spaaza_source.transport.patience import Patience, PatientAdapter, TooSlowError
 from spaaza_source.transport.rate_limit import CallLimit, ReadLimit
-from spaaza_source.transport.redaction import hide_queries_in_logs, redact
+from spaaza_source.transport.redaction import Secret, SecretHeaders, hide_queries_in_logs, redact
 from spaaza_source.transport.retry import (
     TIMEOUT,
     RetriableError,
@@ -40,7 +40,6 @@ from spaaza_source.transport.retry import (
     slow_error,
     status_error,
 )
-from spaaza_source.transport.secret import Secret, SecretHeaders
 from spaaza_source.transport.urls import is_loopback
 from spaaza_source.transport.vendor_words import page_words
 

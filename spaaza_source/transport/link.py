@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from spaaza_source.transport.secret import Secret
+from spaaza_source.transport.redaction import Secret
 
 #: Schemes that a message may name: in a text that is no link, a colon may follow anything.
 SCHEMES_SHOWN = ("https", "http", "ftp", "file", "s3", "gs")

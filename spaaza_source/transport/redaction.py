@@ -1,6 +1,7 @@
 """Redaction of texts for errors and logs: no credential, no signed query, no control characters.
 
-Used wherever the words of a vendor or of a library reach an error or a log.
+Used wherever the words of a vendor or of a library reach an error or a log. A secret of ours is a
+`Secret`, which appears in no repr, traceback or pickle.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 from urllib.parse import quote
 
 from spaaza_source.errors import SpaazaSourceError
@@ -100,3 +102,27 @@ def hide_queries_in_logs() -> None:
     """Keep signed links out of urllib3's log, which at DEBUG has each address in full."""
     for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
         logging.getLogger(name).addFilter(_HIDES_QUERIES)
+
+
+class Secret:
+    """Shows only its class in its `repr`, and refuses to be pickled.
+
+    Tracebacks with local variables, and many services that collect errors, print a `repr`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a secret, so it is not pickled")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        self.__reduce__()
+
+
+class SecretHeaders(Secret, dict[str, str]):
+    """Headers, some of them secret."""

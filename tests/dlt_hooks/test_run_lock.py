@@ -52,7 +52,7 @@ def test_the_first_load_waits_before_it_makes_the_pipeline(
     sandbox: Sandbox, turn: FileLock
 ) -> None:
     with turn:
-        load = begun("load", "products", **settings_for(sandbox))
+        load = begun("load", "products", "--pipeline=spaaza", **settings_for(sandbox))
         await_word(load, "Another run of the pipeline 'spaaza'")
         assert not folder().exists()
     load.communicate(timeout=60)
@@ -65,15 +65,18 @@ def test_another_destination_waits_before_what_is_known_is_forgotten(
     sandbox: Sandbox, turn: FileLock
 ) -> None:
     settings = settings_for(sandbox)
-    assert spaaza("load", "products", **settings).returncode == 0
+    named = "--pipeline=spaaza"
+    assert spaaza("load", "products", named, **settings).returncode == 0
     state = folder() / "state.json"
     known = json.loads(state.read_text(encoding="utf-8"))
     with turn:
-        other = begun("plan", "products", "--db", "other.duckdb", **settings)
+        other = begun("load", "products", "--db", "other.duckdb", named, **settings)
         await_word(other, "Another run of the pipeline 'spaaza'")
         assert json.loads(state.read_text(encoding="utf-8")) == known
         # To look at what is loaded here needs no turn.
-        assert spaaza("jobs", **settings).returncode == 0
+        assert spaaza("jobs", named, **settings).returncode == 0
     other.communicate(timeout=60)
     assert other.returncode == 0
-    assert "products" not in json.loads(state.read_text(encoding="utf-8")).get("sources", {})
+    now = json.loads(state.read_text(encoding="utf-8"))["_local"]
+    assert "other.duckdb" in now["spaaza_place_name"]
+    assert now["spaaza_place"] != known["_local"]["spaaza_place"]
