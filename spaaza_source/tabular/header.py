@@ -58,7 +58,8 @@ def remove_invisible(header: str) -> str:
 def is_unspelled(header: str, name: str) -> bool:
     """Whether a header has letters, and its column's name has none of them."""
     letters = [sign for sign in header.casefold() if sign.isalpha()]
-    return bool(letters) and not any(sign in name for sign in letters)
+    kept = name.casefold()
+    return bool(letters) and not any(sign in kept for sign in letters)
 
 
 def _loses_letters(header: Sequence[str], names: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from spaaza_source.errors import HeaderError, MalformedFileError
 from spaaza_source.tabular import CsvFile, open_csv
-from spaaza_source.tabular.header import name_columns
+from spaaza_source.tabular.header import is_unspelled, name_columns
 
 
 def opened(tmp_path: Path, data: bytes | str) -> CsvFile:
@@ -149,3 +149,20 @@ def test_headers_that_differ_in_letters_dlt_leaves_out_name_the_convention(
     with pytest.raises(Exception, match="SCHEMA__NAMING=direct"):
         name_columns(header, lambda text: "".join(c if c.isascii() else "_" for c in text).lower())
     assert name_columns(header, str) == tuple(header)
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "is_without"),
+    [
+        ("ID", "ID", False),
+        ("ID", "id", False),
+        ("Timestamp", "timestamp", False),
+        ("Πόλη", "x", True),
+        ("Πόλη", "Πόλη", False),
+        ("12", "_12", False),
+    ],
+)
+def test_a_header_whose_letters_are_all_left_out_is_known(
+    header: str, name: str, is_without: bool
+) -> None:
+    assert is_unspelled(header, name) is is_without
