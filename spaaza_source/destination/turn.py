@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any
 
 import dlt
@@ -22,6 +24,10 @@ def turn_timeout() -> float:
         SettingsError: The setting is no such number.
     """
     value: Any = dlt.config.get(SETTING)
+    if isinstance(value, str):
+        # From the environment it is text.
+        with suppress(ValueError):
+            value = json.loads(value)
     return LONGEST if value is None else require_number(SETTING, value, least=0, most=CENTURY)
 
 

@@ -43,7 +43,9 @@ def check_hinted_columns(table: str, columns: Collection[str]) -> None:
         needed = [hint for hint in NEEDED if column.get(hint)]
         if column.get("nullable") is False:
             needed.append("nullable=False")
-        if not needed or naming.normalize_identifier(name) in columns:
+        # dlt itself hints columns that it adds to a history.
+        is_dlts = name.startswith("_dlt") or any(hint.startswith("x-") for hint in column)
+        if not needed or is_dlts or naming.normalize_identifier(name) in columns:
             continue
         near = get_close_matches(name, columns, n=1)
         raise SettingsError(

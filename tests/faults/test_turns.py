@@ -103,9 +103,13 @@ def left(run: Callable[..., tuple[int, list[str]]], *arguments: str) -> tuple[in
 def test_a_command_gives_up_its_turn(
     run: Callable[..., tuple[int, list[str]]], vendor: FileVendor
 ) -> None:
-    for command in ("load", "plan", "jobs", "collect"):
+    named = ("users", "--db", "w.duckdb", "--pipeline", "spaaza")
+    for look in ("plan", "jobs"):
         with held(folder()):
-            code, message = left(run, command, "users", "--db", "w.duckdb")
+            assert left(run, look, *named)[0] == 0
+    for command in ("load", "collect"):
+        with held(folder()):
+            code, message = left(run, command, *named)
         assert code == 1
         assert "pipeline 'spaaza': another run (" in message
         assert f"process {os.getpid()} on" in message
@@ -118,7 +122,7 @@ def test_a_wrong_wait_is_a_wrong_setting(
 ) -> None:
     monkeypatch.setenv("SPAAZA_SOURCE__TURN_TIMEOUT", value)
     with held(folder()):
-        code, message = left(run, "load", "users")
+        code, message = left(run, "load", "users", "--pipeline", "spaaza")
     assert code == 2
     assert f"spaaza_source.turn_timeout: '{value}' is not a number" in message
 
