@@ -22,7 +22,7 @@ from tests.vendors.spaaza_files import FileVendor
 MADE = iso(datetime.now(timezone.utc))
 TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
 Spaaza = Callable[..., tuple[int, list[str]]]
-pytestmark = pytest.mark.wing("cli")
+pytestmark = [pytest.mark.slow, pytest.mark.wing("cli")]
 
 
 class DatedVendor(FileVendor):
@@ -122,7 +122,9 @@ def test_a_named_pipeline_tells_where_it_has_not_finished(spaaza: Spaaza) -> Non
     assert rows_in("other.duckdb") == 2
 
 
-@pytest.mark.parametrize("way_out", ["--abandon", "--full-refresh"])
+@pytest.mark.parametrize(
+    "way_out", ["--abandon", pytest.param("--full-refresh", marks=pytest.mark.thorough)]
+)
 def test_a_load_that_is_given_up_is_loaded_from_the_same_exports(
     spaaza: Spaaza,
     vendor: FileVendor,
@@ -168,6 +170,7 @@ def _only_package() -> Path:
     return package
 
 
+@pytest.mark.thorough
 def test_what_a_script_has_loaded_is_known_to_the_commands(
     spaaza: Spaaza, vendor: FileVendor
 ) -> None:

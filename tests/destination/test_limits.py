@@ -85,6 +85,8 @@ def test_a_row_that_fills_more_than_a_page_is_refused(
         check_row_width(_Postgres(), "users", rows)
 
 
+@pytest.mark.slow
+@pytest.mark.thorough
 def test_duckdb_takes_all_of_it(tmp_path: Path) -> None:
     header = ",".join(["id", "xmin", *(f"c{number}" for number in range(1700))])
     with FileVendor(users=f"{header}\n{','.join(['1'] * 1702)}\n".encode()) as vendor:
@@ -164,7 +166,7 @@ def records(*ids: int) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [(1, 2), ()])
+@pytest.mark.parametrize("first", [(1, 2), pytest.param((), marks=pytest.mark.thorough)])
 def test_nested_lists_are_merged_from_the_second_load_on(
     tmp_path: Path, first: tuple[int, ...]
 ) -> None:

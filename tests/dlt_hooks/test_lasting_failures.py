@@ -68,6 +68,8 @@ def test_a_package_that_failed_for_good_is_given_up_and_its_exports_loaded_anew(
     assert query(tmp_path, "SELECT loaded FROM export_jobs") == [(3,)]
 
 
+@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_failed_package_with_rows_that_no_new_export_has_is_kept_and_told(
     vendor: FileVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,6 +94,8 @@ def test_a_failed_package_with_rows_that_no_new_export_has_is_kept_and_told(
     assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
 
 
+@pytest.mark.slow
+@pytest.mark.thorough
 def test_rows_of_another_source_in_the_package_keep_it(vendor: FileVendor, tmp_path: Path) -> None:
     block(tmp_path)
     pipeline = pipeline_into(tmp_path)

@@ -69,6 +69,7 @@ def test_a_misfit_names_its_line_and_never_its_value(vendor: FileVendor, tmp_pat
     assert "secretly" not in json.dumps(notice)
 
 
+@pytest.mark.thorough
 def test_a_column_that_comes_back_says_since_when_it_was_missing(
     vendor: FileVendor, tmp_path: Path
 ) -> None:

@@ -163,7 +163,12 @@ def windows(database: Path, dataset: str) -> set[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
-    "machine", ["new", pytest.param("without state", marks=pytest.mark.thorough), "same"]
+    "machine",
+    [
+        "new",
+        pytest.param("without state", marks=pytest.mark.thorough),
+        pytest.param("same", marks=pytest.mark.thorough),
+    ],
 )
 def test_the_next_load_asks_for_what_is_new_and_has_the_vendors_rows(
     machine: str,
