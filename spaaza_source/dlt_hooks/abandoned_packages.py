@@ -17,8 +17,8 @@ from spaaza_source.destination import can_count, open_client
 from spaaza_source.dlt_hooks.lasting_failures import can_repeat, package_folders, read_failure
 
 
-def abandon_packages(pipeline: Any) -> list[str]:
-    """Give up every package that is not loaded yet; returns their load ids.
+def abandon_packages(pipeline: Any) -> None:
+    """Give up every package that is not loaded yet, and say so.
 
     The pipeline's state and schemas are then as they were before the oldest of them. The
     destination is not needed for it. What a package had loaded into a table stays there, and the
@@ -26,14 +26,13 @@ def abandon_packages(pipeline: Any) -> list[str]:
     """
     plan = pipeline.abort_packages()
     if plan is None:
-        return []
+        return
     aborted = plan["package_to_abort"]
-    return sorted(
-        {
-            *([aborted["load_id"]] if aborted else []),
-            *plan["packages_to_delete"],
-            *plan["extracted_packages_to_delete"],
-        }
+    loads = {*plan["packages_to_delete"], *plan["extracted_packages_to_delete"]}
+    loads |= {aborted["load_id"]} if aborted else set()
+    logger.warning(
+        f"Given up, and not loaded: {', '.join(sorted(loads))}. Their exports are adopted or asked"
+        " for again"
     )
 
 
@@ -47,10 +46,7 @@ def abandon_failed_packages(pipeline: Any) -> None:
     told = ", ".join(f"{load} ({failure})" for load, failure in failed.items())
     loads = f"The load {told}" if len(failed) == 1 else f"The loads {told}"
     if all(map(can_repeat, left)):
-        logger.warning(
-            f"{loads} can never be loaded: it is given up, and its exports are adopted or asked"
-            " for again"
-        )
+        logger.warning(f"{loads} can never be loaded")
         abandon_packages(pipeline)
         return
     logger.warning(

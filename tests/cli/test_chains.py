@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,18 @@ import pytest
 from spaaza_source.cli.target import Target
 from spaaza_source.errors import SettingsError
 from spaaza_source.spaaza import read_chains
-from spaaza_source.windows import iso
 from tests.command import runner
-from tests.vendors.spaaza_files import FileVendor
+from tests.vendors.spaaza_files import DatedVendor, FileVendor
 from tests.warehouses import held_elsewhere
 
 Spaaza = Callable[..., tuple[int, list[str]]]
 CHAINS = (1743, 1744)
-MADE = iso(datetime.now(timezone.utc))
 
 
 def rows_of(chain: int, *days: int) -> bytes:
     """Both chains have the same ids: only their own data tells them apart."""
     lines = [f"{day},2026-05-{day:02}T10:00:00Z,{chain}" for day in days]
     return "\n".join(["id,timestamp,store", *lines, ""]).encode()
-
-
-class DatedVendor(FileVendor):
-    """One that tells when its tasks were made, as `spaaza collect` needs it."""
-
-    def _task(self, number: int, code: str) -> dict[str, Any]:
-        task = super()._task(number, code)
-        task["state"]["created_date"] = task["state"]["last_modified"] = MADE
-        return task
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,12 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import SettingsError
-from spaaza_source.windows import iso
 from tests.command import PREFIX, runner
-from tests.vendors.spaaza_files import FileVendor
+from tests.vendors.spaaza_files import DatedVendor, FileVendor
 
-MADE = iso(datetime.now(timezone.utc))
 TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
 Spaaza = Callable[..., tuple[int, list[str]]]
 pytestmark = [pytest.mark.slow, pytest.mark.wing("cli")]
-
-
-class DatedVendor(FileVendor):
-    """One that tells when its tasks were made: later runs adopt them."""
-
-    def _task(self, number: int, code: str) -> dict[str, Any]:
-        task = super()._task(number, code)
-        task["state"]["created_date"] = task["state"]["last_modified"] = MADE
-        return task
 
 
 @pytest.fixture

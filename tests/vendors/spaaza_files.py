@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from typing import Any
 
+from spaaza_source.windows import iso
 from tests.vendors.server import Answer, ScriptedServer, Seen
 
 
@@ -43,3 +45,16 @@ class FileVendor(ScriptedServer):
     def _task(self, number: int, code: str) -> dict[str, Any]:
         desc = self.tasks[number - 1]["desc"]
         return {"id": number, "chain": self.chain, "desc": desc, "state": {"code": code}}
+
+
+class DatedVendor(FileVendor):
+    """One that tells when its tasks were made: later runs adopt them."""
+
+    def __init__(self, **files: bytes) -> None:
+        super().__init__(**files)
+        self._made = iso(datetime.now(timezone.utc))
+
+    def _task(self, number: int, code: str) -> dict[str, Any]:
+        task = super()._task(number, code)
+        task["state"]["created_date"] = task["state"]["last_modified"] = self._made
+        return task
