@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -22,6 +21,7 @@ from spaaza_source.cli.target import Target
 from spaaza_source.destination import open_client
 from spaaza_source.dlt_hooks import abandon_packages, hold_run_lock
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports import private_folder
 from spaaza_source.warehouse import duckdb_file
 
 #: Keys of the pipeline's local state: where it loads to, as a text to compare and as one to read.
@@ -77,10 +77,10 @@ def reading_pipeline(target: Target) -> Iterator[dlt.Pipeline]:
 @contextmanager
 def _temporary_pipeline(target: Target, name: str) -> Iterator[dlt.Pipeline]:
     """A pipeline to the target's destination that leaves nothing on this machine."""
-    with tempfile.TemporaryDirectory(prefix="spaaza_look_") as folder:
+    with private_folder() as folder:
         yield dlt.pipeline(
             name,
-            pipelines_dir=folder,
+            pipelines_dir=str(folder),
             destination=target.destination,
             dataset_name=target.dataset,
             progress=NULL_COLLECTOR,
