@@ -105,7 +105,11 @@ def _check(path: Path) -> None:
     if not path.exists():
         return
     try:
-        duckdb.connect(str(path)).close()
+        # Read-only: who only looks keeps no load from the file.
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.ConnectionException:
+        # This process has it open.
+        return
     except duckdb.IOException as failure:
         # Another process has it open. "lock" alone is in "block" too, and so in the message about a
         # damaged file.

@@ -26,6 +26,17 @@ def test_a_file_that_another_process_holds_may_be_named_for_a_load_waits(databas
         duckdb_file(database)
 
 
+def test_a_file_that_this_process_has_open_may_be_named(database: Path) -> None:
+    with duckdb.connect(str(database)):
+        duckdb_file(database)
+
+
+def test_a_file_that_others_read_may_be_named(database: Path) -> None:
+    before = database.stat().st_mtime_ns
+    duckdb_file(database)
+    assert database.stat().st_mtime_ns == before
+
+
 def test_a_file_with_a_damaged_block_is_not_said_to_be_open_elsewhere(database: Path) -> None:
     # Three headers of 4 KiB come before the blocks.
     damaged = bytearray(database.read_bytes())

@@ -29,10 +29,7 @@ from spaaza_source.cli.next_load import (
     prepare_next_load,
     read_history,
 )
-from spaaza_source.cli.pipeline import (
-    locked_pipeline,
-    reading_pipeline,
-)
+from spaaza_source.cli.pipeline import locked_pipeline, reading_pipeline
 from spaaza_source.cli.report import ConsoleReport, Report, make_console, with_report
 from spaaza_source.cli.sandbox_commands import demo, sandbox
 from spaaza_source.cli.tables import (

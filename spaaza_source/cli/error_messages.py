@@ -164,7 +164,10 @@ def _wrong_setting(failure: Exception) -> tuple[str, int]:
 def _failed_destination(failure: Exception) -> tuple[str, int]:
     if "set lock" in str(failure):
         return _own_error(locked_file())
-    return f"The destination failed: {redact(str(failure))}", FAILED
+    return (
+        f"The destination failed: {redact(str(failure))}. The next run tries again; a load that can"
+        " never succeed it gives up, and loads the same exports anew."
+    ), FAILED
 
 
 #: Describes each kind of failure; the first kind that is among the causes counts.

@@ -44,8 +44,6 @@ COMMAND = "spaaza"
 
 #: The working folders whose lock `hold_run_lock` holds.
 _LOCKED: ContextVar[tuple[Path, ...]] = ContextVar("_LOCKED", default=())
-
-
 #: The working folders that are being repaired.
 _REPAIRED: ContextVar[tuple[Path, ...]] = ContextVar("_REPAIRED", default=())
 

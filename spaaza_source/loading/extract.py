@@ -181,6 +181,7 @@ def load_files(
         if export.request.window is not None:
             edges.add(export.request.window)
         if not is_silent:
+            file.check_hints()
             rows, waited = yield from _load_file(file, write, edges, misfits, number)
         counts = {"rows": file.rows, "rejected": len(file.rejected), "loaded": rows}
         seconds = time.monotonic() - begun - waited

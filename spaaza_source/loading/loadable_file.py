@@ -33,7 +33,7 @@ from spaaza_source.tabular import (
     certain_cells,
 )
 from spaaza_source.windows import Window
-from spaaza_source.writing import WindowEdges
+from spaaza_source.writing import WindowEdges, check_hinted_columns
 
 #: The column that a window is taken by, as dlt names it, and the window.
 RowWindow = tuple[str, Window]
@@ -84,6 +84,17 @@ class LoadableFile(ABC):
         None where none can be read, as in a JSON file.
         """
         return None
+
+    def check_hints(self) -> None:
+        """Check that it has the columns that the user's hints need.
+
+        Raises:
+            SettingsError: One is not there.
+        """
+        if self.rows:
+            names = [column.name for column in self.columns]
+            kept = [name for name in names if not self._is_dropped(name)]
+            check_hinted_columns(self._export.request.table, kept)
 
     def _is_dropped(self, *path: str) -> bool:
         """Whether the policy drops a column, given with the lists that it is nested in."""

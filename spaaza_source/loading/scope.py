@@ -77,7 +77,8 @@ def resolve_scope(
     history = _read_history(sync.table) if is_extracting() else None
     if history is not None:
         remember_table(sync.table, exists=history.exists)
-    check_format(sync.table, sync.make_request(None).export_format)
+    export_format = sync.make_request(None).export_format
+    check_format(sync.table, export_format)
     sync = replace(sync, policy=sync.policy and apply_scheduler(sync.policy, allowed=by_scheduler))
     if not is_extracting():
         return LoadScope(cursor.resume(sync))
@@ -86,12 +87,10 @@ def resolve_scope(
     if has_rows(sync.table) if history is None else history.exists:
         check_chosen_types(sync.table, load.read_settings.types)
     disposition, keyed = writing.disposition, bool(writing.candidates)
+    if export_format == "json":
+        disposition.user.check_records(sync.table)
     policy = disposition.limit_policy(
-        sync.policy,
-        sync.table,
-        keyed=keyed,
-        keeps_others=sync.keeps_others,
-        is_json=sync.make_request(None).export_format == "json",
+        sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others
     )
     sync = replace(sync, policy=policy)
     intent = describe_intent(load, disposition.user.strategy)

@@ -1,6 +1,7 @@
 """Decides how rows replace what a table has: key, delete guard and write disposition."""
 
 from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing.hinted_columns import check_hinted_columns
 from spaaza_source.writing.kept_rows import EarlierVersions, past_own_steps
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import unversioned_columns
@@ -41,6 +42,7 @@ __all__ = [
     "WindowEdges",
     "WriteSettings",
     "check_format",
+    "check_hinted_columns",
     "contract_modes",
     "empties_first",
     "has_rows",

@@ -45,7 +45,7 @@ def check_hinted_columns(table: str, columns: Collection[str]) -> None:
             needed.append("nullable=False")
         # dlt itself hints columns that it adds to a history.
         is_dlts = name.startswith("_dlt") or any(hint.startswith("x-") for hint in column)
-        if not needed or is_dlts or naming.normalize_identifier(name) in columns:
+        if not needed or is_dlts or naming.normalize_path(name) in columns:
             continue
         near = get_close_matches(name, columns, n=1)
         raise SettingsError(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common.normalizers.naming import NamingConvention
 
 #: The names of its columns.
 Key = tuple[str, ...]
@@ -92,7 +93,10 @@ class KeyCandidates:
         # As text: records of one table may differ in what they hold.
         cells = {
             name: pa.array(
-                [None if (cell := record.get(name)) is None else str(cell) for record in records],
+                [
+                    None if (cell := cell_at(record, name)) is None else str(cell)
+                    for record in records
+                ],
                 pa.string(),
             )
             for name in names
@@ -150,6 +154,14 @@ class KeyCandidates:
     def forget(self) -> None:
         """Free the cells; nothing can be asked any more."""
         self._parts = []
+
+
+def cell_at(record: Mapping[str, Any], column: str) -> Any:
+    """A record's cell of a column as dlt names it: by a path, if it is of an object in it."""
+    cell: Any = record
+    for part in column.split(NamingConvention.PATH_SEPARATOR):
+        cell = cell.get(part) if isinstance(cell, Mapping) else None
+    return record.get(column) if cell is None else cell
 
 
 def _texts_differ(cells: pa.Table) -> bool:

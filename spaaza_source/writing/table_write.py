@@ -24,7 +24,6 @@ from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window
 from spaaza_source.writing.broken_key import broken_key, missing_key
 from spaaza_source.writing.delete_guard import DeleteGuard, ReplacedRows
-from spaaza_source.writing.hinted_columns import check_hinted_columns
 from spaaza_source.writing.kept_rows import (
     KEYLESS,
     UNASKED,
@@ -36,7 +35,7 @@ from spaaza_source.writing.kept_rows import (
     find_versions,
     lose_all,
 )
-from spaaza_source.writing.keys import Key, KeyCandidates
+from spaaza_source.writing.keys import Key, KeyCandidates, cell_at
 from spaaza_source.writing.late_rows import late_row_meter
 from spaaza_source.writing.schema_hints import keep_root_keys, proven_key, table_memory
 from spaaza_source.writing.write_disposition import (
@@ -155,7 +154,6 @@ class TableWrite:
                 self._keys.add_records(rows)
                 self._rows_of[file] += len(rows)
             return rows
-        check_hinted_columns(self._table, rows.column_names)
         check_row_width(current_pipeline(), self._table, rows)
         if self._overlapping:
             rows = self._keys.drop_seen(rows, file)
@@ -167,7 +165,7 @@ class TableWrite:
         for name in {*(self._user_key or ()), *self._stored_key}:
             variant = name + VARIANT_SUFFIX
             if isinstance(rows, list):
-                self._misfits[name] += sum(record.get(variant) is not None for record in rows)
+                self._misfits[name] += sum(cell_at(record, variant) is not None for record in rows)
             elif isinstance(rows, pa.Table) and variant in rows.column_names:
                 self._misfits[name] += rows.num_rows - rows.column(variant).null_count
 

@@ -67,7 +67,8 @@ class UserDisposition:
     def key(self) -> Key | None:
         """The columns that the user calls the key."""
         naming = dlt.current.source_schema().naming
-        key = tuple(map(naming.normalize_identifier, self._columns_with("primary_key")))
+        # As dlt does: of a record, a name may be a path.
+        key = tuple(map(naming.normalize_path, self._columns_with("primary_key")))
         return None if not key or key == self._our_key else key
 
     @property
@@ -90,7 +91,7 @@ class UserDisposition:
         return self.strategy == "delete-insert" and bool(self._columns_with("dedup_sort"))
 
     def check(
-        self, policy: SyncPolicy | None, table: str, *, keeps_others: bool, is_json: bool
+        self, policy: SyncPolicy | None, table: str, *, keeps_others: bool
     ) -> SyncPolicy | None:
         """The settings' policy as the disposition narrows it; None where it must bring all rows.
 
@@ -98,7 +99,6 @@ class UserDisposition:
             policy: What the settings say.
             table: The resource's name.
             keeps_others: Whether rows that an export does not bring are to stay.
-            is_json: Whether the exports are JSON.
 
         Raises:
             SettingsError: The disposition cannot be right with these settings.
@@ -112,8 +112,6 @@ class UserDisposition:
                 where=where,
                 hint="Write it without one: chr(59), for instance.",
             )
-        if is_json:
-            self._check_records(where)
         _check_scope(own_scope, where)
         if strategy in WHOLE_ONLY:
             self._check_all_rows(policy, where, keeps_others=keeps_others)
@@ -159,12 +157,16 @@ class UserDisposition:
                 hint="Leave out start_date, or use another disposition.",
             )
 
-    def _check_records(self, where: str) -> None:
-        """Refuse what the records of a JSON export cannot be written by."""
+    def check_records(self, table: str) -> None:
+        """Check that the records of a JSON export can be written so.
+
+        Raises:
+            SettingsError: They cannot.
+        """
         if self.strategy == "scd2" and not (self.hints or {}).get("row_version_column_name"):
             raise SettingsError(
                 "scd2 tells a changed row by its version, and records of JSON exports have none",
-                where=where,
+                where=f"write_disposition of {table}",
                 hint="Export CSV (export_format), or use another disposition.",
             )
 

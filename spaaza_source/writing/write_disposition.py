@@ -51,13 +51,7 @@ class Disposition:
         self.user = UserDisposition(declared)
 
     def limit_policy(
-        self,
-        policy: SyncPolicy | None,
-        table: str,
-        *,
-        keyed: bool,
-        keeps_others: bool = False,
-        is_json: bool = False,
+        self, policy: SyncPolicy | None, table: str, *, keyed: bool, keeps_others: bool = False
     ) -> SyncPolicy | None:
         """Which rows a load may bring: all of them, where the destination can write no others.
 
@@ -66,7 +60,6 @@ class Disposition:
             table: The resource's name.
             keyed: Whether there are columns that may prove to be a key.
             keeps_others: Whether rows that an export does not bring are to stay.
-            is_json: Whether the exports are JSON.
 
         Raises:
             SettingsError: The destination cannot write a range of time; or the user's disposition
@@ -75,7 +68,7 @@ class Disposition:
         strategy, strategies = self.user.strategy, current_merge_strategies()
         if strategy is not None:
             _check_strategy(strategy, table)
-            return self.user.check(policy, table, keeps_others=keeps_others, is_json=is_json)
+            return self.user.check(policy, table, keeps_others=keeps_others)
         if policy is None or REPLACE_WINDOW["strategy"] in strategies:
             return policy
         if policy.merges_changes:

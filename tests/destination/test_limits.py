@@ -150,6 +150,19 @@ def test_a_hint_about_a_column_that_the_file_lacks_is_refused(
     assert query(tmp_path, "SELECT * FROM users") == [("1", "a")]
 
 
+def test_a_hint_about_a_field_that_records_lack_is_refused(tmp_path: Path) -> None:
+    pipeline = pipeline_into(tmp_path)
+    with FileVendor(users=b'[{"id": 1, "user": {"mail": "a"}}]') as vendor:
+        wrong = source(vendor, "users", export_format="json")
+        wrong.users.apply_hints(primary_key="user__male")
+        error = stopped(lambda: pipeline.run(wrong))
+        assert "no column 'user__male'. Name one that it has: user__mail" in str(error)
+        right = source(vendor, "users", export_format="json")
+        right.users.apply_hints(primary_key="user__mail")
+        pipeline.run(right)
+    assert query(tmp_path, "SELECT user__mail FROM users") == [("a",)]
+
+
 def test_a_column_of_the_users_own_map_may_be_the_key(tmp_path: Path) -> None:
     with FileVendor(users=b"id,name\n1,a\n") as vendor:
         mapped = source(vendor, "users")

@@ -68,6 +68,20 @@ def test_a_package_that_failed_for_good_is_given_up_and_its_exports_loaded_anew(
     assert query(tmp_path, "SELECT loaded FROM export_jobs") == [(3,)]
 
 
+def test_what_cannot_be_normalized_does_not_keep_the_corrected_script_from_loading(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    pipeline, wrong = pipeline_into(tmp_path), users(vendor)
+    # Nobody but dlt knows that this step adds no such column.
+    wrong.users.apply_hints(columns={"own": {"nullable": False}}).add_map(lambda rows: rows)
+    with pytest.raises(PipelineStepFailed) as raised:
+        pipeline.run(wrong)
+    assert raised.value.step == "normalize"
+    pipeline.run(users(vendor))
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
+    assert "own" not in pipeline.default_schema.tables["users"]["columns"]
+
+
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_a_failed_package_with_rows_that_no_new_export_has_is_kept_and_told(
