@@ -54,18 +54,18 @@ def load_and_report(
 ) -> None:
     """Run the pipeline, then report what it loaded.
 
+    A load that was interrupted is finished first; what it brings is not exported once more.
+
     An export that fails stops the whole extraction. The others are then loaded without it: their
     jobs are adopted, so nothing is exported twice.
 
     Raises:
         ExportsFailedError: Some exports failed; the others are loaded.
     """
-    if pipeline.has_pending_data and (finished := pipeline.run()):
-        # dlt finishes an interrupted load, and ignores a source that it is given with it.
-        _report_loads(pipeline, source.name, finished.loads_ids, report)
     refresh: Any = {"refresh": "drop_resources"} if full_refresh else {}
+    done = finish_interrupted(pipeline, source.name, report)
     failures: dict[str, Exception] = {}
-    while tables := [name for name in source.selected_resources if name not in failures]:
+    while tables := [name for name in source.selected_resources if name not in done | {*failures}]:
         try:
             loaded = pipeline.run(source.with_resources(*tables), **refresh)
         except PipelineStepFailed as failure:
@@ -80,6 +80,15 @@ def load_and_report(
         raise ExportsFailedError(list(failures.values()))
 
 
+def finish_interrupted(pipeline: dlt.Pipeline, source: str, report: Report) -> set[str]:
+    """Finish the loads that were interrupted, and report them; returns the tables they brought.
+
+    dlt does so before anything else, and ignores a source that it is given with it.
+    """
+    finished = pipeline.run() if pipeline.has_pending_data else None
+    return _report_loads(pipeline, source, finished.loads_ids, report) if finished else set()
+
+
 def load_archived(
     target: Target, folder: Path, report: Report, *, abandon: bool, **settings: Any
 ) -> None:
@@ -89,6 +98,7 @@ def load_archived(
     source.
     """
     with locked_pipeline(target, report.progress, abandon=abandon) as pipeline:
+        finish_interrupted(pipeline, target.vendor.name, report)
         for load in archived_loads(folder):
             tables = [table for table in target.tables if table in archived_tables(load)]
             if tables:
@@ -98,7 +108,8 @@ def load_archived(
 
 def _report_loads(
     pipeline: dlt.Pipeline, source: str, load_ids: Sequence[str], report: Report
-) -> None:
+) -> set[str]:
+    """Report some loads; returns their tables."""
     jobs = [
         job
         for job in read_table(pipeline, "export_jobs")
@@ -107,6 +118,7 @@ def _report_loads(
     ]
     report.add_loaded(jobs)
     tell_chat(_summary(pipeline, source, jobs))
+    return {job["table_name"] for job in jobs}
 
 
 def _summary(pipeline: dlt.Pipeline, source: str, jobs: Iterable[Mapping[str, Any]]) -> str:

@@ -128,17 +128,20 @@ def test_a_load_that_is_given_up_is_loaded_from_the_same_exports(
     assert len(vendor.tasks) == 1
 
 
-def test_an_unfinished_load_is_finished_and_the_one_that_was_asked_for_follows(
+def test_an_unfinished_load_is_finished_without_a_new_export(
     spaaza: Spaaza, unfinished: str, vendor: FileVendor
 ) -> None:
+    """Nobody asks for what it brings once more, and other tables are not left out for it."""
     unblock(unfinished)
     package = _only_package()
     (package / "spaaza_failed_for_good").unlink(missing_ok=True)
-    vendor.files["users"] = b"id,name\n1,a\n2,b\n3,c\n"
-    code, lines = spaaza("load", "users", f"--db={unfinished}")
+    vendor.files |= {"users": b"id,name\n1,a\n2,b\n3,c\n", "products": b"id\n1\n"}
+    code, lines = spaaza("load", "users", "products", f"--db={unfinished}")
     assert code == 0, lines
-    assert rows_in(unfinished) == 3
-    assert len(vendor.tasks) == 2
+    assert rows_in(unfinished) == 2
+    subjects = [task["target"]["export_index"] for task in vendor.tasks]
+    assert subjects == ["users", "products"]
+    assert any(line.startswith("products") for line in lines)
 
 
 @pytest.mark.thorough
