@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,13 +12,14 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as arrow_csv
 
-from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
+from spaaza_source.tabular.column_types import TEXT, Column, ColumnType
 from spaaza_source.tabular.csv_reader.in_threads import run_in_threads
-from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout
+from spaaza_source.tabular.csv_reader.layout import Layout
+from spaaza_source.tabular.csv_reader.parse import parse_rows
+from spaaza_source.tabular.csv_reader.read_whole import kept_type, read_whole
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
+from spaaza_source.tabular.csv_reader.spool import Spool, deserialize
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
@@ -62,6 +62,7 @@ class CsvFile:
     _spans: tuple[ByteSpan, ...]
     _evidence: tuple[Evidence, ...]
     _identity: Identity
+    _spool: Spool
 
     def tables(self) -> Iterator[Any]:
         """Read the good rows as `pyarrow.Table`s of about 120,000 rows, all of one schema.
@@ -141,27 +142,39 @@ class CsvFile:
         raise IndexError(row)
 
     def _span_tables(self) -> Iterator[tuple[ByteSpan, Any]]:
-        parsed_as = [_parsed_type(seen) for seen in self._evidence]
+        kinds = [kept_type(seen) for seen in self._evidence]
 
-        def make_table(piece: tuple[ByteSpan, bytes]) -> tuple[ByteSpan, Any]:
-            span, data = piece
-            return span, self._typed(_parse(data, parsed_as, span.rows))
+        def make_table(piece: tuple[ByteSpan, Any, bytes]) -> tuple[ByteSpan, Any]:
+            span, kept, data = piece
+            again = _other_types(kept, kinds)
+            if again:
+                texts = parse_rows(data, len(kinds), span.rows, again)
+                for index in again:
+                    kept = kept.set_column(index, str(index), texts.column(str(index)))
+            return span, self._typed(kept)
 
         with reopen_file(self.path, self._identity) as file:
-            yield from run_in_threads(make_table, self._pieces(file), ahead=TABLE_BYTES // BLOCK)
+            pieces = self._pieces(file, kinds)
+            yield from run_in_threads(make_table, pieces, ahead=TABLE_BYTES // BLOCK)
 
-    def _pieces(self, file: BinaryIO) -> Iterator[tuple[ByteSpan, bytes]]:
-        for span in self._spans:
-            file.seek(span.offset)
-            yield span, span.good_bytes(file.read(span.length))
+    def _pieces(
+        self, file: BinaryIO, kinds: Sequence[Any]
+    ) -> Iterator[tuple[ByteSpan, Any, bytes]]:
+        """Each span, its cells as they are kept, and its bytes where some are to be read again."""
+        for number, span in enumerate(self._spans):
+            kept, data = deserialize(self._spool.read(number)), b""
+            if _other_types(kept, kinds):
+                file.seek(span.offset)
+                data = span.good_bytes(file.read(span.length))
+            yield span, kept, data
 
     def _pairs(self) -> Iterable[tuple[Column, Evidence]]:
         return zip(self.columns, self._evidence, strict=True)
 
-    def _typed(self, parsed: Any) -> Any:
-        """The parsed cells as a table of this file's schema."""
+    def _typed(self, kept: Any) -> Any:
+        """The cells as a table of this file's schema."""
         columns, variants = [], []
-        for (column, seen), cells in zip(self._pairs(), parsed.columns, strict=True):
+        for (column, seen), cells in zip(self._pairs(), kept.columns, strict=True):
             fitting = cells
             if seen.drops_zeros and pa.types.is_string(cells.type):
                 strings = cells.combine_chunks()
@@ -235,7 +248,8 @@ def open_csv(
         start = [
             Evidence(known_types.get(name, default), documented=documented(name)) for name in names
         ]
-        evidence = _infer_types(scan, start, looks)
+        spool = Spool(Path(path))
+        evidence = read_whole(scan, start, looks, spool)
     columns = tuple(
         replace(
             seen.describe_column(header, name),
@@ -256,6 +270,7 @@ def open_csv(
         _spans=tuple(scan.spans),
         _evidence=tuple(evidence),
         _identity=known_as,
+        _spool=spool,
     )
 
 
@@ -269,109 +284,20 @@ def _schema(columns: Iterable[Column]) -> Any:
     return pa.schema([*fields, *variants])
 
 
-def _infer_types(
-    scan: Scan, evidence: list[Evidence], looks: Mapping[int, CellLook]
-) -> list[Evidence]:
-    """Read the whole file once, infer the type of each column, and look at the cells of some."""
-
-    def infer(chunk: tuple[ByteSpan, bytes]) -> list[tuple[int, Evidence]]:
-        span, data = chunk
-        # A column that another thread settles meanwhile is read in vain, but not wrongly.
-        before = list(evidence)
-        still = [
-            index for index, seen in enumerate(before) if index in looks or not seen.is_settled
-        ]
-        if not still:
-            return []
-        parsed = _parse(data, [pa.string()] * len(before), span.rows, include=still)
-        for index, cells in zip(still, parsed.columns, strict=True):
-            if index in looks:
-                looks[index].add(cells.chunk(0))
-        return [
-            (index, before[index].with_cells(cells.chunk(0)))
-            for index, cells in zip(still, parsed.columns, strict=True)
-        ]
-
-    for seen in run_in_threads(infer, _check_apostrophes(scan.chunks(), len(evidence))):
-        for index, found in seen:
-            evidence[index] = evidence[index].merge(found)
-    return evidence
-
-
-def _check_apostrophes(
-    chunks: Iterator[tuple[ByteSpan, bytes]], width: int
-) -> Iterator[tuple[ByteSpan, bytes]]:
-    """The chunks; raises an error if apostrophes quote every cell of a column in the first one."""
-    for number, (span, data) in enumerate(chunks):
-        if number == 0:
-            parsed = _parse(data, [pa.string()] * width, span.rows)
-            for index, cells in enumerate(parsed.columns, 1):
-                quoted = pc.match_substring_regex(cells, "(?s)^'.+'$")
-                if len(cells) - cells.null_count > 1 and pc.all(quoted).as_py():
-                    raise MalformedFileError(
-                        f"apostrophes quote every cell of column {index}",
-                        hint="Ask for cells quoted with double quotes, as in RFC 4180.",
-                    )
-        yield span, data
-
-
-def _parse(
-    data: bytes, types: Sequence[Any], rows: int, *, include: Sequence[int] | None = None
-) -> Any:
-    """The good rows of one span as an Arrow table whose columns are named by their numbers."""
-    if data.startswith(UTF8_BOM):
-        # Arrow drops a mark at the start of what it reads; here it belongs to a cell.
-        data = UTF8_BOM + data
-    names = [str(index) for index in range(len(types))]
-    chosen = names if include is None else [names[index] for index in include]
-    parsed = None
-    # Arrow's message quotes the row, so neither it nor its traceback may be passed on.
-    with suppress(pa.ArrowInvalid):
-        parsed = arrow_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, block_size=len(data) + 1, column_names=names
-            ),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-            convert_options=arrow_csv.ConvertOptions(
-                check_utf8=False,  # the scan has done that
-                column_types=dict(zip(names, types, strict=True)),
-                include_columns=chosen,
-                null_values=[""],
-                true_values=["true"],
-                false_values=["false"],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        )
-    if parsed is None:
-        raise _disagreement(f"{rows} rows, or bytes that are not rows")
-    if parsed.num_rows != rows:
-        raise _disagreement(f"{rows} rows or {parsed.num_rows}")
-    return parsed
-
-
-def _disagreement(about: str) -> MalformedFileError:
-    return MalformedFileError(
-        f"two readers disagree about a part of the file: {about}",
-        hint="Report this, with the file's record ends and quotes.",
-    )
-
-
-def _parsed_type(seen: Evidence) -> Any:
-    """The Arrow type that a column's cells are parsed as, before they become its own."""
-    if seen.column_type is None:
-        return pa.null()
-    if seen.misfits or (seen.zoned and seen.naive) or (seen.zeros and seen.drops_zeros):
-        return pa.string()
-    if seen.naive and seen.column_type == TIMESTAMP:
-        return pa.timestamp("us")
-    return seen.column_type.arrow
+def _other_types(kept: Any, kinds: Sequence[Any]) -> list[int]:
+    """The columns that are kept in another type than they have now: from text any can be made."""
+    return [
+        index
+        for index, (has, kind) in enumerate(zip(kept.schema.types, kinds, strict=True))
+        if has != kind and not pa.types.is_string(has)
+    ]
 
 
 def _to_type(cells: Any, column_type: ColumnType | None) -> Any:
-    """Cells that all fit, as they were parsed, as the column's type."""
-    if column_type is None or cells.type == column_type.arrow:
+    """Cells that all fit, as they were kept, as the column's type."""
+    if column_type is None:
+        return pa.nulls(len(cells))
+    if cells.type == column_type.arrow:
         return cells
     if pa.types.is_string(cells.type):
         return convert(cells, column_type)

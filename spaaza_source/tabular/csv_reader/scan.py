@@ -1,11 +1,11 @@
-"""Scans a whole CSV file in one pass: yields its good rows in chunks, collects its bad rows."""
+"""Scans a whole CSV file in one pass: cuts it into pieces, judges each, collects its bad rows."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +13,12 @@ import pyarrow as pa
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
 from spaaza_source.tabular.csv_reader.layout import CR, Layout, read_layout
+from spaaza_source.tabular.csv_reader.parse import parse_rows, parse_texts
 from spaaza_source.tabular.csv_reader.structure import (
     BadRecord,
     RecordBounds,
+    WholeRecords,
+    cut_records,
     find_records,
 )
 from spaaza_source.tabular.header import printable_name
@@ -58,15 +61,41 @@ class ByteSpan:
             data: The span's bytes.
             layout: The file's layout.
         """
-        ends = find_records(self.good_bytes(data), layout, last=False).ends
+        records = cut_records(self.good_bytes(data), layout, last=False)
+        ends = find_records(records, layout, widths=False).ends
         start = int(ends[row - 1]) + 1 if row else 0
         for bad, end in self.skipped:
             start += end - bad if bad <= start else 0
         return start
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Whole records of a file that are not judged yet, from a byte offset on."""
+
+    offset: int
+    records: WholeRecords
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The records of a piece, and the bad ones among them.
+
+    Attributes:
+        piece: The piece.
+        bounds: Its records.
+        repeated: Those that repeat the header.
+        texts: The cells of the good ones, as an Arrow table of texts.
+    """
+
+    piece: Piece
+    bounds: RecordBounds
+    repeated: Sequence[BadRecord]
+    texts: Any
+
+
 class Scan:
-    """One pass over a file: iterate `chunks` to its end, then read the results.
+    """One pass over a file: judge each of its `pieces`, `add` them in their order, and `finish`.
 
     Args:
         file: The file, open for reading bytes, at its start.
@@ -74,7 +103,7 @@ class Scan:
         max_rejected_share: The largest share of all rows that may be bad, from 0 to 1.
 
     Raises:
-        FileError: Here and from `chunks`: the file must not be loaded.
+        FileError: Here and from each method: the file must not be loaded.
     """
 
     def __init__(self, file: BinaryIO, *, reject: bool, max_rejected_share: float) -> None:
@@ -87,7 +116,7 @@ class Scan:
         while layout is None:
             more = file.read(BLOCK)
             start += more
-            _refuse_long_record(len(start), line=1)
+            self._refuse_long_record(start, 0)
             layout = read_layout(start, whole=not more)
         self.layout = layout
         self.rows = 0
@@ -95,39 +124,94 @@ class Scan:
         self.spans: list[ByteSpan] = []
         self.ends_with_newline = start[layout.rows_offset - 1 :][:1] in (b"\n", b"\r")
         self._rest = start[layout.rows_offset :]
-        self._offset = layout.rows_offset
         self._line = layout.rows_line
-        self._crlf_ends = int(start[: layout.rows_offset].endswith(b"\r\n"))
+        self._has_crlf = start[: layout.rows_offset].endswith(b"\r\n")
+        self._crlf_ends = int(self._has_crlf)
         self._ends = int(self.ends_with_newline)
         self._blank_before = False
         self._run_width: int | None = None
         self._run_length = self._run_end = 0
 
-    def chunks(self) -> Iterator[tuple[ByteSpan, bytes]]:
-        """Every span with good rows, and the bytes of these rows only."""
-        data, checked = self._rest, 0
+    def pieces(self) -> Iterator[Piece | FileError]:
+        """The file in pieces; at last an error where it cannot be read on.
+
+        An error is no exception here, for the pieces before it are to be judged first.
+        """
+        try:
+            yield from self._cut()
+        except FileError as failure:
+            yield failure
+
+    def _cut(self) -> Iterator[Piece]:
+        data, checked, offset = self._rest, 0, self.layout.rows_offset
         self._rest = b""
         last = False
         while not last:
             block = self._file.read(BLOCK)
             last = not block
-            data += block
-            checked = self._check_encoding(data, checked, last=last)
+            data = data + block if data else block
+            checked = self._check_encoding(data, checked, offset, last=last)
             if last:
-                data = self._complete_end(data)
-            bounds = self._find_records(data, last=last)
-            if len(bounds.ends):
-                span = self._add_records(data, bounds)
-                if span.rows:
-                    self.spans.append(span)
-                    yield span, span.good_bytes(data[: span.length])
-                self._offset += bounds.cut
-                data = data[bounds.cut :]
-                checked = max(0, checked - bounds.cut)
-            _refuse_long_record(len(data), self._line)
-        self._check_whole_file()
+                data = self._complete_end(data, offset)
+            records = self._cut_records(data, offset, last=last)
+            length = len(records.data)
+            if length:
+                yield Piece(offset, records)
+                offset += length
+                data = data[length:]
+                checked = max(0, checked - length)
+            self._refuse_long_record(data, offset)
 
-    def _complete_end(self, data: bytes) -> bytes:
+    def judge(self, piece: Piece | FileError) -> Judged:
+        """Find the records of a piece, and read the good ones; may be called from any thread."""
+        if isinstance(piece, FileError):
+            raise piece
+        records, width = piece.records, self.layout.width
+        # Where no record is bad, it is quicker to have the other reader compare their widths.
+        bounds = find_records(records, self.layout, widths=False)
+        repeated = list(self._repeated_headers(records.data, bounds))
+        if not bounds.bad and not repeated:
+            texts = parse_texts(records.data, width)
+            if texts is not None and texts.num_rows == len(bounds.ends):
+                return Judged(piece, bounds, repeated, texts)
+        bounds = find_records(records, self.layout)
+        bad = _by_index([*repeated, *bounds.bad])
+        span = _span(piece, bounds, bad)
+        return Judged(
+            piece, bounds, repeated, parse_rows(span.good_bytes(records.data), width, span.rows)
+        )
+
+    def add(self, judged: Judged) -> ByteSpan:
+        """Take note of a piece: count its records, and collect the bad ones."""
+        bounds, data = judged.bounds, judged.piece.records.data
+        offset = judged.piece.offset
+        if judged.repeated and self.layout.width > 1:
+            raise MalformedFileError(
+                "the header is repeated inside the file",
+                where=self._location(data, judged.repeated[0].start, offset),
+                hint="Ask for one table in one file.",
+            )
+        bad = _by_index([*judged.repeated, *bounds.bad])
+        self._count_ends(judged)
+        self._check_blank_lines(bad, len(bounds.ends), offset)
+        for record in bad:
+            self._follow_width(record)
+        line, at = self._line, 0
+        for record in bad:
+            line += data.count(self.layout.line_end, at, record.start)
+            at = record.start
+            raw = data[record.start : record.end]
+            self._bad.add(
+                RejectedRow(line, offset + record.start, record.reason, record.column, raw)
+            )
+        self._line += bounds.lines
+        span = _span(judged.piece, bounds, bad)
+        self.rows += span.rows
+        if span.rows:
+            self.spans.append(span)
+        return span
+
+    def _complete_end(self, data: bytes, offset: int) -> bytes:
         """The last bytes of the file, with a record end if the file has none."""
         if not data:
             return data
@@ -137,15 +221,14 @@ class Scan:
             return data
         if data.endswith(b"\r"):
             raise MalformedFileError(
-                f"the file ends in the middle of a record end, byte offset "
-                f"{self._offset + len(data)}",
+                f"the file ends in the middle of a record end, byte offset {offset + len(data)}",
                 hint=_HINT,
             )
-        if self._crlf_ends:
+        if self._has_crlf:
             end = b"\r\n"
         return data + end
 
-    def _check_encoding(self, data: bytes, checked: int, *, last: bool) -> int:
+    def _check_encoding(self, data: bytes, checked: int, offset: int, *, last: bool) -> int:
         """Check that bytes are UTF-8, from `checked` on; return the end of the last character."""
         part = data[checked:] if checked else data
         if part.isascii() or _is_utf8(part):
@@ -155,72 +238,63 @@ class Scan:
         except UnicodeDecodeError as error:
             raise EncodingError(
                 "the file is not UTF-8 text",
-                where=self._location(data, checked + error.start),
+                where=self._place(offset + checked + error.start),
                 hint="Ask for the file in UTF-8.",
             ) from None
         return checked + length
 
-    def _location(self, data: bytes, at: int) -> str:
+    def _location(self, data: bytes, at: int, offset: int) -> str:
         line = self._line + data.count(self.layout.line_end, 0, at)
-        return f"line {line}, byte offset {self._offset + at}"
+        return f"line {line}, byte offset {offset + at}"
 
-    def _find_records(self, data: bytes, *, last: bool) -> RecordBounds:
+    def _place(self, offset: int) -> str:
+        """A place before which not all pieces are judged, so that its line is not known yet."""
+        return f"line {self._line_at(offset)}, byte offset {offset}"
+
+    def _line_at(self, offset: int) -> int:
+        """The line of a byte; slow, as it reads the file up to there once more."""
+        self._file.seek(self.layout.rows_offset)
+        left, line = offset - self.layout.rows_offset, self.layout.rows_line
+        while left > 0 and (block := self._file.read(min(left, BLOCK))):
+            line += block.count(self.layout.line_end)
+            left -= len(block)
+        return line
+
+    def _cut_records(self, data: bytes, offset: int, *, last: bool) -> WholeRecords:
         try:
-            return find_records(data, self.layout, last=last)
+            return cut_records(data, self.layout, last=last)
         except StructureLostError as error:
-            where = self._location(data, error.offset)
+            where = self._place(offset + error.offset)
             if error.column is not None:
                 where += f", column {self._column(error.column)}"
             raise MalformedFileError(error.cause, where=where, hint=_HINT) from None
+
+    def _refuse_long_record(self, data: bytes, offset: int) -> None:
+        if len(data) > LONGEST_RECORD + BLOCK:
+            line = self._line_at(offset) if offset else 1
+            raise MalformedFileError(
+                f"a row is longer than {LONGEST_RECORD // 2**20} MiB: a quote may be unclosed",
+                where=f"line {line}",
+                hint=_HINT,
+            )
 
     def _column(self, number: int) -> str:
         if number > self.layout.width:
             return str(number)
         return f"{number} ({printable_name(self.layout.header[number - 1])})"
 
-    def _add_records(self, data: bytes, bounds: RecordBounds) -> ByteSpan:
-        """Count the records of a block, collect the bad ones, advance the line."""
-        found = [*self._repeated_headers(data, bounds), *bounds.bad]
-        by_index = {record.index: record for record in found}
-        bad = [by_index[index] for index in sorted(by_index)]
-        self._count_ends(bounds, data)
-        self._check_blank_lines(bad, len(bounds.ends))
-        for record in bad:
-            self._follow_width(record)
-        line, at = self._line, 0
-        for record in bad:
-            line += data.count(self.layout.line_end, at, record.start)
-            at = record.start
-            raw = data[record.start : record.end]
-            offset = self._offset + record.start
-            self._bad.add(RejectedRow(line, offset, record.reason, record.column, raw))
-        self._line = line + data.count(self.layout.line_end, at, bounds.cut)
-        rows = len(bounds.ends) - len(bad)
-        self.rows += rows
-        skipped = tuple((record.start, record.after) for record in bad)
-        return ByteSpan(self._offset, bounds.cut, rows, skipped)
+    def _repeated_headers(self, data: bytes, bounds: RecordBounds) -> Iterator[BadRecord]:
+        """Records that repeat the header: bad rows in a file of one column, else an error.
 
-    def _repeated_headers(self, data: bytes, bounds: RecordBounds) -> list[BadRecord]:
-        """Records that repeat the header; an error if it has more than one column.
-
-        In a file of one column a value may equal its header, so there it is a bad row.
+        In a file of one column a value may equal its header.
         """
-        repeated = []
         for at, form in self._header_offsets(data):
             index = int(np.searchsorted(bounds.ends, at))
             begin = int(bounds.ends[index - 1]) + 1 if index else 0
-            if index == len(bounds.ends) or at != begin:
-                continue  # inside a quoted cell, or in a record that is not complete yet
-            if self.layout.width > 1:
-                raise MalformedFileError(
-                    "the header is repeated inside the file",
-                    where=self._location(data, at),
-                    hint="Ask for one table in one file.",
-                )
-            after = int(bounds.ends[index]) + 1
-            reason = "the header is repeated"
-            repeated.append(BadRecord(index, at, at + len(form), after, reason, column=1))
-        return repeated
+            if at == begin:  # else it is inside a quoted cell
+                after = int(bounds.ends[index]) + 1
+                reason = "the header is repeated"
+                yield BadRecord(index, at, at + len(form), after, reason, column=1)
 
     def _header_offsets(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The offsets of lines that are the header's bytes, each with its form."""
@@ -235,10 +309,11 @@ class Scan:
                     yield at, form
                     at = data.find(end + form + tail, at) + 1
 
-    def _count_ends(self, bounds: RecordBounds, data: bytes) -> None:
-        stray = bounds.stray_line_feed
-        if stray is not None:
-            raise self._mixed(self._location(data, stray))
+    def _count_ends(self, judged: Judged) -> None:
+        bounds = judged.bounds
+        if bounds.stray_line_feed is not None:
+            data, offset = judged.piece.records.data, judged.piece.offset
+            raise self._mixed(self._location(data, bounds.stray_line_feed, offset))
         self._ends += len(bounds.ends)
         self._crlf_ends += bounds.ends_with_cr
 
@@ -249,7 +324,7 @@ class Scan:
             hint="Ask for the same record end in the whole file.",
         )
 
-    def _check_blank_lines(self, bad: list[BadRecord], records: int) -> None:
+    def _check_blank_lines(self, bad: list[BadRecord], records: int, offset: int) -> None:
         """Raise an error for empty lines before a good row: two tables, or text above one."""
         bad_indexes = {record.index for record in bad}
         after_blank = [(0, 0)] if self._blank_before else []
@@ -258,7 +333,7 @@ class Scan:
             if index < records and index not in bad_indexes:
                 raise MalformedFileError(
                     "an empty line precedes a row, as if the file had two tables",
-                    where=f"the row at byte offset {self._offset + start}",
+                    where=f"the row at byte offset {offset + start}",
                     hint="Ask for one table in one file.",
                 )
         self._blank_before = bool(bad) and bad[-1].blank and bad[-1].index == records - 1
@@ -270,8 +345,8 @@ class Scan:
         self._run_length = self._run_length + 1 if continues else 1
         self._run_width, self._run_end = record.width, number + 1
 
-    def _check_whole_file(self) -> None:
-        """Raise an error for faults that only the whole file shows."""
+    def finish(self) -> None:
+        """Refuse faults that only the whole file shows."""
         if 0 < self._crlf_ends < self._ends and (self.rejected or self.layout.width == 1):
             raise self._mixed()
         at_end = self._run_end == self.rows + len(self.rejected) and self._run_width is not None
@@ -292,13 +367,14 @@ class Scan:
         self._bad.check_share(self.rows)
 
 
-def _refuse_long_record(length: int, line: int) -> None:
-    if length > LONGEST_RECORD + BLOCK:
-        raise MalformedFileError(
-            f"a row is longer than {LONGEST_RECORD // 2**20} MiB: a quote may be unclosed",
-            where=f"line {line}",
-            hint=_HINT,
-        )
+def _by_index(records: Iterable[BadRecord]) -> list[BadRecord]:
+    by_index = {record.index: record for record in records}
+    return [by_index[index] for index in sorted(by_index)]
+
+
+def _span(piece: Piece, bounds: RecordBounds, bad: Sequence[BadRecord]) -> ByteSpan:
+    skipped = tuple((record.start, record.after) for record in bad)
+    return ByteSpan(piece.offset, len(piece.records.data), len(bounds.ends) - len(bad), skipped)
 
 
 def _is_utf8(data: bytes) -> bool:

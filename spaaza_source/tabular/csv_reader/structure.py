@@ -6,6 +6,7 @@ the rules of RFC 4180.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -41,24 +42,40 @@ class BadRecord:
         return self.start == self.end
 
 
-@dataclass
-class RecordBounds:
-    """The complete records in a block of bytes, up to `cut`; after it begins an incomplete one.
+@dataclass(frozen=True)
+class WholeRecords:
+    """Bytes that are whole records, from the start of one to the end of another.
 
-    `ends` are the offsets of the bytes that end the records, `ends_with_cr` is the number of those
-    with a carriage return before the line feed. `stray_line_feed` is the offset of a line feed
-    outside quotes in a file whose records end with a carriage return.
+    Attributes:
+        data: The bytes; the last of them ends a record.
+        quotes: The offsets of the quotes that follow the rules: each odd one closes a cell.
+        damages: The records that break the rules for quotes.
     """
 
-    cut: int
+    data: bytes
+    quotes: Positions
+    damages: Sequence[Damage]
+
+
+@dataclass
+class RecordBounds:
+    """Where records end, and which are bad.
+
+    `ends` are the offsets of the bytes that end the records, `ends_with_cr` is the number of those
+    with a carriage return before the line feed; `lines` is the number of such bytes anywhere, in
+    quoted cells too. `stray_line_feed` is the offset of a line feed outside quotes in a file whose
+    records end with a carriage return.
+    """
+
     ends: Positions
+    lines: int
     bad: list[BadRecord] = field(default_factory=list)
     ends_with_cr: int = 0
     stray_line_feed: int | None = None
 
 
-def find_records(data: bytes, layout: Layout, *, last: bool) -> RecordBounds:
-    """Find the records in bytes that start with a record.
+def cut_records(data: bytes, layout: Layout, *, last: bool) -> WholeRecords:
+    """The whole records at the start of bytes that start with a record; none is an incomplete one.
 
     Args:
         data: The bytes; when `last`, they end with a record end.
@@ -69,29 +86,53 @@ def find_records(data: bytes, layout: Layout, *, last: bool) -> RecordBounds:
         StructureLostError: It is uncertain where a damaged record ends; or a quoted cell is open at
             the end of the file.
     """
-    every_byte = np.frombuffer(data, np.uint8)
-    quotes, damages, cut = _legal_quotes(data, every_byte, layout, last=last)
-    if cut is not None:
-        data, every_byte = data[:cut], every_byte[:cut]
-    elif last and len(quotes) % 2:
+    quotes, damages, incomplete = _legal_quotes(data, layout, last=last)
+    if incomplete is None and last and len(quotes) % 2:
         raise StructureLostError(int(quotes[-1]), "a quote opens a cell and never closes")
-    separators = np.flatnonzero((every_byte == COMMA) | (every_byte == layout.line_end))
-    separators = _outside(separators, _quoted_spans(quotes, len(data)))
-    separators = _outside(separators, _damaged_spans(damages))
-    end_indexes = np.flatnonzero(every_byte[separators] == layout.line_end)
-    ends = separators[end_indexes]
-    widths = np.diff(end_indexes, prepend=-1)
-    bounds = RecordBounds(cut=int(ends[-1]) + 1 if len(ends) else 0, ends=ends)
-    wrong_widths = {int(at): int(widths[at]) for at in np.flatnonzero(widths != layout.width)}
+    mark = bytes([layout.line_end])
+    at = len(data) if incomplete is None else incomplete
+    while (found := data.rfind(mark, 0, at)) >= 0:
+        index = int(np.searchsorted(quotes, found))
+        damaged = next((each for each in damages if each.start <= found < each.end - 1), None)
+        if damaged is not None:
+            at = damaged.start
+        elif index % 2:
+            at = int(quotes[index - 1])
+        else:
+            break
+    return WholeRecords(data[: found + 1], quotes[: np.searchsorted(quotes, found)], damages)
+
+
+def find_records(records: WholeRecords, layout: Layout, *, widths: bool = True) -> RecordBounds:
+    """Find each of some records, and the bad ones among them.
+
+    Args:
+        records: The records.
+        layout: The file's layout.
+        widths: Whether a record of another width than the header's is a bad one; if not, Arrow is
+            to find these.
+    """
+    data, quotes = records.data, records.quotes
+    every_byte = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(every_byte == layout.line_end)
+    lines = len(ends)
+    if len(quotes):
+        ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    ends = _outside(ends, _damaged_spans(records.damages))
+    bounds = RecordBounds(ends, lines)
+    wrong_widths = _wrong_widths(records, every_byte, layout) if widths else {}
     reasons: Reasons = {
         index: (f"{width} cells where the header has {layout.width}", None)
         for index, width in wrong_widths.items()
     }
+    if layout.width > 1:
+        # Arrow takes an empty line for a row of empty cells.
+        reasons |= _empty_lines(every_byte, ends)
     reasons |= _nul_bytes(data, ends)
     reasons |= _stray_returns(data, every_byte, quotes, layout, bounds)
     reasons |= {
         int(np.searchsorted(ends, damage.end - 1)): (damage.reason, damage.column)
-        for damage in damages
+        for damage in records.damages
     }
     bounds.bad = [
         _bad_record(index, reasons[index], wrong_widths.get(index), data, ends)
@@ -100,15 +141,27 @@ def find_records(data: bytes, layout: Layout, *, last: bool) -> RecordBounds:
     return bounds
 
 
+def _wrong_widths(
+    records: WholeRecords, every_byte: npt.NDArray[np.uint8], layout: Layout
+) -> dict[int, int]:
+    """The number of cells of each record that has not as many as the header, by its index."""
+    separators = np.flatnonzero((every_byte == COMMA) | (every_byte == layout.line_end))
+    separators = _outside(separators, (records.quotes[0::2], records.quotes[1::2]))
+    separators = _outside(separators, _damaged_spans(records.damages))
+    widths = np.diff(np.flatnonzero(every_byte[separators] == layout.line_end), prepend=-1)
+    return {int(at): int(widths[at]) for at in np.flatnonzero(widths != layout.width)}
+
+
 Reasons: TypeAlias = dict[int, tuple[str, int | None]]
 
 
 def _legal_quotes(
-    data: bytes, every_byte: npt.NDArray[np.uint8], layout: Layout, *, last: bool
+    data: bytes, layout: Layout, *, last: bool
 ) -> tuple[Positions, list[Damage], int | None]:
     """The quotes that follow the rules, the damaged records, and where an incomplete one starts."""
     if QUOTE not in data:
         return np.empty(0, np.int64), [], None
+    every_byte = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(every_byte == QUOTE)
     legal: list[Positions] = []
     damages: list[Damage] = []
@@ -170,14 +223,7 @@ def _record_begin(data: bytes, quotes: Positions, broken: int, layout: Layout, f
         at = int(quotes[index - 1])
 
 
-def _quoted_spans(quotes: Positions, length: int) -> tuple[Positions, Positions]:
-    """Where quoted cells open and close; an unclosed one reaches to the end."""
-    if len(quotes) % 2:
-        quotes = np.append(quotes, length)
-    return quotes[0::2], quotes[1::2]
-
-
-def _damaged_spans(damages: list[Damage]) -> tuple[Positions, Positions]:
+def _damaged_spans(damages: Sequence[Damage]) -> tuple[Positions, Positions]:
     """The damaged records, each without the byte that ends it."""
     starts = np.array([damage.start for damage in damages], np.int64)
     return starts, np.array([damage.end - 1 for damage in damages], np.int64)
@@ -196,13 +242,17 @@ def _outside(separators: Positions, spans: tuple[Positions, Positions]) -> Posit
     return outside
 
 
+def _empty_lines(every_byte: npt.NDArray[np.uint8], ends: Positions) -> Reasons:
+    lengths = np.diff(ends, prepend=-1)
+    is_empty = (lengths == 1) | ((lengths == 2) & (every_byte[ends - 1] == CR))  # noqa: PLR2004
+    return {int(index): ("an empty line", None) for index in np.flatnonzero(is_empty)}
+
+
 def _nul_bytes(data: bytes, ends: Positions) -> Reasons:
     reasons: Reasons = {}
     at = data.find(b"\x00")
     while at >= 0:
         index = int(np.searchsorted(ends, at))
-        if index == len(ends):
-            break
         reasons[index] = ("a NUL byte", None)
         at = data.find(b"\x00", int(ends[index]))
     return reasons
@@ -222,7 +272,7 @@ def _stray_returns(
     stray = CR if layout.line_end == LF else LF
     if stray not in data:
         return {}
-    found = np.flatnonzero(every_byte[: bounds.cut] == stray)
+    found = np.flatnonzero(every_byte == stray)
     found = found[np.searchsorted(quotes, found) % 2 == 0]
     if stray == LF:
         bounds.stray_line_feed = int(found[0]) if len(found) else None

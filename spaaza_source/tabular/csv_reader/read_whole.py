@@ -1,0 +1,88 @@
+"""Reads a whole CSV file once: judges it, finds the types of its columns, and keeps its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spaaza_source.errors import FileError, MalformedFileError
+from spaaza_source.tabular.column_types import TIMESTAMP
+from spaaza_source.tabular.csv_reader.in_threads import run_in_threads
+from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
+from spaaza_source.tabular.csv_reader.spool import Spool, serialize
+from spaaza_source.tabular.inference import Evidence
+from spaaza_source.tabular.personal_data import CellLook
+
+
+def read_whole(
+    scan: Scan, start: list[Evidence], looks: Mapping[int, CellLook], spool: Spool
+) -> list[Evidence]:
+    """What all cells show of the columns' types; the good rows of each piece go to the spool.
+
+    They are kept in the types that the columns have so far. Where later pieces show that a column
+    has another, its cells are to be read again.
+
+    Args:
+        scan: The file, at its start.
+        start: What is known of each column.
+        looks: Looks at the cells of some columns, by the columns' numbers.
+        spool: Gets a table for each span of the scan.
+
+    Raises:
+        FileError: The file must not be loaded, or there is no room for its rows.
+    """
+    evidence = list(start)
+
+    def read(piece: Piece | FileError) -> tuple[Judged, dict[int, Evidence], Any]:
+        judged = scan.judge(piece)
+        texts = judged.texts
+        # A column that another thread settles meanwhile is looked at in vain, but not wrongly.
+        before, found, kept = list(evidence), {}, []
+        for index, cells in enumerate(map(_only_chunk, texts.columns)):
+            seen = before[index]
+            if index in looks:
+                looks[index].add(cells)
+            if not seen.is_settled:
+                seen = found[index] = seen.with_cells(cells)
+            kind = kept_type(seen)
+            kept.append(cells if pa.types.is_string(kind) else pc.cast(cells, kind))
+        return judged, found, serialize(pa.table(kept, names=texts.column_names))
+
+    for judged, found, kept in run_in_threads(read, scan.pieces()):
+        if not scan.spans:
+            _check_apostrophes(judged.texts)
+        span = scan.add(judged)
+        for index, seen in found.items():
+            evidence[index] = evidence[index].merge(seen)
+        if span.rows:
+            spool.add(kept)
+    scan.finish()
+    return evidence
+
+
+def kept_type(seen: Evidence) -> Any:
+    """The Arrow type that a column's cells are kept in, before they become its own."""
+    kind = seen.column_type
+    if kind is None or seen.misfits or (seen.zoned and seen.naive):
+        return pa.string()
+    if seen.zeros and seen.drops_zeros:
+        return pa.string()
+    return pa.timestamp("us") if seen.naive and kind == TIMESTAMP else kind.arrow
+
+
+def _only_chunk(cells: Any) -> Any:
+    return cells.chunk(0) if cells.num_chunks else pa.array([], cells.type)
+
+
+def _check_apostrophes(texts: Any) -> None:
+    """Refuse a file in whose first piece apostrophes quote every cell of a column."""
+    for index, cells in enumerate(texts.columns, 1):
+        quoted = pc.match_substring_regex(cells, "(?s)^'.+'$")
+        if len(cells) - cells.null_count > 1 and pc.all(quoted).as_py():
+            raise MalformedFileError(
+                f"apostrophes quote every cell of column {index}",
+                hint="Ask for cells quoted with double quotes, as in RFC 4180.",
+            )
