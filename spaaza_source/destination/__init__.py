@@ -11,6 +11,7 @@ from spaaza_source.destination.delta import DELTA, open_session, quote_name
 from spaaza_source.destination.drivers import check_drivers
 from spaaza_source.destination.limits import check_columns, check_row_width
 from spaaza_source.destination.load_lock import hold_load_lock
+from spaaza_source.destination.package_files import prefer_cheap_files
 from spaaza_source.destination.query import (
     ask,
     completed_loads,
@@ -55,6 +56,7 @@ __all__ = [
     "no_turn",
     "open_client",
     "open_session",
+    "prefer_cheap_files",
     "quote_name",
     "read_table",
     "turn_timeout",

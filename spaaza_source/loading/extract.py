@@ -19,6 +19,7 @@ from spaaza_source.audit import (
     rejected_rows,
     write_manifest,
 )
+from spaaza_source.destination import current_pipeline, prefer_cheap_files
 from spaaza_source.drift import (
     MisfitCounter,
     Notice,
@@ -158,6 +159,7 @@ def load_files(
     if not is_extracting():
         yield from _read_files(load, reader, current)
         return None
+    prefer_cheap_files(current_pipeline())
     table, hide = exports.sync.table, reader.policy.hides_raw
     write = TableWrite(
         exports,

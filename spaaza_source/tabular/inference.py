@@ -93,11 +93,15 @@ class Evidence:
 
     def with_cells(self, strings: Any) -> Evidence:
         """This evidence with the cells of an Arrow string array, in which empty cells are NULL."""
-        found = self._with_cells(strings)
+        return self.read(Cells.of(strings))
+
+    def read(self, cells: Cells) -> Evidence:
+        """This evidence with more cells."""
+        found, strings = self._read(cells), cells.strings
         if self.documented in _TIMES and found.time_form != self.time_form:
             are_zero = are_zero_texts(strings)
             if pc.any(are_zero).as_py():
-                others = self._with_cells(strings.filter(pc.invert(are_zero)))
+                others = self._read(Cells.of(strings.filter(pc.invert(are_zero))))
                 return replace(others, zeros=True) if others.time_form else found
         return found
 
@@ -108,8 +112,7 @@ class Evidence:
             return None if self.misfits or self.known not in _TIMES else self.known
         return next((kind for kind in (self.documented, *_TIMES) if kind in self.fits), None)
 
-    def _with_cells(self, strings: Any) -> Evidence:
-        cells = Cells.of(strings)
+    def _read(self, cells: Cells) -> Evidence:
         if not len(cells) or self.is_settled:
             return self
         if self.known is None and self.documented == TEXT:
@@ -119,7 +122,7 @@ class Evidence:
             fits = all_fit(cells, self.known, whole_digits=self.known.precision)
             found = replace(self, filled=True, misfits=self.misfits or not fits)
             if not fits and self.known == BIGINT:
-                decimals, others = find_decimals(strings)
+                decimals, others = find_decimals(cells.strings)
                 found = replace(
                     found, decimals=self.decimals or decimals, others=self.others or others
                 )

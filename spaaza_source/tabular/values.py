@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,6 +46,7 @@ class Cells:
     begins: Lengths
     lengths: Lengths
     strings: Any
+    _as_type: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, strings: Any) -> Cells:
@@ -62,6 +64,16 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.begins)
+
+    def cast(self, arrow: Any) -> Any | None:
+        """All cells in an Arrow type, by Arrow's own rules; None if they do not allow it."""
+        if arrow not in self._as_type:
+            values = None
+            # The message quotes a cell.
+            with suppress(pa.ArrowInvalid):
+                values = pc.cast(self.strings, arrow)
+            self._as_type[arrow] = values
+        return self._as_type[arrow]
 
 
 def all_fit(cells: Cells, column_type: ColumnType, *, whole_digits: int = BIGINT_DIGITS) -> bool:
@@ -141,7 +153,7 @@ def _all_date(cells: Cells) -> bool:
     if not bool((cells.lengths == _DATE_LENGTH).all()):
         return False
     table = cells.text.reshape(-1, _DATE_LENGTH)
-    return _matches(table, "0000-00-00") and _casts(cells.strings, pa.date32())
+    return _matches(table, "0000-00-00") and cells.cast(pa.date32()) is not None
 
 
 def _all_timestamp(cells: Cells) -> bool:
@@ -149,15 +161,12 @@ def _all_timestamp(cells: Cells) -> bool:
     if not _have_one_form(cells):
         long_enough = bool((cells.lengths >= _TIME_LENGTH).all())
         return long_enough and bool(pc.all(_timestamp_fits(cells.strings)).as_py())
-    table = cells.text.reshape(len(cells), -1)
-    zoned = table.shape[1] > _TIME_LENGTH
-    middle = table[:, _DATE_LENGTH]
-    return (
-        _matches(table[:, :_TIME_LENGTH], "0000-00-00?00:00:00")
-        and bool(((middle == ord("T")) | (middle == ord(" "))).all())
-        and bool((table[:, _TIME_LENGTH:] == ord("Z")).all())
-        and _casts(cells.strings, pa.timestamp("us", tz="UTC" if zoned else None))
-    )
+    # Of texts of these lengths Arrow takes only the form itself, but the year 0000 too.
+    zoned = int(cells.lengths[0]) > _TIME_LENGTH
+    values = cells.cast(pa.timestamp("us", tz="UTC" if zoned else None))
+    if values is None:
+        return False
+    return bool(pc.min(pc.cast(values, pa.int64())).as_py() >= _FIRST_MICROSECOND)
 
 
 def _have_one_form(cells: Cells) -> bool:
@@ -277,7 +286,7 @@ def _count_digits(text: Bytes) -> int:
 
 
 def _matches(table: Bytes, form: str) -> bool:
-    """Whether every row of bytes matches a form, in which `0` is any digit and `?` any byte.
+    """Whether every row of bytes matches a form, in which `0` is any digit.
 
     The year 0000 never matches.
     """
@@ -286,17 +295,9 @@ def _matches(table: Bytes, form: str) -> bool:
         if mark == "0":
             if not bool(((column - np.uint8(_ZERO)) <= _NINE_MORE).all()):
                 return False
-        elif mark != "?" and not bool((column == ord(mark)).all()):
+        elif not bool((column == ord(mark)).all()):
             return False
     return not bool((table[:, :4] == _ZERO).all(axis=1).any())
-
-
-def _casts(strings: Any, arrow: Any) -> bool:
-    try:
-        pc.cast(strings, arrow)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _in_calendar(strings: Any, formed: Any) -> Any:

@@ -15,6 +15,7 @@ from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
 from spaaza_source.tabular.csv_reader.spool import Spool, serialize
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
+from spaaza_source.tabular.values import Cells
 
 
 def read_whole(
@@ -41,14 +42,17 @@ def read_whole(
         texts = judged.texts
         # A column that another thread settles meanwhile is looked at in vain, but not wrongly.
         before, found, kept = list(evidence), {}, []
-        for index, cells in enumerate(map(_only_chunk, texts.columns)):
-            seen = before[index]
+        for index, strings in enumerate(map(_only_chunk, texts.columns)):
             if index in looks:
-                looks[index].add(cells)
-            if not seen.is_settled:
-                seen = found[index] = seen.with_cells(cells)
-            kind = kept_type(seen)
-            kept.append(cells if pa.types.is_string(kind) else pc.cast(cells, kind))
+                looks[index].add(strings)
+            if before[index].is_settled:
+                kept.append(strings)
+                continue
+            cells = Cells.of(strings)
+            seen = found[index] = before[index].read(cells)
+            kept.append(
+                strings if pa.types.is_string(kept_type(seen)) else cells.cast(kept_type(seen))
+            )
         return judged, found, serialize(pa.table(kept, names=texts.column_names))
 
     for judged, found, kept in run_in_threads(read, scan.pieces()):

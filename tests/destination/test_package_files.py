@@ -1,0 +1,71 @@
+"""The files in a load package are in the cheapest form that the destination reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dlt
+import pytest
+from pyarrow import parquet
+
+from spaaza_source import spaaza_source
+from tests.destination.destinations import DATASET, Destination
+from tests.faults.cut_short import QUICK
+from tests.vendors.spaaza_files import FileVendor
+
+TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
+MakeDestination = Callable[[str], Destination]
+
+
+def files_of(destination: str, folder: Path) -> list[Path]:
+    """The files of the table `users` in a package that is ready to be loaded."""
+    with FileVendor(users=b"user_id,name\n1,Ada\n2,Bo\n") as vendor:
+        pipeline = dlt.pipeline(
+            "forms", pipelines_dir=str(folder), destination=destination, dataset_name=DATASET
+        )
+        source = spaaza_source(vendor.base_url, 1743, TOKEN, max_age=0, **QUICK)
+        pipeline.extract(source.with_resources("users"))
+        pipeline.normalize()
+    return list(folder.glob("**/new_jobs/users.*"))
+
+
+def compression(path: Path) -> str:
+    return str(parquet.ParquetFile(path).metadata.row_group(0).column(0).compression)
+
+
+def test_for_a_duckdb_file_nothing_is_compressed(
+    make_destination: MakeDestination, tmp_path: Path
+) -> None:
+    [file] = files_of(make_destination("duckdb").name, tmp_path / "pipelines")
+    assert compression(file) == "UNCOMPRESSED"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", ["DATA_WRITER", "SOURCES__DATA_WRITER"])
+def test_what_the_user_has_set_stays(
+    make_destination: MakeDestination,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    section: str,
+) -> None:
+    monkeypatch.setenv(f"{section}__COMPRESSION", "zstd")
+    [file] = files_of(make_destination("duckdb").name, tmp_path / "pipelines")
+    assert compression(file) == "ZSTD"
+
+
+@pytest.mark.slow
+def test_for_postgresql_the_csv_is_not_compressed(
+    make_destination: MakeDestination, tmp_path: Path
+) -> None:
+    [file] = files_of(make_destination("postgres").name, tmp_path / "pipelines")
+    assert file.suffix == ".csv"
+    assert b"Ada" in file.read_bytes()
+
+
+@pytest.mark.slow
+def test_files_that_stay_where_they_are_written_are_compressed(
+    make_destination: MakeDestination, tmp_path: Path
+) -> None:
+    [file] = files_of(make_destination("ducklake").name, tmp_path / "pipelines")
+    assert compression(file) == "SNAPPY"
