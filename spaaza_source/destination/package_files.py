@@ -1,7 +1,7 @@
 """The form of the files in a load package: the cheapest that the destination reads.
 
-dlt compresses them for a long way. To a DuckDB file there is none, and what PostgreSQL gets has been
-unpacked before it is sent.
+dlt compresses them as for a long way. To a DuckDB file there is none, and what PostgreSQL gets has
+been unpacked before it is sent.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dlt
 import pytest
@@ -24,7 +25,8 @@ def files_of(destination: str, folder: Path) -> list[Path]:
         pipeline = dlt.pipeline(
             "forms", pipelines_dir=str(folder), destination=destination, dataset_name=DATASET
         )
-        source = spaaza_source(vendor.base_url, 1743, TOKEN, max_age=0, **QUICK)
+        settings: dict[str, Any] = {"max_age": 0, **QUICK}
+        source = spaaza_source(vendor.base_url, 1743, TOKEN, **settings)
         pipeline.extract(source.with_resources("users"))
         pipeline.normalize()
     return list(folder.glob("**/new_jobs/users.*"))

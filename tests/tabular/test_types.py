@@ -311,6 +311,18 @@ def test_both_ways_of_checking_agree_with_the_rules_in_python(
         assert [str(value) for value in values] == fitted
 
 
+@pytest.mark.parametrize(
+    "time", ["2024-02-29T23:59:59Z", "2024-02-29 00:00:00", "0001-01-01T00:00:00Z"]
+)
+def test_a_time_of_the_usual_length_is_one_by_the_same_rules(time: str) -> None:
+    kind = ColumnType("timestamp")
+    for place in range(len(time)):
+        for mark in "0123456789TtZz:-+. /":
+            cell = strings_of(time[:place] + mark + time[place + 1 :])
+            fits = not Evidence(kind).with_cells(cell).misfits
+            assert [fits] == fit_mask(cell, kind).to_pylist(), cell
+
+
 def test_quotes_around_a_cell_change_nothing_about_its_type(tmp_path: Path) -> None:
     path = tmp_path / "quoted.csv"
     path.write_text('n,m,b,d,t\n"1","1.5","true","2024-01-01","2024-01-01T00:00:00Z"\n1,2,true,,\n')
@@ -367,3 +379,45 @@ def test_times_without_a_zone_may_be_followed_by_other_text(
         "2024-01-01 10:00:00",
         "true",
     ]
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "kind"),
+    [
+        ("7", "1.5", "decimal(38, 9)"),
+        ("7", "x", "text"),
+        ("7.25", "7", "decimal(38, 9)"),
+        ("true", "True", "text"),
+        ("2024-02-29", "2024-02-30", "text"),
+        ("2024-02-29T12:00:00Z", "2024-02-29T12:00:00", "timestamp"),
+        ("2024-02-29T12:00:00", "2024-02-29T12:00:00+02:00", "timestamp"),
+        ("2024-02-29T12:00:00Z", "2024-02-29", "text"),
+        ("", "7", "bigint"),
+        ("", "2024-02-29T12:00:00", "timestamp"),
+    ],
+)
+@pytest.mark.parametrize("known", [None, "bigint", "timestamp"])
+def test_types_and_values_do_not_depend_on_where_in_the_file_a_value_stands(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    usual: str,
+    odd: str,
+    kind: str,
+    known: str | None,
+) -> None:
+    known_types = {"v": ColumnType(known)} if known else {}
+    path = tmp_path / "values.csv"
+    readings = set()
+    # A piece of the file has some four rows.
+    monkeypatch.setattr(scan, "BLOCK", 4 * len(f"{usual},3\n"))
+    for place in range(12):
+        cells = [odd if number == place else usual for number in range(12)]
+        path.write_text("v,n\n" + "".join(f"{cell},3\n" for cell in cells))
+        file = open_csv(path, known_types=known_types)
+        rows = pa.concat_tables(file.tables()).to_pylist()
+        assert [row["n"] for row in rows] == [3] * 12
+        del rows[place]["n"]
+        found = rows.pop(place)
+        readings.add((str(file.columns[0].type), repr(found), repr(rows)))
+    assert len(readings) == 1
+    assert known or str(file.columns[0].type) == kind
