@@ -177,10 +177,29 @@ EXPRESSIONS = {
 }
 
 
-def write_users_csv(path: Path, rows: int) -> None:
-    """Write `rows` users under the documented header, quoting only cells that need it."""
+#: Columns of streets and stores, of which some cells need quotes and hold some.
+QUOTED = {
+    header: _pick(salt, *names, 'Herengracht, "A" 12')
+    for header, salt, names in (
+        ("Street Name", 51, ("Herengracht", "Meir", "Domstraße", "Kerkstraat", "Lange Voorhout")),
+        ("Stores", 25, ("Kalverstraat, Meir", "Coolsingel", "Meir", "Grote Markt", "Zeil")),
+        ("Sign-up store", 29, ("Kalverstraat", "Meir", "Coolsingel", "Grote Markt", "Zeil")),
+        ("Home Store Name", 66, ("Kalverstraat", "Meir", "Coolsingel", "Grote Markt", "Zeil")),
+    )
+}
+
+
+def write_users_csv(path: Path, rows: int, *, quoted: bool = False) -> None:
+    """Write `rows` users under the documented header, quoting only cells that need it.
+
+    Args:
+        path: The file.
+        rows: How many.
+        quoted: Whether a sixth of the streets' and stores' names need quotes and hold some.
+    """
+    expressions = EXPRESSIONS | QUOTED if quoted else EXPRESSIONS
     selected = ", ".join(
-        f'({EXPRESSIONS.get(header, "NULL")}) AS "{header}"' for header in DOCUMENTED_HEADER
+        f'({expressions.get(header, "NULL")}) AS "{header}"' for header in DOCUMENTED_HEADER
     )
     with duckdb.connect() as connection:
         connection.execute("SET memory_limit = '1GB'")

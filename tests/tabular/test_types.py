@@ -382,7 +382,7 @@ def test_times_without_a_zone_may_be_followed_by_other_text(
 
 
 @pytest.mark.parametrize(
-    ("usual", "odd", "kind"),
+    "values",
     [
         ("7", "1.5", "decimal(38, 9)"),
         ("7", "x", "text"),
@@ -400,11 +400,10 @@ def test_times_without_a_zone_may_be_followed_by_other_text(
 def test_types_and_values_do_not_depend_on_where_in_the_file_a_value_stands(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    usual: str,
-    odd: str,
-    kind: str,
+    values: tuple[str, str, str],
     known: str | None,
 ) -> None:
+    usual, odd, kind = values
     known_types = {"v": ColumnType(known)} if known else {}
     path = tmp_path / "values.csv"
     readings = set()
