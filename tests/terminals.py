@@ -85,18 +85,18 @@ class Terminal:
         """Send the program SIGTERM."""
         self._process.terminate()
 
-    def end_by(self, interrupt: Callable[[], None], patience: float = 5) -> int:
-        """Interrupt a program that waits for an answer; its exit code.
+    def end_by(self, interrupt: Callable[[], None], told: str, patience: float = 5) -> int:
+        """Interrupt a program that waits for an answer, until it tells so; its exit code.
 
         A signal in the moment before Python reads is noticed with the next one alone.
         """
         while True:
             interrupt()
-            begun, until = len(self._received), time.monotonic() + patience
-            while len(self._received) == begun and time.monotonic() < until:
+            until = time.monotonic() + patience
+            while time.monotonic() < until:
+                if told in self.written:
+                    return self.wait()
                 self._read(0.1)
-            if len(self._received) > begun:
-                return self.wait()
 
     def wait(self, timeout: float = 60) -> int:
         """Wait for its end; its exit code."""
