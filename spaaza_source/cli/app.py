@@ -291,9 +291,9 @@ def jobs(*, show_all: bool, **options: Any) -> None:
         with reading_pipeline(target) as pipeline:
             submitter, syncs = prepare_next_load(target, pipeline)
             history = read_history(target, pipeline)
-        subjects = {sync.make_request(None).subject for sync in syncs}
-        own = [job for job in submitter.known_jobs() if job.subject in subjects]
-        show_jobs(console, own, history, None if show_all else JOBS_SHOWN)
+        tables = {sync.make_request(None).subject: sync.table for sync in syncs}
+        own = [job for job in submitter.known_jobs() if job.subject in tables]
+        show_jobs(console, own, tables, history, None if show_all else JOBS_SHOWN)
 
 
 def _each_target(console: Console, options: Mapping[str, Any]) -> Iterator[Target]:
