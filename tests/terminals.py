@@ -126,25 +126,30 @@ class Terminal:
     @property
     def screen(self) -> list[str]:
         """The lines that a person sees, those that have scrolled away too."""
-        lines, row, column = [""], 0, 0
-        for found in _CONTROL.finditer(self.written):
-            private, count, action = found.groups()
-            text = found[0]
-            if text == "\r":
-                column = 0
-            elif text == "\n":
-                row += 1
-                lines += [""] * (row + 1 - len(lines))
-            elif action == "A":
-                row = max(0, row - int(count or 1))
-            elif action == "K" and not private:
-                lines[row] = "" if count == "2" else lines[row][:column]
-            elif not text.startswith("\x1b"):
-                for sign in text:
-                    if column == self.columns:
-                        row, column = row + 1, 0
-                        lines += [""] * (row + 1 - len(lines))
-                    line = lines[row].ljust(column)
-                    lines[row] = line[:column] + sign + line[column + 1 :]
-                    column += 1
-        return [line.rstrip() for line in lines]
+        return screen_of(self.written, self.columns)
+
+
+def screen_of(written: str, columns: int) -> list[str]:
+    """What a terminal shows of a text with control sequences: its lines, from the first one on."""
+    lines, row, column = [""], 0, 0
+    for found in _CONTROL.finditer(written):
+        private, count, action = found.groups()
+        text = found[0]
+        if text == "\r":
+            column = 0
+        elif text == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row + 1 - len(lines))
+        elif action == "A":
+            row = max(0, row - int(count or 1))
+        elif action == "K" and not private:
+            lines[row] = "" if count == "2" else lines[row][:column]
+        elif not text.startswith("\x1b"):
+            for sign in text:
+                if column == columns:
+                    row, column = row + 1, 0
+                    lines += [""] * (row + 1 - len(lines))
+                line = lines[row].ljust(column)
+                lines[row] = line[:column] + sign + line[column + 1 :]
+                column += 1
+    return [line.rstrip() for line in lines]

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.cli.console_progress import ExportLines
+from spaaza_source.cli.console_progress import ProgressLines
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.json_log import JsonReport
 from spaaza_source.cli.tables import list_waiting, print_chain, show_loaded, show_notices
@@ -28,7 +28,7 @@ class ConsoleReport:
     def __init__(self, *, each_export: bool = False) -> None:
         self._each_export = each_export
         self.console = make_console()
-        self.progress = ExportLines(self.console)
+        self.progress = ProgressLines(self.console)
         self._chain = ""
         self._loaded: list[Mapping[str, Any]] = []
         self._waiting: list[str] = []
@@ -54,7 +54,7 @@ class ConsoleReport:
             show_loaded(self.console, self._loaded, each_export=self._each_export)
             show_notices(self.console, self._loaded)
         for line in self._waiting:
-            self.console.print(line, highlight=False, soft_wrap=True)
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def show_location(self, db: Path | None, table: str) -> None:
         """Print a command that reads one of the tables, if the database is a DuckDB file."""
