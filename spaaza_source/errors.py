@@ -4,7 +4,8 @@ The class tells a caller what it can do::
 
     SpaazaSourceError
     ├── SettingsError               fix a setting, then run again
-    │   └── CredentialsError        the vendor refused the credentials
+    │   ├── CredentialsError        the vendor refused the credentials
+    │   └── LargePlanError          more exports would be requested than is allowed
     ├── UnavailableError            wait, then run again
     │   ├── UnreachableError        no connection to a host could be made
     │   ├── ExportTimeoutError      an export was not done by its deadline
@@ -31,6 +32,7 @@ No message holds a credential, the query of a signed link, or the value of a cel
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import abc
 from difflib import get_close_matches
 
@@ -63,6 +65,22 @@ class SettingsError(SpaazaSourceError):
 
 class CredentialsError(SettingsError):
     """The vendor refused the credentials, or they give no access to this chain."""
+
+
+class LargePlanError(SettingsError):
+    """A table's first load, or a range, would request more exports than `max_exports` allows.
+
+    Attributes:
+        table: Whose.
+        exports: How many.
+        start: Of the range that they would cover.
+        end: Its end, exclusive.
+    """
+
+    table: str
+    exports: int
+    start: dt.datetime
+    end: dt.datetime
 
 
 class UnavailableError(SpaazaSourceError):

@@ -25,6 +25,26 @@ main()
 #: The `spaaza` command, as a program of its own.
 COMMAND = [sys.executable, "-c", _RUN_MAIN]
 
+#: What dlt calls in each step, while the step's progress is shown.
+STEPS = {
+    "extract": ("dlt.extract.extract", "PipeIterator", "from_pipes"),
+    "normalize": ("dlt.normalize.normalize", "Normalize", "spool_schema_files"),
+    "load": ("dlt.load.load", "Load", "start_new_jobs"),
+}
+_SIGNALLED = """
+import importlib, os, signal, sys
+from spaaza_source.cli import main
+module, owner, name, number = sys.argv.pop(1).split()
+of = getattr(importlib.import_module(module), owner)
+step = getattr(of, name)
+def signalled(*given, **named):
+    os.kill(os.getpid(), int(number))
+    return step(*given, **named)
+setattr(of, name, signalled)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
 PREFIX = "SOURCES__SPAAZA__"
 QUICK = {PREFIX + "POLL_INTERVAL": "0.02", PREFIX + "START_MARGIN": "0", PREFIX + "STAGGER": "0"}
 
@@ -38,6 +58,11 @@ def settings_for(sandbox: Sandbox, **changed: str) -> dict[str, str]:
         **changed,
     }
     return {**QUICK, **{PREFIX + name: value for name, value in given.items() if value}}
+
+
+def signalled_in(step: str, number: int) -> list[str]:
+    """The command as a program that sends itself a signal in a step of dlt."""
+    return [sys.executable, "-c", _SIGNALLED, " ".join((*STEPS[step], str(int(number))))]
 
 
 def spaaza(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

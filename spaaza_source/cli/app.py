@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
+from spaaza_source.cli.agreement import run_agreed
 from spaaza_source.cli.deep_check.check import deep_check
 from spaaza_source.cli.error_messages import SigtermError, exit_report
 from spaaza_source.cli.load import load_and_report, load_archived, load_each
@@ -44,11 +45,13 @@ from spaaza_source.cli.target import Target, each_vendor, load_options
 from spaaza_source.cli.vendors import VENDORS
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, Repeat
+from spaaza_source.loading import exports_of
 
 max_exports_option = click.option(
     "--max-exports",
     type=click.IntRange(1),
-    help="Exports of one table that a first load may request.  [default: 240]",
+    help="Exports of one table that a first load may request unasked; without a terminal, more is"
+    " an error.  [default: 240]",
 )
 
 
@@ -190,7 +193,11 @@ def load(
         list(target.vendor.check_access())
         # What is dropped and loaded again needs no older load to be finished first.
         with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
-            load_and_report(pipeline, source, report, full_refresh=full_refresh)
+            run_agreed(
+                exports_of(source).run.submitter,
+                partial(load_and_report, pipeline, source, report, full_refresh=full_refresh),
+                may_ask=isinstance(report, ConsoleReport),
+            )
         loaded.append(f"{target.dataset}.{next(iter(source.selected_resources))}")
 
     load_each(targets, report, load_target)
@@ -244,7 +251,10 @@ def submit(*, repeat: Repeat | None, apart: float, max_exports: int | None, **op
     for target in _each_target(console, options):
         with reading_pipeline(target) as pipeline:
             submitter, syncs = prepare_next_load(target, pipeline, **settings)
-        submitted = submitter.submit(syncs, timedelta(seconds=apart), repeat, batches)
+        submitted = run_agreed(
+            submitter,
+            partial(submitter.submit, syncs, timedelta(seconds=apart), repeat, batches),
+        )
         show_submitted(console, submitted)
         # The exports of the next chain begin when these have begun.
         batches += submitter.count_batches(submitted)
@@ -281,9 +291,9 @@ def jobs(*, show_all: bool, **options: Any) -> None:
         with reading_pipeline(target) as pipeline:
             submitter, syncs = prepare_next_load(target, pipeline)
             history = read_history(target, pipeline)
-        subjects = {sync.make_request(None).subject for sync in syncs}
-        own = [job for job in submitter.known_jobs() if job.subject in subjects]
-        show_jobs(console, own, history, None if show_all else JOBS_SHOWN)
+        tables = {sync.make_request(None).subject: sync.table for sync in syncs}
+        own = [job for job in submitter.known_jobs() if job.subject in tables]
+        show_jobs(console, own, tables, history, None if show_all else JOBS_SHOWN)
 
 
 def _each_target(console: Console, options: Mapping[str, Any]) -> Iterator[Target]:

@@ -27,6 +27,7 @@ from spaaza_source.errors import (
     ExportTimeoutError,
     FileError,
     IncompleteDownloadError,
+    LargePlanError,
     LinkRefusedError,
     SettingsError,
     SpaazaSourceError,
@@ -96,6 +97,11 @@ def failed_export(failure: BaseException) -> str | None:
     if resource is None or not isinstance(error, of_one_export):
         return None
     return str(resource.pipe_name)
+
+
+def large_plan(failure: BaseException) -> LargePlanError | None:
+    """The plan among the causes that is larger than is allowed without being agreed to."""
+    return next((one for one in _causes(failure) if isinstance(one, LargePlanError)), None)
 
 
 def exit_report(failure: BaseException) -> tuple[list[str], int]:

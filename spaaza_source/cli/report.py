@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.cli.console_progress import ExportLines
+from spaaza_source.cli.console_progress import ProgressLines
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.json_log import JsonReport
 from spaaza_source.cli.tables import list_waiting, print_chain, show_loaded, show_notices
@@ -25,9 +25,10 @@ WIDE = 200
 class ConsoleReport:
     """A report for a person at a terminal, or one who reads a log."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, each_export: bool = False) -> None:
+        self._each_export = each_export
         self.console = make_console()
-        self.progress = ExportLines(self.console)
+        self.progress = ProgressLines(self.console)
         self._chain = ""
         self._loaded: list[Mapping[str, Any]] = []
         self._waiting: list[str] = []
@@ -50,10 +51,10 @@ class ConsoleReport:
     def show_results(self) -> None:
         """Print a table of what was loaded, then what of it is not as it was, and what waits."""
         if self._loaded:
-            show_loaded(self.console, self._loaded)
+            show_loaded(self.console, self._loaded, each_export=self._each_export)
             show_notices(self.console, self._loaded)
         for line in self._waiting:
-            self.console.print(line, highlight=False, soft_wrap=True)
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def show_location(self, db: Path | None, table: str) -> None:
         """Print a command that reads one of the tables, if the database is a DuckDB file."""
@@ -88,7 +89,7 @@ def make_console() -> Console:
 
 
 def with_report(command: Callable[..., None]) -> Callable[..., None]:
-    """Passes a `report` to a command, in the form of the option `--log`, and finishes it."""
+    """Passes a `report` to a command, in the form of its options, and finishes it."""
 
     @click.option(
         "--log",
@@ -96,9 +97,14 @@ def with_report(command: Callable[..., None]) -> Callable[..., None]:
         default="text",
         help="json: one line of JSON per event.",
     )
+    @click.option(
+        "--verbose", is_flag=True, help="List the single exports too, above the line of each table."
+    )
     @functools.wraps(command)
-    def run(*, log: str, **options: Any) -> None:
-        report: Report = JsonReport(sys.stdout) if log == "json" else ConsoleReport()
+    def run(*, log: str, verbose: bool, **options: Any) -> None:
+        report: Report = (
+            JsonReport(sys.stdout) if log == "json" else ConsoleReport(each_export=verbose)
+        )
         try:
             command(report=report, **options)
         except (click.exceptions.Exit, click.ClickException):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
+from spaaza_source.cli.listing import print_rows
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob, Plan
 from spaaza_source.windows import Window, iso
 
@@ -26,35 +26,37 @@ def show_plan(
     seconds_by_table: Mapping[str, float],
     filter_text: Callable[[Mapping[str, Any]], str],
 ) -> None:
-    """Print the exports of the next load: index, window, filter, job, the time it usually takes.
+    """Print the exports of the next load: table, window, filter, job, the time it usually takes.
 
     `filter_text` describes a request's filter in short.
     """
-    table = _table("index", "window", "filter", "job", "takes about")
-    for request, job in exports:
-        table.add_row(
-            request.subject,
+    rows = [
+        (
+            request.table,
             _window(request.window),
             filter_text(request.selection),
             "to be created" if job is None else f"{job.job_id} is {job.vendor_state}: adopted",
             _duration(seconds_by_table.get(request.table)),
         )
-    console.print(table)
+        for request, job in exports
+    ]
+    print_rows(console, ("table", "window", "filter", "job", "takes about"), rows, lead=2)
     missing = sum(job is None for _, job in exports)
     console.print(f"\n{len(exports)} exports, {missing} to be created. Nothing was requested.")
 
 
 def show_submitted(console: Console, submitted: Iterable[tuple[ExportRequest, Job, bool]]) -> None:
-    """Print the exports that were requested: index, window, job."""
-    table = _table("index", "window", "job", "")
-    for request, job, adopted in submitted:
-        table.add_row(
-            request.subject,
+    """Print the exports that were requested: table, window, job."""
+    rows = [
+        (
+            request.table,
             request.repeat or _window(request.window),
             job.job_id,
             f"adopted, {job.vendor_state}" if adopted else "created",
         )
-    console.print(table)
+        for request, job, adopted in submitted
+    ]
+    print_rows(console, ("table", "window", "job", "state"), rows, lead=2)
     console.print("\n`spaaza collect` loads them once they are done.")
 
 
@@ -89,67 +91,124 @@ def list_waiting(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[t
 def show_jobs(
     console: Console,
     own: Iterable[KnownJob],
+    tables: Mapping[str, str],
     history: Iterable[Mapping[str, Any]],
     most: int | None,
 ) -> None:
     """Print our jobs at the vendor, newest first and at most so many, and the rows loaded of each.
 
-    `history` holds the rows of `export_jobs`.
+    `tables` holds the table of each of the vendor's names for it, `history` the rows of
+    `export_jobs`.
     """
     loads = {str(row["job_id"]): row for row in history}
     jobs = sorted(own, key=lambda known: _age_key(known.job), reverse=True)
-    table = _table("job", "index", "window", "state", "created", "rows", "loaded")
+    rows = []
     for known in jobs[:most]:
         load = loads.pop(known.job.job_id, {})
         loaded_at = load.get("loaded_at")
-        table.add_row(
-            known.job.job_id,
-            known.subject,
-            _window(known.window),
-            known.job.vendor_state,
-            _minute(known.job.created_at),
-            "" if load.get("loaded") is None else f"{load['loaded']:,}",
-            _minute(loaded_at) if isinstance(loaded_at, datetime) else "no",
+        rows.append(
+            (
+                known.job.job_id,
+                tables[known.subject],
+                _window(known.window),
+                known.job.vendor_state,
+                _minute(known.job.created_at),
+                "" if load.get("loaded") is None else f"{load['loaded']:,}",
+                _minute(loaded_at) if isinstance(loaded_at, datetime) else "no",
+            )
         )
-    console.print(table)
+    headings = ("job", "table", "window", "state", "created", ">rows", "loaded")
+    print_rows(console, headings, rows, lead=3)
     if most is not None and len(jobs) > most:
         console.print(f"\n{len(jobs) - most} older jobs: --all shows them.")
 
 
-def print_chain(console: Console, chain: int) -> None:
+def print_chain(console: Console, chain: object) -> None:
     """Print which of several chains the lines that follow are about."""
     console.print(f"\nChain {chain}", style="bold", highlight=False)
 
 
-def show_loaded(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
-    """Print loaded exports, rows of `export_jobs`; with their chain, if there are several."""
-    jobs = sorted(jobs, key=lambda job: (str(job["account"]), str(job["table_name"])))
-    has_chains = len({job["account"] for job in jobs}) > 1
-    table = _table(*["chain"] * has_chains, "index")
-    for heading in ("rows", "rejected", "bytes", "seconds"):
-        table.add_column(heading, justify="right")
-    for job in jobs:
-        seconds = sum(
-            float(job[column] or 0)
-            for column in ("wait_seconds", "download_seconds", "convert_seconds")
-        )
-        table.add_row(
-            *[str(job["account"])] * has_chains,
-            str(job["table_name"]),
-            f"{job['loaded']:,}",
-            f"{job['rejected']:,}",
-            f"{job['bytes']:,}",
-            f"{seconds:.1f}",
-        )
-    console.print()
-    console.print(table)
-    reconciled = [job["proven"] for job in jobs if job.get("proven") is not None]
+def show_loaded(
+    console: Console, jobs: Iterable[Mapping[str, Any]], *, each_export: bool = False
+) -> None:
+    """Print what was loaded, from rows of `export_jobs`: a line for each table.
+
+    Args:
+        console: Where to.
+        jobs: The rows.
+        each_export: Whether the single exports are listed above that.
+    """
+    by_account: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for job in sorted(jobs, key=lambda job: (str(job["account"]), str(job["table_name"]))):
+        tables = by_account.setdefault(str(job["account"]), {})
+        tables.setdefault(str(job["table_name"]), []).append(job)
+    for account, tables in by_account.items():
+        if len(by_account) > 1:
+            print_chain(console, account)
+        else:
+            console.print()
+        if each_export:
+            _show_exports(console, [job for loaded in tables.values() for job in loaded])
+            console.print()
+        rows = [_table_row(table, loaded) for table, loaded in tables.items()]
+        headings = ["table", ">rows", ">rejected", ">exports", ">notices", "window"]
+        if not any(window for *_, window in rows):
+            headings.pop()
+        print_rows(console, headings, [row[: len(headings)] for row in rows])
+    loaded = [
+        job for tables in by_account.values() for exports in tables.values() for job in exports
+    ]
+    reconciled = [job["proven"] for job in loaded if job.get("proven") is not None]
     if reconciled:
         console.print(
             f"\nReconciled with the destination: all rows of {sum(reconciled)} of"
             f" {len(reconciled)} exports are there.",
             highlight=False,
         )
+
+
+def _table_row(table: str, jobs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What was loaded of a table: rows, rows kept apart, exports, distinct notices, the window."""
+    told = {notice["message"] for job in jobs for notice in list_notices(job)}
+    rows, rejected = (sum(job[column] for job in jobs) for column in ("loaded", "rejected"))
+    counts = (rows, rejected, len(jobs), len(told))
+    return (table, *(f"{count:,}" for count in counts), _days(_whole_window(jobs)))
+
+
+def _whole_window(jobs: Iterable[Mapping[str, Any]]) -> Window | None:
+    """From where the first window of some rows of `export_jobs` begins to where the last ends."""
+    windows = [_window_of(job) for job in jobs]
+    if any(window is None for window in windows):
+        return None
+    known = [window for window in windows if window is not None]
+    starts = [window.start for window in known if window.start is not None]
+    start = min(starts) if len(starts) == len(known) else None
+    return Window(start, max(window.end for window in known))
+
+
+def _window_of(job: Mapping[str, Any]) -> Window | None:
+    """The window of a row of `export_jobs`; None for all rows."""
+    end = job.get("window_end")
+    return None if end is None else Window(job.get("window_start"), end)
+
+
+def _show_exports(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
+    """Print loaded exports, rows of `export_jobs`, one by one."""
+    waits = ("wait_seconds", "download_seconds", "convert_seconds")
+    rows = [
+        (
+            str(job["table_name"]),
+            _window(_window_of(job)),
+            str(job["job_id"]),
+            f"{job['loaded']:,}",
+            f"{job['rejected']:,}",
+            f"{job['bytes']:,}",
+            f"{sum(float(job[column] or 0) for column in waits):.1f}",
+        )
+        for job in jobs
+    ]
+    headings = ("table", "window", "job", ">rows", ">rejected", ">bytes", ">seconds")
+    print_rows(console, headings, rows, lead=2)
 
 
 def show_differences(console: Console, diffs: Iterable[TableDiff]) -> bool:
@@ -202,18 +261,24 @@ def _difference_lines(differences: Differences | None, window: str) -> Iterator[
         yield f"columns that the table does not have: {', '.join(differences.unknown)}"
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
 def _window(window: Window | None) -> str:
     if window is None:
         return "all rows"
     start = "the beginning" if window.start is None else _short(window.start)
     return f"{start} to {_short(window.end)}"
+
+
+def _days(window: Window | None) -> str:
+    """A window in short, by its days; nothing for all rows."""
+    if window is None:
+        return ""
+    end = window.end.astimezone(timezone.utc)
+    if window.start is None:
+        return f"until {end:%Y-%m-%d}"
+    start = window.start.astimezone(timezone.utc)
+    if start.date() == end.date():
+        return f"{end:%Y-%m-%d}"
+    return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
 
 
 def _short(instant: datetime) -> str:
@@ -222,7 +287,8 @@ def _short(instant: datetime) -> str:
 
 
 def _minute(instant: datetime | None) -> str:
-    return "" if instant is None else f"{instant:%Y-%m-%d %H:%M}"
+    """An instant to the minute, in UTC; a vendor may not tell it."""
+    return "" if instant is None else f"{instant.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
 
 
 def _duration(seconds: float | None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import LargePlanError
 from spaaza_source.exports.jobs import Job, JobState, KnownJob
 from spaaza_source.exports.request import REPEATS, ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
@@ -73,7 +73,7 @@ def check_size(sync: TableSync, now: datetime) -> None:
     Later loads are not checked: a table's history is agreed to once.
 
     Raises:
-        SettingsError: It is.
+        LargePlanError: It is.
     """
     policy = sync.policy
     if policy is None or sync.collect_only:
@@ -89,19 +89,22 @@ def cut_range(table: str, policy: SyncPolicy, covered: Window, now: datetime) ->
     """The windows that a range is asked for in.
 
     Raises:
-        SettingsError: They are more than is allowed.
+        LargePlanError: They are more than is allowed.
     """
     windows = cut_calendar(covered, policy.window_size, now)
     exports = len(windows)
     if exports > policy.max_exports:
         longer = "" if policy.window_size == "month" else " a longer window,"
-        raise SettingsError(
+        error = LargePlanError(
             f"the load would request {exports:,} exports of it, one for each {policy.window_size}"
             f" since {iso(max(covered.begin, EARLIEST))}",
             where=table,
             hint=f"Set a later start_date,{longer} or agree by max_exports = {exports}"
             f" (--max-exports {exports}).",
         )
+        error.table, error.exports = table, exports
+        error.start, error.end = covered.begin, covered.end
+        raise error
     return windows
 
 

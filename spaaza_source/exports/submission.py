@@ -25,6 +25,8 @@ class ExportSubmitter:
         #: By the vendor's clock, since when finished exports of earlier runs are good; None for as
         #: long as the settings say. A backfill sets it, whose runs all go by one instant.
         self.adopt_since: datetime | None = None
+        #: Tables whose exports may be more than `max_exports`: a person was asked, and agreed.
+        self.agreed: set[str] = set()
 
     def now(self) -> datetime:
         """The vendor's time in whole seconds, as its own guides write bounds.
@@ -83,12 +85,12 @@ class ExportSubmitter:
             Each request, its job, and whether the job was there already.
 
         Raises:
-            SettingsError: These are more exports than `max_exports`.
+            LargePlanError: These are more exports than `max_exports`.
             SpaazaSourceError: The vendor could not be asked, or refused. What was asked for
                 before that is adopted by the next call.
         """
         for sync in syncs if repeat is None else ():
-            check_size(sync, self.now())
+            self.check_size(sync)
         registry = self.registry(syncs, all_jobs=repeat is not None)
         submitted = []
         asked = 0
@@ -125,9 +127,10 @@ class ExportSubmitter:
         """Check, before anything is asked for, that it is not more than `max_exports`.
 
         Raises:
-            SettingsError: It is.
+            LargePlanError: It is, and nobody has agreed.
         """
-        check_size(sync, self.now())
+        if sync.table not in self.agreed:
+            check_size(sync, self.now())
 
     def plan_table(self, sync: TableSync, registry: JobRegistry) -> Plan:
         """The plan of one table, as of now."""

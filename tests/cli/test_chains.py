@@ -120,13 +120,18 @@ def test_chains_of_the_configuration_are_loaded_by_one_command(
     code, lines = spaaza("load", "transactions", "users")
     assert code == 0, lines
     assert (stores(1743), stores(1744)) == ([(1743, 3)], [(1744, 4)])
-    # One table of results, with a line for each export.
-    results = [line.split()[:3] for line in lines if line.startswith(("1743 ", "1744 "))]
-    assert results == [
-        ["1743", "transactions", "3"],
-        ["1743", "users", "2"],
-        ["1744", "transactions", "4"],
-        ["1744", "users", "2"],
+    # The results, with a line for each table under the heading of its chain.
+    results = lines[len(lines) - 1 - lines[::-1].index("Chain 1743") :]
+    told = [line.split()[:2] for line in results if line[:1].isalpha()]
+    assert told[:8] == [
+        ["Chain", "1743"],
+        ["table", "rows"],
+        ["transactions", "3"],
+        ["users", "2"],
+        ["Chain", "1744"],
+        ["table", "rows"],
+        ["transactions", "4"],
+        ["users", "2"],
     ]
     assert sum("Reconciled" in line for line in lines) == 1
     # Each goes on from its own cursor, and only rows of its own go or come.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.voucherify.objects import OBJECTS
-from tests.command import COMMAND, PREFIX, QUICK, settings_for, spaaza
+from tests.command import COMMAND, PREFIX, QUICK, STEPS, settings_for, signalled_in, spaaza
 from tests.processes import started
 from tests.vendors.server import Answer, ScriptedServer, in_turn
 from tests.vendors.spaaza_files import FileVendor
@@ -300,33 +300,13 @@ def test_a_terminal_that_lacks_characters_ends_no_load(encoding: str) -> None:
     assert "users" in ran.stdout.decode(encoding)
 
 
-#: What dlt calls in each step, first of all there.
-STEPS = {
-    "extract": ("dlt.extract.extract", "Extract", "_extract_single_source"),
-    "normalize": ("dlt.normalize.normalize", "Normalize", "run"),
-    "load": ("dlt.load.load", "Load", "start_new_jobs"),
-}
-_SIGNALLED = """
-import importlib, os, signal, sys
-from spaaza_source.cli import main
-module, owner, name = sys.argv.pop(1).split()
-of = getattr(importlib.import_module(module), owner)
-step = getattr(of, name)
-def signalled(*given, **named):
-    os.kill(os.getpid(), signal.SIGTERM)
-    return step(*given, **named)
-setattr(of, name, signalled)
-main()
-"""
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("step", STEPS)
 def test_sigterm_ends_each_step_with_143_and_the_next_run_goes_on(
     sandbox: Sandbox, step: str
 ) -> None:
     environment = {**os.environ, **settings_for(sandbox)}
-    command = [sys.executable, "-c", _SIGNALLED, " ".join(STEPS[step]), "load", "products"]
+    command = [*signalled_in(step, signal.SIGTERM), "load", "products"]
     ran = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)
     assert ran.returncode == 143, ran.stderr
     assert "spaaza: interrupted" in ran.stderr

@@ -158,7 +158,7 @@ def test_jobs_stand_beside_what_became_of_them(spaaza: Spaaza, sandbox: Sandbox)
     spaaza("submit", "products")
     until_done(sandbox)
     told = [line.split() for line in spaaza("jobs").splitlines()]
-    assert told[0][:3] == ["job", "index", "window"]
+    assert told[0][:3] == ["job", "table", "window"]
     assert told[1][0:2] == ["12002", "products"]
     assert told[1][-1] == "no"
     assert told[2][0:2] == ["12001", "users"]

@@ -58,13 +58,20 @@ def test_every_event_of_a_load_is_a_line_of_json(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("log", [pytest.param("text", marks=pytest.mark.thorough), "json"])
 def test_a_load_whose_windows_were_split_tells_what_is_loaded(log: str) -> None:
     with Sandbox(SandboxSettings(rows=50, run_seconds=0.05, max_export_rows=30)) as limited:
-        ran = spaaza("load", "transactions", "--log", log, **settings_for(limited))
+        settings = settings_for(limited)
+        ran = spaaza("load", "transactions", "--verbose", "--log", log, **settings)
         failed = [task for task in limited.tasks if task["state"]["code"] == "ERROR"]
     assert failed
     assert (ran.returncode, ran.stderr) == (0, "")
     if log == "json":
         loaded = [each for each in events(ran.stdout) if each["event"] == "loaded"]
         assert sum(each["loaded"] for each in loaded) == 50
+    else:
+        # The single exports, for --verbose, then the one line of the table.
+        listed = [line.split() for line in ran.stdout.splitlines()]
+        *exports, table = [words for words in listed if words[:1] == ["transactions"]]
+        assert table[1:4] == ["50", "0", str(len(exports))]
+        assert len(exports) > 1
 
 
 def test_what_goes_wrong_is_a_line_of_json_too(sandbox: Sandbox) -> None:
