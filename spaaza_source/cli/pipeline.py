@@ -18,7 +18,7 @@ from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.cli.target import Target
-from spaaza_source.destination import open_client
+from spaaza_source.destination import check_connection, open_client
 from spaaza_source.dlt_hooks import abandon_packages, hold_run_lock
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
@@ -149,6 +149,7 @@ def _locate(target: Target) -> tuple[str, str]:
     Neither has a secret in it.
     """
     with _temporary_pipeline(target, target.vendor.name) as pipeline:
+        check_connection(pipeline)
         config: Any = pipeline.destination_client().config
     kind = str(config.destination_type).rpartition(".")[2]
     location = f"{config.destination_type} {config.fingerprint()}"
