@@ -10,6 +10,10 @@ from typing import Any
 
 from spaaza_source.errors import SettingsError, not_among
 
+#: The section of dlt's configuration with what holds for all runs, and the settings in it.
+OF_ALL_RUNS = "spaaza_source"
+TURN_TIMEOUT = "turn_timeout"
+
 _EMPTY = "is empty"
 _HINT = "docs/settings.md has its unit and its default."
 #: The longest that a setting may say: beyond, no date could be reckoned with it.
