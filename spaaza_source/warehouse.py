@@ -17,14 +17,16 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import SettingsError, wrong_kind
 
 #: Megabytes that one core needs to copy at full speed. By default DuckDB takes four fifths of the
 #: memory, and is no faster.
 MEMORY_PER_CORE = 192
 
 
-def duckdb_file(path: Path | None, *, read_only: bool = False) -> TDestinationReferenceArg:
+def duckdb_file(
+    path: str | os.PathLike[str] | None, *, read_only: bool = False
+) -> TDestinationReferenceArg:
     """A DuckDB file as a destination.
 
     While another process has the file open, a load waits for it.
@@ -36,13 +38,12 @@ def duckdb_file(path: Path | None, *, read_only: bool = False) -> TDestinationRe
     Raises:
         SettingsError: The file cannot be a DuckDB database.
     """
-    if path is not None:
-        _check(path)
+    file = None if path is None else _check(path)
     return _DuckDb(
         # Without a path, dlt's configuration fills it in.
         credentials=DuckDbCredentials(
             # Absolute: dlt resolves a relative one from the folder of the pipeline's first run.
-            str(path.absolute()) if path else None,  # type: ignore[arg-type]
+            str(file) if file else None,  # type: ignore[arg-type]
             global_config=duckdb_settings(),
             read_only=read_only,
         ),
@@ -97,7 +98,16 @@ class _DuckDb(dlt.destinations.duckdb):
         return "dlt.destinations.duckdb"
 
 
-def _check(path: Path) -> None:
+def _check(given: object) -> Path:
+    """The file, by its absolute path."""
+    if not isinstance(given, str | os.PathLike) or not str(given).strip():
+        raise wrong_kind("path", given, "the path of a file")
+    path = Path(given)
+    _check_file(path)
+    return path.absolute()
+
+
+def _check_file(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise SettingsError(
             f"the folder of {str(path)!r} does not exist", where="db", hint="Create it first."

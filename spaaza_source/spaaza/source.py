@@ -35,6 +35,7 @@ from spaaza_source.settings import (
     by_table,
     require_choice,
     require_flag,
+    require_name,
     require_number,
 )
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
@@ -181,7 +182,7 @@ def spaaza_source(
     )
     segment_of = {index_named(name).table: one for name, one in by_table("segments", segments)}
     time_column_of = {
-        index_named(name).table: str(column)
+        index_named(name).table: require_name(f"time_columns of {name}", column)
         for name, column in by_table("time_columns", time_columns)
     }
     margin = timedelta(
