@@ -22,6 +22,11 @@ from spaaza_source.errors import SettingsError, wrong_kind
 #: Megabytes that one core needs to copy at full speed. By default DuckDB takes four fifths of the
 #: memory, and is no faster.
 MEMORY_PER_CORE = 192
+#: The key of dlt's configuration with the address or the path of a DuckDB file.
+KEY = "destination.duckdb.credentials"
+DRIVER = "duckdb"
+#: What dlt takes for a database in memory, and for one in its own folder.
+NO_FILES = (":memory:", ":pipeline:")
 
 
 def duckdb_file(
@@ -38,9 +43,9 @@ def duckdb_file(
     Raises:
         SettingsError: The file cannot be a DuckDB database.
     """
-    file = None if path is None else _check(path)
+    given = configured_file() if path is None else path
+    file = given if given is None or str(given) in NO_FILES else _check(given)
     return _DuckDb(
-        # Without a path, dlt's configuration fills it in.
         credentials=DuckDbCredentials(
             # Absolute: dlt resolves a relative one from the folder of the pipeline's first run.
             str(file) if file else None,  # type: ignore[arg-type]
@@ -51,6 +56,31 @@ def duckdb_file(
         # (six tables of a million rows on two cores: 1 GB more, and no faster).
         loader_parallelism_strategy="sequential",
     )
+
+
+def configured_file() -> Path | None:
+    """The DuckDB file that dlt's configuration names; None where it names none.
+
+    dlt itself passes over an address there, once it is given settings of DuckDB.
+
+    Raises:
+        SettingsError: The address is not one of DuckDB.
+    """
+    value: Any = dlt.secrets.get(KEY)
+    if not isinstance(value, str):
+        value = dlt.secrets.get(f"{KEY}.database")
+    if not isinstance(value, str) or not value.strip():
+        return None
+    credentials = DuckDbCredentials()
+    credentials.parse_native_representation(value)
+    if credentials.drivername != DRIVER:
+        # What it is may be a secret.
+        raise SettingsError(
+            "the value is not an address of DuckDB",
+            where=KEY.replace(".", "__").upper(),
+            hint="Write the path of a file, or duckdb:///PATH.",
+        )
+    return Path(credentials.database)
 
 
 def duckdb_settings() -> dict[str, Any]:
