@@ -177,6 +177,17 @@ class TooManyDeletionsError(FileError):
     """A file lacks so many of the table's rows that the file is more likely wrong."""
 
 
+def wrong_kind(argument: str, value: object, kind: str) -> SettingsError:
+    """The error for an argument of another kind: it repeats what was given.
+
+    Args:
+        argument: The argument's name.
+        value: What was given; no secret.
+        kind: What it must be, such as `a path`.
+    """
+    return SettingsError(f"{str(value)[:40]!r} is not {kind}", where=argument)
+
+
 def not_among(setting: str, value: object, choices: abc.Iterable[object]) -> SettingsError:
     """The error for a value that is none of the choices: it repeats the value and names them.
 

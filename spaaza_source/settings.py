@@ -6,9 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from numbers import Real
+from os import PathLike
 from typing import Any
 
-from spaaza_source.errors import SettingsError, not_among
+from spaaza_source.errors import SettingsError, not_among, wrong_kind
+
+#: The section of dlt's configuration with what holds for all runs, and the settings in it.
+OF_ALL_RUNS = "spaaza_source"
+TURN_TIMEOUT = "turn_timeout"
 
 _EMPTY = "is empty"
 _HINT = "docs/settings.md has its unit and its default."
@@ -58,14 +63,34 @@ def require_flag(setting: str, value: Any, *, may_be_none: bool = False) -> bool
     return value
 
 
-def require_text(setting: str, value: Any) -> None:
-    """Check that a setting that may be left out is not empty where it is given.
+def require_text(setting: str, value: Any, *, may_be_path: bool = False) -> None:
+    """Check that a setting that may be left out is a text, and not empty, where it is given.
+
+    Args:
+        setting: The setting's name.
+        value: What is given; None where it is left out.
+        may_be_path: Whether it may be a path too.
 
     Raises:
-        SettingsError: It is.
+        SettingsError: It is not.
     """
-    if value is not None and not str(value).strip():
+    if value is None:
+        return
+    if not isinstance(value, (str, PathLike) if may_be_path else str):
+        raise wrong_kind(setting, value, "a path" if may_be_path else "a text")
+    if not str(value).strip():
         raise SettingsError(_EMPTY, where=setting, hint="Give it a value, or leave it out.")
+
+
+def require_name(argument: str, value: Any) -> str:
+    """The value, which must be a text that is not empty.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise wrong_kind(argument, value, "a name")
+    return value
 
 
 def require_choice(setting: str, value: Any, *choices: str) -> Any:
@@ -108,7 +133,11 @@ def by_table(setting: str, value: Any) -> list[tuple[str, Any]]:
             where=setting,
             hint="docs/settings.md has an example; in a variable it is JSON.",
         )
-    return list((value or {}).items())
+    entries = list((value or {}).items())
+    for name, _ in entries:
+        if not isinstance(name, str):
+            raise wrong_kind(setting, name, "the name of a table")
+    return entries
 
 
 def check_header_values(credentials: Mapping[str, Any], hint: str) -> None:
@@ -131,6 +160,8 @@ def check_header_values(credentials: Mapping[str, Any], hint: str) -> None:
 
 
 def _fault(value: Any) -> str:
+    if value is not None and not isinstance(value, str | int):
+        return "is not a text"
     text = str(value or "")
     if not text.strip():
         return _EMPTY

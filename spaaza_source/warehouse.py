@@ -17,14 +17,21 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import SettingsError, wrong_kind
 
 #: Megabytes that one core needs to copy at full speed. By default DuckDB takes four fifths of the
 #: memory, and is no faster.
 MEMORY_PER_CORE = 192
+#: The key of dlt's configuration with the address or the path of a DuckDB file.
+KEY = "destination.duckdb.credentials"
+DRIVER = "duckdb"
+#: What dlt takes for a database in memory, and for one in its own folder.
+NO_FILES = (":memory:", ":pipeline:")
 
 
-def duckdb_file(path: Path | None, *, read_only: bool = False) -> TDestinationReferenceArg:
+def duckdb_file(
+    path: str | os.PathLike[str] | None, *, read_only: bool = False
+) -> TDestinationReferenceArg:
     """A DuckDB file as a destination.
 
     While another process has the file open, a load waits for it.
@@ -36,13 +43,12 @@ def duckdb_file(path: Path | None, *, read_only: bool = False) -> TDestinationRe
     Raises:
         SettingsError: The file cannot be a DuckDB database.
     """
-    if path is not None:
-        _check(path)
+    given = configured_file() if path is None else path
+    file = given if given is None or str(given) in NO_FILES else _check(given)
     return _DuckDb(
-        # Without a path, dlt's configuration fills it in.
         credentials=DuckDbCredentials(
             # Absolute: dlt resolves a relative one from the folder of the pipeline's first run.
-            str(path.absolute()) if path else None,  # type: ignore[arg-type]
+            str(file) if file else None,  # type: ignore[arg-type]
             global_config=duckdb_settings(),
             read_only=read_only,
         ),
@@ -50,6 +56,31 @@ def duckdb_file(path: Path | None, *, read_only: bool = False) -> TDestinationRe
         # (six tables of a million rows on two cores: 1 GB more, and no faster).
         loader_parallelism_strategy="sequential",
     )
+
+
+def configured_file() -> Path | None:
+    """The DuckDB file that dlt's configuration names; None where it names none.
+
+    dlt itself passes over an address there, once it is given settings of DuckDB.
+
+    Raises:
+        SettingsError: The address is not one of DuckDB.
+    """
+    value: Any = dlt.secrets.get(KEY)
+    if not isinstance(value, str):
+        value = dlt.secrets.get(f"{KEY}.database")
+    if not isinstance(value, str) or not value.strip():
+        return None
+    credentials = DuckDbCredentials()
+    credentials.parse_native_representation(value)
+    if credentials.drivername != DRIVER:
+        # What it is may be a secret.
+        raise SettingsError(
+            "the value is not an address of DuckDB",
+            where=KEY.replace(".", "__").upper(),
+            hint="Write the path of a file, or duckdb:///PATH.",
+        )
+    return Path(credentials.database)
 
 
 def duckdb_settings() -> dict[str, Any]:
@@ -97,7 +128,16 @@ class _DuckDb(dlt.destinations.duckdb):
         return "dlt.destinations.duckdb"
 
 
-def _check(path: Path) -> None:
+def _check(given: object) -> Path:
+    """The file, by its absolute path."""
+    if not isinstance(given, str | os.PathLike) or not str(given).strip():
+        raise wrong_kind("path", given, "the path of a file")
+    path = Path(given)
+    _check_file(path)
+    return path.absolute()
+
+
+def _check_file(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise SettingsError(
             f"the folder of {str(path)!r} does not exist", where="db", hint="Create it first."

@@ -12,6 +12,8 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.warehouse import duckdb_file
 from tests.warehouses import held_elsewhere
 
+KEY = "DESTINATION__DUCKDB__CREDENTIALS"
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
@@ -46,6 +48,33 @@ def test_a_file_with_a_damaged_block_is_not_said_to_be_open_elsewhere(database: 
         duckdb.connect(str(database))
     with pytest.raises(SettingsError, match="is damaged"):
         duckdb_file(database)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("", "{file}"), ("", "duckdb:///{file}"), ("__DATABASE", "{file}"), ("", "here.duckdb")],
+)
+def test_without_a_path_it_is_the_file_that_is_configured(
+    key: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "configured.duckdb" if "{" in value else Path(value).absolute()
+    monkeypatch.setenv(f"{KEY}{key}", value.format(file=file))
+    pipeline = dlt.pipeline(
+        "named", pipelines_dir=str(tmp_path), destination=duckdb_file(None), dataset_name="d"
+    )
+    with pipeline.sql_client() as client:
+        client.execute_sql("SELECT 1")
+    assert file.exists()
+
+
+@pytest.mark.parametrize("value", ["postgresql://u:canary@h/d", "mysql://u:canary@h/d"])
+def test_an_address_of_another_database_is_refused_and_not_shown(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, value)
+    with pytest.raises(SettingsError, match=rf"^{KEY}: .*duckdb:///PATH") as refused:
+        duckdb_file(None)
+    assert "canary" not in str(refused.value)
 
 
 @pytest.mark.slow

@@ -33,11 +33,14 @@ def column_types(folder: Path, table: str) -> dict[str, str]:
 
 
 @contextmanager
-def held_elsewhere(database: Path) -> Iterator[None]:
+def held_elsewhere(database: Path, *, read_only: bool = False) -> Iterator[None]:
     """Another process has the file open."""
-    code = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    code = (
+        "import sys, duckdb; held = duckdb.connect(sys.argv[1], read_only=bool(sys.argv[2]));"
+        " print(1, flush=True); input()"
+    )
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(database)],
+        [sys.executable, "-c", code, str(database), "yes" if read_only else ""],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -21,6 +21,7 @@ from spaaza_source.audit import LoadedExport, read_ledger
 from spaaza_source.backfill.coverage import Coverage, recount_windows
 from spaaza_source.backfill.parts import (
     BackfillPart,
+    check_parts,
     group_by_table,
     part_name,
     staging_prefix,
@@ -30,9 +31,10 @@ from spaaza_source.backfill.parts import (
 from spaaza_source.backfill.schema_union import merge_stored_schemas, types_match
 from spaaza_source.backfill.worker_pipeline import check_repeatable, open_pipeline
 from spaaza_source.destination import drop_leftover_staging, hold_load_lock, open_client
-from spaaza_source.errors import SettingsError, UnavailableError
+from spaaza_source.errors import SettingsError, UnavailableError, wrong_kind
 from spaaza_source.exports import ExportSubmitter, cut_range
 from spaaza_source.loading import exports_of, read_history
+from spaaza_source.settings import require_name
 from spaaza_source.windows import Window, iso, parse_instant
 from spaaza_source.writing import schema_has_rows
 
@@ -61,6 +63,12 @@ class Backfill:
     dataset: str
     side_by_side: bool = False
 
+    def __post_init__(self) -> None:
+        require_name("pipeline", self.pipeline)
+        require_name("dataset", self.dataset)
+        if not callable(self.source):
+            raise wrong_kind("source", self.source, "a function that makes a source")
+
     def plan(
         self,
         start: object,
@@ -87,17 +95,18 @@ class Backfill:
                 have more windows than `max_exports`.
             SpaazaSourceError: The vendor could not be asked what time it has.
         """
+        begin = parse_instant(start, "start_date")
+        last = None if end is None else parse_instant(end, "end_date")
+        again = again_since is not None
+        asked = parse_instant(again_since, "again_since") if again else None
         source = self._source(start, end, tables)
         exports = exports_of(source)
         # The vendor's list is what shows its clock.
         exports.run.submitter.plan([])
         now = exports.run.submitter.now()
-        begin = parse_instant(start, "start_date")
-        until = now if end is None else min(now, parse_instant(end, "end_date"))
-        whole = Window(begin, until)
-        again = again_since is not None
+        whole = Window(begin, now if last is None else min(now, last))
         # By the vendor's clock, nothing has been exported in the time to come.
-        since = min(now, parse_instant(again_since, "again_since")) if again else now
+        since = now if asked is None else min(now, asked)
         name = uuid4().hex[:8]
         parts: list[BackfillPart] = []
         for table, load in exports.loads.items():
@@ -157,6 +166,7 @@ class Backfill:
         Raises:
             SpaazaSourceError: As dlt wraps it: an export, its download or its load failed.
         """
+        check_parts([part], "part")
         with self._open([part]) as pipeline:
             return self._load_part(pipeline, part, on_window)
 
@@ -196,6 +206,10 @@ class Backfill:
         source = self.source(**given)
         if tables is None:
             return source
+        if not isinstance(tables, list | tuple) or not all(
+            isinstance(each, str) for each in tables
+        ):
+            raise wrong_kind("tables", tables, "a list of tables")
         unknown = sorted(set(tables) - set(source.resources))
         if unknown:
             raise SettingsError(
@@ -207,6 +221,7 @@ class Backfill:
 
     def _open(self, parts: Sequence[BackfillPart]) -> AbstractContextManager[dlt.Pipeline]:
         """The pipeline, with the schemas and state that its destination has."""
+        check_parts(parts)
         staging = staging_prefix(parts) if self.side_by_side else None
         return open_pipeline(self.pipeline, self.destination, self.dataset, staging)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
+from spaaza_source.errors import SettingsError
 from spaaza_source.windows import Window, parse_window
 
 
@@ -28,6 +29,36 @@ class BackfillPart(TypedDict):
     backfill: str
     since: str
     again: bool
+
+
+def check_parts(parts: object, argument: str = "parts") -> None:
+    """Check that these are parts, as `Backfill.plan` makes them.
+
+    Args:
+        parts: Whatever was given.
+        argument: Its name.
+
+    Raises:
+        SettingsError: They are not.
+    """
+    keys = BackfillPart.__annotations__.keys()
+    if isinstance(parts, list | tuple):
+        fitting = [part for part in parts if isinstance(part, Mapping) and part.keys() >= keys]
+        if len(fitting) == len(parts) and all(map(_has_kinds, fitting)):
+            return
+    raise SettingsError(
+        "these are no parts of a backfill", where=argument, hint="Take them from Backfill.plan."
+    )
+
+
+def _has_kinds(part: Mapping[str, Any]) -> bool:
+    texts = [part[name] for name in ("name", "table", "backfill", "since")]
+    windows = part["windows"]
+    return (
+        isinstance(windows, list | tuple)
+        and all(isinstance(text, str) for text in (*texts, *windows))
+        and isinstance(part["again"], bool)
+    )
 
 
 def part_name(table: str, windows: Sequence[Window]) -> str:

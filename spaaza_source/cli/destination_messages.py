@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from spaaza_source.transport import redact
 STEPS = ("sync", "load")
 #: What a database's driver calls a connection that could not be made, or that broke.
 _CONNECTIONS = ("OperationalError", "InterfaceError", "DatabaseTransientException")
+#: What PostgreSQL's library says of an option of a connection before it makes one.
+_OPTION = re.compile(r"invalid [a-z_ ]+ value(?=:)")
 AGAIN = "the next run goes on with the same exports"
 
 
@@ -37,6 +40,12 @@ def destination_error(causes: Sequence[BaseException]) -> SpaazaSourceError | No
     name = step.pipeline.destination.destination_name
     for cause in causes:
         if type(cause).__name__ in _CONNECTIONS and not getattr(cause, "pgcode", None):
+            if wrong := _OPTION.match(str(cause)):
+                return SettingsError(
+                    wrong[0],
+                    where=f"DESTINATION__{name.upper()}__CREDENTIALS",
+                    hint="Correct it; PostgreSQL documents what it may be.",
+                )
             return UnavailableError(
                 f"the destination cannot be reached ({redact(str(cause).splitlines()[0])})",
                 where=name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.cli.target import Target
-from spaaza_source.destination import open_client
+from spaaza_source.destination import check_connection, open_client
 from spaaza_source.dlt_hooks import abandon_packages, hold_run_lock
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
-from spaaza_source.warehouse import duckdb_file
+from spaaza_source.warehouse import NO_FILES, duckdb_file
 
 #: Keys of the pipeline's local state: where it loads to, as a text to compare and as one to read.
 LOCATION = "spaaza_place"
@@ -43,7 +43,7 @@ def locked_pipeline(
     Raises:
         SettingsError: A load into another destination, by a pipeline of that name, is not finished.
     """
-    location, name = _locate(target)
+    location = _locate(target)
     pipeline_name = _pipeline_name(target, location)
     folder = Path(get_dlt_pipelines_dir(), pipeline_name)
     with hold_run_lock(folder):
@@ -55,7 +55,7 @@ def locked_pipeline(
         )
         if abandon:
             abandon_packages(pipeline)
-        pipeline = _enter_location(pipeline, location, name)
+        pipeline = _enter_location(pipeline, location)
         yield pipeline
 
 
@@ -64,14 +64,17 @@ def reading_pipeline(target: Target) -> Iterator[dlt.Pipeline]:
     """A pipeline to look at the target's destination with; nothing is loaded by it.
 
     It has a folder of its own, so it needs no lock, and is not concerned by loads that are not
-    finished.
+    finished. A DuckDB file is opened to read alone, whoever names it, and never created.
     """
-    location, _ = _locate(target)
+    location = _locate(target)
     name = _pipeline_name(target, location)
-    if target.db is not None and target.exists:
-        target = replace(target, destination=duckdb_file(target.db, read_only=True))
-    with _temporary_pipeline(target, name) as pipeline:
-        yield pipeline
+    with private_folder() as empty:
+        if location.file is not None:
+            there = location.file.exists()
+            file = duckdb_file(location.file if there else empty / "none.duckdb", read_only=there)
+            target = replace(target, destination=file)
+        with _temporary_pipeline(target, name) as pipeline:
+            yield pipeline
 
 
 @contextmanager
@@ -106,13 +109,13 @@ def require_own_tables(pipeline: dlt.Pipeline) -> None:
         )
 
 
-def _enter_location(pipeline: dlt.Pipeline, location: str, name: str) -> dlt.Pipeline:
+def _enter_location(pipeline: dlt.Pipeline, location: _Location) -> dlt.Pipeline:
     """The pipeline, for that destination: what it knows of another one is dropped.
 
     Only one that the user named can have loaded into another.
     """
     stored = _local_value(pipeline, LOCATION)
-    if stored not in (None, location):
+    if stored not in (None, location.key):
         if pipeline.has_pending_data:
             before = _local_value(pipeline, LOCATION_NAME) or "another destination"
             raise SettingsError(
@@ -122,9 +125,9 @@ def _enter_location(pipeline: dlt.Pipeline, location: str, name: str) -> dlt.Pip
                 " that load up: spaaza load --abandon.",
             )
         pipeline = pipeline.drop()
-    if stored != location:
-        pipeline.set_local_state_val(LOCATION, location)
-        pipeline.set_local_state_val(LOCATION_NAME, name)
+    if stored != location.key:
+        pipeline.set_local_state_val(LOCATION, location.key)
+        pipeline.set_local_state_val(LOCATION_NAME, location.name)
     return pipeline
 
 
@@ -135,29 +138,45 @@ def _local_value(pipeline: dlt.Pipeline, key: str) -> Any:
         return None
 
 
-def _pipeline_name(target: Target, location: str) -> str:
+def _pipeline_name(target: Target, location: _Location) -> str:
     """The name that the user gave, or one for each destination and account."""
     if target.pipeline is not None:
         return target.pipeline
-    digest = sha256(f"{location} {target.account}".encode()).hexdigest()
+    digest = sha256(f"{location.key} {target.account}".encode()).hexdigest()
     return f"{target.vendor.name}_{digest[:8]}"
 
 
-def _locate(target: Target) -> tuple[str, str]:
-    """Where a target is loaded to: a text that differs for each place, and one to read.
+@dataclass(frozen=True)
+class _Location:
+    """Where a target is loaded to; no secret is in it.
 
-    Neither has a secret in it.
+    Attributes:
+        key: A text that differs for each place.
+        name: One to read.
+        file: The DuckDB file; None for another destination, or a database in memory.
     """
+
+    key: str
+    name: str
+    file: Path | None = None
+
+
+def _locate(target: Target) -> _Location:
     with _temporary_pipeline(target, target.vendor.name) as pipeline:
+        check_connection(pipeline)
         config: Any = pipeline.destination_client().config
     kind = str(config.destination_type).rpartition(".")[2]
     location = f"{config.destination_type} {config.fingerprint()}"
     if "duckdb" in config.destination_type:
-        database = config.credentials.database
-        return f"{location} {database} {target.dataset}", f"{database}, dataset {target.dataset}"
+        database = str(config.credentials.database)
+        return _Location(
+            f"{location} {database} {target.dataset}",
+            f"{database}, dataset {target.dataset}",
+            None if database in NO_FILES else Path(database),
+        )
     # One server has many databases, one bucket many folders.
     with suppress(ConfigurationValueError):
         location += f" {config.data_location()}"
     folder = str(getattr(config, "bucket_url", ""))
     text = f"{location} {sha256(folder.encode()).hexdigest()} {target.dataset}"
-    return text, f"{kind} ({config}), dataset {target.dataset}"
+    return _Location(text, f"{kind} ({config}), dataset {target.dataset}")

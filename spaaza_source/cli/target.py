@@ -18,7 +18,7 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.loading import exports_of
 from spaaza_source.settings import require_dataset
 from spaaza_source.spaaza import read_chains
-from spaaza_source.warehouse import duckdb_file
+from spaaza_source.warehouse import NO_FILES, configured_file, duckdb_file
 
 DB = click.Path(dir_okay=False, path_type=Path)
 
@@ -33,7 +33,7 @@ class Target:
         are_named: Whether the user named them; if not, the vendor's settings may leave some out.
         pipeline: The name of the pipeline; None for one for each destination and account.
         destination: dlt's name of the destination, or a DuckDB file's.
-        db: The DuckDB file; None for another destination, or if dlt's configuration names the file.
+        db: The DuckDB file; None for another destination.
         dataset: The schema.
         dates: `start_date` and `end_date`.
         chain: The chain, where several are loaded.
@@ -98,11 +98,10 @@ class Target:
         if db is not None and not into_duckdb:
             raise SettingsError("--db names a DuckDB file, but --destination another kind")
         if into_duckdb and db is None:
-            configured: Any = dlt.secrets.get("destination.duckdb.credentials")
-            db = Path(f"{chosen.name}.duckdb") if configured is None else None
-            if configured == ":pipeline:":
+            db = configured_file() or Path(f"{chosen.name}.duckdb")
+            if str(db) in NO_FILES:
                 raise SettingsError(
-                    "a database inside of dlt's own folder is found by no other command",
+                    "a database in memory, or in dlt's own folder, is found by no other command",
                     where="destination.duckdb.credentials",
                     hint="Name a file there, or with --db.",
                 )

@@ -1,10 +1,16 @@
 """dlt's configuration as the sources read it: a setting that no source reads is an error."""
 
 from spaaza_source.configuration.config_errors import missing_setting, wrong_value
-from spaaza_source.configuration.vendor_source import NUMBERED, vendor_source, with_settings
+from spaaza_source.configuration.vendor_source import (
+    NUMBERED,
+    is_argument,
+    vendor_source,
+    with_settings,
+)
 
 __all__ = [
     "NUMBERED",
+    "is_argument",
     "missing_setting",
     "vendor_source",
     "with_settings",

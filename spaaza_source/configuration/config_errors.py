@@ -33,7 +33,9 @@ from spaaza_source.configuration.given_keys import (
     given_keys,
 )
 from spaaza_source.configuration.known_keys import KnownKeys, Path
+from spaaza_source.configuration.run_keys import SETTINGS, find_wrong_of_all_runs
 from spaaza_source.errors import SettingsError, not_among
+from spaaza_source.settings import OF_ALL_RUNS
 
 #: By section: the settings of all its sources.
 SECTIONS: dict[str, dict[str, Sequence[type[BaseConfiguration]]]] = {}
@@ -93,7 +95,10 @@ def check_keys(known: KnownKeys, keys: Sequence[GivenKey]) -> None:
     """
     active = active_pipeline()
     wrong = [
-        (key, nearest) for key in keys if (nearest := known.find_wrong(key, active)) is not None
+        (key, nearest)
+        for key in keys
+        if (nearest := find_wrong_of_all_runs(key, active)) is not None
+        or (nearest := known.find_wrong(key, active)) is not None
     ]
     if not wrong:
         return
@@ -109,10 +114,14 @@ def check_keys(known: KnownKeys, keys: Sequence[GivenKey]) -> None:
 def _advise(known: KnownKeys, key: GivenKey, nearest: Path) -> str:
     """What to do about a key that nobody reads."""
     name = key.path[-1]
-    if name not in known.settings:
-        for section, settings in SECTIONS.items():
-            if name in settings:
-                return f"{name} is a setting of sources.{section}."
+    if name in SETTINGS:
+        # Of all runs, and not of a source.
+        nearest = (OF_ALL_RUNS, name)
+    if name not in known.settings or not nearest:
+        sections = [known.section, *SECTIONS]
+        own = next((each for each in sections if name in SECTIONS.get(each, ())), None)
+        if own is not None:
+            return f"{name} is a setting of sources.{own}."
     if nearest and key.in_environment:
         variable = SEPARATOR.join(nearest).upper()
         if key.typed.startswith(variable + SEPARATOR):

@@ -33,6 +33,10 @@ def one_kind(
     argument: Mapping[str, Any] = {}
     if isinstance(given, BaseConfiguration):
         return None
+    if given is not None and not isinstance(given, Mapping | str):
+        raise SettingsError(
+            "it is not a dict", where=setting, hint=f"Give {', '.join(sorted(fields_of(*kinds)))}."
+        )
     if isinstance(given, Mapping):
         argument = given
         _check_names(setting, fields_of(*kinds), argument)

@@ -69,9 +69,9 @@ class GivenKey:
 
 
 def given_keys() -> Iterator[GivenKey]:
-    """The keys of the environment that may be meant for sources, and all keys of dlt's files."""
+    """The keys of the environment that may be meant for this package, and all of dlt's files."""
     for name in os.environ:
-        if SEPARATOR in name or name.upper().startswith("SOURCE"):
+        if SEPARATOR in name or name.upper().startswith(("SOURCE", "SPA")):
             path = tuple(name.lower().split(SEPARATOR))
             yield GivenKey(path, name, "the environment", in_environment=True)
     for provider in Container()[PluggableRunContext].providers.providers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,6 +19,9 @@ from spaaza_source.configuration.known_keys import KnownKeys
 
 #: What the names of several sources of a section begin with, before a number.
 NUMBERED = "chain_"
+
+#: The names of the settings that the source that is being made was called with.
+_ARGUMENTS: ContextVar[frozenset[str]] = ContextVar("_ARGUMENTS", default=frozenset())
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,6 +70,15 @@ def with_settings(
     return decorate
 
 
+def is_argument(setting: str) -> bool:
+    """Whether the source that is being made was called with a setting: it is for no other source.
+
+    Args:
+        setting: Its name.
+    """
+    return setting in _ARGUMENTS.get()
+
+
 class _CheckedSource(DltSourceFactoryWrapper[P, DltSource]):
     """A source that checks the settings of its section before dlt reads them."""
 
@@ -73,8 +86,12 @@ class _CheckedSource(DltSourceFactoryWrapper[P, DltSource]):
         arguments = inspect.signature(self._f).bind_partial(*args, **kwargs).arguments
         # A clone may have a section of its own, with the same settings.
         SECTIONS.setdefault(self.section, settings_of(self.ref.SPEC))
-        with checked_settings(_known(self.section, self.name), arguments):
-            return super().__call__(**arguments)
+        before = _ARGUMENTS.set(frozenset(arguments))
+        try:
+            with checked_settings(_known(self.section, self.name), arguments):
+                return super().__call__(**arguments)
+        finally:
+            _ARGUMENTS.reset(before)
 
 
 def _known(section: str, name: str) -> KnownKeys:

@@ -7,6 +7,7 @@ from spaaza_source.destination.capabilities import (
     in_own_thread,
     is_files,
 )
+from spaaza_source.destination.connection import check_connection
 from spaaza_source.destination.delta import DELTA, open_session, quote_name
 from spaaza_source.destination.drivers import check_drivers
 from spaaza_source.destination.limits import check_columns, check_row_width
@@ -39,6 +40,7 @@ __all__ = [
     "ask",
     "can_count",
     "check_columns",
+    "check_connection",
     "check_drivers",
     "check_row_width",
     "completed_loads",

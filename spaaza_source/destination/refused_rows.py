@@ -48,6 +48,8 @@ COLUMNS = (
 #: of them; in a number; in an address.
 QUOTED = re.compile(r"(?<!\w)[\"'`(\[{].*[\"'`)\]}]|(?<!\w)[\"'`(\[{].*")
 NUMBER_OR_ADDRESS = re.compile(r"\S*(?:\d{4}|@)\S*")
+#: What PostgreSQL's library says of an option before it connects.
+OPTION = re.compile(r"^(invalid [a-z_ ]+:).*")
 HIDDEN = "…"
 
 
@@ -129,8 +131,8 @@ def _describe(error: Any, table: str, columns: Collection[str]) -> str:
     if isinstance(error, PLAIN_ERRORS) and "query" not in first:
         return redact(first)
     if kind == "OperationalError" and type(error).__module__.startswith("psycopg2"):
-        # Without a state it is about the connection.
-        return redact(first)
+        # Without a state it is about the connection; of its options it quotes the values.
+        return redact(OPTION.sub(rf"\1 {HIDDEN}", first))
     masked = NUMBER_OR_ADDRESS.sub(HIDDEN, QUOTED.sub(HIDDEN, first))
     return f"{kind}: {redact(masked)}"
 

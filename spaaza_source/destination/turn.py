@@ -9,10 +9,10 @@ from typing import Any
 import dlt
 
 from spaaza_source.errors import UnavailableError
-from spaaza_source.settings import CENTURY, require_number
+from spaaza_source.settings import CENTURY, OF_ALL_RUNS, TURN_TIMEOUT, require_number
 
 #: Key in dlt's configuration (`SPAAZA_SOURCE__TURN_TIMEOUT`): seconds to wait for a turn.
-SETTING = "spaaza_source.turn_timeout"
+SETTING = f"{OF_ALL_RUNS}.{TURN_TIMEOUT}"
 #: Unless it is set: as long as one export may take, so that of a load every hour one waits at most.
 LONGEST = 3600.0
 

@@ -26,7 +26,7 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.common.runtime.tracking import SupportsTracking
 from filelock import FileLock, Timeout
 
-from spaaza_source.destination import keep_open, no_turn, turn_timeout
+from spaaza_source.destination import check_connection, keep_open, no_turn, turn_timeout
 from spaaza_source.dlt_hooks.abandoned_packages import (
     abandon_failed_packages,
     abandon_stale_packages,
@@ -168,9 +168,10 @@ class RunLock(SupportsTracking):
             # dlt asks the destination for the pipeline's state, and has no step for it.
             opened = self._opened[trace.transaction_id] = ExitStack()
             try:
+                check_connection(pipeline)
                 opened.enter_context(keep_open(pipeline))
-            except SpaazaSourceError as held:
-                _refuse(pipeline, held)
+            except SpaazaSourceError as refused:
+                _refuse(pipeline, refused)
 
     def on_start_trace_step(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
         """Close the destination: a load may wait for its exports for hours."""

@@ -10,7 +10,7 @@ from typing import Any
 from spaaza_source.drift.header_texts import has_own_name
 from spaaza_source.drift.notices import MISSING, Notice
 from spaaza_source.tabular import (
-    OTHER_ALPHABET,
+    OTHER_NAMING,
     Column,
     ColumnChange,
     column_changes,
@@ -141,7 +141,7 @@ def _unspelled(
             table,
             f"the header {printable_name(column.header)} has no letter that dlt's naming convention"
             f" keeps: its column is {column.name!r}",
-            OTHER_ALPHABET,
+            OTHER_NAMING,
             column.name,
             rows,
         )

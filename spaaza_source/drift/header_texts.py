@@ -14,7 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from spaaza_source.errors import HeaderError
-from spaaza_source.tabular import VARIANT_SUFFIX, Column, printable_name, remove_invisible
+from spaaza_source.tabular import (
+    OTHER_NAMING,
+    VARIANT_SUFFIX,
+    Column,
+    printable_name,
+    remove_invisible,
+)
 from spaaza_source.writing import table_memory
 
 #: Table hint: the header text of each column that a file has had, by the column's name.
@@ -84,8 +90,9 @@ def check_headers(columns: Iterable[Column], known: Mapping[str, str]) -> None:
     if other:
         raise HeaderError(
             f"another key under the name of a column that the table has: {'; '.join(other)}",
+            # Texts that are not the same differ in characters that the other convention keeps.
             hint="Ask the vendor whether it is the same; if so, load the table again whole"
-            ' (refresh="drop_resources", spaaza load --full-refresh), else into another dataset.',
+            f' (refresh="drop_resources", spaaza load --full-refresh). If not: {OTHER_NAMING}',
         )
 
 

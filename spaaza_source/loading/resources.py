@@ -106,8 +106,8 @@ class ResourceFactory:
 
     def __post_init__(self) -> None:
         require_flag("allow_external_schedulers", self.by_scheduler, may_be_none=True)
-        require_text("keep_files", self.keep_files)
-        require_text("from_files", self.from_files)
+        require_text("keep_files", self.keep_files, may_be_path=True)
+        require_text("from_files", self.from_files, may_be_path=True)
 
     def make(self, table: TableSpec) -> DltResource:
         """The resource of one table."""

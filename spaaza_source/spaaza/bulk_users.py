@@ -13,7 +13,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.configuration import vendor_source
+from spaaza_source.configuration import is_argument, vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRequest, TableSync
@@ -79,14 +79,16 @@ def spaaza_bulk_users(
     types = read_table_types(column_types, ["bulk_users"], DOCUMENTED, others=list(INDEXES))
     settings = ReadSettings(types["bulk_users"], on_bad_row, max_rejected_share)
     delete_guard = DeleteGuard(max_deleted_share, accept_deletes)
-    policy = make_policies(privacy, privacy_secret, ["bulk_users"])["bulk_users"]
+    policies = make_policies(
+        privacy, privacy_secret, ["bulk_users"], is_shared=not is_argument("privacy")
+    )
     timeout = require_number("export_timeout", export_timeout, least=0, most=CENTURY)
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
     load = TableLoad(
         TableSync(request.table, lambda _: request),
         settings,
-        policy,
+        policies["bulk_users"],
         None,
         WriteSettings(Disposition(REPLACE, VOLATILE), delete_guard, KEYS),
         DriftSettings.of(on_drift, [*INDEXES, request.table]).stops_table(request.table),

@@ -28,8 +28,12 @@ def chain_source(chain: int) -> Callable[..., DltSource]:
 
     Args:
         chain: The chain's id.
+
+    Raises:
+        SettingsError: It is none.
     """
-    return partial(spaaza_source.clone(name=_name(chain)), chain_id=chain)
+    number = require_chain(chain)
+    return partial(spaaza_source.clone(name=_name(number)), chain_id=number)
 
 
 def check_chain(chain: int) -> Iterator[str]:

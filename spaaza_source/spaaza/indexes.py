@@ -75,7 +75,7 @@ def index_named(name: str) -> Index:
     Raises:
         SettingsError: There is no such index.
     """
-    index = INDEXES.get(name.strip().lower().replace("-", "_"))
+    index = INDEXES.get(str(name).strip().lower().replace("-", "_"))
     if index is None:
         raise SettingsError(
             f"there is no index {name!r}", hint=f"The indexes are {', '.join(INDEXES)}."

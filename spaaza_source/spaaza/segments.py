@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from spaaza_source.errors import SettingsError, not_among
-from spaaza_source.settings import require_number
+from spaaza_source.settings import require_name, require_number
 from spaaza_source.spaaza.indexes import index_named
 from spaaza_source.windows import MARGIN, Window, iso, parse_instant
 
@@ -109,13 +109,21 @@ class KeywordField:
 
 
 def date(name: str) -> DateField:
-    """The date field of that name."""
-    return DateField(name)
+    """The date field of that name.
+
+    Raises:
+        SettingsError: It is no text, or an empty one.
+    """
+    return DateField(require_name("date", name))
 
 
 def keyword(name: str) -> KeywordField:
-    """The keyword field of that name."""
-    return KeywordField(name)
+    """The keyword field of that name.
+
+    Raises:
+        SettingsError: It is no text, or an empty one.
+    """
+    return KeywordField(require_name("keyword", name))
 
 
 def all_of(index: str, *rules: Rule) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.configuration import vendor_source
+from spaaza_source.configuration import is_argument, vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError
@@ -35,6 +35,7 @@ from spaaza_source.settings import (
     by_table,
     require_choice,
     require_flag,
+    require_name,
     require_number,
 )
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
@@ -181,7 +182,7 @@ def spaaza_source(
     )
     segment_of = {index_named(name).table: one for name, one in by_table("segments", segments)}
     time_column_of = {
-        index_named(name).table: str(column)
+        index_named(name).table: require_name(f"time_columns of {name}", column)
         for name, column in by_table("time_columns", time_columns)
     }
     margin = timedelta(
@@ -203,7 +204,9 @@ def spaaza_source(
         ),
     )
     require_flag("only_finished", only_finished)
-    policies = make_policies(privacy, privacy_secret, list(INDEXES))
+    policies = make_policies(
+        privacy, privacy_secret, list(INDEXES), is_shared=not is_argument("privacy")
+    )
     file_format: ExportFormat = require_choice("export_format", export_format, "csv", "json")
     snapshot = timedelta(
         days=require_number("snapshot_every", snapshot_every, least=0, most=CENTURY_IN_DAYS)

@@ -9,7 +9,7 @@ from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
 from spaaza_source.tabular.drift import ColumnChange, column_changes
 from spaaza_source.tabular.header import (
-    OTHER_ALPHABET,
+    OTHER_NAMING,
     VARIANT_SUFFIX,
     is_unspelled,
     make_speller,
@@ -24,7 +24,7 @@ from spaaza_source.tabular.source_file import check_settings
 from spaaza_source.tabular.table_types import DocumentedTypes, TableTypes, read_table_types
 
 __all__ = [
-    "OTHER_ALPHABET",
+    "OTHER_NAMING",
     "TEXT",
     "TIMESTAMP",
     "VARIANT_SUFFIX",

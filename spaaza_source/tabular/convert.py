@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pyarrow import parquet
 
+from spaaza_source.errors import wrong_kind
 from spaaza_source.tabular.column_types import Column
 from spaaza_source.tabular.csv_reader import open_csv
 from spaaza_source.tabular.header import make_speller
@@ -44,12 +45,18 @@ def convert_csv(
 
     Raises:
         FileError: The CSV file must not be loaded; nothing is written.
-        SettingsError: A setting has an impossible value.
+        SettingsError: A path or a setting has an impossible value.
     """
+    paths: dict[str, object] = {"csv_path": csv_path, "parquet_path": parquet_path}
+    for argument, path in paths.items():
+        if not isinstance(path, str | os.PathLike) or not str(path).strip():
+            raise wrong_kind(argument, path, "the path of a file")
+    target = Path(parquet_path)
+    if target.is_dir() or not target.absolute().parent.is_dir():
+        raise wrong_kind("parquet_path", target, "the path of a file in a folder that exists")
     types, spell = read_column_types(column_types), make_speller()
     known = {spell(name): kind for name, kind in types.by_column.items()}
     file = open_csv(csv_path, known_types=known, column_types=types.setting, on_bad_row=on_bad_row)
-    target = Path(parquet_path)
     partial = target.with_name(target.name + ".partial")
     try:
         with parquet.ParquetWriter(partial, file.schema) as writer:

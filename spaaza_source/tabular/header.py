@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from dlt.common.normalizers.naming.direct import NamingConvention as Direct
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from spaaza_source.errors import HeaderError
@@ -19,8 +20,8 @@ CLOSING = " \t)]}>?!.:;,'\"`"
 OPENING = " \t([{<'\"`"
 
 DISTINCT_NAMES = "Ask the vendor for distinct names."
-OTHER_ALPHABET = (
-    "dlt's naming convention leaves out letters of these names; one that keeps them is"
+OTHER_NAMING = (
+    "dlt's naming convention does not keep all characters of these names; one that does is"
     ' SCHEMA__NAMING=direct ([schema] naming = "direct"), into a new dataset.'
 )
 
@@ -48,6 +49,9 @@ def make_speller(normalize: Callable[[str], str] = _snake_case) -> Callable[[str
     return spell
 
 
+_keep = make_speller(Direct().normalize_identifier)
+
+
 def remove_invisible(header: str) -> str:
     """A header without signs that nobody sees: byte order marks, joiners, soft hyphens."""
     if header.isascii():
@@ -62,13 +66,23 @@ def is_unspelled(header: str, name: str) -> bool:
     return bool(letters) and not any(sign in kept for sign in letters)
 
 
-def _loses_letters(header: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether the headers would have names that differ, if their letters were kept."""
-    texts: dict[str, set[str]] = defaultdict(set)
-    for cell, name in zip(header, names, strict=True):
-        texts[name].add("".join(filter(str.isalpha, cell.casefold())))
-    differ = any(len(each) > 1 for each in texts.values())
-    return differ or any(map(is_unspelled, header, names))
+def kept_names(header: Sequence[str]) -> list[str]:
+    """The names that the other naming convention would give.
+
+    In lower case: for many a database, case alone makes no other name.
+    """
+    return [spell_header(cell, _keep).casefold() for cell in header]
+
+
+def advise_naming(faults: Collection[str], left: Collection[str]) -> str:
+    """What to do about names with faults.
+
+    Args:
+        faults: All faults.
+        left: Those that `kept_names` would have.
+    """
+    helps = len(left) < len(faults)
+    return " ".join([OTHER_NAMING] * helps + [DISTINCT_NAMES] * (bool(left) or not helps))
 
 
 def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tuple[str, ...]:
@@ -86,8 +100,9 @@ def name_columns(header: Sequence[str], name_column: Callable[[str], str]) -> tu
     """
     names = [spell_header(cell, name_column) for cell in header]
     # If one name is a value, all of them may be: then no name is shown.
-    faults = _find_values(header) or find_name_faults(header, names)
-    hint = OTHER_ALPHABET if _loses_letters(header, names) else DISTINCT_NAMES
+    values = _find_values(header)
+    faults = values or find_name_faults(header, names)
+    hint = advise_naming(faults, values or find_name_faults(header, kept_names(header)))
     raise_faults(faults, "the header cannot name the columns of a table", hint)
     return tuple(names)
 
@@ -117,7 +132,7 @@ def find_name_faults(
     ]
 
 
-def raise_faults(faults: Sequence[str], cause: str, hint: str = DISTINCT_NAMES) -> None:
+def raise_faults(faults: Sequence[str], cause: str, hint: str) -> None:
     """Raise an error if there are faults.
 
     Raises:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
 from spaaza_source.errors import SettingsError
@@ -47,6 +48,7 @@ class Policies:
         personal: Personal,
         variable: str,
         kept: Mapping[str, Collection[str]] | None = None,
+        is_shared: bool = False,
     ) -> Policies:
         """The policies that a user has set.
 
@@ -58,25 +60,22 @@ class Policies:
             personal: The preset. All its tables may be named, so that sources can share a setting.
             variable: The environment variable of the secret, for a message.
             kept: By table, the documented columns that are known not to be personal.
+            is_shared: Whether another source may read the same setting: then it may be meant for
+                that one's tables alone.
 
         Raises:
             SettingsError: A setting is missing or wrong.
         """
         chosen = _by_table(privacy, personal)
         if chosen and not chosen.keys() & set(tables):
-            # Loading would store in clear text what the user believes to be hidden.
-            raise _wrong(
-                "no table of this source is named",
-                f"Name one of {', '.join(tables)}; {{}} for no policy.",
-            )
+            _check_purpose(tables, is_shared=is_shared)
         choices = {
             table: _columns(table, chosen.get(table, {}), personal.get(table, {}))
             for table in tables
         }
         hashes = any("hash" in actions.values() for actions, _ in choices.values())
         if secret and not hashes:
-            # By name: dlt sets its logger up with the first pipeline, which may come later.
-            logging.getLogger("dlt").warning(
+            _warn(
                 "%s is set, but %s hashes no column; without a policy, personal columns are loaded"
                 " in the clear",
                 _SECRET_SETTING,
@@ -100,6 +99,27 @@ class Policies:
                 for table, (actions, required) in choices.items()
             }
         )
+
+
+def _check_purpose(tables: Collection[str], *, is_shared: bool) -> None:
+    """Refuse a setting that names no table of the source, or tell it where another one reads it."""
+    if is_shared:
+        _warn(
+            "%s names no table of this source: of %s, personal columns are loaded in the clear",
+            _SETTING,
+            ", ".join(tables),
+        )
+        return
+    # Loading would store in clear text what the user believes to be hidden.
+    raise _wrong(
+        "no table of this source is named",
+        f"Name one of {', '.join(tables)}; {{}} for no policy.",
+    )
+
+
+def _warn(text: str, *words: str) -> None:
+    # By name: dlt sets its logger up with the first pipeline, which may come later.
+    logging.getLogger("dlt").warning(text, *words)
 
 
 def _spell_choice(choice: Any) -> dict[str, str]:
@@ -136,8 +156,12 @@ def _by_table(privacy: Any, personal: Personal) -> dict[str, Any]:
     for name, choice in privacy.items():
         table = _key(name, "a table")
         if table not in personal:
+            near = get_close_matches(table, personal, 1)
             raise _wrong(
-                f"there is no table {name!r}", f"The tables are {', '.join(sorted(personal))}."
+                f"there is no table {name!r}",
+                f"Did you mean {near[0]}?"
+                if near
+                else f"The tables are {', '.join(sorted(personal))}.",
             )
         if table in chosen:
             raise _wrong(f"the table {table!r} is named twice")

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from spaaza_source.errors import SettingsError
+from spaaza_source.settings import require_name
 from spaaza_source.windows import MARGIN, Window, parse_instant
 
 Filters = dict[str, Any]
@@ -25,38 +26,63 @@ def where(field: str, operator: str, *values: Any) -> Filters:
         field: The field, such as `created_at` or `metadata.tier`.
         operator: The vendor's operator, with or without its dollar.
         values: What the field is compared with.
+
+    Raises:
+        SettingsError: The field or the operator is no text, or an empty one.
     """
+    require_name("field", field)
+    require_name("operator", operator)
     name = operator if operator.startswith("$") else f"${operator}"
     return {field: {"conditions": {name: list(values)}}}
 
 
 def all_of(*filters: Mapping[str, Any]) -> Filters:
-    """A filter for the rows that match all of these."""
+    """A filter for the rows that match all of these.
+
+    Raises:
+        SettingsError: One is no filter, or has a junction of its own; or two contradict each other.
+    """
     return _join("and", filters)
 
 
 def any_of(*filters: Mapping[str, Any]) -> Filters:
-    """A filter for the rows that match at least one of these."""
+    """A filter for the rows that match at least one of these.
+
+    Raises:
+        SettingsError: As `all_of`.
+    """
     return _join("or", filters)
 
 
 def _join(junction: str, filters: Sequence[Mapping[str, Any]]) -> Filters:
     joined: Filters = {JUNCTION: junction}
     for one in filters:
+        if not isinstance(one, Mapping):
+            raise _no_filter()
         if JUNCTION in one:
             raise SettingsError(
                 "filters cannot be nested: Voucherify joins all conditions by one junction",
                 where="filters",
             )
         for field, condition in one.items():
+            given = condition.get("conditions") if isinstance(condition, Mapping) else None
+            if not isinstance(given, Mapping):
+                raise _no_filter()
             conditions = joined.setdefault(field, {"conditions": {}})["conditions"]
-            if conditions.keys() & condition["conditions"]:
+            if conditions.keys() & given.keys():
                 raise SettingsError(
                     f"the field {field!r} has two conditions with the same operator",
                     where="filters",
                 )
-            conditions.update(condition["conditions"])
+            conditions.update(given)
     return joined
+
+
+def _no_filter() -> SettingsError:
+    # What was given may be personal.
+    return SettingsError(
+        "one of them is no filter", where="filters", hint="Make each with where, and list them."
+    )
 
 
 def check_filters(filters: Any, table: str) -> Filters | None:

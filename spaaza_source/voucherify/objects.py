@@ -150,5 +150,6 @@ def object_named(name: object) -> ExportObject:
         if text in (one.table, one.exported_object):
             return one
     raise SettingsError(
-        f"there is no object {text[:40]!r}", hint=f"The objects are {', '.join(OBJECTS)}."
+        f"there is no object {text[:40]!r}",
+        hint=f"The objects are {', '.join(OBJECTS)}.",
     )

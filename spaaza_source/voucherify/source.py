@@ -15,7 +15,7 @@ from dlt.extract import DltResource
 from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import SettingsError, wrong_kind
 from spaaza_source.exports import ExportRequest, ExportRun, PollSettings, SyncPolicy, TableSync
 from spaaza_source.loading import (
     ReadSettings,
@@ -166,6 +166,8 @@ def voucherify_source(
         max_exports=max_exports,
     )
     # From the environment it comes as a text.
+    if not isinstance(objects, str | list | tuple | None):
+        raise wrong_kind("objects", objects, "a list of objects")
     names = re.findall(r"[\w-]+", objects) if isinstance(objects, str) else objects or OBJECTS
     chosen = [object_named(name) for name in names]
     fields_of = _check_fields(fields)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from tests.command import COMMAND, settings_for
+from tests.command import COMMAND, settings_for, spaaza
 from tests.processes import started
 from tests.warehouses import held_elsewhere
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
+
+KEY = "DESTINATION__DUCKDB__CREDENTIALS"
+#: Ways to name a DuckDB file: options, and dlt's configuration. One is relative to this folder.
+NAMED: dict[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
+    "option": (("--db", "{file}"), {}),
+    "path": ((), {KEY: "{file}"}),
+    "relative": ((), {KEY: "w.duckdb"}),
+    "address": (("--destination", "duckdb"), {KEY: "duckdb:///{file}"}),
+    "field": ((), {f"{KEY}__DATABASE": "{file}"}),
+    "destination": (
+        ("--destination", "own"),
+        {"DESTINATION__OWN__DESTINATION_TYPE": "duckdb", "DESTINATION__OWN__CREDENTIALS": "{file}"},
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +61,38 @@ def test_a_command_says_whom_it_waits_for(sandbox: Sandbox, command: str) -> Non
         assert "is open in process" in line
     waiting.communicate(timeout=60)
     assert waiting.returncode == 0
+
+
+@pytest.fixture
+def named(request: pytest.FixtureRequest) -> tuple[list[str], dict[str, str]]:
+    """The options and settings that name the file `w.duckdb` of this folder."""
+    options, settings = NAMED[request.param]
+    file = str(Path("w.duckdb").absolute())
+    return (
+        [option.format(file=file) for option in options],
+        {"SPAAZA_SOURCE__TURN_TIMEOUT": "0"}
+        | {key: value.format(file=file) for key, value in settings.items()},
+    )
+
+
+@pytest.mark.parametrize("named", NAMED, indirect=True)
+def test_a_look_opens_the_file_read_only_however_it_is_named(
+    sandbox: Sandbox, named: tuple[list[str], dict[str, str]]
+) -> None:
+    options, settings = named
+
+    def run(*command: str) -> tuple[int, Any]:
+        told = spaaza(*command, *options, **settings_for(sandbox), **settings)
+        return told.returncode, told.stderr
+
+    # There is nothing yet, and a look makes nothing.
+    for look in ("plan", "jobs"):
+        assert run(look, "users") == (0, "")
+    assert not list(Path().glob("*.duckdb*"))
+    assert run("load", "users")[0] == 0
+    assert [path.name for path in Path().glob("*.duckdb*")] == ["w.duckdb"]
+    # Whoever opens it to write waits for this process; a look does not.
+    with held_elsewhere(Path("w.duckdb"), read_only=True):
+        for command in (["plan"], ["jobs"], ["check", "--deep"]):
+            assert run(*command, "users") == (0, "")
+        assert run("load", "users")[0] == 1

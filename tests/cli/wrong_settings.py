@@ -45,6 +45,8 @@ class Wrong:
 
 S, V, C = "SOURCES__SPAAZA__", "SOURCES__VOUCHERIFY__", "SOURCES__SPAAZA__CREDENTIALS__"
 
+TURN = "SPAAZA_SOURCE__TURN_TIMEOUT"
+
 #: Variables that nobody reads, and the nearest that somebody does.
 VARIABLES = [
     (S + "PRIVCY", S + "PRIVACY"),
@@ -110,8 +112,25 @@ VARIABLES = [
     (V + "CHAIN_ID", "a setting of sources.spaaza"),
     (V + "SEGMENTS", "a setting of sources.spaaza"),
     ("SOURCES__VOUCHERFY__PRIVACY", V + "PRIVACY"),
+    # Of all runs, beside the sources.
+    ("SPAAZA_SOURCE__TURN_TIMOUT", TURN),
+    ("SPAAZA_SOURCE__TIMEOUT", TURN),
+    ("SPAAZA_SOURCE__TURN_TIMEOUT__SECONDS", TURN),
+    ("SPAAZA_SOURCE__TURN__TIMEOUT", TURN),
+    ("SPAAZA_SOURCE_TURN_TIMEOUT", TURN),
+    ("SPAAZA_SOURCES__TURN_TIMEOUT", TURN),
+    ("SPAZA_SOURCE__TURN_TIMEOUT", TURN),
+    ("SPAAZA__TURN_TIMEOUT", TURN),
+    ("spaaza_source__turn_timeout", TURN),
+    ("Spaaza_Source__Turn_Timeout", TURN),
+    ("OTHER__SPAAZA_SOURCE__TURN_TIMEOUT", TURN),
+    (S + "TURN_TIMEOUT", TURN),
+    (V + "TURN_TIMEOUT", TURN),
+    ("SPAAZA_SOURCE__PRIVACY", "privacy is a setting of sources.spaaza"),
+    ("SPAAZA_SOURCE__FOO", "docs/settings.md"),
 ]
 
+OF_ALL = "spaaza_source.turn_timeout"
 #: Keys of `config.toml` that nobody reads.
 KEYS = [
     ("[sources.spaaza]\nprivcy = 'x'", "sources.spaaza.privcy", "sources.spaaza.privacy"),
@@ -141,6 +160,16 @@ KEYS = [
         "sources.spaaza.credentials.access_token_id",
     ),
     ("[sources.spaaza]\ncleanup = true", "sources.spaaza.cleanup", "sources.voucherify"),
+    ("[spaaza_source]\nturn_timout = 5", "spaaza_source.turn_timout", OF_ALL),
+    ("[spaaza_source]\nTurn_Timeout = 5", "spaaza_source.Turn_Timeout", OF_ALL),
+    ("[spaaza_source.turn_timeout]\nseconds = 5", "spaaza_source.turn_timeout.seconds", OF_ALL),
+    ("[Spaaza_source]\nturn_timeout = 5", "Spaaza_source.turn_timeout", OF_ALL),
+    ("[spaaza_sources]\nturn_timeout = 5", "spaaza_sources.turn_timeout", OF_ALL),
+    ("[spaaza]\nturn_timeout = 5", "spaaza.turn_timeout", OF_ALL),
+    ("[other.spaaza_source]\nturn_timeout = 5", "other.spaaza_source.turn_timeout", OF_ALL),
+    ("[sources.spaaza]\nturn_timeout = 5", "sources.spaaza.turn_timeout", OF_ALL),
+    ("[spaaza_source]\nwindow = 'x'", "spaaza_source.window", "a setting of sources.spaaza"),
+    ("spaaza_source = 5", "spaaza_source", "docs/settings.md"),
 ]
 #: The same of `secrets.toml`.
 SECRETS = [
@@ -186,6 +215,14 @@ RIGHT: list[dict[str, Any]] = [
     {"environment": {"SOURCES__SPAAZA_EXTRA__API_KEY": "x", "SPAAZA_PRIVACY": "x"}},
     {"environment": {"OTHER__SOURCES__SPAAZA__LAG": "60", "SPAAZA__LOAD__WORKERS": "2"}},
     {"environment": {"SOURCES__CREDENTIALS__TOKEN": "x", V + "PRIVCY": "of the other vendor"}},
+    {"environment": {TURN: "60", "TURN_TIMEOUT": "60", "OTHER__TURN_TIMEOUT": "60"}},
+    # A pipeline may have that name.
+    {"environment": {"SPAAZA_SOURCE__LOAD__WORKERS": "2", "SPAAZA_SOURCE__SOURCES__LAG": "60"}},
+    {
+        "files": {
+            "config.toml": "[spaaza_source]\nturn_timeout = 60\n[spaaza_source.load]\nworkers = 2"
+        }
+    },
     {"files": {"config.toml": "[sources.github]\nprivcy = 1\n[sources.github.spaaza]\nx = 1"}},
     {"files": {"config.toml": "[sources.spaaza.time_columns]\nusers = 'created'"}},
     {"files": {"config.toml": "[sources.spaaza.privacy.users]\nemail = 'drop'"}},

@@ -74,9 +74,10 @@ def test_another_text_under_one_name_has_a_column_of_its_own(
 def test_a_key_of_another_text_stops_a_json_export(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, '[{"id": 1, "Spend (€)": 5}]', export_format="json")
     load(vendor, tmp_path, '[{"id": 1, "SPEND (€)": 6}]', export_format="json")
-    with pytest.raises(PipelineStepFailed, match=r"Spend \(¥\).* was 'SPEND \(€\)'"):
+    with pytest.raises(PipelineStepFailed, match=r"Spend \(¥\).* was 'SPEND \(€\)'") as refused:
         load(vendor, tmp_path, '[{"id": 1, "Spend (¥)": 700}]', export_format="json")
     assert query(tmp_path, "SELECT spendx FROM products") == [(6,)]
+    assert "SCHEMA__NAMING=direct" in str(refused.value)
 
 
 @pytest.mark.thorough

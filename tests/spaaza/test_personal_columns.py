@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+import logging
 from typing import Any
 
 import pytest
 
+from spaaza_source import spaaza_bulk_users, spaaza_source
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox.settings import INDEXES as SANDBOX_INDEXES
 from spaaza_source.sandbox.settings import SandboxSettings
@@ -196,3 +199,44 @@ def test_a_policy_for_the_other_export_of_users_is_not_taken_for_this_one() -> N
         make_policies({"users": "pseudonymise"}, SECRET, ["bulk_users"])
     both = make_policies({"users": "pseudonymise", "bulk_users": {}}, SECRET, ["bulk_users"])
     assert not both["bulk_users"].hides_raw
+
+
+SHARED = ["SOURCES__PRIVACY", "SOURCES__SPAAZA__PRIVACY"]
+GIVEN: dict[str, Any] = {
+    "base_url": "https://api.example.com",
+    "chain_id": 1743,
+    "credentials": {"session_user_id": "a", "session_key": "b"},
+}
+
+
+@pytest.mark.parametrize("variable", SHARED)
+@pytest.mark.parametrize(
+    ("source", "other"), [(spaaza_source, "bulk_users"), (spaaza_bulk_users, "users")]
+)
+def test_a_setting_that_both_sources_share_may_name_tables_of_the_other_alone(
+    source: Any,
+    other: str,
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # dlt sets its log up with the first source.
+    assert source(**GIVEN).resources
+    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
+    monkeypatch.setenv(variable, json.dumps({other: {"phone_number": "drop"}}))
+    assert source(**GIVEN).resources
+    assert "privacy names no table of this source" in caplog.text
+    # What is given to one source alone is meant for its tables.
+    with pytest.raises(SettingsError, match="no table of this source is named"):
+        source(**GIVEN, privacy={other: {"phone_number": "drop"}})
+    monkeypatch.setenv(variable, json.dumps({f"{other}s": {}}))
+    with pytest.raises(SettingsError, match=f"no table '{other}s'. Did you mean {other}"):
+        source(**GIVEN)
+
+
+@pytest.mark.parametrize("source", [spaaza_source, spaaza_bulk_users])
+def test_so_may_the_other_shared_settings(source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for table in ("users", "bulk_users"):
+        monkeypatch.setenv("SOURCES__SPAAZA__COLUMN_TYPES", json.dumps({table: "text"}))
+        monkeypatch.setenv("SOURCES__SPAAZA__ON_DRIFT", json.dumps({table: "stop"}))
+        assert source(**GIVEN).resources

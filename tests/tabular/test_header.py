@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dlt.common.normalizers.naming.direct import NamingConvention as Direct
 
 from spaaza_source.errors import HeaderError, MalformedFileError
-from spaaza_source.tabular import CsvFile, open_csv
+from spaaza_source.tabular import CsvFile, make_speller, open_csv, open_json
 from spaaza_source.tabular.header import is_unspelled, name_columns
 
 
@@ -142,13 +145,58 @@ def test_marks_of_other_dialects_inside_names_are_fine(tmp_path: Path, data: str
     assert opened(tmp_path, data).rows == 1
 
 
-@pytest.mark.parametrize("header", [["Größe", "Grüße"], ["имя", "код"]])
-def test_headers_that_differ_in_letters_dlt_leaves_out_name_the_convention(
-    header: list[str],
+ANOTHER, DISTINCT = "SCHEMA__NAMING=direct", "Ask the vendor for distinct names"
+
+
+@pytest.mark.parametrize(
+    ("header", "hints"),
+    [
+        (["Größe", "Grüße"], {ANOTHER}),
+        (["имя", "код"], {ANOTHER}),
+        (["Total (€)", "Total (¥)"], {ANOTHER}),
+        (["a b", "a_b"], {ANOTHER}),
+        # Most databases take these for one, and so does a person.
+        (["ID", "id"], {DISTINCT}),
+        (["Größe", "größe"], {DISTINCT}),
+        (["(a)", "a"], {DISTINCT}),
+        (["a", ""], {DISTINCT}),
+        # Letters are lost, but not those that make the fault.
+        (["Πόλη", "a", "a"], {DISTINCT}),
+        (["Πόλη", "_dlt_id"], {DISTINCT}),
+        (["имя", "код", "a", "a"], {ANOTHER, DISTINCT}),
+    ],
+)
+def test_another_naming_convention_is_named_where_it_would_help(
+    header: list[str], hints: set[str]
 ) -> None:
-    with pytest.raises(Exception, match="SCHEMA__NAMING=direct"):
-        name_columns(header, lambda text: "".join(c if c.isascii() else "_" for c in text).lower())
-    assert name_columns(header, str) == tuple(header)
+    with pytest.raises(HeaderError) as refused:
+        name_columns(header, make_speller())
+    assert {hint for hint in (ANOTHER, DISTINCT) if hint in str(refused.value)} == hints
+    if hints == {ANOTHER}:
+        assert len(set(name_columns(header, make_speller(Direct().normalize_identifier)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("record", "hints"),
+    [
+        ({"имя": 1, "код": 2}, {ANOTHER}),
+        ({"a": {"имя": 1, "код": 2}}, {ANOTHER}),
+        ({"ID": 1, "id": 2}, {DISTINCT}),
+        ({"имя": 1, "ID": 1, "id": 2}, {DISTINCT}),
+    ],
+)
+def test_the_same_holds_for_the_keys_of_records(
+    tmp_path: Path, record: dict[str, Any], hints: set[str]
+) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(json.dumps([record]), encoding="utf-8")
+    with pytest.raises(HeaderError) as refused:
+        open_json(path)
+    assert {hint for hint in (ANOTHER, DISTINCT) if hint in str(refused.value)} == hints
+    if hints == {ANOTHER}:
+        naming = Direct()
+        name = make_speller(naming.normalize_identifier)
+        assert open_json(path, name_column=name, join_names=naming.shorten_fragments).rows == 1
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ import pyarrow as pa
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import Column, ColumnType
 from spaaza_source.tabular.header import (
-    DISTINCT_NAMES,
-    OTHER_ALPHABET,
+    advise_naming,
     find_name_faults,
-    is_unspelled,
+    kept_names,
     printable_name,
     raise_faults,
     spell_header,
@@ -153,10 +152,12 @@ class Shape:
             HeaderError: Some keys cannot name columns; they are named.
         """
         self._infer_types()
+        faults = [*_key_faults(self.root), *_joined_faults(self.root)]
         raise_faults(
-            [*_key_faults(self.root), *_joined_faults(self.root)],
+            faults,
             "the keys of objects cannot name the columns of a table",
-            OTHER_ALPHABET if _has_unspelled(self.root) else DISTINCT_NAMES,
+            # It joins them with a sign that is in no key.
+            advise_naming(faults, list(_key_faults(self.root, kept_names))),
         )
 
     def _add_members(self, members: Members, record: dict[str, Any]) -> None:
@@ -274,22 +275,16 @@ def tables(root: Members) -> list[tuple[Table, list[Path]]]:
     return list(columns_by_table.values())
 
 
-def _key_faults(root: Members) -> Iterator[str]:
-    """The faults of the keys at each path to objects."""
+def _key_faults(
+    root: Members, name_keys: Callable[[list[str]], list[str]] | None = None
+) -> Iterator[str]:
+    """The faults of the keys at each path to objects, by their names or those of `name_keys`."""
     for members in all_members(root):
         keys = list(members.paths)
-        names = [path.name for path in members.paths.values()]
+        own = [path.name for path in members.paths.values()]
+        names = name_keys(keys) if name_keys else own
         where = f"in {printable_name(members.header)}, " if members.header else ""
         yield from (where + fault for fault in find_name_faults(keys, names, "key"))
-
-
-def _has_unspelled(root: Members) -> bool:
-    """Whether a key has letters, and its name has none of them."""
-    return any(
-        is_unspelled(key, path.name)
-        for members in all_members(root)
-        for key, path in members.paths.items()
-    )
 
 
 def _joined_faults(root: Members) -> Iterator[str]:
