@@ -201,4 +201,4 @@ def apply_scheduler(policy: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:
             hint="Change start_date or end_date, or skip this run.",
         )
     narrowed = SyncPolicy.of(start, end)
-    return replace(policy, start=narrowed.start, end=narrowed.end)
+    return replace(policy, start=narrowed.start, end=narrowed.end, by_scheduler=True)
