@@ -23,7 +23,7 @@ def shared_rows(table: str, policy: SyncPolicy | None) -> BrokenKeyError:
         table: The table.
         policy: Which of its rows the load brings.
     """
-    hint = "Name columns that tell the rows apart as primary_key"
+    hint = "Name a primary_key that tells them apart"
     # Where all rows at once were too many for the vendor, they are no way out.
     if policy is not None and policy.start is not None:
         hint += f", or {policy.all_rows_hint}"

@@ -113,6 +113,7 @@ class TableWrite:
         self._partial = sync.merges_changes and not exports.brings_all_rows and self._has_rows
         #: One row may come in several files.
         self._overlapping = sync.merges_changes and len(current) > 1
+        self._has_windows = len({export.request.window for export in current}) > 1
         self._duplicates = duplicates
         self._user_key = self._disposition.user.key
         #: Rows in which a column of the key has a value that does not fit its type.
@@ -361,7 +362,9 @@ class TableWrite:
     def _prove_key(self, locate: Callable[[int], str]) -> Key | None:
         if self._user_key is None:
             key = self._keys.proven()
-            if self._overlapping and self._keys.rows and key != self._keys.seen_by:
+            # Without a key a row may be in several windows; several files of one share none.
+            is_told = key == self._keys.seen_by and (key or not self._has_windows)
+            if self._overlapping and self._keys.rows and not is_told:
                 raise shared_rows(self._table, self._exports.sync.policy)
             if self._has_rows and self._stored_key and key != self._stored_key:
                 # Without it rows would come in place of others, and nobody could tell which.

@@ -28,7 +28,8 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 def check_advice(module: str, beginning: str, text: str) -> None:
     """Check that a text has the advice of a module that begins so."""
-    assert re.search(advice_of(module, beginning).pattern, text), text
+    # A part of a hint may begin a sentence.
+    assert re.search(advice_of(module, beginning).pattern, text, re.IGNORECASE), text
 
 
 @contextmanager
@@ -119,11 +120,16 @@ class Shop:
         file_format: Any = None if self.kind == "duckdb" else "parquet"
         self.pipeline().run(source, refresh=refresh, loader_file_format=file_format)
 
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the DuckDB file answers."""
+        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
+            connection.execute(f"SET search_path = '{self.dataset}'")
+            return connection.sql(sql).fetchall()
+
     def rows(self, table: str) -> int:
         """How many rows the table has."""
         if self.kind == "duckdb":
-            with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
-                return connection.sql(f'FROM "{self.dataset}"."{table}"').fetchall().__len__()
+            return int(self.query(f"SELECT count(*) FROM {table}")[0][0])
         place = self.folder / self.kind / self.dataset / table
         if self.kind == "delta":
             from deltalake import DeltaTable  # noqa: PLC0415 - not needed by most

@@ -197,7 +197,7 @@ class LocalVoucherify(VoucherifyVendor):
     def _parts(self, number: int) -> list[str]:
         row = "A,2026-04-30T23:00:00Z\n"
         filters = self.bodies[number - 1]["parameters"].get("filters")
-        is_april = "2026-04-01" in str(filters)
+        is_april = "2026-03-31" in str(filters)
         return ["Voucher Code,Date\n" + ("" if is_april else row)]
 
 
