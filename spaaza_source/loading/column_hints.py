@@ -185,17 +185,19 @@ def check_chosen_types(table: str, types: TableTypes) -> None:
     naming = dlt.current.source_schema().naming
     hinted = {naming.normalize_identifier(name): hint for name, hint in _hinted().items()}
     chosen = {normalize_name(name): describe(kind) for name, kind in types.by_column.items()}
-    _check_types(table, hinted, "its hint says", f"columns of {table}", "the hint")
+    _check_types(table, hinted, "its hint says", where=f"columns of {table}", given="the hint")
     _check_types(
         table,
         {name: hint for name, hint in chosen.items() if "data_type" not in hinted.get(name, {})},
         "column_types says",
-        f"column_types of {table}",
-        "the setting",
+        where=f"column_types of {table}",
+        given="the setting",
     )
 
 
-def _check_types(table: str, hints: Mapping[str, Any], saying: str, where: str, given: str) -> None:
+def _check_types(
+    table: str, hints: Mapping[str, Any], saying: str, *, where: str, given: str
+) -> None:
     memory = table_memory(table)
     for name, hint in hints.items():
         column = memory.get("columns", {}).get(name, {})
