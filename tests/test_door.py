@@ -24,6 +24,7 @@ FLOORS = (
     ("audit",),
     ("writing",),
     ("drift",),
+    ("reading",),
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),

@@ -143,7 +143,8 @@ class KnownKeys:
             return (section, *nearest) if section else nearest or None
         if head == self.section or self._is_name(head):
             nearest = self._nearest(below, LIKE_OURS)
-            is_read = head == active and nearest == tuple(below)
+            # A pipeline may have the section's name, and dlt's own settings for itself.
+            is_read = (head == active or below[0] in OF_DLT) and nearest == tuple(below)
             base = [head] if head == self.section else [self.section, head]
             return (*base, *nearest) if nearest and not is_read else None
         return None

@@ -1,9 +1,8 @@
-"""Makes dlt resources of a vendor's exports: scope, reading, checkpoint and progress of a load."""
+"""Makes dlt resources of a vendor's exports: scope, extraction, checkpoint, progress of a load."""
 
 from spaaza_source.loading.context import DOWNLOADS, downloads_folder
 from spaaza_source.loading.history import last_instants, read_history, resume_tables
 from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
-from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.resources import (
     ResourceFactory,
     TableSpec,
@@ -19,7 +18,6 @@ __all__ = [
     "DOWNLOADING",
     "DOWNLOADS",
     "EXPORTING",
-    "ReadSettings",
     "ResourceFactory",
     "TableLoad",
     "TableSpec",

@@ -43,12 +43,11 @@ from spaaza_source.exports import (
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.intent import narrow_intent
-from spaaza_source.loading.loadable_file import LoadableFile
 from spaaza_source.loading.progress import Progress
-from spaaza_source.loading.reader import FileReader
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
+from spaaza_source.reading import FileReader, LoadableFile
 from spaaza_source.writing import Key, TableWrite, WindowEdges, check_format, past_own_steps
 
 

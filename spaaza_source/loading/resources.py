@@ -14,9 +14,9 @@ from dlt.extract import DltResource, DltSource
 from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import SMALLEST_WINDOW, ExportRun, SyncPolicy, TableSync
 from spaaza_source.loading.extract import export_table, load_archived
-from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove
+from spaaza_source.reading import ReadSettings
 from spaaza_source.settings import (
     CENTURY,
     require_choice,

@@ -20,12 +20,12 @@ from spaaza_source.destination import ask, can_count, check_drivers, current_pip
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
-from spaaza_source.loading.column_hints import check_chosen_types
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.history import LoadHistory, can_resume, has_times, read_history
 from spaaza_source.loading.intent import describe_intent
 from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.reading import check_chosen_types
 from spaaza_source.writing import check_format, empties_first, has_rows, proven_key
 
 

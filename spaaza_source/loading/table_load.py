@@ -9,7 +9,7 @@ import dlt
 
 from spaaza_source.exports import RELOAD, ExportRequest, SyncPolicy, TableSync
 from spaaza_source.loading.context import is_extracting
-from spaaza_source.loading.reader import FileReader, ReadSettings
+from spaaza_source.reading import FileReader, ReadSettings
 from spaaza_source.tabular import Policy
 from spaaza_source.windows import Window
 from spaaza_source.writing import WriteSettings

@@ -17,7 +17,8 @@ from spaaza_source.configuration import is_argument, vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRequest, TableSync
-from spaaza_source.loading import ReadSettings, TableLoad, stream_table
+from spaaza_source.loading import TableLoad, stream_table
+from spaaza_source.reading import ReadSettings
 from spaaza_source.settings import CENTURY, require_number
 from spaaza_source.spaaza.credentials import (
     SESSION,

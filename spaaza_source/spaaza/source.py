@@ -24,12 +24,12 @@ from spaaza_source.exports import (
     TableSync,
 )
 from spaaza_source.loading import (
-    ReadSettings,
     ResourceFactory,
     TableSpec,
     downloads_folder,
     make_sync_policy,
 )
+from spaaza_source.reading import ReadSettings
 from spaaza_source.settings import (
     CENTURY_IN_DAYS,
     by_table,

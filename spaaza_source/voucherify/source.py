@@ -18,12 +18,12 @@ from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError, wrong_kind
 from spaaza_source.exports import ExportRequest, ExportRun, PollSettings, SyncPolicy, TableSync
 from spaaza_source.loading import (
-    ReadSettings,
     ResourceFactory,
     TableSpec,
     downloads_folder,
     make_sync_policy,
 )
+from spaaza_source.reading import ReadSettings
 from spaaza_source.settings import (
     CENTURY_IN_DAYS,
     by_table,

@@ -82,6 +82,17 @@ def test_the_active_pipelines_name_may_stand_before_a_key(monkeypatch: pytest.Mo
         spaaza_source(**given)
 
 
+def test_dlts_own_settings_of_a_pipeline_with_the_sources_name_are_right() -> None:
+    known = KnownKeys("spaaza", SECTIONS["spaaza"], "spaaza", "chain_")
+
+    def nearest(*path: str) -> tuple[str, ...] | None:
+        return known.find_wrong(GivenKey(path, ".".join(path), "config.toml"), None)
+
+    assert nearest("spaaza", "data_writer", "compression") is None
+    assert nearest("spaaza", "data_writer", "compresion") is not None
+    assert nearest("spaaza", "window") == ("sources", "spaaza", "window")
+
+
 def test_the_check_costs_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(200):
         monkeypatch.setenv(f"SOME_{number}", "x")

@@ -143,9 +143,7 @@ def test_values_that_do_not_fit(shop: Shop, caplog: pytest.LogCaptureFixture) ->
     assert "six" in str(shop.query("SELECT points FROM users"))
 
 
-def test_a_type_for_a_column_that_no_file_has(
-    shop: Shop, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_type_for_a_column_that_no_file_has(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     told = notices(shop, caplog, column_types={"users": {"nmae": "text"}})
     check_advice("loading/reader.py", "column_types of {table}: no file has the column", told)
     caplog.clear()
@@ -219,7 +217,7 @@ def test_windows_that_share_rows(shop: Shop, way: str) -> None:
 
 
 @pytest.mark.parametrize("earlier", [True, False])
-def test_a_range_of_a_table_without_a_key(shop: Shop, earlier: bool) -> None:  # noqa: FBT001
+def test_a_range_of_a_table_without_a_key(shop: Shop, earlier: bool) -> None:
     shop.give("vouchers", CODES + "".join(OLD))
     shop.load("vouchers", **(WEEKS if earlier else {}))
     cause = "changed ones cannot be merged" if earlier else "from before start_date"

@@ -171,7 +171,9 @@ def test_a_disposition_that_a_destination_does_not_have(
 ) -> None:
     there = shop.into(kind=kind)
     hints = {"write_disposition": "append"} if strategy == "append" else merge(strategy)
-    with advises("writing/write_disposition.py", "leave the write_disposition to the source") as told:
+    with advises(
+        "writing/write_disposition.py", "leave the write_disposition to the source"
+    ) as told:
         there.load("users", hints=hints)
     assert "delta" not in told[0].partition("cannot")[2]
     there.load("users")
@@ -211,9 +213,7 @@ def test_marked_rows_of_a_segment_that_moves_for_delta(shop: Shop) -> None:
     assert delta.rows("users") == 2
 
 
-def test_a_segment_that_moves_without_a_key(
-    shop: Shop, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_segment_that_moves_without_a_key(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     moving = {"segments": {T: MOVING}}
     shop.give(T, "number,timestamp\n1,2026-05-03T10:00:00Z\n")
     logger = logging.getLogger("dlt")
@@ -251,7 +251,9 @@ def test_rows_that_are_gone(shop: Shop, way: dict[str, Any]) -> None:
     shop.give("users", TEN)
     shop.load("users")
     shop.give("users", "id,name\n1,n\n")
-    with advises("writing/delete_guard.py", "If they were deleted at the vendor, load once") as told:
+    with advises(
+        "writing/delete_guard.py", "If they were deleted at the vendor, load once"
+    ) as told:
         shop.load("users")
     check_advice("writing/delete_guard.py", "; max_deleted_share sets how many", told[0])
     assert "saved segment" not in told[0]
@@ -262,7 +264,9 @@ def test_rows_that_are_gone(shop: Shop, way: dict[str, Any]) -> None:
 def test_all_rows_are_gone(shop: Shop) -> None:
     shop.load("users")
     shop.give("users", "id,name\n")
-    with advises("writing/delete_guard.py", "If they were deleted at the vendor, load once") as told:
+    with advises(
+        "writing/delete_guard.py", "If they were deleted at the vendor, load once"
+    ) as told:
         shop.load("users")
     # No share lets all of them go.
     assert "max_deleted_share" not in told[0]

@@ -128,12 +128,16 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
         [{"segments": {"users": {"rules": [RULE]}}}],
     ),
     (
-        follows("spaaza/segments.py", "Leave out start_date, and end_date with it, or give", "vouchers"),
+        follows(
+            "spaaza/segments.py", "Leave out start_date, and end_date with it, or give", "vouchers"
+        ),
         {"segments": {"vouchers": "an id"}, **SINCE},
         [{"segments": {"vouchers": "an id"}}, {"segments": {"vouchers": [RULE]}, **SINCE}],
     ),
     (
-        follows("spaaza/segments.py", "Leave out start_date, and end_date with it, or join", "vouchers"),
+        follows(
+            "spaaza/segments.py", "Leave out start_date, and end_date with it, or join", "vouchers"
+        ),
         {"segments": {"vouchers": JOINED}, **SINCE, "end_date": "2026-05-20"},
         [
             {"segments": {"vouchers": JOINED}},
@@ -280,9 +284,7 @@ def test_a_variable_that_has_no_keys_of_its_own(
     load_of_environment(environment)
 
 
-def test_a_setting_of_the_other_vendor(
-    environment: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_setting_of_the_other_vendor(environment: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(S + "CAMPAIGN_ID", "c")
     with advises("configuration/config_errors.py", "{name} is a setting of sources.{section}"):
         load_of_environment(environment)
@@ -366,5 +368,3 @@ def test_a_type_for_a_column_that_is_hashed(shop: Shop) -> None:
         shop.load("products", hints={"columns": {"id": {"data_type": "bigint"}}}, **hashed)
     shop.into("other").load("products", **hashed)
     assert shop.into("other").rows("products") == 1
-
-

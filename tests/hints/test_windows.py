@@ -47,9 +47,7 @@ def test_a_column_of_times_that_is_gone(shop: Shop) -> None:
     assert shop.rows(T) == 2
 
 
-def test_a_scheduler_that_is_not_to_be_asked(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scheduler_that_is_not_to_be_asked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.give(T, OTHER_NAME)
     monkeypatch.setenv("DLT_INTERVAL_START", "2026-05-01T00:00:00Z")
     monkeypatch.setenv("DLT_INTERVAL_END", "2026-06-01T00:00:00Z")

@@ -17,7 +17,7 @@ from dlt.extract.hints import TResourceHints
 
 from spaaza_source.errors import FileError
 from spaaza_source.exports import Export
-from spaaza_source.loading.column_hints import (
+from spaaza_source.reading.column_hints import (
     column_hints,
     is_rowless,
     mark_personal,

@@ -19,14 +19,14 @@ from spaaza_source.drift import (
 )
 from spaaza_source.errors import IncompleteDownloadError, SettingsError
 from spaaza_source.exports import RELOAD, Export, ExportRequest, error_context
-from spaaza_source.loading.column_hints import (
+from spaaza_source.reading.column_hints import (
     check_header,
     hinted_types,
     known_types,
     nested_types,
     normalize_name,
 )
-from spaaza_source.loading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
+from spaaza_source.reading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
 from spaaza_source.tabular import (
     TIMESTAMP,
     Column,

@@ -1,0 +1,12 @@
+"""Opens the files of a table, so that all of them agree about types, as what dlt gets of them."""
+
+from spaaza_source.reading.column_hints import check_chosen_types
+from spaaza_source.reading.loadable_file import LoadableFile
+from spaaza_source.reading.reader import FileReader, ReadSettings
+
+__all__ = [
+    "FileReader",
+    "LoadableFile",
+    "ReadSettings",
+    "check_chosen_types",
+]
