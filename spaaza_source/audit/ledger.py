@@ -41,6 +41,8 @@ class LoadedExport:
         schema: The hash of the schema that it was loaded by; empty where no table tells it.
         intent: The settings that shaped its rows, by name; empty where none were noted.
         replaces_all: Whether its load left no row of earlier loads in the table.
+        sha256: Of its file.
+        is_exact: Whether every row of the file is in the table, and was counted there.
     """
 
     job_id: str
@@ -58,6 +60,8 @@ class LoadedExport:
     schema: str
     intent: Mapping[str, str] = field(default_factory=dict)
     replaces_all: bool = False
+    sha256: str = ""
+    is_exact: bool = False
 
     def covers(self, lag: timedelta) -> Window | None:
         """The window that it has all rows of, those too that arrive up to `lag` late.
@@ -131,6 +135,8 @@ def _loaded_export(row: Mapping[str, Any]) -> LoadedExport:
         intent=json.loads(row.get("intent") or "{}"),
         # Earlier versions did not note it; of theirs, an export of all rows is taken for it.
         replaces_all=end is None if replaces_all is None else bool(replaces_all),
+        sha256=row["sha256"] or "",
+        is_exact=bool(proven) and not row["rejected"] and row["rows"] == loaded == found,
     )
 
 

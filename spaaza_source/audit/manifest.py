@@ -94,11 +94,13 @@ def write_manifest(
     time_column: str | None,
     exports: TableExports,
     loaded: Sequence[int],
+    *,
+    is_there: bool = False,
 ) -> None:
     """Write the manifest of a table into the package that is extracted.
 
     There is none where nothing tells how its rows are found. `loaded` are the rows of each current
-    export.
+    export; `is_there` tells that the table has them already, and dlt writes none.
     """
     if count_scope is None or callable(dlt.current.resource().table_name):
         return
@@ -115,6 +117,7 @@ def write_manifest(
         },
         "time_column": time_column,
         "reach": _text(exports.covered),
+        "is_there": is_there,
         "jobs": [
             {"job_id": job.job_id, "window": _text(job.window), "loaded": job.loaded}
             for job in jobs
@@ -156,7 +159,10 @@ def record_rows_written(pipeline: SupportsPipeline, info: NormalizeInfo) -> None
             continue
         written: Mapping[str, Any] = metrics[0]["table_metrics"]
         for table, manifest in state[MANIFESTS].items():
-            manifest["passed_on"] = written[table].items_count if table in written else 0
+            if manifest.get("is_there"):
+                manifest["passed_on"] = sum(job["loaded"] for job in manifest["jobs"])
+            else:
+                manifest["passed_on"] = written[table].items_count if table in written else 0
         packages.save_load_package_state(load, state)
 
 

@@ -68,6 +68,7 @@ AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             checked_at="timestamp",
             settled_by="text",
             notices="text",
+            unchanged="bool",
         ),
     ),
     "rejected_rows": (

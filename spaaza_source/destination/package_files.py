@@ -10,12 +10,12 @@ from typing import Any
 
 import dlt
 
-#: By dlt's name of a destination: the setting of dlt's that decides, and its value.
-_CHEAP: dict[str, tuple[str, Any]] = {
+#: By dlt's name of a destination: the settings of dlt's that decide, and their values.
+_CHEAP: dict[str, dict[str, Any]] = {
     # Parquet: read as fast either way, and written in three quarters of the time.
-    "dlt.destinations.duckdb": ("compression", "none"),
+    "dlt.destinations.duckdb": {"compression": "none"},
     # CSV, which dlt makes of Parquet before it loads: gzip takes most of that time.
-    "dlt.destinations.postgres": ("disable_compression", True),
+    "dlt.destinations.postgres": {"compression": "none", "disable_compression": True},
 }
 _SECTION = "data_writer"
 #: Where a user may have set it for all pipelines.
@@ -32,10 +32,11 @@ def prefer_cheap_files(pipeline: Any) -> None:
     Args:
         pipeline: A dlt pipeline, before it writes its first file.
     """
-    for destination, (setting, value) in _CHEAP.items():
+    cheap = _CHEAP.get(str(pipeline.destination.destination_type), {})
+    for setting in ("compression", "disable_compression"):
         key = f"{pipeline.pipeline_name}.{_SECTION}.{setting}"
-        if pipeline.destination.destination_type == destination and not _is_users(setting, key):
-            dlt.config[key] = value
+        if setting in cheap and not _is_users(setting, key):
+            dlt.config[key] = cheap[setting]
             _SET.add(key)
         elif key in _SET:
             dlt.config[key] = None

@@ -46,9 +46,17 @@ from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.progress import Progress
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.loading.unchanged_file import is_unchanged, note_unchanged
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
 from spaaza_source.reading import FileReader, LoadableFile
-from spaaza_source.writing import Key, TableWrite, WindowEdges, check_format, past_own_steps
+from spaaza_source.writing import (
+    Key,
+    TableWrite,
+    WindowEdges,
+    check_format,
+    past_own_steps,
+    proven_key,
+)
 
 
 def export_table(
@@ -84,7 +92,7 @@ def export_table(
     exports = run.begin(scope.sync)
     reader = load.reader(scope.sync.policy)
     try:
-        yield from _await_files(run, exports, reader)
+        yield from _await_files(run, exports, reader, scope)
         if not exports.require_current():
             # Only finished exports are collected, and there is none.
             return
@@ -158,6 +166,8 @@ def load_files(
     if not is_extracting():
         yield from _read_files(load, reader, current)
         return None
+    if is_unchanged(scope, exports):
+        return (yield from _pass_over(load, exports, reader, scope))
     prefer_cheap_files(current_pipeline())
     table, hide = exports.sync.table, reader.policy.hides_raw
     write = TableWrite(
@@ -223,6 +233,15 @@ def load_files(
     return write.key
 
 
+def _pass_over(
+    load: TableLoad, exports: TableExports, reader: FileReader, scope: LoadScope
+) -> Generator[Any, None, Key | None]:
+    """Tell of a file that is the one whose rows the table is; returns what tells these apart."""
+    load.write_settings.disposition.leave_rows()
+    yield note_unchanged(scope, exports, hide_selection=reader.policy.hides_raw)
+    return proven_key(dlt.current.source_schema(), exports.sync.table) or None
+
+
 def _read_files(load: TableLoad, reader: FileReader, exports: Sequence[Export]) -> Iterator[Any]:
     """The rows of a table's files, where no pipeline loads them."""
     for _, file, is_silent in _files(reader, exports):
@@ -280,14 +299,16 @@ def _keep_earlier_versions(
     return rows_of_files, notices
 
 
-def _await_files(run: ExportRun, exports: TableExports, reader: FileReader) -> Iterator[None]:
+def _await_files(
+    run: ExportRun, exports: TableExports, reader: FileReader, scope: LoadScope
+) -> Iterator[None]:
     """Wait until all files have arrived; judge one while the others are on their way."""
     progress = Progress(exports)
-    while not exports.settled or (exports.error is None and _unexamined(exports, reader)):
+    while not exports.settled or (exports.error is None and _unexamined(exports, reader, scope)):
         progress.report()
         if run.reading.acquire(blocking=False):
             try:
-                for export in _unexamined(exports, reader)[:1]:
+                for export in _unexamined(exports, reader, scope)[:1]:
                     _examine(run, exports, reader, export)
             finally:
                 run.reading.release()
@@ -295,8 +316,10 @@ def _await_files(run: ExportRun, exports: TableExports, reader: FileReader) -> I
     progress.report()
 
 
-def _unexamined(exports: TableExports, reader: FileReader) -> list[Export]:
+def _unexamined(exports: TableExports, reader: FileReader, scope: LoadScope) -> list[Export]:
     """The exports whose files have arrived and can be judged before all others have."""
+    if scope.has_file(exports):
+        return []
     return [
         export
         for export in exports.current

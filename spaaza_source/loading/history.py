@@ -20,7 +20,7 @@ from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, TableSync
 from spaaza_source.loading.checkpoint import read_state
-from spaaza_source.loading.intent import contradicts, describe_settings
+from spaaza_source.loading.intent import contradicts, describe_settings, narrow_intent
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.windows import EARLIEST, Window
 from spaaza_source.writing import UNDECIDED, proven_key
@@ -64,6 +64,20 @@ class LoadHistory:
                 begun_at = _last_snapshot(exports, policy.start, policy.lag)
         loaded = [export.job_id for export in self.ledger]
         return replace(sync, loaded_until=until, begun_at=begun_at, loaded=loaded)
+
+    def only_file(self, sync: TableSync, intent: Mapping[str, str]) -> LoadedExport | None:
+        """The export of all rows whose file the whole table is, loaded as it would be now.
+
+        Args:
+            sync: What the settings ask for.
+            intent: The settings that shape rows, by name.
+        """
+        if len(self.present) != 1 or sync.is_incremental or sync.keeps_others:
+            return None
+        [export] = self.present
+        own = narrow_intent(intent, has_window=False)
+        is_same = _is_of(sync, export) and dict(export.intent) == own and not export.window
+        return export if is_same and export.is_exact and export.replaces_all else None
 
     def has_rows_before(self, start: datetime | None) -> bool:
         """Whether rows from before a start of history may be in the table."""

@@ -15,7 +15,7 @@ from typing import Any
 import dlt
 from dlt.extract.incremental.context import get_interval_context
 
-from spaaza_source.audit import Ledger, read_ledger, reload_hint, resolves_earlier
+from spaaza_source.audit import Ledger, LoadedExport, read_ledger, reload_hint, resolves_earlier
 from spaaza_source.destination import ask, can_count, check_drivers, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
@@ -26,7 +26,7 @@ from spaaza_source.loading.intent import describe_intent
 from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import check_chosen_types
-from spaaza_source.writing import check_format, empties_first, has_rows, proven_key
+from spaaza_source.writing import check_format, empties_first, has_own_steps, has_rows, proven_key
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class LoadScope:
             resolves no discrepancy.
         can_repeat: Whether new exports would bring the same rows: those of an archive, or of a
             segment that rows have left, they would not.
+        only_file: The export of all rows whose file the whole table is, as it would be loaded now.
     """
 
     sync: TableSync
@@ -50,6 +51,12 @@ class LoadScope:
     is_first: bool = True
     duplicates: int | None = None
     can_repeat: bool = False
+    only_file: LoadedExport | None = None
+
+    def has_file(self, exports: TableExports) -> bool:
+        """Whether the table is the file that has arrived, byte for byte."""
+        files = [each.arrived.sha256 for each in exports.current if each.arrived is not None]
+        return self.only_file is not None and files == [self.only_file.sha256]
 
 
 def resolve_scope(
@@ -120,7 +127,10 @@ def resolve_scope(
     filled = history.has_rows or (current_pipeline().has_pending_data and has_rows(sync.table))
     # A table may be empty because nothing has come yet, as earlier loads have shown.
     is_first = not filled and not history.present
-    return LoadScope(sync, intent, filled, is_first, duplicates, can_repeat)
+    # What the user does to the rows, or says of the columns, may be new.
+    is_plain = is_own and not disposition.user.key and archived is None and not has_own_steps()
+    only_file = history.only_file(sync, intent) if is_plain and duplicates is None else None
+    return LoadScope(sync, intent, filled, is_first, duplicates, can_repeat, only_file)
 
 
 def _keep_older(sync: TableSync, policy: SyncPolicy, *, has_key: bool) -> TableSync:

@@ -2,7 +2,7 @@
 
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.hinted_columns import check_hinted_columns
-from spaaza_source.writing.kept_rows import EarlierVersions, past_own_steps
+from spaaza_source.writing.kept_rows import EarlierVersions, has_own_steps, past_own_steps
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import unversioned_columns
 from spaaza_source.writing.schema_hints import (
@@ -45,6 +45,7 @@ __all__ = [
     "check_hinted_columns",
     "contract_modes",
     "empties_first",
+    "has_own_steps",
     "has_rows",
     "past_own_steps",
     "proven_key",

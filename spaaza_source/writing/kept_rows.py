@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.extract.incremental import IncrementalResourceWrapper
 from dlt.extract.items import ResolvablePipeItem
 
 from spaaza_source.destination import ask, fetch_chunks
@@ -172,6 +173,14 @@ def _read_keys(
     if not origin:
         return None, origin, lost
     return pa.concat_tables(parts).group_by(list(search.key)).aggregate([]), origin, lost
+
+
+def has_own_steps() -> bool:
+    """Whether rows of the resource pass steps of the user's, or columns that the user describes."""
+    resource = dlt.current.resource()
+    steps = resource._pipe.steps[1:]  # noqa: SLF001 - dlt names them nowhere else
+    own = [step for step in steps if not isinstance(step, IncrementalResourceWrapper)]
+    return bool(own or resource.columns)
 
 
 def past_own_steps(rows: pa.Table) -> Any:

@@ -1,0 +1,153 @@
+"""A full export whose file is the one that the whole table came from writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+from spaaza_source import spaaza_source
+from tests.destination.loads import Load
+from tests.faults.cut_short import QUICK, TOKEN
+from tests.vendors.spaaza_files import FileVendor
+from tests.warehouses import pipeline_into, query
+
+FILE = b"user_id,name\n1,Ada\n2,Bo\n"
+
+
+@pytest.fixture
+def vendor() -> Iterator[FileVendor]:
+    with FileVendor(users=FILE) as server:
+        yield server
+
+
+def users(vendor: FileVendor, **settings: Any) -> Any:
+    given: dict[str, Any] = {"max_age": 0, **QUICK, **settings}
+    return spaaza_source(vendor.base_url, 1743, TOKEN, **given).with_resources("users")
+
+
+def load(folder: Path, source: Any, **options: Any) -> bool:
+    """Load it; whether any row of the table was written."""
+    pipeline = pipeline_into(folder)
+    info = pipeline.run(source, **options)
+    [package] = info.load_packages
+    jobs = package.jobs["completed_jobs"]
+    return any(job.job_file_info.table_name == "users" for job in jobs)
+
+
+def told(folder: Path) -> list[tuple[Any, ...]]:
+    """What the last export's row says: rows, loaded, found, proven, unchanged."""
+    columns = "rows, loaded, found, proven, unchanged"
+    return query(folder, f"SELECT {columns} FROM export_jobs ORDER BY job_id DESC LIMIT 1")
+
+
+def test_the_same_file_is_not_written_again(vendor: FileVendor, tmp_path: Path) -> None:
+    assert load(tmp_path, users(vendor))
+    assert told(tmp_path) == [(2, 2, 2, True, None)]
+    for _ in range(2):
+        assert not load(tmp_path, users(vendor))
+        assert told(tmp_path) == [(2, 2, 2, True, True)]
+    vendor.files["users"] = FILE.replace(b"Bo", b"Bobby")
+    assert load(tmp_path, users(vendor))
+    assert told(tmp_path) == [(2, 2, 2, True, None)]
+    assert query(tmp_path, "SELECT name FROM users ORDER BY user_id") == [("Ada",), ("Bobby",)]
+    vendor.files["users"] = FILE
+    assert load(tmp_path, users(vendor))
+    assert query(tmp_path, "SELECT name FROM users ORDER BY user_id") == [("Ada",), ("Bo",)]
+
+
+def test_one_source_may_be_run_again(vendor: FileVendor, tmp_path: Path) -> None:
+    source = users(vendor)
+    load(tmp_path, source)
+    load(tmp_path, users(vendor))
+    vendor.files["users"] = b"user_id,name\n1,Ada\n"
+    source = users(vendor)
+    assert load(tmp_path, source)
+    assert not load(tmp_path, users(vendor))
+    vendor.files["users"] = FILE
+    assert load(tmp_path, source)
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
+
+
+def test_a_table_that_has_lost_a_row_is_loaded(vendor: FileVendor, tmp_path: Path) -> None:
+    load(tmp_path, users(vendor))
+    pipeline = pipeline_into(tmp_path)
+    with pipeline.sql_client() as client:
+        client.execute_sql("DELETE FROM users WHERE user_id = 1")
+    assert load(tmp_path, users(vendor))
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
+
+
+def test_a_dropped_table_is_loaded(vendor: FileVendor, tmp_path: Path) -> None:
+    load(tmp_path, users(vendor))
+    with pipeline_into(tmp_path).sql_client() as client:
+        client.execute_sql("DROP TABLE users")
+    assert load(tmp_path, users(vendor))
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
+
+
+def test_a_file_with_a_bad_row_is_loaded_again(vendor: FileVendor, tmp_path: Path) -> None:
+    vendor.files["users"] = FILE + b"3\n"
+    for _ in range(2):
+        assert load(tmp_path, users(vendor, max_rejected_share=0.5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda resource: resource.add_map(lambda rows: rows.slice(0, 1)),
+        lambda resource: resource.apply_hints(primary_key="user_id"),
+        lambda resource: resource.apply_hints(columns={"name": {"description": "of a person"}}),
+        lambda resource: resource.apply_hints(write_disposition="replace"),
+    ],
+    ids=["a map", "a key", "a column", "a write disposition"],
+)
+def test_what_the_user_does_to_the_rows_may_be_new(
+    change: Callable[[Any], Any], vendor: FileVendor, tmp_path: Path
+) -> None:
+    load(tmp_path, users(vendor))
+    source = users(vendor)
+    change(source.resources["users"])
+    assert load(tmp_path, source)
+
+
+@pytest.mark.slow
+def test_a_refresh_loads_it(vendor: FileVendor, tmp_path: Path) -> None:
+    load(tmp_path, users(vendor))
+    assert load(tmp_path, users(vendor), refresh="drop_resources")
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
+
+
+@pytest.mark.slow
+def test_another_machine_that_finds_the_table_passes_over_it_too(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    load(tmp_path, users(vendor))
+    database = next(tmp_path.glob("**/*.duckdb"))
+    other = dlt.pipeline(
+        "another",
+        pipelines_dir=str(tmp_path / "another"),
+        destination=dlt.destinations.duckdb(str(database)),
+        dataset_name=pipeline_into(tmp_path).dataset_name,
+    )
+    other.run(users(vendor))
+    assert told(tmp_path) == [(2, 2, 2, True, True)]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["postgres", "ducklake", "delta"])
+def test_other_destinations_keep_their_rows(
+    kind: str, vendor: FileVendor, make_destination: Any, tmp_path: Path
+) -> None:
+    destination = make_destination(kind)
+    for _ in range(2):
+        Load(tmp_path, vendor.base_url, ("users",), destination.name).run()
+    assert destination.rows("users", "name") == [("Ada",), ("Bo",)]
+    jobs = destination.rows("export_jobs", "job_id", "unchanged")
+    # Tables of files cannot always be asked for their loads.
+    assert jobs[0] == ("1", None)
+    assert jobs[1][0] == "2"
