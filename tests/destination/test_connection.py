@@ -143,6 +143,7 @@ def test_so_does_a_backfill(side_by_side: bool, monkeypatch: pytest.MonkeyPatch)
     assert CANARY not in "".join(traceback.format_exception(refused.value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address", [f"postgresql://user:p@{CANARY}@host/db", f"postgresql://user:{CANARY}@host"]
 )
