@@ -55,6 +55,9 @@ class Backfill:
         side_by_side: Whether several workers load at the same time, and none may rely on its disk:
             then each load has a working folder and a staging dataset of its own, and asks for one
             export at a time.
+
+    Raises:
+        SettingsError: A name is no text, or an empty one, or the source is no function.
     """
 
     source: Callable[..., DltSource]

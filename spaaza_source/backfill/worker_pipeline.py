@@ -13,7 +13,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.extract import DltSource
 
 from spaaza_source.backfill.schema_union import merge_stored_schemas
-from spaaza_source.destination import drop_own_staging, with_own_staging
+from spaaza_source.destination import check_connection, drop_own_staging, with_own_staging
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
 
@@ -33,7 +33,7 @@ def open_pipeline(
             loads at the same time.
 
     Raises:
-        SettingsError: The destination is no database.
+        SettingsError: The destination is no database, or what it is connected with cannot be read.
     """
     with ExitStack() as own:
         given: dict[str, Any] = {"destination": destination}
@@ -44,6 +44,7 @@ def open_pipeline(
             }
         pipeline = dlt.pipeline(name, dataset_name=dataset, **given)
         _check_database(pipeline)
+        check_connection(pipeline)
         # As the first run of any pipeline does, it takes schemas and state from the destination; no
         # later run would: it would take the last schema stored for all there is. It also ends a
         # load that was interrupted.

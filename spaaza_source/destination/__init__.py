@@ -10,7 +10,11 @@ from spaaza_source.destination.capabilities import (
 from spaaza_source.destination.connection import check_connection
 from spaaza_source.destination.delta import DELTA, open_session, quote_name
 from spaaza_source.destination.drivers import check_drivers
-from spaaza_source.destination.limits import check_columns, check_row_width
+from spaaza_source.destination.limits import (
+    check_columns,
+    check_record_width,
+    check_row_width,
+)
 from spaaza_source.destination.load_lock import hold_load_lock
 from spaaza_source.destination.package_files import prefer_cheap_files
 from spaaza_source.destination.query import (
@@ -42,6 +46,7 @@ __all__ = [
     "check_columns",
     "check_connection",
     "check_drivers",
+    "check_record_width",
     "check_row_width",
     "completed_loads",
     "current_merge_strategies",

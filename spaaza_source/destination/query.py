@@ -55,14 +55,14 @@ def open_client(
     """
     if not is_delta(pipeline, table_format):
         with values_hidden(), ExitStack() as held:
-            yield enter_when_free(held, lambda: pipeline.sql_client(schema))
+            with values_hidden(has_rows=False):
+                client = enter_when_free(held, lambda: pipeline.sql_client(schema))
+            yield client
         return
-    with (
-        values_hidden(),
-        pipeline.destination_client(schema) as files,
-        closing(DeltaClient(files)) as client,
-    ):
-        yield client
+    with values_hidden(), ExitStack() as held:
+        with values_hidden(has_rows=False):
+            files = held.enter_context(pipeline.destination_client(schema))
+        yield held.enter_context(closing(DeltaClient(files)))
 
 
 @contextmanager

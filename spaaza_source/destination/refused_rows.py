@@ -2,7 +2,8 @@
 
 A database that refuses a row quotes it: `Key (email)=(…) already exists`, `Failing row contains
 (…)`, `Could not convert string '…' to INT32`. Of such an error only the kind, the table, the column
-and the constraint are told.
+and the constraint are told. What the messages of other drivers quote, and how, nobody here knows:
+of theirs only what they give in fields of their own is told.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import traceback
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import duckdb
@@ -43,14 +45,31 @@ COLUMNS = (
     re.compile(r"NOT NULL constraint failed: \w+\.(\w+)$"),
     re.compile(r" when casting from source column (\w+)$", re.MULTILINE),
     re.compile(r"^COPY \S+, line \d+, column (\w+):"),
+    re.compile(r"\b(?:column|field) name [\"'`\[(](\w+)", re.IGNORECASE),
+    re.compile(r"\b(?:column|field):? [\"'`\[(]?(\w+)", re.IGNORECASE),
 )
-#: Where a value may stand in the message of another library: in quotes or brackets, up to the last
-#: of them; in a number; in an address.
+#: Fields in which drivers give a code or a constraint's name: never data.
+CODES = ("sqlstate", "pgcode", "errno", "code")
+CONSTRAINT = "constraint_name"
+#: What a code looks like: SQL's states, numbers of errors.
+CODE = re.compile(r"[0-9A-Z]{5}|\d{1,6}")
+#: A state of the SQL standard: a class, then no lower-case letters.
+STATE = re.compile(r"(?=\w*\d)[0-9A-Z]{5}")
+#: Of an object store or another server.
+HTTP_ANSWERS = [f"{each.value} {each.phrase}" for each in HTTPStatus if each >= HTTPStatus(400)]
+#: Where the words of another driver are, which are not told.
+ELSEWHERE = "its own words may quote a row; the destination's own log has them, if it keeps one"
+#: Where a name or a secret may stand in a message about a connection: in quotes or brackets, up to
+#: the last of them; in a number; in an address.
 QUOTED = re.compile(r"(?<!\w)[\"'`(\[{].*[\"'`)\]}]|(?<!\w)[\"'`(\[{].*")
 NUMBER_OR_ADDRESS = re.compile(r"\S*(?:\d{4}|@)\S*")
 #: What PostgreSQL's library says of an option before it connects.
 OPTION = re.compile(r"^(invalid [a-z_ ]+:).*")
 HIDDEN = "…"
+#: Fields in which dlt, and SQLAlchemy, keep the error that they wrap.
+WRAPPED = ("dbapi_exception", "orig")
+#: A line of fewer letters is in many a text that does not quote it.
+SHORTEST_LINE = 4
 
 
 class _Told(str):
@@ -60,16 +79,24 @@ class _Told(str):
 
 
 @contextmanager
-def values_hidden(table: str = "", columns: Collection[str] = ()) -> Iterator[None]:
+def values_hidden(
+    table: str = "", columns: Collection[str] = (), *, has_rows: bool = True
+) -> Iterator[None]:
     """Let no error leave the `with` block with a value of a row; see `hide_values`."""
     try:
         yield
     except Exception as failure:
-        hide_values(failure, table, columns)
+        hide_values(failure, table, columns, has_rows=has_rows)
         raise
 
 
-def hide_values(failure: BaseException, table: str = "", columns: Collection[str] = ()) -> None:
+def hide_values(
+    failure: BaseException,
+    table: str = "",
+    columns: Collection[str] = (),
+    *,
+    has_rows: bool = True,
+) -> None:
     """Leave nothing of a row in an error of a destination, nor in those that caused it.
 
     They are changed in place, as others have them already, and their frames lose their variables.
@@ -79,6 +106,7 @@ def hide_values(failure: BaseException, table: str = "", columns: Collection[str
         failure: What was raised.
         table: The table that was being loaded; empty if that is not known.
         columns: Its columns: nothing else in a message is taken for one.
+        has_rows: Whether rows may have been sent; not while a connection is made.
     """
     chain = list(_chain(failure))
     told: dict[str, str] = {}
@@ -86,7 +114,7 @@ def hide_values(failure: BaseException, table: str = "", columns: Collection[str
         traceback.clear_frames(error.__traceback__)
         if isinstance(error, Exception) and not _is_worded_by_us(error):
             original = str(error)
-            told[original] = _describe(error, table, columns)
+            told[original] = _describe(error, table, columns, has_rows=has_rows)
             _set_text(error, told[original])
     for error in chain:
         if type(error).__module__.startswith("dlt."):
@@ -101,7 +129,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             yield each
-            waiting += [each.__cause__, each.__context__, getattr(each, "dbapi_exception", None)]
+            wrapped = (getattr(each, name, None) for name in WRAPPED)
+            waiting += [one for one in wrapped if isinstance(one, BaseException)]
+            waiting += [each.__cause__, each.__context__]
 
 
 def _is_worded_by_us(error: Exception) -> bool:
@@ -114,7 +144,7 @@ def _is_worded_by_us(error: Exception) -> bool:
     )
 
 
-def _describe(error: Any, table: str, columns: Collection[str]) -> str:
+def _describe(error: Any, table: str, columns: Collection[str], *, has_rows: bool) -> str:
     """What went wrong, without a value."""
     kind, message = type(error).__name__, str(error)
     state = getattr(error, "pgcode", None)
@@ -127,14 +157,48 @@ def _describe(error: Any, table: str, columns: Collection[str]) -> str:
     if isinstance(error, ROW_ERRORS):
         constraint = next((each for each in CONSTRAINTS if each in message.upper()), None)
         return _refusal(kind, table, _column_in(message, columns), constraint)
-    (first, *_) = message.splitlines() or [""]
+    words = _plain_words(error, next(iter(message.splitlines()), ""), has_rows=has_rows)
+    return _failure(error, table, columns) if words is None else words
+
+
+def _plain_words(error: Any, first: str, *, has_rows: bool) -> str | None:
+    """The first line of a message that quotes no row; None where it may."""
     if isinstance(error, PLAIN_ERRORS) and "query" not in first:
         return redact(first)
+    kind = type(error).__name__
     if kind == "OperationalError" and type(error).__module__.startswith("psycopg2"):
         # Without a state it is about the connection; of its options it quotes the values.
         return redact(OPTION.sub(rf"\1 {HIDDEN}", first))
-    masked = NUMBER_OR_ADDRESS.sub(HIDDEN, QUOTED.sub(HIDDEN, first))
-    return f"{kind}: {redact(masked)}"
+    if has_rows:
+        return None
+    return f"{kind}: {redact(NUMBER_OR_ADDRESS.sub(HIDDEN, QUOTED.sub(HIDDEN, first)))}"
+
+
+def _failure(error: Any, table: str, columns: Collection[str]) -> str:
+    """What a driver that nobody here knows tells in fields, and in words that are never data."""
+    message = str(error)
+    at = f" at the table {table!r}" if table else ""
+    column, constraint = _column_in(message, columns), getattr(error, CONSTRAINT, None)
+    facts = [
+        *_codes(error),
+        *(answer for answer in HTTP_ANSWERS if answer in message),
+        *([f"column {column!r}"] if column else []),
+        *([f"constraint {str(constraint)!r}"] if constraint else []),
+    ]
+    told = f" ({', '.join(facts)})" if facts else ""
+    return f"{type(error).__name__}: it failed{at}{told}; {ELSEWHERE}"
+
+
+def _codes(error: Any) -> list[str]:
+    """The codes that a driver gives apart from its words."""
+    found = [getattr(error, name, None) for name in CODES]
+    if len(error.args) > 1:
+        # ODBC gives the state first, MySQL its number.
+        first = error.args[0]
+        is_state = isinstance(first, str) and STATE.fullmatch(first)
+        found.append(first if isinstance(first, int) or is_state else None)
+    texts = [str(each) for each in found if type(each) in (str, int)]
+    return list(dict.fromkeys(each for each in texts if CODE.fullmatch(each)))
 
 
 def _refusal(kind: str, table: str, column: str | None, constraint: str | None) -> str:
@@ -154,9 +218,11 @@ def _set_text(error: Any, text: str) -> None:
     if hasattr(error, "pgerror"):
         error.__setstate__({"pgerror": text, "pgcode": error.pgcode, "cursor": None})
     for name, value in list(vars(error).items()):
+        if name in CODES and CODE.fullmatch(str(value)):
+            continue
         if isinstance(value, str | bytes):
             setattr(error, name, _Told(text))
-        elif isinstance(value, list | tuple | dict):
+        elif isinstance(value, list | tuple | dict | set | frozenset):
             setattr(error, name, type(value)())
 
 
@@ -167,6 +233,10 @@ def _replace_texts(error: BaseException, told: Mapping[str, str]) -> None:
         if isinstance(value, str):
             for original, text in told.items():
                 value = value.replace(original, text) if original else value
+                # Some of dlt's texts quote a part.
+                for line in map(str.strip, original.splitlines()):
+                    if len(line) >= SHORTEST_LINE and line not in text:
+                        value = value.replace(line, HIDDEN)
         return value
 
     error.args = tuple(map(replaced, error.args))

@@ -12,12 +12,7 @@ import pyarrow as pa
 from dlt.common import logger
 
 from spaaza_source.audit import CountScope
-from spaaza_source.destination import (
-    check_columns,
-    check_row_width,
-    current_pipeline,
-    window_scope,
-)
+from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.exports import TableExports
 from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window
@@ -37,6 +32,7 @@ from spaaza_source.writing.kept_rows import (
 from spaaza_source.writing.keys import Key, KeyCandidates, cell_at
 from spaaza_source.writing.late_rows import late_row_meter
 from spaaza_source.writing.schema_hints import keep_root_keys, proven_key, table_memory
+from spaaza_source.writing.table_limits import check_rows, check_tables
 from spaaza_source.writing.write_disposition import (
     Disposition,
     apply_final_hints,
@@ -123,6 +119,7 @@ class TableWrite:
         #: What the delete guard tells rows apart by where there is no key.
         self._others = [name for name in (time_column, ID) if name and not self._nested]
         self._keys = KeyCandidates(self._candidates(), self._others)
+        self._are_records = False
         self._late_rows = late_row_meter(sync, exports.covered, time_column, self._disposition.user)
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
@@ -149,12 +146,13 @@ class TableWrite:
         if self._late_rows is not None:
             self._late_rows.add(rows)
         self._count_misfits(rows)
+        check_rows(self._table, rows)
         if not isinstance(rows, pa.Table):
             if isinstance(rows, list):
+                self._are_records = True
                 self._keys.add_records(rows)
                 self._rows_of[file] += len(rows)
             return rows
-        check_row_width(current_pipeline(), self._table, rows)
         if self._overlapping:
             rows = self._keys.drop_seen(rows, file)
         self._keys.add(rows, file)
@@ -224,8 +222,7 @@ class TableWrite:
             SettingsError: The destination cannot write them.
             TooManyDeletionsError: More rows would be deleted from the table than may.
         """
-        columns = dlt.current.source_schema().tables.get(self._table, {}).get("columns", {})
-        check_columns(current_pipeline(), self._table, columns)
+        check_tables(self._table, are_records=self._are_records)
         self.key = self._prove_key(locate)
         is_own = self._disposition.user.strategy is None
         if self._accumulates and is_own:

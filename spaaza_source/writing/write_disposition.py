@@ -193,7 +193,7 @@ class Disposition:
         raise _cannot("merge changed rows into others", _resource_name(), *ways, _as_delta())
 
     def leave_rows(self) -> None:
-        """Have dlt leave the table as it is: one that is replaced and gets no row it would empty."""
+        """Have dlt leave the table as it is: it would empty one that is replaced by no row."""
         dlt.current.resource().apply_hints(**self.user.choose({"disposition": "append"}))
 
     def complete_rows(self, rows: pa.Table, *, accumulates: bool) -> pa.Table:

@@ -33,12 +33,14 @@ class Destination:
         name: dlt's name of it: all that a pipeline is told.
         settings: What dlt's configuration says of it, and more, as environment variables.
         read: The rows of a table, as the engine has them.
+        connect: Opens what changes it: a connection, or of Delta one table.
     """
 
     kind: str
     name: str
     settings: Mapping[str, str]
     read: Callable[[str], list[Row]]
+    connect: Callable[[], Any]
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """Some cells of all rows, in an order of their own."""
@@ -64,7 +66,8 @@ def duckdb_destination(file: Path) -> Destination:
         with duckdb.connect(str(file)) as connection:
             return _rows(connection, f'SELECT * FROM {DATASET}."{table}"')
 
-    return Destination("duckdb", "duckdb", {"DESTINATION__DUCKDB__CREDENTIALS": str(file)}, read)
+    settings = {"DESTINATION__DUCKDB__CREDENTIALS": str(file)}
+    return Destination("duckdb", "duckdb", settings, read, lambda: duckdb.connect(str(file)))
 
 
 def postgres_destination(server: Postgres, database: str) -> Destination:
@@ -80,18 +83,22 @@ def postgres_destination(server: Postgres, database: str) -> Destination:
         finally:
             connection.close()
 
-    return Destination("postgres", "postgres", {"DESTINATION__POSTGRES__CREDENTIALS": url}, read)
+    settings = {"DESTINATION__POSTGRES__CREDENTIALS": url}
+    return Destination("postgres", "postgres", settings, read, lambda: psycopg2.connect(url))
 
 
 def ducklake_destination(server: Postgres, database: str, files: Path, home: Path) -> Destination:
     url = server.create(database)
 
+    def connect(*more: str) -> duckdb.DuckDBPyConnection:
+        options = [f"DATA_PATH '{files}'", "METADATA_SCHEMA 'lake'", *more]
+        connection = duckdb.connect()
+        connection.execute(f"ATTACH 'ducklake:postgres:{url}' AS lake ({', '.join(options)})")
+        connection.execute("USE lake")
+        return connection
+
     def read(table: str) -> list[Row]:
-        with duckdb.connect() as connection:
-            connection.execute(
-                f"ATTACH 'ducklake:postgres:{url}' AS lake"
-                f" (DATA_PATH '{files}', METADATA_SCHEMA 'lake', READ_ONLY)"
-            )
+        with connect("READ_ONLY") as connection:
             return _rows(connection, f'SELECT * FROM lake.{DATASET}."{table}"')
 
     its = "DESTINATION__DUCKLAKE__CREDENTIALS__"
@@ -102,15 +109,17 @@ def ducklake_destination(server: Postgres, database: str, files: Path, home: Pat
         f"{its}CATALOG": url,
         f"{its}STORAGE__BUCKET_URL": str(files),
     }
-    return Destination("ducklake", "ducklake", settings, read)
+    return Destination("ducklake", "ducklake", settings, read, connect)
 
 
 def delta_destination(store: ObjectStore, folder: str) -> Destination:
     address = f"s3://{BUCKET}/{folder}"
 
+    def opened(table: str) -> deltalake.DeltaTable:
+        return deltalake.DeltaTable(f"{address}/{DATASET}/{table}", storage_options=store.options)
+
     def read(table: str) -> list[Row]:
-        found = deltalake.DeltaTable(f"{address}/{DATASET}/{table}", storage_options=store.options)
-        rows: list[Row] = found.to_pyarrow_table().to_pylist()
+        rows: list[Row] = opened(table).to_pyarrow_table().to_pylist()
         return rows
 
     its = "DESTINATION__FILESYSTEM__"
@@ -122,7 +131,7 @@ def delta_destination(store: ObjectStore, folder: str) -> Destination:
         f"{its}CREDENTIALS__ENDPOINT_URL": store.endpoint,
         f"{its}DELTALAKE_STORAGE_OPTIONS": '{"AWS_ALLOW_HTTP": "true"}',
     }
-    return Destination("delta", "filesystem", settings, read)
+    return Destination("delta", "filesystem", settings, read, lambda: opened("users"))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:

@@ -10,6 +10,7 @@ import dlt
 import pytest
 
 from spaaza_source import spaaza_source
+from spaaza_source.backfill import Backfill
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.destination import check_connection
 from spaaza_source.errors import SettingsError
@@ -133,6 +134,16 @@ def test_so_are_those_of_other_destinations(
     assert CANARY not in "".join(traceback.format_exception(refused.value))
 
 
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_so_does_a_backfill(side_by_side: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY, f"postgresql://user:p@{CANARY}@host/db")
+    backfill = Backfill(spaaza_source, "p", "postgres", "loyalty", side_by_side)
+    with pytest.raises(SettingsError, match=f"^{KEY}: ") as refused:
+        backfill.left([])
+    assert CANARY not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address", [f"postgresql://user:p@{CANARY}@host/db", f"postgresql://user:{CANARY}@host"]
 )

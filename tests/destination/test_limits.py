@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -15,7 +16,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source
-from spaaza_source.destination import check_columns, check_row_width
+from spaaza_source.destination import check_columns, check_record_width, check_row_width
 from spaaza_source.errors import FileError, SpaazaSourceError
 from tests.destination.destinations import Destination
 from tests.faults.cut_short import QUICK
@@ -83,6 +84,87 @@ def test_a_row_that_fills_more_than_a_page_is_refused(
             check_row_width(_Postgres(), "users", rows)
     else:
         check_row_width(_Postgres(), "users", rows)
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize(
+    ("columns", "cell", "is_too_wide"),
+    [
+        (440, "x" * 3000, False),
+        (460, "x" * 3000, True),
+        (1000, "x", False),
+        (1000, "12345678", True),
+        (1000, None, False),
+        (990, 7, False),
+        (1017, 7, True),
+    ],
+)
+def test_the_same_holds_for_records_and_the_elements_of_their_lists(
+    columns: int, cell: Any, is_too_wide: bool, below: bool
+) -> None:
+    # Some of the columns are of an object.
+    row = {f"c{number}": cell for number in range(columns - 10)}
+    row["more"] = {f"c{number}": cell for number in range(10)}
+    records = [{"id": 1}, {"id": 1, "of": {"items": [{}, row]}} if below else row]
+    told = r"users__of__items: a row .*\{\"of__items__COLUMN\"" if below else "users: a row takes"
+    if is_too_wide:
+        with pytest.raises(FileError, match=told):
+            check_record_width(_Postgres(), "users", records)
+    else:
+        check_record_width(_Postgres(), "users", records)
+
+
+def spread(columns: int) -> list[dict[str, int]]:
+    """Objects that have so many columns together, and few each."""
+    return [
+        {f"c{number}": number for number in range(begin, min(begin + 100, columns))}
+        for begin in range(0, columns, 100)
+    ]
+
+
+#: Records, with what must be told.
+TOO_MUCH: dict[str, tuple[Any, str]] = {
+    "name": ([{"xmin": 1}], "users: postgres keeps the name xmin"),
+    "name in a list": (
+        [{"items": [{"ctid": "a"}]}],
+        r'users__items: postgres keeps the name ctid .*"items__ctid": "drop"',
+    ),
+    "name in a list of a list": (
+        [{"items": [{"sub": [{"xmax": 1}]}]}],
+        "users__items__sub: postgres keeps the name xmax",
+    ),
+    "columns": (spread(1701), "users: 1,703 columns"),
+    "columns of dlt": (spread(1599), "users: 1,601 columns"),
+    "columns in a list": ([{"items": spread(1597)}], "users__items: 1,601 columns"),
+    "width": ([{f"c{number}": "a text of more" for number in range(600)}], "users: a row takes"),
+    "width in a list": (
+        [{"items": [{f"c{number}": 7 for number in range(1200)}]}],
+        "users__items: a row takes",
+    ),
+}
+MOST = [{"c0": 1, "items": spread(1596)}, *spread(1598)]
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.parametrize("case", TOO_MUCH)
+def test_records_that_postgres_cannot_take_are_refused_before_a_package_is_made(
+    make_destination: Callable[[str], Destination], tmp_path: Path, case: str
+) -> None:
+    destination = make_destination("postgres")
+    pipeline = dlt.pipeline(
+        "limits",
+        pipelines_dir=str(tmp_path / "pipelines"),
+        destination=destination.name,
+        dataset_name="loyalty",
+    )
+    records, told = TOO_MUCH[case]
+    with FileVendor(users=json.dumps(records).encode()) as vendor:
+        error = stopped(lambda: pipeline.run(source(vendor, "users", export_format="json")))
+        assert re.search(told, str(error))
+        vendor.files["users"] = json.dumps(MOST).encode()
+        pipeline.run(source(vendor, "users", export_format="json"))
+    assert [len(destination.read(table)) for table in ("users", "users__items")] == [17, 16]
 
 
 @pytest.mark.slow
