@@ -40,7 +40,7 @@ def show_plan(
         )
         for request, job in exports
     ]
-    print_rows(console, ("table", "window", "filter", "job", "takes about"), rows, lead=2)
+    print_rows(console, ("table", "window", "filter", "job", "takes"), rows, lead=2)
     missing = sum(job is None for _, job in exports)
     console.print(f"\n{len(exports)} exports, {missing} to be created. Nothing was requested.")
 
@@ -139,7 +139,7 @@ def show_loaded(
         each_export: Whether the single exports are listed above that.
     """
     by_account: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
-    for job in sorted(jobs, key=lambda job: (str(job["account"]), str(job["table_name"]))):
+    for job in sorted(jobs, key=_loaded_key):
         tables = by_account.setdefault(str(job["account"]), {})
         tables.setdefault(str(job["table_name"]), []).append(job)
     for account, tables in by_account.items():
@@ -252,7 +252,7 @@ def _difference_lines(differences: Differences | None, window: str) -> Iterator[
     for kind, keys in differences.samples.items():
         if keys:
             listed = ", ".join(" ".join(key) for key in keys)
-            more = " …" if getattr(differences, kind) > len(keys) else ""
+            more = " ..." if getattr(differences, kind) > len(keys) else ""
             yield f"{kind} by {' '.join(differences.key)}: {listed}{more}"
     if differences.columns:
         columns = ", ".join(f"{name} ({rows:,})" for name, rows in differences.columns.items())
@@ -297,6 +297,12 @@ def _duration(seconds: float | None) -> str:
     if seconds < SECONDS_PER_MINUTE:
         return f"{seconds:.0f} s"
     return f"{seconds / SECONDS_PER_MINUTE:.0f} min"
+
+
+def _loaded_key(job: Mapping[str, Any]) -> tuple[str, str, float]:
+    window = _window_of(job)
+    begin = window.start.timestamp() if window and window.start else 0.0
+    return (str(job["account"]), str(job["table_name"]), begin)
 
 
 def _age_key(job: Job) -> tuple[float, str]:
