@@ -18,6 +18,11 @@ RECORD_GAP = INDENT = "  "
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\S+Z\b")
 
 
+def print_line(console: Console, line: str) -> None:
+    """Print a line of text: broken between words at a terminal, in a log whole."""
+    console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+
+
 def print_rows(
     console: Console, headings: Sequence[str], rows: Iterable[Sequence[str]], lead: int = 1
 ) -> None:

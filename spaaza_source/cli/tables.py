@@ -11,7 +11,7 @@ from rich.console import Console
 
 from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
-from spaaza_source.cli.listing import print_rows
+from spaaza_source.cli.listing import print_line, print_rows
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob, Plan
 from spaaza_source.windows import Window, iso
 
@@ -72,7 +72,7 @@ def show_notices(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
     if told:
         console.print("\nNot as it was:")
     for message in sorted(told):
-        console.print(f"  {message}", highlight=False, markup=False, soft_wrap=True)
+        print_line(console, f"  {message}")
 
 
 def list_waiting(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -101,10 +101,15 @@ def show_jobs(
     `export_jobs`.
     """
     loads = {str(row["job_id"]): row for row in history}
-    jobs = sorted(own, key=lambda known: _age_key(known.job), reverse=True)
+    # Where a filter may be a window or the user's, a job is known as both.
+    by_id: dict[str, KnownJob] = {}
+    for known in own:
+        if known.job.job_id not in by_id or known.window is not None:
+            by_id[known.job.job_id] = known
+    jobs = sorted(by_id.values(), key=lambda known: _age_key(known.job), reverse=True)
     rows = []
     for known in jobs[:most]:
-        load = loads.pop(known.job.job_id, {})
+        load = loads.get(known.job.job_id, {})
         loaded_at = load.get("loaded_at")
         rows.append(
             (
@@ -229,7 +234,7 @@ def show_differences(console: Console, diffs: Iterable[TableDiff]) -> bool:
         if uncompared:
             lines.append(f"not compared: {', '.join(uncompared)}")
         for line in lines:
-            console.print(f"{table}: {line}", highlight=False, soft_wrap=True, markup=False)
+            print_line(console, f"{table}: {line}")
     return all_equal
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from io import StringIO
 from itertools import pairwise
@@ -59,7 +60,8 @@ def submitted(console: Console) -> None:
 
 
 def jobs(console: Console) -> None:
-    own = [KnownJob("f", SUBJECT, window, JOB) for window in (WINDOW, None)]
+    others = [KnownJob("f", SUBJECT, WINDOW, replace(JOB, job_id=f"{n}")) for n in range(3)]
+    own = [*others, *(KnownJob("f", SUBJECT, window, JOB) for window in (None, WINDOW, None))]
     show_jobs(console, own, {SUBJECT: TABLE}, [ROW], None)
 
 
@@ -122,6 +124,12 @@ def test_a_row_that_is_too_long_is_a_record() -> None:
         "  2026-10-29 15:42 to 2026-11-29 15:42",
         "  state IN_PROGRESS  created 2026-11-29 15:42  rows 1,000,000",
     ]
+
+
+def test_a_job_that_is_known_in_two_ways_is_listed_once() -> None:
+    (line,) = [line for line in shown(jobs, 200) if line.startswith(JOB.job_id)]
+    assert "2026-10-29T15:42:37Z to 2026-11-29T15:42:37Z" in line
+    assert "1,000,000" in line
 
 
 def line_of(*rows: dict[str, Any]) -> list[str]:
