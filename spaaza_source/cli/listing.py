@@ -69,9 +69,8 @@ def _narrowed(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
         widths[number] -= 1
     # What a column does not need, now that its cells are broken, the next ones may have.
     for number, column in enumerate(columns):
-        widths[number] = max(
-            cell_len(line) for cell in column for line in wrap(cell, widths[number])
-        )
+        lines = (wrap(cell, widths[number], break_on_hyphens=False) for cell in column)
+        widths[number] = max(cell_len(line) for broken in lines for line in broken)
     for number, width in enumerate(widths):
         widths[number] = min(longest[number], width + room - sum(widths))
     return widths

@@ -18,6 +18,7 @@ from spaaza_source.windows import Window, iso
 #: The jobs that `spaaza jobs` lists without --all.
 JOBS_SHOWN = 30
 SECONDS_PER_MINUTE = 60
+ALL_ROWS = "all rows"
 
 
 def show_plan(
@@ -143,8 +144,9 @@ def show_loaded(
         jobs: The rows.
         each_export: Whether the single exports are listed above that.
     """
+    jobs = sorted(jobs, key=_loaded_key)
     by_account: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
-    for job in sorted(jobs, key=_loaded_key):
+    for job in jobs:
         tables = by_account.setdefault(str(job["account"]), {})
         tables.setdefault(str(job["table_name"]), []).append(job)
     for account, tables in by_account.items():
@@ -157,13 +159,10 @@ def show_loaded(
             console.print()
         rows = [_table_row(table, loaded) for table, loaded in tables.items()]
         headings = ["table", ">rows", ">rejected", ">exports", ">notices", "window"]
-        if not any(window for *_, window in rows):
+        if all(window == ALL_ROWS for *_, window in rows):
             headings.pop()
         print_rows(console, headings, [row[: len(headings)] for row in rows])
-    loaded = [
-        job for tables in by_account.values() for exports in tables.values() for job in exports
-    ]
-    reconciled = [job["proven"] for job in loaded if job.get("proven") is not None]
+    reconciled = [job["proven"] for job in jobs if job.get("proven") is not None]
     if reconciled:
         console.print(
             f"\nReconciled with the destination: all rows of {sum(reconciled)} of"
@@ -180,15 +179,14 @@ def _table_row(table: str, jobs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]
     return (table, *(f"{count:,}" for count in counts), _days(_whole_window(jobs)))
 
 
-def _whole_window(jobs: Iterable[Mapping[str, Any]]) -> Window | None:
+def _whole_window(jobs: Sequence[Mapping[str, Any]]) -> Window | None:
     """From where the first window of some rows of `export_jobs` begins to where the last ends."""
-    windows = [_window_of(job) for job in jobs]
-    if any(window is None for window in windows):
+    windows = [window for job in jobs if (window := _window_of(job)) is not None]
+    if len(windows) < len(jobs):
         return None
-    known = [window for window in windows if window is not None]
-    starts = [window.start for window in known if window.start is not None]
-    start = min(starts) if len(starts) == len(known) else None
-    return Window(start, max(window.end for window in known))
+    starts = [window.start for window in windows if window.start is not None]
+    start = min(starts) if len(starts) == len(windows) else None
+    return Window(start, max(window.end for window in windows))
 
 
 def _window_of(job: Mapping[str, Any]) -> Window | None:
@@ -268,15 +266,15 @@ def _difference_lines(differences: Differences | None, window: str) -> Iterator[
 
 def _window(window: Window | None) -> str:
     if window is None:
-        return "all rows"
+        return ALL_ROWS
     start = "the beginning" if window.start is None else _short(window.start)
     return f"{start} to {_short(window.end)}"
 
 
 def _days(window: Window | None) -> str:
-    """A window in short, by its days; nothing for all rows."""
+    """A window in short, by its days."""
     if window is None:
-        return ""
+        return ALL_ROWS
     end = window.end.astimezone(timezone.utc)
     if window.start is None:
         return f"until {end:%Y-%m-%d}"

@@ -171,6 +171,11 @@ def test_single_exports_are_listed_in_the_order_of_time() -> None:
     assert starts[:3] == ["all", "2026-10-29T15:42:37Z", "2026-11-29T15:42:37Z"]
 
 
+def test_all_rows_are_told_beside_windows() -> None:
+    (line,) = [line for line in shown(loaded, 80) if line.startswith("users")]
+    assert line.split()[-2:] == ["all", "rows"]
+
+
 def test_each_chain_has_its_heading() -> None:
     both = [ROW, {**ROW, "account": "1744"}]
     lines = shown(lambda console: show_loaded(console, both), 80)
