@@ -255,7 +255,7 @@ def _difference_lines(differences: Differences | None, window: str) -> Iterator[
     for kind, keys in differences.samples.items():
         if keys:
             listed = ", ".join(" ".join(key) for key in keys)
-            more = " ..." if getattr(differences, kind) > len(keys) else ""
+            more = " …" if getattr(differences, kind) > len(keys) else ""
             yield f"{kind} by {' '.join(differences.key)}: {listed}{more}"
     if differences.columns:
         columns = ", ".join(f"{name} ({rows:,})" for name, rows in differences.columns.items())
