@@ -123,7 +123,7 @@ def _compare(target: Target, keys: int, console: Console) -> bool:
     sources = target.sources_to_compare()
     with reading_pipeline(target) as pipeline:
         tables = ", ".join(table for source in sources for table in source.selected_resources)
-        console.print(f"\nRequesting fresh exports of {tables} …", highlight=False)
+        console.print(f"\nRequesting fresh exports of {tables} ...", highlight=False)
         known = target.vendor.tables
         diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
         return show_differences(console, diffs)

@@ -182,17 +182,17 @@ class _LiveLines(Progress):
         spinner = SpinnerColumn("line" if is_ascii else "dots")
         super().__init__(spinner, *columns, console=console, redirect_stderr=False)
         self._stderr = sys.stderr
+        self._above: _Above | None = None
         self._handlers: list[logging.StreamHandler[Any]] = []
         if self._stderr.isatty():
-            above = _Above(console, self._stderr)
-            sys.stderr = above
+            sys.stderr = self._above = _Above(console, self._stderr)
             known = logger.LOGGER.handlers if logger.is_logging() else ()
             self._handlers = [
                 handler
                 for handler in known
                 if isinstance(handler, logging.StreamHandler) and handler.stream is self._stderr
             ]
-            self._write_to(above)
+            self._write_to(self._above)
         self.start()
 
     def close(self, *, is_transient: bool) -> None:
@@ -203,6 +203,8 @@ class _LiveLines(Progress):
         finally:
             sys.stderr = self._stderr
             self._write_to(self._stderr)
+            if self._above is not None:
+                self._stderr.write(self._above.begun)
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """The lines; after Ctrl-C one more, as dlt ends what is under way first."""
@@ -221,11 +223,12 @@ class _Above(FileProxy):
     def __init__(self, console: Console, file: TextIO) -> None:
         super().__init__(console, file)
         self._console = console
-        self._begun = ""
+        #: The begin of a line that is not whole yet.
+        self.begun = ""
 
     def write(self, text: str) -> int:
         """Print the lines that are whole; the terminal breaks those that are too long."""
-        *lines, self._begun = (self._begun + text).split("\n")
+        *lines, self.begun = (self.begun + text).split("\n")
         for line in lines:
             self._console.print(Text.from_ansi(line), soft_wrap=True)
         return len(text)

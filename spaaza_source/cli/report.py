@@ -16,6 +16,7 @@ from spaaza_source.chat import tell_chat
 from spaaza_source.cli.console_progress import ProgressLines
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.json_log import JsonReport
+from spaaza_source.cli.listing import print_line
 from spaaza_source.cli.tables import list_waiting, print_chain, show_loaded, show_notices
 from spaaza_source.exports import Plan
 
@@ -54,7 +55,7 @@ class ConsoleReport:
             show_loaded(self.console, self._loaded, each_export=self._each_export)
             show_notices(self.console, self._loaded)
         for line in self._waiting:
-            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            print_line(self.console, line)
 
     def show_location(self, db: Path | None, table: str) -> None:
         """Print a command that reads one of the tables, if the database is a DuckDB file."""

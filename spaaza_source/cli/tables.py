@@ -11,13 +11,14 @@ from rich.console import Console
 
 from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
-from spaaza_source.cli.listing import print_rows
+from spaaza_source.cli.listing import print_line, print_rows
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob, Plan
 from spaaza_source.windows import Window, iso
 
 #: The jobs that `spaaza jobs` lists without --all.
 JOBS_SHOWN = 30
 SECONDS_PER_MINUTE = 60
+ALL_ROWS = "all rows"
 
 
 def show_plan(
@@ -40,7 +41,7 @@ def show_plan(
         )
         for request, job in exports
     ]
-    print_rows(console, ("table", "window", "filter", "job", "takes about"), rows, lead=2)
+    print_rows(console, ("table", "window", "filter", "job", "takes"), rows, lead=2)
     missing = sum(job is None for _, job in exports)
     console.print(f"\n{len(exports)} exports, {missing} to be created. Nothing was requested.")
 
@@ -72,7 +73,7 @@ def show_notices(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
     if told:
         console.print("\nNot as it was:")
     for message in sorted(told):
-        console.print(f"  {message}", highlight=False, markup=False, soft_wrap=True)
+        print_line(console, f"  {message}")
 
 
 def list_waiting(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -101,10 +102,15 @@ def show_jobs(
     `export_jobs`.
     """
     loads = {str(row["job_id"]): row for row in history}
-    jobs = sorted(own, key=lambda known: _age_key(known.job), reverse=True)
+    # Where a filter may be a window or the user's, a job is known as both.
+    by_id: dict[str, KnownJob] = {}
+    for known in own:
+        if known.job.job_id not in by_id or known.window is not None:
+            by_id[known.job.job_id] = known
+    jobs = sorted(by_id.values(), key=lambda known: _age_key(known.job), reverse=True)
     rows = []
     for known in jobs[:most]:
-        load = loads.pop(known.job.job_id, {})
+        load = loads.get(known.job.job_id, {})
         loaded_at = load.get("loaded_at")
         rows.append(
             (
@@ -138,8 +144,9 @@ def show_loaded(
         jobs: The rows.
         each_export: Whether the single exports are listed above that.
     """
+    jobs = sorted(jobs, key=_loaded_key)
     by_account: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
-    for job in sorted(jobs, key=lambda job: (str(job["account"]), str(job["table_name"]))):
+    for job in jobs:
         tables = by_account.setdefault(str(job["account"]), {})
         tables.setdefault(str(job["table_name"]), []).append(job)
     for account, tables in by_account.items():
@@ -152,13 +159,10 @@ def show_loaded(
             console.print()
         rows = [_table_row(table, loaded) for table, loaded in tables.items()]
         headings = ["table", ">rows", ">rejected", ">exports", ">notices", "window"]
-        if not any(window for *_, window in rows):
+        if all(window == ALL_ROWS for *_, window in rows):
             headings.pop()
         print_rows(console, headings, [row[: len(headings)] for row in rows])
-    loaded = [
-        job for tables in by_account.values() for exports in tables.values() for job in exports
-    ]
-    reconciled = [job["proven"] for job in loaded if job.get("proven") is not None]
+    reconciled = [job["proven"] for job in jobs if job.get("proven") is not None]
     if reconciled:
         console.print(
             f"\nReconciled with the destination: all rows of {sum(reconciled)} of"
@@ -175,15 +179,14 @@ def _table_row(table: str, jobs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]
     return (table, *(f"{count:,}" for count in counts), _days(_whole_window(jobs)))
 
 
-def _whole_window(jobs: Iterable[Mapping[str, Any]]) -> Window | None:
+def _whole_window(jobs: Sequence[Mapping[str, Any]]) -> Window | None:
     """From where the first window of some rows of `export_jobs` begins to where the last ends."""
-    windows = [_window_of(job) for job in jobs]
-    if any(window is None for window in windows):
+    windows = [window for job in jobs if (window := _window_of(job)) is not None]
+    if len(windows) < len(jobs):
         return None
-    known = [window for window in windows if window is not None]
-    starts = [window.start for window in known if window.start is not None]
-    start = min(starts) if len(starts) == len(known) else None
-    return Window(start, max(window.end for window in known))
+    starts = [window.start for window in windows if window.start is not None]
+    start = min(starts) if len(starts) == len(windows) else None
+    return Window(start, max(window.end for window in windows))
 
 
 def _window_of(job: Mapping[str, Any]) -> Window | None:
@@ -229,7 +232,7 @@ def show_differences(console: Console, diffs: Iterable[TableDiff]) -> bool:
         if uncompared:
             lines.append(f"not compared: {', '.join(uncompared)}")
         for line in lines:
-            console.print(f"{table}: {line}", highlight=False, soft_wrap=True, markup=False)
+            print_line(console, f"{table}: {line}")
     return all_equal
 
 
@@ -263,15 +266,15 @@ def _difference_lines(differences: Differences | None, window: str) -> Iterator[
 
 def _window(window: Window | None) -> str:
     if window is None:
-        return "all rows"
+        return ALL_ROWS
     start = "the beginning" if window.start is None else _short(window.start)
     return f"{start} to {_short(window.end)}"
 
 
 def _days(window: Window | None) -> str:
-    """A window in short, by its days; nothing for all rows."""
+    """A window in short, by its days."""
     if window is None:
-        return ""
+        return ALL_ROWS
     end = window.end.astimezone(timezone.utc)
     if window.start is None:
         return f"until {end:%Y-%m-%d}"
@@ -297,6 +300,12 @@ def _duration(seconds: float | None) -> str:
     if seconds < SECONDS_PER_MINUTE:
         return f"{seconds:.0f} s"
     return f"{seconds / SECONDS_PER_MINUTE:.0f} min"
+
+
+def _loaded_key(job: Mapping[str, Any]) -> tuple[str, str, float]:
+    window = _window_of(job)
+    begin = window.start.timestamp() if window and window.start else 0.0
+    return (str(job["account"]), str(job["table_name"]), begin)
 
 
 def _age_key(job: Job) -> tuple[float, str]:

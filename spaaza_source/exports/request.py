@@ -53,4 +53,4 @@ class ExportRequest:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
-        return f"{self.table} {self.window}" if self.window else self.table
+        return f"{self.subject} {self.window}" if self.window else self.subject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from io import StringIO
 from itertools import pairwise
@@ -59,12 +60,19 @@ def submitted(console: Console) -> None:
 
 
 def jobs(console: Console) -> None:
-    own = [KnownJob("f", SUBJECT, window, JOB) for window in (WINDOW, None)]
+    others = [KnownJob("f", SUBJECT, WINDOW, replace(JOB, job_id=f"{n}")) for n in range(3)]
+    own = [*others, *(KnownJob("f", SUBJECT, window, JOB) for window in (None, WINDOW, None))]
     show_jobs(console, own, {SUBJECT: TABLE}, [ROW], None)
 
 
 def loaded(console: Console) -> None:
     show_loaded(console, [ROW, {**ROW, "table_name": "users", "window_end": None}])
+
+
+def in_order(console: Console) -> None:
+    later = {**ROW, "window_start": WINDOW.end, "window_end": WINDOW.end + timedelta(days=1)}
+    whole = {**ROW, "window_start": None, "window_end": None, "job_id": "whole"}
+    show_loaded(console, [later, ROW, whole], each_export=True)
 
 
 def each_loaded(console: Console) -> None:
@@ -85,9 +93,8 @@ def test_the_widest_cells_fit(show: Show, width: int) -> None:
     if width == 80:
         # No word of it is broken.
         words = {word for line in lines for word in line.split()}
-        assert {TABLE, "2026-10-29T15:42:37Z"} <= words or show is loaded
+        assert {TABLE, "2026-10-29", "15:42"} <= words or show is loaded
         assert JOB.job_id in words or show is loaded
-        assert all(len(line) == len(line.rstrip()) for line in lines if line.startswith("  "))
 
 
 def test_a_row_has_one_line_where_it_fits() -> None:
@@ -102,12 +109,27 @@ def test_a_row_has_one_line_where_it_fits() -> None:
     ]
 
 
+def test_a_cell_that_is_too_long_goes_on_below() -> None:
+    rows = [["users", "2026-10-29T15:42:37Z to 2026-11-29T15:42:37Z", "7"]]
+    assert shown(lambda console: print_rows(console, ["table", "window", ">rows"], rows), 30) == [
+        "table window              rows",
+        "users 2026-10-29 15:42 to    7",
+        "      2026-11-29 15:42        ",
+    ]
+
+
 def test_a_row_that_is_too_long_is_a_record() -> None:
     assert shown(jobs, 80)[:3] == [
         f"{JOB.job_id}  {TABLE}",
-        "  2026-10-29T15:42:37Z to 2026-11-29T15:42:37Z",
+        "  2026-10-29 15:42 to 2026-11-29 15:42",
         "  state IN_PROGRESS  created 2026-11-29 15:42  rows 1,000,000",
     ]
+
+
+def test_a_job_that_is_known_in_two_ways_is_listed_once() -> None:
+    (line,) = [line for line in shown(jobs, 200) if line.startswith(JOB.job_id)]
+    assert "2026-10-29T15:42:37Z to 2026-11-29T15:42:37Z" in line
+    assert "1,000,000" in line
 
 
 def line_of(*rows: dict[str, Any]) -> list[str]:
@@ -141,6 +163,17 @@ def test_the_window_is_shown_in_days(
     start: datetime | None, end: datetime | None, window: str
 ) -> None:
     assert " ".join(line_of({"window_start": start, "window_end": end})[4:]) == window
+
+
+def test_single_exports_are_listed_in_the_order_of_time() -> None:
+    lines = [line.split() for line in shown(in_order, 200)]
+    starts = [line[1] for line in lines if line[:1] == [TABLE]]
+    assert starts[:3] == ["all", "2026-10-29T15:42:37Z", "2026-11-29T15:42:37Z"]
+
+
+def test_all_rows_are_told_beside_windows() -> None:
+    (line,) = [line for line in shown(loaded, 80) if line.startswith("users")]
+    assert line.split()[-2:] == ["all", "rows"]
 
 
 def test_each_chain_has_its_heading() -> None:

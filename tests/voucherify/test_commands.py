@@ -97,7 +97,7 @@ def test_a_row_that_is_gone_is_found(spaaza: Spaaza) -> None:
 def test_a_plan_tells_fields_and_operators(spaaza: Spaaza, sandbox: Sandbox) -> None:
     told = spaaza("plan", "orders", "points_expirations", "--start-date", "2026-05-01")
     assert "created_at after before or updated_at after before" in told
-    assert "points_expiration  all rows" in told
+    assert "points_expirations  all rows" in told
     assert sandbox.voucherify_exports == []
 
 
