@@ -19,7 +19,8 @@ FORKS = multiprocessing.get_context("forkserver")
 
 FORKS.set_forkserver_preload(
     [
-        "spaaza_source.cli.app",
+        "spaaza_source.cli.commands",
+        "spaaza_source.cli.sandbox_commands",
         "pandas",
         "psycopg2",
         "duckdb",

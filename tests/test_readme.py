@@ -26,7 +26,7 @@ from spaaza_source import spaaza_bulk_users, voucherify_source
 from spaaza_source import spaaza_source as spaaza
 from spaaza_source.audit.tables import AUDIT_TABLES
 from spaaza_source.cli.app import cli
-from spaaza_source.cli.json_log import JsonReport
+from spaaza_source.cli.output.json_log import JsonReport
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.command import spaaza as run_spaaza
 

@@ -1,58 +1,32 @@
 """The `spaaza` command line: its subcommands and their options.
 
 Exit codes: 0 success, 1 something failed or differs, 2 a setting is wrong.
+
+What a command does is imported when it is run: dlt alone takes longer than `--help` may.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import timedelta
-from functools import partial
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import click
-from rich.console import Console
 
-from spaaza_source.cli.agreement import run_agreed
-from spaaza_source.cli.deep_check.check import deep_check
-from spaaza_source.cli.error_messages import SigtermError, exit_report
-from spaaza_source.cli.load import load_and_report, load_archived, load_each
-from spaaza_source.cli.next_load import (
-    list_exports,
-    median_seconds,
-    prepare_next_load,
-    read_history,
+from spaaza_source.cli.options import (
+    DB,
+    SCHEDULES,
+    load_options,
+    max_exports_option,
+    report_options,
+    rows_option,
+    seed_option,
+    vendor_option,
 )
-from spaaza_source.cli.pipeline import locked_pipeline, reading_pipeline
-from spaaza_source.cli.report import ConsoleReport, Report, make_console, with_report
-from spaaza_source.cli.sandbox_commands import demo, sandbox
-from spaaza_source.cli.tables import (
-    JOBS_SHOWN,
-    print_chain,
-    show_differences,
-    show_jobs,
-    show_plan,
-    show_submitted,
-)
-from spaaza_source.cli.target import Target, each_vendor, load_options
-from spaaza_source.cli.vendors import VENDORS
-from spaaza_source.errors import SettingsError
-from spaaza_source.exports import REPEATS, Repeat
-from spaaza_source.loading import exports_of
-
-max_exports_option = click.option(
-    "--max-exports",
-    type=click.IntRange(1),
-    help="Exports of one table that a first load may request unasked; without a terminal, more is"
-    " an error.  [default: 240]",
-)
+from spaaza_source.cli.signals import raise_on_sigterm
 
 
 @click.group(
@@ -85,8 +59,40 @@ def cli(*, debug: bool) -> None:
     del debug  # the error handlers read it from the context or the command line
 
 
-cli.add_command(demo)
-cli.add_command(sandbox)
+@cli.command()
+@click.option("--db", type=DB, default="demo.duckdb", help="DuckDB file.")
+@rows_option
+@seed_option
+@vendor_option
+def demo(**options: Any) -> None:
+    """Load generated exports into DuckDB, from a sandbox inside this process.
+
+    Loads Spaaza's six indexes, or Voucherify's seven objects; each time anew.
+    """
+    _run("sandbox_commands", "demo", options)
+
+
+@cli.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8750,
+    help="Port to listen on; 0 picks a free one.",
+)
+@rows_option
+@seed_option
+@click.option(
+    "--run-seconds", type=click.FloatRange(0), default=2.0, help="Seconds each export takes."
+)
+@click.option(
+    "--live", is_flag=True, help="Let rows come, change and go with a clock that you can set."
+)
+def sandbox(**options: Any) -> None:
+    """Serve the vendors' APIs with generated data on this machine, until Ctrl-C.
+
+    With --live, time passes: new rows, some of them late, redeemed vouchers, erased users.
+    """
+    _run("sandbox_commands", "sandbox", options)
 
 
 @cli.command()
@@ -98,35 +104,14 @@ cli.add_command(sandbox)
     default=10,
     help="Keys to show for each kind of difference.",
 )
-def check(*, deep: bool, keys: int, **options: Any) -> None:
+def check(**options: Any) -> None:
     """Check the host and the credentials, and say what is wrong with them.
 
     With --deep, request a fresh export of each table and report the rows that are missing from the
     table, extra in it, or different; exit code 1 if there are any. Nothing is loaded. The other
     options apply to --deep only.
     """
-    console = make_console()
-    for chain, vendor in each_vendor(options["vendor"], options["chains"]):
-        if chain is not None:
-            print_chain(console, chain)
-        for line in vendor.check_access():
-            click.echo(line)
-    if not deep:
-        return
-    are_equal = [_compare(target, keys, console) for target in _each_target(console, options)]
-    if not all(are_equal):
-        raise click.exceptions.Exit(1)
-
-
-def _compare(target: Target, keys: int, console: Console) -> bool:
-    """Show how the tables of a target differ from fresh exports; whether they are equal."""
-    sources = target.sources_to_compare()
-    with reading_pipeline(target) as pipeline:
-        tables = ", ".join(table for source in sources for table in source.selected_resources)
-        console.print(f"\nRequesting fresh exports of {tables} ...", highlight=False)
-        known = target.vendor.tables
-        diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
-        return show_differences(console, diffs)
+    _run("commands", "check", options)
 
 
 @cli.command()
@@ -153,18 +138,8 @@ def _compare(target: Target, keys: int, console: Console) -> bool:
     help="Give up a load that is not finished; its exports are adopted or requested again.",
 )
 @max_exports_option
-@with_report
-def load(
-    *,
-    report: Report,
-    keep_files: str | None,
-    from_files: Path | None,
-    accept_deletes: bool,
-    full_refresh: bool,
-    abandon: bool,
-    max_exports: int | None,
-    **options: Any,
-) -> None:
+@report_options
+def load(**options: Any) -> None:
     """Load history first, then what is new since the last load: all tables, or those given.
 
     \b
@@ -172,56 +147,21 @@ def load(
     Of Voucherify: vouchers redemptions publications customers points_expirations orders
                    voucher_transactions
     """  # noqa: D301 - as above
-    targets = Target.each(**options)
-    settings: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
-    if from_files is not None:
-        load_one = partial(
-            load_archived, folder=from_files, report=report, abandon=abandon, **settings
-        )
-        load_each(targets, report, load_one)
-        return
-    if keep_files:
-        settings["keep_files"] = keep_files
-    if max_exports is not None:
-        settings["max_exports"] = max_exports
-
-    loaded: list[str] = []
-
-    def load_target(target: Target) -> None:
-        source = target.source(**settings)
-        # Wrong settings are reported before anything is requested.
-        list(target.vendor.check_access())
-        # What is dropped and loaded again needs no older load to be finished first.
-        with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
-            run_agreed(
-                exports_of(source).run.submitter,
-                partial(load_and_report, pipeline, source, report, full_refresh=full_refresh),
-                may_ask=isinstance(report, ConsoleReport),
-            )
-        loaded.append(f"{target.dataset}.{next(iter(source.selected_resources))}")
-
-    load_each(targets, report, load_target)
-    report.show_location(targets[0].db, loaded[0])
+    _run("commands", "load", options)
 
 
 @cli.command()
 @load_options
 def plan(**options: Any) -> None:
     """Show the exports that the next load would request. Nothing is requested."""
-    console = make_console()
-    for target in _each_target(console, options):
-        with reading_pipeline(target) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline)
-            seconds_by_table = median_seconds(read_history(target, pipeline))
-        exports = list(list_exports(syncs, submitter.plan(syncs)))
-        show_plan(console, exports, seconds_by_table, target.vendor.filter_text)
+    _run("commands", "plan", options)
 
 
 @cli.command()
 @load_options
 @click.option(
     "--repeat",
-    type=click.Choice(REPEATS),
+    type=click.Choice(SCHEDULES),
     help="Have Spaaza repeat each export on this schedule, each time with all rows.",
 )
 @click.option(
@@ -231,77 +171,29 @@ def plan(**options: Any) -> None:
     help="Seconds between batches of exports (ignored for Voucherify, which queues itself).",
 )
 @max_exports_option
-def submit(*, repeat: Repeat | None, apart: float, max_exports: int | None, **options: Any) -> None:
+def submit(**options: Any) -> None:
     """Request the exports of the next load and exit; `collect` loads them later."""
-    vendor = VENDORS[options["vendor"]]
-    if repeat is not None and not vendor.can_repeat:
-        raise SettingsError(
-            f"{vendor.name} cannot repeat exports",
-            where="--repeat",
-            hint=f"Leave it out, and run `spaaza load --vendor {vendor.name}` from cron.",
-        )
-    if repeat is not None and (options["start_date"] or options["end_date"]):
-        raise SettingsError(
-            "a repeating export always has all rows",
-            where="--repeat",
-            hint="Leave out --start-date and --end-date.",
-        )
-    console, batches = make_console(), 0
-    settings = {} if max_exports is None else {"max_exports": max_exports}
-    for target in _each_target(console, options):
-        with reading_pipeline(target) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline, **settings)
-        submitted = run_agreed(
-            submitter,
-            partial(submitter.submit, syncs, timedelta(seconds=apart), repeat, batches),
-        )
-        show_submitted(console, submitted)
-        # The exports of the next chain begin when these have begun.
-        batches += submitter.count_batches(submitted)
+    _run("commands", "submit", options)
 
 
 @cli.command()
 @load_options
-@with_report
-def collect(*, report: Report, **options: Any) -> None:
+@report_options
+def collect(**options: Any) -> None:
     """Load finished exports, each once, and list what is still missing. Nothing is requested."""
-
-    def collect_one(target: Target) -> None:
-        with locked_pipeline(target, report.progress) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline, only_finished=True)
-            tables = [sync.table for sync in syncs]
-            finished = dict(zip(tables, submitter.plan(syncs), strict=True))
-            unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
-            ready = [table for table, plan in finished.items() if plan.adopted]
-            if ready:
-                source = target.source(only_finished=True).with_resources(*ready)
-                load_and_report(pipeline, source, report)
-        report.add_waiting(dict(zip(tables, unfinished, strict=True)), ready)
-
-    load_each(Target.each(**options), report, collect_one)
+    _run("commands", "collect", options)
 
 
 @cli.command()
 @load_options
 @click.option("--all", "show_all", is_flag=True, help="Show jobs of any age.")
-def jobs(*, show_all: bool, **options: Any) -> None:
+def jobs(**options: Any) -> None:
     """List our export jobs at the vendor, and which of them are loaded."""
-    console = make_console()
-    for target in _each_target(console, options):
-        with reading_pipeline(target) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline)
-            history = read_history(target, pipeline)
-        tables = {sync.make_request(None).subject: sync.table for sync in syncs}
-        own = [job for job in submitter.known_jobs() if job.subject in tables]
-        show_jobs(console, own, tables, history, None if show_all else JOBS_SHOWN)
+    _run("commands", "jobs", options)
 
 
-def _each_target(console: Console, options: Mapping[str, Any]) -> Iterator[Target]:
-    """The targets of the options, one after the other; of several chains, under a heading each."""
-    for target in Target.each(**options):
-        if target.chain is not None:
-            print_chain(console, target.chain)
-        yield target
+def _run(module: str, command: str, options: dict[str, Any]) -> None:
+    getattr(import_module(f"spaaza_source.cli.{module}"), command)(**options)
 
 
 def main() -> None:
@@ -311,7 +203,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     if debug:
         arguments.insert(0, "--debug")
-    signal.signal(signal.SIGTERM, _terminate)
+    raise_on_sigterm()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a character shows "?", and the load goes on.
         if isinstance(stream, TextIOWrapper):
@@ -325,11 +217,6 @@ def main() -> None:
     except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - a sentence, no traceback
         if debug:
             traceback.print_exception(failure)
-        messages, code = exit_report(failure)
-        ConsoleReport().finish(messages, code)
+        messages, code = import_module("spaaza_source.cli.error_messages").exit_report(failure)
+        import_module("spaaza_source.cli.output").ConsoleReport().finish(messages, code)
         sys.exit(code)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Make SIGTERM end the process like Ctrl-C: at once, with everything closed and reported."""
-    raise SigtermError

@@ -22,6 +22,7 @@ from dlt.common.exceptions import MissingDependencyException, SignalReceivedExce
 from dlt.extract.exceptions import ResourceExtractionError
 
 from spaaza_source.cli.destination_messages import destination_error, locked_file
+from spaaza_source.cli.signals import SigtermError
 from spaaza_source.configuration import missing_setting, wrong_value
 from spaaza_source.errors import (
     ExportTimeoutError,
@@ -63,10 +64,6 @@ class ChainsFailedError(Exception):
     def __init__(self, failures: Mapping[int, Exception]) -> None:
         super().__init__(f"{len(failures)} chains failed")
         self.failures = failures
-
-
-class SigtermError(KeyboardInterrupt):
-    """SIGTERM, raised like Ctrl-C."""
 
 
 def _causing_signal(failure: BaseException) -> int | None:

@@ -13,8 +13,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source.chat import tell_chat
 from spaaza_source.cli.error_messages import ChainsFailedError, ExportsFailedError, failed_export
+from spaaza_source.cli.output.report import Report
 from spaaza_source.cli.pipeline import locked_pipeline
-from spaaza_source.cli.report import Report
 from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
 from spaaza_source.exports import archived_loads, archived_tables

@@ -1,4 +1,4 @@
-"""The commands `spaaza demo` and `spaaza sandbox`: generated exports, without an account."""
+"""What `spaaza demo` and `spaaza sandbox` do: generated exports, without an account."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from spaaza_source.cli.load import load_and_report
+from spaaza_source.cli.output import ConsoleReport
 from spaaza_source.cli.pipeline import locked_pipeline, require_own_tables
-from spaaza_source.cli.report import ConsoleReport
-from spaaza_source.cli.target import DB, Target, vendor_option
+from spaaza_source.cli.target import Target
 from spaaza_source.cli.vendors import VOUCHERIFY
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import (
@@ -23,20 +23,9 @@ from spaaza_source.sandbox import (
     live_settings,
 )
 
-rows_option = click.option("--rows", type=click.IntRange(0), default=10_000, help="Rows per table.")
-seed_option = click.option("--seed", type=int, default=7, help="Seed of the generated data.")
 
-
-@click.command()
-@click.option("--db", type=DB, default="demo.duckdb", help="DuckDB file.")
-@rows_option
-@seed_option
-@vendor_option
 def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
-    """Load generated exports into DuckDB, from a sandbox inside this process.
-
-    Loads Spaaza's six indexes, or Voucherify's seven objects; each time anew.
-    """
+    """Load generated exports into DuckDB, from a sandbox inside this process."""
     report = ConsoleReport()
     target = replace(Target.of(vendor=vendor, db=db), pipeline=f"{vendor}_demo")
     with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
@@ -54,26 +43,8 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
     report.show_location(db, f"{target.dataset}.{target.tables[0]}")
 
 
-@click.command()
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8750,
-    help="Port to listen on; 0 picks a free one.",
-)
-@rows_option
-@seed_option
-@click.option(
-    "--run-seconds", type=click.FloatRange(0), default=2.0, help="Seconds each export takes."
-)
-@click.option(
-    "--live", is_flag=True, help="Let rows come, change and go with a clock that you can set."
-)
 def sandbox(*, port: int, rows: int, seed: int, run_seconds: float, live: bool) -> None:
-    """Serve the vendors' APIs with generated data on this machine, until Ctrl-C.
-
-    With --live, time passes: new rows, some of them late, redeemed vouchers, erased users.
-    """
+    """Serve the vendors' APIs with generated data until Ctrl-C."""
     settings = SandboxSettings(rows=rows, seed=seed, port=port, run_seconds=run_seconds)
     served = Sandbox(live_settings(settings) if live else settings)
     try:

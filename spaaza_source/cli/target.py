@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
 import dlt
 from dlt.common.destination import Destination, TDestinationReferenceArg
 from dlt.extract import DltSource
@@ -19,8 +18,6 @@ from spaaza_source.loading import exports_of
 from spaaza_source.settings import require_dataset
 from spaaza_source.spaaza import read_chains
 from spaaza_source.warehouse import NO_FILES, configured_file, duckdb_file
-
-DB = click.Path(dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -188,39 +185,3 @@ def each_vendor(vendor: str, chains: Sequence[int] = ()) -> list[tuple[int | Non
             hint="Leave it out; another project is another --dataset with other credentials.",
         )
     return [(None, VENDORS[vendor])]
-
-
-vendor_option = click.option(
-    "--vendor",
-    type=click.Choice(list(VENDORS)),
-    default=SPAAZA.name,
-    help="Vendor of the exports.",
-)
-
-
-def load_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of a command that plans or runs loads: those that make its targets."""
-    for decorate in (
-        click.option("--end-date", help="End of the range (exclusive); requires --start-date."),
-        click.option("--start-date", help="Start of history: 2026-05-26 or 2026-05-26T12:00:00Z."),
-        click.option(
-            "--pipeline",
-            help="Name of dlt's pipeline.  [default: one for each destination and account]",
-        ),
-        click.option("--dataset", help="Schema with the tables.  [default: VENDOR_data]"),
-        click.option("--destination", help="Another dlt destination, set up in dlt's config."),
-        click.option(
-            "--db", type=DB, help="DuckDB file with the tables.  [default: VENDOR.duckdb]"
-        ),
-        click.option(
-            "--chain",
-            "chains",
-            type=click.IntRange(1),
-            multiple=True,
-            help="Chain of Spaaza, of several: each into DATASET_CHAIN. May be repeated.",
-        ),
-        vendor_option,
-        click.argument("tables", nargs=-1, metavar="[TABLE]..."),
-    ):
-        command = decorate(command)
-    return command

@@ -72,7 +72,7 @@ class LoadHistory:
             sync: What the settings ask for.
             intent: The settings that shape rows, by name.
         """
-        if len(self.present) != 1 or sync.is_incremental or sync.keeps_others:
+        if len(self.present) != 1 or sync.policy is not None or sync.keeps_others:
             return None
         [export] = self.present
         own = narrow_intent(intent, has_window=False)

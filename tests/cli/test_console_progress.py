@@ -15,7 +15,7 @@ import pytest
 from dlt.common.runtime.collector_base import Collector
 from rich.console import Console
 
-from spaaza_source.cli.console_progress import COUNTERS, ProgressLines
+from spaaza_source.cli.output.console_progress import COUNTERS, ProgressLines
 from spaaza_source.loading import DOWNLOADING, EXPORTING
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.command import COMMAND, STEPS, settings_for, signalled_in, spaaza

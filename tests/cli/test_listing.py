@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from spaaza_source.cli.listing import print_rows
-from spaaza_source.cli.tables import show_jobs, show_loaded, show_plan, show_submitted
+from spaaza_source.cli.output.listing import print_rows
+from spaaza_source.cli.output.tables import show_jobs, show_loaded, show_plan, show_submitted
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob
 from spaaza_source.windows import Window
 

@@ -72,6 +72,20 @@ def test_one_source_may_be_run_again(vendor: FileVendor, tmp_path: Path) -> None
     assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
 
 
+@pytest.mark.slow
+def test_a_window_whose_file_is_the_same_is_loaded(tmp_path: Path) -> None:
+    may = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
+    rows = b"id,timestamp\n1,2026-05-03T10:00:00Z\n"
+    with FileVendor(transactions=rows) as vendor:
+        pipeline = pipeline_into(tmp_path)
+        for dates in ({}, may, may):
+            settings: dict[str, Any] = {"max_age": 0, **QUICK, **dates}
+            source = spaaza_source(vendor.base_url, 1743, TOKEN, **settings)
+            pipeline.run(source.with_resources("transactions"))
+    unchanged = query(tmp_path, "SELECT unchanged FROM export_jobs ORDER BY job_id")
+    assert unchanged == [(None,)] * 3
+
+
 def test_a_table_that_has_lost_a_row_is_loaded(vendor: FileVendor, tmp_path: Path) -> None:
     load(tmp_path, users(vendor))
     pipeline = pipeline_into(tmp_path)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
-from spaaza_source.cli.listing import print_line, print_rows
+from spaaza_source.cli.output.listing import print_line, print_rows
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob, Plan
 from spaaza_source.windows import Window, iso
 

@@ -13,11 +13,11 @@ import click
 from rich.console import Console
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.cli.console_progress import ProgressLines
 from spaaza_source.cli.error_messages import exit_report
-from spaaza_source.cli.json_log import JsonReport
-from spaaza_source.cli.listing import print_line
-from spaaza_source.cli.tables import list_waiting, print_chain, show_loaded, show_notices
+from spaaza_source.cli.output.console_progress import ProgressLines
+from spaaza_source.cli.output.json_log import JsonReport
+from spaaza_source.cli.output.listing import print_line
+from spaaza_source.cli.output.tables import list_waiting, print_chain, show_loaded, show_notices
 from spaaza_source.exports import Plan
 
 WIDE = 200
@@ -90,17 +90,8 @@ def make_console() -> Console:
 
 
 def with_report(command: Callable[..., None]) -> Callable[..., None]:
-    """Passes a `report` to a command, in the form of its options, and finishes it."""
+    """Passes a `report` to a command, in the form of its options `log` and `verbose`."""
 
-    @click.option(
-        "--log",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        help="json: one line of JSON per event.",
-    )
-    @click.option(
-        "--verbose", is_flag=True, help="List the single exports too, above the line of each table."
-    )
     @functools.wraps(command)
     def run(*, log: str, verbose: bool, **options: Any) -> None:
         report: Report = (

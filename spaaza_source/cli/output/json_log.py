@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from dlt.common.runtime.collector_base import Collector
 
-from spaaza_source.cli.tables import list_notices, list_waiting
+from spaaza_source.cli.output.tables import list_notices, list_waiting
 from spaaza_source.exports import Plan
 from spaaza_source.loading import DOWNLOADING, EXPORTING
 

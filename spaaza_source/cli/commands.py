@@ -1,0 +1,191 @@
+"""What the commands do. `app` has their options, and imports this when one of them is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from spaaza_source.cli.agreement import run_agreed
+from spaaza_source.cli.deep_check.check import deep_check
+from spaaza_source.cli.load import load_and_report, load_archived, load_each
+from spaaza_source.cli.next_load import (
+    list_exports,
+    median_seconds,
+    prepare_next_load,
+    read_history,
+)
+from spaaza_source.cli.output import (
+    JOBS_SHOWN,
+    ConsoleReport,
+    Report,
+    make_console,
+    print_chain,
+    show_differences,
+    show_jobs,
+    show_plan,
+    show_submitted,
+    with_report,
+)
+from spaaza_source.cli.pipeline import locked_pipeline, reading_pipeline
+from spaaza_source.cli.target import Target, each_vendor
+from spaaza_source.cli.vendors import VENDORS
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports import Repeat
+from spaaza_source.loading import exports_of
+
+
+def check(*, deep: bool, keys: int, **options: Any) -> None:
+    """Check hosts and credentials; with `deep`, compare tables with fresh exports."""
+    console = make_console()
+    for chain, vendor in each_vendor(options["vendor"], options["chains"]):
+        if chain is not None:
+            print_chain(console, chain)
+        for line in vendor.check_access():
+            click.echo(line)
+    if not deep:
+        return
+    are_equal = [_compare(target, keys, console) for target in _each_target(console, options)]
+    if not all(are_equal):
+        raise click.exceptions.Exit(1)
+
+
+def _compare(target: Target, keys: int, console: Console) -> bool:
+    """Show how the tables of a target differ from fresh exports; whether they are equal."""
+    sources = target.sources_to_compare()
+    with reading_pipeline(target) as pipeline:
+        tables = ", ".join(table for source in sources for table in source.selected_resources)
+        console.print(f"\nRequesting fresh exports of {tables} ...", highlight=False)
+        known = target.vendor.tables
+        diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
+        return show_differences(console, diffs)
+
+
+@with_report
+def load(
+    *,
+    report: Report,
+    keep_files: str | None,
+    from_files: Path | None,
+    accept_deletes: bool,
+    full_refresh: bool,
+    abandon: bool,
+    max_exports: int | None,
+    **options: Any,
+) -> None:
+    """Load tables, or the archive in a folder."""
+    targets = Target.each(**options)
+    settings: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
+    if from_files is not None:
+        load_one = partial(
+            load_archived, folder=from_files, report=report, abandon=abandon, **settings
+        )
+        load_each(targets, report, load_one)
+        return
+    if keep_files:
+        settings["keep_files"] = keep_files
+    if max_exports is not None:
+        settings["max_exports"] = max_exports
+
+    loaded: list[str] = []
+
+    def load_target(target: Target) -> None:
+        source = target.source(**settings)
+        # Wrong settings are reported before anything is requested.
+        list(target.vendor.check_access())
+        # What is dropped and loaded again needs no older load to be finished first.
+        with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
+            run_agreed(
+                exports_of(source).run.submitter,
+                partial(load_and_report, pipeline, source, report, full_refresh=full_refresh),
+                may_ask=isinstance(report, ConsoleReport),
+            )
+        loaded.append(f"{target.dataset}.{next(iter(source.selected_resources))}")
+
+    load_each(targets, report, load_target)
+    report.show_location(targets[0].db, loaded[0])
+
+
+def plan(**options: Any) -> None:
+    """Show the exports that the next load would request."""
+    console = make_console()
+    for target in _each_target(console, options):
+        with reading_pipeline(target) as pipeline:
+            submitter, syncs = prepare_next_load(target, pipeline)
+            seconds_by_table = median_seconds(read_history(target, pipeline))
+        exports = list(list_exports(syncs, submitter.plan(syncs)))
+        show_plan(console, exports, seconds_by_table, target.vendor.filter_text)
+
+
+def submit(*, repeat: Repeat | None, apart: float, max_exports: int | None, **options: Any) -> None:
+    """Request the exports of the next load."""
+    vendor = VENDORS[options["vendor"]]
+    if repeat is not None and not vendor.can_repeat:
+        raise SettingsError(
+            f"{vendor.name} cannot repeat exports",
+            where="--repeat",
+            hint=f"Leave it out, and run `spaaza load --vendor {vendor.name}` from cron.",
+        )
+    if repeat is not None and (options["start_date"] or options["end_date"]):
+        raise SettingsError(
+            "a repeating export always has all rows",
+            where="--repeat",
+            hint="Leave out --start-date and --end-date.",
+        )
+    console, batches = make_console(), 0
+    settings = {} if max_exports is None else {"max_exports": max_exports}
+    for target in _each_target(console, options):
+        with reading_pipeline(target) as pipeline:
+            submitter, syncs = prepare_next_load(target, pipeline, **settings)
+        submitted = run_agreed(
+            submitter,
+            partial(submitter.submit, syncs, timedelta(seconds=apart), repeat, batches),
+        )
+        show_submitted(console, submitted)
+        # The exports of the next chain begin when these have begun.
+        batches += submitter.count_batches(submitted)
+
+
+@with_report
+def collect(*, report: Report, **options: Any) -> None:
+    """Load the exports that are finished."""
+
+    def collect_one(target: Target) -> None:
+        with locked_pipeline(target, report.progress) as pipeline:
+            submitter, syncs = prepare_next_load(target, pipeline, only_finished=True)
+            tables = [sync.table for sync in syncs]
+            finished = dict(zip(tables, submitter.plan(syncs), strict=True))
+            unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
+            ready = [table for table, plan in finished.items() if plan.adopted]
+            if ready:
+                source = target.source(only_finished=True).with_resources(*ready)
+                load_and_report(pipeline, source, report)
+        report.add_waiting(dict(zip(tables, unfinished, strict=True)), ready)
+
+    load_each(Target.each(**options), report, collect_one)
+
+
+def jobs(*, show_all: bool, **options: Any) -> None:
+    """List our jobs at the vendor."""
+    console = make_console()
+    for target in _each_target(console, options):
+        with reading_pipeline(target) as pipeline:
+            submitter, syncs = prepare_next_load(target, pipeline)
+            history = read_history(target, pipeline)
+        tables = {sync.make_request(None).subject: sync.table for sync in syncs}
+        own = [job for job in submitter.known_jobs() if job.subject in tables]
+        show_jobs(console, own, tables, history, None if show_all else JOBS_SHOWN)
+
+
+def _each_target(console: Console, options: Mapping[str, Any]) -> Iterator[Target]:
+    """The targets of the options, one after the other; of several chains, under a heading each."""
+    for target in Target.each(**options):
+        if target.chain is not None:
+            print_chain(console, target.chain)
+        yield target

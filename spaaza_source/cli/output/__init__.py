@@ -1,0 +1,24 @@
+"""What the commands show: reports, tables, progress, and lines of JSON."""
+
+from spaaza_source.cli.output.report import ConsoleReport, Report, make_console, with_report
+from spaaza_source.cli.output.tables import (
+    JOBS_SHOWN,
+    print_chain,
+    show_differences,
+    show_jobs,
+    show_plan,
+    show_submitted,
+)
+
+__all__ = [
+    "JOBS_SHOWN",
+    "ConsoleReport",
+    "Report",
+    "make_console",
+    "print_chain",
+    "show_differences",
+    "show_jobs",
+    "show_plan",
+    "show_submitted",
+    "with_report",
+]
