@@ -141,10 +141,6 @@ def read_table(pipeline: dlt.Pipeline, table: str) -> list[dict[str, Any]]:
     schema = pipeline.default_schema
     table_format = schema.tables.get(table, {}).get("table_format")
     try:
-        if not is_delta(pipeline, table_format):
-            with keep_open(pipeline):
-                rows = pipeline.dataset()[table].arrow()
-            return [] if rows is None else list(rows.to_pylist())
         with open_client(pipeline, schema.name, table_format) as client:
             name = client.make_qualified_table_name(table)
             chunks = fetch_chunks(client, f"SELECT * FROM {name}")  # noqa: S608 - its own
