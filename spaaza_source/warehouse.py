@@ -39,10 +39,9 @@ def duckdb_file(path: Path | None, *, read_only: bool = False) -> TDestinationRe
     if path is not None:
         _check(path)
     return _DuckDb(
-        # Without a path, dlt's configuration fills it in.
         credentials=DuckDbCredentials(
             # Absolute: dlt resolves a relative one from the folder of the pipeline's first run.
-            str(path.absolute()) if path else None,  # type: ignore[arg-type]
+            str(path.absolute()) if path else _configured(),  # type: ignore[arg-type]
             global_config=duckdb_settings(),
             read_only=read_only,
         ),
@@ -95,6 +94,12 @@ class _DuckDb(dlt.destinations.duckdb):
     @property
     def destination_type(self) -> str:
         return "dlt.destinations.duckdb"
+
+
+def _configured() -> str | None:
+    """The file of dlt's configuration; None where dlt itself fills it in, key by key."""
+    value: Any = dlt.secrets.get("destination.duckdb.credentials")
+    return value if isinstance(value, str) else None
 
 
 def _check(path: Path) -> None:
