@@ -50,7 +50,7 @@ class Window:
         if self.begin >= self.end:
             raise SettingsError(
                 f"the window from {iso(self.begin)} to {iso(self.end)} holds no time",
-                hint="Give a start_date that lies before the end_date.",
+                hint="Give a start_date that lies before the end_date; without one, before now.",
             )
 
     @property

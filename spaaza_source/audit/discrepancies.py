@@ -10,6 +10,7 @@ from spaaza_source.audit.ledger import LEDGER, LoadedExport
 from spaaza_source.audit.row_counts import TOGETHER, CountResult
 from spaaza_source.destination import update_rows
 from spaaza_source.errors import WrongCountError
+from spaaza_source.exports import RELOAD
 from spaaza_source.windows import Window, iso
 
 
@@ -104,8 +105,7 @@ def resolves_earlier(
 
 def reload_hint(window: Window | None) -> str:
     """How the rows of a window, or all of a table, are loaded again."""
-    whole = 'load the whole table again: refresh="drop_resources" (spaaza load --full-refresh)'
     if window is None or window.start is None:
-        return f"{whole[0].upper()}{whole[1:]}."
+        return f"{RELOAD[0].upper()}{RELOAD[1:]}."
     start, end = iso(window.start), iso(window.end)
-    return f'Load that range again with start_date="{start}", end_date="{end}", or {whole}.'
+    return f'Load that range again with start_date="{start}", end_date="{end}", or {RELOAD}.'

@@ -231,7 +231,7 @@ def submit(*, repeat: Repeat | None, apart: float, max_exports: int | None, **op
         raise SettingsError(
             f"{vendor.name} cannot repeat exports",
             where="--repeat",
-            hint="Leave it out, and run `spaaza load` from cron.",
+            hint=f"Leave it out, and run `spaaza load --vendor {vendor.name}` from cron.",
         )
     if repeat is not None and (options["start_date"] or options["end_date"]):
         raise SettingsError(

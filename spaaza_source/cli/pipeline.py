@@ -119,7 +119,7 @@ def _enter_location(pipeline: dlt.Pipeline, location: str, name: str) -> dlt.Pip
                 f"a load into {before} is not finished",
                 where=f"pipeline {pipeline.pipeline_name!r}",
                 hint="Run the same command for that destination, name another --pipeline, or give"
-                " that load up: spaaza load --abandon.",
+                " that load up: load --abandon.",
             )
         pipeline = pipeline.drop()
     if stored != location:

@@ -51,7 +51,7 @@ def abandon_failed_packages(pipeline: Any) -> None:
         return
     logger.warning(
         f"{loads} can never be loaded, and holds rows that no new export has. Repair the"
-        " destination; or give the load up: spaaza load --abandon, or pipeline.abort_packages()"
+        " destination; or give the load up: load --abandon, or pipeline.abort_packages()"
     )
 
 

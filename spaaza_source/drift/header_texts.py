@@ -85,7 +85,7 @@ def check_headers(columns: Iterable[Column], known: Mapping[str, str]) -> None:
         raise HeaderError(
             f"another key under the name of a column that the table has: {'; '.join(other)}",
             hint="Ask the vendor whether it is the same; if so, load the table again whole"
-            ' (refresh="drop_resources", spaaza load --full-refresh), else into another dataset.',
+            ' (refresh="drop_resources", --full-refresh), else into another dataset.',
         )
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spaaza_source.drift.notices import Notice
+from spaaza_source.exports import RELOAD
 from spaaza_source.tabular import VARIANT_SUFFIX, Column, RejectedRow
 
 
@@ -68,8 +69,8 @@ class MisfitCounter:
                     "misfit",
                     table,
                     f"{values} NULL in it, with the text in {variant!r}",
-                    "To have such values in the column, load the table again with another type of"
-                    " it (column_types, --full-refresh).",
+                    "To have such values in the column, give it another type (column_types, or"
+                    f" its hint), and {RELOAD}.",
                     name,
                     count,
                     locate(first),

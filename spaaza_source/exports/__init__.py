@@ -17,11 +17,13 @@ from spaaza_source.exports.request import REPEATS, ExportFormat, ExportRequest, 
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import Export, Phase, TableExports, error_context
-from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.exports.table_sync import RELOAD, SMALLEST_WINDOW, SyncPolicy, TableSync
 
 __all__ = [
     "PART",
+    "RELOAD",
     "REPEATS",
+    "SMALLEST_WINDOW",
     "Export",
     "ExportFormat",
     "ExportRequest",

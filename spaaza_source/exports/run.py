@@ -234,7 +234,7 @@ class ExportRun:
             f"the vendor's job {job.job_id} ended in {job.vendor_state}"
             + (f" ({job.detail})" if job.detail else ""),
             where=str(export.request),
-            hint="Ask for a shorter range with start_date and end_date, or ask the vendor.",
+            hint=table.failed_hint(export),
         )
         if table.sync.policy is not None:
             raise error

@@ -16,7 +16,7 @@ from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.jobs import PART, Job
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_sync import TableSync
+from spaaza_source.exports.table_sync import SMALLEST_WINDOW, TableSync
 from spaaza_source.transport import FetchedFile, without_context
 from spaaza_source.windows import Window
 
@@ -147,6 +147,13 @@ class TableExports:
         export.phase = Phase.REPLACED
         self.queue[:0] = [(0.0, self.sync.make_request(half)) for half in window.halves()]
         return True
+
+    def failed_hint(self, export: Export) -> str:
+        """What to do about a failed export whose window is not cut any more."""
+        window = export.request.window
+        if window is None or window.length < 2 * timedelta(seconds=SMALLEST_WINDOW):
+            return "Run again later; if it stays so, ask the vendor."
+        return f"Set smallest_window={SMALLEST_WINDOW}, to request shorter ones; or ask the vendor."
 
     def request_again(self, export: Export, at: float) -> bool:
         """Queue a failed export's request once more; False where that has been done already.

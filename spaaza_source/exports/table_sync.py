@@ -14,6 +14,12 @@ from spaaza_source.windows import Window, WindowSize, parse_instant
 #: months, or eight months of days. Far more is a start that nobody meant.
 MAX_EXPORTS = 240
 
+#: What lets a table be loaded as if for the first time: its rows and all that is kept of it go.
+RELOAD = 'load the whole table again: refresh="drop_resources" (--full-refresh)'
+
+#: Seconds: no failed window is cut into shorter ones than this, whatever the settings say.
+SMALLEST_WINDOW = 60
+
 #: An incremental load asks for this much at least, however recent the last one was.
 SHORTEST = timedelta(seconds=1)
 
@@ -33,6 +39,7 @@ class SyncPolicy:
         incremental: Whether a load begins at the cursor, less the lag; else at `start`.
         full_refresh_every: After how long a load begins at `start` all the same, for changes that
             no window shows; None for never. Set for tables whose windows bring changed rows.
+        by_scheduler: Whether a scheduler's interval has narrowed it.
     """
 
     start: datetime | None = None
@@ -44,6 +51,7 @@ class SyncPolicy:
     max_exports: int = MAX_EXPORTS
     incremental: bool = True
     full_refresh_every: timedelta | None = None
+    by_scheduler: bool = False
 
     @classmethod
     def of(cls, start_date: object, end_date: object) -> SyncPolicy:
@@ -70,6 +78,15 @@ class SyncPolicy:
         return self.end is not None
 
     @property
+    def all_rows_hint(self) -> str:
+        """What lets a load of these rows bring all of them, for a hint: no sentence yet."""
+        if self.by_scheduler:
+            return "set allow_external_schedulers=False"
+        if self.start is None:
+            return RELOAD
+        return f"leave out start_date{' and end_date' if self.is_backfill else ''}"
+
+    @property
     def merges_changes(self) -> bool:
         """Whether windows bring rows that changed, which are merged into the table by their key.
 
@@ -93,6 +110,8 @@ class TableSync:
         ignore_existing: Whether every export is asked for, whatever jobs there are.
         keeps_others: Whether rows that its exports do not bring stay in the table: they have left a
             filter that moves with time, or are older than the policy's start.
+        has_saved_filter: Whether the vendor keeps the table's filter under an id: what it says, and
+            whether it moves with time, nobody knows here.
         other_requests: Make requests for the same rows, as earlier loads may have asked for them.
     """
 
@@ -105,6 +124,7 @@ class TableSync:
     collect_only: bool = False
     ignore_existing: bool = False
     keeps_others: bool = False
+    has_saved_filter: bool = False
     other_requests: Sequence[Callable[[Window | None], ExportRequest]] = ()
 
     @property

@@ -122,7 +122,7 @@ def save_checkpoint(
         cursor: The table's.
         exports: All are in this load package.
         has_key: Whether something tells the rows apart.
-        no_times: Why no window can be taken of the file; None where one can.
+        no_times: Why no window can be taken of the file, and what would help; None where one can.
     """
     sync = exports.sync
     cursor.add_loaded_jobs([export.job.job_id for export in exports.current])
@@ -139,8 +139,7 @@ def save_checkpoint(
             cursor.mark_snapshot(until if has_key else None)
     elif exports.covered is None and no_times is not None:
         logger.warning(
-            f"{sync.table}: every load brings all rows, for no window can be taken: {no_times};"
-            " time_columns can name another column"
+            f"{sync.table}: every load brings all rows, for no window can be taken: {no_times}"
         )
         return
     if until is not None:

@@ -82,7 +82,7 @@ def export_table(
     cleanup = VendorCleanup(cursor, remove)
     cleanup.remove_loaded()
     exports = run.begin(scope.sync)
-    reader = load.reader()
+    reader = load.reader(scope.sync.policy)
     try:
         yield from _await_files(run, exports, reader)
         if not exports.require_current():
@@ -97,7 +97,7 @@ def export_table(
             run.reading.release()
         if not is_extracting():
             return
-        save_checkpoint(cursor, exports, has_key=key is not None, no_times=reader.no_times)
+        save_checkpoint(cursor, exports, has_key=key is not None, no_times=reader.all_rows_reason)
         cleanup.remember(exports)
         if keep_files is not None:
             archive_files(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
@@ -126,10 +126,10 @@ def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
     check_format(load.sync.table, exports.current[0].request.export_format)
     cursor = Cursor(load.sync.table)
     scope = resolve_scope(load, cursor, archived=exports)
-    reader = load.reader()
+    reader = load.reader(scope.sync.policy)
     key = yield from load_files(load, exports, reader, scope)
     if is_extracting():
-        save_checkpoint(cursor, exports, has_key=key is not None, no_times=reader.no_times)
+        save_checkpoint(cursor, exports, has_key=key is not None, no_times=reader.all_rows_reason)
 
 
 def load_files(
@@ -191,7 +191,7 @@ def load_files(
         rejected += rejected_rows(export, file.rejected, hide_raw=hide)
         loaded.append((file, rows))
         begun = time.monotonic()
-    edges.check(table)
+    edges.check(table, reader.filter_hint)
     rows_of_files, told_of_rejected = yield from _keep_earlier_versions(
         table, write, loaded, current
     )

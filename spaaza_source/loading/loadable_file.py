@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import dlt
 import pyarrow as pa
@@ -35,8 +35,13 @@ from spaaza_source.tabular import (
 from spaaza_source.windows import Window
 from spaaza_source.writing import WindowEdges, check_hinted_columns
 
-#: The column that a window is taken by, as dlt names it, and the window.
-RowWindow = tuple[str, Window]
+
+class RowWindow(NamedTuple):
+    """A window, its column as dlt names it, and what lets a load bring all rows, for a hint."""
+
+    column: str
+    window: Window
+    all_rows_hint: str
 
 
 class LoadableFile(ABC):
@@ -126,15 +131,15 @@ class LoadableCsv(LoadableFile):
     ) -> Iterator[tuple[Any, int]]:
         rowless = self._rowless
         for rows in self._file.tables():
-            kept = rows.filter(_in_window(rows, *self._window)) if self._window else rows
+            kept = rows.filter(_in_window(rows, self._window)) if self._window else rows
             if self._window and edges is not None:
-                _note_edges(edges, rows.column(self._window[0]), self._window[1])
+                _note_edges(edges, rows.column(self._window.column), self._window.window)
             settled = settle_undecided(kept, self.columns, rowless=rowless)
             yield self._policy.apply(settled), kept.num_rows
 
     def locate(self, row: int) -> str:  # noqa: D102 - above
         if self._window:
-            row = self._row_of_file(row, *self._window)
+            row = self._row_of_file(row, self._window)
         export = self._export
         return f"line {self._file.line_of(row):,} of {export.request}, job {export.job.job_id}"
 
@@ -147,11 +152,11 @@ class LoadableCsv(LoadableFile):
         hidden = self._policy.apply(cells)
         return (hidden, places) if hidden.num_columns == len(key) else None
 
-    def _row_of_file(self, row: int, name: str, window: Window) -> int:
+    def _row_of_file(self, row: int, window: RowWindow) -> int:
         """Which of the file's good rows is the window's with that number, both from 0."""
         before = 0
         for rows in self._file.tables():
-            kept = pc.indices_nonzero(_in_window(rows, name, window))
+            kept = pc.indices_nonzero(_in_window(rows, window))
             if row < len(kept):
                 return before + int(kept[row].as_py())
             row -= len(kept)
@@ -191,9 +196,9 @@ class LoadableJson(LoadableFile):
             # Without it dlt would not touch the table, and a window now empty would stay.
             yield dlt.mark.materialize_table_schema(), 0
         for records in self._file.records():
-            kept = _records_in_window(records, *self._window) if self._window else records
+            kept = _records_in_window(records, self._window) if self._window else records
             if self._window and edges is not None:
-                name, window = self._window
+                name, window, _ = self._window
                 times = pa.chunked_array([pa.array(record[name] for record in records)])
                 _note_edges(edges, times, window)
             yield [self._policy.apply_to_record(record) for record in kept], len(kept)
@@ -215,11 +220,11 @@ class LoadableJson(LoadableFile):
         return {hint["name"]: hint for hint in marked}
 
 
-def _in_window(table: pa.Table, name: str, window: Window) -> pa.ChunkedArray:
+def _in_window(table: pa.Table, rows: RowWindow) -> pa.ChunkedArray:
     """Which rows of a table lie in a window."""
-    times = table.column(name)
+    times, window = table.column(rows.column), rows.window
     if times.null_count:
-        raise _no_time(times.null_count, name)
+        raise _no_time(times.null_count, rows)
     if not pa.types.is_timestamp(times.type):
         # No row has shown a time yet, so there is none.
         return pa.chunked_array([pa.repeat(pa.scalar(True), len(times))])
@@ -235,13 +240,12 @@ def _note_edges(edges: WindowEdges, times: pa.ChunkedArray, window: Window) -> N
         edges.add(window, times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy())
 
 
-def _records_in_window(
-    records: list[dict[str, Any]], name: str, window: Window
-) -> list[dict[str, Any]]:
+def _records_in_window(records: list[dict[str, Any]], rows: RowWindow) -> list[dict[str, Any]]:
     """The records that lie in a window."""
+    name, window = rows.column, rows.window
     without_time = sum(record.get(name) is None for record in records)
     if without_time:
-        raise _no_time(without_time, name)
+        raise _no_time(without_time, rows)
     start = window.start
     return [
         record
@@ -250,8 +254,8 @@ def _records_in_window(
     ]
 
 
-def _no_time(count: int, name: str) -> FileError:
+def _no_time(count: int, rows: RowWindow) -> FileError:
     return FileError(
-        f"{count} rows have no time in the column {name!r}, so they belong to no window",
-        hint="Load without start_date, or ask the vendor.",
+        f"{count} rows have no time in the column {rows.column!r}, so they belong to no window",
+        hint=f"Ask the vendor, or {rows.all_rows_hint}.",
     )

@@ -18,7 +18,7 @@ from spaaza_source.drift import (
     widen_to_decimals,
 )
 from spaaza_source.errors import IncompleteDownloadError, SettingsError
-from spaaza_source.exports import Export, ExportRequest, error_context
+from spaaza_source.exports import RELOAD, Export, ExportRequest, error_context
 from spaaza_source.loading.column_hints import (
     check_header,
     hinted_types,
@@ -53,14 +53,15 @@ class ReadSettings:
         on_bad_row: `reject` or `fail`.
         max_rejected_share: Stop when a larger share of the rows is bad, from 0 to 1.
         name_header: Gives the cells of a CSV file's header the names that they stand for.
-        has_time_columns: Whether the source has the setting `time_columns`, to be advised.
+        has_window_settings: Whether the source has settings about windows, to be advised:
+            `time_columns` and `filter_margin`.
     """
 
     types: TableTypes = field(default_factory=TableTypes)
     on_bad_row: Literal["reject", "fail"] = "reject"
     max_rejected_share: float = 0.01
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
-    has_time_columns: bool = True
+    has_window_settings: bool = False
 
     def __post_init__(self) -> None:
         check_settings(self.types.setting, self.on_bad_row, self.max_rejected_share)
@@ -73,6 +74,7 @@ class FileReader:
         settings: How to read them.
         policy: What happens to personal columns.
         time_column: The column that windows are taken by, as the header has it.
+        all_rows_hint: What lets a load bring all rows instead of windows, for a hint.
         may_widen: Whether a column of the table may get a wider type.
     """
 
@@ -81,6 +83,7 @@ class FileReader:
         settings: ReadSettings,
         policy: Policy,
         time_column: str | None = None,
+        all_rows_hint: str = RELOAD,
         *,
         may_widen: bool = False,
     ) -> None:
@@ -92,6 +95,7 @@ class FileReader:
         #: What is to be told of the files that were opened last.
         self.notices: list[Notice] = []
         self._settings = settings
+        self._all_rows_hint = all_rows_hint
         self._may_widen = may_widen
         self._look_at = policy.is_unknown if policy.is_guarded else None
         self._examined: dict[int, CsvFile] = {}
@@ -249,18 +253,43 @@ class FileReader:
         if request.window is None or self.time_column is None:
             return None
         if self.no_times is None:
-            return self.time_column, request.window
+            return RowWindow(self.time_column, request.window, self._all_rows_hint)
         raise SettingsError(
             f"no window can be taken: {self.no_times}",
             hint=self._advise_times(request.table),
         )
 
     def _advise_times(self, table: str) -> str:
-        if self.policy.action(self.time_column or "") in ("hash", "drop"):
-            return f"List {self.time_column!r} as keep in privacy, or leave out start_date."
-        if self._settings.has_time_columns:
-            return f"Set time_columns to {{'{table}': COLUMN}}, or leave out start_date."
-        return "Leave out start_date, or ask the vendor."
+        if self._hides_times:
+            return f"List {self.time_column!r} as keep in privacy, or {self._all_rows_hint}."
+        if self._settings.has_window_settings:
+            return f"Set time_columns to {{'{table}': COLUMN}}, or {self._all_rows_hint}."
+        return self._vendor_hint
+
+    @property
+    def filter_hint(self) -> str:
+        """What to do where the vendor's filter means other instants than ours."""
+        if self._settings.has_window_settings:
+            return (
+                "Set filter_margin=86400: each window is then asked for with a day on both sides."
+                f" Or {self._all_rows_hint}."
+            )
+        return self._vendor_hint
+
+    @property
+    def _vendor_hint(self) -> str:
+        return f"Ask the vendor, or {self._all_rows_hint}."
+
+    @property
+    def all_rows_reason(self) -> str | None:
+        """Why every load brings all rows, with the setting that would help; None if it need not."""
+        if self.no_times and self._settings.has_window_settings and not self._hides_times:
+            return f"{self.no_times}; time_columns can name another column"
+        return self.no_times
+
+    @property
+    def _hides_times(self) -> bool:
+        return self.policy.action(self.time_column or "") in ("hash", "drop")
 
     def _find_no_times(self, columns: Sequence[Column]) -> str | None:
         """Why no window can be taken by the time column; None where one can be."""
@@ -268,7 +297,7 @@ class FileReader:
         column = next((column for column in columns if column.name == name), None)
         if column is None:
             return f"the file has no column {name!r}"
-        if self.policy.action(column.name) in ("hash", "drop"):
+        if self._hides_times:
             return f"the policy hashes or drops the column {name!r}"
         if column.type not in (TIMESTAMP, None):
             return f"the column {name!r} does not hold times"

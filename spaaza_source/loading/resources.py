@@ -12,7 +12,7 @@ import dlt
 from dlt.extract import DltResource, DltSource
 
 from spaaza_source.drift import DriftSettings
-from spaaza_source.exports import ExportRun, SyncPolicy, TableSync
+from spaaza_source.exports import SMALLEST_WINDOW, ExportRun, SyncPolicy, TableSync
 from spaaza_source.loading.extract import export_table, load_archived
 from spaaza_source.loading.reader import ReadSettings
 from spaaza_source.loading.table_load import TableLoad
@@ -51,7 +51,9 @@ def make_sync_policy(
         lag=timedelta(seconds=require_number("lag", lag, least=0, most=CENTURY)),
         window_size=require_choice("window", window or "month", "month", "week", "day"),
         min_window=timedelta(
-            seconds=require_number("smallest_window", smallest_window, least=60, most=CENTURY)
+            seconds=require_number(
+                "smallest_window", smallest_window, least=SMALLEST_WINDOW, most=CENTURY
+            )
         ),
         max_exports=int(
             require_number("max_exports", max_exports, least=1, most=1_000_000, whole=True)

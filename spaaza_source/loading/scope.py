@@ -99,14 +99,15 @@ def resolve_scope(
         return LoadScope(cursor.resume(sync), intent, filled, not filled, can_repeat=can_repeat)
     history.check(sync, intent)
     schema = dlt.current.source_schema()
-    has_key = bool(proven_key(schema, sync.table) or disposition.user.key)
+    # By a key that a user has just named no row can be found yet: first the table comes whole.
+    is_own = disposition.user.strategy is None
+    has_key = bool(proven_key(schema, sync.table) or (disposition.user.key and not is_own))
     if can_resume(current_pipeline()):
         sync = history.resume(sync, has_times=has_times(load, schema), has_key=has_key)
     else:
         sync = cursor.resume(sync)
-    is_own = disposition.user.strategy is None
     if is_own and sync.merges_changes and policy and history.has_rows_before(policy.start):
-        sync = _keep_older(sync, has_key=has_key)
+        sync = _keep_older(sync, policy, has_key=has_key)
     covered = archived.covered if archived else sync.range_at(datetime.now(timezone.utc))
     exact_range = archived is not None or (policy is not None and policy.is_backfill)
     duplicates = resolves_earlier(
@@ -122,14 +123,18 @@ def resolve_scope(
     return LoadScope(sync, intent, filled, is_first, duplicates, can_repeat)
 
 
-def _keep_older(sync: TableSync, *, has_key: bool) -> TableSync:
+def _keep_older(sync: TableSync, policy: SyncPolicy, *, has_key: bool) -> TableSync:
     """Keep the rows from before a start that was moved forward: a load since then lacks them."""
     if not has_key:
+        hint = f"{reload_hint(None)} Or set start_date back."
+        if policy.is_backfill:
+            # The table would have that range alone.
+            hint = f"{policy.all_rows_hint[0].upper()}{policy.all_rows_hint[1:]}."
         raise SettingsError(
             "the table has rows from before start_date, and no column is known to tell rows apart,"
             " so a load since then would delete them",
             where=sync.table,
-            hint=f"{reload_hint(None)} Or set start_date back, or name a primary_key.",
+            hint=hint,
         )
     return replace(sync, keeps_others=True)
 
@@ -201,4 +206,4 @@ def apply_scheduler(policy: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:
             hint="Change start_date or end_date, or skip this run.",
         )
     narrowed = SyncPolicy.of(start, end)
-    return replace(policy, start=narrowed.start, end=narrowed.end)
+    return replace(policy, start=narrowed.start, end=narrowed.end, by_scheduler=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import dlt
 
-from spaaza_source.exports import ExportRequest, TableSync
+from spaaza_source.exports import RELOAD, ExportRequest, SyncPolicy, TableSync
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.reader import FileReader, ReadSettings
 from spaaza_source.tabular import Policy
@@ -58,11 +58,16 @@ class TableLoad:
 
         return replace(self, sync=replace(self.sync, table=name, make_request=make_renamed))
 
-    def reader(self) -> FileReader:
-        """What opens its files."""
+    def reader(self, policy: SyncPolicy | None = None) -> FileReader:
+        """What opens its files.
+
+        Args:
+            policy: Which rows the load brings.
+        """
         return FileReader(
             self.read_settings,
             self.privacy,
             self.time_column,
+            policy.all_rows_hint if policy else RELOAD,
             may_widen=is_extracting() and not self.stops_on_drift,
         )

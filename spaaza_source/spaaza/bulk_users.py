@@ -19,7 +19,12 @@ from spaaza_source.drift import DriftSettings
 from spaaza_source.exports import ExportRequest, TableSync
 from spaaza_source.loading import ReadSettings, TableLoad, stream_table
 from spaaza_source.settings import CENTURY, require_number
-from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
+from spaaza_source.spaaza.credentials import (
+    SESSION,
+    SpaazaCredentials,
+    require_chain,
+    require_credentials,
+)
 from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.personal_columns import make_policies
@@ -75,7 +80,7 @@ def spaaza_bulk_users(
     """
     install_hooks()
     chain = require_chain(chain_id)
-    http = make_client(parse_base_url(base_url), chain, require_credentials(credentials))
+    http = make_client(parse_base_url(base_url), chain, require_credentials(credentials, SESSION))
     types = read_table_types(column_types, ["bulk_users"], DOCUMENTED, others=list(INDEXES))
     settings = ReadSettings(types["bulk_users"], on_bad_row, max_rejected_share)
     delete_guard = DeleteGuard(max_deleted_share, accept_deletes)

@@ -62,17 +62,23 @@ class AdminSession(Secret, CredentialsConfiguration):
         return (str(self.session_key),)
 
 
+#: What to give: either kind, or the one that the bulk users export takes.
+EITHER = "Give access_token_id and access_token_secret, or session_user_id and session_key."
+SESSION = "Give session_user_id and session_key."
 #: dlt uses the first whose fields it finds. It reads this at run time, on Python 3.10 too.
 SpaazaCredentials = Union[AccessToken, AdminSession, dict[str, str]]  # noqa: UP007
 
 
-def require_credentials(credentials: Any) -> AccessToken | AdminSession:
+def require_credentials(credentials: Any, hint: str = EITHER) -> AccessToken | AdminSession:
     """Credentials that can be sent as headers.
+
+    Args:
+        credentials: What was given.
+        hint: What to give instead.
 
     Raises:
         SettingsError: They are none, or have a character that no header can have.
     """
-    hint = "Give access_token_id and access_token_secret, or session_user_id and session_key."
     if not isinstance(credentials, AccessToken | AdminSession):
         raise SettingsError("no usable credentials", where="credentials", hint=hint)
     check_header_values(credentials, hint)

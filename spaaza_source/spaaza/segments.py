@@ -175,7 +175,8 @@ def selection_for(
                 raise SettingsError(
                     "a saved segment cannot be narrowed to a window",
                     where=where,
-                    hint="Leave out start_date, or give the segment's rules instead of its id.",
+                    hint="Leave out start_date, and end_date with it, or give the segment's rules"
+                    " instead of its id.",
                 )
             return {"segment_id": segment.strip()}
         case list() | tuple():
@@ -194,7 +195,7 @@ def selection_for(
             raise SettingsError(
                 "rules joined by 'any' cannot be narrowed to a window",
                 where=where,
-                hint="Leave out start_date, or join the rules by 'all'.",
+                hint="Leave out start_date, and end_date with it, or join the rules by 'all'.",
             )
         rules += [_window_rule(date(name), window, margin) for name in time_fields]
         if len(time_fields) > 1:

@@ -211,7 +211,7 @@ def spaaza_source(
     types = read_table_types(column_types, INDEXES, DOCUMENTED, others=["bulk_users"])
     resources = ResourceFactory(
         run,
-        ReadSettings(TableTypes(), on_bad_row, max_rejected_share),
+        ReadSettings(TableTypes(), on_bad_row, max_rejected_share, has_window_settings=True),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
@@ -228,6 +228,7 @@ def spaaza_source(
             make_request.narrow(dates, snapshot),
             collect_only=only_finished,
             keeps_others=make_request.moves_with_time,
+            has_saved_filter=isinstance(make_request.segment, str),
             other_requests=[replace(make_request, margin=MARGIN)],
         )
         time_column = time_column_of.get(index.table) or index.time_field

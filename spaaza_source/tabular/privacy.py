@@ -179,8 +179,8 @@ class Policy:
                     f"the column {name!r} of {self.table!r} has the type {column_type}, but a hash"
                     " is text",
                     where=_SETTING,
-                    hint="Remove the column's hint, or load into a new dataset: this one has the"
-                    " column in clear text.",
+                    hint="Remove the type that its hint or column_types gives it; where the table"
+                    " has the column in clear text, load into a new dataset.",
                 )
         return _Types(self, known, under)
 

@@ -187,9 +187,7 @@ def voucherify_source(
     types = read_table_types(column_types, OBJECTS, DOCUMENTED)
     resources = ResourceFactory(
         run,
-        ReadSettings(
-            TableTypes(), on_bad_row, max_rejected_share, _name_header, has_time_columns=False
-        ),
+        ReadSettings(TableTypes(), on_bad_row, max_rejected_share, _name_header),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,
@@ -260,7 +258,7 @@ class _RequestFactory:
                     "these filters cannot be combined with a window: Voucherify joins all"
                     " conditions by one junction",
                     where=f"filters of {exported.table}",
-                    hint="Leave out start_date, or the filters.",
+                    hint="Leave out start_date, and end_date with it, or the filters.",
                 )
             return None
         if field is None:

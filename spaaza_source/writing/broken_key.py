@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from spaaza_source.audit import reload_hint
 from spaaza_source.errors import BrokenKeyError
+from spaaza_source.exports import RELOAD, SyncPolicy
 from spaaza_source.writing.keys import Key, KeyViolation
-
-#: What works where a key has come to its end: what is remembered of the table is dropped with it.
-_ANEW = f"{reload_hint(None)[0].lower()}{reload_hint(None)[1:]}"
 
 
 def missing_key(table: str, key: Key) -> BrokenKeyError:
@@ -15,7 +12,38 @@ def missing_key(table: str, key: Key) -> BrokenKeyError:
     return BrokenKeyError(
         f"the file has no column {', '.join(key)}, which has told the table's rows apart so far",
         where=table,
-        hint=f"If the vendor has replaced it: {_ANEW}",
+        hint=f"If the vendor has replaced it: {RELOAD}.",
+    )
+
+
+def shared_rows(table: str, policy: SyncPolicy | None) -> BrokenKeyError:
+    """The error of windows that have rows in common which no column tells apart.
+
+    Args:
+        table: The table.
+        policy: Which of its rows the load brings.
+    """
+    hint = "Name a primary_key that tells them apart"
+    # Where all rows at once were too many for the vendor, they are no way out.
+    if policy is not None and policy.start is not None:
+        hint += f", or {policy.all_rows_hint}"
+    return BrokenKeyError(
+        "its windows share rows, and no column tells them apart", where=table, hint=f"{hint}."
+    )
+
+
+def unmergeable(table: str, policy: SyncPolicy | None) -> BrokenKeyError:
+    """The error of changed rows for a table whose rows nothing tells apart.
+
+    Args:
+        table: The table.
+        policy: Which of its rows the load brings.
+    """
+    whole = policy.all_rows_hint if policy is not None else RELOAD
+    return BrokenKeyError(
+        "nothing tells the table's rows apart, so changed ones cannot be merged",
+        where=table,
+        hint=f"{whole[0].upper()}{whole[1:]}.",
     )
 
 
@@ -40,9 +68,9 @@ def broken_key(
     ]
     hint = "Name columns that tell the rows apart as primary_key."
     if misfits:
-        hint = f"If the vendor has changed its form: {_ANEW}"
+        hint = f"If the vendor has changed its form: {RELOAD}."
     elif not is_users:
-        hint = f"{hint} If none do: {_ANEW}"
+        hint = f"{hint} If none do: {RELOAD}."
     return BrokenKeyError(
         f"the key {', '.join(key)} {' and '.join(filter(None, faults))}", where=where, hint=hint
     )

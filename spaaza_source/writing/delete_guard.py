@@ -21,6 +21,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.destination import ask, fetch_chunks
 from spaaza_source.errors import TooManyDeletionsError
+from spaaza_source.exports import RELOAD
 from spaaza_source.settings import require_flag, require_number
 from spaaza_source.writing.keys import count_among, is_in
 
@@ -67,6 +68,7 @@ class DeleteGuard:
         *,
         by_key: bool,
         duplicates: int = 0,
+        has_saved_filter: bool = False,
     ) -> None:
         """Stop where too many rows of the destination's table would be deleted.
 
@@ -77,6 +79,7 @@ class DeleteGuard:
                 a key, or of times and ids. None where rows are only counted.
             by_key: Whether these are a key: then each row of the table that has one is brought.
             duplicates: How many of them are known duplicates.
+            has_saved_filter: Whether the vendor keeps the filter of the rows, under an id.
 
         Raises:
             TooManyDeletionsError: More rows would be deleted than may.
@@ -101,10 +104,10 @@ class DeleteGuard:
         # The one row of a window may go, the last of a table may not.
         may_be_emptied = everything.stored <= FEW and replaced[0].window
         if is_emptied and not may_be_emptied and not any(part.brought for part in replaced):
-            raise everything.error(table)
+            raise everything.error(table, _advise(has_saved_filter, is_emptied=True))
         for each in deletions:
             if each.gone > max(FEW, self.max_share * each.stored):
-                raise each.error(table)
+                raise each.error(table, _advise(has_saved_filter))
 
 
 @dataclass(frozen=True)
@@ -120,15 +123,28 @@ class _Deletion:
         gone = self.gone if by_key else max(0, self.gone - duplicates)
         return replace(self, gone=gone, stored=max(0, self.stored - duplicates))
 
-    def error(self, table: str) -> TooManyDeletionsError:
+    def error(self, table: str, hint: str) -> TooManyDeletionsError:
         return TooManyDeletionsError(
             f"{self.gone:,} of the {self.stored:,} rows of {self.window or 'the table'} are not in"
             " the export any more",
             where=table,
-            hint="If they were deleted at the vendor, load once with accept_deletes=True"
-            " (--accept-deletes); max_deleted_share sets how many may be deleted unasked. If they"
-            " have left a saved segment that moves with time, give its rules instead of its id.",
+            hint=hint,
         )
+
+
+def _advise(has_saved_filter: bool, *, is_emptied: bool = False) -> str:
+    """What to do about rows that would be deleted."""
+    hint = (
+        "If they were deleted at the vendor, load once with accept_deletes=True (--accept-deletes)"
+    )
+    # No share lets a load delete all rows.
+    hint += "." if is_emptied else "; max_deleted_share sets how many may be deleted unasked."
+    if has_saved_filter:
+        hint += (
+            " If they have left a saved segment that moves with time, give its rules instead of its"
+            f" id, and {RELOAD}."
+        )
+    return hint
 
 
 def _count_deletions(

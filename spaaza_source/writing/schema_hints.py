@@ -13,6 +13,7 @@ from dlt.common.normalizers.json.relational import DataItemNormalizer
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import get_nested_tables, has_column_with_prop
 
+from spaaza_source.audit import reload_hint
 from spaaza_source.errors import SettingsError
 
 #: Table hint: the names of the last header, in its order.
@@ -92,7 +93,7 @@ def keep_root_keys(table: str, *, merges: bool) -> None:
                 f"the rows of {without[0]} do not tell whose they are, as an earlier version loaded"
                 " them, so they cannot be merged",
                 where=table,
-                hint=f"Load the table again: spaaza load {table} --full-refresh.",
+                hint=reload_hint(None),
             )
         return
     normalizer: Any = schema.data_item_normalizer

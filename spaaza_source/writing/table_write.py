@@ -18,11 +18,10 @@ from spaaza_source.destination import (
     current_pipeline,
     window_scope,
 )
-from spaaza_source.errors import BrokenKeyError
 from spaaza_source.exports import TableExports
 from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window
-from spaaza_source.writing.broken_key import broken_key, missing_key
+from spaaza_source.writing.broken_key import broken_key, missing_key, shared_rows, unmergeable
 from spaaza_source.writing.delete_guard import DeleteGuard, ReplacedRows
 from spaaza_source.writing.kept_rows import (
     KEYLESS,
@@ -114,6 +113,7 @@ class TableWrite:
         self._partial = sync.merges_changes and not exports.brings_all_rows and self._has_rows
         #: One row may come in several files.
         self._overlapping = sync.merges_changes and len(current) > 1
+        self._has_windows = len({export.request.window for export in current}) > 1
         self._duplicates = duplicates
         self._user_key = self._disposition.user.key
         #: Rows in which a column of the key has a value that does not fit its type.
@@ -273,6 +273,7 @@ class TableWrite:
                 self._telling_cells(scope),
                 by_key=self.key is not None,
                 duplicates=self._duplicates or 0,
+                has_saved_filter=self._exports.sync.has_saved_filter,
             )
         apply_final_hints(hints)
 
@@ -339,9 +340,11 @@ class TableWrite:
         if key and self._keys.rows:
             self._check_key(key, locate)
         if key is None and self._has_rows and self._keys.rows:
+            # The rows of nested tables have none that lasts.
+            named = "" if self._nested else "; primary_key can name some"
             logger.warning(
                 f"{self._table}: no column is known to tell its rows apart, so those that an"
-                " earlier export of the segment had are loaded again; primary_key can name some"
+                f" earlier export of the segment had are loaded again{named}"
             )
         self.key = key
         apply_final_hints(self._disposition.accumulating_hints(key))
@@ -351,11 +354,7 @@ class TableWrite:
         key = self._stored_key or None
         if self._keys.rows:
             if key is None:
-                raise BrokenKeyError(
-                    "nothing tells the table's rows apart, so changed ones cannot be merged",
-                    where=self._table,
-                    hint="Load all rows: leave out start_date and end_date.",
-                )
+                raise unmergeable(self._table, self._exports.sync.policy)
             self._check_key(key, locate)
         self.key = key
         apply_final_hints(self._disposition.partial_hints(key))
@@ -363,12 +362,10 @@ class TableWrite:
     def _prove_key(self, locate: Callable[[int], str]) -> Key | None:
         if self._user_key is None:
             key = self._keys.proven()
-            if self._overlapping and self._keys.rows and key != self._keys.seen_by:
-                raise BrokenKeyError(
-                    "its windows share rows, and no column tells them apart",
-                    where=self._table,
-                    hint="Load all rows: leave out start_date.",
-                )
+            # Without a key a row may be in several windows; several files of one share none.
+            is_told = key == self._keys.seen_by and (key or not self._has_windows)
+            if self._overlapping and self._keys.rows and not is_told:
+                raise shared_rows(self._table, self._exports.sync.policy)
             if self._has_rows and self._stored_key and key != self._stored_key:
                 # Without it rows would come in place of others, and nobody could tell which.
                 self._check_key(self._stored_key, locate)

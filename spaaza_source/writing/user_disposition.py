@@ -130,7 +130,9 @@ class UserDisposition:
             raise SettingsError(
                 "dlt's upsert inserts a row that is marked as deleted wherever the table lacks it",
                 where=where,
-                hint="Use the strategy delete-insert with hard_delete.",
+                hint="Use the strategy delete-insert with hard_delete."
+                if "delete-insert" in current_merge_strategies()
+                else "Leave out hard_delete, or load into another destination.",
             )
         if strategy == "delete-insert" and not (
             own_scope or self._columns_with("primary_key") or self._columns_with("merge_key")
@@ -145,16 +147,17 @@ class UserDisposition:
     def _check_all_rows(self, policy: SyncPolicy | None, where: str, *, keeps_others: bool) -> None:
         """Refuse to bring some rows where the others would be deleted."""
         if keeps_others:
+            merge = "upsert" if "upsert" in current_merge_strategies() else "delete-insert"
             raise SettingsError(
                 f"{self.strategy} would take every row that has left the segment for deleted",
                 where=where,
-                hint="Use another disposition: upsert with a primary_key, for instance.",
+                hint=f"Use another disposition: {merge} with a primary_key, for instance.",
             )
         if policy is not None and policy.start is not None:
             raise SettingsError(
                 f"{self.strategy} would take every row outside of the range for deleted",
                 where=where,
-                hint="Leave out start_date, or use another disposition.",
+                hint=f"Use another disposition, or {policy.all_rows_hint}.",
             )
 
     def check_records(self, table: str) -> None:

@@ -35,11 +35,12 @@ class WindowEdges:
         near = [np.abs(times - bound) <= FURTHEST // timedelta(microseconds=1) for bound in bounds]
         self._times.setdefault(window, []).append(times[np.logical_or.reduce(near)])
 
-    def check(self, table: str) -> None:
+    def check(self, table: str, hint: str) -> None:
         """Compare the exports of windows that follow on from each other.
 
         Args:
             table: Whose they are.
+            hint: What to do where they differ.
 
         Raises:
             FileError: One of two has rows of the other's window that the other has not.
@@ -57,8 +58,7 @@ class WindowEdges:
                     f"{missing:,} rows near {iso(bound)} are only in the export of the window"
                     " beside their own: the vendor's filter means other instants",
                     where=table,
-                    hint="Set filter_margin=86400 (Spaaza): each window is then asked for with a"
-                    " day on both sides. Or load all rows, without start_date.",
+                    hint=hint,
                 )
 
 

@@ -20,9 +20,14 @@ from dlt.common.schema.typing import (
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
 
 from spaaza_source.audit import CountScope
-from spaaza_source.destination import current_merge_strategies, current_pipeline, valid_rows
+from spaaza_source.destination import (
+    current_merge_strategies,
+    current_pipeline,
+    is_files,
+    valid_rows,
+)
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports import SyncPolicy
+from spaaza_source.exports import RELOAD, SyncPolicy
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import row_versions, unversioned_columns
 from spaaza_source.writing.schema_hints import KEY, has_rows, proven_key, table_memory
@@ -31,6 +36,11 @@ from spaaza_source.writing.user_disposition import UserDisposition
 #: What a resource is declared with: dicts, so that they differ from a user's own "replace".
 REPLACE: TWriteDispositionDict = {"disposition": "replace"}
 REPLACE_WINDOW: TDeleteInsertStrategyDict = {"disposition": "merge", "strategy": "delete-insert"}
+
+#: What some destinations cannot do.
+APPEND = "append so that an interrupted load can be repeated"
+#: The merge strategies of Delta tables.
+OF_DELTA = ("upsert", "insert-only", "cdc")
 
 #: The columns that dlt's `scd2` and an `append` need, and that no file has.
 ROW_VERSION = "row_version"
@@ -78,8 +88,7 @@ class Disposition:
         if can_merge:
             return policy
         if policy.start is not None:
-            without_key = " without a key" if strategies else ""
-            raise _cannot(f"replace a range of time{without_key}", table)
+            raise _cannot_replace_range(table, policy.all_rows_hint)
         return replace(policy, incremental=False)
 
     def _has_lasting_key(self, table: str, *, keyed: bool) -> bool:
@@ -146,7 +155,7 @@ class Disposition:
             memory = {"additional_table_hints": {KEY: list(key)}}
             return self.partial_hints(key) | memory | self._key_hints(key)
         if REPLACE_WINDOW["strategy"] not in current_merge_strategies():
-            raise _cannot("append so that an interrupted load can be repeated", _resource_name())
+            raise _cannot(APPEND, _resource_name(), _with_key())
         return self.user.choose({**REPLACE_WINDOW, "destination_scope": rows_of_this_load()})
 
     def _key_hints(self, key: Key | None) -> dict[str, Any]:
@@ -180,7 +189,8 @@ class Disposition:
             )
         if REPLACE_WINDOW["strategy"] in strategies:
             return self.user.choose({**REPLACE_WINDOW, "deduplicated": True})
-        raise _cannot("merge changed rows into others", _resource_name())
+        ways = ["leave out hard_delete"] if self.user.marks_deleted else []
+        raise _cannot("merge changed rows into others", _resource_name(), *ways, _as_delta())
 
     def complete_rows(self, rows: pa.Table, *, accumulates: bool) -> pa.Table:
         """The rows with the column that their disposition needs and no file has.
@@ -310,31 +320,46 @@ def _for_window(scope: str, key: Key | None) -> Any:
     if REPLACE_WINDOW["strategy"] in strategies:
         return {**REPLACE_WINDOW, "destination_scope": scope}
     if "cdc" not in strategies or key is None:
-        raise _cannot(
-            "replace a range of time" + (" without a key" if "cdc" in strategies else ""),
-            _resource_name(),
-        )
+        raise _cannot_replace_range(_resource_name(), RELOAD)
     return {"disposition": "merge", "strategy": "cdc", "destination_scope": scope}
 
 
 def _check_strategy(strategy: str, table: str) -> None:
     """Refuse a user's disposition that the destination does not have."""
     strategies = current_merge_strategies()
+    own = "leave the write_disposition to the source"
     if strategy == "append" and REPLACE_WINDOW["strategy"] not in strategies:
-        raise _cannot("append so that an interrupted load can be repeated", table)
+        raise _cannot(APPEND, table, own)
     if strategy not in {"append", "replace", *strategies}:
-        raise _cannot(strategy, table)
+        raise _cannot(strategy, table, own, _as_delta() if strategy in OF_DELTA else "")
 
 
-def _cannot(what: str, table: str) -> SettingsError:
+def _cannot_replace_range(table: str, all_rows: str) -> SettingsError:
+    """The error of a range of time; `all_rows` is what lets a load bring all rows instead."""
+    without_key = " without a key" if current_merge_strategies() else ""
+    return _cannot(f"replace a range of time{without_key}", table, all_rows, _with_key())
+
+
+def _as_delta() -> str:
+    """What makes tables that can be merged of a folder's plain files; nothing for others."""
+    is_plain = is_files(current_pipeline().destination) and not current_merge_strategies()
+    return 'give the files table_format="delta"' if is_plain else ""
+
+
+def _with_key() -> str:
+    """What lets a destination that needs a key find rows again."""
+    return " and ".join(filter(None, [_as_delta(), "name a primary_key"]))
+
+
+def _cannot(what: str, table: str, *ways: str) -> SettingsError:
+    """The error of a destination that cannot do something; `ways` out of it, some may be empty."""
     tables = f"{current_pipeline().destination.destination_name} tables"
     table_format: Any = dlt.current.resource().table_format
     if table_format:
         tables = f"{table_format} {tables}"
+    hint = "; ".join([*filter(None, ways), "or choose another destination"])
     return SettingsError(
         f"{tables} cannot {what}",
         where=table,
-        hint="Load all rows each time, without start_date and by the source's own disposition;"
-        ' name a primary_key; give files a table_format="delta"; or choose another destination:'
-        " docs/destinations.md tells what each can do.",
+        hint=f"{hint[0].upper()}{hint[1:]}: docs/destinations.md tells what each can do.",
     )

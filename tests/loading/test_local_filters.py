@@ -105,9 +105,9 @@ def test_rows_that_only_the_window_beside_has_are_found(
         edges.add(window(0, 48), times(hour))
     if missing:
         with pytest.raises(FileError, match=rf"^wallet: {missing} rows near 2026-04-03T00:00:00Z"):
-            edges.check("wallet")
+            edges.check("wallet", "Ask.")
     else:
-        edges.check("wallet")
+        edges.check("wallet", "Ask.")
 
 
 def load(vendor: FileVendor, **given: Any) -> Any:

@@ -172,7 +172,7 @@ def _times(
         raise SettingsError(
             f"nothing of that range is loaded: the last load ended at {iso(end)}",
             where=table.name,
-            hint="Give an earlier start_date, or load first.",
+            hint="Give an earlier start_date (--start-date), or load first.",
         )
     return column, Window(start, end)
 
