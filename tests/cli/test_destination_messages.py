@@ -47,6 +47,7 @@ def test_a_database_that_is_down_is_named_with_its_setting(
     assert "canary" not in told
 
 
+@pytest.mark.follows("cli/destination_messages.py", "Set it to a folder that can be written")
 @pytest.mark.parametrize("command", ["load", "collect"])
 def test_a_folder_of_dlt_that_cannot_be_written_is_named_and_another_one_loads(
     command: str,

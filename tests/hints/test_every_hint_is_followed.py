@@ -1,0 +1,47 @@
+"""A text that advises a setting or a command is followed by a test, which ends in a sound load."""
+
+from __future__ import annotations
+
+from tests.hints.advice import find_advice, find_claims
+
+CAUSE = "a part of what was wrong"
+#: What is no advice, or ends in no load, and why.
+EXEMPT = {
+    ("backfill/backfill.py", "Load this part again"): "the same call once more",
+    ("cli/pipeline.py", "another destination"): CAUSE,
+    ("cli/tables.py", "\n{len(jobs) - most} older jobs"): "it shows a list, and loads nothing",
+    ("loading/column_hints.py", "column_types says"): CAUSE,
+    ("loading/column_hints.py", "column_types of"): CAUSE,
+    ("loading/history.py", "filter, fields or export_format"): CAUSE,
+    ("tabular/column_types.py", "Use one of"): "told to who makes a type in Python, by no setting",
+    ("tabular/source_file.py", "Leave it unchanged"): "it is about the file that is read",
+}
+
+
+def test_each_advice_is_followed() -> None:
+    known = {*find_claims(), *EXEMPT}
+    unfollowed = [
+        (each.module, each.text)
+        for each in find_advice()
+        if not any(
+            each.module == module and each.text.startswith(beginning) for module, beginning in known
+        )
+    ]
+    assert unfollowed == []
+
+
+def test_each_claim_is_about_one_advice() -> None:
+    given = find_advice()
+    wrong = [
+        (module, beginning, found)
+        for module, beginning in {*find_claims(), *EXEMPT}
+        if len(
+            found := {
+                each.text
+                for each in given
+                if each.module == module and each.text.startswith(beginning)
+            }
+        )
+        != 1
+    ]
+    assert wrong == []
