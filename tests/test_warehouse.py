@@ -107,3 +107,12 @@ def test_the_destination_is_known_to_dlt_as_its_own(tmp_path: Path) -> None:
     attached = dlt.attach("own", pipelines_dir=folder)
     assert attached.destination.destination_type == "dlt.destinations.duckdb"
     assert attached.destination.destination_name == "duckdb"
+
+
+def test_the_file_of_dlts_configuration_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "named.duckdb"))
+    pipeline = dlt.pipeline("w", pipelines_dir=str(tmp_path), destination=duckdb_file(None))
+    pipeline.run([{"id": 1}], table_name="rows")
+    assert (tmp_path / "named.duckdb").exists()

@@ -151,10 +151,9 @@ class TableExports:
     def failed_hint(self, export: Export) -> str:
         """What to do about a failed export whose window is not cut any more."""
         window = export.request.window
-        if self.sync.policy is None or window is None or window.length < 2 * SMALLEST_WINDOW:
+        if window is None or window.length < 2 * timedelta(seconds=SMALLEST_WINDOW):
             return "Run again later; if it stays so, ask the vendor."
-        seconds = SMALLEST_WINDOW.total_seconds()
-        return f"Set smallest_window={seconds:g}, to request shorter windows; or ask the vendor."
+        return f"Set smallest_window={SMALLEST_WINDOW}, to request shorter ones; or ask the vendor."
 
     def request_again(self, export: Export, at: float) -> bool:
         """Queue a failed export's request once more; False where that has been done already.

@@ -17,8 +17,8 @@ MAX_EXPORTS = 240
 #: What lets a table be loaded as if for the first time: its rows and all that is kept of it go.
 RELOAD = 'load the whole table again: refresh="drop_resources" (--full-refresh)'
 
-#: No failed window is cut into shorter ones than this, whatever the settings say.
-SMALLEST_WINDOW = timedelta(minutes=1)
+#: Seconds: no failed window is cut into shorter ones than this, whatever the settings say.
+SMALLEST_WINDOW = 60
 
 #: An incremental load asks for this much at least, however recent the last one was.
 SHORTEST = timedelta(seconds=1)

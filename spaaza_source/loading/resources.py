@@ -52,10 +52,7 @@ def make_sync_policy(
         window_size=require_choice("window", window or "month", "month", "week", "day"),
         min_window=timedelta(
             seconds=require_number(
-                "smallest_window",
-                smallest_window,
-                least=SMALLEST_WINDOW.total_seconds(),
-                most=CENTURY,
+                "smallest_window", smallest_window, least=SMALLEST_WINDOW, most=CENTURY
             )
         ),
         max_exports=int(

@@ -106,7 +106,7 @@ def resolve_scope(
         return LoadScope(cursor.resume(sync), intent, filled, not filled, can_repeat=can_repeat)
     history.check(sync, intent)
     schema = dlt.current.source_schema()
-    # By a key that a user has just named no row of the table can be found yet: first it comes whole.
+    # By a key that a user has just named no row can be found yet: first the table comes whole.
     is_own = disposition.user.strategy is None
     has_key = bool(proven_key(schema, sync.table) or (disposition.user.key and not is_own))
     if can_resume(current_pipeline()):

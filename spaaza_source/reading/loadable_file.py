@@ -37,13 +37,7 @@ from spaaza_source.writing import WindowEdges, check_hinted_columns
 
 
 class RowWindow(NamedTuple):
-    """The rows of a window.
-
-    Attributes:
-        column: What it is taken by, as dlt names it.
-        window: The window.
-        all_rows_hint: What lets a load bring all rows instead, for a hint.
-    """
+    """A window, its column as dlt names it, and what lets a load bring all rows, for a hint."""
 
     column: str
     window: Window

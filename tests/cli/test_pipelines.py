@@ -96,6 +96,7 @@ def test_another_account_has_a_pipeline_of_its_own(
     assert rows_in(unfinished, "theirs") == 2
 
 
+@pytest.mark.follows("cli/pipeline.py", "Run the same command for that destination")
 @pytest.mark.thorough
 def test_a_named_pipeline_tells_where_it_has_not_finished(spaaza: Spaaza) -> None:
     block("blocked.duckdb")

@@ -82,6 +82,9 @@ def test_what_cannot_be_normalized_does_not_keep_the_corrected_script_from_loadi
     assert "own" not in pipeline.default_schema.tables["users"]["columns"]
 
 
+@pytest.mark.follows(
+    "dlt_hooks/abandoned_packages.py", "{loads} can never be loaded, and holds rows"
+)
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_a_failed_package_with_rows_that_no_new_export_has_is_kept_and_told(

@@ -59,6 +59,7 @@ STEPS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+@pytest.mark.follows("destination/turn.py", "Run again when it has ended")
 @pytest.mark.parametrize("step", ["run", pytest.param("extract", marks=pytest.mark.thorough)])
 def test_a_script_gives_up_its_turn_and_has_it_later(
     vendor: FileVendor, tmp_path: Path, step: str

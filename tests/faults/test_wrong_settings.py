@@ -45,6 +45,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Any:
         yield served
 
 
+@pytest.mark.follows("configuration/config_errors.py", "Did you mean {variable}?")
 @pytest.mark.parametrize("followed", FOLLOWED, ids=lambda followed: followed[0])
 def test_a_misspelled_setting_stops_and_its_hint_ends_in_a_sound_load(
     followed: tuple[str, str, str],

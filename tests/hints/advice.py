@@ -33,11 +33,11 @@ OTHERS = (
     rf"\b({'|'.join(cli.commands)}) --|\bspaaza ({'|'.join(cli.commands)})\b",
     r"--[a-z]+",
     r"[A-Z]__[A-Z{]|\bDLT_|CA_BUNDLES",
-    r"pip install",
+    r"pip install|\{variable\}",
     r"config\.toml|secrets\.toml|\bsources\.",
     r"(?<![.\w])(app|access|session)_\w+",
     r"(primary|merge)_key|write_disposition|apply_hints|hard_delete|destination_scope",
-    r"\brefresh=|pipelines_dir|abort_packages|side_by_side|table_format",
+    r"\brefresh=|pipelines_dir|abort_packages|side_by_side|table_format=",
     r"(another|new) (dataset|destination)",
     r"reload_hint|RELOAD|all_rows_hint|SMALLEST_WINDOW",
 )
@@ -51,7 +51,7 @@ ADVICE = re.compile(
         [
             *(rf"(?<![.\w]){name}\b" for name in SETTINGS if name not in WORDS),
             *OTHERS,
-            rf"(^|[.:}}] ?)({VERBS}) ",
+            rf"(^|[.:}}] ?)({VERBS})\b",
         ]
     )
 )
@@ -95,10 +95,9 @@ def find_advice() -> list[Advice]:
 
 def advice_of(module: str, beginning: str) -> Advice:
     """The advice of a module that begins so."""
-    (found,) = (
+    return next(
         each for each in find_advice() if each.module == module and each.text.startswith(beginning)
     )
-    return found
 
 
 def find_claims() -> Iterator[tuple[str, str]]:

@@ -80,16 +80,17 @@ class Shop:
 
     def source(self, *tables: str, **given: Any) -> Any:
         """The vendor's source of some tables."""
-        settings = {**QUICK, **self.usual, **given}
+        settings: dict[str, Any] = {**QUICK, **self.usual, **given}
         if isinstance(self.vendor, VoucherifyVendor):
             return voucherify_source(
                 self.vendor.base_url, KEYS, **{"objects": list(tables), **settings}
             )
-        waits = {"start_margin": 0, "stagger": 0}
-        settings = {"base_url": self.vendor.base_url, "chain_id": 1743, "credentials": TOKEN} | {
-            **waits,
-            **settings,
+        account: dict[str, Any] = {
+            "base_url": self.vendor.base_url,
+            "chain_id": 1743,
+            "credentials": TOKEN,
         }
+        settings = {**account, "start_margin": 0, "stagger": 0, **settings}
         return spaaza_source(**settings).with_resources(*tables)
 
     def pipeline(self) -> dlt.Pipeline:

@@ -14,7 +14,7 @@ from tests.vendors.voucherify_files import VoucherifyVendor
 
 pytestmark = pytest.mark.slow
 
-AGAIN = {"refresh": "drop_resources"}
+AGAIN: dict[str, Any] = {"refresh": "drop_resources"}
 #: The ways out of a load that does not fit those before it: where it goes then, and how.
 Way = Callable[[Shop], tuple[Shop, dict[str, Any]]]
 
@@ -73,7 +73,12 @@ def test_another_account(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "way", [reload, elsewhere, pytest.param("set back", marks=pytest.mark.thorough)]
+    "way",
+    [
+        reload,
+        pytest.param(elsewhere, marks=pytest.mark.thorough),
+        pytest.param("set back", marks=pytest.mark.thorough),
+    ],
 )
 def test_another_filter(shop: Shop, way: Any) -> None:
     rules = [{"field_name": "total", "operator": "greater_than", "value": 10}]
@@ -188,11 +193,11 @@ def test_a_key_that_is_named_wrongly(shop: Shop) -> None:
 CODES = "code,date_time_creation\n"
 OLD = [f"c{day},2026-05-{day:02}T10:00:00Z\n" for day in range(1, 4)]
 #: One window, as it is no longer than a month.
-WEEKS = {"start_date": datetime.now(timezone.utc) - timedelta(days=20)}
-DAYS = {"start_date": datetime.now(timezone.utc) - timedelta(days=10)}
+WEEKS: dict[str, Any] = {"start_date": datetime.now(timezone.utc) - timedelta(days=20)}
+DAYS: dict[str, Any] = {"start_date": datetime.now(timezone.utc) - timedelta(days=10)}
 
 
-@pytest.mark.parametrize("way", ["reload", "set back"])
+@pytest.mark.parametrize("way", ["reload", pytest.param("set back", marks=pytest.mark.thorough)])
 def test_a_start_that_moves_where_no_column_tells_rows_apart(shop: Shop, way: str) -> None:
     shop.give("vouchers", CODES + "".join(OLD))
     shop.load("vouchers", **WEEKS)
@@ -205,10 +210,10 @@ def test_a_start_that_moves_where_no_column_tells_rows_apart(shop: Shop, way: st
     assert shop.rows("vouchers") == 3
 
 
-@pytest.mark.parametrize("way", ["whole", "key"])
+@pytest.mark.parametrize("way", [pytest.param("whole", marks=pytest.mark.thorough), "key"])
 def test_windows_that_share_rows(shop: Shop, way: str) -> None:
     shop.give("vouchers", CODES + "".join(OLD))
-    since = {"start_date": "2026-04-01"}
+    since: dict[str, Any] = {"start_date": "2026-04-01"}
     with advises("writing/broken_key.py", "Name a primary_key that tells them apart") as told:
         shop.load("vouchers", **since)
     check_advice("writing/broken_key.py", ", or {policy.all_rows_hint}", told[0])
@@ -216,7 +221,7 @@ def test_windows_that_share_rows(shop: Shop, way: str) -> None:
     assert shop.rows("vouchers") == 3
 
 
-@pytest.mark.parametrize("earlier", [True, False])
+@pytest.mark.parametrize("earlier", [True, pytest.param(False, marks=pytest.mark.thorough)])
 def test_a_range_of_a_table_without_a_key(shop: Shop, earlier: bool) -> None:
     shop.give("vouchers", CODES + "".join(OLD))
     shop.load("vouchers", **(WEEKS if earlier else {}))

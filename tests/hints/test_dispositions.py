@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+import sys
 from typing import Any
 
 import pytest
@@ -13,8 +13,8 @@ from tests.hints.loads import Shop, advises, check_advice
 pytestmark = pytest.mark.slow
 
 T = "transactions"
-MAY = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
-SINCE = {"start_date": "2026-05-01"}
+MAY: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
+SINCE: dict[str, Any] = {"start_date": "2026-05-01"}
 #: A segment whose rows leave it as time passes.
 MOVING = [
     {
@@ -41,7 +41,9 @@ def test_a_strategy_without_its_key(shop: Shop) -> None:
     assert shop.rows("users") == 3
 
 
-@pytest.mark.parametrize("key", ["primary_key", "merge_key"])
+@pytest.mark.parametrize(
+    "key", ["primary_key", pytest.param("merge_key", marks=pytest.mark.thorough)]
+)
 def test_a_merge_without_any_key(shop: Shop, key: str) -> None:
     with advises("writing/user_disposition.py", "Name one: apply_hints(primary_key=…)"):
         shop.load("users", hints=merge("delete-insert"))
@@ -67,7 +69,10 @@ def test_a_scope_that_is_no_condition(shop: Shop) -> None:
     assert shop.rows("users") == 2
 
 
-MARKED = {"columns": {"gone": {"hard_delete": True, "data_type": "bool"}}, "primary_key": "id"}
+MARKED: dict[str, Any] = {
+    "columns": {"gone": {"hard_delete": True, "data_type": "bool"}},
+    "primary_key": "id",
+}
 
 
 def test_rows_that_are_marked_as_deleted(shop: Shop) -> None:
@@ -93,14 +98,16 @@ def test_rows_that_are_marked_as_deleted_for_delta(shop: Shop, way: str) -> None
 
 
 def test_a_history_of_a_segment_that_moves(shop: Shop) -> None:
-    moving = {"segments": {"users": MOVING}}
+    moving: dict[str, Any] = {"segments": {"users": MOVING}}
     with advises("writing/user_disposition.py", "Use another disposition: {merge} with a primary"):
         shop.load("users", hints=merge("scd2"), **moving)
     shop.load("users", hints={**merge("upsert"), "primary_key": "id"}, **moving)
     assert shop.rows("users") == 3
 
 
-@pytest.mark.parametrize("way", ["without dates", "another disposition"])
+@pytest.mark.parametrize(
+    "way", ["without dates", pytest.param("another disposition", marks=pytest.mark.thorough)]
+)
 def test_a_history_of_a_range(shop: Shop, way: str) -> None:
     with advises("writing/user_disposition.py", "Use another disposition, or {policy."):
         shop.load(T, hints=merge("scd2"), **MAY)
@@ -111,7 +118,9 @@ def test_a_history_of_a_range(shop: Shop, way: str) -> None:
     assert shop.rows(T) == 2
 
 
-@pytest.mark.parametrize("way", ["csv", "another disposition"])
+@pytest.mark.parametrize(
+    "way", ["csv", pytest.param("another disposition", marks=pytest.mark.thorough)]
+)
 def test_a_history_of_records(shop: Shop, way: str) -> None:
     shop.give("users", '[{"id": 1}]')
     with advises("writing/user_disposition.py", "Export CSV (export_format), or use another"):
@@ -125,7 +134,14 @@ def test_a_history_of_records(shop: Shop, way: str) -> None:
     assert shop.rows("users") == 1
 
 
-@pytest.mark.parametrize("way", ["all rows", "delta", "place"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "delta",
+        pytest.param("all rows", marks=pytest.mark.thorough),
+        pytest.param("place", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_range_for_plain_files(shop: Shop, way: str) -> None:
     files = shop.into(kind="files")
     with advises("writing/write_disposition.py", 'give the files table_format="delta"') as told:
@@ -146,7 +162,7 @@ def test_a_range_for_plain_files(shop: Shop, way: str) -> None:
     assert there.rows(T) == 2
 
 
-@pytest.mark.parametrize("way", ["all rows", "key"])
+@pytest.mark.parametrize("way", [pytest.param("all rows", marks=pytest.mark.thorough), "key"])
 def test_a_range_for_delta(shop: Shop, way: str) -> None:
     delta = shop.into(kind="delta")
     with advises("writing/write_disposition.py", "name a primary_key") as told:
@@ -170,7 +186,9 @@ def test_a_disposition_that_a_destination_does_not_have(
     shop: Shop, kind: str, strategy: str
 ) -> None:
     there = shop.into(kind=kind)
-    hints = {"write_disposition": "append"} if strategy == "append" else merge(strategy)
+    hints: dict[str, Any] = (
+        {"write_disposition": "append"} if strategy == "append" else merge(strategy)
+    )
     with advises(
         "writing/write_disposition.py", "leave the write_disposition to the source"
     ) as told:
@@ -181,7 +199,7 @@ def test_a_disposition_that_a_destination_does_not_have(
 
 
 def test_a_disposition_that_delta_tables_have(shop: Shop) -> None:
-    hints = {**merge("upsert"), "primary_key": "id"}
+    hints: dict[str, Any] = {**merge("upsert"), "primary_key": "id"}
     with advises("writing/write_disposition.py", 'give the files table_format="delta"'):
         shop.into(kind="files").load("users", hints=hints)
     delta = shop.into(kind="delta")
@@ -189,9 +207,9 @@ def test_a_disposition_that_delta_tables_have(shop: Shop) -> None:
     assert delta.rows("users") == 3
 
 
-@pytest.mark.parametrize("kind", ["files", "delta"])
+@pytest.mark.parametrize("kind", ["files", pytest.param("delta", marks=pytest.mark.thorough)])
 def test_a_segment_that_moves_for_files(shop: Shop, kind: str) -> None:
-    moving = {"segments": {T: MOVING}}
+    moving: dict[str, Any] = {"segments": {T: MOVING}}
     shop.give(T, "number,timestamp\n1,2026-05-03T10:00:00Z\n2,2026-05-04T10:00:00Z\n")
     there = shop.into(kind=kind)
     with advises("writing/write_disposition.py", "name a primary_key") as told:
@@ -204,7 +222,7 @@ def test_a_segment_that_moves_for_files(shop: Shop, kind: str) -> None:
 
 
 def test_marked_rows_of_a_segment_that_moves_for_delta(shop: Shop) -> None:
-    moving = {"segments": {"users": MOVING}}
+    moving: dict[str, Any] = {"segments": {"users": MOVING}}
     shop.give("users", "id,gone\n1,false\n2,true\n")
     delta = shop.into(kind="delta")
     with advises("writing/write_disposition.py", "leave out hard_delete"):
@@ -214,7 +232,7 @@ def test_marked_rows_of_a_segment_that_moves_for_delta(shop: Shop) -> None:
 
 
 def test_a_segment_that_moves_without_a_key(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    moving = {"segments": {T: MOVING}}
+    moving: dict[str, Any] = {"segments": {T: MOVING}}
     shop.give(T, "number,timestamp\n1,2026-05-03T10:00:00Z\n")
     logger = logging.getLogger("dlt")
     shop.load(T, **moving)
@@ -230,12 +248,10 @@ def test_a_segment_that_moves_without_a_key(shop: Shop, caplog: pytest.LogCaptur
     assert shop.rows(T) == 1
 
 
-def test_a_package_that_is_missing(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_that_is_missing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     delta = shop.into(kind="delta")
     with monkeypatch.context() as without:
-        without.setitem(__import__("sys").modules, "deltalake", None)
+        without.setitem(sys.modules, "deltalake", None)
         with advises("destination/drivers.py", "Install it: pip install"):
             delta.load("users")
     # It is installed again.
@@ -246,7 +262,13 @@ def test_a_package_that_is_missing(
 TEN = "id,name\n" + "".join(f"{number},n\n" for number in range(10))
 
 
-@pytest.mark.parametrize("way", [{"accept_deletes": True}, {"max_deleted_share": 0.95}])
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"accept_deletes": True},
+        pytest.param({"max_deleted_share": 0.95}, marks=pytest.mark.thorough),
+    ],
+)
 def test_rows_that_are_gone(shop: Shop, way: dict[str, Any]) -> None:
     shop.give("users", TEN)
     shop.load("users")
@@ -280,7 +302,7 @@ def test_rows_that_have_left_a_saved_segment(shop: Shop) -> None:
     shop.give("users", "id,name\n1,n\n")
     with advises("writing/delete_guard.py", " If they have left a saved segment"):
         shop.load("users", segments={"users": "an id"})
-    moving = {"segments": {"users": MOVING}}
+    moving: dict[str, Any] = {"segments": {"users": MOVING}}
     shop.load("users", refresh="drop_resources", **moving)
     shop.give("users", "id,name\n2,n\n")
     shop.load("users", **moving)

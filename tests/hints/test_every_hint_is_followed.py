@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from tests.hints.advice import find_advice, find_claims
 
-#: What no test can follow, and why.
-EXEMPT: dict[tuple[str, str], str] = {}
+CAUSE = "a part of what was wrong"
+#: What is no advice, or ends in no load, and why.
+EXEMPT = {
+    ("backfill/backfill.py", "Load this part again"): "the same call once more",
+    ("cli/pipeline.py", "another destination"): CAUSE,
+    ("cli/tables.py", "\n{len(jobs) - most} older jobs"): "it shows a list, and loads nothing",
+    ("loading/column_hints.py", "column_types says"): CAUSE,
+    ("loading/column_hints.py", "column_types of"): CAUSE,
+    ("loading/history.py", "filter, fields or export_format"): CAUSE,
+    ("tabular/column_types.py", "Use one of"): "told to who makes a type in Python, by no setting",
+    ("tabular/source_file.py", "Leave it unchanged"): "it is about the file that is read",
+}
 
 
 def test_each_advice_is_followed() -> None:

@@ -21,16 +21,14 @@ pytestmark = pytest.mark.slow
 SECRET = "sixteen characters and more"
 RULE = {"field_name": "country", "operator": "equals", "value": "NL"}
 JOINED = {"rules": [RULE], "join": "any"}
-SINCE = {"start_date": "2026-05-01"}
-ID = {"users": {"id": "hash"}}
+SINCE: dict[str, Any] = {"start_date": "2026-05-01"}
+ID: dict[str, Any] = {"users": {"id": "hash"}}
 
 
-def claim(module: str, beginning: str, table: str = "users") -> Any:
-    """A case of the table below: whose hint it follows, and what is loaded."""
+def follows(module: str, beginning: str, table: str = "users") -> tuple[str, str, str]:
+    """Whose hint is followed, and which table is loaded."""
     return module, beginning, table
 
-
-follows = claim
 
 #: Whose hint, settings that are refused, and the same as the hint advises: each of these loads.
 VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] = [
@@ -102,7 +100,7 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
     (
         follows("tabular/privacy_settings.py", "Set {variable}, or"),
         {"privacy": ID, "privacy_secret": "short"},
-        [{"privacy": ID, "privacy_secret": SECRET}],
+        [{"privacy": {"users": {"id": "hash", "name": "keep"}}, "privacy_secret": SECRET}],
     ),
     (
         follows("tabular/privacy.py", "Name it as the table does, or remove it"),
@@ -129,14 +127,18 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
     ),
     (
         follows(
-            "spaaza/segments.py", "Leave out start_date, and end_date with it, or give", "vouchers"
+            "spaaza/segments.py",
+            "Leave out start_date, and end_date with it, or give",
+            table="vouchers",
         ),
         {"segments": {"vouchers": "an id"}, **SINCE},
         [{"segments": {"vouchers": "an id"}}, {"segments": {"vouchers": [RULE]}, **SINCE}],
     ),
     (
         follows(
-            "spaaza/segments.py", "Leave out start_date, and end_date with it, or join", "vouchers"
+            "spaaza/segments.py",
+            "Leave out start_date, and end_date with it, or join",
+            table="vouchers",
         ),
         {"segments": {"vouchers": JOINED}, **SINCE, "end_date": "2026-05-20"},
         [
@@ -151,6 +153,11 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
             {"credentials": TOKEN},
             {"credentials": {"session_user_id": "1", "session_key": "k"}},
         ],
+    ),
+    (
+        follows("configuration/credentials.py", "Keep one of them; an argument in a script"),
+        {"credentials": {**TOKEN, "session_user_id": "1", "session_key": "k"}},
+        [{"credentials": TOKEN}],
     ),
     (
         follows("configuration/credentials.py", "Did you mean"),
@@ -180,7 +187,8 @@ def test_a_value_that_is_refused(
     right: list[dict[str, Any]],
 ) -> None:
     module, beginning, table = followed
-    shop.give("vouchers", "id,date_time_creation\n1,2026-05-03\n2,2026-05-04\n3,2026-05-05\n")
+    lines = [f"{day},2026-05-0{day}T10:00:00Z\n" for day in (3, 4, 5)]
+    shop.give("vouchers", "id,date_time_creation\n" + "".join(lines))
     with pytest.raises(Exception, match=r".") as refused:
         shop.load(table, **wrong)
     check_advice(module, beginning, str(ours(refused.value)))
@@ -197,7 +205,9 @@ def at_voucherify(shop: Shop, fields: list[str], **given: Any) -> None:
 def test_filters_and_windows_of_voucherify(voucherify: Shop) -> None:
     voucherify.give("redemption", "ID,Date,Result\nr_1,2026-05-03T10:00:00Z,SUCCESS\n")
     fields = ["id", "date", "result"]
-    either = {"redemptions": {"junction": "OR", "result": {"conditions": {"$is": ["SUCCESS"]}}}}
+    either: dict[str, Any] = {
+        "redemptions": {"junction": "OR", "result": {"conditions": {"$is": ["SUCCESS"]}}}
+    }
     with advises("voucherify/source.py", "Leave out start_date, and end_date with it, or the"):
         at_voucherify(voucherify, fields, filters=either, **SINCE)
     for number, right in enumerate(({"filters": either}, SINCE)):
@@ -223,7 +233,7 @@ def test_credentials_of_voucherify(voucherify: Shop) -> None:
 
 
 def test_credentials_of_bulk_users(shop: Shop) -> None:
-    session = {"session_user_id": "1", "session_key": "k"}
+    session: dict[str, Any] = {"session_user_id": "1", "session_key": "k"}
     with ScriptedServer(in_turn(Answer(200, b"id,name\n1,a\n"))) as vendor:
         with advises("spaaza/credentials.py", "Give session_user_id and session_key."):
             spaaza_bulk_users(vendor.base_url, 1743, {**session, "session_key": " "})
@@ -310,7 +320,9 @@ def test_a_hint_among_the_variables(environment: Shop, monkeypatch: pytest.Monke
     assert environment.rows("users") == 3
 
 
-@pytest.mark.parametrize("place", ["variable", "config.toml", "secrets.toml"])
+@pytest.mark.parametrize(
+    "place", ["variable", "config.toml", pytest.param("secrets.toml", marks=pytest.mark.thorough)]
+)
 def test_a_setting_that_is_missing(
     configured: Shop, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -332,7 +344,7 @@ def test_a_key_of_a_file_that_nobody_reads(configured: Shop) -> None:
     load_of_environment(configured)
 
 
-@pytest.mark.parametrize("way", ["file", "variable"])
+@pytest.mark.parametrize("way", ["file", pytest.param("variable", marks=pytest.mark.thorough)])
 def test_a_secret_in_the_wrong_file(
     configured: Shop, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -359,12 +371,15 @@ def test_a_secret_for_hashes(environment: Shop, monkeypatch: pytest.MonkeyPatch)
     load_of_environment(environment)
 
 
-def test_a_type_for_a_column_that_is_hashed(shop: Shop) -> None:
-    """Where the table has it in the clear, a new dataset is the way."""
-    hashed = {"privacy": {"products": {"id": "hash", "name": "keep"}}, "privacy_secret": SECRET}
+def test_a_column_to_be_hashed_that_plain_files_have_in_the_clear(shop: Shop) -> None:
+    hashed: dict[str, Any] = {
+        "privacy": {"products": {"id": "hash", "name": "keep"}},
+        "privacy_secret": SECRET,
+    }
     shop.give("products", "id,name\n1,a\n")
-    shop.load("products", column_types={"products": {"id": "bigint"}})
+    files = shop.into(kind="files")
+    files.load("products", column_types={"products": {"id": "bigint"}})
     with advises("tabular/privacy.py", "Remove the type that its hint or column_types gives"):
-        shop.load("products", hints={"columns": {"id": {"data_type": "bigint"}}}, **hashed)
-    shop.into("other").load("products", **hashed)
-    assert shop.into("other").rows("products") == 1
+        files.load("products", **hashed)
+    files.into("new").load("products", **hashed)
+    assert files.into("new").rows("products") == 1
