@@ -48,7 +48,7 @@ def duckdb_file(
     return _DuckDb(
         credentials=DuckDbCredentials(
             # Absolute: dlt resolves a relative one from the folder of the pipeline's first run.
-            str(path.absolute()) if path else _configured(),  # type: ignore[arg-type]
+            str(file) if file else None,  # type: ignore[arg-type]
             global_config=duckdb_settings(),
             read_only=read_only,
         ),
@@ -128,13 +128,16 @@ class _DuckDb(dlt.destinations.duckdb):
         return "dlt.destinations.duckdb"
 
 
-def _configured() -> str | None:
-    """The file of dlt's configuration; None where dlt itself fills it in, key by key."""
-    value: Any = dlt.secrets.get("destination.duckdb.credentials")
-    return value if isinstance(value, str) else None
+def _check(given: object) -> Path:
+    """The file, by its absolute path."""
+    if not isinstance(given, str | os.PathLike) or not str(given).strip():
+        raise wrong_kind("path", given, "the path of a file")
+    path = Path(given)
+    _check_file(path)
+    return path.absolute()
 
 
-def _check(path: Path) -> None:
+def _check_file(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise SettingsError(
             f"the folder of {str(path)!r} does not exist", where="db", hint="Create it first."

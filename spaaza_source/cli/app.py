@@ -173,28 +173,7 @@ def plan(**options: Any) -> None:
 @max_exports_option
 def submit(**options: Any) -> None:
     """Request the exports of the next load and exit; `collect` loads them later."""
-    vendor = VENDORS[options["vendor"]]
-    if repeat is not None and not vendor.can_repeat:
-        raise SettingsError(
-            f"{vendor.name} cannot repeat exports",
-            where="--repeat",
-            hint=f"Leave it out, and run `spaaza load --vendor {vendor.name}` from cron.",
-        )
-    if repeat is not None and (options["start_date"] or options["end_date"]):
-        raise SettingsError(
-            "a repeating export always has all rows",
-            where="--repeat",
-            hint="Leave out --start-date and --end-date.",
-        )
-    console, batches = make_console(), 0
-    settings = {} if max_exports is None else {"max_exports": max_exports}
-    for target in _each_target(console, options):
-        with reading_pipeline(target) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline, **settings)
-        submitted = submitter.submit(syncs, timedelta(seconds=apart), repeat, batches)
-        show_submitted(console, submitted)
-        # The exports of the next chain begin when these have begun.
-        batches += submitter.count_batches(submitted)
+    _run("commands", "submit", options)
 
 
 @cli.command()

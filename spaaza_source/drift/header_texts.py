@@ -92,7 +92,7 @@ def check_headers(columns: Iterable[Column], known: Mapping[str, str]) -> None:
             f"another key under the name of a column that the table has: {'; '.join(other)}",
             # Texts that are not the same differ in characters that the other convention keeps.
             hint="Ask the vendor whether it is the same; if so, load the table again whole"
-            ' (refresh="drop_resources", --full-refresh), else into another dataset.',
+            f' (refresh="drop_resources", --full-refresh). If not: {OTHER_NAMING}',
         )
 
 

@@ -19,7 +19,7 @@ from spaaza_source.drift import (
 )
 from spaaza_source.errors import IncompleteDownloadError, SettingsError
 from spaaza_source.exports import RELOAD, Export, ExportRequest, error_context
-from spaaza_source.loading.column_hints import (
+from spaaza_source.reading.column_hints import (
     check_header,
     hinted_types,
     known_types,

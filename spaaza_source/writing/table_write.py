@@ -12,12 +12,7 @@ import pyarrow as pa
 from dlt.common import logger
 
 from spaaza_source.audit import CountScope
-from spaaza_source.destination import (
-    check_columns,
-    check_row_width,
-    current_pipeline,
-    window_scope,
-)
+from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.exports import TableExports
 from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window

@@ -192,6 +192,10 @@ class Disposition:
         ways = ["leave out hard_delete"] if self.user.marks_deleted else []
         raise _cannot("merge changed rows into others", _resource_name(), *ways, _as_delta())
 
+    def leave_rows(self) -> None:
+        """Have dlt leave the table as it is: it would empty one that is replaced by no row."""
+        dlt.current.resource().apply_hints(**self.user.choose({"disposition": "append"}))
+
     def complete_rows(self, rows: pa.Table, *, accumulates: bool) -> pa.Table:
         """The rows with the column that their disposition needs and no file has.
 

@@ -47,6 +47,22 @@ def test_a_database_that_is_down_is_named_with_its_setting(
     assert "canary" not in told
 
 
+def test_an_option_of_the_connection_that_is_wrong_is_named_without_its_value(
+    vendor: FileVendor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("psycopg2")
+    address = "postgresql://l:canary@127.0.0.1:1/d?sslmode=canary"
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+    with vendor:
+        monkeypatch.setenv("SOURCES__SPAAZA__BASE_URL", vendor.base_url)
+        assert run(monkeypatch, "load", "users", "--destination", "postgres") == 2
+    told = capsys.readouterr().err
+    assert told == (
+        "spaaza: DESTINATION__POSTGRES__CREDENTIALS: invalid sslmode value. Correct it;"
+        " PostgreSQL documents what it may be.\n"
+    )
+
+
 @pytest.mark.follows("cli/destination_messages.py", "Set it to a folder that can be written")
 @pytest.mark.parametrize("command", ["load", "collect"])
 def test_a_folder_of_dlt_that_cannot_be_written_is_named_and_another_one_loads(

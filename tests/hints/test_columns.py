@@ -46,7 +46,7 @@ RELOAD_OR_ELSEWHERE = pytest.mark.parametrize(
 def test_another_type_of_a_column(shop: Shop, typed: dict[str, Any], way: Way) -> None:
     shop.give("users", "id,points\n1,5\n2,6\n")
     shop.load("users")
-    with advises("loading/column_hints.py", "{reload_hint(None)} Or remove {given}"):
+    with advises("reading/column_hints.py", "{reload_hint(None)} Or remove {given}"):
         shop.load("users", **typed)
     # Without the setting, or hint, the load goes on.
     shop.load("users")
@@ -58,7 +58,7 @@ def test_another_type_of_a_column(shop: Shop, typed: dict[str, Any], way: Way) -
 def test_a_file_of_another_kind(shop: Shop) -> None:
     shop.load("users")
     shop.give("users", "code,price\nx,1\n")
-    with advises("loading/column_hints.py", "Ask the vendor what this file is; load another"):
+    with advises("reading/column_hints.py", "Ask the vendor what this file is; load another"):
         shop.load("users")
     shop.into("other").load("users")
     assert (shop.rows("users"), shop.into("other").rows("users")) == (3, 1)
@@ -150,7 +150,7 @@ def test_values_that_do_not_fit(shop: Shop, caplog: pytest.LogCaptureFixture) ->
 
 def test_a_type_for_a_column_that_no_file_has(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     told = notices(shop, caplog, column_types={"users": {"nmae": "text"}})
-    check_advice("loading/reader.py", "column_types of {table}: no file has the column", told)
+    check_advice("reading/reader.py", "column_types of {table}: no file has the column", told)
     caplog.clear()
     assert "no file has" not in notices(
         shop.into("other"), caplog, column_types={"users": {"name": "text"}}

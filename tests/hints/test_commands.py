@@ -103,7 +103,7 @@ def test_a_whole_table_once_more(command: Command, monkeypatch: pytest.MonkeyPat
 def test_exports_that_a_vendor_does_not_repeat(command: Command) -> None:
     asked = ("vouchers", "--vendor", "voucherify")
     told = refuses(command, "submit", *asked, "--repeat", "daily")
-    check_advice("cli/app.py", "Leave it out, and run `spaaza load --vendor", told)
+    check_advice("cli/commands.py", "Leave it out, and run `spaaza load --vendor", told)
     loads(command, "load", *asked)
     assert rows("vouchers", db="voucherify.duckdb", dataset="voucherify_data") == 1
 
@@ -111,7 +111,7 @@ def test_exports_that_a_vendor_does_not_repeat(command: Command) -> None:
 def test_repeated_exports_of_a_range(command: Command) -> None:
     since = ("--start-date", "2026-05-01")
     told = refuses(command, "submit", "transactions", "--repeat", "daily", *since)
-    check_advice("cli/app.py", "Leave out --start-date and --end-date", told)
+    check_advice("cli/commands.py", "Leave out --start-date and --end-date", told)
     loads(command, "submit", "transactions", "--repeat", "daily")
     loads(command, "collect", "transactions")
     assert rows("transactions") == 2
@@ -146,10 +146,10 @@ def test_a_file_that_a_demo_would_empty(command: Command) -> None:
 
 def test_exports_that_are_to_be_collected(command: Command) -> None:
     _, told = command("collect", "users")
-    check_advice("cli/tables.py", "no new export is done; `spaaza submit` requests one", told)
+    check_advice("cli/output/tables.py", "no new export is done; `spaaza submit` requests one", told)
     code, told = command("submit", "users")
     assert code == 0
-    check_advice("cli/tables.py", "\n`spaaza collect` loads them once they are done", told)
+    check_advice("cli/output/tables.py", "\n`spaaza collect` loads them once they are done", told)
     loads(command, "collect", "users")
     assert rows() == 2
 
@@ -167,7 +167,7 @@ def test_exports_that_failed_are_requested_in_smaller_windows(
         command = command_for(vendor, monkeypatch)
         loads(command, "submit", "transactions", *hour)
         _, told = command("collect", "transactions", *hour)
-        check_advice("cli/tables.py", "an export failed; `spaaza submit` requests it in", told)
+        check_advice("cli/output/tables.py", "an export failed; `spaaza submit` requests it in", told)
         loads(command, "submit", "transactions", *hour)
         loads(command, "collect", "transactions", *hour)
     assert rows("transactions") == 1
