@@ -10,10 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from spaaza_source.tabular import open_csv
+from spaaza_source.tabular import Column, open_csv
 from tests.benchmarks.users_csv import write_users_csv
 
 #: Takes the CSV file and the SELECT list that gives DuckDB its types; what it returns is shown.
@@ -30,13 +30,13 @@ DUCKDB_TYPES = {
 }
 
 
-def casts_of(path: Path) -> str:
-    """The SELECT list that gives DuckDB the types which the reader finds."""
+def casts_of(columns: Iterable[Column]) -> str:
+    """The SELECT list that gives DuckDB the types which the reader has found."""
     return ", ".join(
         f'CAST("{column.header}" AS {DUCKDB_TYPES[column.type.data_type]}) AS "{column.name}"'
         if column.type
         else f'"{column.header}" AS "{column.name}"'
-        for column in open_csv(path).columns
+        for column in columns
     )
 
 
@@ -65,7 +65,7 @@ def _compare(module: str, ways: dict[str, Way], rows: int, repeat: int) -> dict[
         path = Path(folder, "users.csv")
         write_users_csv(path, rows)
         megabytes = path.stat().st_size / 1e6
-        casts = casts_of(path)
+        casts = casts_of(open_csv(path).columns)
         runs = [{way: _measured(module, way, path, casts) for way in ways} for _ in range(repeat)]
     best = {way: min((run[way] for run in runs), key=lambda run: run["seconds"]) for way in ways}
     reference = next(iter(best.values()))["seconds"]

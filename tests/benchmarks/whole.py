@@ -12,24 +12,36 @@ ratios in each.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 import duckdb
 
+from spaaza_source.tabular import Column, open_csv
 from tests.benchmarks.side_by_side import casts_of, say
 from tests.benchmarks.users_csv import write_users_csv
+from tests.destination.servers import Postgres, postgres_server
 from tests.vendors.server import Answer, Seen
 from tests.vendors.spaaza_files import FileVendor
 
+POSTGRES_TYPES = {
+    "text": "text",
+    "bool": "boolean",
+    "bigint": "bigint",
+    "decimal": "numeric(38,9)",
+    "date": "date",
+    "timestamp": "timestamptz",
+}
 LOAD = "from spaaza_source.cli import main; main()"
 #: Runs a command, its output to where errors go, and tells what it takes.
 MEASURE = """
@@ -70,6 +82,46 @@ with duckdb.connect(database) as connection:
 )
 
 
+COPY = """
+import sys, psycopg2, requests
+link, csv, database, columns = sys.argv[1:5]
+with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
+    for part in answer.iter_content(2**20):
+        file.write(part)
+connection = psycopg2.connect(database)
+with connection, connection.cursor() as cursor, open(csv, "rb") as file:
+    cursor.execute(f"CREATE TABLE users ({columns})")
+    cursor.copy_expert("COPY users FROM STDIN (FORMAT csv, HEADER)", file)
+connection.close()
+"""
+COPY_MERGE = """
+import sys, psycopg2, requests
+link, csv, database, columns = sys.argv[1:5]
+with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
+    for part in answer.iter_content(2**20):
+        file.write(part)
+connection = psycopg2.connect(database)
+with connection, connection.cursor() as cursor, open(csv, "rb") as file:
+    cursor.execute(f"CREATE TEMPORARY TABLE later ({columns})")
+    cursor.copy_expert("COPY later FROM STDIN (FORMAT csv, HEADER)", file)
+    names = [column.split()[0] for column in columns.split(", ")]
+    cursor.execute(
+        "MERGE INTO users USING later ON users.id = later.id WHEN MATCHED THEN UPDATE SET "
+        + ", ".join(f"{name} = later.{name}" for name in names)
+        + f" WHEN NOT MATCHED THEN INSERT VALUES ({', '.join('later.' + name for name in names)})"
+    )
+connection.close()
+"""
+DELTA = (
+    DOWNLOAD
+    + """
+from deltalake import write_deltalake
+with duckdb.connect() as connection:
+    write_deltalake(database, connection.sql(f"FROM {rows}").to_arrow_reader(122_880))
+"""
+)
+
+
 @dataclass(frozen=True)
 class Figures:
     """What a process took: seconds, seconds of its processors, MiB at its peak."""
@@ -81,25 +133,36 @@ class Figures:
 
 @dataclass
 class Bench:
-    """The files, the vendor that serves one of them, and the databases that roads start from."""
+    """The files, the vendor that serves one of them, and what roads begin with."""
 
     folder: Path
     rows: int
     quoted: bool
+    vendor: FileVendor
     files: dict[str, Path] = field(default_factory=dict)
-    vendor: FileVendor = field(default_factory=FileVendor)
-    casts: str = ""
+    columns: Sequence[Column] = ()
+    postgres: Postgres | None = None
+    loaded: dict[str, Place] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def prepare(self) -> None:
         first = self.folder / "first.csv"
         write_users_csv(first, self.rows, quoted=self.quoted)
-        self.casts = casts_of(first)
+        self.columns = open_csv(first).columns
         self.files = {"first": first}
         for name, every in (("tenth", 10), ("hundredth", 100)):
             self.files[name] = self._changed(first, name, every)
 
     def serve(self, name: str) -> None:
         self.vendor.files["users"] = self.files[name].read_bytes()
+
+    def create_database(self, like: str | None) -> str:
+        """A new database's name, in the server; a copy of another one."""
+        assert self.postgres is not None
+        name = f"bench_{next(self._numbers)}"
+        template = f' TEMPLATE "{like}"' if like else ""
+        self.postgres.execute(f'CREATE DATABASE "{name}"{template}')
+        return name
 
     def _changed(self, first: Path, name: str, every: int) -> Path:
         """The same export, later: one row of so many has other points."""
@@ -123,22 +186,30 @@ class Linked(FileVendor):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a road leads: a folder with the databases that are files, and one of PostgreSQL."""
+
+    folder: Path
+    database: str | None = None
+
+
+@dataclass(frozen=True)
 class Road:
     """One thing to do, by this package and by the reference.
 
     Attributes:
         about: What it is, for the table.
         file: What the vendor has; None where nothing is loaded.
-        before: The file that both databases have before; None for new ones.
+        before: The file that was loaded before; None for a new database.
         reference: The program that does the same without this package.
-        arguments: Those of the `spaaza` command.
+        destination: dlt's name of where it leads.
     """
 
     about: str
     file: str | None
     before: str | None
     reference: str
-    arguments: tuple[str, ...] = ("load", "users")
+    destination: str = "duckdb"
 
     ALL: ClassVar[dict[str, Road]]
 
@@ -146,22 +217,74 @@ class Road:
         """What it takes by the interpreter of a build; by the reference for None."""
         folder = Path(tempfile.mkdtemp(dir=bench.folder))
         try:
-            if self.before is not None:
-                shutil.copytree(_loaded(bench, self.before, python), folder, dirs_exist_ok=True)
+            place = self.begin(bench, python, folder)
             if self.file is not None:
                 bench.serve(self.file)
-            return _measured(*self._command(bench, folder, python), folder)
+            return _measured(*self.command(bench, place, python), folder)
         finally:
             shutil.rmtree(folder)
 
-    def _command(
-        self, bench: Bench, folder: Path, python: str | None
+    def begin(self, bench: Bench, python: str | None, folder: Path) -> Place:
+        """A place with what was loaded before, by the same program."""
+        before = None
+        if self.before is not None:
+            before = _loaded(replace(self, file=self.before, before=None), bench, python)
+            shutil.copytree(before.folder, folder, dirs_exist_ok=True)
+        if self.destination != "postgres":
+            return Place(folder)
+        return Place(folder, bench.create_database(before.database if before else None))
+
+    def command(
+        self, bench: Bench, place: Place, python: str | None
     ) -> tuple[list[str], Mapping[str, str]]:
-        if python is None:
-            link = f"{bench.vendor.base_url}/users.csv"
-            given = [link, str(folder / "users.csv"), str(folder / "users.duckdb"), bench.casts]
-            return [sys.executable, "-c", self.reference, *given], {}
-        return _spaaza(bench, folder, python, self.arguments)
+        """The command line, and its environment."""
+        if self.file is None:
+            program = self.reference if python is None else LOAD
+            return [python or sys.executable, "-c", program, "--help"], {}
+        if python is not None:
+            return self._spaaza(bench, place, python)
+        program = CREATE if self.reference == MERGE and self.before is None else self.reference
+        program = COPY if program == COPY_MERGE and self.before is None else program
+        link = f"{bench.vendor.base_url}/users.csv"
+        database = str(place.folder / self._file)
+        types = casts_of(bench.columns)
+        if place.database is not None:
+            assert bench.postgres is not None
+            database = bench.postgres.url(place.database)
+            types = ", ".join(
+                f"{column.name} {POSTGRES_TYPES[column.type.data_type if column.type else 'text']}"
+                for column in bench.columns
+            )
+        given = [link, str(place.folder / "users.csv"), database, types]
+        return [sys.executable, "-c", program, *given], {}
+
+    @property
+    def _file(self) -> str:
+        return "lake" if self.destination == "filesystem" else "users.duckdb"
+
+    def _spaaza(
+        self, bench: Bench, place: Place, python: str
+    ) -> tuple[list[str], Mapping[str, str]]:
+        given = {
+            "BASE_URL": bench.vendor.base_url,
+            "CHAIN_ID": "1743",
+            "CREDENTIALS__ACCESS_TOKEN_ID": "a",
+            "CREDENTIALS__ACCESS_TOKEN_SECRET": "b",
+            "POLL_INTERVAL": "0.02",
+            "START_MARGIN": "0",
+            "STAGGER": "0",
+            "MAX_AGE": "0",
+        }
+        environment = {f"SOURCES__SPAAZA__{name}": value for name, value in given.items()}
+        environment["DLT_DATA_DIR"] = str(place.folder / "dlt")
+        environment["DESTINATION__FILESYSTEM__BUCKET_URL"] = str(place.folder / self._file)
+        if place.database is not None and bench.postgres is not None:
+            url = bench.postgres.url(place.database)
+            environment["DESTINATION__POSTGRES__CREDENTIALS"] = url
+        where = ["--destination", self.destination]
+        if self.destination == "duckdb":
+            where = ["--db", str(place.folder / self._file)]
+        return [python, "-c", LOAD, "load", "users", "--pipeline", "whole", *where], environment
 
 
 Road.ALL = {
@@ -169,42 +292,34 @@ Road.ALL = {
     "tenth": Road("a tenth changed, beside MERGE INTO", "tenth", "first", MERGE),
     "hundredth": Road("one in a hundred changed, beside MERGE INTO", "hundredth", "first", MERGE),
     "same": Road("the very same file, beside MERGE INTO", "first", "first", MERGE),
-    "help": Road("--help, beside import dlt", None, None, "import dlt", ("--help",)),
+    "help": Road("--help, beside import dlt", None, None, "import dlt"),
+    "postgres": Road("PostgreSQL, first load, beside COPY", "first", None, COPY, "postgres"),
+    "postgres-tenth": Road(
+        "PostgreSQL, a tenth changed, beside COPY and MERGE",
+        "tenth",
+        "first",
+        COPY_MERGE,
+        "postgres",
+    ),
+    "delta": Road("Delta, first load, beside write_deltalake", "first", None, DELTA, "filesystem"),
 }
 
 
-def _loaded(bench: Bench, name: str, python: str | None) -> Path:
-    """A folder in which that file has been loaded, by the same program; made once."""
-    folder = bench.folder / f"loaded-{name}-{(python or 'reference').replace(os.sep, '-')}"
-    if not folder.exists():
+def _loaded(road: Road, bench: Bench, python: str | None) -> Place:
+    """A place where a file has been loaded; made once."""
+    name = f"loaded-{road.file}-{road.destination}-{(python or 'reference').replace(os.sep, '-')}"
+    if name not in bench.loaded:
+        folder = bench.folder / name
         folder.mkdir()
-        bench.serve(name)
-        road = Road("", name, None, CREATE)
-        command, environment = road._command(bench, folder, python)
+        place = bench.loaded[name] = road.begin(bench, python, folder)
+        assert road.file is not None
+        bench.serve(road.file)
+        command, environment = road.command(bench, place, python)
         subprocess.run(
             command, env=os.environ | environment, cwd=folder, check=True, stdout=subprocess.DEVNULL
         )
         (folder / "users.csv").unlink(missing_ok=True)
-    return folder
-
-
-def _spaaza(
-    bench: Bench, folder: Path, python: str, arguments: tuple[str, ...]
-) -> tuple[list[str], Mapping[str, str]]:
-    given = {
-        "BASE_URL": bench.vendor.base_url,
-        "CHAIN_ID": "1743",
-        "CREDENTIALS__ACCESS_TOKEN_ID": "a",
-        "CREDENTIALS__ACCESS_TOKEN_SECRET": "b",
-        "POLL_INTERVAL": "0.02",
-        "START_MARGIN": "0",
-        "STAGGER": "0",
-        "MAX_AGE": "0",
-    }
-    environment = {f"SOURCES__SPAAZA__{name}": value for name, value in given.items()}
-    environment["DLT_DATA_DIR"] = str(folder / "dlt")
-    database = () if arguments == ("--help",) else ("--db", str(folder / "users.duckdb"))
-    return [python, "-c", LOAD, *arguments, *database], environment
+    return bench.loaded[name]
 
 
 def _measured(command: list[str], environment: Mapping[str, str], folder: Path) -> Figures:
@@ -262,12 +377,17 @@ def main() -> None:
     builds = {"reference": None, "this build": sys.executable}
     if chosen.earlier:
         builds["earlier"] = chosen.earlier
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, Linked() as vendor:
+    names = chosen.roads or list(Road.ALL)
+    with contextlib.ExitStack() as open_till_the_end:
+        folder = open_till_the_end.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-"))
+        vendor = open_till_the_end.enter_context(Linked())
         bench = Bench(Path(folder), chosen.rows, quoted=not chosen.kind, vendor=vendor)
+        if any(Road.ALL[name].destination == "postgres" for name in names):
+            bench.postgres = open_till_the_end.enter_context(postgres_server())
         bench.prepare()
         size = bench.files["first"].stat().st_size / 1e6
         say(f"{chosen.rows:,} rows, 68 columns, {size:,.0f} MB, {os.cpu_count()} processors")
-        for name in chosen.roads or Road.ALL:
+        for name in names:
             _compare(name, bench, builds, chosen.rounds)
 
 
