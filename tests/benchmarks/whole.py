@@ -328,7 +328,8 @@ def _measured(command: list[str], environment: Mapping[str, str], folder: Path) 
         # Of the peak, a process has inherited that of the one that has started it: a small one.
         told = subprocess.run(
             [sys.executable, "-S", "-c", MEASURE, *command],
-            env=os.environ | environment,
+            # As of an installed package, the compiled modules are kept.
+            env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": ""},
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -344,9 +345,11 @@ def _measured(command: list[str], environment: Mapping[str, str], folder: Path) 
 def _compare(name: str, bench: Bench, builds: Mapping[str, str | None], rounds: int) -> None:
     road = Road.ALL[name]
     taken: dict[str, list[Figures]] = {build: [] for build in builds}
-    for _ in range(rounds):
+    for turn in range(rounds + 1):
         for build, python in builds.items():
-            taken[build].append(road.run(bench, python))
+            figures = road.run(bench, python)
+            if turn:  # the first one warms up
+                taken[build].append(figures)
     say(f"\n{road.about}")
     say(f"{'':12}{'seconds':>9}{'CPU s':>8}{'peak MiB':>10}{'ratio':>8}{'CPU ratio':>11}")
     reference = taken["reference"]
