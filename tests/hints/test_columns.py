@@ -176,7 +176,7 @@ def test_headers_of_another_alphabet(
 ) -> None:
     shop.load("users")
     shop.give("users", "id,Πόλη,Όνομα\n1,a,b\n")
-    with advises("tabular/header.py", "dlt's naming convention leaves out letters"):
+    with advises("tabular/header.py", "dlt's naming convention does not keep all"):
         shop.load("users")
     monkeypatch.setenv("SCHEMA__NAMING", "direct")
     shop.into(dataset).load("users")

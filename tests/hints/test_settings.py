@@ -88,6 +88,11 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
         ],
     ),
     (
+        follows("tabular/privacy_settings.py", "Did you mean"),
+        {"privacy": {"usres": {"id": "keep"}}},
+        [{"privacy": {"users": {"id": "keep"}}}],
+    ),
+    (
         follows("tabular/privacy_settings.py", "Choose {', '.join(_ACTIONS"),
         {"privacy": {"users": {"id": "hide"}}},
         [{"privacy": {"users": {"id": "keep"}}}],
@@ -157,6 +162,11 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
     (
         follows("configuration/credentials.py", "Keep one of them; an argument in a script"),
         {"credentials": {**TOKEN, "session_user_id": "1", "session_key": "k"}},
+        [{"credentials": TOKEN}],
+    ),
+    (
+        follows("configuration/credentials.py", "Give {', '.join(sorted(fields_of(*kinds)))}"),
+        {"credentials": [TOKEN]},
         [{"credentials": TOKEN}],
     ),
     (
@@ -296,7 +306,7 @@ def test_a_variable_that_has_no_keys_of_its_own(
 
 def test_a_setting_of_the_other_vendor(environment: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(S + "CAMPAIGN_ID", "c")
-    with advises("configuration/config_errors.py", "{name} is a setting of sources.{section}"):
+    with advises("configuration/config_errors.py", "{name} is a setting of sources.{own}"):
         load_of_environment(environment)
     monkeypatch.delenv(S + "CAMPAIGN_ID")
     monkeypatch.setenv("SOURCES__VOUCHERIFY__CAMPAIGN_ID", "c")
