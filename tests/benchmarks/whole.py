@@ -347,9 +347,9 @@ def _compare(name: str, bench: Bench, builds: Mapping[str, str | None], rounds: 
     taken: dict[str, list[Figures]] = {build: [] for build in builds}
     for turn in range(rounds + 1):
         for build, python in builds.items():
-            figures = road.run(bench, python)
+            run = road.run(bench, python)
             if turn:  # the first one warms up
-                taken[build].append(figures)
+                taken[build].append(run)
     say(f"\n{road.about}")
     say(f"{'':12}{'seconds':>9}{'CPU s':>8}{'peak MiB':>10}{'ratio':>8}{'CPU ratio':>11}")
     reference = taken["reference"]
