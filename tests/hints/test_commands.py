@@ -146,7 +146,9 @@ def test_a_file_that_a_demo_would_empty(command: Command) -> None:
 
 def test_exports_that_are_to_be_collected(command: Command) -> None:
     _, told = command("collect", "users")
-    check_advice("cli/output/tables.py", "no new export is done; `spaaza submit` requests one", told)
+    check_advice(
+        "cli/output/tables.py", "no new export is done; `spaaza submit` requests one", told
+    )
     code, told = command("submit", "users")
     assert code == 0
     check_advice("cli/output/tables.py", "\n`spaaza collect` loads them once they are done", told)
@@ -167,7 +169,9 @@ def test_exports_that_failed_are_requested_in_smaller_windows(
         command = command_for(vendor, monkeypatch)
         loads(command, "submit", "transactions", *hour)
         _, told = command("collect", "transactions", *hour)
-        check_advice("cli/output/tables.py", "an export failed; `spaaza submit` requests it in", told)
+        check_advice(
+            "cli/output/tables.py", "an export failed; `spaaza submit` requests it in", told
+        )
         loads(command, "submit", "transactions", *hour)
         loads(command, "collect", "transactions", *hour)
     assert rows("transactions") == 1

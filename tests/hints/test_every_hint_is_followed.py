@@ -9,7 +9,10 @@ CAUSE = "a part of what was wrong"
 EXEMPT = {
     ("backfill/backfill.py", "Load this part again"): "the same call once more",
     ("cli/pipeline.py", "another destination"): CAUSE,
-    ("cli/output/tables.py", "\n{len(jobs) - most} older jobs"): "it shows a list, and loads nothing",
+    (
+        "cli/output/tables.py",
+        "\n{len(jobs) - most} older jobs",
+    ): "it shows a list, and loads nothing",
     ("reading/column_hints.py", "column_types says"): CAUSE,
     ("reading/column_hints.py", "column_types of"): CAUSE,
     ("loading/history.py", "filter, fields or export_format"): CAUSE,
