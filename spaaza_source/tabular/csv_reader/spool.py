@@ -40,8 +40,8 @@ class Spool:
     files open, each of which has to wait for the last.
 
     Args:
-        beside: The file that is read: the spool needs about as much room, in the same folder if it
-            can be written to.
+        beside: The file that is read: the spool needs about as much room, or up to ten times as
+            much where most cells are empty, in the same folder if it can be written to.
     """
 
     def __init__(self, beside: Path) -> None:
@@ -73,7 +73,8 @@ class Spool:
             raise FileError(
                 f"no room for the rows that are read ({failure.strerror})",
                 where=self._beside.name,
-                hint="Free as much room as the file has, in its folder or for temporary files.",
+                hint="Free room in its folder or for temporary files: as much as the file has, or"
+                " ten times as much where most cells are empty.",
             ) from None
         self._places.append((self._end, table.size))
         self._end += table.size
