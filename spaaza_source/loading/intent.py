@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from spaaza_source.loading.table_load import TableLoad
-from spaaza_source.writing import contract_modes
+from spaaza_source.writing import contract_modes, has_own_steps
 
 #: Write dispositions whose tables have columns, or rows, that no other disposition leaves there.
 OF_THEIR_OWN = ("append", "insert-only", "scd2")
@@ -14,6 +14,8 @@ OF_THEIR_OWN = ("append", "insert-only", "scd2")
 CONTRACT = "schema_contract"
 #: The setting by which windows are cut, and so no export of all rows.
 TIME_COLUMNS = "time_columns"
+#: Whether the user's own steps, or hints of columns, may have changed the rows.
+OWN_STEPS = "own_steps"
 
 
 def describe_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
@@ -24,7 +26,12 @@ def describe_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
         strategy: What the user has set of the write disposition; None where the source chooses.
     """
     own = strategy if strategy in OF_THEIR_OWN else "rows"
-    return {**describe_settings(load), "write_disposition": own, CONTRACT: _describe_contract()}
+    return {
+        **describe_settings(load),
+        "write_disposition": own,
+        CONTRACT: _describe_contract(),
+        OWN_STEPS: "yes" if has_own_steps() else "",
+    }
 
 
 def describe_settings(load: TableLoad) -> dict[str, str]:
@@ -60,6 +67,9 @@ def contradicts(name: str, before: str, now: str) -> bool:
         return False
     if name == TIME_COLUMNS and not (before and now):
         # No row was cut out, or none will be: another setting has done that, and tells so itself.
+        return False
+    if name == OWN_STEPS:
+        # What they do cannot be compared.
         return False
     return before != now
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import dlt
 from dlt.common import logger
+from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit import CountScope, audit_rows, job_row, write_manifest
-from spaaza_source.destination import ask, fetch_number
+from spaaza_source.audit import (
+    CountScope,
+    audit_rows,
+    job_row,
+    present_exports,
+    read_ledger,
+    write_manifest,
+)
+from spaaza_source.destination import ask, fetch_chunks, fetch_number
 from spaaza_source.exports import TableExports
 from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.scope import LoadScope
@@ -19,16 +28,25 @@ def is_unchanged(scope: LoadScope, exports: TableExports) -> bool:
     """Whether the table is the file that has arrived, with as many rows as were counted then."""
     if not scope.has_file(exports):
         return False
-    table = scope.sync.table
-
-    def count(client: Any) -> int:
-        name = client.make_qualified_table_name(table)
-        return fetch_number(client, f"SELECT count(*) FROM {name}")  # noqa: S608 - our own name
-
+    schema = dlt.current.source_schema()
     try:
-        return ask(count) == _rows(scope)
+        return ask(lambda client: _is_whole(client, scope, schema))
     except DatabaseUndefinedRelation:
         return False
+
+
+def _is_whole(client: Any, scope: LoadScope, schema: Schema) -> bool:
+    """Whether the table still is what that export has left there: its rows, and its columns."""
+    table, rows = scope.sync.table, _rows(scope)
+    # Another pipeline may have loaded it since this load began, which may be hours ago.
+    if present_exports(read_ledger(client).get(table, [])) != [scope.only_file]:
+        return False
+    name = client.make_qualified_table_name(table)
+    if fetch_number(client, f"SELECT count(*) FROM {name}") != rows:  # noqa: S608 - our own name
+        return False
+    first = fetch_chunks(client, f"SELECT * FROM {name} LIMIT 1")  # noqa: S608
+    has = {column.lower() for row in first for column in row.column_names}
+    return not rows or {column.lower() for column in schema.get_table_columns(table)} <= has
 
 
 def note_unchanged(scope: LoadScope, exports: TableExports, *, hide_selection: bool) -> Any:

@@ -15,10 +15,12 @@ from typing import Any, Protocol
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common.configuration.container import Container
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.extract.incremental import IncrementalResourceWrapper
 from dlt.extract.items import ResolvablePipeItem
+from dlt.extract.source import SourceInjectableContext
 
 from spaaza_source.destination import ask, fetch_chunks
 from spaaza_source.errors import SettingsError
@@ -176,11 +178,13 @@ def _read_keys(
 
 
 def has_own_steps() -> bool:
-    """Whether rows of the resource pass steps of the user's, or columns that the user describes."""
+    """Whether rows of the resource pass steps or transformers of the user's, or hinted columns."""
     resource = dlt.current.resource()
     steps = resource._pipe.steps[1:]  # noqa: SLF001 - dlt names them nowhere else
     own = [step for step in steps if not isinstance(step, IncrementalResourceWrapper)]
-    return bool(own or resource.columns)
+    edges = Container()[SourceInjectableContext].source.resources.selected_dag
+    feeds_others = any(parent == resource.name != child for parent, child in edges)
+    return bool(own or resource.columns or feeds_others)
 
 
 def past_own_steps(rows: pa.Table) -> Any:

@@ -176,6 +176,18 @@ def test_all_rows_are_told_beside_windows() -> None:
     assert line.split()[-2:] == ["all", "rows"]
 
 
+@pytest.mark.parametrize("width", [80, 200])
+def test_tables_that_were_not_written_are_named(width: int) -> None:
+    same = {"window_start": None, "window_end": None, "unchanged": True}
+    both = [{**ROW, **same}, {**ROW, **same, "table_name": "users"}]
+    lines = shown(lambda console: show_loaded(console, both), width)
+    said = f"Not written, as their files have not changed: users, {TABLE}"
+    assert said in " ".join(line.strip() for line in lines)
+    lines = shown(lambda console: show_loaded(console, [both[0], ROW, both[1]]), width)
+    assert "Not written, as its file has not changed: users" in lines
+    assert not [line for line in shown(loaded, width) if line.startswith("Not written")]
+
+
 def test_each_chain_has_its_heading() -> None:
     both = [ROW, {**ROW, "account": "1744"}]
     lines = shown(lambda console: show_loaded(console, both), 80)

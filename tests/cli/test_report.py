@@ -55,6 +55,18 @@ def test_every_event_of_a_load_is_a_line_of_json(sandbox: Sandbox) -> None:
     assert {"event": "ended", "exit_code": 0}.items() <= told[-1].items()
 
 
+@pytest.mark.slow
+def test_a_table_that_is_not_written_is_told(sandbox: Sandbox) -> None:
+    said = []
+    for log in ("json", "json", "text"):
+        ran = spaaza("load", "products", "--log", log, **settings_for(sandbox))
+        assert (ran.returncode, ran.stderr) == (0, "")
+        said.append(ran.stdout)
+    loaded = [each for out in said[:2] for each in events(out) if each["event"] == "loaded"]
+    assert [(each["loaded"], each["unchanged"]) for each in loaded] == [(50, None), (50, True)]
+    assert "Not written, as its file has not changed: products" in said[2]
+
+
 @pytest.mark.parametrize("log", [pytest.param("text", marks=pytest.mark.thorough), "json"])
 def test_a_load_whose_windows_were_split_tells_what_is_loaded(log: str) -> None:
     with Sandbox(SandboxSettings(rows=50, run_seconds=0.05, max_export_rows=30)) as limited:

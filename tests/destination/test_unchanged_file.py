@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pytest
 
 from spaaza_source import spaaza_source
 from tests.destination.loads import Load
 from tests.faults.cut_short import QUICK, TOKEN
+from tests.processes import ran
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
 FILE = b"user_id,name\n1,Ada\n2,Bo\n"
+NAMES = "SELECT name FROM users ORDER BY user_id"
 
 
 @pytest.fixture
@@ -53,10 +56,10 @@ def test_the_same_file_is_not_written_again(vendor: FileVendor, tmp_path: Path) 
     vendor.files["users"] = FILE.replace(b"Bo", b"Bobby")
     assert load(tmp_path, users(vendor))
     assert told(tmp_path) == [(2, 2, 2, True, None)]
-    assert query(tmp_path, "SELECT name FROM users ORDER BY user_id") == [("Ada",), ("Bobby",)]
+    assert query(tmp_path, NAMES) == [("Ada",), ("Bobby",)]
     vendor.files["users"] = FILE
     assert load(tmp_path, users(vendor))
-    assert query(tmp_path, "SELECT name FROM users ORDER BY user_id") == [("Ada",), ("Bo",)]
+    assert query(tmp_path, NAMES) == [("Ada",), ("Bo",)]
 
 
 def test_one_source_may_be_run_again(vendor: FileVendor, tmp_path: Path) -> None:
@@ -137,18 +140,137 @@ def test_a_refresh_loads_it(vendor: FileVendor, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_a_step_did_is_undone_without_it(vendor: FileVendor, tmp_path: Path) -> None:
+    source = users(vendor)
+    source.resources["users"].add_map(_hide_names)
+    load(tmp_path, source)
+    assert query(tmp_path, NAMES) == [("?",), ("?",)]
+    assert load(tmp_path, users(vendor))
+    assert query(tmp_path, NAMES) == [("Ada",), ("Bo",)]
+    assert not load(tmp_path, users(vendor))
+
+
+def _hide_names(rows: Any) -> Any:
+    if not isinstance(rows, pa.Table):
+        return rows
+    place = rows.schema.get_field_index("name")
+    return rows.set_column(place, "name", pa.array(["?"] * rows.num_rows))
+
+
+@pytest.mark.slow
+def test_a_transformer_gets_its_rows(vendor: FileVendor, tmp_path: Path) -> None:
+    @dlt.transformer(write_disposition="replace")
+    def greeted(rows: Any) -> Iterator[Any]:
+        yield rows
+
+    for _ in range(2):
+        source = users(vendor)
+        source.resources.add(source.users | greeted)
+        load(tmp_path, source.with_resources("users", "greeted"))
+        assert query(tmp_path, "SELECT count(*) FROM greeted") == [(2,)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_normalized", [False, True])
+def test_a_package_that_is_not_loaded_yet_may_bring_another_file(
+    is_normalized: bool, vendor: FileVendor, tmp_path: Path
+) -> None:
+    load(tmp_path, users(vendor))
+    pipeline = pipeline_into(tmp_path)
+    vendor.files["users"] = FILE.replace(b"Bo", b"Cy")
+    pipeline.extract(users(vendor))
+    if is_normalized:
+        pipeline.normalize()
+    vendor.files["users"] = FILE
+    pipeline.extract(users(vendor))
+    pipeline.normalize()
+    pipeline.load()
+    assert query(tmp_path, NAMES) == [("Ada",), ("Bo",)]
+
+
+class MeanwhileVendor(FileVendor):
+    """One that does something before it gives the file of an export."""
+
+    meanwhile: Callable[[], Any] | None = None
+
+    def file(self, number: int) -> bytes:
+        file = super().file(number)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return file
+
+
+@pytest.mark.slow
+def test_another_pipeline_may_load_another_file_meanwhile(tmp_path: Path) -> None:
+    with MeanwhileVendor(users=FILE) as vendor:
+        load(tmp_path, users(vendor))
+        other = FILE.replace(b"Bo", b"Cy")
+        ends = []
+        vendor.meanwhile = lambda: ends.append(ran(_load_from_elsewhere, tmp_path, other))
+        assert load(tmp_path, users(vendor))
+        assert [end.returncode for end in ends] == [0], ends
+        assert query(tmp_path, NAMES) == [("Ada",), ("Bo",)]
+
+
+def _load_from_elsewhere(folder: Path, file: bytes) -> None:
+    with FileVendor(users=file) as vendor:
+        _elsewhere(folder).run(users(vendor))
+    assert query(folder, NAMES) == [("Ada",), ("Cy",)]
+
+
+def _elsewhere(folder: Path) -> dlt.Pipeline:
+    """Another pipeline into the same tables, without the first one's working folder."""
+    return dlt.pipeline(
+        "another",
+        pipelines_dir=str(folder / "another"),
+        destination=dlt.destinations.duckdb(str(next(folder.glob("*.duckdb")))),
+        dataset_name=pipeline_into(folder).dataset_name,
+    )
+
+
+@pytest.mark.slow
+def test_a_column_that_was_dropped_by_hand_is_made_again(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    load(tmp_path, users(vendor))
+    with pipeline_into(tmp_path).sql_client() as client:
+        client.execute_sql("ALTER TABLE users DROP COLUMN name")
+    assert load(tmp_path, users(vendor))
+    assert query(tmp_path, NAMES) == [("Ada",), ("Bo",)]
+
+
+@pytest.mark.slow
+def test_rows_of_nested_tables_are_not_counted_so_json_is_loaded(tmp_path: Path) -> None:
+    with FileVendor(users=b'[{"user_id":1,"tags":["a","b"]},{"user_id":2,"tags":["c"]}]') as vendor:
+        load(tmp_path, users(vendor, export_format="json"))
+        with pipeline_into(tmp_path).sql_client() as client:
+            client.execute_sql("DELETE FROM users__tags")
+        assert load(tmp_path, users(vendor, export_format="json"))
+        assert query(tmp_path, "SELECT count(*) FROM users__tags") == [(3,)]
+
+
+@pytest.mark.slow
+def test_a_file_without_rows_may_be_the_whole_table(vendor: FileVendor, tmp_path: Path) -> None:
+    vendor.files["users"] = b"user_id,name\n"
+    for is_there in (None, True):
+        load(tmp_path, users(vendor))
+        assert told(tmp_path) == [(0, 0, 0, True, is_there)]
+    vendor.files["users"] = FILE
+    load(tmp_path, users(vendor))
+    vendor.files["users"] = b"user_id,name\n"
+    for is_there in (None, True):
+        load(tmp_path, users(vendor, accept_deletes=True))
+        assert told(tmp_path) == [(0, 0, 0, True, is_there)]
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(0,)]
+
+
+@pytest.mark.slow
 def test_another_machine_that_finds_the_table_passes_over_it_too(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
     load(tmp_path, users(vendor))
-    database = next(tmp_path.glob("**/*.duckdb"))
-    other = dlt.pipeline(
-        "another",
-        pipelines_dir=str(tmp_path / "another"),
-        destination=dlt.destinations.duckdb(str(database)),
-        dataset_name=pipeline_into(tmp_path).dataset_name,
-    )
-    other.run(users(vendor))
+    _elsewhere(tmp_path).run(users(vendor))
     assert told(tmp_path) == [(2, 2, 2, True, True)]
 
 

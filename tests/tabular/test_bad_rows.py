@@ -159,8 +159,13 @@ def test_mixed_record_ends_are_read_only_where_nothing_else_is_odd(opened: Any) 
         b"a,b\r1,2\r\n3,4\r\n",
         b"a,b\r\n1,2\r\n3,4\r",
     ):
-        with pytest.raises(MalformedFileError):
+        with pytest.raises(MalformedFileError, match="record end"):
             opened(data)
+
+
+def test_a_fault_of_a_row_is_told_before_apostrophes_are(opened: Any) -> None:
+    with pytest.raises(MalformedFileError, match="line 4, byte offset 20: the header is repeated"):
+        opened(b"a,b\n'1','2'\n'3','4'\na,b\n")
 
 
 def test_an_empty_line_is_an_empty_cell_where_there_is_one_column_and_else_a_bad_row(

@@ -33,6 +33,7 @@ LOADED_COLUMNS = (
     "convert_seconds",
     "late_rows",
     "proven",
+    "unchanged",
 )
 
 

@@ -162,6 +162,7 @@ def show_loaded(
         if all(window == ALL_ROWS for *_, window in rows):
             headings.pop()
         print_rows(console, headings, [row[: len(headings)] for row in rows])
+        _show_unchanged(console, tables)
     reconciled = [job["proven"] for job in jobs if job.get("proven") is not None]
     if reconciled:
         console.print(
@@ -177,6 +178,16 @@ def _table_row(table: str, jobs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]
     rows, rejected = (sum(job[column] for job in jobs) for column in ("loaded", "rejected"))
     counts = (rows, rejected, len(jobs), len(told))
     return (table, *(f"{count:,}" for count in counts), _days(_whole_window(jobs)))
+
+
+def _show_unchanged(console: Console, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    """Print which tables were not written, as each is its export's file already."""
+    unchanged = [
+        table for table, jobs in tables.items() if all(job.get("unchanged") for job in jobs)
+    ]
+    if unchanged:
+        files = "its file has" if len(unchanged) == 1 else "their files have"
+        print_line(console, f"Not written, as {files} not changed: {', '.join(unchanged)}")
 
 
 def _whole_window(jobs: Sequence[Mapping[str, Any]]) -> Window | None:

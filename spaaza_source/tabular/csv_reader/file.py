@@ -146,6 +146,8 @@ class CsvFile:
 
         def make_table(piece: tuple[ByteSpan, Any, bytes]) -> tuple[ByteSpan, Any]:
             span, kept, data = piece
+            if kept is None:
+                return span, self._typed(parse_rows(data, len(kinds), span.rows))
             again = _other_types(kept, kinds)
             if again:
                 texts = parse_rows(data, len(kinds), span.rows, again)
@@ -160,10 +162,11 @@ class CsvFile:
     def _pieces(
         self, file: BinaryIO, kinds: Sequence[Any]
     ) -> Iterator[tuple[ByteSpan, Any, bytes]]:
-        """Each span, its cells as they are kept, and its bytes where some are to be read again."""
+        """Each span, its cells if they are kept, and its bytes where some are to be read again."""
         for number, span in enumerate(self._spans):
-            kept, data = deserialize(self._spool.read(number)), b""
-            if _other_types(kept, kinds):
+            kept = deserialize(self._spool.read(number)) if self._spool.keeps else None
+            data = b""
+            if kept is None or _other_types(kept, kinds):
                 file.seek(span.offset)
                 data = span.good_bytes(file.read(span.length))
             yield span, kept, data

@@ -50,15 +50,16 @@ def read_whole(
                 continue
             cells = Cells.of(strings)
             seen = found[index] = before[index].read(cells)
-            kept.append(
-                strings if pa.types.is_string(kept_type(seen)) else cells.cast(kept_type(seen))
-            )
+            is_text = not spool.keeps or pa.types.is_string(kept_type(seen))
+            kept.append(strings if is_text else cells.cast(kept_type(seen)))
+        if not spool.keeps:
+            return judged, found, None
         return judged, found, serialize(pa.table(kept, names=texts.column_names))
 
     for judged, found, kept in run_in_threads(read, scan.pieces()):
-        if not scan.spans:
-            _check_apostrophes(judged.texts)
         span = scan.add(judged)
+        if scan.spans == [span]:
+            _check_apostrophes(judged.texts)
         for index, seen in found.items():
             evidence[index] = evidence[index].merge(seen)
         if span.rows:

@@ -85,7 +85,8 @@ class Judged:
         piece: The piece.
         bounds: Its records.
         repeated: Those that repeat the header.
-        texts: The cells of the good ones, as an Arrow table of texts.
+        texts: The cells of the good ones, as an Arrow table of texts; those of a file that is
+            refused anyway are not read.
     """
 
     piece: Piece
@@ -177,9 +178,10 @@ class Scan:
         bounds = find_records(records, self.layout)
         bad = _by_index([*repeated, *bounds.bad])
         span = _span(piece, bounds, bad)
-        return Judged(
-            piece, bounds, repeated, parse_rows(span.good_bytes(records.data), width, span.rows)
-        )
+        # Arrow would take each of mixed record ends for one.
+        is_refused = bounds.stray_line_feed is not None
+        data, rows = (b"", 0) if is_refused else (span.good_bytes(records.data), span.rows)
+        return Judged(piece, bounds, repeated, parse_rows(data, width, rows))
 
     def add(self, judged: Judged) -> ByteSpan:
         """Take note of a piece: count its records, and collect the bad ones."""
