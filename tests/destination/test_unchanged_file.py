@@ -47,6 +47,7 @@ def told(folder: Path) -> list[tuple[Any, ...]]:
     return query(folder, f"SELECT {columns} FROM export_jobs ORDER BY job_id DESC LIMIT 1")
 
 
+@pytest.mark.slow
 def test_the_same_file_is_not_written_again(vendor: FileVendor, tmp_path: Path) -> None:
     assert load(tmp_path, users(vendor))
     assert told(tmp_path) == [(2, 2, 2, True, None)]
@@ -62,6 +63,8 @@ def test_the_same_file_is_not_written_again(vendor: FileVendor, tmp_path: Path) 
     assert query(tmp_path, NAMES) == [("Ada",), ("Bo",)]
 
 
+@pytest.mark.thorough
+@pytest.mark.slow
 def test_one_source_may_be_run_again(vendor: FileVendor, tmp_path: Path) -> None:
     source = users(vendor)
     load(tmp_path, source)
@@ -89,6 +92,7 @@ def test_a_window_whose_file_is_the_same_is_loaded(tmp_path: Path) -> None:
     assert unchanged == [(None,)] * 3
 
 
+@pytest.mark.slow
 def test_a_table_that_has_lost_a_row_is_loaded(vendor: FileVendor, tmp_path: Path) -> None:
     load(tmp_path, users(vendor))
     pipeline = pipeline_into(tmp_path)
@@ -98,6 +102,7 @@ def test_a_table_that_has_lost_a_row_is_loaded(vendor: FileVendor, tmp_path: Pat
     assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_dropped_table_is_loaded(vendor: FileVendor, tmp_path: Path) -> None:
     load(tmp_path, users(vendor))
     with pipeline_into(tmp_path).sql_client() as client:
@@ -106,12 +111,14 @@ def test_a_dropped_table_is_loaded(vendor: FileVendor, tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_file_with_a_bad_row_is_loaded_again(vendor: FileVendor, tmp_path: Path) -> None:
     vendor.files["users"] = FILE + b"3\n"
     for _ in range(2):
         assert load(tmp_path, users(vendor, max_rejected_share=0.5))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
@@ -132,6 +139,7 @@ def test_what_the_user_does_to_the_rows_may_be_new(
     assert load(tmp_path, source)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_refresh_loads_it(vendor: FileVendor, tmp_path: Path) -> None:
     load(tmp_path, users(vendor))
@@ -157,6 +165,7 @@ def _hide_names(rows: Any) -> Any:
     return rows.set_column(place, "name", pa.array(["?"] * rows.num_rows))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_transformer_gets_its_rows(vendor: FileVendor, tmp_path: Path) -> None:
     @dlt.transformer(write_disposition="replace")
@@ -170,6 +179,7 @@ def test_a_transformer_gets_its_rows(vendor: FileVendor, tmp_path: Path) -> None
         assert query(tmp_path, "SELECT count(*) FROM greeted") == [(2,)]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("is_normalized", [False, True])
 def test_a_package_that_is_not_loaded_yet_may_bring_another_file(
@@ -201,6 +211,7 @@ class MeanwhileVendor(FileVendor):
         return file
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_another_pipeline_may_load_another_file_meanwhile(tmp_path: Path) -> None:
     with MeanwhileVendor(users=FILE) as vendor:
@@ -250,6 +261,7 @@ def test_rows_of_nested_tables_are_not_counted_so_json_is_loaded(tmp_path: Path)
         assert query(tmp_path, "SELECT count(*) FROM users__tags") == [(3,)]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_file_without_rows_may_be_the_whole_table(vendor: FileVendor, tmp_path: Path) -> None:
     vendor.files["users"] = b"user_id,name\n"
@@ -265,6 +277,7 @@ def test_a_file_without_rows_may_be_the_whole_table(vendor: FileVendor, tmp_path
     assert query(tmp_path, "SELECT count(*) FROM users") == [(0,)]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_another_machine_that_finds_the_table_passes_over_it_too(
     vendor: FileVendor, tmp_path: Path

@@ -12,7 +12,7 @@ import pytest
 from tests.hints.loads import Shop, advises, check_advice
 from tests.vendors.voucherify_files import VoucherifyVendor
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 AGAIN: dict[str, Any] = {"refresh": "drop_resources"}
 #: The ways out of a load that does not fit those before it: where it goes then, and how.

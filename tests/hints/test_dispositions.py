@@ -10,7 +10,7 @@ import pytest
 
 from tests.hints.loads import Shop, advises, check_advice
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 T = "transactions"
 MAY: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-06-01"}

@@ -29,7 +29,7 @@ from tests.processes import ran
 from tests.vendors.server import Answer, Seen
 from tests.vendors.spaaza_files import FileVendor
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 MAY: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
 

@@ -17,7 +17,7 @@ from tests.hints.loads import Shop, advises, check_advice
 from tests.vendors.spaaza_files import FileVendor
 from tests.vendors.voucherify_files import VoucherifyVendor
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 T = "transactions"
 MAY: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
