@@ -68,26 +68,23 @@ def reading_pipeline(target: Target) -> Iterator[dlt.Pipeline]:
     """
     location = _locate(target)
     name = _pipeline_name(target, location)
-    with private_folder() as empty:
+    with private_folder() as folder:
         if location.file is not None:
             there = location.file.exists()
-            file = duckdb_file(location.file if there else empty / "none.duckdb", read_only=there)
+            file = duckdb_file(location.file if there else folder / "none.duckdb", read_only=there)
             target = replace(target, destination=file)
-        with _temporary_pipeline(target, name) as pipeline:
-            yield pipeline
+        yield _temporary_pipeline(target, name, folder)
 
 
-@contextmanager
-def _temporary_pipeline(target: Target, name: str) -> Iterator[dlt.Pipeline]:
-    """A pipeline to the target's destination that leaves nothing on this machine."""
-    with private_folder() as folder:
-        yield dlt.pipeline(
-            name,
-            pipelines_dir=str(folder),
-            destination=target.destination,
-            dataset_name=target.dataset,
-            progress=NULL_COLLECTOR,
-        )
+def _temporary_pipeline(target: Target, name: str, folder: Path) -> dlt.Pipeline:
+    """A pipeline to the target's destination that leaves nothing beside its folder."""
+    return dlt.pipeline(
+        name,
+        pipelines_dir=str(folder),
+        destination=target.destination,
+        dataset_name=target.dataset,
+        progress=NULL_COLLECTOR,
+    )
 
 
 def require_own_tables(pipeline: dlt.Pipeline) -> None:
@@ -162,7 +159,8 @@ class _Location:
 
 
 def _locate(target: Target) -> _Location:
-    with _temporary_pipeline(target, target.vendor.name) as pipeline:
+    with private_folder() as folder:
+        pipeline = _temporary_pipeline(target, target.vendor.name, folder)
         check_connection(pipeline)
         config: Any = pipeline.destination_client().config
     kind = str(config.destination_type).rpartition(".")[2]
@@ -177,6 +175,6 @@ def _locate(target: Target) -> _Location:
     # One server has many databases, one bucket many folders.
     with suppress(ConfigurationValueError):
         location += f" {config.data_location()}"
-    folder = str(getattr(config, "bucket_url", ""))
-    text = f"{location} {sha256(folder.encode()).hexdigest()} {target.dataset}"
+    bucket = str(getattr(config, "bucket_url", ""))
+    text = f"{location} {sha256(bucket.encode()).hexdigest()} {target.dataset}"
     return _Location(text, f"{kind} ({config}), dataset {target.dataset}")
