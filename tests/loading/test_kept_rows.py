@@ -175,5 +175,5 @@ def test_a_start_that_moves_forward_is_refused_where_older_rows_could_not_be_kep
     vendor.files["vouchers"] = b"name\na\na\n"
     pipeline.run(source(vendor, "vouchers"))
     later = source(vendor, "vouchers", start_date="2026-06-01")
-    refuses(vendor, pipeline, later, "before start_date", "primary_key")
+    refuses(vendor, pipeline, later, "before start_date", "set start_date back")
     assert query(tmp_path, "SELECT count(*) FROM vouchers") == [(2,)]

@@ -96,14 +96,15 @@ def test_a_snapshot_is_merged_by_the_key_that_its_rows_prove(
 def test_without_a_proven_key_a_snapshot_takes_the_tables_place(
     vendor: FileVendor, tmp_path: Path
 ) -> None:
-    for _ in range(2):
-        table = load(vendor, tmp_path, "id,name\n1,a\n1,b\n,c\n")
+    # A file that has not changed would not be written.
+    for name in ("x", "c"):
+        table = load(vendor, tmp_path, f"id,name\n1,a\n1,b\n,{name}\n")
         assert table["write_disposition"] == "replace"
     assert not table["columns"]["id"].get("primary_key")
     assert users(tmp_path) == [("1", "a"), ("1", "b"), (None, "c")]
     # A merge would leave what the table holds without a key.
-    for disposition in ("replace", "merge"):
-        table = load(vendor, tmp_path, "id,name\n1,a\n2,d\n3,e\n")
+    for disposition, name in (("replace", "y"), ("merge", "e")):
+        table = load(vendor, tmp_path, f"id,name\n1,a\n2,d\n3,{name}\n")
         assert table["write_disposition"] == disposition
     assert users(tmp_path) == [("1", "a"), ("2", "d"), ("3", "e")]
 
