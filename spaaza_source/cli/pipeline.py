@@ -160,9 +160,7 @@ class _Location:
 
 def _locate(target: Target) -> _Location:
     with private_folder() as folder:
-        pipeline = _temporary_pipeline(target, target.vendor.name, folder)
-        check_connection(pipeline)
-        config: Any = pipeline.destination_client().config
+        config = check_connection(_temporary_pipeline(target, target.vendor.name, folder))
     kind = str(config.destination_type).rpartition(".")[2]
     location = f"{config.destination_type} {config.fingerprint()}"
     if "duckdb" in config.destination_type:

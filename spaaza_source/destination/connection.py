@@ -31,13 +31,16 @@ SCHEMES = {
 HIGHEST_PORT = 65_535
 
 
-def check_connection(pipeline: Any) -> None:
-    """Check that the settings can be read that a pipeline's destination is connected with.
+def check_connection(pipeline: Any) -> Any:
+    """What a pipeline's destination is connected with, once it is proven that it can be read.
 
     Nothing is connected. What else dlt may raise of them names no value, and is not changed.
 
     Args:
         pipeline: Its destination.
+
+    Returns:
+        The configuration of dlt's client of the destination.
 
     Raises:
         SettingsError: It names the key, and never the value.
@@ -56,6 +59,7 @@ def check_connection(pipeline: Any) -> None:
             raise _missing(destination, _missing_fields(failure)) from None
         for path, each in _strings(config):
             _check_string(destination, path, each)
+        return config
 
 
 def _strings(config: Any) -> Iterable[tuple[tuple[str, ...], ConnectionStringCredentials]]:

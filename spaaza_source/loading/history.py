@@ -20,7 +20,7 @@ from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, TableSync
 from spaaza_source.loading.checkpoint import read_state
-from spaaza_source.loading.intent import contradicts, describe_settings, narrow_intent
+from spaaza_source.loading.intent import OWN_STEPS, contradicts, describe_settings, narrow_intent
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.windows import EARLIEST, Window
 from spaaza_source.writing import UNDECIDED, proven_key
@@ -73,6 +73,9 @@ class LoadHistory:
             intent: The settings that shape rows, by name.
         """
         if len(self.present) != 1 or sync.policy is not None or sync.keeps_others:
+            return None
+        if intent[OWN_STEPS]:
+            # What they do may be new.
             return None
         [export] = self.present
         own = narrow_intent(intent, has_window=False)

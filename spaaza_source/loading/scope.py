@@ -26,7 +26,7 @@ from spaaza_source.loading.intent import describe_intent
 from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import check_chosen_types
-from spaaza_source.writing import check_format, empties_first, has_own_steps, has_rows, proven_key
+from spaaza_source.writing import check_format, empties_first, has_rows, proven_key
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,10 @@ def resolve_scope(
     filled = history.has_rows or (current_pipeline().has_pending_data and has_rows(sync.table))
     # A table may be empty because nothing has come yet, as earlier loads have shown.
     is_first = not filled and not history.present
-    # What the user does to the rows, or says of the columns, may be new; rows of nested tables are
-    # not counted; and a package that is not loaded yet may bring another file.
-    is_plain = is_own and not disposition.user.key and not has_own_steps()
-    is_plain = is_plain and export_format != "json" and can_resume(current_pipeline())
-    is_asked = archived is None and duplicates is None
+    # A key of the user's may be new; rows of nested tables are not counted; and a package that is
+    # not loaded yet may bring another file.
+    is_plain = is_own and not disposition.user.key and export_format != "json"
+    is_asked = archived is None and duplicates is None and can_resume(current_pipeline())
     only_file = history.only_file(sync, intent) if is_plain and is_asked else None
     return LoadScope(sync, intent, filled, is_first, duplicates, can_repeat, only_file)
 

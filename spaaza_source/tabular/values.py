@@ -34,6 +34,7 @@ _DOUBLE_FORM = "-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _ZERO_FORM = "0001-01-01(?:[T ]00:00:00(?:[.]0{1,6})?(?:Z|[+-]00(?::?00)?)?)?"
 """The zero value of a time in Go, which stands for `never`."""
 _ZERO_TIME = dt.datetime(1, 1, 1, tzinfo=dt.timezone.utc)
+_FIRST_DAY = -719_162
 _FIRST_MICROSECOND = -62_135_596_800_000_000
 _LAST_MICROSECOND = 253_402_300_799_999_999
 
@@ -152,8 +153,11 @@ def _all_date(cells: Cells) -> bool:
     """Whether every cell is `YYYY-MM-DD` and a day of the calendar."""
     if not bool((cells.lengths == _DATE_LENGTH).all()):
         return False
-    table = cells.text.reshape(-1, _DATE_LENGTH)
-    return _matches(table, "0000-00-00") and cells.cast(pa.date32()) is not None
+    # As below: of texts of that length Arrow takes the form alone, but the year 0000 too.
+    values = cells.cast(pa.date32())
+    if values is None:
+        return False
+    return bool(pc.min(pc.cast(values, pa.int32())).as_py() >= _FIRST_DAY)
 
 
 def _all_timestamp(cells: Cells) -> bool:
@@ -283,21 +287,6 @@ def _decimal_form(precision: int, scale: int) -> str:
 
 def _count_digits(text: Bytes) -> int:
     return int(np.count_nonzero((text - np.uint8(_ZERO)) <= _NINE_MORE))
-
-
-def _matches(table: Bytes, form: str) -> bool:
-    """Whether every row of bytes matches a form, in which `0` is any digit.
-
-    The year 0000 never matches.
-    """
-    for index, mark in enumerate(form):
-        column = table[:, index]
-        if mark == "0":
-            if not bool(((column - np.uint8(_ZERO)) <= _NINE_MORE).all()):
-                return False
-        elif not bool((column == ord(mark)).all()):
-            return False
-    return not bool((table[:, :4] == _ZERO).all(axis=1).any())
 
 
 def _in_calendar(strings: Any, formed: Any) -> Any:

@@ -55,15 +55,19 @@ sys.exit(bool(status))
 """
 #: Reads the link into a file, as a script would.
 DOWNLOAD = """
-import sys, duckdb, requests
-link, csv, database, casts = sys.argv[1:5]
+import sys, requests
+link, csv, database, columns = sys.argv[1:5]
 with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
     for part in answer.iter_content(2**20):
         file.write(part)
-rows = f"(SELECT {casts} FROM read_csv('{csv}', all_varchar = true))"
+"""
+SELECT = """
+import duckdb
+rows = f"(SELECT {columns} FROM read_csv('{csv}', all_varchar = true))"
 """
 CREATE = (
     DOWNLOAD
+    + SELECT
     + """
 with duckdb.connect(database) as connection:
     connection.execute("SET preserve_insertion_order = false")
@@ -72,6 +76,7 @@ with duckdb.connect(database) as connection:
 )
 MERGE = (
     DOWNLOAD
+    + SELECT
     + """
 with duckdb.connect(database) as connection:
     connection.execute(
@@ -82,24 +87,21 @@ with duckdb.connect(database) as connection:
 )
 
 
-COPY = """
-import sys, psycopg2, requests
-link, csv, database, columns = sys.argv[1:5]
-with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
-    for part in answer.iter_content(2**20):
-        file.write(part)
+COPY = (
+    DOWNLOAD
+    + """
+import psycopg2
 connection = psycopg2.connect(database)
 with connection, connection.cursor() as cursor, open(csv, "rb") as file:
     cursor.execute(f"CREATE TABLE users ({columns})")
     cursor.copy_expert("COPY users FROM STDIN (FORMAT csv, HEADER)", file)
 connection.close()
 """
-COPY_MERGE = """
-import sys, psycopg2, requests
-link, csv, database, columns = sys.argv[1:5]
-with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
-    for part in answer.iter_content(2**20):
-        file.write(part)
+)
+COPY_MERGE = (
+    DOWNLOAD
+    + """
+import psycopg2
 connection = psycopg2.connect(database)
 with connection, connection.cursor() as cursor, open(csv, "rb") as file:
     cursor.execute(f"CREATE TEMPORARY TABLE later ({columns})")
@@ -112,8 +114,10 @@ with connection, connection.cursor() as cursor, open(csv, "rb") as file:
     )
 connection.close()
 """
+)
 DELTA = (
     DOWNLOAD
+    + SELECT
     + """
 from deltalake import write_deltalake
 with duckdb.connect() as connection:

@@ -323,6 +323,16 @@ def test_a_time_of_the_usual_length_is_one_by_the_same_rules(time: str) -> None:
             assert [fits] == fit_mask(cell, kind).to_pylist(), cell
 
 
+@pytest.mark.parametrize("date", ["2024-02-29", "0001-01-01", "1999-12-31"])
+def test_a_date_of_the_usual_length_is_one_by_the_same_rules(date: str) -> None:
+    kind = ColumnType("date")
+    for place in range(len(date)):
+        for mark in "0123456789TtZz:-+. /":
+            cell = strings_of(date[:place] + mark + date[place + 1 :])
+            fits = not Evidence(kind).with_cells(cell).misfits
+            assert [fits] == fit_mask(cell, kind).to_pylist(), cell
+
+
 def test_quotes_around_a_cell_change_nothing_about_its_type(tmp_path: Path) -> None:
     path = tmp_path / "quoted.csv"
     path.write_text('n,m,b,d,t\n"1","1.5","true","2024-01-01","2024-01-01T00:00:00Z"\n1,2,true,,\n')
