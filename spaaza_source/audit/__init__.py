@@ -5,6 +5,7 @@ from spaaza_source.audit.ledger import Ledger, LoadedExport, present_exports, re
 from spaaza_source.audit.manifest import (
     CountScope,
     TableManifest,
+    TableVersion,
     manifest_jobs,
     note_repeatable,
     read_manifests,
@@ -15,6 +16,7 @@ from spaaza_source.audit.manifest import (
 from spaaza_source.audit.reconcile import reconcile_load
 from spaaza_source.audit.row_counts import count_rows
 from spaaza_source.audit.rows import job_row, rejected_rows
+from spaaza_source.audit.table_version import check_versions, is_made_for, read_version
 from spaaza_source.audit.tables import AUDIT_TABLES, audit_rows
 
 __all__ = [
@@ -23,14 +25,18 @@ __all__ = [
     "Ledger",
     "LoadedExport",
     "TableManifest",
+    "TableVersion",
     "audit_rows",
+    "check_versions",
     "count_rows",
+    "is_made_for",
     "job_row",
     "manifest_jobs",
     "note_repeatable",
     "present_exports",
     "read_ledger",
     "read_manifests",
+    "read_version",
     "reconcile_load",
     "record_result",
     "record_rows_written",

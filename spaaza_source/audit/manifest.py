@@ -64,6 +64,19 @@ class ManifestJob:
 
 
 @dataclass(frozen=True)
+class TableVersion:
+    """What a table is between two loads.
+
+    Attributes:
+        load: The id of the last load that has brought rows of it; empty without any.
+        rows: How many it has.
+    """
+
+    load: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class TableManifest:
     """The rows of one load package in one table.
 
@@ -82,6 +95,8 @@ class TableManifest:
     covered: Window | None
     jobs: Sequence[ManifestJob]
     rows_written: int | None = None
+    #: The table that the package completes; None where it brings all rows, whatever the table has.
+    made_for: TableVersion | None = None
 
     @property
     def loaded(self) -> int:
@@ -96,11 +111,19 @@ def write_manifest(
     loaded: Sequence[int],
     *,
     is_there: bool = False,
+    made_for: TableVersion | None = None,
 ) -> None:
     """Write the manifest of a table into the package that is extracted.
 
-    There is none where nothing tells how its rows are found. `loaded` are the rows of each current
-    export; `is_there` tells that the table has them already, and dlt writes none.
+    There is none where nothing tells how its rows are found.
+
+    Args:
+        count_scope: How they are found.
+        time_column: The column that windows are taken by.
+        exports: All have arrived.
+        loaded: The rows of each current export.
+        is_there: Whether the table has them already, so that dlt writes none.
+        made_for: The table that has some of them already; None where the load brings all.
     """
     if count_scope is None or callable(dlt.current.resource().table_name):
         return
@@ -117,7 +140,8 @@ def write_manifest(
         },
         "time_column": time_column,
         "reach": _text(exports.covered),
-        "is_there": is_there,
+        "is_there": is_there or made_for is not None,
+        "made_for": made_for and {"load": made_for.load, "rows": made_for.rows},
         "jobs": [
             {"job_id": job.job_id, "window": _text(job.window), "loaded": job.loaded}
             for job in jobs
@@ -186,6 +210,7 @@ def _read(table: str, stored: Mapping[str, Any]) -> TableManifest:
             for job in stored["jobs"]
         ],
         stored.get("passed_on"),
+        TableVersion(**made_for) if (made_for := stored.get("made_for")) else None,
     )
 
 

@@ -19,6 +19,7 @@ from spaaza_source.destination.load_lock import hold_load_lock
 from spaaza_source.destination.package_files import prefer_cheap_files
 from spaaza_source.destination.query import (
     ask,
+    can_hash,
     completed_loads,
     fetch_chunks,
     fetch_number,
@@ -43,6 +44,7 @@ __all__ = [
     "DELTA",
     "ask",
     "can_count",
+    "can_hash",
     "check_columns",
     "check_connection",
     "check_drivers",

@@ -65,6 +65,14 @@ def open_client(
         yield held.enter_context(closing(DeltaClient(files)))
 
 
+def can_hash(pipeline: Any) -> bool:
+    """Whether the hashes of a table's rows are those that this process makes of the same rows.
+
+    A DuckDB file is worked on by this process, and by no other one meanwhile.
+    """
+    return bool(pipeline.destination.destination_type == DUCKDB)
+
+
 @contextmanager
 def keep_open(pipeline: Any) -> Iterator[None]:
     """Keep a DuckDB file open inside the `with` block; any other destination is left alone.

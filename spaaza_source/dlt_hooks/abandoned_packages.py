@@ -2,7 +2,8 @@
 
 A package that can never be loaded would be tried first by every later run. A machine that dies
 before its load may come back when others have gone on: its package would put older rows over
-theirs. The exports of either can be had again, and the ledger tells what is missing.
+theirs. One that brings only what its table had not would leave any other table incomplete. The
+exports of all these can be had again, and the ledger tells what is missing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from dlt.common import logger
 
-from spaaza_source.audit import TableManifest, read_ledger, read_manifests
+from spaaza_source.audit import TableManifest, is_made_for, read_ledger, read_manifests
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.dlt_hooks.lasting_failures import can_repeat, package_folders, read_failure
 
@@ -56,7 +57,10 @@ def abandon_failed_packages(pipeline: Any) -> None:
 
 
 def abandon_stale_packages(pipeline: Any) -> None:
-    """Remove each package, left by an earlier run, whose rows a younger load has brought."""
+    """Remove each package, left by an earlier run, that is not right for a table any more.
+
+    A younger load has brought its rows, or the table is not the one that it completes.
+    """
     read = {folder: read_manifests(folder)[1] for folder in package_folders(pipeline)}
     left = [(folder, manifests) for folder, manifests in read.items() if manifests]
     if not left or not can_count(pipeline, None):
@@ -64,11 +68,15 @@ def abandon_stale_packages(pipeline: Any) -> None:
     with open_client(pipeline) as client:
         for folder, manifests in left:
             overtaken = [each for each in manifests if _is_overtaken(client, folder.name, each)]
-            if overtaken:
-                tables = ", ".join(each.table for each in overtaken)
+            changed = [each for each in manifests if not is_made_for(client, each)]
+            if overtaken or changed:
+                tables = ", ".join(each.table for each in overtaken or changed)
+                what = (
+                    f"younger ones have loaded {tables}" if overtaken else f"{tables} has changed"
+                )
                 logger.warning(
-                    f"The load {folder.name} was never finished, and younger ones have loaded"
-                    f" {tables} since: it is given up, and what is missing is asked for again"
+                    f"The load {folder.name} was never finished, and {what} since: it is given up,"
+                    " and what is missing is asked for again"
                 )
                 shutil.rmtree(folder)
 

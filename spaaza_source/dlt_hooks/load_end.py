@@ -16,7 +16,7 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.common.runtime.tracking import SupportsTracking
 from typing_extensions import Self
 
-from spaaza_source.audit import reconcile_load, record_rows_written
+from spaaza_source.audit import check_versions, reconcile_load, record_rows_written
 from spaaza_source.destination import hide_values, hold_load_lock, keep_open
 from spaaza_source.dlt_hooks.lasting_failures import note_failure
 from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
@@ -69,6 +69,8 @@ class _ReconcilingCollector(Collector):
             held.enter_context(keep_open(self._pipeline))
             delete_duplicate_state(self._pipeline)
             self._pending = set(self._pipeline.list_normalized_load_packages())
+            for load in sorted(self._pending):
+                check_versions(self._pipeline, load)
             self.own.__enter__()
             self._held = held.pop_all()
         return self

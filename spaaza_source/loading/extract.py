@@ -13,6 +13,7 @@ import pyarrow as pa
 from dlt.common import logger
 
 from spaaza_source.audit import (
+    TableVersion,
     audit_rows,
     job_row,
     note_repeatable,
@@ -43,16 +44,15 @@ from spaaza_source.exports import (
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.intent import narrow_intent
-from spaaza_source.loading.progress import Progress
+from spaaza_source.loading.progress import Progress, warn_of_unfinished
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.unchanged_file import is_unchanged, note_unchanged
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
-from spaaza_source.reading import FileReader, LoadableFile
+from spaaza_source.reading import FileReader, LoadableFile, WindowEdges
 from spaaza_source.writing import (
     Key,
     TableWrite,
-    WindowEdges,
     check_format,
     past_own_steps,
     proven_key,
@@ -111,7 +111,7 @@ def export_table(
             archive_files(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
     finally:
         run.drop(exports)
-        _warn_of_unfinished(exports)
+        warn_of_unfinished(exports)
 
 
 def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
@@ -176,6 +176,7 @@ def load_files(
         reader.time_column,
         has_rows=scope.has_rows,
         duplicates=scope.duplicates,
+        can_repeat=scope.can_repeat,
     )
     edges = WindowEdges()
     jobs, rejected, changes = [], [], []
@@ -209,23 +210,17 @@ def load_files(
     for job, rows, told, more in zip(jobs, rows_of_files, told_of, told_of_rejected, strict=True):
         job |= {"loaded": rows, "notices": notices_text([*told, *more])}
         notices += [*told, *more]
+    made_for = yield from _complete_merge(write, [file for file, _ in loaded])
     count_scope = write.finish(lambda row: _locate(loaded, row))
     tell_notices(notices, stop=load.stops_on_drift)
-    write_manifest(count_scope, reader.time_column, exports, rows_of_files)
+    write_manifest(count_scope, reader.time_column, exports, rows_of_files, made_for=made_for)
     # Of rows that are appended, some of a load that is given up may be in the table.
     if scope.can_repeat and (count_scope is None or count_scope.counted != "load"):
         note_repeatable(table)
-    for row in jobs:
-        row |= {
-            "intent": json.dumps(narrow_intent(scope.intent, has_window=bool(row["window_end"]))),
-            "replaces_all": scope.is_first or write.replaces_all,
-        }
-    if jobs:
-        # The first export has the lookback in it, so its row has the count of late rows.
-        jobs[0] |= write.late_columns()
+    _complete_jobs(jobs, scope, write)
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
-    replaced = [export for export in exports.exports if export.phase is Phase.REPLACED]
+    replaced = (export for export in exports.exports if export.phase is Phase.REPLACED)
     jobs += [job_row(export, hide_selection=hide) for export in replaced]
     yield audit_rows("export_jobs", jobs)
     yield audit_rows("rejected_rows", rejected)
@@ -256,17 +251,28 @@ def _load_file(
 ) -> Generator[Any, None, tuple[int, float]]:
     """Yield a file's items; returns how many rows, and the seconds that dlt took for them."""
     hints: Any = {**file.hints(), **write.hints()}
-    rows, waited = 0, 0.0
-    for item, item_rows in file.items(edges):
+    waited = 0.0
+    for item, _ in file.items(edges):
         misfits.add(item)
         writable = write.add(item, file=number)
-        rows += writable.num_rows if isinstance(writable, pa.Table) else item_rows
         yielded = time.monotonic()
         # The first item carries the hints for dlt's schema; dlt keeps them for the rest.
         yield dlt.mark.with_hints(writable, hints) if hints else writable
         waited += time.monotonic() - yielded
         hints = None
-    return rows, waited
+    return write.rows_of(number), waited
+
+
+def _complete_jobs(jobs: Sequence[dict[str, Any]], scope: LoadScope, write: TableWrite) -> None:
+    """Add to the rows of `export_jobs` what is known once all rows have passed."""
+    for row in jobs:
+        row |= {
+            "intent": json.dumps(narrow_intent(scope.intent, has_window=bool(row["window_end"]))),
+            "replaces_all": scope.is_first or write.replaces_all,
+        }
+    if jobs:
+        # The first export has the lookback in it, so its row has the count of late rows.
+        jobs[0] |= write.late_columns()
 
 
 def _keep_earlier_versions(
@@ -282,9 +288,8 @@ def _keep_earlier_versions(
     versions = write.keep_rejected([file for file, _ in loaded])
     rows_of_files = [rows for _, rows in loaded]
     for number, rows in versions.rows:
-        write.add_kept(rows, file=number)
         rows_of_files[number] += rows.num_rows
-        yield past_own_steps(rows)
+        yield past_own_steps(write.add_kept(rows, file=number))
     notices = [
         rejected_notices(
             table,
@@ -297,6 +302,25 @@ def _keep_earlier_versions(
         for number, ((file, _), export) in enumerate(zip(loaded, exports, strict=True))
     ]
     return rows_of_files, notices
+
+
+def _complete_merge(
+    write: TableWrite, files: Sequence[LoadableFile]
+) -> Generator[Any, None, TableVersion | None]:
+    """Yield what a merge needs where rows that the table has as they are were left out.
+
+    Returns the table that the package is made for; None where any will do.
+    """
+    unchanged = write.unchanged
+    if unchanged is None:
+        return None
+    absent = write.find_absent()
+    if absent is None:
+        items = (item for file in files if file.rows for item, _ in file.items())
+        yield from (past_own_steps(unchanged.put_back(item)) for item in items)
+    elif absent:
+        yield past_own_steps(absent)
+    return unchanged.made_for
 
 
 def _await_files(
@@ -360,20 +384,3 @@ def _locate(files: Sequence[tuple[LoadableFile, int]], row: int) -> str:
             return file.locate(row)
         row -= rows
     raise IndexError(row)
-
-
-def _warn_of_unfinished(exports: TableExports) -> None:
-    """Name the jobs of a load that ends early, by Ctrl-C or because something else failed."""
-    unfinished = [export for export in exports.exports if export.phase is Phase.EXPORTING]
-    if len(unfinished) == 1:
-        job = unfinished[0].job
-        logger.warning(
-            f"{unfinished[0].request}: the vendor's job {job.job_id} is still {job.vendor_state};"
-            " the next run adopts it"
-        )
-    elif unfinished:
-        jobs = ", ".join(export.job.job_id for export in unfinished)
-        logger.warning(
-            f"{exports.sync.table}: {len(unfinished)} of the vendor's jobs are not done; the next"
-            f" run adopts them: {jobs}"
-        )

@@ -1,13 +1,14 @@
-"""Reports a table's exports to the pipeline's `progress`."""
+"""Reports a table's exports to the pipeline's `progress`, and warns of unfinished ones."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.destination import current_pipeline
-from spaaza_source.exports import TableExports
+from spaaza_source.exports import Phase, TableExports
 from spaaza_source.loading.context import is_extracting
 
 #: Labels of the counters that a pipeline's `progress` sees, beside dlt's own count of rows.
@@ -43,3 +44,20 @@ class Progress:
         if state != self._state:
             self._state = state
             self._collector.update(table, inc=0, message=state, label=EXPORTING)
+
+
+def warn_of_unfinished(exports: TableExports) -> None:
+    """Name the jobs of a load that ends early, by Ctrl-C or because something else failed."""
+    unfinished = [export for export in exports.exports if export.phase is Phase.EXPORTING]
+    if len(unfinished) == 1:
+        job = unfinished[0].job
+        logger.warning(
+            f"{unfinished[0].request}: the vendor's job {job.job_id} is still {job.vendor_state};"
+            " the next run adopts it"
+        )
+    elif unfinished:
+        jobs = ", ".join(export.job.job_id for export in unfinished)
+        logger.warning(
+            f"{exports.sync.table}: {len(unfinished)} of the vendor's jobs are not done; the next"
+            f" run adopts them: {jobs}"
+        )

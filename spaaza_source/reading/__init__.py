@@ -3,10 +3,12 @@
 from spaaza_source.reading.column_hints import check_chosen_types
 from spaaza_source.reading.loadable_file import LoadableFile
 from spaaza_source.reading.reader import FileReader, ReadSettings
+from spaaza_source.reading.window_edges import WindowEdges
 
 __all__ = [
     "FileReader",
     "LoadableFile",
     "ReadSettings",
+    "WindowEdges",
     "check_chosen_types",
 ]

@@ -24,6 +24,7 @@ from spaaza_source.reading.column_hints import (
     settle_undecided,
     table_hints,
 )
+from spaaza_source.reading.window_edges import WindowEdges
 from spaaza_source.tabular import (
     Column,
     CsvFile,
@@ -33,7 +34,7 @@ from spaaza_source.tabular import (
     certain_cells,
 )
 from spaaza_source.windows import Window
-from spaaza_source.writing import WindowEdges, check_hinted_columns
+from spaaza_source.writing import check_hinted_columns
 
 
 class RowWindow(NamedTuple):

@@ -21,7 +21,6 @@ from spaaza_source.writing.schema_hints import (
     table_memory,
 )
 from spaaza_source.writing.table_write import TableWrite, WriteSettings
-from spaaza_source.writing.window_edges import WindowEdges
 from spaaza_source.writing.write_disposition import LOAD_ID, REPLACE, REPLACE_WINDOW, Disposition
 
 __all__ = [
@@ -39,7 +38,6 @@ __all__ = [
     "EarlierVersions",
     "Key",
     "TableWrite",
-    "WindowEdges",
     "WriteSettings",
     "check_format",
     "check_hinted_columns",

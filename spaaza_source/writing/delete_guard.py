@@ -9,7 +9,7 @@ a small share of a table.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +19,11 @@ from dlt.common import logger
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination import ask, fetch_chunks
+from spaaza_source.destination import ask, current_pipeline, fetch_chunks, window_scope
 from spaaza_source.errors import TooManyDeletionsError
-from spaaza_source.exports import RELOAD
+from spaaza_source.exports import RELOAD, Export
 from spaaza_source.settings import require_flag, require_number
+from spaaza_source.windows import Window
 from spaaza_source.writing.keys import count_among, is_in
 
 #: So many rows may always be deleted, however small the table, but not its last.
@@ -42,6 +43,33 @@ class ReplacedRows:
     window: str
     scope: str | None
     brought: int
+
+
+def replaced_rows(
+    scope: str | None,
+    time_column: str | None,
+    rows_of: Mapping[int, int],
+    exports: Sequence[Export] = (),
+) -> list[ReplacedRows]:
+    """What a load replaces: the rows of each of its windows, or all of a scope.
+
+    Args:
+        scope: The rows, as SQL about `{table}`; None for all.
+        time_column: The column that windows are taken by.
+        rows_of: How many rows each file has brought.
+        exports: Those whose windows they are; none where it is a user who has set the scope.
+    """
+    windows = [export.request.window for export in exports]
+    if scope is None or not windows or None in windows:
+        return [ReplacedRows("", scope, sum(rows_of.values()))]
+    brought: Counter[Window | None] = Counter()
+    for number, window in enumerate(windows):
+        brought[window] += rows_of[number]
+    pipeline = current_pipeline()
+    return [
+        ReplacedRows(str(window), window_scope(pipeline, window, time_column), rows)
+        for window, rows in brought.items()
+    ]
 
 
 @dataclass(frozen=True)

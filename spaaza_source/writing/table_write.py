@@ -15,9 +15,8 @@ from spaaza_source.audit import CountScope
 from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.exports import TableExports
 from spaaza_source.tabular import VARIANT_SUFFIX
-from spaaza_source.windows import Window
 from spaaza_source.writing.broken_key import broken_key, missing_key, shared_rows, unmergeable
-from spaaza_source.writing.delete_guard import DeleteGuard, ReplacedRows
+from spaaza_source.writing.delete_guard import DeleteGuard, replaced_rows
 from spaaza_source.writing.kept_rows import (
     KEYLESS,
     UNASKED,
@@ -33,17 +32,17 @@ from spaaza_source.writing.keys import Key, KeyCandidates, cell_at
 from spaaza_source.writing.late_rows import late_row_meter
 from spaaza_source.writing.schema_hints import keep_root_keys, proven_key, table_memory
 from spaaza_source.writing.table_limits import check_rows, check_tables
+from spaaza_source.writing.unchanged_rows import UnchangedRows, read_unchanged_rows
+from spaaza_source.writing.user_disposition import DELETING
 from spaaza_source.writing.write_disposition import (
     Disposition,
     apply_final_hints,
     current_valid_rows,
 )
 
-#: A user's dispositions that delete what an export does not bring.
-DELETING = ("replace", "cdc", "scd2")
 #: A column that often identifies a row, though no vendor promises it.
 ID = "id"
-#: Those that leave no row of earlier loads there.
+#: A user's dispositions that leave no row of earlier loads there.
 REPLACING = ("replace", "cdc")
 
 
@@ -73,6 +72,7 @@ class TableWrite:
         has_rows: Whether the table has rows of earlier loads that this one does not empty first.
         duplicates: Not None where an earlier load left a discrepancy: then rows replace the table
             even where they could be merged into it. The number is that load's duplicates.
+        can_repeat: Whether new exports would bring the same rows.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class TableWrite:
         *,
         has_rows: bool,
         duplicates: int | None,
+        can_repeat: bool,
     ) -> None:
         sync, current = exports.sync, exports.current
         self._table = sync.table
@@ -121,6 +122,13 @@ class TableWrite:
         self._keys = KeyCandidates(self._candidates(), self._others)
         self._are_records = False
         self._late_rows = late_row_meter(sync, exports.covered, time_column, self._disposition.user)
+        #: What the table has already; None where all rows are loaded. With another key they fail.
+        self.unchanged: UnchangedRows | None = None
+        adds = self._partial or self._accumulates or self._overlapping or self._range is not None
+        merges_all = has_rows and can_repeat and duplicates is None and not (adds or self._nested)
+        if merges_all and self._disposition.can_leave_out:
+            columns = self._stored_columns
+            self.unchanged = read_unchanged_rows(self._table, self._stored_key, columns)
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
         #: Whether all rows that the table has are replaced; known then, too.
@@ -157,7 +165,14 @@ class TableWrite:
             rows = self._keys.drop_seen(rows, file)
         self._keys.add(rows, file)
         self._rows_of[file] += rows.num_rows
-        return self._disposition.complete_rows(rows, accumulates=self._accumulates)
+        return self._leave_out(self._disposition.complete_rows(rows, accumulates=self._accumulates))
+
+    def rows_of(self, file: int) -> int:
+        """How many rows a file has brought so far."""
+        return self._rows_of[file]
+
+    def _leave_out(self, rows: pa.Table) -> pa.Table:
+        return rows if self.unchanged is None else self.unchanged.leave_out(rows)
 
     def _count_misfits(self, rows: Any) -> None:
         for name in {*(self._user_key or ()), *self._stored_key}:
@@ -199,12 +214,22 @@ class TableWrite:
         brought = self._keys.cells(key) if self._keys.has_all(key) else None
         return find_versions(search, files, brought)
 
-    def add_kept(self, rows: pa.Table, *, file: int) -> None:
-        """Take note of earlier versions that a load brings once more, and count them to a file."""
+    def add_kept(self, rows: pa.Table, *, file: int) -> pa.Table:
+        """Take note of earlier versions that a load brings once more, and count them to a file.
+
+        Returns those that are to be loaded.
+        """
         if self._late_rows is not None:
             self._late_rows.add(rows)
         self._keys.add(rows, file)
         self._rows_of[file] += rows.num_rows
+        return self._leave_out(rows)
+
+    def find_absent(self) -> pa.Table | None:
+        """What dlt deletes rows by, once all have passed; None where it needs those left out."""
+        if self.unchanged is None or not self._keys.has_all(self._stored_key):
+            return pa.table({})
+        return self.unchanged.find_absent(self._keys.cells(self._stored_key))
 
     def finish(self, locate: Callable[[int], str]) -> CountScope | None:
         """Judge the rows as a whole, and give dlt the hints that depend on them.
@@ -256,6 +281,9 @@ class TableWrite:
             self.key,
             merge=same_key and not self._nested and self._duplicates is None,
             lasting_key=not self._nested and (same_key or not self._has_rows),
+            limits=self.unchanged.merge_hints(table_memory(self._table)["columns"])
+            if self.unchanged
+            else {},
         )
         strategy = disposition.user.strategy
         scope = self._range if strategy is None else None
@@ -266,7 +294,12 @@ class TableWrite:
         if self._has_rows and (strategy is None or strategy in DELETING):
             self._settings.delete_guard.check(
                 self._table,
-                self._replaced(scope),
+                replaced_rows(
+                    scope,
+                    self._time_column,
+                    self._rows_of,
+                    self._exports.current if strategy is None else (),
+                ),
                 self._telling_cells(scope),
                 by_key=self.key is not None,
                 duplicates=self._duplicates or 0,
@@ -281,37 +314,17 @@ class TableWrite:
 
     def _deletes_absent(self) -> bool:
         """Whether the load deletes rows of the table that it does not bring."""
-        strategy = self._disposition.user.strategy
-        if strategy is None:
+        if self._disposition.user.strategy is None:
             return not (self._accumulates or self._partial)
-        hints = self._disposition.user.hints or {}
-        by_range = strategy == "delete-insert" and bool(hints.get("destination_scope"))
-        return strategy in DELETING or by_range or self._disposition.user.merges_by_others
+        return self._disposition.user.deletes_absent
 
     def _replaced_scope(self) -> str | None:
         """The rows that the load replaces, as SQL about `{table}`; None for all."""
         user = self._disposition.user
-        if user.strategy is None:
-            return self._range
-        hints = user.hints or {}
-        own: str | None = hints.get("destination_scope")
-        return current_valid_rows(hints) if user.strategy == "scd2" else own
-
-    def _replaced(self, scope: str | None) -> list[ReplacedRows]:
-        """The rows that this load replaces: those of each window, or all of a scope."""
-        whole = [ReplacedRows("", scope, self._keys.rows)]
-        if scope is None or self._disposition.user.strategy is not None:
-            return whole
-        brought: Counter[Window] = Counter()
-        for number, export in enumerate(self._exports.current):
-            if export.request.window is None:
-                return whole
-            brought[export.request.window] += self._rows_of[number]
-        pipeline = current_pipeline()
-        return [
-            ReplacedRows(str(window), window_scope(pipeline, window, self._time_column), rows)
-            for window, rows in brought.items()
-        ]
+        hints: Any = user.hints or {}
+        if user.strategy == "scd2":
+            return current_valid_rows(hints)
+        return self._range if user.strategy is None else hints.get("destination_scope")
 
     def _telling_cells(self, scope: str | None) -> pa.Table | None:
         """What the load brings of the columns that tell its rows, and the table's, apart.

@@ -21,7 +21,9 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy
 from spaaza_source.writing.keys import Key
 
-#: Strategies that delete what an export does not bring, so it must bring everything.
+#: Dispositions that delete what an export does not bring.
+DELETING = ("replace", "cdc", "scd2")
+#: Strategies that do, so it must bring everything.
 WHOLE_ONLY = ("scd2", "cdc")
 #: Strategies that find a row by its key.
 BY_KEY = ("upsert", "cdc", "insert-only")
@@ -84,6 +86,13 @@ class UserDisposition:
         """
         merges = self.strategy in ("delete-insert", "scd2")
         return merges and bool(self._columns_with("merge_key"))
+
+    @property
+    def deletes_absent(self) -> bool:
+        """Whether a load deletes rows of the table that it does not bring."""
+        own_scope = bool((self.hints or {}).get("destination_scope"))
+        by_range = self.strategy == "delete-insert" and own_scope
+        return self.strategy in DELETING or by_range or self.merges_by_others
 
     @property
     def newest_wins(self) -> bool:

@@ -28,9 +28,16 @@ from spaaza_source.destination import (
 )
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import RELOAD, SyncPolicy
+from spaaza_source.writing.kept_rows import has_own_steps
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import row_versions, unversioned_columns
-from spaaza_source.writing.schema_hints import KEY, has_rows, proven_key, table_memory
+from spaaza_source.writing.schema_hints import (
+    KEY,
+    contract_modes,
+    has_rows,
+    proven_key,
+    table_memory,
+)
 from spaaza_source.writing.user_disposition import UserDisposition
 
 #: What a resource is declared with: dicts, so that they differ from a user's own "replace".
@@ -119,7 +126,13 @@ class Disposition:
                 return {}
 
     def own_hints(
-        self, scope: str | None, key: Key | None, *, merge: bool, lasting_key: bool
+        self,
+        scope: str | None,
+        key: Key | None,
+        *,
+        merge: bool,
+        lasting_key: bool,
+        limits: Mapping[str, str],
     ) -> dict[str, Any]:
         """What the source chooses, once all rows have been seen, for dlt's schema.
 
@@ -128,6 +141,7 @@ class Disposition:
             key: What tells the rows apart, where something does.
             merge: Whether all rows are merged into the table by their key; else they replace it.
             lasting_key: Whether the key tells the table's rows apart as well.
+            limits: Where some rows were left out, what limits the merge to the others.
 
         Raises:
             SettingsError: The destination cannot replace a range of time.
@@ -136,9 +150,8 @@ class Disposition:
             return {}
         if scope is None:
             # A replace would bring rows that are marked as deleted.
-            hints = self.user.choose(
-                _for_all_rows(key if merge or self.user.marks_deleted else None)
-            )
+            by = key if merge or self.user.marks_deleted else None
+            hints = self.user.choose(_for_staged_rows(limits) if limits else _for_all_rows(by))
         else:
             hints = self.user.choose(_for_window(scope, key if lasting_key else None))
         if scope is None or REPLACE_WINDOW["strategy"] not in current_merge_strategies():
@@ -191,6 +204,14 @@ class Disposition:
             return self.user.choose({**REPLACE_WINDOW, "deduplicated": True})
         ways = ["leave out hard_delete"] if self.user.marks_deleted else []
         raise _cannot("merge changed rows into others", _resource_name(), *ways, _as_delta())
+
+    @property
+    def can_leave_out(self) -> bool:
+        """Whether rows reach the table as they are, and it is the source that merges them."""
+        user = self.user
+        is_own = user.strategy is None and user.key is None and not user.marks_deleted
+        is_whole = not has_own_steps() and set(contract_modes().values()) <= {"evolve"}
+        return is_own and is_whole and REPLACE_WINDOW["strategy"] in current_merge_strategies()
 
     def leave_rows(self) -> None:
         """Have dlt leave the table as it is: it would empty one that is replaced by no row."""
@@ -316,6 +337,14 @@ def _for_all_rows(key: Key | None) -> Any:
     if key is None or "cdc" not in current_merge_strategies():
         return REPLACE
     return {"disposition": "merge", "strategy": "cdc", "skip_unchanged_rows": True}
+
+
+def _for_staged_rows(limits: Mapping[str, str]) -> Any:
+    """The rows of a table that are not as they were: deleted by their keys, and inserted anew.
+
+    DuckDB takes a third of the time for that which a MERGE takes.
+    """
+    return {**REPLACE_WINDOW, "deduplicated": True, **limits}
 
 
 def _for_window(scope: str, key: Key | None) -> Any:

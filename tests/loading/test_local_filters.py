@@ -13,7 +13,7 @@ import pytest
 from spaaza_source import spaaza_source
 from spaaza_source.errors import FileError, SettingsError
 from spaaza_source.windows import Window, iso, parse_instant
-from spaaza_source.writing import WindowEdges
+from spaaza_source.reading import WindowEdges
 from tests.faults.hosts import ours
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
