@@ -21,7 +21,7 @@ from spaaza_source.errors import SettingsError, wrong_kind
 
 #: Megabytes that one core needs to copy at full speed. By default DuckDB takes four fifths of the
 #: memory, and is no faster.
-MEMORY_PER_CORE = 192
+MEMORY_PER_CORE = 128
 #: The key of dlt's configuration with the address or the path of a DuckDB file.
 KEY = "destination.duckdb.credentials"
 DRIVER = "duckdb"

@@ -83,7 +83,7 @@ class KeyCandidates:
         self._candidates = [key for key in self._candidates if has_columns(rows, key)]
         names = dict.fromkeys(name for key in self._candidates for name in key)
         others = [name for name in self._others if name in rows.column_names]
-        self._parts.append((file, rows.select(list(names | dict.fromkeys(others)))))
+        self._parts.append((file, _copy(rows.select(list(names | dict.fromkeys(others))))))
 
     def add_records(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Take note of records; an absent field is an empty one."""
@@ -162,6 +162,17 @@ def cell_at(record: Mapping[str, Any], column: str) -> Any:
     for part in column.split(NamingConvention.PATH_SEPARATOR):
         cell = cell.get(part) if isinstance(cell, Mapping) else None
     return record.get(column) if cell is None else cell
+
+
+def _copy(cells: pa.Table) -> pa.Table:
+    """The same cells in memory of their own: what has been read in one go is kept or freed so."""
+    return pa.table(
+        {
+            # Arrow hands on what it need not join.
+            name: pa.concat_arrays([pa.array([], column.type), *column.chunks])
+            for name, column in zip(cells.column_names, cells.columns, strict=True)
+        }
+    )
 
 
 def _texts_differ(cells: pa.Table) -> bool:
