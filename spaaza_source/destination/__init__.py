@@ -31,6 +31,7 @@ from spaaza_source.destination.query import (
     window_scope,
 )
 from spaaza_source.destination.refused_rows import hide_values, values_hidden
+from spaaza_source.destination.resolved_once import resolved_once
 from spaaza_source.destination.staging import (
     drop_leftover_staging,
     drop_own_staging,
@@ -66,6 +67,7 @@ __all__ = [
     "prefer_cheap_files",
     "quote_name",
     "read_table",
+    "resolved_once",
     "turn_timeout",
     "update_rows",
     "valid_rows",

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import lru_cache
 from typing import Any
 
 import dlt
 from dlt.extract.incremental.context import get_interval_context
 
-from spaaza_source.audit import Ledger, LoadedExport, read_ledger, reload_hint, resolves_earlier
-from spaaza_source.destination import ask, can_count, check_drivers, current_pipeline
+from spaaza_source.audit import LoadedExport, reload_hint, resolves_earlier
+from spaaza_source.destination import can_count, check_drivers, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import is_extracting
-from spaaza_source.loading.history import LoadHistory, can_resume, has_times, read_history
+from spaaza_source.loading.first_look import look_first
+from spaaza_source.loading.history import LoadHistory, can_resume, has_times, history_of
 from spaaza_source.loading.intent import describe_intent
 from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
@@ -168,16 +168,8 @@ def _read_history(table: str) -> LoadHistory | None:
     """What the destination holds of the table; None where it cannot be asked."""
     if not can_count(current_pipeline(), dlt.current.resource().table_format):
         return None
-    load, pipeline = str(dlt.current.load_package_state()["load_id"]), current_pipeline()
-    ledger = _read_ledger_once(load, pipeline.pipeline_name)
-    is_emptied = empties_first(table)
-    return ask(lambda client: read_history(client, ledger, table, is_emptied=is_emptied))
-
-
-@lru_cache(maxsize=1)
-def _read_ledger_once(_load: str, _pipeline: str) -> Ledger:
-    """The ledger as it was when the load began: one query for all of its tables."""
-    return ask(read_ledger)
+    ledger, look = look_first(table)
+    return history_of(ledger, table, look, is_emptied=empties_first(table))
 
 
 def apply_scheduler(policy: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:

@@ -1,0 +1,164 @@
+"""What a destination holds is asked once for all tables as a load begins, anew for each load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pytest
+from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
+
+from spaaza_source import spaaza_source
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from tests.destination.destinations import DATASET, Destination
+from tests.faults.cut_short import QUICK, TOKEN
+from tests.vendors.server import Answer, Seen
+from tests.vendors.spaaza_files import FileVendor
+from tests.warehouses import pipeline_into, query
+
+pytestmark = pytest.mark.slow
+
+FILES = dict.fromkeys(("users", "products", "product_variants"), b"id,name\n1,Ada\n2,Bo\n")
+TABLES = tuple(FILES)
+
+
+@pytest.fixture
+def vendor() -> Iterator[FileVendor]:
+    with FileVendor(**FILES) as server:
+        yield server
+
+
+class _Dropping(FileVendor):
+    """One that drops the last table, in the DuckDB file of a folder, when one is requested."""
+
+    folder: Path | None = None
+
+    def _answer(self, seen: Seen) -> Answer:
+        if seen.method == "POST" and self.folder is not None:
+            query(self.folder, f"DROP TABLE {TABLES[-1]}")
+            self.folder = None
+        return super()._answer(seen)
+
+
+def load(pipeline: dlt.Pipeline, vendor: FileVendor, *tables: str) -> None:
+    pipeline.run(source(vendor.base_url).with_resources(*tables))
+
+
+def source(base_url: str, token: Any = TOKEN) -> Any:
+    given: dict[str, Any] = {"max_age": 0, **QUICK}
+    return spaaza_source(base_url, 1743, token, **given)
+
+
+def test_six_tables_open_a_duckdb_file_a_few_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tmp_path / "warehouse.duckdb")
+    opened: list[str] = []
+    connect = duckdb.connect
+
+    def counted(database: Any = ":memory:", *given: Any, **named: Any) -> Any:
+        opened.append(str(database))
+        return connect(database, *given, **named)
+
+    with Sandbox(SandboxSettings(rows=20)) as sandbox:
+        pipeline = pipeline_into(tmp_path)
+        for turn in range(2):
+            if turn:
+                monkeypatch.setattr(duckdb, "connect", counted)
+            pipeline.run(source(sandbox.base_url, sandbox.credentials))
+    # Once as the run begins, once for the first look, one to three times for each table that has
+    # come, and once for the whole load step.
+    assert opened.count(file) <= 12
+
+
+def test_the_first_look_of_all_tables_is_one_connection(
+    tmp_path: Path, vendor: FileVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    load(pipeline, vendor, *TABLES)
+    opened: list[int] = []
+    connect = duckdb.connect
+
+    def counted(*given: Any, **named: Any) -> Any:
+        opened.append(len(vendor.tasks))
+        return connect(*given, **named)
+
+    monkeypatch.setattr(duckdb, "connect", counted)
+    asked = len(vendor.tasks)
+    load(pipeline, vendor, *TABLES)
+    # One is the run's own; nothing was requested yet.
+    assert opened.count(asked) == 2
+
+
+def test_a_table_that_is_dropped_between_two_loads_of_a_process_comes_back(
+    tmp_path: Path, vendor: FileVendor
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    load(pipeline, vendor, *TABLES)
+    for table in TABLES:
+        query(tmp_path, f"DROP TABLE {table}")
+        load(pipeline, vendor, *TABLES)
+        for each in TABLES:
+            assert query(tmp_path, f"SELECT count(*) FROM {each}") == [(2,)]
+
+
+def test_rows_that_are_deleted_between_two_loads_of_a_process_come_back(
+    tmp_path: Path, vendor: FileVendor
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    load(pipeline, vendor, *TABLES)
+    query(tmp_path, "DELETE FROM products WHERE id = 1")
+    query(tmp_path, "DELETE FROM users")
+    load(pipeline, vendor, *TABLES)
+    for table in TABLES:
+        assert query(tmp_path, f"SELECT id FROM {table} ORDER BY id") == [("1",), ("2",)]
+
+
+def test_a_table_that_goes_while_another_one_is_loaded_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dlt can extract one resource after the other: then a look is old when the next one begins."""
+    monkeypatch.setenv("EXTRACT__NEXT_ITEM_MODE", "fifo")
+    with _Dropping(**FILES) as vendor:
+        pipeline = pipeline_into(tmp_path)
+        load(pipeline, vendor, *TABLES)
+        vendor.folder = tmp_path
+        load(pipeline, vendor, *TABLES)
+    assert vendor.folder is None
+    for table in TABLES:
+        assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(2,)]
+
+
+def test_tables_under_other_names_are_looked_at(tmp_path: Path, vendor: FileVendor) -> None:
+    pipeline = pipeline_into(tmp_path)
+    for _ in range(2):
+        both = source(vendor.base_url).with_resources("users", "products")
+        both.resources["users"].apply_hints(table_name="Members Of All")
+        pipeline.run(both)
+        assert query(tmp_path, "SELECT count(*) FROM members_of_all") == [(2,)]
+        query(tmp_path, "DROP TABLE members_of_all")
+    load(pipeline, vendor, "products")
+
+
+def test_postgres_is_connected_with_a_few_times(
+    make_destination: Callable[[str], Destination],
+    vendor: FileVendor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    destination = make_destination("postgres")
+    pipeline = dlt.pipeline("spaaza", destination=destination.name, dataset_name=DATASET)
+    load(pipeline, vendor, *TABLES)
+    opened: list[int] = []
+    connect = Psycopg2SqlClient.open_connection
+
+    def counted(client: Any) -> Any:
+        opened.append(len(vendor.tasks))
+        return connect(client)
+
+    monkeypatch.setattr(Psycopg2SqlClient, "open_connection", counted)
+    asked = len(vendor.tasks)
+    load(pipeline, vendor, *TABLES)
+    assert opened.count(asked) == 1
