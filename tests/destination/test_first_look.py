@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pytest
 from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 
 from spaaza_source import spaaza_source
+from spaaza_source.loading.first_look import TableLook, forget_first_look, look_first
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.destination.destinations import DATASET, Destination
 from tests.faults.cut_short import QUICK, TOKEN
-from tests.vendors.server import Answer, Seen
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
@@ -31,24 +32,12 @@ def vendor() -> Iterator[FileVendor]:
         yield server
 
 
-class _Dropping(FileVendor):
-    """One that drops the last table, in the DuckDB file of a folder, when one is requested."""
-
-    folder: Path | None = None
-
-    def _answer(self, seen: Seen) -> Answer:
-        if seen.method == "POST" and self.folder is not None:
-            query(self.folder, f"DROP TABLE {TABLES[-1]}")
-            self.folder = None
-        return super()._answer(seen)
-
-
 def load(pipeline: dlt.Pipeline, vendor: FileVendor, *tables: str) -> None:
     pipeline.run(source(vendor.base_url).with_resources(*tables))
 
 
-def source(base_url: str, token: Any = TOKEN) -> Any:
-    given: dict[str, Any] = {"max_age": 0, **QUICK}
+def source(base_url: str, token: Any = TOKEN, **settings: Any) -> Any:
+    given: dict[str, Any] = {"max_age": 0, **QUICK, **settings}
     return spaaza_source(base_url, 1743, token, **given)
 
 
@@ -117,19 +106,50 @@ def test_rows_that_are_deleted_between_two_loads_of_a_process_come_back(
         assert query(tmp_path, f"SELECT id FROM {table} ORDER BY id") == [("1",), ("2",)]
 
 
-def test_a_table_that_goes_while_another_one_is_loaded_comes_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_table_that_goes_while_another_one_is_read_from_an_archive_comes_back(
+    tmp_path: Path, vendor: FileVendor
 ) -> None:
-    """dlt can extract one resource after the other: then a look is old when the next one begins."""
-    monkeypatch.setenv("EXTRACT__NEXT_ITEM_MODE", "fifo")
-    with _Dropping(**FILES) as vendor:
-        pipeline = pipeline_into(tmp_path)
-        load(pipeline, vendor, *TABLES)
-        vendor.folder = tmp_path
-        load(pipeline, vendor, *TABLES)
-    assert vendor.folder is None
-    for table in TABLES:
+    """Each table of an archive is judged when the one before has been read, maybe hours ago."""
+    archive, tables = tmp_path / "archive", ["users", "products"]
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(source(vendor.base_url, keep_files=str(archive)).with_resources(*tables))
+    [folder] = archive.iterdir()
+    left = list(tables)
+
+    def drop_the_other(table: str, rows: Any) -> Any:
+        if len(left) == len(tables):
+            left.remove(table)
+            query(tmp_path, f"DROP TABLE {left[0]}")
+        return rows
+
+    again = source(vendor.base_url, from_files=str(folder)).with_resources(*tables)
+    for table in tables:
+        again.resources[table].add_map(partial(drop_the_other, table))
+    pipeline.run(again)
+    assert len(left) == 1
+    for table in tables:
         assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(2,)]
+
+
+def test_a_look_holds_until_the_load_goes_on(tmp_path: Path) -> None:
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run([{"id": 1}], table_name="shops")
+    seen: list[TableLook] = []
+
+    @dlt.resource(name="looking")
+    def look() -> Iterator[Any]:
+        seen.append(look_first("shops")[1])
+        query(tmp_path, "DROP TABLE IF EXISTS shops")
+        seen.append(look_first("shops")[1])
+        forget_first_look()
+        seen.append(look_first("shops")[1])
+        yield {"id": 1}
+
+    pipeline.run(look())
+    there, gone = TableLook(exists=True, has_rows=True), TableLook(exists=False, has_rows=False)
+    assert seen == [there, there, gone]
+    pipeline.run(look())
+    assert seen[3:] == [gone] * 3
 
 
 def test_tables_under_other_names_are_looked_at(tmp_path: Path, vendor: FileVendor) -> None:
