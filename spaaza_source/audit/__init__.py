@@ -15,7 +15,12 @@ from spaaza_source.audit.manifest import (
 from spaaza_source.audit.reconcile import reconcile_load
 from spaaza_source.audit.row_counts import count_rows
 from spaaza_source.audit.rows import job_row, rejected_rows
-from spaaza_source.audit.tables import AUDIT_TABLES, audit_rows
+from spaaza_source.audit.tables import (
+    AUDIT_TABLES,
+    audit_rows,
+    complete_tables,
+    known_columns,
+)
 
 __all__ = [
     "AUDIT_TABLES",
@@ -24,8 +29,10 @@ __all__ = [
     "LoadedExport",
     "TableManifest",
     "audit_rows",
+    "complete_tables",
     "count_rows",
     "job_row",
+    "known_columns",
     "manifest_jobs",
     "note_repeatable",
     "present_exports",

@@ -231,8 +231,8 @@ def load_files(
     replaced = [export for export in exports.exports if export.phase is Phase.REPLACED]
     jobs += [job_row(export, hide_selection=hide) for export in replaced]
     yield audit_rows("export_jobs", jobs)
-    yield audit_rows("rejected_rows", rejected)
-    yield audit_rows("column_changes", changes)
+    yield audit_rows("rejected_rows", rejected, scope.complete_audit)
+    yield audit_rows("column_changes", changes, scope.complete_audit)
     return write.key
 
 

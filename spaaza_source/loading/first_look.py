@@ -15,7 +15,7 @@ import dlt
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 from dlt.extract import DltResource
 
-from spaaza_source.audit import Ledger, read_ledger
+from spaaza_source.audit import Ledger, complete_tables, known_columns, read_ledger
 from spaaza_source.destination import ask, current_pipeline
 
 
@@ -33,19 +33,28 @@ class TableLook:
 
 
 @dataclass
-class _Look:
-    """What was seen for one load of one pipeline."""
+class FirstLook:
+    """What was seen of a destination as one load of one pipeline began.
+
+    Attributes:
+        load: The load's id, and the pipeline's name.
+        ledger: What was loaded there.
+        complete_audit: The audit tables that it has, with all their columns; None before the first
+            look.
+        tables: What there is of tables, until these go on.
+    """
 
     load: tuple[str, str] = ("", "")
-    ledger: Ledger | None = None
+    ledger: Ledger = field(default_factory=dict)
+    complete_audit: frozenset[str] | None = None
     tables: dict[str, TableLook] = field(default_factory=dict)
 
 
-_SEEN = _Look()
+_SEEN = FirstLook()
 
 
-def look_first(table: str) -> tuple[Ledger, TableLook]:
-    """The ledger as it was when the load began, and what there is of a table now.
+def look_first(table: str) -> tuple[FirstLook, TableLook]:
+    """What was seen as the load began, and what there is of a table now.
 
     The table is looked at together with the others of its source, unless one of these has gone on
     since: what was seen before that may be hours old.
@@ -53,13 +62,14 @@ def look_first(table: str) -> tuple[Ledger, TableLook]:
     global _SEEN  # noqa: PLW0603 - one load is extracted at a time
     load = (str(dlt.current.load_package_state()["load_id"]), current_pipeline().pipeline_name)
     if _SEEN.load != load:
-        _SEEN = _Look(load)
+        _SEEN = FirstLook(load)
     seen = _SEEN
-    if seen.ledger is None or table not in seen.tables:
+    look = seen.tables.get(table)
+    if look is None:
         others = set(_tables_of_source()) - {table}
-        known = seen.ledger
-        seen.ledger, seen.tables = ask(lambda client: _look(client, known, table, others))
-    return seen.ledger, seen.tables[table]
+        audit = known_columns(dlt.current.source_schema())
+        look = ask(lambda client: _look(client, seen, table, others, audit))
+    return seen, look
 
 
 def forget_first_look() -> None:
@@ -83,15 +93,21 @@ def name_in_destination(hint: str) -> str:
 
 
 def _look(
-    client: Any, ledger: Ledger | None, table: str, others: set[str]
-) -> tuple[Ledger, dict[str, TableLook]]:
-    ledger = read_ledger(client) if ledger is None else ledger
-    tables = {table: look_at(client, table)}
+    client: Any,
+    seen: FirstLook,
+    table: str,
+    others: set[str],
+    audit: Mapping[str, frozenset[str]],
+) -> TableLook:
+    if seen.complete_audit is None:
+        seen.ledger = read_ledger(client)
+        seen.complete_audit = complete_tables(client, audit)
+    look = seen.tables[table] = look_at(client, table)
     for other in sorted(others):
         # What fails is told when it is that table's own turn.
         with suppress(DatabaseException):
-            tables[other] = look_at(client, other)
-    return ledger, tables
+            seen.tables[other] = look_at(client, other)
+    return look
 
 
 def _tables_of_source() -> Iterator[str]:

@@ -38,12 +38,14 @@ class LoadHistory:
         has_rows: Whether it has rows.
         ledger: All its loaded exports, the oldest load first.
         present: Those whose rows are in the table.
+        complete_audit: The audit tables that it has, with all their columns.
     """
 
     exists: bool
     has_rows: bool
     ledger: Sequence[LoadedExport]
     present: Sequence[LoadedExport]
+    complete_audit: frozenset[str] = frozenset()
 
     def resume(self, sync: TableSync, *, has_times: bool, has_key: bool) -> TableSync:
         """What is left to bring of the table.
@@ -137,7 +139,12 @@ def read_history(client: Any, ledger: Ledger, table: str) -> LoadHistory:
 
 
 def history_of(
-    ledger: Ledger, table: str, look: TableLook, *, is_emptied: bool = False
+    ledger: Ledger,
+    table: str,
+    look: TableLook,
+    *,
+    is_emptied: bool = False,
+    complete_audit: frozenset[str] = frozenset(),
 ) -> LoadHistory:
     """A table's load history.
 
@@ -146,6 +153,7 @@ def history_of(
         table: The table.
         look: What there is of it.
         is_emptied: Whether the load that begins drops it, or empties it, first.
+        complete_audit: The audit tables that the destination has, with all their columns.
     """
     look = TableLook(exists=False, has_rows=False) if is_emptied else look
     exports = ledger.get(table, [])
@@ -153,7 +161,7 @@ def history_of(
     if is_emptied or (not look.has_rows and any(each.rows for each in present)):
         # It was emptied by hand: none of its exports counts.
         present = []
-    return LoadHistory(look.exists, look.has_rows, exports, present)
+    return LoadHistory(look.exists, look.has_rows, exports, present, complete_audit)
 
 
 def resume_tables(

@@ -43,6 +43,7 @@ class LoadScope:
         can_repeat: Whether new exports would bring the same rows: those of an archive, or of a
             segment that rows have left, they would not.
         only_file: The export of all rows whose file the whole table is, as it would be loaded now.
+        complete_audit: The audit tables that the destination has, with all their columns.
     """
 
     sync: TableSync
@@ -52,6 +53,7 @@ class LoadScope:
     duplicates: int | None = None
     can_repeat: bool = False
     only_file: LoadedExport | None = None
+    complete_audit: frozenset[str] = frozenset()
 
     def has_file(self, exports: TableExports) -> bool:
         """Whether the table is the file that has arrived, byte for byte."""
@@ -132,7 +134,16 @@ def resolve_scope(
     is_plain = is_own and not disposition.user.key and export_format != "json"
     is_asked = archived is None and duplicates is None and can_resume(current_pipeline())
     only_file = history.only_file(sync, intent) if is_plain and is_asked else None
-    return LoadScope(sync, intent, filled, is_first, duplicates, can_repeat, only_file)
+    return LoadScope(
+        sync,
+        intent,
+        filled,
+        is_first,
+        duplicates,
+        can_repeat,
+        only_file,
+        history.complete_audit,
+    )
 
 
 def _keep_older(sync: TableSync, policy: SyncPolicy, *, has_key: bool) -> TableSync:
@@ -168,8 +179,14 @@ def _read_history(table: str) -> LoadHistory | None:
     """What the destination holds of the table; None where it cannot be asked."""
     if not can_count(current_pipeline(), dlt.current.resource().table_format):
         return None
-    ledger, look = look_first(table)
-    return history_of(ledger, table, look, is_emptied=empties_first(table))
+    seen, look = look_first(table)
+    return history_of(
+        seen.ledger,
+        table,
+        look,
+        is_emptied=empties_first(table),
+        complete_audit=seen.complete_audit or frozenset(),
+    )
 
 
 def apply_scheduler(policy: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:
