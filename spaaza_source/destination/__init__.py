@@ -18,6 +18,7 @@ from spaaza_source.destination.limits import (
 from spaaza_source.destination.load_lock import hold_load_lock
 from spaaza_source.destination.package_files import prefer_cheap_files
 from spaaza_source.destination.query import (
+    AskLater,
     ask,
     completed_loads,
     fetch_chunks,
@@ -42,6 +43,7 @@ from spaaza_source.destination.widen import widen_column
 
 __all__ = [
     "DELTA",
+    "AskLater",
     "ask",
     "can_count",
     "check_columns",

@@ -7,16 +7,18 @@ here the other steps get that too. With it they share DuckDB's connection, if on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionContext
 from dlt.common.destination import Destination
+
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -25,6 +27,7 @@ class _Resolved:
 
     runs: int = 0
     answers: list[tuple[Any, Any]] = field(default_factory=list)
+    made: dict[Any, Any] = field(default_factory=dict)
 
 
 #: Destinations of runs in progress. Others, and copies of these, are resolved anew each time.
@@ -50,6 +53,17 @@ def resolved_once(destination: Any) -> Iterator[None]:
         resolved.runs -= 1
         if not resolved.runs:
             _RESOLVED.pop(destination, None)
+
+
+def made_once(destination: Any, key: object, make: Callable[[], _T]) -> _T:
+    """What is made for a destination: once inside the `with` block, else each time."""
+    resolved = _RESOLVED.get(destination)
+    if resolved is None:
+        return make()
+    if key not in resolved.made:
+        resolved.made[key] = make()
+    made: _T = resolved.made[key]
+    return made
 
 
 def _install() -> None:

@@ -111,7 +111,8 @@ def resolve_scope(
     # By a key that a user has just named no row can be found yet: first the table comes whole.
     is_own = disposition.user.strategy is None
     has_key = bool(proven_key(schema, sync.table) or (disposition.user.key and not is_own))
-    if can_resume(current_pipeline()):
+    resumes = can_resume(current_pipeline())
+    if resumes:
         sync = history.resume(sync, has_times=has_times(load, schema), has_key=has_key)
     else:
         sync = cursor.resume(sync)
@@ -132,7 +133,7 @@ def resolve_scope(
     # A key of the user's may be new; rows of nested tables are not counted; and a package that is
     # not loaded yet may bring another file.
     is_plain = is_own and not disposition.user.key and export_format != "json"
-    is_asked = archived is None and duplicates is None and can_resume(current_pipeline())
+    is_asked = archived is None and duplicates is None and resumes
     only_file = history.only_file(sync, intent) if is_plain and is_asked else None
     return LoadScope(
         sync,
