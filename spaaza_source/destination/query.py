@@ -99,7 +99,7 @@ def ask(question: Callable[[Any], _T]) -> _T:
         SqlClientNotAvailable: The destination has no SQL.
     """
     pipeline, table_format = current_pipeline(), dlt.current.resource().table_format
-    key = ("client of questions", pipeline.dataset_name, pipeline.default_schema_name)
+    key = (ask, pipeline.pipeline_name, pipeline.dataset_name, pipeline.default_schema_name)
 
     def work() -> _T:
         # It is opened and closed each time, and making it takes longer than that.
@@ -132,7 +132,8 @@ class AskLater(Generic[_T]):
     def answer(self, client: Any) -> None:
         """Make the queries; what fails is raised where the result is used."""
         try:
-            self._answer = self._question(client)
+            with values_hidden():
+                self._answer = self._question(client)
         except Exception as failure:  # noqa: BLE001 - it is raised by `result`
             self._failure = failure
         self._is_answered = True
