@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,18 @@ class _RoomyMerge(SqlMergeFollowupJob):
         cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
     ) -> list[str]:
         clauses = super()._gen_table_setup_clauses(table_chain, sql_client)
-        # After a RESET, DuckDB shows its default but keeps to what was set.
-        with duckdb.connect() as memory:
-            ((default,),) = memory.execute("SELECT current_setting('memory_limit')").fetchall()
-        return [*clauses, f"SET memory_limit = '{default}'"]
+        return [*clauses, f"SET memory_limit = '{_default_memory()}'"]
+
+
+@lru_cache(maxsize=1)
+def _default_memory() -> str:
+    """DuckDB's default memory limit: after a RESET, it shows that but keeps to what was set.
+
+    To ask for it opens a database of its own, which takes longer than a small merge.
+    """
+    with duckdb.connect() as memory:
+        ((default,),) = memory.execute("SELECT current_setting('memory_limit')").fetchall()
+    return str(default)
 
 
 class _Client(DuckDbClient):

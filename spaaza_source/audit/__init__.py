@@ -17,7 +17,12 @@ from spaaza_source.audit.reconcile import reconcile_load
 from spaaza_source.audit.row_counts import count_rows
 from spaaza_source.audit.rows import job_row, rejected_rows
 from spaaza_source.audit.table_version import check_versions, is_made_for, read_version
-from spaaza_source.audit.tables import AUDIT_TABLES, audit_rows
+from spaaza_source.audit.tables import (
+    AUDIT_TABLES,
+    audit_rows,
+    complete_tables,
+    known_columns,
+)
 
 __all__ = [
     "AUDIT_TABLES",
@@ -28,9 +33,11 @@ __all__ = [
     "TableVersion",
     "audit_rows",
     "check_versions",
+    "complete_tables",
     "count_rows",
     "is_made_for",
     "job_row",
+    "known_columns",
     "manifest_jobs",
     "note_repeatable",
     "present_exports",

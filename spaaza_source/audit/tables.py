@@ -5,11 +5,13 @@ Their rows travel in the load package of the data that they describe: both arriv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import dlt
 from dlt.common.schema.typing import TColumnSchema
+from dlt.destinations.exceptions import DatabaseException
 from dlt.extract import DltResource
 from dlt.extract.items import ResolvablePipeItem
 
@@ -98,13 +100,23 @@ AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
 }
 
 
-def audit_rows(table: str, rows: Sequence[Row]) -> Iterator[ResolvablePipeItem] | None:
+def audit_rows(
+    table: str, rows: Sequence[Row], complete: Collection[str] = ()
+) -> Iterator[ResolvablePipeItem] | None:
     """What a resource yields so that rows go to one of these tables, not to its own.
 
     They pass through a resource of their own: what a user did to the data's resource (a map, a
     filter, hints, an incremental) must not reach them. dlt redirects items of a forked pipe in the
-    same manner. None where there is nothing that dlt could write.
+    same manner. None where there is nothing that dlt could write, or has to: without rows, only the
+    table itself is made.
+
+    Args:
+        table: One of the audit tables.
+        rows: Its rows.
+        complete: The audit tables that need not be made, as `complete_tables` found them.
     """
+    if not rows and table in complete:
+        return None
     resource = _resource(table)
     pipe = resource._pipe  # noqa: SLF001 - dlt names a pipe nowhere else
     if not rows and resource.write_disposition != KEPT:
@@ -112,6 +124,29 @@ def audit_rows(table: str, rows: Sequence[Row]) -> Iterator[ResolvablePipeItem] 
         return None
     items = list(rows) or dlt.mark.materialize_table_schema()
     return iter([ResolvablePipeItem(items, len(pipe) - 1, pipe, None)])
+
+
+def known_columns(schema: dlt.Schema) -> dict[str, frozenset[str]]:
+    """The columns of each audit table that a schema knows as a whole."""
+    known = {}
+    for table, (_, columns) in AUDIT_TABLES.items():
+        names = {each.lower() for each in schema.tables.get(table, {}).get("columns", {})}
+        if names.issuperset(str(column["name"]) for column in columns):
+            known[table] = frozenset(names)
+    return known
+
+
+def complete_tables(client: Any, known: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Those of the audit tables that a destination has, with all the columns that are known."""
+    found = set()
+    for table, columns in known.items():
+        name = client.make_qualified_table_name(table)
+        empty = f"SELECT * FROM {name} WHERE 1 = 0"  # noqa: S608 - our own name
+        with suppress(DatabaseException), client.execute_query(empty) as cursor:
+            described = getattr(cursor, "description", None) or ()
+            if columns <= {str(column[0]).lower() for column in described}:
+                found.add(table)
+    return frozenset(found)
 
 
 def _resource(table: str) -> DltResource:

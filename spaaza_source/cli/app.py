@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from spaaza_source.cli.imports import import_quickly
 from spaaza_source.cli.options import (
     DB,
     SCHEDULES,
@@ -193,7 +194,7 @@ def jobs(**options: Any) -> None:
 
 
 def _run(module: str, command: str, options: dict[str, Any]) -> None:
-    getattr(import_module(f"spaaza_source.cli.{module}"), command)(**options)
+    getattr(import_quickly(f"spaaza_source.cli.{module}"), command)(**options)
 
 
 def main() -> None:

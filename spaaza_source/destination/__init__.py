@@ -18,6 +18,7 @@ from spaaza_source.destination.limits import (
 from spaaza_source.destination.load_lock import hold_load_lock
 from spaaza_source.destination.package_files import prefer_cheap_files
 from spaaza_source.destination.query import (
+    AskLater,
     ask,
     can_hash,
     completed_loads,
@@ -32,6 +33,7 @@ from spaaza_source.destination.query import (
     window_scope,
 )
 from spaaza_source.destination.refused_rows import hide_values, values_hidden
+from spaaza_source.destination.resolved_once import resolved_once
 from spaaza_source.destination.staging import (
     drop_leftover_staging,
     drop_own_staging,
@@ -42,6 +44,7 @@ from spaaza_source.destination.widen import widen_column
 
 __all__ = [
     "DELTA",
+    "AskLater",
     "ask",
     "can_count",
     "can_hash",
@@ -68,6 +71,7 @@ __all__ = [
     "prefer_cheap_files",
     "quote_name",
     "read_table",
+    "resolved_once",
     "turn_timeout",
     "update_rows",
     "valid_rows",

@@ -9,7 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 import dlt
 import pyarrow as pa
@@ -24,6 +26,7 @@ from spaaza_source.destination.capabilities import (
 from spaaza_source.destination.delta import DeltaClient
 from spaaza_source.destination.held_file import enter_when_free
 from spaaza_source.destination.refused_rows import values_hidden
+from spaaza_source.destination.resolved_once import made_once
 from spaaza_source.windows import Window, iso
 
 _T = TypeVar("_T")
@@ -34,13 +37,19 @@ DUCKDB = "dlt.destinations.duckdb"
 #: Resources may be extracted side by side, and DuckDB opens a file for one thread at a time.
 _ONE_AT_A_TIME = threading.Lock()
 
+#: By pipeline: questions that are to be asked with the next one.
+_WAITING: WeakKeyDictionary[Any, WeakSet[AskLater[Any]]] = WeakKeyDictionary()
+
 #: Rows that are fetched at one time.
 CHUNK = 100_000
 
 
 @contextmanager
 def open_client(
-    pipeline: Any, schema: str | None = None, table_format: Any = None
+    pipeline: Any,
+    schema: str | None = None,
+    table_format: Any = None,
+    make_client: Callable[[], Any] | None = None,
 ) -> Iterator[Any]:
     """A client for queries: dlt's SQL client, or for Delta tables one with the same methods.
 
@@ -48,6 +57,7 @@ def open_client(
         pipeline: Whose destination.
         schema: The name of dlt's schema; None for the pipeline's own.
         table_format: Of the tables, such as `delta`; None for what the destination prefers.
+        make_client: Makes dlt's SQL client; None for a new one of the pipeline.
 
     Raises:
         SqlClientNotAvailable: The destination has no SQL.
@@ -56,7 +66,8 @@ def open_client(
     if not is_delta(pipeline, table_format):
         with values_hidden(), ExitStack() as held:
             with values_hidden(has_rows=False):
-                client = enter_when_free(held, lambda: pipeline.sql_client(schema))
+                make = make_client or partial(pipeline.sql_client, schema)
+                client = enter_when_free(held, make)
             yield client
         return
     with values_hidden(), ExitStack() as held:
@@ -89,18 +100,63 @@ def keep_open(pipeline: Any) -> Iterator[None]:
 def ask(question: Callable[[Any], _T]) -> _T:
     """The result of queries that a resource makes while it is extracted.
 
-    They are made in a thread of their own, where `dlt.current` knows no resource.
+    They are made in a thread of their own, where `dlt.current` knows no resource. Before them come
+    those that could wait for others.
 
     Raises:
         SqlClientNotAvailable: The destination has no SQL.
     """
     pipeline, table_format = current_pipeline(), dlt.current.resource().table_format
+    key = (ask, pipeline.pipeline_name, pipeline.dataset_name, pipeline.default_schema_name)
 
     def work() -> _T:
-        with _ONE_AT_A_TIME, open_client(pipeline, table_format=table_format) as client:
+        # It is opened and closed each time, and making it takes longer than that.
+        make = partial(made_once, pipeline.destination, key, pipeline.sql_client)
+        with _ONE_AT_A_TIME, open_client(pipeline, None, table_format, make) as client:
+            for later in list(_WAITING.get(pipeline, ())):
+                if later.table_format == table_format:
+                    _WAITING[pipeline].discard(later)
+                    later.answer(client)
             return question(client)
 
     return in_own_thread(work)
+
+
+class AskLater(Generic[_T]):
+    """Queries of a resource that is extracted, which can wait for others or for their result's use.
+
+    To open a DuckDB file takes longer than a query of a small table.
+    """
+
+    def __init__(self, question: Callable[[Any], _T]) -> None:
+        self._question = question
+        self._answer: _T | None = None
+        self._failure: Exception | None = None
+        self._is_answered = False
+        self.table_format = dlt.current.resource().table_format
+        with _ONE_AT_A_TIME:
+            _WAITING.setdefault(current_pipeline(), WeakSet()).add(self)
+
+    def answer(self, client: Any) -> None:
+        """Make the queries; what fails is raised where the result is used."""
+        try:
+            with values_hidden():
+                self._answer = self._question(client)
+        except Exception as failure:  # noqa: BLE001 - it is raised by `result`
+            self._failure = failure
+        self._is_answered = True
+
+    def result(self) -> _T:
+        """The result; within the resource.
+
+        Raises:
+            SqlClientNotAvailable: The destination has no SQL.
+        """
+        if not self._is_answered:
+            ask(lambda _: None)
+        if self._failure is not None:
+            raise self._failure
+        return cast("_T", self._answer)
 
 
 def fetch_number(client: Any, sql: str) -> int:

@@ -26,7 +26,13 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.common.runtime.tracking import SupportsTracking
 from filelock import FileLock, Timeout
 
-from spaaza_source.destination import check_connection, keep_open, no_turn, turn_timeout
+from spaaza_source.destination import (
+    check_connection,
+    keep_open,
+    no_turn,
+    resolved_once,
+    turn_timeout,
+)
 from spaaza_source.dlt_hooks.abandoned_packages import (
     abandon_failed_packages,
     abandon_stale_packages,
@@ -141,6 +147,8 @@ class RunLock(SupportsTracking):
         self._locks: dict[str, FileLock] = {}
         #: DuckDB files that dlt is about to open without waiting for whoever has them.
         self._opened: dict[str, ExitStack] = {}
+        #: What is settled for the time of a run.
+        self._settled: dict[str, ExitStack] = {}
 
     def on_start_trace(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
         """Wait for the lock, then repair what a killed run has left."""
@@ -164,6 +172,8 @@ class RunLock(SupportsTracking):
         finally:
             _LOCKED.reset(locked)
             _REPAIRED.reset(repaired)
+        settled = self._settled[trace.transaction_id] = ExitStack()
+        settled.enter_context(resolved_once(pipeline.destination))
         if step == "run" and pipeline.destination is not None:
             # dlt asks the destination for the pipeline's state, and has no step for it.
             opened = self._opened[trace.transaction_id] = ExitStack()
@@ -182,8 +192,9 @@ class RunLock(SupportsTracking):
     def on_end_trace(self, trace: Any, pipeline: SupportsPipeline, send_state: bool) -> None:
         """Release the lock."""
         del pipeline, send_state
-        if opened := self._opened.pop(trace.transaction_id, None):
-            opened.close()
+        for held in (self._opened, self._settled):
+            if ending := held.pop(trace.transaction_id, None):
+                ending.close()
         # An id among a source's credentials is no secret to dlt, which would save it in its trace.
         values = trace.resolved_config_values
         values[:] = [value for value in values if not _is_credential(value.sections)]

@@ -43,6 +43,7 @@ from spaaza_source.exports import (
 )
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.context import is_extracting
+from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.progress import Progress, warn_of_unfinished
 from spaaza_source.loading.scope import LoadScope, resolve_scope
@@ -87,6 +88,7 @@ def export_table(
     run.submitter.check_size(scope.sync)
     # Each table of the source is judged before anything is asked for of any.
     yield None
+    forget_first_look()
     cleanup = VendorCleanup(cursor, remove)
     cleanup.remove_loaded()
     exports = run.begin(scope.sync)
@@ -134,6 +136,7 @@ def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
     check_format(load.sync.table, exports.current[0].request.export_format)
     cursor = Cursor(load.sync.table)
     scope = resolve_scope(load, cursor, archived=exports)
+    forget_first_look()
     reader = load.reader(scope.sync.policy)
     key = yield from load_files(load, exports, reader, scope)
     if is_extracting():
@@ -223,8 +226,8 @@ def load_files(
     replaced = (export for export in exports.exports if export.phase is Phase.REPLACED)
     jobs += [job_row(export, hide_selection=hide) for export in replaced]
     yield audit_rows("export_jobs", jobs)
-    yield audit_rows("rejected_rows", rejected)
-    yield audit_rows("column_changes", changes)
+    yield audit_rows("rejected_rows", rejected, scope.complete_audit)
+    yield audit_rows("column_changes", changes, scope.complete_audit)
     return write.key
 
 

@@ -13,13 +13,13 @@ from itertools import groupby
 from typing import Any
 
 import dlt
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.audit import Ledger, LoadedExport, present_exports, read_ledger, reload_hint
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import REPEATS, TableSync
 from spaaza_source.loading.checkpoint import read_state
+from spaaza_source.loading.first_look import TableLook, look_at
 from spaaza_source.loading.intent import OWN_STEPS, contradicts, describe_settings, narrow_intent
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.windows import EARLIEST, Window
@@ -38,12 +38,14 @@ class LoadHistory:
         has_rows: Whether it has rows.
         ledger: All its loaded exports, the oldest load first.
         present: Those whose rows are in the table.
+        complete_audit: The audit tables that it has, with all their columns.
     """
 
     exists: bool
     has_rows: bool
     ledger: Sequence[LoadedExport]
     present: Sequence[LoadedExport]
+    complete_audit: frozenset[str] = frozenset()
 
     def resume(self, sync: TableSync, *, has_times: bool, has_key: bool) -> TableSync:
         """What is left to bring of the table.
@@ -125,24 +127,41 @@ class LoadHistory:
             )
 
 
-def read_history(
-    client: Any, ledger: Ledger, table: str, *, is_emptied: bool = False
-) -> LoadHistory:
+def read_history(client: Any, ledger: Ledger, table: str) -> LoadHistory:
     """Read a table's load history.
 
     Args:
         client: As `open_client` returns it, of a database.
         ledger: What was loaded there.
         table: The table.
-        is_emptied: Whether the load that begins drops it, or empties it, first.
     """
-    exists, has_rows = (False, False) if is_emptied else _look_at(client, table)
+    return history_of(ledger, table, look_at(client, table))
+
+
+def history_of(
+    ledger: Ledger,
+    table: str,
+    look: TableLook,
+    *,
+    is_emptied: bool = False,
+    complete_audit: frozenset[str] = frozenset(),
+) -> LoadHistory:
+    """A table's load history.
+
+    Args:
+        ledger: What was loaded into its destination.
+        table: The table.
+        look: What there is of it.
+        is_emptied: Whether the load that begins drops it, or empties it, first.
+        complete_audit: The audit tables that the destination has, with all their columns.
+    """
+    look = TableLook(exists=False, has_rows=False) if is_emptied else look
     exports = ledger.get(table, [])
     present = present_exports(exports)
-    if is_emptied or (not has_rows and any(each.rows for each in present)):
+    if is_emptied or (not look.has_rows and any(each.rows for each in present)):
         # It was emptied by hand: none of its exports counts.
         present = []
-    return LoadHistory(exists, has_rows, exports, present)
+    return LoadHistory(look.exists, look.has_rows, exports, present, complete_audit)
 
 
 def resume_tables(
@@ -226,15 +245,6 @@ def has_times(load: TableLoad, schema: dlt.Schema) -> bool:
         return False
     # A column that was empty so far has no type, or is text for the time being.
     return bool(column.get(UNDECIDED)) or column.get("data_type", "timestamp") == "timestamp"
-
-
-def _look_at(client: Any, table: str) -> tuple[bool, bool]:
-    """Whether there is such a table, and whether it has rows."""
-    name = client.make_qualified_table_name(table)
-    try:
-        return True, bool(client.execute_sql(f"SELECT 1 FROM {name} LIMIT 1"))  # noqa: S608
-    except DatabaseUndefinedRelation:
-        return False, False
 
 
 def _is_of(sync: TableSync, export: LoadedExport) -> bool:

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import lru_cache
 from typing import Any
 
 import dlt
 from dlt.extract.incremental.context import get_interval_context
 
-from spaaza_source.audit import Ledger, LoadedExport, read_ledger, reload_hint, resolves_earlier
-from spaaza_source.destination import ask, can_count, check_drivers, current_pipeline
+from spaaza_source.audit import LoadedExport, reload_hint, resolves_earlier
+from spaaza_source.destination import can_count, check_drivers, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import is_extracting
-from spaaza_source.loading.history import LoadHistory, can_resume, has_times, read_history
+from spaaza_source.loading.first_look import look_first
+from spaaza_source.loading.history import LoadHistory, can_resume, has_times, history_of
 from spaaza_source.loading.intent import describe_intent
 from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
@@ -43,6 +43,7 @@ class LoadScope:
         can_repeat: Whether new exports would bring the same rows: those of an archive, or of a
             segment that rows have left, they would not.
         only_file: The export of all rows whose file the whole table is, as it would be loaded now.
+        complete_audit: The audit tables that the destination has, with all their columns.
     """
 
     sync: TableSync
@@ -52,6 +53,7 @@ class LoadScope:
     duplicates: int | None = None
     can_repeat: bool = False
     only_file: LoadedExport | None = None
+    complete_audit: frozenset[str] = frozenset()
 
     def has_file(self, exports: TableExports) -> bool:
         """Whether the table is the file that has arrived, byte for byte."""
@@ -109,7 +111,8 @@ def resolve_scope(
     # By a key that a user has just named no row can be found yet: first the table comes whole.
     is_own = disposition.user.strategy is None
     has_key = bool(proven_key(schema, sync.table) or (disposition.user.key and not is_own))
-    if can_resume(current_pipeline()):
+    resumes = can_resume(current_pipeline())
+    if resumes:
         sync = history.resume(sync, has_times=has_times(load, schema), has_key=has_key)
     else:
         sync = cursor.resume(sync)
@@ -130,9 +133,18 @@ def resolve_scope(
     # A key of the user's may be new; rows of nested tables are not counted; and a package that is
     # not loaded yet may bring another file.
     is_plain = is_own and not disposition.user.key and export_format != "json"
-    is_asked = archived is None and duplicates is None and can_resume(current_pipeline())
+    is_asked = archived is None and duplicates is None and resumes
     only_file = history.only_file(sync, intent) if is_plain and is_asked else None
-    return LoadScope(sync, intent, filled, is_first, duplicates, can_repeat, only_file)
+    return LoadScope(
+        sync,
+        intent,
+        filled,
+        is_first,
+        duplicates,
+        can_repeat,
+        only_file,
+        history.complete_audit,
+    )
 
 
 def _keep_older(sync: TableSync, policy: SyncPolicy, *, has_key: bool) -> TableSync:
@@ -168,16 +180,14 @@ def _read_history(table: str) -> LoadHistory | None:
     """What the destination holds of the table; None where it cannot be asked."""
     if not can_count(current_pipeline(), dlt.current.resource().table_format):
         return None
-    load, pipeline = str(dlt.current.load_package_state()["load_id"]), current_pipeline()
-    ledger = _read_ledger_once(load, pipeline.pipeline_name)
-    is_emptied = empties_first(table)
-    return ask(lambda client: read_history(client, ledger, table, is_emptied=is_emptied))
-
-
-@lru_cache(maxsize=1)
-def _read_ledger_once(_load: str, _pipeline: str) -> Ledger:
-    """The ledger as it was when the load began: one query for all of its tables."""
-    return ask(read_ledger)
+    seen, look = look_first(table)
+    return history_of(
+        seen.ledger,
+        table,
+        look,
+        is_emptied=empties_first(table),
+        complete_audit=seen.complete_audit or frozenset(),
+    )
 
 
 def apply_scheduler(policy: SyncPolicy, *, allowed: bool | None) -> SyncPolicy:

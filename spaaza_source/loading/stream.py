@@ -20,6 +20,7 @@ from spaaza_source.exports import (
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import downloads_folder
 from spaaza_source.loading.extract import load_files
+from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.progress import Progress
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
@@ -45,6 +46,7 @@ def stream_table(
     """
     load = load.renamed()
     scope = resolve_scope(load, Cursor(load.sync.table))
+    forget_first_look()
     request, clock = load.sync.make_request(None), SystemClock()
     begun_at = clock.now()
     name = f"{request.table}-{request.account}".replace("_", "-")

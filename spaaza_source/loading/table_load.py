@@ -9,6 +9,7 @@ import dlt
 
 from spaaza_source.exports import RELOAD, ExportRequest, SyncPolicy, TableSync
 from spaaza_source.loading.context import is_extracting
+from spaaza_source.loading.first_look import name_in_destination
 from spaaza_source.reading import FileReader, ReadSettings
 from spaaza_source.tabular import Policy
 from spaaza_source.windows import Window
@@ -50,7 +51,7 @@ class TableLoad:
         if callable(hint):
             # Each row has a table of its own.
             return self
-        name = dlt.current.source_schema().naming.normalize_tables_path(str(hint))
+        name = name_in_destination(str(hint))
         make_request = self.sync.make_request
 
         def make_renamed(window: Window | None) -> ExportRequest:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.destination import (
-    ask,
+    AskLater,
     can_count,
     current_pipeline,
     fetch_number,
@@ -33,10 +33,10 @@ class LateRowMeter:
     Args:
         lookback: From the load's start to the cursor.
         column: The column of times, as dlt names it.
-        stored: How many rows the table has of the lookback.
+        stored: How many rows the table has of the lookback; None where there is no table.
     """
 
-    def __init__(self, lookback: Window, column: str, stored: int) -> None:
+    def __init__(self, lookback: Window, column: str, stored: AskLater[int | None]) -> None:
         self._lookback = lookback
         self._column = column
         self._stored = stored
@@ -56,9 +56,12 @@ class LateRowMeter:
             self._exported += sum(isinstance(at, datetime) and start <= at < end for at in times)
 
     def columns(self) -> dict[str, Any]:
-        """Columns of `export_jobs`, once all rows have passed."""
+        """Columns of `export_jobs`, once all rows have passed; none where nothing is counted."""
+        stored = self._stored.result()
+        if stored is None:
+            return {}
         return {
-            "late_rows": max(0, self._exported - self._stored),
+            "late_rows": max(0, self._exported - stored),
             "overlap_seconds": self._lookback.length.total_seconds(),
         }
 
@@ -80,15 +83,15 @@ def late_row_meter(
         return None
     lookback = Window(covered.start, until)
 
-    def count(client: Any) -> int:
+    def count(client: Any) -> int | None:
         name = client.make_qualified_table_name(sync.table)
         condition = window_condition(f"{name}.{client.escape_column_name(column)}", lookback)
-        return fetch_number(client, f"SELECT count(*) FROM {name} WHERE {condition}")
+        try:
+            return fetch_number(client, f"SELECT count(*) FROM {name} WHERE {condition}")
+        except DatabaseUndefinedRelation:
+            return None
 
-    try:
-        return LateRowMeter(lookback, column, ask(count))
-    except DatabaseUndefinedRelation:
-        return None
+    return LateRowMeter(lookback, column, AskLater(count))
 
 
 def _is_comparable(table: str, column: str, disposition: UserDisposition) -> bool:

@@ -7,6 +7,9 @@ hold some (with `--kind`, few cells need any). The reference downloads the same 
 (or PostgreSQL) load it, told the types. `--earlier` names the interpreter of an environment that
 has an earlier build: it takes the same roads. Printed are the medians of the rounds, and of the
 ratios in each.
+
+The roads `idle` and `daily` are of six small tables that have been loaded: nothing is new, or each
+window brings some rows again. The sandbox answers at once, in a process that is not measured.
 """
 
 from __future__ import annotations
@@ -22,12 +25,23 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import ClassVar
 
 import duckdb
 
+from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.sandbox.settings import CREDENTIALS
 from spaaza_source.tabular import Column, open_csv
+from tests.benchmarks.references import (
+    COPY,
+    COPY_MERGE,
+    CREATE,
+    DELTA,
+    MERGE,
+    SIX_TABLES,
+)
 from tests.benchmarks.side_by_side import casts_of, say
 from tests.benchmarks.users_csv import write_users_csv
 from tests.destination.servers import Postgres, postgres_server
@@ -42,6 +56,11 @@ POSTGRES_TYPES = {
     "date": "date",
     "timestamp": "timestamptz",
 }
+#: Files in which one row of so many has changed.
+CHANGED = {"tenth": 10, "hundredth": 100}
+#: Sandboxes with six tables, by what has come since the load before: how many days ago the last
+#: row of a window came.
+SANDBOXES = {"nothing": 30, "a window": 0}
 LOAD = "from spaaza_source.cli import main; main()"
 #: Runs a command, its output to where errors go, and tells what it takes.
 MEASURE = """
@@ -53,77 +72,6 @@ _, status, used = os.wait4(child, 0)
 print(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 sys.exit(bool(status))
 """
-#: Reads the link into a file, as a script would.
-DOWNLOAD = """
-import sys, requests
-link, csv, database, columns = sys.argv[1:5]
-with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
-    for part in answer.iter_content(2**20):
-        file.write(part)
-"""
-SELECT = """
-import duckdb
-rows = f"(SELECT {columns} FROM read_csv('{csv}', all_varchar = true))"
-"""
-CREATE = (
-    DOWNLOAD
-    + SELECT
-    + """
-with duckdb.connect(database) as connection:
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute(f"CREATE TABLE users AS FROM {rows}")
-"""
-)
-MERGE = (
-    DOWNLOAD
-    + SELECT
-    + """
-with duckdb.connect(database) as connection:
-    connection.execute(
-        f"MERGE INTO users USING {rows} AS later ON users.id = later.id"
-        " WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT"
-    )
-"""
-)
-
-
-COPY = (
-    DOWNLOAD
-    + """
-import psycopg2
-connection = psycopg2.connect(database)
-with connection, connection.cursor() as cursor, open(csv, "rb") as file:
-    cursor.execute(f"CREATE TABLE users ({columns})")
-    cursor.copy_expert("COPY users FROM STDIN (FORMAT csv, HEADER)", file)
-connection.close()
-"""
-)
-COPY_MERGE = (
-    DOWNLOAD
-    + """
-import psycopg2
-connection = psycopg2.connect(database)
-with connection, connection.cursor() as cursor, open(csv, "rb") as file:
-    cursor.execute(f"CREATE TEMPORARY TABLE later ({columns})")
-    cursor.copy_expert("COPY later FROM STDIN (FORMAT csv, HEADER)", file)
-    names = [column.split()[0] for column in columns.split(", ")]
-    cursor.execute(
-        "MERGE INTO users USING later ON users.id = later.id WHEN MATCHED THEN UPDATE SET "
-        + ", ".join(f"{name} = later.{name}" for name in names)
-        + f" WHEN NOT MATCHED THEN INSERT VALUES ({', '.join('later.' + name for name in names)})"
-    )
-connection.close()
-"""
-)
-DELTA = (
-    DOWNLOAD
-    + SELECT
-    + """
-from deltalake import write_deltalake
-with duckdb.connect() as connection:
-    write_deltalake(database, connection.sql(f"FROM {rows}").to_arrow_reader(122_880))
-"""
-)
 
 
 @dataclass(frozen=True)
@@ -146,6 +94,7 @@ class Bench:
     files: dict[str, Path] = field(default_factory=dict)
     columns: Sequence[Column] = ()
     postgres: Postgres | None = None
+    sandboxes: dict[str, Sandbox] = field(default_factory=dict)
     loaded: dict[str, Place] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -154,10 +103,12 @@ class Bench:
         write_users_csv(first, self.rows, quoted=self.quoted)
         self.columns = open_csv(first).columns
         self.files = {"first": first}
-        for name, every in (("tenth", 10), ("hundredth", 100)):
+        for name, every in CHANGED.items():
             self.files[name] = self._changed(first, name, every)
 
     def serve(self, name: str) -> None:
+        if name in SANDBOXES:
+            return
         self.vendor.files["users"] = self.files[name].read_bytes()
 
     def create_database(self, like: str | None) -> str:
@@ -260,7 +211,7 @@ class Road:
                 for column in bench.columns
             )
         given = [link, str(place.folder / "users.csv"), database, types]
-        return [sys.executable, "-c", program, *given], {}
+        return [sys.executable, "-c", program, *given], {"DLT_DATA_DIR": str(place.folder / "dlt")}
 
     @property
     def _file(self) -> str:
@@ -269,11 +220,13 @@ class Road:
     def _spaaza(
         self, bench: Bench, place: Place, python: str
     ) -> tuple[list[str], Mapping[str, str]]:
+        sandbox = bench.sandboxes.get(self.file or "")
+        vendor = sandbox or bench.vendor
         given = {
-            "BASE_URL": bench.vendor.base_url,
+            "BASE_URL": vendor.base_url,
             "CHAIN_ID": "1743",
-            "CREDENTIALS__ACCESS_TOKEN_ID": "a",
-            "CREDENTIALS__ACCESS_TOKEN_SECRET": "b",
+            "CREDENTIALS__ACCESS_TOKEN_ID": CREDENTIALS["access_token_id"],
+            "CREDENTIALS__ACCESS_TOKEN_SECRET": CREDENTIALS["access_token_secret"],
             "POLL_INTERVAL": "0.02",
             "START_MARGIN": "0",
             "STAGGER": "0",
@@ -288,7 +241,8 @@ class Road:
         where = ["--destination", self.destination]
         if self.destination == "duckdb":
             where = ["--db", str(place.folder / self._file)]
-        return [python, "-c", LOAD, "load", "users", "--pipeline", "whole", *where], environment
+        tables = [] if sandbox else ["users"]
+        return [python, "-c", LOAD, "load", *tables, "--pipeline", "whole", *where], environment
 
 
 Road.ALL = {
@@ -304,6 +258,10 @@ Road.ALL = {
         "first",
         COPY_MERGE,
         "postgres",
+    ),
+    "idle": Road("six tables, nothing new, beside six of dlt", "nothing", "nothing", SIX_TABLES),
+    "daily": Road(
+        "six tables, a window each, beside six of dlt", "a window", "a window", SIX_TABLES
     ),
     "delta": Road("Delta, first load, beside write_deltalake", "first", None, DELTA, "filesystem"),
 }
@@ -368,6 +326,12 @@ def _compare(name: str, bench: Bench, builds: Mapping[str, str | None], rounds: 
         )
 
 
+def _sandbox(days: int) -> Sandbox:
+    """One whose last row came so many days ago."""
+    end = datetime.now(timezone.utc) - timedelta(days=days)
+    return Sandbox(SandboxSettings(rows=100, data_end=end, history_days=3))
+
+
 def _median(figures: list[Figures], which: Callable[[Figures], float]) -> float:
     return statistics.median(map(which, figures))
 
@@ -391,9 +355,14 @@ def main() -> None:
         bench = Bench(Path(folder), chosen.rows, quoted=not chosen.kind, vendor=vendor)
         if any(Road.ALL[name].destination == "postgres" for name in names):
             bench.postgres = open_till_the_end.enter_context(postgres_server())
-        bench.prepare()
-        size = bench.files["first"].stat().st_size / 1e6
-        say(f"{chosen.rows:,} rows, 68 columns, {size:,.0f} MB, {os.cpu_count()} processors")
+        bench.sandboxes = {
+            name: open_till_the_end.enter_context(_sandbox(days))
+            for name, days in SANDBOXES.items()
+        }
+        if any(Road.ALL[name].file in ("first", *CHANGED) for name in names):
+            bench.prepare()
+            size = bench.files["first"].stat().st_size / 1e6
+            say(f"{chosen.rows:,} rows, 68 columns, {size:,.0f} MB, {os.cpu_count()} processors")
         for name in names:
             _compare(name, bench, builds, chosen.rounds)
 

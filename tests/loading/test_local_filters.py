@@ -12,8 +12,8 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import FileError, SettingsError
-from spaaza_source.windows import Window, iso, parse_instant
 from spaaza_source.reading import WindowEdges
+from spaaza_source.windows import Window, iso, parse_instant
 from tests.faults.hosts import ours
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query

@@ -1,0 +1,88 @@
+"""The programs without this package that whole processes are compared with."""
+
+from __future__ import annotations
+
+#: Reads the link into a file, as a script would.
+DOWNLOAD = """
+import sys, requests
+link, csv, database, columns = sys.argv[1:5]
+with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
+    for part in answer.iter_content(2**20):
+        file.write(part)
+"""
+SELECT = """
+import duckdb
+rows = f"(SELECT {columns} FROM read_csv('{csv}', all_varchar = true))"
+"""
+CREATE = (
+    DOWNLOAD
+    + SELECT
+    + """
+with duckdb.connect(database) as connection:
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(f"CREATE TABLE users AS FROM {rows}")
+"""
+)
+MERGE = (
+    DOWNLOAD
+    + SELECT
+    + """
+with duckdb.connect(database) as connection:
+    connection.execute(
+        f"MERGE INTO users USING {rows} AS later ON users.id = later.id"
+        " WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT"
+    )
+"""
+)
+
+COPY = (
+    DOWNLOAD
+    + """
+import psycopg2
+connection = psycopg2.connect(database)
+with connection, connection.cursor() as cursor, open(csv, "rb") as file:
+    cursor.execute(f"CREATE TABLE users ({columns})")
+    cursor.copy_expert("COPY users FROM STDIN (FORMAT csv, HEADER)", file)
+connection.close()
+"""
+)
+COPY_MERGE = (
+    DOWNLOAD
+    + """
+import psycopg2
+connection = psycopg2.connect(database)
+with connection, connection.cursor() as cursor, open(csv, "rb") as file:
+    cursor.execute(f"CREATE TEMPORARY TABLE later ({columns})")
+    cursor.copy_expert("COPY later FROM STDIN (FORMAT csv, HEADER)", file)
+    names = [column.split()[0] for column in columns.split(", ")]
+    cursor.execute(
+        "MERGE INTO users USING later ON users.id = later.id WHEN MATCHED THEN UPDATE SET "
+        + ", ".join(f"{name} = later.{name}" for name in names)
+        + f" WHEN NOT MATCHED THEN INSERT VALUES ({', '.join('later.' + name for name in names)})"
+    )
+connection.close()
+"""
+)
+DELTA = (
+    DOWNLOAD
+    + SELECT
+    + """
+from deltalake import write_deltalake
+with duckdb.connect() as connection:
+    write_deltalake(database, connection.sql(f"FROM {rows}").to_arrow_reader(122_880))
+"""
+)
+#: Loads six small tables and three smaller ones, without a vendor and without a check.
+SIX_TABLES = """
+import sys, dlt, pyarrow as pa
+database = sys.argv[3]
+def make(name, disposition, rows):
+    table = pa.table({f"column_{number}": range(rows) for number in range(20)})
+    return dlt.resource([table], name=name, write_disposition=disposition)
+pipeline = dlt.pipeline(
+    "whole", destination=dlt.destinations.duckdb(database), dataset_name="spaaza_data"
+)
+tables = [make(f"table_{number}", "replace", 100) for number in range(6)]
+audit = [make(f"audit_{number}", "append", 6) for number in range(3)]
+pipeline.run([*tables, *audit])
+"""
