@@ -13,8 +13,8 @@ import pytest
 
 from spaaza_source.errors import FileError
 from spaaza_source.tabular import open_csv
-from spaaza_source.tabular.csv_reader import spool
-from spaaza_source.tabular.csv_reader.spool import Spool
+from spaaza_source.tabular import spool
+from spaaza_source.tabular.spool import Spool
 
 resource = pytest.importorskip("resource", reason="Windows has none")
 

@@ -6,11 +6,19 @@ These are a list of objects, one object with such a list, or an object on each l
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, TypeAlias
 
 from spaaza_source.errors import EncodingError, MalformedFileError
 from spaaza_source.tabular.header import printable_name
+from spaaza_source.tabular.json_reader.runs import (
+    MARKS_BEGIN,
+    Run,
+    RunUncertainError,
+    find_doubts,
+    read_line_run,
+    read_list_run,
+)
 from spaaza_source.tabular.json_reader.text import (
     SOUND_FILE_HINT,
     SPACE,
@@ -27,8 +35,8 @@ _LONGEST_TOKEN = 16
 """Characters. The end of a block may cut a word, a number or an escape of this length."""
 _CUT = "the file ends in the middle of a value"
 
-Elements: TypeAlias = Iterator[tuple[dict[str, Any], int] | RejectedRow]
-"""Rejected rows, and records: each with its length in the file in characters."""
+Elements: TypeAlias = Iterator[Run | RejectedRow]
+"""Records and rejected rows, in the file's order."""
 
 
 def read_elements(file: BinaryIO, is_record: Callable[[dict[str, Any]], bool]) -> Elements:
@@ -79,6 +87,9 @@ class _Text:
         self.whole = False
         self._offset = 0
         self._line = 1
+        self._doubts: list[int] = []
+        self._may_have_marks = False
+        self._one_by_one = 0
         if self.next_character() == _MARK:
             self.at = 1
 
@@ -99,7 +110,10 @@ class _Text:
             ) from None
         self._read += len(block)
         self._undecoded = data[used:]
+        self._may_have_marks |= MARKS_BEGIN in data
+        self._one_by_one = max(0, self._one_by_one - self.at)
         self.text, self.at = unread + more, 0
+        self._doubts = find_doubts(self.text, may_have_marks=self._may_have_marks)
 
     def next_character(self) -> str:
         """The next character; empty at the file's end."""
@@ -122,6 +136,24 @@ class _Text:
             return False
         self.at += 1
         return True
+
+    def read_run(self, read: Callable[[str, int, Sequence[int]], tuple[Run, int]]) -> Run | None:
+        """Read the records from here on that are plain beyond doubt, as far as the section goes.
+
+        Args:
+            read: Reads records of the file's layout.
+
+        Returns:
+            The records; None if the next element is to be read for itself.
+        """
+        if self.at < self._one_by_one:
+            return None
+        try:
+            run, self.at = read(self.text, self.at, self._doubts)
+        except RunUncertainError as uncertain:
+            self._one_by_one = uncertain.end
+            return None
+        return run if run.records else None
 
     def read_value(self) -> tuple[Any, str]:
         """Read the value that begins here; return it with its text."""
@@ -228,7 +260,14 @@ def _items(text: _Text, end: str) -> Iterator[None]:
 
 def _list(text: _Text) -> Elements:
     """The elements of the list that begins here."""
-    for number, _ in enumerate(_items(text, "]"), 1):
+    number = 0
+    for _ in _items(text, "]"):
+        run = text.read_run(read_list_run)
+        if run:
+            number += len(run.records)
+            yield run
+            continue
+        number += 1
         value, raw = text.read_value()
         reason = find_unloadable(raw, value)
         if type(value) is not dict:
@@ -236,7 +275,7 @@ def _list(text: _Text) -> Elements:
         if reason:
             yield text.make_rejected(text.at - len(raw), raw, reason)
         else:
-            yield value, len(raw)
+            yield Run([value], [len(raw)])
 
 
 def _envelope(text: _Text) -> Elements:
@@ -293,6 +332,10 @@ def _lines(text: _Text) -> Elements:
     """The objects of a file with one on each line."""
     blank = False
     while text.next_character():
+        run = None if blank else text.read_run(read_line_run)
+        if run:
+            yield run
+            continue
         line, ended = text.read_line()
         begin = text.at - len(line) - ended
         raw = line.removesuffix("\r")
@@ -309,7 +352,7 @@ def _lines(text: _Text) -> Elements:
         if reason:
             yield text.make_rejected(begin, raw, reason)
         else:
-            yield value, len(raw)
+            yield Run([value], [len(raw)])
 
 
 def _line_value(text: _Text, raw: str, begin: int) -> tuple[Any, str | None]:
