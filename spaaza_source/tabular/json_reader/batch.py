@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spaaza_source.tabular.json_reader.columns import Arrays, Piece
 from spaaza_source.tabular.json_reader.no_cycles import makes_no_cycles
@@ -72,7 +73,8 @@ class Batch:
         for name, parts in self._parts.items():
             if name in self._path_of:
                 self._fill_up(name, parts[0].type)
-            arrays[name] = pa.concat_arrays(parts)
+            # Names of cells are numbers alone.
+            arrays[name] = _as_texts(parts) if name.isdigit() else pa.concat_arrays(parts)
         for level, groups in self._groups.items():
             of_each = np.concatenate(groups)
             if bool((np.diff(of_each) < 0).any()):
@@ -117,3 +119,17 @@ class Batch:
             path.evidence = path.evidence.read(Cells.of(cells))
         if path.look is not None:
             path.look.add(cells.drop_null())
+
+
+def _as_texts(parts: list[Any]) -> Any:
+    """Cells in one array, as texts that are not empty, or NULL."""
+    kinds = {part.type for part in parts}
+    if len(kinds) == 1:
+        cells = pa.concat_arrays(parts)
+        texts = cells if kinds == {pa.string()} else pc.cast(cells, pa.string())
+    else:
+        texts = pa.concat_arrays([pc.cast(part, pa.string()) for part in parts])
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[: len(texts) + 1]
+    if np.count_nonzero(np.diff(offsets) == 0) == texts.null_count:
+        return texts
+    return pc.if_else(pc.equal(texts, ""), None, texts)

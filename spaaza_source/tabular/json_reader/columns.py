@@ -4,9 +4,9 @@ What is done with many values at once takes a fraction of what each would for it
 
 The arrays have names:
 
-* `N`: the values at the path with the number N as texts in a CSV file's cells; absent where all are
-  NULL. `N w`: those that were written in another way, as they were written. `N v`: the JSON of
-  objects and lists among plain values.
+* `N`: the values at the path with the number N as texts in a CSV file's cells, or as the numbers or
+  bools that become these; absent where all are NULL. `N w`: those that were written in another way,
+  as they were written. `N v`: the JSON of objects and lists among plain values.
 * `N kinds`: where a path has objects and lists alone, which of both each value is. `N sizes`: how
   many elements each list has. The objects' members are a level `N o`, the elements a level `N e`.
 * `LEVEL sizes`, `LEVEL paths`: the objects of a level, grouped by their keys: the size of each
@@ -23,7 +23,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spaaza_source.tabular.json_reader.shape import Members, Path, Shape, as_cell, as_row
 from spaaza_source.tabular.json_reader.text import Number, write_value
@@ -167,9 +166,9 @@ def _has_text(values: Iterable[Any], *, nested: bool) -> bool:
 def _as_cells(values: Sequence[Any], kinds: set[type]) -> tuple[Any, Any | None]:
     """Plain values as texts in a CSV file's cells, and those that were written in another way."""
     if kinds == {str}:
-        return _without_empty(pa.array(values, pa.string())), None
+        return pa.array(values, pa.string()), None
     if kinds == {bool}:
-        return pc.cast(pa.array(values, pa.bool_()), pa.string()), None
+        return pa.array(values, pa.bool_()), None
     if kinds == {int}:
         return _whole_numbers(values), None
     if kinds <= {int, Number}:
@@ -189,7 +188,7 @@ def _as_cells(values: Sequence[Any], kinds: set[type]) -> tuple[Any, Any | None]
 
 def _whole_numbers(values: Sequence[Any]) -> Any:
     try:
-        return pc.cast(pa.array(values, pa.int64()), pa.string())
+        return pa.array(values, pa.int64())
     except (OverflowError, pa.ArrowInvalid):
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
@@ -198,11 +197,3 @@ def _have_other_forms(texts: Sequence[str | None]) -> bool:
     """Whether numbers have exponents, or one is `-0`: a cell has it in another way."""
     together = "".join(filter(None, texts))
     return any(sign in together for sign in _WITH_EXPONENT) or "-0" in texts
-
-
-def _without_empty(strings: Any) -> Any:
-    """Texts with NULL for each empty one."""
-    offsets = np.frombuffer(strings.buffers()[1], np.int32)[: len(strings) + 1]
-    if np.count_nonzero(np.diff(offsets) == 0) == strings.null_count:
-        return strings
-    return pc.if_else(pc.equal(strings, ""), None, strings)

@@ -37,6 +37,7 @@ _CUT = "the file ends in the middle of a value"
 
 Elements: TypeAlias = Iterator[Run | RejectedRow]
 """Records and rejected rows, in the file's order."""
+_ReadRun: TypeAlias = Callable[[str, int, Sequence[int], set[str]], tuple[Run, int]]
 
 
 def read_elements(file: BinaryIO, is_record: Callable[[dict[str, Any]], bool]) -> Elements:
@@ -90,13 +91,15 @@ class _Text:
         self._doubts: list[int] = []
         self._may_have_marks = False
         self._one_by_one = 0
+        self._nesting: set[str] = set()
         if self.next_character() == _MARK:
             self.at = 1
 
     def fill(self) -> None:
         """Drop the text before `at`, and read on: at least as much as is still unread."""
-        self._line, self._offset = self._position(self.at)
         unread = self.text[self.at :]
+        self._line += self.text.count("\n", 0, self.at)
+        self._offset = self._read - len(self._undecoded) - _size(unread)
         block = self._file.read(max(BLOCK, len(unread)))
         self.whole = not block
         data = self._undecoded + block
@@ -137,7 +140,7 @@ class _Text:
         self.at += 1
         return True
 
-    def read_run(self, read: Callable[[str, int, Sequence[int]], tuple[Run, int]]) -> Run | None:
+    def read_run(self, read: _ReadRun) -> Run | None:
         """Read the records from here on that are plain beyond doubt, as far as the section goes.
 
         Args:
@@ -149,7 +152,7 @@ class _Text:
         if self.at < self._one_by_one:
             return None
         try:
-            run, self.at = read(self.text, self.at, self._doubts)
+            run, self.at = read(self.text, self.at, self._doubts, self._nesting)
         except RunUncertainError as uncertain:
             self._one_by_one = uncertain.end
             return None
@@ -216,8 +219,12 @@ class _Text:
     def _position(self, at: int) -> tuple[int, int]:
         """The line in the file, from 1, and the byte offset of an offset of the section."""
         behind = self.text[:at]
-        size = len(behind) if behind.isascii() else len(behind.encode())
-        return self._line + behind.count("\n"), self._offset + size
+        return self._line + behind.count("\n"), self._offset + _size(behind)
+
+
+def _size(text: str) -> int:
+    """The number of its bytes."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _is_one_a_line(text: _Text, is_record: Callable[[dict[str, Any]], bool]) -> bool:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from spaaza_source.tabular.json_reader.no_cycles import makes_no_cycles
 from spaaza_source.tabular.json_reader.text import (
@@ -27,8 +29,12 @@ _ESCAPES = re.compile(r"\\u(?:0000|[dD][89a-fA-F]|[fF]02)")
 #: A whole number that Python would not write as it stands in the file.
 _MINUS_ZERO = re.compile(r"-0[,}\] \t\n\r]")
 _MARKS = re.compile(f"[{RESERVED_MARKS}]")
+#: Characters of one run, about: what is read is looked at again while it is near the processor.
+LONGEST_RUN = 2**18
+_MOST_NESTING = 50
 #: How each of the marks begins in UTF-8.
 MARKS_BEGIN = b"\xef\x80"
+_COLON, _QUOTE, _LAST_SPACE = map(ord, ':" ')
 _COMMA = re.compile(f"[{SPACE}]*,[{SPACE}]*")
 
 
@@ -67,13 +73,14 @@ def find_doubts(text: str, *, may_have_marks: bool) -> list[int]:
 
 
 @makes_no_cycles
-def read_list_run(text: str, at: int, doubts: Sequence[int]) -> tuple[Run, int]:
+def read_list_run(text: str, at: int, doubts: Sequence[int], nesting: set[str]) -> tuple[Run, int]:
     """Read elements of a list, apart by commas, as long as they are plain records.
 
     Args:
         text: The text; it may end anywhere.
         at: Where an element begins.
         doubts: Those of the text.
+        nesting: Keys of which some objects or lists are known; gets more of them.
 
     Returns:
         The records, and where the last one ends.
@@ -91,21 +98,22 @@ def read_list_run(text: str, at: int, doubts: Sequence[int]) -> tuple[Run, int]:
         run.sizes.append(after - at)
         end = after
         comma = _COMMA.match(text, end)
-        if comma is None:
+        if comma is None or end - begin > LONGEST_RUN:
             break
         at = comma.end()
-    _prove(run.records, text, begin, end)
+    _prove(run.records, text, begin, end, nesting)
     return run, end
 
 
 @makes_no_cycles
-def read_line_run(text: str, at: int, doubts: Sequence[int]) -> tuple[Run, int]:
+def read_line_run(text: str, at: int, doubts: Sequence[int], nesting: set[str]) -> tuple[Run, int]:
     """Read lines, as long as each is a plain record and has an end.
 
     Args:
         text: As above.
         at: Where a line begins.
         doubts: As above.
+        nesting: As above.
 
     Returns:
         The records, and where the line behind them begins.
@@ -125,7 +133,9 @@ def read_line_run(text: str, at: int, doubts: Sequence[int]) -> tuple[Run, int]:
         run.records.append(value)
         run.sizes.append(line_end - (text[line_end - 1] == "\r") - at)
         at = line_end + 1
-    _prove(run.records, text, begin, at)
+        if at - begin > LONGEST_RUN:
+            break
+    _prove(run.records, text, begin, at, nesting)
     return run, at
 
 
@@ -145,37 +155,80 @@ def _read_record(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
     return value, end
 
 
-def _prove(records: Sequence[dict[str, Any]], text: str, begin: int, end: int) -> None:
+def _prove(
+    records: Sequence[dict[str, Any]], text: str, begin: int, end: int, nesting: set[str]
+) -> None:
     """Prove that no object in a part of a text has a key twice, and none nests too deep."""
     # A colon behind a key follows its quote or white space: there are at most so many keys.
-    colons = text.count('":', begin, end) + sum(
-        text.count(f"{space}:", begin, end) for space in SPACE if text.find(space, begin, end) >= 0
-    )
-    if sum(map(len, records)) == colons and text.find("[", begin, end) < 0:
+    signs = np.frombuffer(text[begin:end].encode("latin-1", "replace"), np.uint8)
+    before = signs[np.flatnonzero(signs == _COLON) - 1]
+    colons = int(np.count_nonzero((before == _QUOTE) | (before <= _LAST_SPACE)))
+    lists = text.count("[", begin, end)
+    if not lists and sum(map(len, records)) == colons:
         return
+    if nesting and len(nesting) < _MOST_NESTING:
+        levels = list(_find_levels(records, nesting))
+        # Lists that are not found may be inside of each other, and below all that is found.
+        deepest = len(levels) + lists - sum(len(found) for _, found in levels)
+        if _count_keys(levels) == colons and deepest <= DEEPEST:
+            return
     levels = list(_find_levels(records))
     if len(levels) > DEEPEST:
         raise RunUncertainError(end)
-    dicts = [part for level in levels for part in level if type(part) is dict]
-    keys = sum(map(len, dicts))
+    nesting.update(_find_nesting(levels))
+    keys = _count_keys(levels)
     if keys == colons:
         return
     # Some texts have colons: count them all.
-    texts = chain.from_iterable(chain(one, one.values()) for one in dicts)
-    lists = chain.from_iterable(part for level in levels for part in level if type(part) is list)
-    in_texts = sum(part.count(":") for part in chain(texts, lists) if type(part) is str)
+    in_texts = sum(part.count(":") for part in _all_parts(levels) if type(part) is str)
     escaped = text.find("\\u003", begin, end) >= 0
     if escaped or text.count(":", begin, end) != keys + in_texts:
         raise RunUncertainError(end)
 
 
-def _find_levels(records: Sequence[dict[str, Any]]) -> Iterator[list[Any]]:
-    """The objects and lists of each level, those of the first one first."""
-    level: list[Any] = list(records)
-    while level:
-        yield level
-        parts = chain.from_iterable(one.values() if type(one) is dict else one for one in level)
-        level = [part for part in parts if type(part) is dict or type(part) is list]
+_Level: TypeAlias = tuple[Sequence[dict[str, Any]], Sequence[list[Any]]]
+"""Objects and lists of one depth."""
 
 
-_scan = json.JSONDecoder(parse_float=Number, parse_constant=refuse_constant).scan_once
+def _find_levels(
+    records: Sequence[dict[str, Any]], nesting: Collection[str] | None = None
+) -> Iterator[_Level]:
+    """The objects and lists of each depth; those in objects only under some keys, if given."""
+    objects: Sequence[dict[str, Any]] = records
+    lists: Sequence[list[Any]] = []
+    while objects or lists:
+        yield objects, lists
+        values = (
+            chain.from_iterable(map(dict.values, objects))
+            if nesting is None
+            else (one[key] for key in nesting for one in objects if key in one)
+        )
+        parts = chain(values, chain.from_iterable(lists))
+        below = [part for part in parts if type(part) is dict or type(part) is list]
+        objects = [part for part in below if type(part) is dict]
+        lists = [part for part in below if type(part) is list]
+
+
+def _count_keys(levels: Iterable[_Level]) -> int:
+    return sum(len(one) for objects, _ in levels for one in objects)
+
+
+def _find_nesting(levels: Iterable[_Level]) -> Iterator[str]:
+    """The keys of objects and lists."""
+    for objects, _ in levels:
+        for one in objects:
+            yield from (
+                key for key, part in one.items() if type(part) is dict or type(part) is list
+            )
+
+
+def _all_parts(levels: Iterable[_Level]) -> Iterator[Any]:
+    """All keys, values and elements."""
+    for objects, lists in levels:
+        yield from chain.from_iterable(objects)
+        yield from chain.from_iterable(map(dict.values, objects))
+        yield from chain.from_iterable(lists)
+
+
+_decoder: Any = json.JSONDecoder(parse_float=Number, parse_constant=refuse_constant)
+_scan = _decoder.scan_once
