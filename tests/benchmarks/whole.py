@@ -20,7 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -28,8 +28,17 @@ from typing import ClassVar
 import duckdb
 
 from spaaza_source.tabular import Column, open_csv
+from tests.benchmarks.references import (
+    COPY,
+    COPY_MERGE,
+    CREATE,
+    CREATE_JSON,
+    DELTA,
+    MERGE,
+)
 from tests.benchmarks.side_by_side import casts_of, say
 from tests.benchmarks.users_csv import write_users_csv
+from tests.benchmarks.users_json import write_users_json
 from tests.destination.servers import Postgres, postgres_server
 from tests.vendors.server import Answer, Seen
 from tests.vendors.spaaza_files import FileVendor
@@ -53,77 +62,6 @@ _, status, used = os.wait4(child, 0)
 print(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 sys.exit(bool(status))
 """
-#: Reads the link into a file, as a script would.
-DOWNLOAD = """
-import sys, requests
-link, csv, database, columns = sys.argv[1:5]
-with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
-    for part in answer.iter_content(2**20):
-        file.write(part)
-"""
-SELECT = """
-import duckdb
-rows = f"(SELECT {columns} FROM read_csv('{csv}', all_varchar = true))"
-"""
-CREATE = (
-    DOWNLOAD
-    + SELECT
-    + """
-with duckdb.connect(database) as connection:
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute(f"CREATE TABLE users AS FROM {rows}")
-"""
-)
-MERGE = (
-    DOWNLOAD
-    + SELECT
-    + """
-with duckdb.connect(database) as connection:
-    connection.execute(
-        f"MERGE INTO users USING {rows} AS later ON users.id = later.id"
-        " WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT"
-    )
-"""
-)
-
-
-COPY = (
-    DOWNLOAD
-    + """
-import psycopg2
-connection = psycopg2.connect(database)
-with connection, connection.cursor() as cursor, open(csv, "rb") as file:
-    cursor.execute(f"CREATE TABLE users ({columns})")
-    cursor.copy_expert("COPY users FROM STDIN (FORMAT csv, HEADER)", file)
-connection.close()
-"""
-)
-COPY_MERGE = (
-    DOWNLOAD
-    + """
-import psycopg2
-connection = psycopg2.connect(database)
-with connection, connection.cursor() as cursor, open(csv, "rb") as file:
-    cursor.execute(f"CREATE TEMPORARY TABLE later ({columns})")
-    cursor.copy_expert("COPY later FROM STDIN (FORMAT csv, HEADER)", file)
-    names = [column.split()[0] for column in columns.split(", ")]
-    cursor.execute(
-        "MERGE INTO users USING later ON users.id = later.id WHEN MATCHED THEN UPDATE SET "
-        + ", ".join(f"{name} = later.{name}" for name in names)
-        + f" WHEN NOT MATCHED THEN INSERT VALUES ({', '.join('later.' + name for name in names)})"
-    )
-connection.close()
-"""
-)
-DELTA = (
-    DOWNLOAD
-    + SELECT
-    + """
-from deltalake import write_deltalake
-with duckdb.connect() as connection:
-    write_deltalake(database, connection.sql(f"FROM {rows}").to_arrow_reader(122_880))
-"""
-)
 
 
 @dataclass(frozen=True)
@@ -149,13 +87,17 @@ class Bench:
     loaded: dict[str, Place] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def prepare(self) -> None:
+    def prepare(self, wanted: Collection[str | None]) -> None:
+        """Write the files; those in JSON only if they are wanted."""
         first = self.folder / "first.csv"
         write_users_csv(first, self.rows, quoted=self.quoted)
         self.columns = open_csv(first).columns
         self.files = {"first": first}
         for name, every in (("tenth", 10), ("hundredth", 100)):
             self.files[name] = self._changed(first, name, every)
+        for name in {"json", "json-nested"}.intersection(wanted):
+            self.files[name] = self.folder / f"{name}.json"
+            write_users_json(self.files[name], first, self.columns, nested=name == "json-nested")
 
     def serve(self, name: str) -> None:
         self.vendor.files["users"] = self.files[name].read_bytes()
@@ -207,6 +149,7 @@ class Road:
         before: The file that was loaded before; None for a new database.
         reference: The program that does the same without this package.
         destination: dlt's name of where it leads.
+        export_format: The format of the file.
     """
 
     about: str
@@ -214,6 +157,7 @@ class Road:
     before: str | None
     reference: str
     destination: str = "duckdb"
+    export_format: str = "csv"
 
     ALL: ClassVar[dict[str, Road]]
 
@@ -224,7 +168,7 @@ class Road:
             place = self.begin(bench, python, folder)
             if self.file is not None:
                 bench.serve(self.file)
-            return _measured(*self.command(bench, place, python), folder)
+            return measure(*self.command(bench, place, python), folder)
         finally:
             shutil.rmtree(folder)
 
@@ -280,6 +224,7 @@ class Road:
             "MAX_AGE": "0",
         }
         environment = {f"SOURCES__SPAAZA__{name}": value for name, value in given.items()}
+        environment["SOURCES__SPAAZA__EXPORT_FORMAT"] = self.export_format
         environment["DLT_DATA_DIR"] = str(place.folder / "dlt")
         environment["DESTINATION__FILESYSTEM__BUCKET_URL"] = str(place.folder / self._file)
         if place.database is not None and bench.postgres is not None:
@@ -306,6 +251,20 @@ Road.ALL = {
         "postgres",
     ),
     "delta": Road("Delta, first load, beside write_deltalake", "first", None, DELTA, "filesystem"),
+    "json": Road(
+        "JSON of flat records, first load, beside read_json",
+        "json",
+        None,
+        CREATE_JSON,
+        export_format="json",
+    ),
+    "json-nested": Road(
+        "JSON with nested lists, first load, beside read_json",
+        "json-nested",
+        None,
+        CREATE_JSON,
+        export_format="json",
+    ),
 }
 
 
@@ -326,7 +285,7 @@ def _loaded(road: Road, bench: Bench, python: str | None) -> Place:
     return bench.loaded[name]
 
 
-def _measured(command: list[str], environment: Mapping[str, str], folder: Path) -> Figures:
+def measure(command: list[str], environment: Mapping[str, str], folder: Path) -> Figures:
     """What a process and those that it starts take."""
     with (folder / "output").open("w+") as output:
         # Of the peak, a process has inherited that of the one that has started it: a small one.
@@ -391,9 +350,10 @@ def main() -> None:
         bench = Bench(Path(folder), chosen.rows, quoted=not chosen.kind, vendor=vendor)
         if any(Road.ALL[name].destination == "postgres" for name in names):
             bench.postgres = open_till_the_end.enter_context(postgres_server())
-        bench.prepare()
-        size = bench.files["first"].stat().st_size / 1e6
-        say(f"{chosen.rows:,} rows, 68 columns, {size:,.0f} MB, {os.cpu_count()} processors")
+        bench.prepare({Road.ALL[name].file for name in names})
+        say(f"{chosen.rows:,} rows, {os.cpu_count()} processors")
+        for name in sorted(set(bench.files) & {Road.ALL[name].file for name in names}):
+            say(f"the file {name}: {bench.files[name].stat().st_size / 1e6:,.0f} MB")
         for name in names:
             _compare(name, bench, builds, chosen.rounds)
 

@@ -1,0 +1,86 @@
+"""Programs that do the same as a load without this package: what whole processes are compared with.
+
+Each gets a link, the name of a file to download it to, a database, and columns with their types.
+"""
+
+from __future__ import annotations
+
+#: Reads the link into a file, as a script would.
+DOWNLOAD = """
+import sys, requests
+link, csv, database, columns = sys.argv[1:5]
+with requests.get(link, stream=True) as answer, open(csv, "wb") as file:
+    for part in answer.iter_content(2**20):
+        file.write(part)
+"""
+SELECT = """
+import duckdb
+rows = f"(SELECT {columns} FROM read_csv('{csv}', all_varchar = true))"
+"""
+CREATE = (
+    DOWNLOAD
+    + SELECT
+    + """
+with duckdb.connect(database) as connection:
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(f"CREATE TABLE users AS FROM {rows}")
+"""
+)
+CREATE_JSON = (
+    DOWNLOAD
+    + """
+import duckdb
+with duckdb.connect(database) as connection:
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(f"CREATE TABLE users AS FROM read_json('{csv}')")
+"""
+)
+MERGE = (
+    DOWNLOAD
+    + SELECT
+    + """
+with duckdb.connect(database) as connection:
+    connection.execute(
+        f"MERGE INTO users USING {rows} AS later ON users.id = later.id"
+        " WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT"
+    )
+"""
+)
+
+COPY = (
+    DOWNLOAD
+    + """
+import psycopg2
+connection = psycopg2.connect(database)
+with connection, connection.cursor() as cursor, open(csv, "rb") as file:
+    cursor.execute(f"CREATE TABLE users ({columns})")
+    cursor.copy_expert("COPY users FROM STDIN (FORMAT csv, HEADER)", file)
+connection.close()
+"""
+)
+COPY_MERGE = (
+    DOWNLOAD
+    + """
+import psycopg2
+connection = psycopg2.connect(database)
+with connection, connection.cursor() as cursor, open(csv, "rb") as file:
+    cursor.execute(f"CREATE TEMPORARY TABLE later ({columns})")
+    cursor.copy_expert("COPY later FROM STDIN (FORMAT csv, HEADER)", file)
+    names = [column.split()[0] for column in columns.split(", ")]
+    cursor.execute(
+        "MERGE INTO users USING later ON users.id = later.id WHEN MATCHED THEN UPDATE SET "
+        + ", ".join(f"{name} = later.{name}" for name in names)
+        + f" WHEN NOT MATCHED THEN INSERT VALUES ({', '.join('later.' + name for name in names)})"
+    )
+connection.close()
+"""
+)
+DELTA = (
+    DOWNLOAD
+    + SELECT
+    + """
+from deltalake import write_deltalake
+with duckdb.connect() as connection:
+    write_deltalake(database, connection.sql(f"FROM {rows}").to_arrow_reader(122_880))
+"""
+)
