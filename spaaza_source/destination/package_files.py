@@ -12,8 +12,9 @@ import dlt
 
 #: By dlt's name of a destination: the settings of dlt's that decide, and their values.
 _CHEAP: dict[str, dict[str, Any]] = {
-    # Parquet: read as fast either way, and written in three quarters of the time.
-    "dlt.destinations.duckdb": {"compression": "none"},
+    # Parquet: read as fast either way, and written in three quarters of the time. Records of JSON
+    # are also kept as JSON between two of dlt's steps.
+    "dlt.destinations.duckdb": {"compression": "none", "disable_compression": True},
     # CSV, which dlt makes of Parquet before it loads: gzip takes most of that time.
     "dlt.destinations.postgres": {"compression": "none", "disable_compression": True},
 }
