@@ -4,8 +4,8 @@
 
 Flat records shaped like the users export, and some with nested lists. Each reading is a process of
 its own, in turns with that of `--earlier`, the interpreter of an environment that has an earlier
-build. Printed are the medians of the rounds, without what the interpreter takes to import the
-package, and of the ratios in each.
+build. Printed are the medians of the rounds, without what it takes to import the package, and those
+of this build's share of what each takes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.benchmarks.users_csv import write_users_csv
 from tests.benchmarks.users_json import write_users_json
 
 READ = """
-import json, resource, sys, time
+import json, sys, time
 from spaaza_source.tabular import open_json
 wall, cpu = time.perf_counter(), time.process_time()
 file = open_json(sys.argv[1])
@@ -33,7 +33,6 @@ rows = sum(map(len, file.records()))
 print(json.dumps({
     "rows": rows, "open": opened, "cpu": time.process_time() - cpu,
     "wall": time.perf_counter() - wall,
-    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
 }))
 """
 Run = dict[str, float]
@@ -55,14 +54,11 @@ def _compare(path: Path, builds: dict[str, str], rounds: int) -> None:
     runs = [{build: _read(python, path) for build, python in builds.items()} for _ in range(rounds)]
     megabytes = path.stat().st_size / 1e6
     say(f"\n{path.stem}: {runs[0]['this build']['rows']:,.0f} rows, {megabytes:,.0f} MB")
-    say(
-        f"{'':12}{'seconds':>9}{'CPU s':>8}{'opening':>9}{'peak MiB':>10}"
-        f"{'ratio':>8}{'CPU ratio':>11}"
-    )
+    say(f"{'':12}{'seconds':>9}{'CPU s':>8}{'opening':>9}{'ratio':>8}{'CPU ratio':>11}")
     for build in builds:
         middle = {
             name: statistics.median(run[build][name] for run in runs)
-            for name in ("wall", "cpu", "open", "peak")
+            for name in ("wall", "cpu", "open")
         }
         ratios = [
             statistics.median(run["this build"][name] / run[build][name] for run in runs)
@@ -70,7 +66,7 @@ def _compare(path: Path, builds: dict[str, str], rounds: int) -> None:
         ]
         say(
             f"{build:12}{middle['wall']:9.2f}{middle['cpu']:8.2f}{middle['open']:9.2f}"
-            f"{middle['peak']:10.0f}{ratios[0]:8.2f}{ratios[1]:11.2f}"
+            f"{ratios[0]:8.2f}{ratios[1]:11.2f}"
         )
 
 

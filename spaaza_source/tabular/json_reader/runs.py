@@ -24,8 +24,11 @@ from spaaza_source.tabular.json_reader.text import (
     refuse_constant,
 )
 
-#: Escapes of a NUL, of half a character, or of a mark that dlt reserves.
-_ESCAPES = re.compile(r"\\u(?:0000|[dD][89a-fA-F]|[fF]02)")
+#: Escapes of a NUL, of half a character, or of a mark that dlt reserves; also of two halves.
+_ESCAPES = re.compile(
+    r"\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|0000|[dD][89a-fA-F]|[fF]02)"
+)
+_TWO_HALVES = 12
 #: A whole number that Python would not write as it stands in the file.
 _MINUS_ZERO = re.compile(r"-0[,}\] \t\n\r]")
 _MARKS = re.compile(f"[{RESERVED_MARKS}]")
@@ -65,7 +68,11 @@ def find_doubts(text: str, *, may_have_marks: bool) -> list[int]:
     """
     doubts = [match.start() for match in _MINUS_ZERO.finditer(text)]
     if "\\u" in text:
-        doubts += [match.start() for match in _ESCAPES.finditer(text)]
+        for match in _ESCAPES.finditer(text):
+            # Behind another backslash the first half is none.
+            is_whole = len(match[0]) == _TWO_HALVES and text[match.start() - 1] != "\\"
+            if not is_whole:
+                doubts.append(match.start())
     if may_have_marks:
         doubts += [match.start() for match in _MARKS.finditer(text)]
     doubts.sort()
