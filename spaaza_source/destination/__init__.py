@@ -16,7 +16,7 @@ from spaaza_source.destination.limits import (
     check_row_width,
 )
 from spaaza_source.destination.load_lock import hold_load_lock
-from spaaza_source.destination.package_files import prefer_cheap_files
+from spaaza_source.destination.package_files import find_record_format, prefer_cheap_files
 from spaaza_source.destination.query import (
     AskLater,
     ask,
@@ -60,6 +60,7 @@ __all__ = [
     "drop_own_staging",
     "fetch_chunks",
     "fetch_number",
+    "find_record_format",
     "hide_values",
     "hold_load_lock",
     "in_own_thread",

@@ -12,9 +12,11 @@ from typing import Any
 import dlt
 import pyarrow as pa
 from dlt.common.schema.typing import TTableSchema
+from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 from dlt.extract.hints import TResourceHints, make_hints
 
 from spaaza_source.audit import reload_hint
+from spaaza_source.destination import current_pipeline, find_record_format
 from spaaza_source.drift import MISSING, TEXTS, missing_columns, remembered_headers
 from spaaza_source.errors import HeaderError, SettingsError
 from spaaza_source.tabular import TEXT, Column, ColumnType, TableTypes, make_speller
@@ -114,8 +116,20 @@ def table_hints(
     if rowless or (before is not None and ROWLESS in before):
         remembered[ROWLESS] = rowless
     return make_hints(
-        columns=list(columns), additional_table_hints=remembered, nested_hints=dict(nested or {})
+        columns=list(columns),
+        file_format=_find_file_format() if export_format == "json" else None,
+        additional_table_hints=remembered,
+        nested_hints=dict(nested or {}),
     )
+
+
+def _find_file_format() -> Any:
+    """The form of the package's files of records, unless the user or dlt has chosen one."""
+    try:
+        chosen = dlt.current.resource().compute_table_schema().get("file_format")
+    except DataItemRequiredForDynamicTableHints:
+        return None
+    return chosen or find_record_format(current_pipeline())
 
 
 def column_hints(

@@ -1,4 +1,7 @@
-"""The programs without this package that whole processes are compared with."""
+"""Programs that do the same as a load without this package: what whole processes are compared with.
+
+Each gets a link, the name of a file to download it to, a database, and columns with their types.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,15 @@ CREATE = (
 with duckdb.connect(database) as connection:
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"CREATE TABLE users AS FROM {rows}")
+"""
+)
+CREATE_JSON = (
+    DOWNLOAD
+    + """
+import duckdb
+with duckdb.connect(database) as connection:
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(f"CREATE TABLE users AS FROM read_json('{csv}')")
 """
 )
 MERGE = (

@@ -23,7 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -38,12 +38,14 @@ from tests.benchmarks.references import (
     COPY,
     COPY_MERGE,
     CREATE,
+    CREATE_JSON,
     DELTA,
     MERGE,
     SIX_TABLES,
 )
 from tests.benchmarks.side_by_side import casts_of, say
 from tests.benchmarks.users_csv import write_users_csv
+from tests.benchmarks.users_json import write_users_json
 from tests.destination.servers import Postgres, postgres_server
 from tests.vendors.server import Answer, Seen
 from tests.vendors.spaaza_files import FileVendor
@@ -98,13 +100,17 @@ class Bench:
     loaded: dict[str, Place] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def prepare(self) -> None:
+    def prepare(self, wanted: Collection[str | None]) -> None:
+        """Write the files; those in JSON only if they are wanted."""
         first = self.folder / "first.csv"
         write_users_csv(first, self.rows, quoted=self.quoted)
         self.columns = open_csv(first).columns
         self.files = {"first": first}
         for name, every in CHANGED.items():
             self.files[name] = self._changed(first, name, every)
+        for name in {"json", "json-nested"}.intersection(wanted):
+            self.files[name] = self.folder / f"{name}.json"
+            write_users_json(self.files[name], first, self.columns, nested=name == "json-nested")
 
     def serve(self, name: str) -> None:
         if name in SANDBOXES:
@@ -158,6 +164,7 @@ class Road:
         before: The file that was loaded before; None for a new database.
         reference: The program that does the same without this package.
         destination: dlt's name of where it leads.
+        export_format: The format of the file.
     """
 
     about: str
@@ -165,6 +172,7 @@ class Road:
     before: str | None
     reference: str
     destination: str = "duckdb"
+    export_format: str = "csv"
 
     ALL: ClassVar[dict[str, Road]]
 
@@ -175,7 +183,7 @@ class Road:
             place = self.begin(bench, python, folder)
             if self.file is not None:
                 bench.serve(self.file)
-            return _measured(*self.command(bench, place, python), folder)
+            return measure(*self.command(bench, place, python), folder)
         finally:
             shutil.rmtree(folder)
 
@@ -233,6 +241,7 @@ class Road:
             "MAX_AGE": "0",
         }
         environment = {f"SOURCES__SPAAZA__{name}": value for name, value in given.items()}
+        environment["SOURCES__SPAAZA__EXPORT_FORMAT"] = self.export_format
         environment["DLT_DATA_DIR"] = str(place.folder / "dlt")
         environment["DESTINATION__FILESYSTEM__BUCKET_URL"] = str(place.folder / self._file)
         if place.database is not None and bench.postgres is not None:
@@ -264,6 +273,20 @@ Road.ALL = {
         "six tables, a window each, beside six of dlt", "a window", "a window", SIX_TABLES
     ),
     "delta": Road("Delta, first load, beside write_deltalake", "first", None, DELTA, "filesystem"),
+    "json": Road(
+        "JSON of flat records, first load, beside read_json",
+        "json",
+        None,
+        CREATE_JSON,
+        export_format="json",
+    ),
+    "json-nested": Road(
+        "JSON with nested lists, first load, beside read_json",
+        "json-nested",
+        None,
+        CREATE_JSON,
+        export_format="json",
+    ),
 }
 
 
@@ -284,7 +307,7 @@ def _loaded(road: Road, bench: Bench, python: str | None) -> Place:
     return bench.loaded[name]
 
 
-def _measured(command: list[str], environment: Mapping[str, str], folder: Path) -> Figures:
+def measure(command: list[str], environment: Mapping[str, str], folder: Path) -> Figures:
     """What a process and those that it starts take."""
     with (folder / "output").open("w+") as output:
         # Of the peak, a process has inherited that of the one that has started it: a small one.
@@ -359,10 +382,12 @@ def main() -> None:
             name: open_till_the_end.enter_context(_sandbox(days))
             for name, days in SANDBOXES.items()
         }
-        if any(Road.ALL[name].file in ("first", *CHANGED) for name in names):
-            bench.prepare()
-            size = bench.files["first"].stat().st_size / 1e6
-            say(f"{chosen.rows:,} rows, 68 columns, {size:,.0f} MB, {os.cpu_count()} processors")
+        wanted = {file for name in names if (file := Road.ALL[name].file) not in (None, *SANDBOXES)}
+        if wanted:
+            bench.prepare(wanted)
+            say(f"{chosen.rows:,} rows, {os.cpu_count()} processors")
+        for name in sorted(set(bench.files) & wanted):
+            say(f"the file {name}: {bench.files[name].stat().st_size / 1e6:,.0f} MB")
         for name in names:
             _compare(name, bench, builds, chosen.rounds)
 

@@ -32,6 +32,53 @@ def files_of(destination: str, folder: Path) -> list[Path]:
     return list(folder.glob("**/new_jobs/users.*"))
 
 
+RECORDS = (
+    '[{"id":1,"price":1.10,"at":"2026-01-02T03:04:05Z","ok":true,"day":"2026-01-02","code":"007"},'
+    '{"id":2,"price":-5,"at":null,"ok":false,"code":"","big":12345678901234567890},'
+    '{"id":3,"items":[{"sku":"a","n":1},{"sku":"b","n":null}],"shop":{"town":"Köln"},"big":1e5}]'
+)
+
+
+def load_records(folder: Path, file_format: Any = None) -> tuple[set[str], dict[str, Any]]:
+    """The suffixes of the files of the records, and the tables that they become."""
+    with FileVendor(users=RECORDS.encode()) as vendor:
+        pipeline = dlt.pipeline(
+            "records",
+            pipelines_dir=str(folder / "pipelines"),
+            destination=dlt.destinations.duckdb(str(folder / "records.duckdb")),
+            dataset_name=DATASET,
+        )
+        settings: dict[str, Any] = {"max_age": 0, "export_format": "json", **QUICK}
+        source = spaaza_source(vendor.base_url, 1743, TOKEN, **settings)
+        pipeline.extract(source.with_resources("users"), loader_file_format=file_format)
+    pipeline.normalize()
+    suffixes = {path.suffix for path in folder.glob("**/new_jobs/users*")}
+    pipeline.load()
+    tables = {}
+    with pipeline.sql_client() as client:
+        for table in ("users", "users__items"):
+            columns = client.execute_sql(
+                "SELECT column_name, data_type FROM information_schema.columns"
+                f" WHERE table_name = '{table}' AND column_name NOT LIKE '\\_dlt%' ESCAPE '\\'"
+                " ORDER BY ordinal_position"
+            )
+            assert columns
+            names = ", ".join(f'"{name}"' for name, _ in columns)
+            tables[table] = columns, client.execute_sql(f"SELECT {names} FROM {table} ORDER BY 1")
+    return suffixes, tables
+
+
+@pytest.mark.slow
+def test_records_reach_duckdb_as_parquet_and_make_the_same_tables_as_by_sql(
+    tmp_path: Path,
+) -> None:
+    suffixes, tables = load_records(tmp_path / "parquet")
+    assert suffixes == {".parquet"}
+    chosen, same = load_records(tmp_path / "sql", "insert_values")
+    assert ".parquet" not in chosen
+    assert tables == same
+
+
 def compression(path: Path) -> str:
     return str(parquet.ParquetFile(path).metadata.row_group(0).column(0).compression)
 

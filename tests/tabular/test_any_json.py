@@ -28,7 +28,6 @@ from spaaza_source.tabular import open_json
 from spaaza_source.tabular.header import make_speller
 from spaaza_source.tabular.json_reader import elements as json_elements
 from spaaza_source.tabular.json_reader import file as json_file
-from spaaza_source.tabular.json_reader import shape as json_shape
 
 pytestmark = pytest.mark.slow
 
@@ -143,7 +142,6 @@ def loaded(data: bytes, *, small: bool = False) -> list[dict[str, Any]]:
     with (
         tempfile.NamedTemporaryFile() as file,
         mock.patch.multiple(json_elements, BLOCK=3 if small else 2**20),
-        mock.patch.multiple(json_shape, _CELLS_PENDING=2 if small else 10**6),
         mock.patch.multiple(json_file, BATCH_ROWS=2 if small else 5_000),
     ):
         file.write(data)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import MalformedFileError, TooManyRejectedRowsError
-from spaaza_source.tabular import open_json
+from spaaza_source.tabular import open_json, spool
 from spaaza_source.tabular.json_reader import elements as json_elements
 from spaaza_source.tabular.json_reader import file as json_file
 from spaaza_source.tabular.json_reader import shape as json_shape
@@ -112,7 +112,7 @@ def test_records_come_in_batches_and_the_memory_stays_bounded(
         return found
 
     monkeypatch.setattr(json_file, "BATCH_ROWS", 500)
-    monkeypatch.setattr(json_shape, "_CELLS_PENDING", 3_000)
+    monkeypatch.setattr(spool, "MOST_IN_MEMORY", 2**14)
     monkeypatch.setattr(json_elements, "BLOCK", 2**14)
     assert peak(8_000) < 1.2 * peak(2_000)
     assert {len(batch) for batch in open_json(path).records()} == {500}

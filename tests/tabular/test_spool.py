@@ -1,4 +1,4 @@
-"""Where the rows of a CSV file are kept between its two uses: private, bounded, and soon gone."""
+"""Where the rows of a file are kept between its two uses: private, bounded, and soon gone."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import pyarrow as pa
 import pytest
 
 from spaaza_source.errors import FileError
-from spaaza_source.tabular import open_csv
-from spaaza_source.tabular.csv_reader import spool
-from spaaza_source.tabular.csv_reader.spool import Spool
+from spaaza_source.tabular import open_csv, open_json, spool
+from spaaza_source.tabular.spool import Spool
 
 resource = pytest.importorskip("resource", reason="Windows has none")
 
@@ -29,6 +28,16 @@ def csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(spool, "MOST_IN_MEMORY", 100)
     path = tmp_path / "users.csv"
     path.write_text("id,at,name\n" + "1,2026-01-02,Ada\n2,,\n" * 1_000)
+    return path
+
+
+@pytest.fixture
+def json_file(csv: Path) -> Path:
+    """The same as JSON."""
+    path = csv.with_suffix(".json")
+    csv.unlink()
+    rows = '{"id":1,"at":"2026-01-02","name":"Ada","n":[{"m":1}]},{"id":2,"at":"","name":null}'
+    path.write_text("[" + ",\n".join([rows] * 1_000) + "]")
     return path
 
 
@@ -68,6 +77,49 @@ def test_rows_are_kept_in_a_private_file_without_a_name_that_goes_with_its_objec
     assert sum(table.num_rows for table in file.tables()) == file.rows == 2_000
     del file
     assert opened_here(csv.parent) == []
+
+
+@on_linux
+def test_records_of_json_are_kept_in_such_a_file_too(json_file: Path) -> None:
+    file = open_json(json_file)
+    [descriptor] = opened_here(json_file.parent)
+    status = descriptor.stat()
+    assert (status.st_nlink, status.st_mode & 0o777) == (0, 0o600)
+    assert list(json_file.parent.iterdir()) == [json_file]
+    assert sum(map(len, file.records())) == file.rows == 2_000
+    del file
+    assert opened_here(json_file.parent) == []
+
+
+@on_linux
+def test_of_many_json_files_only_some_keep_records_and_all_give_the_same(json_file: Path) -> None:
+    files = [open_json(json_file) for _ in range(spool.MOST_AT_ONCE + 2)]
+    assert len(opened_here(json_file.parent)) == spool.MOST_AT_ONCE
+    first, *others = (list(file.records()) for file in (files[0], *files[-2:]))
+    assert all(other == first for other in others)
+
+
+@on_linux
+def test_records_that_are_of_no_use_any_more_are_not_kept(
+    json_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spaaza_source.tabular.json_reader.batch.PIECE_CHARACTERS", 1_000)
+    json_file.write_text(json_file.read_text()[:-1] + ',{"id":3,"n":"none"}]')
+    file = open_json(json_file)
+    assert opened_here(json_file.parent) == []
+    assert next(file.records())[0]["n__v_text"] == '[{"m": 1}]'
+
+
+@on_linux
+@pytest.mark.parametrize("size", [0, 5_000])
+def test_no_room_for_records_of_json_is_told_and_nothing_is_left(
+    json_file: Path, size: int
+) -> None:
+    with longest_file(size), pytest.raises(FileError, match="no room for the rows") as caught:
+        open_json(json_file)
+    assert "users.json" in str(caught.value)
+    del caught
+    assert opened_here(json_file.parent) == []
 
 
 @on_linux

@@ -19,7 +19,6 @@ from spaaza_source.tabular.csv_reader.layout import Layout
 from spaaza_source.tabular.csv_reader.parse import parse_rows
 from spaaza_source.tabular.csv_reader.read_whole import kept_type, read_whole
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
-from spaaza_source.tabular.csv_reader.spool import Spool, deserialize
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
@@ -33,6 +32,7 @@ from spaaza_source.tabular.source_file import (
     open_file,
     reopen_file,
 )
+from spaaza_source.tabular.spool import Spool, deserialize
 from spaaza_source.tabular.values import are_zero_texts, convert, drop_zero_times, fit_mask
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")

@@ -12,9 +12,9 @@ from spaaza_source.errors import FileError, MalformedFileError
 from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.csv_reader.in_threads import run_in_threads
 from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
-from spaaza_source.tabular.csv_reader.spool import Spool, serialize
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
+from spaaza_source.tabular.spool import Spool, serialize
 from spaaza_source.tabular.values import Cells
 
 

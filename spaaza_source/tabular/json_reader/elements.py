@@ -6,11 +6,19 @@ These are a list of objects, one object with such a list, or an object on each l
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, TypeAlias
 
 from spaaza_source.errors import EncodingError, MalformedFileError
 from spaaza_source.tabular.header import printable_name
+from spaaza_source.tabular.json_reader.runs import (
+    MARKS_BEGIN,
+    Run,
+    RunUncertainError,
+    find_doubts,
+    read_line_run,
+    read_list_run,
+)
 from spaaza_source.tabular.json_reader.text import (
     SOUND_FILE_HINT,
     SPACE,
@@ -27,8 +35,9 @@ _LONGEST_TOKEN = 16
 """Characters. The end of a block may cut a word, a number or an escape of this length."""
 _CUT = "the file ends in the middle of a value"
 
-Elements: TypeAlias = Iterator[tuple[dict[str, Any], int] | RejectedRow]
-"""Rejected rows, and records: each with its length in the file in characters."""
+Elements: TypeAlias = Iterator[Run | RejectedRow]
+"""Records and rejected rows, in the file's order."""
+_ReadRun: TypeAlias = Callable[[str, int, Sequence[int], set[str]], tuple[Run, int]]
 
 
 def read_elements(file: BinaryIO, is_record: Callable[[dict[str, Any]], bool]) -> Elements:
@@ -79,13 +88,18 @@ class _Text:
         self.whole = False
         self._offset = 0
         self._line = 1
+        self._doubts: list[int] = []
+        self._may_have_marks = False
+        self._one_by_one = 0
+        self._nesting: set[str] = set()
         if self.next_character() == _MARK:
             self.at = 1
 
     def fill(self) -> None:
         """Drop the text before `at`, and read on: at least as much as is still unread."""
-        self._line, self._offset = self._position(self.at)
         unread = self.text[self.at :]
+        self._line += self.text.count("\n", 0, self.at)
+        self._offset = self._read - len(self._undecoded) - _size(unread)
         block = self._file.read(max(BLOCK, len(unread)))
         self.whole = not block
         data = self._undecoded + block
@@ -99,7 +113,10 @@ class _Text:
             ) from None
         self._read += len(block)
         self._undecoded = data[used:]
+        self._may_have_marks |= MARKS_BEGIN in data
+        self._one_by_one = max(0, self._one_by_one - self.at)
         self.text, self.at = unread + more, 0
+        self._doubts = find_doubts(self.text, may_have_marks=self._may_have_marks)
 
     def next_character(self) -> str:
         """The next character; empty at the file's end."""
@@ -122,6 +139,24 @@ class _Text:
             return False
         self.at += 1
         return True
+
+    def read_run(self, read: _ReadRun) -> Run | None:
+        """Read the records from here on that are plain beyond doubt, as far as the section goes.
+
+        Args:
+            read: Reads records of the file's layout.
+
+        Returns:
+            The records; None if the next element is to be read for itself.
+        """
+        if self.at < self._one_by_one:
+            return None
+        try:
+            run, self.at = read(self.text, self.at, self._doubts, self._nesting)
+        except RunUncertainError as uncertain:
+            self._one_by_one = uncertain.end
+            return None
+        return run if run.records else None
 
     def read_value(self) -> tuple[Any, str]:
         """Read the value that begins here; return it with its text."""
@@ -184,8 +219,12 @@ class _Text:
     def _position(self, at: int) -> tuple[int, int]:
         """The line in the file, from 1, and the byte offset of an offset of the section."""
         behind = self.text[:at]
-        size = len(behind) if behind.isascii() else len(behind.encode())
-        return self._line + behind.count("\n"), self._offset + size
+        return self._line + behind.count("\n"), self._offset + _size(behind)
+
+
+def _size(text: str) -> int:
+    """The number of its bytes."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _is_one_a_line(text: _Text, is_record: Callable[[dict[str, Any]], bool]) -> bool:
@@ -228,7 +267,14 @@ def _items(text: _Text, end: str) -> Iterator[None]:
 
 def _list(text: _Text) -> Elements:
     """The elements of the list that begins here."""
-    for number, _ in enumerate(_items(text, "]"), 1):
+    number = 0
+    for _ in _items(text, "]"):
+        run = text.read_run(read_list_run)
+        if run:
+            number += len(run.records)
+            yield run
+            continue
+        number += 1
         value, raw = text.read_value()
         reason = find_unloadable(raw, value)
         if type(value) is not dict:
@@ -236,7 +282,7 @@ def _list(text: _Text) -> Elements:
         if reason:
             yield text.make_rejected(text.at - len(raw), raw, reason)
         else:
-            yield value, len(raw)
+            yield Run([value], [len(raw)])
 
 
 def _envelope(text: _Text) -> Elements:
@@ -293,6 +339,10 @@ def _lines(text: _Text) -> Elements:
     """The objects of a file with one on each line."""
     blank = False
     while text.next_character():
+        run = None if blank else text.read_run(read_line_run)
+        if run:
+            yield run
+            continue
         line, ended = text.read_line()
         begin = text.at - len(line) - ended
         raw = line.removesuffix("\r")
@@ -309,7 +359,7 @@ def _lines(text: _Text) -> Elements:
         if reason:
             yield text.make_rejected(begin, raw, reason)
         else:
-            yield value, len(raw)
+            yield Run([value], [len(raw)])
 
 
 def _line_value(text: _Text, raw: str, begin: int) -> tuple[Any, str | None]:

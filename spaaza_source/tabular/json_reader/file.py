@@ -1,4 +1,9 @@
-"""Opens a JSON file: examines all of it, then yields its records with typed values."""
+"""Opens a JSON file: examines all of it, then yields its records with typed values.
+
+Its records are kept as texts, taken apart into columns, from the pass that examines them to their
+use. The file is read once more only where too many others keep theirs, or where a path has plain
+values after its objects or lists were taken apart.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from spaaza_source.errors import FileError
 from spaaza_source.tabular.column_types import TEXT, Column, ColumnType
 from spaaza_source.tabular.header import make_speller, spell_header
-from spaaza_source.tabular.json_reader.elements import read_elements
+from spaaza_source.tabular.json_reader.batch import Batch
+from spaaza_source.tabular.json_reader.columns import Arrays
+from spaaza_source.tabular.json_reader.elements import Elements, read_elements
+from spaaza_source.tabular.json_reader.packing import pack, unpack
 from spaaza_source.tabular.json_reader.records import Records
 from spaaza_source.tabular.json_reader.shape import Members, Shape, tables
 from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
@@ -26,6 +35,7 @@ from spaaza_source.tabular.source_file import (
     open_file,
     reopen_file,
 )
+from spaaza_source.tabular.spool import Spool
 
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 8 * 2**20
@@ -63,7 +73,8 @@ class JsonFile:
     nested: tuple[NestedTable, ...]
     rows: int
     rejected: Sequence[RejectedRow]
-    _shape: Members
+    _shape: Shape
+    _kept: Spool | None
     _is_record: Callable[[dict[str, Any]], bool]
     _join: Callable[..., str]
     _identity: Identity
@@ -82,40 +93,37 @@ class JsonFile:
         Raises:
             MalformedFileError: The file changed since it was opened.
         """
-        maker = Records(self._shape)
-        batch: list[dict[str, Any]] = []
-        size = 0
+        maker = Records(self._shape.paths)
         with reopen_file(self.path, self._identity) as file:
-            for element in read_elements(file, self._is_record):
-                if isinstance(element, RejectedRow):
-                    continue
-                members, length = element
-                batch.append(maker.record(members))
-                size += length
-                if len(batch) == BATCH_ROWS or size > BATCH_CHARACTERS:
-                    maker.complete()
-                    yield batch
-                    batch, size = [], 0
-        if batch:
-            maker.complete()
-            yield batch
+            for arrays in self._batches(file):
+                yield maker.make(arrays)
+
+    def _batches(self, file: BinaryIO) -> Iterator[Arrays]:
+        """The arrays of each batch: as they are kept, or of the file once more."""
+        if self._kept is None:
+            elements = read_elements(file, self._is_record)
+            for arrays, _ in _read_batches(elements, self._shape, lambda _: None, learn=False):
+                yield arrays
+            return
+        for number in range(self._kept.pieces):
+            yield unpack(self._kept.read(number))
 
     @property
     def decimal_columns(self) -> dict[tuple[str, ...], set[str]]:
         """By table, the columns that are known for whole numbers, and have decimals here."""
         return {
             table.path: names
-            for table, paths in tables(self._shape)
+            for table, paths in tables(self._shape.root)
             if (names := {path.column for path in paths if path.evidence.decimals})
         }
 
     def widened(self, names: Mapping[tuple[str, ...], Collection[str]]) -> JsonFile:
         """This file with decimals in some columns, by table, that are known for whole numbers."""
-        for table, paths in tables(self._shape):
+        for table, paths in tables(self._shape.root):
             for path in paths:
                 if path.column in names.get(table.path, ()):
                     path.evidence = path.evidence.widened()
-        own, *nested = tables_of(self._shape)
+        own, *nested = tables_of(self._shape.root)
         return replace(self, columns=own.columns, nested=tuple(nested))
 
     def hints(self, table: str) -> dict[str, Any]:
@@ -203,14 +211,14 @@ def open_json(
         bytes_kept=REJECTED_BYTES_KEPT,
     )
     rows = 0
+    spool = Spool(Path(path))
     with open_file(Path(path)) as file:
         known_as = identity(file)
-        for element in read_elements(file, is_record):
-            if isinstance(element, RejectedRow):
-                rejected.add(element)
-            else:
-                shape.add(*element)
-                rows += 1
+        elements = read_elements(file, is_record)
+        for arrays, count in _read_batches(elements, shape, rejected.add, learn=True):
+            rows += count
+            if spool.keeps and not shape.is_mixed:
+                spool.add(pack(arrays))
     rejected.check_share(rows)
     shape.finish()
     own, *nested = tables_of(shape.root)
@@ -220,11 +228,35 @@ def open_json(
         nested=tuple(nested),
         rows=rows,
         rejected=tuple(rejected.rows),
-        _shape=shape.root,
+        _shape=shape,
+        _kept=spool if spool.keeps and not shape.is_mixed else None,
         _is_record=is_record,
         _join=join_names,
         _identity=known_as,
     )
+
+
+def _read_batches(
+    elements: Elements, shape: Shape, reject: Callable[[RejectedRow], None], *, learn: bool
+) -> Iterator[tuple[Arrays, int]]:
+    """The arrays of each batch, and its rows; rejected rows are passed on as they come."""
+    batch = Batch(shape, learn=learn)
+    try:
+        for element in elements:
+            if isinstance(element, RejectedRow):
+                reject(element)
+                continue
+            for record, size in zip(element.records, element.sizes, strict=True):
+                batch.add(record, size)
+                if batch.rows == BATCH_ROWS or batch.characters > BATCH_CHARACTERS:
+                    yield batch.finish(), batch.rows
+                    batch = Batch(shape, learn=learn)
+    except FileError:
+        # What is wrong with the records before the fault is told first.
+        batch.finish()
+        raise
+    if batch.rows:
+        yield batch.finish(), batch.rows
 
 
 def tables_of(root: Members) -> list[NestedTable]:

@@ -5,11 +5,9 @@ The type of a path is inferred from the text of its values, like that of a CSV c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-import pyarrow as pa
 
 from spaaza_source.errors import MalformedFileError
 from spaaza_source.tabular.column_types import Column, ColumnType
@@ -29,9 +27,6 @@ MOST_PATHS = 50_000
 """Paths of one file. More of them are data used as keys, and would fill the memory."""
 VALUE, LIST = "value", "list"
 """dlt's column names for a list's plain element, and for an element that is itself a list."""
-
-_CELLS_PENDING = 100_000
-_CHARACTERS_PENDING = 8 * 2**20
 
 
 @dataclass
@@ -63,7 +58,7 @@ class Path:
 
     `names` are those along the path within the table, `column` all of them joined. If `plain`, it
     has plain values; objects and lists are then kept as text that does not fit. `has_nested` tells
-    whether it has objects or lists.
+    whether it has objects or lists, `was_apart` whether some were taken apart before it was plain.
     """
 
     number: int
@@ -74,9 +69,9 @@ class Path:
     evidence: Evidence
     plain: bool
     has_nested: bool = False
+    was_apart: bool = False
     members: Members | None = None
     elements: Members | None = None
-    cells: list[str] = field(default_factory=list)
     look: CellLook | None = None
 
     @property
@@ -97,7 +92,7 @@ class Path:
 
 
 class Shape:
-    """The paths of a file's records: `add` each record, then `finish`.
+    """The paths of a file's records: `discover` those of some records, at last `finish`.
 
     Args:
         name_column: Names one key.
@@ -124,34 +119,29 @@ class Shape:
         self._documented = documented
         self._default = default
         self._look_at = look_at
-        self._paths = 0
-        self._pending: list[Path] = []
-        self._cells = 0
-        self._characters = 0
+        self.paths: list[Path] = []
         self.root = Members(Table((), (), known_types(())), (), "")
 
-    def add(self, record: dict[str, Any], size: int) -> None:
-        """Add a record.
-
-        Args:
-            record: The record.
-            size: The characters it takes in the file.
+    def discover(self, records: Iterable[dict[str, Any]]) -> None:
+        """Add the paths of records, in the order in which they appear.
 
         Raises:
             MalformedFileError: The file has too many paths.
         """
-        self._add_members(self.root, record)
-        self._characters += size
-        if self._characters > _CHARACTERS_PENDING or self._cells > _CELLS_PENDING:
-            self._infer_types()
+        for record in records:
+            self._add_members(self.root, record)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether objects or lists of a path were taken apart before it was plain."""
+        return any(path.plain and path.was_apart for path in self.paths)
 
     def finish(self) -> None:
-        """Infer the types of the remaining cells, and check all names.
+        """Check all names.
 
         Raises:
             HeaderError: Some keys cannot name columns; they are named.
         """
-        self._infer_types()
         faults = [*_key_faults(self.root), *_joined_faults(self.root)]
         raise_faults(
             faults,
@@ -170,21 +160,18 @@ class Shape:
             if kind is dict:
                 path.has_nested = True
                 if not path.plain:
-                    self._add_members(self._members(members, path), value)
+                    self._add_members(self.members(members, path), value)
             elif kind is list:
                 path.has_nested = True
                 if not path.plain and value:
-                    elements = self._elements(members, path)
+                    elements = self.elements(members, path)
                     for element in value:
                         self._add_members(elements, as_row(element))
             else:
                 path.plain = True
-                if path.look is not None or not path.evidence.is_settled:
-                    self._add_cell(path, as_cell(value))
 
     def _new_path(self, members: Members, key: str) -> Path:
-        self._paths += 1
-        if self._paths > MOST_PATHS:
+        if len(self.paths) == MOST_PATHS:
             raise MalformedFileError(
                 f"the objects have more than {MOST_PATHS:,} different keys, as if data were keys",
                 where=members.header or None,
@@ -195,7 +182,7 @@ class Shape:
         column = self._join_names(*names)
         known = members.table.known.get(column)
         path = Path(
-            number=self._paths,
+            number=len(self.paths),
             header=f"{members.header}.{key}" if members.header else key,
             name=name,
             names=names,
@@ -209,35 +196,22 @@ class Shape:
         if self._look_at is not None and self._look_at("__".join([*members.table.path, column])):
             path.look = CellLook(path.header)
         members.paths[key] = path
+        self.paths.append(path)
         return path
 
-    def _members(self, of: Members, path: Path) -> Members:
+    def members(self, of: Members, path: Path) -> Members:
+        """The members of the objects at a path, which is one of some members."""
         if path.members is None:
             path.members = Members(of.table, path.names, path.header)
         return path.members
 
-    def _elements(self, of: Members, path: Path) -> Members:
+    def elements(self, of: Members, path: Path) -> Members:
+        """The members of the elements of the lists at a path, which is one of some members."""
         if path.elements is None:
             table_path = (*of.table.path, *path.names)
             table = Table(table_path, of.table.path, self._known_types(table_path))
             path.elements = Members(table, (), f"{path.header}[]")
         return path.elements
-
-    def _add_cell(self, path: Path, cell: str) -> None:
-        if not path.cells:
-            self._pending.append(path)
-        path.cells.append(cell)
-        self._cells += 1
-
-    def _infer_types(self) -> None:
-        for path in self._pending:
-            cells = pa.array(path.cells, pa.string())
-            path.evidence = path.evidence.with_cells(cells)
-            if path.look is not None:
-                path.look.add(cells)
-            path.cells = []
-        self._pending = []
-        self._cells = self._characters = 0
 
 
 def as_row(element: Any) -> dict[str, Any]:

@@ -16,10 +16,10 @@ DEEPEST = 100
 """Levels of nested objects and lists; a deeper value stops the load."""
 SOUND_FILE_HINT = "Ask the vendor for a sound file: a list of objects, or one object a line."
 
-_DLT_MARKS = "\uf026-\uf02d"
+RESERVED_MARKS = "\uf026-\uf02d"
 """dlt marks a value that JSON has no form for by one of these, and decodes it when reading."""
-_MARKED = re.compile(f"[{_DLT_MARKS}]")
-_SUSPICIOUS = re.compile(rf"[{_DLT_MARKS}]|\\u(?:0000|[dD][89a-fA-F]|[fF]02)")
+_MARKED = re.compile(f"[{RESERVED_MARKS}]")
+_SUSPICIOUS = re.compile(rf"[{RESERVED_MARKS}]|\\u(?:0000|[dD][89a-fA-F]|[fF]02)")
 _DIGITS_WRITTEN_OUT = 60
 
 
@@ -51,7 +51,7 @@ def read_value(text: str, at: int, *, any_depth: bool = False) -> tuple[Any, int
         # The error contains the text, so it must not be passed on.
         unclosed = error.msg.startswith("Unterminated string")
         raise BrokenJSONError(error.pos, unclosed=unclosed) from None
-    except ValueError:  # NaN or Infinity, which Python's parser accepts and JSON does not have
+    except ValueError:  # NaN or Infinity
         raise BrokenJSONError(at) from None
     except RecursionError:
         raise _too_deep() from None
@@ -125,7 +125,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _no_constant(_: str) -> None:
+def refuse_constant(_: str) -> None:
+    """Refuse NaN and Infinity, which Python's parser accepts and JSON does not have."""
     raise ValueError
 
 
@@ -164,5 +165,5 @@ _decoder = json.JSONDecoder(
     object_pairs_hook=_object,
     parse_int=Number,
     parse_float=Number,
-    parse_constant=_no_constant,
+    parse_constant=refuse_constant,
 )

@@ -56,6 +56,11 @@ class Spool:
         self._file = SpooledTemporaryFile(MOST_IN_MEMORY, dir=folder)  # noqa: SIM115 - as below
         weakref.finalize(self, self._file.close)
 
+    @property
+    def pieces(self) -> int:
+        """How many tables it keeps."""
+        return len(self._places)
+
     def add(self, table: Any) -> None:
         """Add the serialized table of the next piece, if the spool `keeps` any.
 
