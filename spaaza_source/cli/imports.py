@@ -1,4 +1,4 @@
-"""Imports what a command needs, without looking for garbage meanwhile."""
+"""Imports what a command needs, without looking for garbage meanwhile or in it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ def import_quickly(name: str) -> ModuleType:
     """Import a module of which, with all that it imports, nothing will ever be garbage.
 
     Python looks through all objects whenever so many new ones have been made, and modules are made
-    of hundreds of thousands.
+    of hundreds of thousands. A process that has imported dlt already has a life of its own, and may
+    have garbage: there, nothing is done about it.
     """
-    if name in sys.modules or not gc.isenabled():
+    if "dlt" in sys.modules or not gc.isenabled():
         return import_module(name)
     gc.disable()
     try:
