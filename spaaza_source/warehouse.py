@@ -89,8 +89,16 @@ def duckdb_settings() -> dict[str, Any]:
     return {
         # The order of rows in a table has no meaning, and keeping it doubles the time of a load.
         "preserve_insertion_order": False,
-        "memory_limit": f"{MEMORY_PER_CORE * max(2, os.cpu_count() or 2)}MB",
+        "memory_limit": _memory_limit(),
     }
+
+
+def _memory_limit() -> str:
+    return f"{MEMORY_PER_CORE * max(2, os.cpu_count() or 2)}MB"
+
+
+def _set_memory(limit: str) -> str:
+    return f"SET memory_limit = '{limit}'"
 
 
 class _RoomyMerge(SqlMergeFollowupJob):
@@ -100,11 +108,12 @@ class _RoomyMerge(SqlMergeFollowupJob):
     """
 
     @classmethod
-    def _gen_table_setup_clauses(
+    def generate_sql(
         cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
     ) -> list[str]:
-        clauses = super()._gen_table_setup_clauses(table_chain, sql_client)
-        return [*clauses, f"SET memory_limit = '{_default_memory()}'"]
+        merge = super().generate_sql(table_chain, sql_client)
+        # The next job copies a file, by the same connection.
+        return [_set_memory(_default_memory()), *merge, _set_memory(_memory_limit())]
 
 
 @lru_cache(maxsize=1)

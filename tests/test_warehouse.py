@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.warehouse import duckdb_file
+from spaaza_source.warehouse import duckdb_file, duckdb_settings
 from tests.warehouses import held_elsewhere
 
 KEY = "DESTINATION__DUCKDB__CREDENTIALS"
@@ -92,8 +92,11 @@ def test_a_merge_has_the_memory_that_duckdb_takes_by_itself(tmp_path: Path) -> N
     (merge,) = (job.file_path for job in jobs if job.file_path.endswith(".sql"))
     with duckdb.connect() as untold:
         ((default,),) = untold.execute("SELECT current_setting('memory_limit')").fetchall()
-    first = Path(merge).read_text(encoding="utf-8").splitlines()[0]
+    first, *_, last = Path(merge).read_text(encoding="utf-8").splitlines()
     assert first.strip("; ") == f"SET memory_limit = '{default}'"
+    # The connection is kept, and the next job copies a file.
+    limit = duckdb_settings()["memory_limit"]
+    assert last.strip("; ") == f"SET memory_limit = '{limit}'"
     with pipeline.sql_client() as client:
         assert client.execute_sql("SELECT name FROM users") == [("Bob",)]
 
