@@ -291,8 +291,9 @@ def _keep_earlier_versions(
     versions = write.keep_rejected([file for file, _ in loaded])
     rows_of_files = [rows for _, rows in loaded]
     for number, rows in versions.rows:
+        write.add_kept(rows, file=number)
         rows_of_files[number] += rows.num_rows
-        yield past_own_steps(write.add_kept(rows, file=number))
+        yield past_own_steps(rows)
     notices = [
         rejected_notices(
             table,

@@ -165,14 +165,12 @@ class TableWrite:
             rows = self._keys.drop_seen(rows, file)
         self._keys.add(rows, file)
         self._rows_of[file] += rows.num_rows
-        return self._leave_out(self._disposition.complete_rows(rows, accumulates=self._accumulates))
+        rows = self._disposition.complete_rows(rows, accumulates=self._accumulates)
+        return rows if self.unchanged is None else self.unchanged.leave_out(rows)
 
     def rows_of(self, file: int) -> int:
         """How many rows a file has brought so far."""
         return self._rows_of[file]
-
-    def _leave_out(self, rows: pa.Table) -> pa.Table:
-        return rows if self.unchanged is None else self.unchanged.leave_out(rows)
 
     def _count_misfits(self, rows: Any) -> None:
         for name in {*(self._user_key or ()), *self._stored_key}:
@@ -214,16 +212,14 @@ class TableWrite:
         brought = self._keys.cells(key) if self._keys.has_all(key) else None
         return find_versions(search, files, brought)
 
-    def add_kept(self, rows: pa.Table, *, file: int) -> pa.Table:
-        """Take note of earlier versions that a load brings once more, and count them to a file.
-
-        Returns those that are to be loaded.
-        """
+    def add_kept(self, rows: pa.Table, *, file: int) -> None:
+        """Take note of earlier versions that a load brings once more, and count them to a file."""
         if self._late_rows is not None:
             self._late_rows.add(rows)
         self._keys.add(rows, file)
         self._rows_of[file] += rows.num_rows
-        return self._leave_out(rows)
+        if self.unchanged is not None:
+            self.unchanged.note_staged(rows)
 
     def find_absent(self) -> pa.Table | None:
         """What dlt deletes rows by, once all have passed; None where it needs those left out."""

@@ -30,6 +30,9 @@ from spaaza_source.destination import (
 )
 from spaaza_source.writing.keys import Key, is_in
 
+#: Rows of a table. Of each, some 32 bytes are in memory beside its key.
+MOST_ROWS = 20_000_000
+
 
 class UnchangedRows:
     """The rows of a table before a load, and which of them the load brings once more.
@@ -57,23 +60,27 @@ class UnchangedRows:
         by_first = np.argsort(first)
         self._first, self._second = first[by_first], second[by_first]
         self._version = version
-        self._schema = pa.schema([])
-        #: How many rows were left out, and whether some that were not have nothing but their key.
+        #: How many rows were left out; of those that were not, the columns, and whether some have
+        #: nothing but their key.
         self._left_out = 0
+        self._columns: dict[str, pa.DataType] = {}
         self._has_bare = False
         self._loses = False
 
     def leave_out(self, rows: pa.Table) -> pa.Table:
         """The rows that the table has not, or has otherwise."""
         hashes = self._hash(rows)
-        if hashes is None:
-            return rows
-        self._schema = rows.schema
-        unchanged = self._find(rows, *hashes)
-        self._left_out += int(unchanged.sum())
-        changed = rows.filter(pa.array(~unchanged))
-        self._has_bare = self._has_bare or _has_bare_row(changed, self._key)
-        return changed
+        if hashes is not None:
+            unchanged = self._find(rows, *hashes)
+            self._left_out += int(unchanged.sum())
+            rows = rows.filter(pa.array(~unchanged))
+        self.note_staged(rows)
+        return rows
+
+    def note_staged(self, rows: pa.Table) -> None:
+        """Take note of rows that are loaded, whatever the table has."""
+        self._columns |= {field.name: field.type for field in rows.schema}
+        self._has_bare = self._has_bare or _has_bare_row(rows, self._key)
 
     def put_back(self, rows: pa.Table) -> pa.Table:
         """The rows that `leave_out` has not returned."""
@@ -97,13 +104,12 @@ class UnchangedRows:
         if self._loses and self._has_bare:
             self._left_out = 0
             return None
-        cells = [
-            gone[field.name].cast(field.type)
-            if field.name in self._key
-            else pa.nulls(gone.num_rows, field.type)
-            for field in self._schema
-        ]
-        return pa.table(cells, schema=self._schema)
+        return pa.table(
+            {
+                name: gone[name].cast(kind) if name in self._key else pa.nulls(gone.num_rows, kind)
+                for name, kind in self._columns.items()
+            }
+        )
 
     def merge_hints(self, columns: Collection[str]) -> dict[str, str]:
         """What limits dlt's `delete-insert` to the rows that are staged; nothing where all are.
@@ -119,7 +125,7 @@ class UnchangedRows:
         staged = f"EXISTS (SELECT 1 FROM {{staging_table}} AS staged WHERE {same})"  # noqa: S608
         if not self._loses:
             return {"destination_scope": staged}
-        others = [name for name in self._schema.names if name in columns and name not in self._key]
+        others = [name for name in self._columns if name in columns and name not in self._key]
         filled = " OR ".join(f"{_quote_in_scope(name)} IS NOT NULL" for name in others)
         return {"destination_scope": staged, "source_filter": filled}
 
@@ -177,6 +183,9 @@ def read_unchanged_rows(table: str, key: Key, columns: Iterable[str]) -> Unchang
 
 def _read(client: Any, table: str, key: Key, columns: Iterable[str]) -> UnchangedRows | None:
     name = client.make_qualified_table_name(table)
+    version = read_version(client, table)
+    if version.rows > MOST_ROWS:
+        return None
     described = client.execute_sql(f"DESCRIBE {name}")
     kinds = {str(column).lower(): str(kind) for column, kind, *_ in described}
     types = {column: kinds[column.lower()] for column in columns if column.lower() in kinds}
@@ -190,7 +199,6 @@ def _read(client: Any, table: str, key: Key, columns: Iterable[str]) -> Unchange
         return None
     rows = pa.concat_tables(chunks).rename_columns([*key, "first hash", "second hash"])
     hashes = rows.select(["first hash", "second hash"])
-    version = read_version(client, table)
     return UnchangedRows(key, types, rows.select(list(key)), hashes, version)
 
 

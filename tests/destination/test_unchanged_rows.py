@@ -101,6 +101,22 @@ def test_a_row_with_nothing_but_its_key_is_no_row_that_goes(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("bare", ["6,name 6,6", "6,,"])
+def test_the_earlier_version_of_a_bad_row_stays(
+    bare: str, vendor: FileVendor, tmp_path: Path
+) -> None:
+    """Beside rows that go, and one that has nothing but its key."""
+    load(vendor, tmp_path)
+    text = TEN.replace("4,name 4,4\n", "4,name 4,4,4\n").replace("5,name 5,5\n", "")
+    load(vendor, tmp_path, text.replace("6,name 6,6", bare), max_rejected_share=0.5)
+    rows = query(tmp_path, "SELECT id, name, points FROM users ORDER BY points, id")
+    expected = [(str(n), f"name {n}", n) for n in (1, 2, 3, 4, 7, 8, 9, 10)]
+    expected.append(("6", None, None) if bare == "6,," else ("6", "name 6", 6))
+    assert sorted(rows, key=str) == sorted(expected, key=str)
+    assert counted(tmp_path) == [(8, 9, 9, True)]
+
+
+@pytest.mark.slow
 def test_with_own_steps_all_rows_are_loaded(vendor: FileVendor, tmp_path: Path) -> None:
     """What a step makes of a row, and not the row itself, is in the table."""
     for name in ("name 3", "Ada"):
