@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc, and h
 def csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file whose rows do not stay in memory."""
     monkeypatch.setattr(spool, "MOST_IN_MEMORY", 100)
+    # Those of a failure that pytest shows later are still open.
+    monkeypatch.setattr(spool, "_IN_USE", weakref.WeakSet())
     path = tmp_path / "users.csv"
     path.write_text("id,at,name\n" + "1,2026-01-02,Ada\n2,,\n" * 1_000)
     return path
