@@ -91,8 +91,8 @@ class UnchangedRows:
     def find_absent(self, brought: pa.Table) -> pa.Table | None:
         """The rows that the table is to lose, with nothing but their key.
 
-        None where some of the others have nothing else either: then all that was left out is to be
-        put back.
+        None where some of the others have nothing else either, or could have: then all that was
+        left out is to be put back.
 
         Args:
             brought: The keys of all rows that the load brings.
@@ -101,7 +101,7 @@ class UnchangedRows:
             return pa.table({})
         gone = self._keys.filter(pc.invert(is_in(self._keys, brought)))
         self._loses = bool(gone.num_rows)
-        if self._loses and self._has_bare:
+        if self._loses and (self._has_bare or not set(self._columns).difference(self._key)):
             self._left_out = 0
             return None
         return pa.table(
