@@ -30,17 +30,17 @@ def read_version(client: Any, table: str) -> TableVersion:
     return TableVersion(loads[-1] if loads else "", rows)
 
 
-def is_made_for(client: Any, manifest: TableManifest) -> bool:
-    """Whether a package's rows are right for a table as it is now."""
+def is_made_for(client: Any, load: str, manifest: TableManifest) -> bool:
+    """Whether the rows of the package of a load are right for a table as it is now."""
     if manifest.made_for is None:
         return True
     try:
         version = read_version(client, manifest.table)
     except DatabaseUndefinedRelation:
         return False
-    # A run that was killed may have merged them already.
-    after = TableVersion(manifest.made_for.load, manifest.loaded)
-    return version in (manifest.made_for, after)
+    # A run that was killed may have merged them already, and even noted that.
+    after = [TableVersion(each, manifest.loaded) for each in (manifest.made_for.load, load)]
+    return version in (manifest.made_for, *after)
 
 
 def check_versions(pipeline: Any, load: str) -> None:
@@ -55,7 +55,7 @@ def check_versions(pipeline: Any, load: str) -> None:
     if not made_for:
         return
     with open_client(pipeline, schema) as client:
-        changed = [each.table for each in made_for if not is_made_for(client, each)]
+        changed = [each.table for each in made_for if not is_made_for(client, load, each)]
     if changed:
         raise UnavailableError(
             "another load has changed the table since this one has read it",

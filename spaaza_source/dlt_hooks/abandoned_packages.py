@@ -12,6 +12,7 @@ import shutil
 from typing import Any
 
 from dlt.common import logger
+from dlt.common.storages import NormalizeStorage
 
 from spaaza_source.audit import TableManifest, is_made_for, read_ledger, read_manifests
 from spaaza_source.destination import can_count, open_client
@@ -68,7 +69,7 @@ def abandon_stale_packages(pipeline: Any) -> None:
     with open_client(pipeline) as client:
         for folder, manifests in left:
             overtaken = [each for each in manifests if _is_overtaken(client, folder.name, each)]
-            changed = [each for each in manifests if not is_made_for(client, each)]
+            changed = [each for each in manifests if not is_made_for(client, folder.name, each)]
             if overtaken or changed:
                 tables = ", ".join(each.table for each in overtaken or changed)
                 what = (
@@ -79,6 +80,21 @@ def abandon_stale_packages(pipeline: Any) -> None:
                     " and what is missing is asked for again"
                 )
                 shutil.rmtree(folder)
+
+
+def abandon_partial_packages(pipeline: Any) -> None:
+    """Remove each extracted package that only completes a table: another one is to be extracted.
+
+    dlt would normalize both by the schema of the later one, which may not complete the table.
+    """
+    for folder in package_folders(pipeline):
+        is_extracted = folder.parent.name == NormalizeStorage.EXTRACTED_FOLDER
+        if is_extracted and any(each.made_for for each in read_manifests(folder)[1]):
+            logger.warning(
+                f"The load {folder.name} was never normalized, and another one begins: it is given"
+                " up, and what is missing is asked for again"
+            )
+            shutil.rmtree(folder)
 
 
 def _is_overtaken(client: Any, load: str, manifest: TableManifest) -> bool:

@@ -35,6 +35,7 @@ from spaaza_source.destination import (
 )
 from spaaza_source.dlt_hooks.abandoned_packages import (
     abandon_failed_packages,
+    abandon_partial_packages,
     abandon_stale_packages,
 )
 from spaaza_source.dlt_hooks.recovery import repair_killed_run
@@ -169,6 +170,8 @@ class RunLock(SupportsTracking):
             repair_killed_run(pipeline)
             abandon_failed_packages(pipeline)
             abandon_stale_packages(pipeline)
+            if step == "extract":
+                abandon_partial_packages(pipeline)
         finally:
             _LOCKED.reset(locked)
             _REPAIRED.reset(repaired)

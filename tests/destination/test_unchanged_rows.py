@@ -119,7 +119,7 @@ def test_the_earlier_version_of_a_bad_row_stays(
     text = TEN.replace("4,name 4,4\n", "4,name 4,4,4\n").replace("5,name 5,5\n", "")
     load(vendor, tmp_path, text.replace("6,name 6,6", bare), max_rejected_share=0.5)
     rows = query(tmp_path, "SELECT id, name, points FROM users ORDER BY points, id")
-    expected = [(str(n), f"name {n}", n) for n in (1, 2, 3, 4, 7, 8, 9, 10)]
+    expected: list[tuple[Any, ...]] = [(str(n), f"name {n}", n) for n in (1, 2, 3, 4, 7, 8, 9, 10)]
     expected.append(("6", None, None) if bare == "6,," else ("6", "name 6", 6))
     assert sorted(rows, key=str) == sorted(expected, key=str)
     assert counted(tmp_path) == [(8, 9, 9, True)]

@@ -23,7 +23,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaaza_source.errors import MalformedFileError, SpaazaSourceError
+from spaaza_source.errors import (
+    EncodingError,
+    FileError,
+    MalformedFileError,
+    SpaazaSourceError,
+)
 from spaaza_source.tabular import ColumnType, open_json, spool
 from spaaza_source.tabular.json_reader import batch as json_batch
 from spaaza_source.tabular.json_reader import elements as json_elements
@@ -117,7 +122,13 @@ def assert_same_in_all_ways(data: bytes, **options: Any) -> None:
     whole = outcome(data, **options)
     for way in WAYS:
         with cut(**way):
-            assert outcome(data, **options) == whole, way
+            found = outcome(data, **options)
+        # Of two faults, the one in bytes that are not read yet is not seen.
+        if whole[0] is EncodingError and "block" in way:
+            assert isinstance(found[0], type), way
+            assert issubclass(found[0], FileError), way
+        else:
+            assert found == whole, way
 
 
 @bounded
