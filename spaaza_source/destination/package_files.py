@@ -10,14 +10,17 @@ from typing import Any
 
 import dlt
 
-#: By dlt's name of a destination: the settings of dlt's that decide, and their values.
-_CHEAP: dict[str, dict[str, Any]] = {
+#: dlt's settings that leave out compression: of Parquet, and of all other files.
+_PLAIN: dict[str, Any] = {"compression": "none", "disable_compression": True}
+#: By dlt's name of a destination: its settings that decide, and their values.
+_CHEAP = {
     # Parquet: read as fast either way, and written in three quarters of the time. Records of JSON
     # are also kept as JSON between two of dlt's steps.
-    "dlt.destinations.duckdb": {"compression": "none", "disable_compression": True},
+    "dlt.destinations.duckdb": _PLAIN,
     # CSV, which dlt makes of Parquet before it loads: gzip takes most of that time.
-    "dlt.destinations.postgres": {"compression": "none", "disable_compression": True},
+    "dlt.destinations.postgres": _PLAIN,
 }
+#: By dlt's name of a destination: the form of files of records.
 _FOR_RECORDS = {"dlt.destinations.duckdb": "parquet"}
 _SECTION = "data_writer"
 #: Where a user may have set it for all pipelines.
@@ -35,7 +38,7 @@ def prefer_cheap_files(pipeline: Any) -> None:
         pipeline: A dlt pipeline, before it writes its first file.
     """
     cheap = _CHEAP.get(str(pipeline.destination.destination_type), {})
-    for setting in ("compression", "disable_compression"):
+    for setting in _PLAIN:
         key = f"{pipeline.pipeline_name}.{_SECTION}.{setting}"
         if setting in cheap and not _is_users(setting, key):
             dlt.config[key] = cheap[setting]
@@ -49,7 +52,7 @@ def find_record_format(pipeline: Any) -> str | None:
     """The form that a load package's files of records are to have; None for dlt's own choice.
 
     DuckDB reads Parquet. dlt would give it SQL with all values as texts, which takes it some ten
-    times as long as the rest of a load does.
+    times as long.
     """
     return _FOR_RECORDS.get(str(pipeline.destination.destination_type))
 

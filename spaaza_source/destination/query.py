@@ -229,7 +229,7 @@ def window_scope(pipeline: Any, covered: Window | None, column: str | None) -> s
     """
     if covered is None or covered.start is None or column is None:
         return None
-    return window_condition(_column_of_table(pipeline, column), covered)
+    return window_condition(f"{{table}}.{quote_in_scope(pipeline, column)}", covered)
 
 
 def valid_rows(pipeline: Any, valid_to: str) -> str:
@@ -238,11 +238,10 @@ def valid_rows(pipeline: Any, valid_to: str) -> str:
     `valid_to` is the column with the end of a row's validity, as dlt names it: it is NULL, or in
     the future if the user has set an `active_record_timestamp`.
     """
-    column = _column_of_table(pipeline, valid_to)
+    column = f"{{table}}.{quote_in_scope(pipeline, valid_to)}"
     return f"({column} IS NULL OR {column} > CURRENT_TIMESTAMP)"
 
 
-def _column_of_table(pipeline: Any, column: str) -> str:
-    """A column of `{table}`, in SQL that is formatted once more."""
-    name = quote_column(pipeline, column).replace("{", "{{").replace("}", "}}")
-    return f"{{table}}.{name}"
+def quote_in_scope(pipeline: Any, column: str) -> str:
+    """A column's name, as dlt has it, in SQL that is formatted once more."""
+    return quote_column(pipeline, column).replace("{", "{{").replace("}", "}}")

@@ -14,7 +14,7 @@ from typing import Any
 from dlt.common import logger
 from dlt.common.storages import NormalizeStorage
 
-from spaaza_source.audit import TableManifest, is_made_for, read_ledger, read_manifests
+from spaaza_source.audit import Ledger, TableManifest, is_made_for, read_ledger, read_manifests
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.dlt_hooks.lasting_failures import can_repeat, package_folders, read_failure
 
@@ -67,16 +67,18 @@ def abandon_stale_packages(pipeline: Any) -> None:
     if not left or not can_count(pipeline, None):
         return
     with open_client(pipeline) as client:
+        ledger = read_ledger(client)
         for folder, manifests in left:
-            overtaken = [each for each in manifests if _is_overtaken(client, folder.name, each)]
-            changed = [each for each in manifests if not is_made_for(client, folder.name, each)]
+            load = folder.name
+            overtaken = [each for each in manifests if _is_overtaken(ledger, load, each)]
+            changed = [each for each in manifests if not is_made_for(client, ledger, load, each)]
             if overtaken or changed:
                 tables = ", ".join(each.table for each in overtaken or changed)
                 what = (
                     f"younger ones have loaded {tables}" if overtaken else f"{tables} has changed"
                 )
                 logger.warning(
-                    f"The load {folder.name} was never finished, and {what} since: it is given up,"
+                    f"The load {load} was never finished, and {what} since: it is given up,"
                     " and what is missing is asked for again"
                 )
                 shutil.rmtree(folder)
@@ -97,11 +99,11 @@ def abandon_partial_packages(pipeline: Any) -> None:
             shutil.rmtree(folder)
 
 
-def _is_overtaken(client: Any, load: str, manifest: TableManifest) -> bool:
+def _is_overtaken(ledger: Ledger, load: str, manifest: TableManifest) -> bool:
     """Whether a younger load has brought rows of the manifest's range."""
     covered = manifest.covered
     return any(
         float(export.load) > float(load)
         and (covered is None or export.window is None or covered.overlaps(export.window))
-        for export in read_ledger(client).get(manifest.table, [])
+        for export in ledger.get(manifest.table, [])
     )

@@ -246,7 +246,7 @@ def _read_files(load: TableLoad, reader: FileReader, exports: Sequence[Export]) 
         if load.on_rejected is not None:
             load.on_rejected(len(file.rejected))
         if not is_silent:
-            yield from (item for item, _ in file.items())
+            yield from file.items()
 
 
 def _load_file(
@@ -255,7 +255,7 @@ def _load_file(
     """Yield a file's items; returns how many rows, and the seconds that dlt took for them."""
     hints: Any = {**file.hints(), **write.hints()}
     waited = 0.0
-    for item, _ in file.items(edges):
+    for item in file.items(edges):
         misfits.add(item)
         writable = write.add(item, file=number)
         yielded = time.monotonic()
@@ -320,7 +320,7 @@ def _complete_merge(
         return None
     absent = write.find_absent()
     if absent is None:
-        items = (item for file in files if file.rows for item, _ in file.items())
+        items = (item for file in files if file.rows for item in file.items())
         yield from (past_own_steps(unchanged.put_back(item)) for item in items)
     elif absent:
         yield past_own_steps(absent)

@@ -73,8 +73,8 @@ class LoadableFile(ABC):
         """The hints that dlt's schema gets with its first item."""
 
     @abstractmethod
-    def items(self, edges: WindowEdges | None = None) -> Iterator[tuple[Any, int]]:
-        """What dlt gets, each item with the number of its rows.
+    def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:
+        """What dlt gets.
 
         Args:
             edges: Takes note of rows near the bounds of the window.
@@ -127,16 +127,14 @@ class LoadableCsv(LoadableFile):
         marked = mark_personal(hints, self._policy.is_personal)
         return table_hints(self._export.request.table, self.columns, self.rows, marked)
 
-    def items(  # noqa: D102 - above
-        self, edges: WindowEdges | None = None
-    ) -> Iterator[tuple[Any, int]]:
+    def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: D102 - above
         rowless = self._rowless
         for rows in self._file.tables():
             kept = rows.filter(_in_window(rows, self._window)) if self._window else rows
             if self._window and edges is not None:
                 _note_edges(edges, rows.column(self._window.column), self._window.window)
             settled = settle_undecided(kept, self.columns, rowless=rowless)
-            yield self._policy.apply(settled), kept.num_rows
+            yield self._policy.apply(settled)
 
     def locate(self, row: int) -> str:  # noqa: D102 - above
         if self._window:
@@ -190,19 +188,17 @@ class LoadableJson(LoadableFile):
             },
         )
 
-    def items(  # noqa: D102 - above
-        self, edges: WindowEdges | None = None
-    ) -> Iterator[tuple[Any, int]]:
+    def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: D102 - above
         if not self.rows and self._export.request.table in dlt.current.source_schema().tables:
             # Without it dlt would not touch the table, and a window now empty would stay.
-            yield dlt.mark.materialize_table_schema(), 0
+            yield dlt.mark.materialize_table_schema()
         for records in self._file.records():
             kept = _records_in_window(records, self._window) if self._window else records
             if self._window and edges is not None:
                 name, window, _ = self._window
                 times = pa.chunked_array([pa.array(record[name] for record in records)])
                 _note_edges(edges, times, window)
-            yield [self._policy.apply_to_record(record) for record in kept], len(kept)
+            yield [self._policy.apply_to_record(record) for record in kept]
 
     def all_columns(self) -> Iterator[tuple[tuple[str, ...], Column]]:
         """Its columns with their paths: those of nested tables too."""

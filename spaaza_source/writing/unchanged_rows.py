@@ -11,6 +11,7 @@ into no other.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit import TableVersion, read_version
+from spaaza_source.audit import TableVersion, read_ledger, read_version
 from spaaza_source.destination import (
     ask,
     can_hash,
     current_pipeline,
     fetch_chunks,
     open_session,
+    quote_in_scope,
     quote_name,
 )
 from spaaza_source.writing.keys import Key, is_in
@@ -119,14 +121,13 @@ class UnchangedRows:
         """
         if not self._left_out:
             return {}
-        same = " AND ".join(
-            f"staged.{name} = {{table}}.{name}" for name in map(_quote_in_scope, self._key)
-        )
+        quote = partial(quote_in_scope, current_pipeline())
+        same = " AND ".join(f"staged.{name} = {{table}}.{name}" for name in map(quote, self._key))
         staged = f"EXISTS (SELECT 1 FROM {{staging_table}} AS staged WHERE {same})"  # noqa: S608
         if not self._loses:
             return {"destination_scope": staged}
         others = [name for name in self._columns if name in columns and name not in self._key]
-        filled = " OR ".join(f"{_quote_in_scope(name)} IS NOT NULL" for name in others)
+        filled = " OR ".join(f"{quote(name)} IS NOT NULL" for name in others)
         return {"destination_scope": staged, "source_filter": filled}
 
     @property
@@ -183,7 +184,7 @@ def read_unchanged_rows(table: str, key: Key, columns: Iterable[str]) -> Unchang
 
 def _read(client: Any, table: str, key: Key, columns: Iterable[str]) -> UnchangedRows | None:
     name = client.make_qualified_table_name(table)
-    version = read_version(client, table)
+    version = read_version(client, read_ledger(client), table)
     if version.rows > MOST_ROWS:
         return None
     described = client.execute_sql(f"DESCRIBE {name}")
@@ -214,8 +215,3 @@ def _has_bare_row(rows: pa.Table, key: Key) -> bool:
         if name not in key and bare.any():
             bare &= rows[name].is_null().to_numpy()
     return bool(bare.any())
-
-
-def _quote_in_scope(column: str) -> str:
-    """A column's name in SQL that is formatted once more."""
-    return quote_name(column).replace("{", "{{").replace("}", "}}")

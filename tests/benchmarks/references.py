@@ -17,24 +17,13 @@ SELECT = """
 import duckdb
 rows = f"(SELECT {columns} FROM read_csv('{csv}', all_varchar = true))"
 """
-CREATE = (
-    DOWNLOAD
-    + SELECT
-    + """
+_CREATE = """
 with duckdb.connect(database) as connection:
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"CREATE TABLE users AS FROM {rows}")
 """
-)
-CREATE_JSON = (
-    DOWNLOAD
-    + """
-import duckdb
-with duckdb.connect(database) as connection:
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute(f"CREATE TABLE users AS FROM read_json('{csv}')")
-"""
-)
+CREATE = DOWNLOAD + SELECT + _CREATE
+CREATE_JSON = DOWNLOAD + "import duckdb\nrows = f\"read_json('{csv}')\"" + _CREATE
 MERGE = (
     DOWNLOAD
     + SELECT

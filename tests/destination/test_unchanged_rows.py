@@ -185,7 +185,7 @@ def test_a_table_that_another_load_has_changed_meanwhile_is_not_completed(
 
     monkeypatch.setattr(slow, "normalize", lambda *_, **__: be_overtaken())
     vendor.files["users"] = TEN.replace("name 3", "Ada").encode()
-    with pytest.raises(Exception, match="another load has changed the table") as refused:
+    with pytest.raises(Exception, match="users: the table has changed since") as refused:
         slow.run(users(vendor))
     assert isinstance(refused.value.__cause__ or refused.value, UnavailableError)
     vendor.files["users"] = TEN.replace("name 4", "Bo").replace("name 3", "Ada").encode()

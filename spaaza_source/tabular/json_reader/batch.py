@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from spaaza_source.tabular.json_reader.columns import Arrays, Piece
 from spaaza_source.tabular.json_reader.no_cycles import makes_no_cycles
 from spaaza_source.tabular.json_reader.shape import Shape
-from spaaza_source.tabular.values import Cells
 
 PIECE_CHARACTERS = 2**18
 
@@ -116,7 +115,7 @@ class Batch:
     def _learn_of(self, number: int, cells: Any) -> None:
         path = self._shape.paths[number]
         if not path.evidence.is_settled:
-            path.evidence = path.evidence.read(Cells.of(cells))
+            path.evidence = path.evidence.with_cells(cells)
         if path.look is not None:
             path.look.add(cells.drop_null())
 

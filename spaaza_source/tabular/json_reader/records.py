@@ -52,7 +52,7 @@ class Records:
         """The records of a batch.
 
         Args:
-            arrays: What `take_apart` has made of them.
+            arrays: What `Batch.finish` has made of them.
         """
         return self._rows(arrays, ROOT)
 
