@@ -5,6 +5,7 @@ from __future__ import annotations
 from dlt.common.runtime.tracking import SupportsTracking
 from dlt.pipeline import trace
 
+from spaaza_source.dlt_hooks.csv_times import write_instants_fast
 from spaaza_source.dlt_hooks.job_errors import hide_values_of_jobs
 from spaaza_source.dlt_hooks.load_end import LoadEndHook
 from spaaza_source.dlt_hooks.run_lock import RunLock
@@ -15,8 +16,12 @@ HOOKS: tuple[SupportsTracking, ...] = (RunLock(), LoadEndHook())  # type: ignore
 
 
 def install_hooks() -> None:
-    """Lock each run of a pipeline in this process from now on, and reconcile each of its loads."""
+    """Lock each run of a pipeline in this process from now on, and reconcile each of its loads.
+
+    Its jobs tell no value of a row, and its CSV files are written fast.
+    """
     for hook in HOOKS:
         if hook not in trace.TRACKING_MODULES:
             trace.TRACKING_MODULES.append(hook)
     hide_values_of_jobs()
+    write_instants_fast()
