@@ -5,6 +5,7 @@ from __future__ import annotations
 from dlt.common.runtime.tracking import SupportsTracking
 from dlt.pipeline import trace
 
+from spaaza_source.dlt_hooks.absent_rows import join_absent_rows
 from spaaza_source.dlt_hooks.csv_times import write_instants_fast
 from spaaza_source.dlt_hooks.job_errors import hide_values_of_jobs
 from spaaza_source.dlt_hooks.load_end import LoadEndHook
@@ -18,10 +19,11 @@ HOOKS: tuple[SupportsTracking, ...] = (RunLock(), LoadEndHook())  # type: ignore
 def install_hooks() -> None:
     """Lock each run of a pipeline in this process from now on, and reconcile each of its loads.
 
-    Its jobs tell no value of a row, and its CSV files are written fast.
+    Its jobs tell no value of a row; its CSV files and its merges take no more time than they need.
     """
     for hook in HOOKS:
         if hook not in trace.TRACKING_MODULES:
             trace.TRACKING_MODULES.append(hook)
     hide_values_of_jobs()
     write_instants_fast()
+    join_absent_rows()
