@@ -73,6 +73,33 @@ with duckdb.connect() as connection:
     write_deltalake(database, connection.sql(f"FROM {rows}").to_arrow_reader(122_880))
 """
 )
+#: Attaches a DuckLake as its users do; `lake` is what dlt calls it, too.
+LAKE = (
+    DOWNLOAD
+    + SELECT
+    + """
+import os
+files = os.environ["DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE__BUCKET_URL"]
+with duckdb.connect() as connection:
+    options = f"DATA_PATH '{files}', METADATA_SCHEMA 'lake'"
+    connection.execute(f"ATTACH 'ducklake:postgres:{database}' AS lake ({options})")
+    connection.execute(f"CREATE TABLE lake.users AS FROM {rows}")
+"""
+)
+#: Puts the rows of a day in place of those that are there.
+INCREMENT = (
+    DOWNLOAD
+    + SELECT
+    + """
+with duckdb.connect(database) as connection:
+    connection.execute(
+        "BEGIN; DELETE FROM users WHERE timestamp >= '2026-06-01' AND timestamp < '2026-06-02';"
+        f" INSERT INTO users BY NAME FROM {rows}; COMMIT"
+    )
+"""
+)
+#: What comes before: the first load.
+FIRST = {MERGE: CREATE, COPY_MERGE: COPY, INCREMENT: CREATE}
 #: Loads six small tables and three smaller ones, without a vendor and without a check.
 SIX_TABLES = """
 import sys, dlt, pyarrow as pa

@@ -6,9 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
-from duckdb_extensions import import_extension
 from filelock import FileLock
 
 from tests.destination.destinations import (
@@ -17,11 +15,10 @@ from tests.destination.destinations import (
     duckdb_destination,
     ducklake_destination,
     postgres_destination,
+    put_extensions,
 )
 from tests.destination.servers import ObjectStore, Postgres, object_store, postgres_server
 
-#: What DuckDB needs for a DuckLake whose catalogue is in PostgreSQL.
-EXTENSIONS = ("ducklake", "postgres_scanner")
 _NUMBERS = itertools.count(1)
 
 
@@ -41,12 +38,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home where DuckDB finds its extensions, put there from their wheels; one for all tests."""
     home = tmp_path_factory.getbasetemp().parent / "home"
-    with FileLock(f"{home}.lock"), pytest.MonkeyPatch.context() as patch:
-        home.mkdir(exist_ok=True)
-        patch.setenv("HOME", str(home))
-        for name in EXTENSIONS:
-            with duckdb.connect() as connection:
-                import_extension(name, con=connection)
+    with FileLock(f"{home}.lock"):
+        put_extensions(home)
     return home
 
 

@@ -16,10 +16,14 @@ from typing import Any
 import deltalake
 import duckdb
 import psycopg2
+import pytest
+from duckdb_extensions import import_extension
 
 from tests.destination.servers import BUCKET, PASSWORD, ObjectStore, Postgres
 
 DATASET = "loyalty"
+#: What DuckDB needs for a DuckLake whose catalogue is in PostgreSQL.
+EXTENSIONS = ("ducklake", "postgres_scanner")
 KINDS = ("duckdb", "postgres", "ducklake", "delta")
 Row = dict[str, Any]
 
@@ -110,6 +114,16 @@ def ducklake_destination(server: Postgres, database: str, files: Path, home: Pat
         f"{its}STORAGE__BUCKET_URL": str(files),
     }
     return Destination("ducklake", "ducklake", settings, read, connect)
+
+
+def put_extensions(home: Path) -> None:
+    """Put what a DuckLake needs where DuckDB looks for it, from wheels."""
+    home.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        for name in EXTENSIONS:
+            with duckdb.connect() as connection:
+                import_extension(name, con=connection)
 
 
 def delta_destination(store: ObjectStore, folder: str) -> Destination:
