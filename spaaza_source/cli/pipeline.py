@@ -18,7 +18,7 @@ from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.cli.target import Target
-from spaaza_source.destination import check_connection, open_client, resolved_once
+from spaaza_source.destination import check_connection, keep_attached, open_client, resolved_once
 from spaaza_source.dlt_hooks import abandon_packages, hold_run_lock
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
@@ -43,7 +43,11 @@ def locked_pipeline(
     Raises:
         SettingsError: A load into another destination, by a pipeline of that name, is not finished.
     """
-    with resolved_once(target.destination), _locked(target, progress, abandon=abandon) as pipeline:
+    with (
+        resolved_once(target.destination),
+        keep_attached(target.destination),
+        _locked(target, progress, abandon=abandon) as pipeline,
+    ):
         yield pipeline
 
 

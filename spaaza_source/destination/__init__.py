@@ -9,14 +9,15 @@ from spaaza_source.destination.capabilities import (
 )
 from spaaza_source.destination.connection import check_connection
 from spaaza_source.destination.delta import DELTA, open_session, quote_name
+from spaaza_source.destination.dlt_settings import find_record_format, prefer_settings
 from spaaza_source.destination.drivers import check_drivers
+from spaaza_source.destination.lake_connections import keep_attached
 from spaaza_source.destination.limits import (
     check_columns,
     check_record_width,
     check_row_width,
 )
 from spaaza_source.destination.load_lock import hold_load_lock
-from spaaza_source.destination.package_files import find_record_format, prefer_cheap_files
 from spaaza_source.destination.query import (
     AskLater,
     ask,
@@ -66,11 +67,12 @@ __all__ = [
     "hold_load_lock",
     "in_own_thread",
     "is_files",
+    "keep_attached",
     "keep_open",
     "no_turn",
     "open_client",
     "open_session",
-    "prefer_cheap_files",
+    "prefer_settings",
     "quote_in_scope",
     "quote_name",
     "read_table",

@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 
 from spaaza_source.destination import (
     check_connection,
+    keep_attached,
     keep_open,
     no_turn,
     resolved_once,
@@ -177,6 +178,7 @@ class RunLock(SupportsTracking):
             _REPAIRED.reset(repaired)
         settled = self._settled[trace.transaction_id] = ExitStack()
         settled.enter_context(resolved_once(pipeline.destination))
+        settled.enter_context(keep_attached(pipeline.destination))
         if step == "run" and pipeline.destination is not None:
             # dlt asks the destination for the pipeline's state, and has no step for it.
             opened = self._opened[trace.transaction_id] = ExitStack()

@@ -20,7 +20,7 @@ from spaaza_source.audit import (
     rejected_rows,
     write_manifest,
 )
-from spaaza_source.destination import current_pipeline, prefer_cheap_files
+from spaaza_source.destination import current_pipeline, prefer_settings
 from spaaza_source.drift import (
     MisfitCounter,
     Notice,
@@ -171,7 +171,7 @@ def load_files(
         return None
     if is_unchanged(scope, exports):
         return (yield from _pass_over(load, exports, reader, scope))
-    prefer_cheap_files(current_pipeline())
+    prefer_settings(current_pipeline())
     table, hide = exports.sync.table, reader.policy.hides_raw
     write = TableWrite(
         exports,

@@ -1,4 +1,4 @@
-"""The files in a load package are in the cheapest form that the destination reads."""
+"""dlt's settings suit the destination: files of a load package have the cheapest form for it."""
 
 from __future__ import annotations
 
@@ -83,10 +83,11 @@ def compression(path: Path) -> str:
     return str(parquet.ParquetFile(path).metadata.row_group(0).column(0).compression)
 
 
-def test_for_a_duckdb_file_nothing_is_compressed(
-    make_destination: MakeDestination, tmp_path: Path
+@pytest.mark.parametrize("kind", ["duckdb", pytest.param("ducklake", marks=pytest.mark.slow)])
+def test_what_duckdb_reads_is_not_compressed(
+    kind: str, make_destination: MakeDestination, tmp_path: Path
 ) -> None:
-    [file] = files_of(make_destination("duckdb").name, tmp_path / "pipelines")
+    [file] = files_of(make_destination(kind).name, tmp_path / "pipelines")
     assert compression(file) == "UNCOMPRESSED"
 
 
@@ -116,5 +117,49 @@ def test_for_postgresql_the_csv_is_not_compressed(
 def test_files_that_stay_where_they_are_written_are_compressed(
     make_destination: MakeDestination, tmp_path: Path
 ) -> None:
-    [file] = files_of(make_destination("ducklake").name, tmp_path / "pipelines")
+    [file] = files_of(make_destination("delta").name, tmp_path / "pipelines")
     assert compression(file) == "SNAPPY"
+
+
+@pytest.mark.slow
+def test_jobs_of_a_ducklake_follow_each_other_unless_the_user_says_otherwise(
+    make_destination: MakeDestination, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = "forms.load.parallelism_strategy"
+    files_of(make_destination("ducklake").name, tmp_path / "one")
+    assert dlt.config.get(setting) == "sequential"
+    monkeypatch.setenv("LOAD__WORKERS", "5")
+    files_of(make_destination("ducklake").name, tmp_path / "five")
+    assert dlt.config.get(setting) is None
+    files_of(make_destination("postgres").name, tmp_path / "elsewhere")
+    assert dlt.config.get(setting) is None
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "duckdb",
+        pytest.param("postgres", marks=pytest.mark.slow),
+        pytest.param("ducklake", marks=[pytest.mark.slow, pytest.mark.thorough]),
+    ],
+)
+def test_no_rows_are_left_in_staging_tables(
+    kind: str, make_destination: MakeDestination, tmp_path: Path
+) -> None:
+    destination = make_destination(kind)
+    rows = b"id,timestamp\n1,2026-05-01T10:00:00Z\n2,2026-05-02T10:00:00Z\n"
+    with FileVendor(transactions=rows) as vendor:
+        pipeline = dlt.pipeline(
+            "staged",
+            pipelines_dir=str(tmp_path),
+            destination=destination.name,
+            dataset_name=DATASET,
+        )
+        settings: dict[str, Any] = {"max_age": 0, **QUICK}
+        span: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-05-03"}
+        source = spaaza_source(vendor.base_url, 1743, TOKEN, **span, **settings)
+        pipeline.run(source.with_resources("transactions"))
+    assert len(destination.read("transactions")) == 2
+    with pipeline.sql_client() as client, client.with_staging_dataset():
+        table = client.make_qualified_table_name("transactions")
+        assert client.execute_sql(f"SELECT count(*) FROM {table}") == [(0,)]
