@@ -31,7 +31,6 @@ from spaaza_source.tabular.values import are_zero_texts, convert, fit_mask
 
 Row = dict[str, Any]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-_ARROW_EPOCH = pa.scalar(0, pa.timestamp("us"))
 _ABSENT = object()
 """What stands in the place of a value that is left out of its row, key and all."""
 
@@ -193,7 +192,10 @@ def _read(cells: Any, kind: ColumnType) -> list[Any]:
         case "date":
             return _as_list(convert(cells, kind))
         case "timestamp":
-            since = pc.cast(convert(cells, kind), pa.timestamp("us")) - _ARROW_EPOCH
+            # To make a scalar of a time, pyarrow imports pandas: so not for files that have none.
+            since = pc.cast(convert(cells, kind), pa.timestamp("us")) - pa.scalar(
+                0, pa.timestamp("us")
+            )
             return [None if time is None else _EPOCH + time for time in _as_list(since)]
         case _:
             read = Decimal if kind.data_type == "decimal" else float
