@@ -101,19 +101,56 @@ def _set_memory(limit: str) -> str:
     return f"SET memory_limit = '{limit}'"
 
 
-class _RoomyMerge(SqlMergeFollowupJob):
-    """dlt's merge, with DuckDB's default memory limit.
+def suit(config: Any) -> None:
+    """Give what dlt has resolved of a DuckDB file these settings too, unless the user has set any.
+
+    A file that this process has open is left alone: its other connections would be concerned.
+
+    Args:
+        config: dlt's configuration of a destination; any but a DuckDB file's is left alone.
+    """
+    credentials = getattr(config, "credentials", None)
+    if not isinstance(credentials, DuckDbCredentials) or credentials.drivername != DRIVER:
+        return
+    names = ("global_config", "local_config", "pragmas", "statements", "read_only")
+    is_users = any(getattr(credentials, name, None) for name in names)
+    if is_users or credentials.external_conn() or credentials.database in NO_FILES:
+        return
+    if not _is_open_here(credentials.database):
+        credentials.global_config = duckdb_settings()
+
+
+def _is_open_here(file: str) -> bool:
+    if not Path(file).exists():
+        return False
+    try:
+        duckdb.connect(file, read_only=True).close()
+    except duckdb.ConnectionException:
+        return True
+    except duckdb.Error:
+        # The load will tell.
+        return False
+    return False
+
+
+def with_room(merge: Sequence[str]) -> list[str]:
+    """The statements of a merge, with DuckDB's default memory limit.
 
     It joins whole rows. With less memory it does so on disk, and takes ten times as long.
     """
+    # The next job copies a file, by the same connection.
+    return [_set_memory(_default_memory()), *merge, _set_memory(_memory_limit())]
+
+
+class RoomyMerge(SqlMergeFollowupJob):
+    """dlt's merge, with DuckDB's default memory limit."""
 
     @classmethod
     def generate_sql(
         cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
     ) -> list[str]:
-        merge = super().generate_sql(table_chain, sql_client)
-        # The next job copies a file, by the same connection.
-        return [_set_memory(_default_memory()), *merge, _set_memory(_memory_limit())]
+        """The statements."""
+        return with_room(super().generate_sql(table_chain, sql_client))
 
 
 @lru_cache(maxsize=1)
@@ -131,7 +168,7 @@ class _Client(DuckDbClient):
     def _create_merge_followup_jobs(
         self, table_chain: Sequence[PreparedTableSchema]
     ) -> list[FollowupJobRequest]:
-        return [_RoomyMerge.from_table_chain(table_chain, self.sql_client)]
+        return [RoomyMerge.from_table_chain(table_chain, self.sql_client)]
 
 
 class _DuckDb(dlt.destinations.duckdb):

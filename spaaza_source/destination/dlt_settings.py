@@ -11,6 +11,7 @@ from typing import Any
 import dlt
 
 from spaaza_source.destination.lake_connections import DUCKLAKE
+from spaaza_source.destination.resolved_once import DUCKDB
 
 _WRITER, _LOAD = "data_writer", "load"
 #: dlt's settings that leave out compression: of Parquet, and of all other files.
@@ -21,16 +22,18 @@ _PLAIN: dict[tuple[str, str], Any] = {
 #: Staging tables are emptied after a load, not before the next: they double the space of what was
 #: loaded, which is of persons. Only where loads take turns: others share these tables.
 _EMPTIED: dict[tuple[str, str], Any] = {(_LOAD, "truncate_staging_dataset"): True}
+#: DuckDB spreads one copy over all cores; several at once only add up their buffers (six tables of
+#: a million rows on two cores: 1 GB more, and no faster), and attach a lake once each.
+_IN_TURN: dict[tuple[str, str], Any] = {(_LOAD, "parallelism_strategy"): "sequential"}
 #: By dlt's name of a destination: the section, the name and the value of each setting.
 _SETTINGS: dict[str, dict[tuple[str, str], Any]] = {
     # Parquet: read as fast either way, and written in three quarters of the time. Records of JSON
     # are also kept as JSON between two of dlt's steps.
-    "dlt.destinations.duckdb": {**_PLAIN, **_EMPTIED},
+    DUCKDB: {**_PLAIN, **_EMPTIED, **_IN_TURN},
     # CSV, which dlt makes of Parquet before it loads: gzip takes most of that time.
     "dlt.destinations.postgres": {**_PLAIN, **_EMPTIED},
-    # DuckDB spreads one copy over all cores; several at once attach the lake once each. It writes
-    # files of its own from those in the package.
-    DUCKLAKE: {**_PLAIN, **_EMPTIED, (_LOAD, "parallelism_strategy"): "sequential"},
+    # DuckDB writes files of its own from those in the package.
+    DUCKLAKE: {**_PLAIN, **_EMPTIED, **_IN_TURN},
 }
 _ALL = {setting for settings in _SETTINGS.values() for setting in settings}
 #: By section: where a user may have set it for all pipelines.
@@ -41,7 +44,7 @@ _USERS = {
 #: Settings of a user that say the same as one here.
 _SAME = {(_LOAD, "parallelism_strategy"): "workers"}
 #: By dlt's name of a destination: the form of files of records.
-_FOR_RECORDS = {"dlt.destinations.duckdb": "parquet"}
+_FOR_RECORDS = {DUCKDB: "parquet"}
 #: What is set here: a pipeline's next destination may be another.
 _SET: set[str] = set()
 

@@ -26,13 +26,10 @@ from spaaza_source.destination.capabilities import (
 from spaaza_source.destination.delta import DeltaClient
 from spaaza_source.destination.held_file import enter_when_free
 from spaaza_source.destination.refused_rows import values_hidden
-from spaaza_source.destination.resolved_once import made_once
+from spaaza_source.destination.resolved_once import DUCKDB, made_once
 from spaaza_source.windows import Window, iso
 
 _T = TypeVar("_T")
-
-#: dlt's name of the destination.
-DUCKDB = "dlt.destinations.duckdb"
 
 #: Resources may be extracted side by side, and DuckDB opens a file for one thread at a time.
 _ONE_AT_A_TIME = threading.Lock()

@@ -2,7 +2,8 @@
 
 dlt makes a client for each of its jobs, and asks all its providers for each field of the settings
 each time: some ninety times in a load of six tables. Its load step hands on what it has resolved;
-here the other steps get that too. With it they share DuckDB's connection, if one is open.
+here the other steps get that too. With it they share DuckDB's connection, if one is open. A DuckDB
+file that the user has set nothing of gets the settings that suit large loads.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionConte
 from dlt.common.destination import Destination
 
 _T = TypeVar("_T")
+
+#: dlt's name of the destination.
+DUCKDB = "dlt.destinations.duckdb"
 
 
 @dataclass
@@ -82,6 +86,12 @@ def _install() -> None:
             if other == asked:
                 return answer
         answer = resolve(destination, initial_config, accept_partial)
+        # Else it is one of no database, to tell capabilities by.
+        if destination.destination_type == DUCKDB and not accept_partial:
+            # Not for others: to import it takes time.
+            from spaaza_source.warehouse import suit  # noqa: PLC0415
+
+            suit(answer)
         if accept_partial or answer.is_resolved():
             resolved.answers.append((asked, answer))
         return answer

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dlt.common.runtime.tracking import SupportsTracking
 from dlt.pipeline import trace
 
-from spaaza_source.dlt_hooks.absent_rows import join_absent_rows
 from spaaza_source.dlt_hooks.csv_times import write_instants_fast
 from spaaza_source.dlt_hooks.job_errors import hide_values_of_jobs
 from spaaza_source.dlt_hooks.load_end import LoadEndHook
+from spaaza_source.dlt_hooks.merges import improve_merges
 from spaaza_source.dlt_hooks.run_lock import RunLock
 
 #: In the order in which dlt calls them. What they do not define, dlt's own class defines to do
@@ -26,4 +26,4 @@ def install_hooks() -> None:
             trace.TRACKING_MODULES.append(hook)
     hide_values_of_jobs()
     write_instants_fast()
-    join_absent_rows()
+    improve_merges()

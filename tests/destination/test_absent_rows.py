@@ -15,7 +15,7 @@ import pytest
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from spaaza_source.dlt_hooks import install_hooks
-from spaaza_source.dlt_hooks.absent_rows import without_not_in
+from spaaza_source.dlt_hooks.merges import without_not_in
 from tests.destination.destinations import Destination
 from tests.destination.loads import Load
 from tests.destination.servers import Postgres

@@ -1,8 +1,9 @@
-"""Has PostgreSQL find the rows that a load no longer brings by a join of the keys.
+"""Has the destination merge rows in the time that it needs.
 
-dlt deletes them, and retires them in a history, by `key NOT IN (SELECT key FROM …)`. For that,
-PostgreSQL builds a table of the keys if they fit into `work_mem`, some 100,000 of them; else it
-reads all of them anew for each row, which takes hours. Of NOT EXISTS it makes a join of any size.
+dlt deletes rows that a load no longer brings, and retires them in a history, by `key NOT IN (SELECT
+key FROM …)`. For that, PostgreSQL builds a table of the keys if they fit into `work_mem`, some
+100,000 of them; else it reads all of them anew for each row, which takes hours. Of NOT EXISTS it
+makes a join of any size. DuckDB joins on disk where the memory for its copies is not enough.
 """
 
 from __future__ import annotations
@@ -12,20 +13,18 @@ from functools import wraps
 from typing import Any
 
 import sqlglot
-from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 from dlt.common.schema.typing import TTableSchema
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from spaaza_source.writing import FORMAT
 
-DIALECT = "postgres"
 #: What a subquery calls its one column: the table outside has none of this name.
 PRESENT = "_spaaza_present"
 _NOT_IN = ["NOT", "IN", "L_PAREN", "SELECT"]
 
 
-def join_absent_rows() -> None:
-    """Have dlt's merges of exports into PostgreSQL join keys, from now on in this process."""
+def improve_merges() -> None:
+    """Have dlt's merges of exports take no longer than they need, from now on in this process."""
     if hasattr(SqlMergeFollowupJob.generate_sql, "__wrapped__"):
         return
     generate_sql = SqlMergeFollowupJob.generate_sql.__func__  # type: ignore[attr-defined]
@@ -33,20 +32,28 @@ def join_absent_rows() -> None:
     @wraps(generate_sql)
     def generate(cls: Any, table_chain: Sequence[TTableSchema], sql_client: Any) -> list[str]:
         statements: list[str] = generate_sql(cls, table_chain, sql_client)
-        return _join_keys(statements, table_chain, sql_client.capabilities)
+        # Keys of exports are never NULL; those of other pipelines' tables may be.
+        if FORMAT not in table_chain[0]:
+            return statements
+        match sql_client.capabilities.sqlglot_dialect:
+            case "postgres":
+                return [without_not_in(statement) for statement in statements]
+            case "duckdb":
+                return _with_room(statements, cls, sql_client)
+            case _:
+                return statements
 
     SqlMergeFollowupJob.generate_sql = classmethod(generate)  # type: ignore[assignment]
 
 
-def _join_keys(
-    statements: list[str],
-    table_chain: Sequence[TTableSchema],
-    capabilities: DestinationCapabilitiesContext,
-) -> list[str]:
-    # Keys of exports are never NULL; those of other pipelines' tables may be.
-    if capabilities.sqlglot_dialect != DIALECT or FORMAT not in table_chain[0]:
+def _with_room(statements: list[str], job: type, sql_client: Any) -> list[str]:
+    """The statements, with more memory where the destination was given less than by default."""
+    # Not for others: to import it takes time.
+    from spaaza_source.warehouse import RoomyMerge, duckdb_settings, with_room  # noqa: PLC0415
+
+    if issubclass(job, RoomyMerge) or sql_client.credentials.global_config != duckdb_settings():
         return statements
-    return [without_not_in(statement) for statement in statements]
+    return with_room(statements)
 
 
 def without_not_in(statement: str) -> str:
@@ -54,7 +61,7 @@ def without_not_in(statement: str) -> str:
 
     Where no column is NULL, it does the same.
     """
-    tokens = sqlglot.tokenize(statement, read=DIALECT)
+    tokens = sqlglot.tokenize(statement, read="postgres")
     kinds = [token.token_type.name for token in tokens]
     for at in reversed(range(1, len(tokens) - len(_NOT_IN))):
         if kinds[at : at + len(_NOT_IN)] == _NOT_IN:
