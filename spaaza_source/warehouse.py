@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,13 @@ from spaaza_source.errors import SettingsError, wrong_kind
 #: Megabytes that one core needs to copy at full speed. By default DuckDB takes four fifths of the
 #: memory, and is no faster.
 MEMORY_PER_CORE = 128
+#: The most columns of a table that this is enough for: DuckDB has buffers for each of them.
+WIDEST = 1_000
 #: The key of dlt's configuration with the address or the path of a DuckDB file.
 KEY = "destination.duckdb.credentials"
 DRIVER = "duckdb"
+#: Where Linux and macOS list the files that a process has open.
+OPEN_FILES = Path("/dev/fd")
 #: What dlt takes for a database in memory, and for one in its own folder.
 NO_FILES = (":memory:", ":pipeline:")
 
@@ -116,25 +121,46 @@ def suit(config: Any) -> None:
     is_users = any(getattr(credentials, name, None) for name in names)
     if is_users or credentials.external_conn() or credentials.database in NO_FILES:
         return
-    if not _is_open_here(credentials.database):
+    if not _may_be_open_here(credentials.database):
         credentials.global_config = duckdb_settings()
 
 
-def _is_open_here(file: str) -> bool:
-    if not Path(file).exists():
-        return False
+def _may_be_open_here(file: str) -> bool:
+    """Whether this process has a file open; on a system that does not tell, it may."""
     try:
-        duckdb.connect(file, read_only=True).close()
-    except duckdb.ConnectionException:
-        return True
-    except duckdb.Error:
-        # The load will tell.
+        wanted = Path(file).stat()
+    except OSError:
         return False
+    if not OPEN_FILES.is_dir():
+        return True
+    for descriptor in OPEN_FILES.iterdir():
+        # The one that lists them is closed by now.
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(int(descriptor.name)), wanted):
+                return True
     return False
 
 
+def fit_memory(client: Any, columns: int) -> None:
+    """Let DuckDB have its default memory limit for a table of very many columns.
+
+    Args:
+        client: dlt's SQL client, whose connection is kept: the limit is of all connections.
+        columns: How many the widest table has.
+    """
+    if columns > WIDEST and has_limit(client):
+        client.execute_sql(_set_memory(_default_memory()))
+        client.credentials.global_config["memory_limit"] = _default_memory()
+
+
+def has_limit(client: Any) -> bool:
+    """Whether a client of DuckDB has the memory limit that is set here."""
+    settings: Mapping[str, Any] = client.credentials.global_config or {}
+    return settings.get("memory_limit") == _memory_limit()
+
+
 def with_room(merge: Sequence[str]) -> list[str]:
-    """The statements of a merge, with DuckDB's default memory limit.
+    """The statements of a merge, with DuckDB's default memory limit instead of the one set here.
 
     It joins whole rows. With less memory it does so on disk, and takes ten times as long.
     """
@@ -150,7 +176,8 @@ class RoomyMerge(SqlMergeFollowupJob):
         cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]
     ) -> list[str]:
         """The statements."""
-        return with_room(super().generate_sql(table_chain, sql_client))
+        merge = super().generate_sql(table_chain, sql_client)
+        return with_room(merge) if has_limit(sql_client) else merge
 
 
 @lru_cache(maxsize=1)

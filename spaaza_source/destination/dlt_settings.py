@@ -19,9 +19,6 @@ _PLAIN: dict[tuple[str, str], Any] = {
     (_WRITER, "compression"): "none",
     (_WRITER, "disable_compression"): True,
 }
-#: Staging tables are emptied after a load, not before the next: they double the space of what was
-#: loaded, which is of persons. Only where loads take turns: others share these tables.
-_EMPTIED: dict[tuple[str, str], Any] = {(_LOAD, "truncate_staging_dataset"): True}
 #: DuckDB spreads one copy over all cores; several at once only add up their buffers (six tables of
 #: a million rows on two cores: 1 GB more, and no faster), and attach a lake once each.
 _IN_TURN: dict[tuple[str, str], Any] = {(_LOAD, "parallelism_strategy"): "sequential"}
@@ -29,11 +26,11 @@ _IN_TURN: dict[tuple[str, str], Any] = {(_LOAD, "parallelism_strategy"): "sequen
 _SETTINGS: dict[str, dict[tuple[str, str], Any]] = {
     # Parquet: read as fast either way, and written in three quarters of the time. Records of JSON
     # are also kept as JSON between two of dlt's steps.
-    DUCKDB: {**_PLAIN, **_EMPTIED, **_IN_TURN},
+    DUCKDB: {**_PLAIN, **_IN_TURN},
     # CSV, which dlt makes of Parquet before it loads: gzip takes most of that time.
-    "dlt.destinations.postgres": {**_PLAIN, **_EMPTIED},
+    "dlt.destinations.postgres": _PLAIN,
     # DuckDB writes files of its own from those in the package.
-    DUCKLAKE: {**_PLAIN, **_EMPTIED, **_IN_TURN},
+    DUCKLAKE: {**_PLAIN, **_IN_TURN},
 }
 _ALL = {setting for settings in _SETTINGS.values() for setting in settings}
 #: By section: where a user may have set it for all pipelines.

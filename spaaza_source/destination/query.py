@@ -90,7 +90,14 @@ def keep_open(pipeline: Any) -> Iterator[None]:
     if pipeline.destination.destination_type != DUCKDB:
         yield
         return
-    with open_client(pipeline):
+    # Not for others: to import it takes time.
+    from spaaza_source.warehouse import fit_memory  # noqa: PLC0415
+
+    with open_client(pipeline) as client:
+        tables = (
+            table for name in pipeline.schemas for table in pipeline.schemas[name].tables.values()
+        )
+        fit_memory(client, max((len(table["columns"]) for table in tables), default=0))
         yield
 
 

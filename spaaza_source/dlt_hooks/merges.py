@@ -49,9 +49,10 @@ def improve_merges() -> None:
 def _with_room(statements: list[str], job: type, sql_client: Any) -> list[str]:
     """The statements, with more memory where the destination was given less than by default."""
     # Not for others: to import it takes time.
-    from spaaza_source.warehouse import RoomyMerge, duckdb_settings, with_room  # noqa: PLC0415
+    from spaaza_source.warehouse import RoomyMerge, has_limit, with_room  # noqa: PLC0415
 
-    if issubclass(job, RoomyMerge) or sql_client.credentials.global_config != duckdb_settings():
+    # Its own does so itself.
+    if issubclass(job, RoomyMerge) or not has_limit(sql_client):
         return statements
     return with_room(statements)
 

@@ -133,33 +133,3 @@ def test_jobs_of_a_ducklake_follow_each_other_unless_the_user_says_otherwise(
     assert dlt.config.get(setting) is None
     files_of(make_destination("postgres").name, tmp_path / "elsewhere")
     assert dlt.config.get(setting) is None
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "duckdb",
-        pytest.param("postgres", marks=pytest.mark.slow),
-        pytest.param("ducklake", marks=[pytest.mark.slow, pytest.mark.thorough]),
-    ],
-)
-def test_no_rows_are_left_in_staging_tables(
-    kind: str, make_destination: MakeDestination, tmp_path: Path
-) -> None:
-    destination = make_destination(kind)
-    rows = b"id,timestamp\n1,2026-05-01T10:00:00Z\n2,2026-05-02T10:00:00Z\n"
-    with FileVendor(transactions=rows) as vendor:
-        pipeline = dlt.pipeline(
-            "staged",
-            pipelines_dir=str(tmp_path),
-            destination=destination.name,
-            dataset_name=DATASET,
-        )
-        settings: dict[str, Any] = {"max_age": 0, **QUICK}
-        span: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-05-03"}
-        source = spaaza_source(vendor.base_url, 1743, TOKEN, **span, **settings)
-        pipeline.run(source.with_resources("transactions"))
-    assert len(destination.read("transactions")) == 2
-    with pipeline.sql_client() as client, client.with_staging_dataset():
-        table = client.make_qualified_table_name("transactions")
-        assert client.execute_sql(f"SELECT count(*) FROM {table}") == [(0,)]
