@@ -20,14 +20,19 @@ _UTC = "UTC"
 
 
 def write_instants_fast() -> None:
-    """Have dlt write the instants of CSV files as texts, from now on in this process."""
+    """Have dlt write instants for PostgreSQL as texts, from now on in this process.
+
+    They stand in quotes then, which COPY takes for the same; files for others stay as they are.
+    """
     if hasattr(ArrowToCsvWriter.write_data, "__wrapped__"):
         return
     write_data = ArrowToCsvWriter.write_data
 
     @wraps(write_data)
     def write(self: ArrowToCsvWriter, items: Sequence[Any]) -> None:
-        write_data(self, [_spell_instants(item) for item in items])
+        if getattr(self._caps, "sqlglot_dialect", None) == "postgres":
+            items = [_spell_instants(item) for item in items]
+        write_data(self, items)
 
     ArrowToCsvWriter.write_data = write  # type: ignore[method-assign]
 

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from io import BytesIO, StringIO
 from typing import Any
 
+import dlt
 import pyarrow as pa
 import pytest
 from dlt.common.data_writers.writers import WRITER_SPECS, ArrowToCsvWriter
@@ -34,9 +35,9 @@ def rows_of(content: bytes) -> list[list[str]]:
     return list(csv.reader(StringIO(content.decode())))
 
 
-def written_by_dlt(rows: Any) -> bytes:
+def written_by_dlt(rows: Any, destination: Any = dlt.destinations.postgres) -> bytes:
     file = BytesIO()
-    writer = ArrowToCsvWriter(file, include_header=False)
+    writer = ArrowToCsvWriter(file, destination().capabilities(), include_header=False)
     writer.write_header({})
     # dlt hands over each row group of a Parquet file.
     for part in rows.to_batches(max_chunksize=2) if isinstance(rows, pa.Table) else [rows]:
@@ -63,6 +64,14 @@ def test_texts_are_those_that_pyarrow_writes(of_batches: bool) -> None:
     if not of_batches:
         rows = rows.combine_chunks().to_batches()[0]
     assert rows_of(written_by_dlt(rows)) == rows_of(own.getvalue())
+
+
+def test_files_for_others_stay_as_they_are() -> None:
+    rows = pa.table({"at": pa.array(TIMES, pa.timestamp("us", "UTC"))})
+    own = BytesIO()
+    arrow_csv.write_csv(rows, own, arrow_csv.WriteOptions(include_header=False))
+    assert written_by_dlt(rows, dlt.destinations.filesystem) == own.getvalue()
+    assert written_by_dlt(rows) != own.getvalue()
 
 
 def test_dlt_writes_csv_of_arrow_by_the_writer_that_is_wrapped() -> None:
