@@ -18,7 +18,13 @@ from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.cli.target import Target
-from spaaza_source.destination import check_connection, keep_attached, open_client, resolved_once
+from spaaza_source.destination import (
+    check_configuration,
+    check_connection,
+    keep_attached,
+    open_client,
+    resolved_once,
+)
 from spaaza_source.dlt_hooks import abandon_packages, hold_run_lock
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
@@ -169,8 +175,7 @@ class _Location:
 
 
 def _locate(target: Target) -> _Location:
-    with private_folder() as folder:
-        config = check_connection(_temporary_pipeline(target, target.vendor.name, folder))
+    config = _resolve(target)
     kind = str(config.destination_type).rpartition(".")[2]
     location = f"{config.destination_type} {config.fingerprint()}"
     if "duckdb" in config.destination_type:
@@ -186,3 +191,14 @@ def _locate(target: Target) -> _Location:
     bucket = str(getattr(config, "bucket_url", ""))
     text = f"{location} {sha256(bucket.encode()).hexdigest()} {target.dataset}"
     return _Location(text, f"{kind} ({config}), dataset {target.dataset}")
+
+
+def _resolve(target: Target) -> Any:
+    """What dlt's configuration says of the target's destination."""
+    if target.db is not None:
+        # A pipeline, which others are resolved for, takes ten times as long.
+        file: Any = target.destination
+        named = file.spec()._bind_dataset_name(target.dataset)  # noqa: SLF001 - as pipelines do
+        return check_configuration(file, lambda: file.configuration(named))
+    with private_folder() as folder:
+        return check_connection(_temporary_pipeline(target, target.vendor.name, folder))

@@ -7,7 +7,7 @@ from spaaza_source.destination.capabilities import (
     in_own_thread,
     is_files,
 )
-from spaaza_source.destination.connection import check_connection
+from spaaza_source.destination.connection import check_configuration, check_connection
 from spaaza_source.destination.delta import DELTA, open_session, quote_name
 from spaaza_source.destination.dlt_settings import find_record_format, prefer_settings
 from spaaza_source.destination.drivers import check_drivers
@@ -51,6 +51,7 @@ __all__ = [
     "can_count",
     "can_hash",
     "check_columns",
+    "check_configuration",
     "check_connection",
     "check_drivers",
     "check_record_width",

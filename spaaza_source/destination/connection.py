@@ -5,7 +5,7 @@ A value that cannot be read may be a password: dlt's errors, or their causes, qu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from typing import Any
 
@@ -45,10 +45,22 @@ def check_connection(pipeline: Any) -> Any:
     Raises:
         SettingsError: It names the key, and never the value.
     """
-    destination = pipeline.destination
+    return check_configuration(pipeline.destination, lambda: pipeline.destination_client().config)
+
+
+def check_configuration(destination: Any, resolve: Callable[[], Any]) -> Any:
+    """What dlt's configuration says of a destination, once it is proven that it can be read.
+
+    Args:
+        destination: dlt's.
+        resolve: Has dlt resolve it.
+
+    Raises:
+        SettingsError: It names the key, and never the value.
+    """
     with without_context():
         try:
-            config = pipeline.destination_client().config
+            config = resolve()
         except InvalidNativeValue as failure:
             raise _unreadable(destination, failure.embedded_sections) from None
         except ConfigValueCannotBeCoercedException as failure:
