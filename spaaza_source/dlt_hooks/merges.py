@@ -1,8 +1,8 @@
 """Has the destination merge rows in the time that it needs.
 
 dlt deletes rows that a load no longer brings, and retires them in a history, by `key NOT IN (SELECT
-key FROM …)`. For that, PostgreSQL builds a table of the keys if they fit into `work_mem`, some
-100,000 of them; else it reads all of them anew for each row, which takes hours. Of NOT EXISTS it
+key FROM …)`. For that, PostgreSQL builds a table of the keys if they fit into `work_mem`, a few
+hundred thousand; else it reads all of them anew for each row, which takes hours. Of NOT EXISTS it
 makes a join of any size. DuckDB joins on disk where the memory for its copies is not enough.
 """
 
