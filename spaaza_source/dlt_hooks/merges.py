@@ -8,8 +8,8 @@ makes a join of any size. DuckDB joins on disk where the memory for its copies i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import wraps
+from collections.abc import Collection, Sequence
+from functools import cache, wraps
 from typing import Any
 
 import sqlglot
@@ -23,10 +23,9 @@ PRESENT = "_spaaza_present"
 _NOT_IN = ["NOT", "IN", "L_PAREN", "SELECT"]
 
 
+@cache
 def improve_merges() -> None:
     """Have dlt's merges of exports take no longer than they need, from now on in this process."""
-    if hasattr(SqlMergeFollowupJob.generate_sql, "__wrapped__"):
-        return
     generate_sql = SqlMergeFollowupJob.generate_sql.__func__  # type: ignore[attr-defined]
 
     @wraps(generate_sql)
@@ -37,7 +36,9 @@ def improve_merges() -> None:
             return statements
         match sql_client.capabilities.sqlglot_dialect:
             case "postgres":
-                return [without_not_in(statement) for statement in statements]
+                pairs = [sql_client.get_qualified_table_names(each["name"]) for each in table_chain]
+                tables = [name for pair in pairs for name in pair]
+                return [without_not_in(statement, tables) for statement in statements]
             case "duckdb":
                 return _with_room(statements, cls, sql_client)
             case _:
@@ -57,34 +58,40 @@ def _with_room(statements: list[str], job: type, sql_client: Any) -> list[str]:
     return with_room(statements)
 
 
-def without_not_in(statement: str) -> str:
-    """The statement with NOT EXISTS for each `column NOT IN (SELECT column FROM …)`.
+def without_not_in(statement: str, tables: Collection[str]) -> str:
+    """The statement with NOT EXISTS for each `column NOT IN (SELECT column FROM table …)` of dlt's.
 
-    Where no column is NULL, it does the same.
+    Where no column is NULL, it does the same. What else may stand in it is a user's condition.
+
+    Args:
+        statement: In PostgreSQL's SQL.
+        tables: The qualified names of the tables that are merged, as dlt writes them.
     """
     tokens = sqlglot.tokenize(statement, read="postgres")
     kinds = [token.token_type.name for token in tokens]
     for at in reversed(range(1, len(tokens) - len(_NOT_IN))):
         if kinds[at : at + len(_NOT_IN)] == _NOT_IN:
-            # The last one has none in it.
-            return without_not_in(_replace(statement, tokens, kinds, at))
+            column, key, source = at - 1, at + len(_NOT_IN), at + len(_NOT_IN) + 1
+            same = tokens[column].text == tokens[key].text and kinds[column] == kinds[key]
+            is_own = statement[tokens[source].end + 1 :].strip().startswith(tuple(tables))
+            if same and kinds[source] == "FROM" and is_own:
+                # The last one has none in it.
+                return without_not_in(_replace(statement, tokens, kinds, at), tables)
     return statement
 
 
 def _replace(statement: str, tokens: Sequence[Any], kinds: Sequence[str], at: int) -> str:
     """Replace one NOT IN, whose NOT is the token `at`."""
-    select = at + len(_NOT_IN) - 1
-    begin = at - 1
+    begin, key = at - 1, at + len(_NOT_IN)
     while kinds[begin - 1] == "DOT":
         begin -= 2
-    depth, end = 1, select
+    depth, end = 1, key
     while depth:
         end += 1
         depth += {"L_PAREN": 1, "R_PAREN": -1}.get(kinds[end], 0)
-    source = kinds.index("FROM", select, end)
     column = statement[tokens[begin].start : tokens[at].start].strip()
-    key = statement[tokens[select].end + 1 : tokens[source].start].strip()
-    rest = statement[tokens[source].start : tokens[end].start]
-    keys = f"(SELECT {key} AS {PRESENT} {rest}) AS keys"
+    selected = statement[tokens[key].start : tokens[key].end + 1]
+    source = statement[tokens[key + 1].start : tokens[end].start]
+    keys = f"(SELECT {selected} AS {PRESENT} {source}) AS keys"
     absent = f"NOT EXISTS (SELECT 1 FROM {keys} WHERE keys.{PRESENT} = {column})"  # noqa: S608
     return statement[: tokens[begin].start] + absent + statement[tokens[end].end + 1 :]

@@ -127,14 +127,25 @@ STATEMENTS = {
         " keys._spaaza_present = d)) AS keys WHERE keys._spaaza_present = b)"
     ),
 }
-UNCHANGED = ("DELETE FROM a WHERE b NOT IN (1, 2)", "INSERT INTO a SELECT 'x NOT IN (SELECT y'")
+#: The tables that are merged in these.
+TABLES = ('"s"."users"', "s ", "c ", "e)")
+#: Not dlt's: a NULL in a user's own condition may count.
+UNCHANGED = (
+    "DELETE FROM a WHERE b NOT IN (1, 2)",
+    "INSERT INTO a SELECT 'x NOT IN (SELECT y'",
+    "DELETE FROM a WHERE b NOT IN (SELECT b FROM others)",
+    "DELETE FROM a WHERE b NOT IN (SELECT d FROM c WHERE true)",
+    "DELETE FROM a WHERE (b, d) NOT IN (SELECT b, d FROM c WHERE true)",
+    "DELETE FROM a WHERE lower(b) NOT IN (SELECT b FROM c WHERE true)",
+    "DELETE FROM a WHERE b NOT IN (SELECT 1)",
+)
 
 
 @pytest.mark.parametrize(
     ("statement", "joined"), [*STATEMENTS.items(), *((each, each) for each in UNCHANGED)]
 )
-def test_only_subqueries_are_changed(statement: str, joined: str) -> None:
-    assert without_not_in(statement) == joined
+def test_only_dlts_own_subqueries_are_changed(statement: str, joined: str) -> None:
+    assert without_not_in(statement, TABLES) == joined
 
 
 def test_dlt_makes_each_merge_by_the_method_that_is_wrapped() -> None:
