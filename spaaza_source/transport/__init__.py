@@ -4,8 +4,7 @@ from spaaza_source.transport.clock import Clock, Deadline, SystemClock
 from spaaza_source.transport.connection_check import check_connection
 from spaaza_source.transport.download import Download, FetchedFile
 from spaaza_source.transport.http_client import HttpClient
-from spaaza_source.transport.link import Link
-from spaaza_source.transport.link_opener import open_link
+from spaaza_source.transport.links import Link, open_link
 from spaaza_source.transport.rate_limit import CallLimit
 from spaaza_source.transport.redaction import (
     LONGEST_MESSAGE,

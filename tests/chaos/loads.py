@@ -22,7 +22,7 @@ from spaaza_source import spaaza_source
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports import run
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.transport import clock, http_client, link_opener
+from spaaza_source.transport import clock, http_client, links
 from tests.chaos.proxy import ChaoticProxy
 from tests.warehouses import pipeline_into, query
 
@@ -76,7 +76,7 @@ class Run:
 def hurried() -> Iterator[None]:
     """The product waits less, and gives a silent connection up sooner."""
     with ExitStack() as patches:
-        for module in (http_client, link_opener):
+        for module in (http_client, links):
             patches.enter_context(patch.object(module, "TIMEOUT", PATIENCE))
         for module in (http_client, run):
             patches.enter_context(patch.object(module, "SystemClock", HurriedClock))

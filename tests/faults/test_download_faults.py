@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from spaaza_source.errors import IncompleteDownloadError, LinkRefusedError
-from spaaza_source.transport import link_opener
+from spaaza_source.transport import links
 from spaaza_source.transport.download import CHUNK
 from tests.faults.hosts import BadHost, Host, chunked, cut, fetched, rest_of, until_closed
 from tests.vendors.server import CANARY, Answer, Seen
@@ -117,7 +117,7 @@ def test_a_reset_before_any_byte_starts_over(tmp_path: Path) -> None:
 def test_a_stall_is_left_and_carried_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validated: bool
 ) -> None:
-    monkeypatch.setattr(link_opener, "TIMEOUT", (5.0, 0.2))
+    monkeypatch.setattr(links, "TIMEOUT", (5.0, 0.2))
     etag = '"v1"' if validated else ""
 
     def stalling(seen: Seen, whole: bytes) -> Answer:
@@ -137,7 +137,7 @@ def test_a_host_that_breaks_every_time_is_given_up(tmp_path: Path, then: str) ->
 def test_a_host_that_stalls_every_time_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_opener, "TIMEOUT", (5.0, 0.1))
+    monkeypatch.setattr(links, "TIMEOUT", (5.0, 0.1))
     check_stop(
         lambda seen, whole: cut(rest_of(whole, seen), 1000, "stall"), tmp_path, "broke", tries=5
     )

@@ -18,7 +18,7 @@ import requests
 
 from spaaza_source.errors import SettingsError, UnreachableError, UnsafeLinkError
 from spaaza_source.transport import Download, Link, open_link
-from spaaza_source.transport.link_opener import _Session
+from spaaza_source.transport.links import _Session
 from spaaza_source.transport.ssrf_guard import GuardedAdapter
 from tests.vendors.server import Answer, ScriptedServer, in_turn
 

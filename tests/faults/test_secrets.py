@@ -28,8 +28,7 @@ from spaaza_source.spaaza.credentials import AccessToken, AdminSession
 from spaaza_source.spaaza.tasks_api import TasksApi
 from spaaza_source.spaaza.tasks_api import make_client as to_spaaza
 from spaaza_source.transport.clock import SystemClock
-from spaaza_source.transport.link import Link
-from spaaza_source.transport.link_opener import open_link
+from spaaza_source.transport.links import Link, open_link
 from spaaza_source.transport.redaction import Secret
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.exports_api import ExportsApi

@@ -20,7 +20,7 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnsafeLinkError,
 )
-from spaaza_source.transport import link_opener
+from spaaza_source.transport import links
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
@@ -135,7 +135,7 @@ def test_a_transfer_that_breaks_is_carried_on_by_a_fresh_link_and_with_the_key(
 
 
 def test_a_stall_is_left_and_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_opener, "TIMEOUT", (5.0, 0.2))
+    monkeypatch.setattr(links, "TIMEOUT", (5.0, 0.2))
     with Downloads(lambda seen, whole: cut(rest_of(whole, seen), 1000, "stall"), sound) as vendor:
         assert files_of(vendor, tmp_path) == [TEXT]
     assert vendor.ranges == [None, None]

@@ -1,12 +1,17 @@
-"""Opens a download link safely: https only, to public hosts, with no other credential."""
+"""Download links: kept secret, for whoever has one may read the file; and opened safely.
+
+Safely is: https only, to public hosts, with no other credential.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -18,9 +23,8 @@ from spaaza_source.errors import (
 )
 from spaaza_source.transport.clock import Clock, Deadline
 from spaaza_source.transport.download import slow_download
-from spaaza_source.transport.link import Link, Origin
 from spaaza_source.transport.patience import Patience, TooSlowError
-from spaaza_source.transport.redaction import hide_queries_in_logs
+from spaaza_source.transport.redaction import Secret, hide_queries_in_logs
 from spaaza_source.transport.retry import (
     TIMEOUT,
     certificates_error,
@@ -32,6 +36,55 @@ from spaaza_source.transport.urls import is_loopback
 
 #: Requests for one link: redirects, and one more where the host has no such part of the file.
 REQUESTS = 6
+#: Schemes that a message may name: in a text that is no link, a colon may follow anything.
+SCHEMES_SHOWN = ("https", "http", "ftp", "file", "s3", "gs")
+HTTPS_PORT, HTTP_PORT = 443, 80
+
+
+class Origin(NamedTuple):
+    """The part of a link that may be shown."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, repr=False)
+class Link(Secret):
+    """An address, and the headers its host asks for. Neither is ever shown.
+
+    Attributes:
+        url: The whole address.
+        headers: Empty for a signed link.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Scheme, host (empty for none) and port; None where the text is no address."""
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            return None
+        # Before a backslash `requests` ends the host, where `urlsplit` goes on to an `@`.
+        if parts.scheme not in SCHEMES_SHOWN or "\\" in parts.netloc:
+            return None
+        default = HTTPS_PORT if parts.scheme == "https" else HTTP_PORT
+        return Origin(parts.scheme, parts.hostname or "", port or default)
+
+    def redirect(self, location: str) -> Link | None:
+        """The link that a redirect leads to; None where `location` is no address.
+
+        Another origin than this link's is sent none of its headers.
+        """
+        try:
+            target = Link(urljoin(self.url, location), self.headers)
+        except ValueError:
+            return None
+        return target if target.origin == self.origin else Link(target.url)
 
 
 def open_link(
