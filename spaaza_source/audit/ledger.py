@@ -42,6 +42,7 @@ class LoadedExport:
         intent: The settings that shaped its rows, by name; empty where none were noted.
         replaces_all: Whether its load left no row of earlier loads in the table.
         sha256: Of its file.
+        received: Bytes of its file as it came over the network.
         is_exact: Whether every row of the file is in the table, and was counted there.
     """
 
@@ -61,6 +62,7 @@ class LoadedExport:
     intent: Mapping[str, str] = field(default_factory=dict)
     replaces_all: bool = False
     sha256: str = ""
+    received: int | None = None
     is_exact: bool = False
 
     def covers(self, lag: timedelta) -> Window | None:
@@ -136,6 +138,7 @@ def _loaded_export(row: Mapping[str, Any]) -> LoadedExport:
         # Earlier versions did not note it; of theirs, an export of all rows is taken for it.
         replaces_all=end is None if replaces_all is None else bool(replaces_all),
         sha256=row["sha256"] or "",
+        received=row.get("bytes_received"),
         is_exact=bool(proven) and not row["rejected"] and row["rows"] == loaded == found,
     )
 

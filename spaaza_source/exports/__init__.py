@@ -16,7 +16,13 @@ from spaaza_source.exports.private_folder import private_folder, process_folder
 from spaaza_source.exports.request import REPEATS, ExportFormat, ExportRequest, Repeat
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.submission import ExportSubmitter
-from spaaza_source.exports.table_exports import Export, Phase, TableExports, error_context
+from spaaza_source.exports.table_exports import (
+    Export,
+    OnDownload,
+    Phase,
+    TableExports,
+    error_context,
+)
 from spaaza_source.exports.table_sync import RELOAD, SMALLEST_WINDOW, SyncPolicy, TableSync
 
 __all__ = [
@@ -32,6 +38,7 @@ __all__ = [
     "Job",
     "JobState",
     "KnownJob",
+    "OnDownload",
     "Phase",
     "Plan",
     "PollSettings",

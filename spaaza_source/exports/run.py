@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -22,7 +23,14 @@ from spaaza_source.exports.jobs import ExportService, JobState
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.submission import ExportSubmitter
-from spaaza_source.exports.table_exports import Export, Phase, TableExports, error_context
+from spaaza_source.exports.table_exports import (
+    Export,
+    OnDownload,
+    Phase,
+    TableExports,
+    error_context,
+    leave_alone,
+)
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport import Clock, Deadline, Download, SystemClock, without_context
 
@@ -32,7 +40,15 @@ RETRY_PAUSE = 2
 
 
 class ExportRun:
-    """All exports of one load, downloaded into a folder by names of ours."""
+    """All exports of one load, downloaded into a folder by names of ours.
+
+    Args:
+        service: Speaks with the vendor.
+        folder: Where the files go.
+        settings: How jobs are polled.
+        clock: What time it is.
+        threads: Shared by all files that are read while they arrive.
+    """
 
     def __init__(
         self,
@@ -40,6 +56,7 @@ class ExportRun:
         folder: Callable[[], Path],
         settings: PollSettings,
         clock: Clock | None = None,
+        threads: Executor | None = None,
     ) -> None:
         self._service = service
         self._folder = folder
@@ -56,12 +73,19 @@ class ExportRun:
         self._download_slots = threading.BoundedSemaphore(settings.max_concurrent)
         #: States of the vendor's that no document mentions, and that have been logged.
         self._unknown_states: set[str] = set()
-        #: Held by whoever reads a file of this run: one is read at a time.
+        #: Held by whoever reads a file of this run that has arrived: one is read at a time.
         self.reading = threading.Lock()
+        #: Where parts of those that are still on their way are read; None for threads of each one.
+        self.threads = threads
 
-    def begin(self, sync: TableSync) -> TableExports:
-        """Begin the exports of a table; returns at once."""
-        table = TableExports(sync)
+    def begin(self, sync: TableSync, on_download: OnDownload = leave_alone) -> TableExports:
+        """Begin the exports of a table; returns at once.
+
+        Args:
+            sync: What the load has to bring of the table.
+            on_download: Called with each file whose download begins, in another thread.
+        """
+        table = TableExports(sync, on_download)
         self._follow(table)
         return table
 
@@ -292,7 +316,9 @@ class ExportRun:
         def begin() -> Download:
             # A name of this run alone: another run may be fetching the same export.
             name = f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
-            return Download(folder / name, on_bytes=on_bytes, stop=table.stop)
+            download = Download(folder / name, on_bytes=on_bytes, stop=table.stop)
+            table.on_download(export, download.arriving)
+            return download
 
         try:
             with error_context(export):

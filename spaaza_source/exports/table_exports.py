@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports.jobs import PART, Job
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import SMALLEST_WINDOW, TableSync
-from spaaza_source.transport import FetchedFile, without_context
+from spaaza_source.transport import ArrivingFile, FetchedFile, without_context
 from spaaza_source.windows import Window
 
 
@@ -85,12 +86,21 @@ class Export:
             self.arrived.path.unlink(missing_ok=True)
 
 
+#: Told of a file that is on its way, and of the export that brings it.
+OnDownload: TypeAlias = Callable[[Export, ArrivingFile], None]
+
+
+def leave_alone(_export: Export, _arriving: ArrivingFile) -> None:
+    """What nobody reads before it is whole is only downloaded."""
+
+
 @dataclass(eq=False)
 class TableExports:
     """All exports of one table in one run.
 
     Attributes:
         sync: What the load has to bring of the table.
+        on_download: Called with each file whose download begins, in the thread that downloads it.
         covered: The range that the exports cover; None for all rows. Known once planned.
         planned: Whether the plan is made.
         exports: Those begun so far, the replaced ones among them.
@@ -103,6 +113,7 @@ class TableExports:
     """
 
     sync: TableSync
+    on_download: OnDownload = leave_alone
     covered: Window | None = None
     planned: bool = False
     exports: list[Export] = field(default_factory=list)

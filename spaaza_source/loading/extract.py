@@ -10,7 +10,6 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common import logger
 
 from spaaza_source.audit import (
     TableVersion,
@@ -30,7 +29,6 @@ from spaaza_source.drift import (
     rejected_notices,
     tell_notices,
 )
-from spaaza_source.errors import FileError
 from spaaza_source.exports import (
     Export,
     ExportRun,
@@ -41,11 +39,12 @@ from spaaza_source.exports import (
     require_one_load,
     verify_checksums,
 )
+from spaaza_source.loading.arrivals import await_files, begin_early
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.intent import narrow_intent
-from spaaza_source.loading.progress import Progress, warn_of_unfinished
+from spaaza_source.loading.progress import warn_of_unfinished
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.unchanged_file import is_unchanged, note_unchanged
@@ -91,10 +90,10 @@ def export_table(
     forget_first_look()
     cleanup = VendorCleanup(cursor, remove)
     cleanup.remove_loaded()
-    exports = run.begin(scope.sync)
     reader = load.reader(scope.sync.policy)
+    exports = run.begin(scope.sync, begin_early(reader, scope, run.threads))
     try:
-        yield from _await_files(run, exports, reader, scope)
+        yield from await_files(run, exports, reader, scope)
         if not exports.require_current():
             # Only finished exports are collected, and there is none.
             return
@@ -325,46 +324,6 @@ def _complete_merge(
     elif absent:
         yield past_own_steps(absent)
     return unchanged.made_for
-
-
-def _await_files(
-    run: ExportRun, exports: TableExports, reader: FileReader, scope: LoadScope
-) -> Iterator[None]:
-    """Wait until all files have arrived; judge one while the others are on their way."""
-    progress = Progress(exports)
-    while not exports.settled or (exports.error is None and _unexamined(exports, reader, scope)):
-        progress.report()
-        if run.reading.acquire(blocking=False):
-            try:
-                for export in _unexamined(exports, reader, scope)[:1]:
-                    _examine(run, exports, reader, export)
-            finally:
-                run.reading.release()
-        yield None
-    progress.report()
-
-
-def _unexamined(exports: TableExports, reader: FileReader, scope: LoadScope) -> list[Export]:
-    """The exports whose files have arrived and can be judged before all others have."""
-    if scope.has_file(exports):
-        return []
-    return [
-        export
-        for export in exports.current
-        if export.phase is Phase.ARRIVED and reader.can_examine(export)
-    ]
-
-
-def _examine(run: ExportRun, exports: TableExports, reader: FileReader, export: Export) -> None:
-    """Judge a file; that of an adopted job is asked for anew where it must not be loaded."""
-    try:
-        reader.examine(export)
-    except FileError as refused:
-        if not run.replace_refused(exports, export):
-            raise
-        logger.warning(
-            f"{refused}; the job {export.job.job_id} is not used, a new one is asked for"
-        )
 
 
 def _files(

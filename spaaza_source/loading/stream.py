@@ -17,6 +17,7 @@ from spaaza_source.exports import (
     error_context,
     fetch_again,
 )
+from spaaza_source.loading.arrivals import begin_early
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import downloads_folder
 from spaaza_source.loading.extract import load_files
@@ -54,7 +55,7 @@ def stream_table(
     job = Job(job_id, JobState.DONE, "STREAMED", created_at=begun_at)
     export = Export(request, job, begun_at, phase=Phase.DOWNLOADING)
     exports = TableExports(load.sync, exports=[export])
-    progress = Progress(exports)
+    progress, reader = Progress(exports), load.reader()
     folder = downloads_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -66,6 +67,7 @@ def stream_table(
     begun, deadline = clock.monotonic(), Deadline(clock, timeout)
     path = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
     with Download(path, on_bytes=on_bytes) as download:
+        begin_early(reader, scope)(export, download.arriving)
 
         def attempt() -> FetchedFile:
             response = open_stream(deadline)
@@ -75,6 +77,6 @@ def stream_table(
         file = fetch_again(attempt, deadline)
     export.arrive(file, clock.monotonic() - begun)
     try:
-        yield from load_files(load, exports, load.reader(), scope)
+        yield from load_files(load, exports, reader, scope)
     finally:
         export.remove_file()

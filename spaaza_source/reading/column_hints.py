@@ -67,12 +67,17 @@ def normalize_name(column: str) -> str:
     return str(make_speller(naming.normalize_path)(column))
 
 
-def nested_types(table: str, place: tuple[str, ...]) -> dict[str, ColumnType]:
-    """The same for the table that dlt makes of the lists at a path of names."""
-    schema = dlt.current.source_schema()
-    nested = schema.tables.get(schema.naming.shorten_fragments(table, *place), {})
-    columns: Any = nested.get("columns", {})
-    return {name: _type_of(hint) for name, hint in columns.items() if hint.get("data_type")}
+def nested_types() -> dict[str, dict[str, ColumnType]]:
+    """The types that earlier loads have settled, of each table and by column name."""
+    tables = dlt.current.source_schema().tables
+    return {
+        name: {
+            column: _type_of(hint)
+            for column, hint in table.get("columns", {}).items()
+            if hint.get("data_type")
+        }
+        for name, table in tables.items()
+    }
 
 
 def is_rowless(table: str, rows: int) -> bool:

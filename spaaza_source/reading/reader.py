@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
 
 import dlt
 from dlt.common import logger
@@ -13,58 +12,21 @@ from dlt.common import logger
 from spaaza_source.drift import (
     Notice,
     check_headers,
-    name_by_text,
     remembered_headers,
     widen_to_decimals,
 )
 from spaaza_source.errors import IncompleteDownloadError, SettingsError
-from spaaza_source.exports import RELOAD, Export, ExportRequest, error_context
+from spaaza_source.exports import RELOAD, Export, ExportRequest, OnDownload, error_context
 from spaaza_source.reading.column_hints import (
     check_header,
     hinted_types,
-    known_types,
-    nested_types,
     normalize_name,
 )
+from spaaza_source.reading.early_read import EarlyRead
+from spaaza_source.reading.file_opener import FileOpener, ReadSettings
 from spaaza_source.reading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
-from spaaza_source.tabular import (
-    TIMESTAMP,
-    Column,
-    CsvFile,
-    Policy,
-    TableTypes,
-    check_settings,
-    make_speller,
-    open_csv,
-    open_json,
-)
-
-
-def _keep_header(_: ExportRequest, header: Sequence[str]) -> Sequence[str]:
-    return header
-
-
-@dataclass(frozen=True)
-class ReadSettings:
-    """How files are read.
-
-    Attributes:
-        types: What gives columns their types, beside hints and the table itself.
-        on_bad_row: `reject` or `fail`.
-        max_rejected_share: Stop when a larger share of the rows is bad, from 0 to 1.
-        name_header: Gives the cells of a CSV file's header the names that they stand for.
-        has_window_settings: Whether the source has settings about windows, to be advised:
-            `time_columns` and `filter_margin`.
-    """
-
-    types: TableTypes = field(default_factory=TableTypes)
-    on_bad_row: Literal["reject", "fail"] = "reject"
-    max_rejected_share: float = 0.01
-    name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
-    has_window_settings: bool = False
-
-    def __post_init__(self) -> None:
-        check_settings(self.types.setting, self.on_bad_row, self.max_rejected_share)
+from spaaza_source.tabular import TIMESTAMP, Column, CsvFile, JsonFile, Policy
+from spaaza_source.transport import ArrivingBytes, ArrivingFile
 
 
 class FileReader:
@@ -97,8 +59,46 @@ class FileReader:
         self._settings = settings
         self._all_rows_hint = all_rows_hint
         self._may_widen = may_widen
-        self._look_at = policy.is_unknown if policy.is_guarded else None
         self._examined: dict[int, CsvFile] = {}
+        #: The files that are read while they arrive, by their paths, and how.
+        self._early: dict[Path, tuple[FileOpener, EarlyRead[CsvFile | JsonFile]]] = {}
+
+    def begin_early(
+        self,
+        table: str,
+        export_format: str,
+        *,
+        known_size: int | None = None,
+        threads: Executor | None = None,
+    ) -> OnDownload:
+        """What begins to read a file that is on its way, and may be called in any thread.
+
+        It does nothing where only the file before it tells how it is to be read.
+
+        Args:
+            table: The table's name.
+            export_format: The format of its files.
+            known_size: As for `EarlyRead`.
+            threads: Where the parts of files are examined; in threads of its own unless given.
+        """
+        opener = self._opener(table, export_format)
+
+        def begin(export: Export, arriving: ArrivingFile) -> None:
+            def read(data: ArrivingBytes) -> CsvFile | JsonFile:
+                if export_format == "json":
+                    return opener.open_json(arriving.path, data)
+                return opener.open_csv(arriving.path, export.request, data, threads)
+
+            if export.request.window is None or export_format != "json":
+                early = EarlyRead(arriving, read, known_size=known_size)
+                self._early[arriving.path] = opener, early
+
+        return begin
+
+    def is_reading(self, export: Export) -> bool:
+        """Whether a file that has arrived is being read in another thread."""
+        _, early = self._early.get(export.file().path, (None, None))
+        return early is not None and not early.is_over
 
     def can_examine(self, export: Export) -> bool:
         """Whether a file that has arrived is still to be judged, and can be before the others."""
@@ -179,23 +179,20 @@ class FileReader:
         self.notices += widened.values()
         return set(widened)
 
+    def _opener(self, table: str, export_format: str) -> FileOpener:
+        return FileOpener.of(table, export_format, self._settings, self.policy)
+
+    def _read_early(self, export: Export, opener: FileOpener) -> CsvFile | JsonFile | None:
+        """What was read of a file while it arrived, if it would be read alike now."""
+        read_by, early = self._early.pop(export.file().path, (None, None))
+        return early.finish() if early is not None and read_by == opener else None
+
     def _open_csv(self, export: Export) -> CsvFile:
-        fetched = export.file()
-        table, settings = export.request.table, self._settings
-        name_column = make_speller(dlt.current.source_schema().naming.normalize_identifier)
-        if settings.name_header is _keep_header:
-            # Names that stand for labels tell the same column by other texts.
-            name_column = name_by_text(name_column, remembered_headers(table))
-        file = open_csv(
-            fetched.path,
-            name_column=name_column,
-            name_header=partial(settings.name_header, export.request),
-            known_types=self.policy.types(known_types(table, settings.types)),
-            look_at=self._look_at,
-            documented=settings.types.find_documented,
-            column_types=settings.types.setting,
-            on_bad_row=settings.on_bad_row,
-            max_rejected_share=settings.max_rejected_share,
+        fetched, table = export.file(), export.request.table
+        opener = self._opener(table, "csv")
+        early = self._read_early(export, opener)
+        file = (
+            early if isinstance(early, CsvFile) else opener.open_csv(fetched.path, export.request)
         )
         if not fetched.end_verified and not file.ends_with_newline:
             raise IncompleteDownloadError(
@@ -208,20 +205,11 @@ class FileReader:
         return file
 
     def _open_json(self, export: Export) -> LoadableJson:
-        table, policy, settings = export.request.table, self.policy, self._settings
-        naming = dlt.current.source_schema().naming
-        file = open_json(
-            export.file().path,
-            name_column=make_speller(naming.normalize_identifier),
-            join_names=naming.shorten_fragments,
-            known_types=policy.types(known_types(table, settings.types)),
-            nested_types=lambda path: policy.types(nested_types(table, path), under=path),
-            look_at=self._look_at,
-            documented=settings.types.find_documented,
-            column_types=settings.types.setting,
-            on_bad_row=settings.on_bad_row,
-            max_rejected_share=settings.max_rejected_share,
-        )
+        table, policy = export.request.table, self.policy
+        opener = self._opener(table, "json")
+        early = self._read_early(export, opener)
+        file = early if isinstance(early, JsonFile) else opener.open_json(export.file().path)
+        naming = opener.naming
         check_header(table, file.columns)
         check_headers(file.columns, remembered_headers(table))
         for part in file.nested:

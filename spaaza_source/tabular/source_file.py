@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias, get_args
+from typing import BinaryIO, Literal, Protocol, TypeAlias, get_args
 
 from spaaza_source.errors import FileError, MalformedFileError, SettingsError, not_among
 
@@ -16,6 +16,16 @@ Identity: TypeAlias = tuple[int, ...]
 
 LONGEST_RECORD = 32 * 2**20
 """Bytes. A longer record stops the load: memory must stay bounded, and an unclosed quote shows."""
+
+
+class SourceBytes(Protocol):
+    """The bytes of a file that is open for reading."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes; fewer at the end of the file alone."""
+
+    def seek(self, offset: int, /) -> int:
+        """Read on from a byte."""
 
 
 def check_settings(column_types: str, on_bad_row: str, max_rejected_share: float) -> None:
@@ -54,8 +64,22 @@ def open_file(path: Path) -> BinaryIO:
         ) from None
 
 
-def identity(file: BinaryIO) -> Identity:
-    """A value that changes when an open file is replaced or written to."""
+def open_source(path: Path, arriving: SourceBytes | None) -> AbstractContextManager[SourceBytes]:
+    """Open a file for reading bytes, unless it is open already, while it arrives."""
+    return open_file(path) if arriving is None else nullcontext(arriving)
+
+
+def identity(path: Path) -> Identity:
+    """A value that changes when a file is replaced or written to.
+
+    Raises:
+        FileError: There is none.
+    """
+    with open_file(path) as file:
+        return _identity(file)
+
+
+def _identity(file: BinaryIO) -> Identity:
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -75,7 +99,7 @@ def reopen_file(path: Path, known: Identity) -> Iterator[BinaryIO]:
 
 
 def _prove_unchanged(file: BinaryIO, known: Identity) -> None:
-    if identity(file) != known:
+    if _identity(file) != known:
         raise MalformedFileError(
             "the file changed while it was read", hint="Leave it unchanged, and run again."
         )

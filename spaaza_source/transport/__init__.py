@@ -1,5 +1,11 @@
 """HTTP and bytes: calls to a vendor's API, safe downloads, redaction; knows no dlt."""
 
+from spaaza_source.transport.arriving_file import (
+    AbandonedError,
+    ArrivingBytes,
+    ArrivingFile,
+    StartedOverError,
+)
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
 from spaaza_source.transport.connection_check import check_connection
 from spaaza_source.transport.download import Download, FetchedFile
@@ -18,6 +24,9 @@ from spaaza_source.transport.vendor_words import vendor_words
 
 __all__ = [
     "LONGEST_MESSAGE",
+    "AbandonedError",
+    "ArrivingBytes",
+    "ArrivingFile",
     "CallLimit",
     "Clock",
     "Deadline",
@@ -27,6 +36,7 @@ __all__ = [
     "Link",
     "Secret",
     "SecretHeaders",
+    "StartedOverError",
     "SystemClock",
     "check_connection",
     "is_loopback",

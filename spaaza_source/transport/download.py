@@ -23,6 +23,7 @@ from spaaza_source.errors import (
     SettingsError,
     UnexpectedAnswerError,
 )
+from spaaza_source.transport.arriving_file import ArrivingFile
 from spaaza_source.transport.gunzip import Gunzip
 from spaaza_source.transport.patience import TooSlowError
 
@@ -62,6 +63,9 @@ class Download:
 
     As a context manager it removes the file unless it arrived whole.
 
+    Attributes:
+        arriving: The file for whoever reads it along.
+
     Args:
         path: Our own name for the file; nothing of the server's is used.
         on_bytes: Called with progress; a negative number when it starts over.
@@ -75,6 +79,7 @@ class Download:
         on_bytes: OnBytes = _no_progress,
         stop: threading.Event | None = None,
     ) -> None:
+        self.arriving = ArrivingFile(path)
         self._path = path
         self._on_bytes = on_bytes
         self._stop = stop or threading.Event()
@@ -85,6 +90,7 @@ class Download:
     def _start_over(self) -> None:
         if self._received:
             self._on_bytes(-self._received, None)
+            self.arriving.start_over()
         self._gunzip = Gunzip()
         self._digest = hashlib.sha256()
         self._received = self._size = 0
@@ -95,6 +101,7 @@ class Download:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.arriving.end(whole=self._complete)
         if not self._complete:
             self._path.unlink(missing_ok=True)
 
@@ -183,6 +190,8 @@ class Download:
             file.write(piece)
             self._digest.update(piece)
             self._size += len(piece)
+            file.flush()
+            self.arriving.grow(len(piece), self._total)
 
     def _check_length(self, *, chunked: bool) -> None:
         if not self._received and self._total is None and not chunked:

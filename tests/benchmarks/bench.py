@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -29,16 +30,33 @@ TRANSACTIONS = {
 #: Sandboxes with six tables, by what has come since the load before: how many days ago the last
 #: row of a window came.
 SANDBOXES = {"nothing": 30, "a window": 0}
+#: Bytes that a slow link brings at once.
+PIECE = 1 << 18
 
 
 class Linked(FileVendor):
-    """A vendor of which a link to its one file is known without asking."""
+    """A vendor of which a link to its one file is known without asking.
+
+    Args:
+        rate: The bytes of a file that its link brings in a second; None for as many as can be.
+    """
+
+    def __init__(self, rate: float | None = None) -> None:
+        super().__init__()
+        self._rate = rate
 
     def _answer(self, seen: Seen) -> Answer:
-        if seen.path == "/file.csv":
-            (file,) = self.files.values()
-            return Answer(200, file)
-        return super()._answer(seen)
+        if seen.path != "/file.csv":
+            return self._slowed(super()._answer(seen))
+        (file,) = self.files.values()
+        return self._slowed(Answer(200, file))
+
+    def _slowed(self, answer: Answer) -> Answer:
+        body = answer.body
+        if self._rate is None or len(body) <= PIECE:
+            return answer
+        headers = {"Content-Length": str(len(body)), **answer.headers}
+        return replace(answer, body=b"", headers=headers, pieces=_drip(body, self._rate))
 
 
 @dataclass(frozen=True)
@@ -132,6 +150,13 @@ class Bench:
                 md5(i::VARCHAR) AS receipt FROM range({rows}) t(i)) TO '{path}' (HEADER)"""
             )
         return path
+
+
+def _drip(body: bytes, rate: float) -> Iterator[bytes]:
+    begun = time.monotonic()
+    for at in range(0, len(body), PIECE):
+        time.sleep(max(0.0, begun + at / rate - time.monotonic()))
+        yield body[at : at + PIECE]
 
 
 def table_of(file: str) -> str:

@@ -27,7 +27,7 @@ from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.extract import load_files
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
-from spaaza_source.reading.reader import ReadSettings
+from spaaza_source.reading import ReadSettings
 from spaaza_source.spaaza.bulk_users import KEYS
 from spaaza_source.tabular.privacy import Policy
 from spaaza_source.transport.download import FetchedFile

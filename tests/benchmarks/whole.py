@@ -1,6 +1,7 @@
 """Whole processes, from the vendor's link to the closed database, each in turn with its reference.
 
-    python -m tests.benchmarks.whole [--rows N] [--rounds N] [--kind] [--earlier PYTHON] [ROAD ...]
+    python -m tests.benchmarks.whole [--rows N] [--rounds N] [--kind] [--link MB]
+                                   [--earlier PYTHON] [ROAD ...]
 
 The file is shaped like the users export; a sixth of its streets' and stores' names need quotes and
 hold some (with `--kind`, few cells need any). The reference downloads the same link, and has DuckDB
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kind", action="store_true", help="few cells need quotes")
+    parser.add_argument("--link", type=float, metavar="MB", help="that a link brings a second")
     parser.add_argument("--earlier", metavar="PYTHON", help="of an earlier build")
     chosen = parser.parse_args()
     builds = {"reference": None, "this build": sys.executable}
@@ -72,7 +74,7 @@ def main() -> None:
     names = chosen.roads or list(Road.ALL)
     with contextlib.ExitStack() as open_till_the_end:
         folder = open_till_the_end.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-"))
-        vendor = open_till_the_end.enter_context(Linked())
+        vendor = open_till_the_end.enter_context(Linked(chosen.link and chosen.link * 1e6))
         bench = Bench(Path(folder), chosen.rows, quoted=not chosen.kind, vendor=vendor)
         if {Road.ALL[name].destination for name in names} & {"postgres", "ducklake"}:
             bench.postgres = open_till_the_end.enter_context(postgres_server())

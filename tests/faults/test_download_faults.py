@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,27 +14,23 @@ import pytest
 from spaaza_source.errors import IncompleteDownloadError, LinkRefusedError
 from spaaza_source.transport import links
 from spaaza_source.transport.download import CHUNK
-from tests.faults.hosts import BadHost, Host, chunked, cut, fetched, rest_of, until_closed
+from tests.faults.hosts import (
+    BadHost,
+    Host,
+    chunked,
+    cut,
+    fetched,
+    in_turn,
+    rest_of,
+    sound,
+    until_closed,
+)
 from tests.vendors.server import CANARY, Answer, Seen
 
 pytestmark = pytest.mark.wing("transport")
 
 TEXT = b"id,name\n" + b"".join(b"%d,name %d\n" % (n, n) for n in range(60_000))
 THIRD = len(TEXT) // 3
-
-
-def in_turn(*answers: Callable[[Seen, bytes], Answer]) -> Host:
-    """Each host once, the last for ever."""
-    left = list(answers)
-
-    def next_host(seen: Seen, whole: bytes) -> Answer:
-        return (left.pop(0) if len(left) > 1 else left[0])(seen, whole)
-
-    return next_host
-
-
-def sound(seen: Seen, whole: bytes) -> Answer:
-    return rest_of(whole, seen)
 
 
 def refused(status: int) -> Host:

@@ -26,7 +26,7 @@ from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from tests.clocks import FakeClock
 from tests.export_runs import Bench, VoucherifyBench, begin, wait
-from tests.faults.hosts import Host, cut, rest_of
+from tests.faults.hosts import Host, cut, rest_of, sound
 from tests.vendors.scripted_voucherify import KEYS, ScriptedExports, app_keys
 from tests.vendors.server import Answer, ScriptedServer, Seen, in_turn
 
@@ -68,10 +68,6 @@ class Downloads(ScriptedExports):
         for seen in self.fetched:
             assert seen.headers.items() >= KEY.items()
         return [seen.headers.get("Range") for seen in self.fetched]
-
-
-def sound(seen: Seen, whole: bytes) -> Answer:
-    return rest_of(whole, seen)
 
 
 def broken(seen: Seen, whole: bytes) -> Answer:

@@ -1,5 +1,6 @@
 """Reads CSV files: proves their structure, finds each column's type, yields Arrow tables."""
 
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
+from spaaza_source.tabular.csv_reader.in_threads import make_threads
 
-__all__ = ["CsvFile", "open_csv"]
+__all__ = ["CsvFile", "make_threads", "open_csv"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -27,9 +28,10 @@ from spaaza_source.tabular.source_file import (
     ColumnTypes,
     Identity,
     OnBadRow,
+    SourceBytes,
     check_settings,
     identity,
-    open_file,
+    open_source,
     reopen_file,
 )
 from spaaza_source.tabular.spool import Spool, deserialize
@@ -203,6 +205,8 @@ def open_csv(
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
+    arriving: SourceBytes | None = None,
+    threads: Executor | None = None,
 ) -> CsvFile:
     """Examine a whole CSV file: its structure, encoding, header and types.
 
@@ -228,6 +232,9 @@ def open_csv(
             text. An empty cell is NULL either way. A time without a zone is UTC.
         on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
         max_rejected_share: The largest share of the rows, from 0 to 1, that may be bad.
+        arriving: The file's bytes, where it is still being written: their end is its end.
+        threads: Where its parts are examined, as `make_threads` makes it: files that share them
+            take no more memory than one. It has threads of its own unless given.
 
     Raises:
         HeaderError: The header cannot name the columns.
@@ -238,8 +245,10 @@ def open_csv(
         SettingsError: A setting has an impossible value.
     """
     check_settings(column_types, on_bad_row, max_rejected_share)
-    with open_file(Path(path)) as file:
-        known_as = identity(file)
+    path = Path(path)
+    # Of a file that is still being written, only the whole one has an identity.
+    known_as = identity(path) if arriving is None else None
+    with open_source(path, arriving) as file:
         scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
         names = name_columns(name_header(scan.layout.header), name_column)
         default = TEXT if column_types == "text" else None
@@ -251,8 +260,8 @@ def open_csv(
         start = [
             Evidence(known_types.get(name, default), documented=documented(name)) for name in names
         ]
-        spool = Spool(Path(path))
-        evidence = read_whole(scan, start, looks, spool)
+        spool = Spool(path)
+        evidence = read_whole(scan, start, looks, spool, threads)
     columns = tuple(
         replace(
             seen.describe_column(header, name),
@@ -263,7 +272,7 @@ def open_csv(
         )
     )
     return CsvFile(
-        path=Path(path),
+        path=path,
         columns=columns,
         rows=scan.rows,
         rejected=tuple(scan.rejected),
@@ -272,7 +281,7 @@ def open_csv(
         _layout=scan.layout,
         _spans=tuple(scan.spans),
         _evidence=tuple(evidence),
-        _identity=known_as,
+        _identity=known_as or identity(path),
         _spool=spool,
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +21,11 @@ from spaaza_source.tabular.values import Cells
 
 
 def read_whole(
-    scan: Scan, start: list[Evidence], looks: Mapping[int, CellLook], spool: Spool
+    scan: Scan,
+    start: list[Evidence],
+    looks: Mapping[int, CellLook],
+    spool: Spool,
+    threads: Executor | None = None,
 ) -> list[Evidence]:
     """What all cells show of the columns' types; the good rows of each piece go to the spool.
 
@@ -31,6 +37,7 @@ def read_whole(
         start: What is known of each column.
         looks: Looks at the cells of some columns, by the columns' numbers.
         spool: Gets a table for each span of the scan.
+        threads: As for `run_in_threads`.
 
     Raises:
         FileError: The file must not be loaded, or there is no room for its rows.
@@ -52,11 +59,13 @@ def read_whole(
             seen = found[index] = before[index].read(cells)
             is_text = not spool.keeps or pa.types.is_string(kept_type(seen))
             kept.append(strings if is_text else cells.cast(kept_type(seen)))
-        if not spool.keeps:
-            return judged, found, None
-        return judged, found, serialize(pa.table(kept, names=texts.column_names))
+        table = serialize(pa.table(kept, names=texts.column_names)) if spool.keeps else None
+        if scan.spans:
+            # Only those of the first span are looked at again.
+            judged = replace(judged, texts=None)
+        return judged, found, table
 
-    for judged, found, kept in run_in_threads(read, scan.pieces()):
+    for judged, found, kept in run_in_threads(read, scan.pieces(), threads=threads):
         span = scan.add(judged)
         if scan.spans == [span]:
             _check_apostrophes(judged.texts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,7 @@ from spaaza_source.tabular.csv_reader.structure import (
 )
 from spaaza_source.tabular.header import printable_name
 from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
-from spaaza_source.tabular.source_file import LONGEST_RECORD
+from spaaza_source.tabular.source_file import LONGEST_RECORD, SourceBytes
 
 BLOCK = 4 * 2**20
 _SECOND_TABLE = 3
@@ -107,7 +107,7 @@ class Scan:
         FileError: Here and from each method: the file must not be loaded.
     """
 
-    def __init__(self, file: BinaryIO, *, reject: bool, max_rejected_share: float) -> None:
+    def __init__(self, file: SourceBytes, *, reject: bool, max_rejected_share: float) -> None:
         self._file = file
         self._bad = RejectedRows(
             reject=reject, max_share=max_rejected_share, bytes_kept=REJECTED_BYTES_KEPT

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 from spaaza_source.errors import EncodingError, MalformedFileError
 from spaaza_source.tabular.header import printable_name
@@ -27,7 +27,7 @@ from spaaza_source.tabular.json_reader.text import (
     read_value,
 )
 from spaaza_source.tabular.rejected import RejectedRow
-from spaaza_source.tabular.source_file import LONGEST_RECORD
+from spaaza_source.tabular.source_file import LONGEST_RECORD, SourceBytes
 
 BLOCK = 2**20
 _MARK = "\ufeff"
@@ -40,7 +40,7 @@ Elements: TypeAlias = Iterator[Run | RejectedRow]
 _ReadRun: TypeAlias = Callable[[str, int, Sequence[int], set[str]], tuple[Run, int]]
 
 
-def read_elements(file: BinaryIO, is_record: Callable[[dict[str, Any]], bool]) -> Elements:
+def read_elements(file: SourceBytes, is_record: Callable[[dict[str, Any]], bool]) -> Elements:
     """Every record and every rejected row of a file, in its order.
 
     Rejected are a list's elements that are no objects, lines that are no object's JSON, and objects
@@ -79,7 +79,7 @@ def read_elements(file: BinaryIO, is_record: Callable[[dict[str, Any]], bool]) -
 class _Text:
     """A moving section of the file's text: `text`, read as far as `at`."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: SourceBytes) -> None:
         self._file = file
         self._undecoded = b""
         self._read = 0

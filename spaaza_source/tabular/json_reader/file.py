@@ -30,9 +30,10 @@ from spaaza_source.tabular.source_file import (
     ColumnTypes,
     Identity,
     OnBadRow,
+    SourceBytes,
     check_settings,
     identity,
-    open_file,
+    open_source,
     reopen_file,
 )
 from spaaza_source.tabular.spool import Spool
@@ -159,6 +160,7 @@ def open_json(
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
+    arriving: SourceBytes | None = None,
 ) -> JsonFile:
     """Examine a whole JSON file: its structure, encoding, keys and types.
 
@@ -185,6 +187,7 @@ def open_json(
         column_types: As for `open_csv`; an empty string is NULL as an empty cell is.
         on_bad_row: As for `open_csv`.
         max_rejected_share: As for `open_csv`.
+        arriving: As for `open_csv`.
 
     Raises:
         HeaderError: The keys cannot name columns.
@@ -195,6 +198,7 @@ def open_json(
         SettingsError: A setting has an impossible value.
     """
     check_settings(column_types, on_bad_row, max_rejected_share)
+    path = Path(path)
 
     def known(table: tuple[str, ...]) -> Mapping[str, ColumnType]:
         return nested_types(table) if table else known_types
@@ -211,9 +215,10 @@ def open_json(
         bytes_kept=REJECTED_BYTES_KEPT,
     )
     rows = 0
-    spool = Spool(Path(path))
-    with open_file(Path(path)) as file:
-        known_as = identity(file)
+    spool = Spool(path)
+    # Of a file that is still being written, only the whole one has an identity.
+    known_as = identity(path) if arriving is None else None
+    with open_source(path, arriving) as file:
         elements = read_elements(file, is_record)
         for arrays, count in _read_batches(elements, shape, rejected.add, learn=True):
             rows += count
@@ -223,7 +228,7 @@ def open_json(
     shape.finish()
     own, *nested = tables_of(shape.root)
     return JsonFile(
-        path=Path(path),
+        path=path,
         columns=own.columns,
         nested=tuple(nested),
         rows=rows,
@@ -232,7 +237,7 @@ def open_json(
         _kept=spool if spool.keeps and not shape.is_mixed else None,
         _is_record=is_record,
         _join=join_names,
-        _identity=known_as,
+        _identity=known_as or identity(path),
     )
 
 
