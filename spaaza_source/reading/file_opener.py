@@ -39,7 +39,9 @@ class ReadSettings:
     Attributes:
         types: What gives columns their types, beside hints and the table itself.
         on_bad_row: `reject` or `fail`.
-        max_rejected_share: Stop when a larger share of the rows is bad, from 0 to 1.
+        max_rejected_share: Stop when a larger share of the rows is bad, from 0 to 1; but not for
+            `max_rejected_rows`.
+        max_rejected_rows: So many may be bad, if they are no more than a third.
         name_header: Gives the cells of a CSV file's header the names that they stand for.
         has_window_settings: Whether the source has settings about windows, to be advised:
             `time_columns` and `filter_margin`.
@@ -50,9 +52,12 @@ class ReadSettings:
     max_rejected_share: float = 0.01
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
     has_window_settings: bool = False
+    max_rejected_rows: int = 10
 
     def __post_init__(self) -> None:
-        check_settings(self.types.setting, self.on_bad_row, self.max_rejected_share)
+        check_settings(
+            self.types.setting, self.on_bad_row, self.max_rejected_share, self.max_rejected_rows
+        )
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,7 @@ class FileOpener:
             "column_types": settings.types.setting,
             "on_bad_row": settings.on_bad_row,
             "max_rejected_share": settings.max_rejected_share,
+            "max_rejected_rows": settings.max_rejected_rows,
         }
 
     def _nested_types(self, path: tuple[str, ...]) -> Mapping[str, ColumnType]:

@@ -50,6 +50,7 @@ def spaaza_bulk_users(
     column_types: Any = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
+    max_rejected_rows: int = 10,
     on_drift: Any = "tell",
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
@@ -68,6 +69,7 @@ def spaaza_bulk_users(
         column_types: As for `spaaza_source`, for the table `bulk_users`.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of the rows is bad, from 0 to 1.
+        max_rejected_rows: As for `spaaza_source`.
         on_drift: As for `spaaza_source`.
         privacy: As for `spaaza_source`, for the table `bulk_users`; a column that looks personal
             and is not listed stops the load.
@@ -83,7 +85,9 @@ def spaaza_bulk_users(
     chain = require_chain(chain_id)
     http = make_client(parse_base_url(base_url), chain, require_credentials(credentials, SESSION))
     types = read_table_types(column_types, ["bulk_users"], DOCUMENTED, others=list(INDEXES))
-    settings = ReadSettings(types["bulk_users"], on_bad_row, max_rejected_share)
+    settings = ReadSettings(
+        types["bulk_users"], on_bad_row, max_rejected_share, max_rejected_rows=max_rejected_rows
+    )
     delete_guard = DeleteGuard(max_deleted_share, accept_deletes)
     policies = make_policies(
         privacy, privacy_secret, ["bulk_users"], is_shared=not is_argument("privacy")

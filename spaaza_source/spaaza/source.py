@@ -67,6 +67,7 @@ def spaaza_source(
     column_types: Any = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
+    max_rejected_rows: int = 10,
     on_drift: Any = "tell",
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
@@ -122,6 +123,8 @@ def spaaza_source(
             by table one of these, or types by column: `{"users": {"points": "decimal"}}`.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
+        max_rejected_rows: So many rows of a file may be bad, even if they are a larger share; but
+            no more than a third.
         on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
             fit, rows that could not be read), or `stop` and load nothing of it; or one of them by
             table.
@@ -215,7 +218,13 @@ def spaaza_source(
     types = read_table_types(column_types, INDEXES, DOCUMENTED, others=["bulk_users"])
     resources = ResourceFactory(
         run,
-        ReadSettings(TableTypes(), on_bad_row, max_rejected_share, has_window_settings=True),
+        ReadSettings(
+            TableTypes(),
+            on_bad_row,
+            max_rejected_share,
+            has_window_settings=True,
+            max_rejected_rows=max_rejected_rows,
+        ),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,

@@ -11,6 +11,8 @@ REJECTED_BYTES_KEPT = 128 * 2**20
 
 _ROW_OVERHEAD = 256
 _SHOWN_ROWS = 5
+_MOST_OF_ALL = 3
+"""Of a file of which more than one row in so many is bad, the others may be wrong too."""
 _HINT = "Ask the vendor for a sound file."
 
 
@@ -46,17 +48,21 @@ class RejectedRows:
 
     Args:
         reject: Whether bad rows are kept; if not, the first one is an error.
-        max_share: The largest share of all rows that may be bad, from 0 to 1.
-        bytes_kept: Bytes of them to keep in memory at most.
+        max_rows: So many rows may be bad, if they are no more than a third.
+        max_share: The share of all rows, from 0 to 1, that may be bad if it is more than that.
     """
 
     def __init__(
-        self, *, reject: bool, max_share: float, bytes_kept: int = REJECTED_BYTES_KEPT
+        self,
+        *,
+        reject: bool,
+        max_rows: int,
+        max_share: float,
     ) -> None:
         self.rows: list[RejectedRow] = []
         self._reject = reject
+        self._max_rows = max_rows
         self._max_share = max_share
-        self._bytes_kept = bytes_kept
         self._bytes = 0
 
     def add(self, row: RejectedRow) -> None:
@@ -70,24 +76,31 @@ class RejectedRows:
             raise MalformedFileError(f"a bad row: {row.reason}", where=row.location, hint=_HINT)
         self.rows.append(row)
         self._bytes += len(row.raw) + _ROW_OVERHEAD
-        if self._bytes > self._bytes_kept:
-            raise self._too_many(f"more bad rows than fit {self._bytes_kept // 2**20} MiB")
+        if self._bytes > REJECTED_BYTES_KEPT:
+            raise self._too_many(f"more bad rows than fit {REJECTED_BYTES_KEPT // 2**20} MiB")
 
-    def check_share(self, good: int) -> None:
-        """Check the share of bad rows, at the end of the file.
+    def check_number(self, good: int) -> None:
+        """Check how many rows are bad, at the end of the file.
 
         Args:
             good: The number of good rows.
 
         Raises:
-            TooManyRejectedRowsError: The share is larger than allowed.
+            TooManyRejectedRowsError: They are more than allowed.
         """
-        total = good + len(self.rows)
-        if len(self.rows) > self._max_share * total:
-            raise self._too_many(
-                f"{len(self.rows)} of {total} rows are bad, more than {self._max_share:.2%}"
-            )
+        bad, total = len(self.rows), good + len(self.rows)
+        is_few = bad <= self._max_rows
+        if bad <= self._max_share * total or (is_few and bad * _MOST_OF_ALL <= total):
+            return
+        most = "a third of them" if is_few else f"{self._max_rows:,} of them"
+        hint = f"{_HINT} To load the others, raise max_rejected_share or max_rejected_rows."
+        if bad * _MOST_OF_ALL > total:
+            hint = f"{_HINT} To load the others, raise max_rejected_share."
+        raise self._too_many(
+            f"{bad:,} of {total:,} rows are bad, more than {most} and than {self._max_share:.2%}",
+            hint,
+        )
 
-    def _too_many(self, cause: str) -> TooManyRejectedRowsError:
+    def _too_many(self, cause: str, hint: str = _HINT) -> TooManyRejectedRowsError:
         first = "; ".join(f"{row.location}: {row.reason}" for row in self.rows[:_SHOWN_ROWS])
-        return TooManyRejectedRowsError(f"{cause}. The first: {first}", hint=_HINT)
+        return TooManyRejectedRowsError(f"{cause}. The first: {first}", hint=hint)

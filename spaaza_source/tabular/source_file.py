@@ -28,7 +28,9 @@ class SourceBytes(Protocol):
         """Read on from a byte."""
 
 
-def check_settings(column_types: str, on_bad_row: str, max_rejected_share: float) -> None:
+def check_settings(
+    column_types: str, on_bad_row: str, max_rejected_share: float, max_rejected_rows: int
+) -> None:
     """Check the settings of a reader.
 
     Raises:
@@ -47,6 +49,13 @@ def check_settings(column_types: str, on_bad_row: str, max_rejected_share: float
             f"{str(share)[:40]!r} is not a number from 0 to 1",
             where="max_rejected_share",
             hint="It is a share: 0.2 is 20 %.",
+        )
+    rows: object = max_rejected_rows
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+        raise SettingsError(
+            f"{str(rows)[:40]!r} is not a whole number from 0 on",
+            where="max_rejected_rows",
+            hint="Give a number of rows.",
         )
 
 

@@ -62,6 +62,7 @@ def voucherify_source(
     column_types: Any = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
+    max_rejected_rows: int = 10,
     on_drift: Any = "tell",
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
@@ -116,6 +117,7 @@ def voucherify_source(
             by table one of these, or types by column: `{"users": {"points": "decimal"}}`.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
+        max_rejected_rows: As for `spaaza_source`.
         on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
             fit, rows that could not be read), or `stop` and load nothing of it; or one of them by
             table.
@@ -189,7 +191,13 @@ def voucherify_source(
     types = read_table_types(column_types, OBJECTS, DOCUMENTED)
     resources = ResourceFactory(
         run,
-        ReadSettings(TableTypes(), on_bad_row, max_rejected_share, _name_header),
+        ReadSettings(
+            TableTypes(),
+            on_bad_row,
+            max_rejected_share,
+            _name_header,
+            max_rejected_rows=max_rejected_rows,
+        ),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
         keep_files=keep_files,

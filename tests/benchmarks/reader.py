@@ -14,6 +14,7 @@ import duckdb
 
 from spaaza_source.tabular import convert_csv, open_csv
 from spaaza_source.tabular.csv_reader.scan import Scan
+from spaaza_source.tabular.rejected import RejectedRows
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 
 
@@ -32,7 +33,7 @@ def by_convert_csv(path: Path, _: str) -> None:
 def structure_and_cells(path: Path, _: str) -> None:
     """Structure, widths, encoding, header, cells: on one processor."""
     with path.open("rb") as file:
-        scan = Scan(file, reject=True, max_rejected_share=0.01)
+        scan = Scan(file, RejectedRows(reject=True, max_rows=10, max_share=0.01))
         for piece in scan.pieces():
             scan.add(scan.judge(piece))
         scan.finish()

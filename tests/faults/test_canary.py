@@ -122,7 +122,10 @@ BROKEN: dict[str, tuple[bytes, dict[str, Any]]] = {
     "a lost quote": (ROWS + b'7,"%s"%s\n"\n8,9\n' % (VALUE, VALUE), {}),
     "a cut row": (ROWS + VALUE, {}),
     "a bad row": (ROWS + b"7,%s,%s\n8,b\n" % (VALUE, VALUE), {"on_bad_row": "fail"}),
-    "bad rows": (ROWS + b"7,%s,%s\n8,b\n" % (VALUE, VALUE), {"max_rejected_share": 0}),
+    "bad rows": (
+        ROWS + b"7,%s,%s\n8,b\n" % (VALUE, VALUE),
+        {"max_rejected_rows": 0, "max_rejected_share": 0},
+    ),
     "a NUL": (ROWS + b"7,%s\x00\n" % VALUE, {"on_bad_row": "fail"}),
     "another encoding": (ROWS + b"7,%s\xff\n" % VALUE, {}),
     "apostrophes": (b"id,name\n1,'%s'\n2,'%s'\n" % (VALUE, VALUE), {}),

@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.wing("tabular", "loading")]
 
 #: Enough sound rows that a bad one is less than 1 % of them.
 SOUND = 120
+#: Settings by which four rows are too many.
+FEW: dict[str, Any] = {"max_rejected_rows": 3, "max_rejected_share": 0.001}
 
 
 def file_of(shop: Shop, *bad: str | bytes, end: bytes = b"\n") -> bytes:
@@ -98,7 +100,7 @@ def test_the_first_bad_row_stops_where_that_is_asked_for(shop: Shop) -> None:
 def test_more_bad_rows_than_allowed_stop(shop: Shop) -> None:
     bad = [CELL] * 4
     file = file_of(shop, *bad).replace(f"200,{AT}\n".encode(), b"")
-    shop.stops(file, TooManyRejectedRowsError, f"line {2 + SOUND}", max_rejected_share=0.001)
+    shop.stops(file, TooManyRejectedRowsError, f"line {2 + SOUND}", **FEW)
 
 
 @pytest.mark.parametrize(

@@ -283,3 +283,24 @@ def test_workers_for_files(shop: Shop) -> None:
     delta = shop.into(kind="delta")
     delta.load("transactions", hints={"primary_key": "id"}, **MAY)
     assert delta.rows("transactions") == 2
+
+
+def test_more_bad_rows_than_are_allowed(shop: Shop) -> None:
+    ways: list[dict[str, Any]] = [{"max_rejected_share": 0.3}, {"max_rejected_rows": 11}]
+    shop.give("users", "user_id,name\n" + "1\n" * 11 + "".join(f"{n},a\n" for n in range(30)))
+    with advises(
+        "tabular/rejected.py", "{_HINT} To load the others, raise max_rejected_share or max_rej"
+    ):
+        shop.load("users")
+    for number, given in enumerate(ways):
+        there = shop.into(f"way_{number}")
+        there.load("users", **given)
+        assert there.rows("users") == 30
+
+
+def test_more_bad_rows_than_a_third(shop: Shop) -> None:
+    shop.give("users", "user_id,name\n1\n2,a\n")
+    with advises("tabular/rejected.py", "{_HINT} To load the others, raise max_rejected_share."):
+        shop.load("users")
+    shop.load("users", max_rejected_share=0.5)
+    assert shop.rows("users") == 1

@@ -52,6 +52,11 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
         {"max_rejected_share": 5},
         [{"max_rejected_share": 0.05}],
     ),
+    (
+        follows("tabular/source_file.py", "Give a number of rows"),
+        {"max_rejected_rows": -1},
+        [{"max_rejected_rows": 0}, {"max_rejected_rows": 5}],
+    ),
     (follows("errors.py", "Did you mean"), {"window": "weeks"}, [{"window": "week"}]),
     (
         follows("errors.py", "Choose one of these"),

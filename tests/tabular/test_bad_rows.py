@@ -128,14 +128,52 @@ def test_lost_structure_is_told_with_line_offset_and_column(opened: Any) -> None
 def test_more_bad_rows_than_the_share_stop_the_load_with_the_first_named(opened: Any) -> None:
     data = b"a,b,c\n" + GOOD * 98 + b"secret,2\n" * 2 + GOOD
     with pytest.raises(TooManyRejectedRowsError) as caught:
-        opened(data)
+        opened(data, max_rejected_rows=0)
     assert "line 100, byte offset 594: 2 cells where the header has 3; line 101" in str(
         caught.value
     )
     assert "secret" not in str(caught.value)
-    assert opened(data, max_rejected_share=0.02).rows == 99
+    assert opened(data, max_rejected_share=0.02, max_rejected_rows=0).rows == 99
     one_percent = b"a,b,c\n" + GOOD * 98 + b"1,2\n" + GOOD
-    assert len(opened(one_percent).rejected) == 1
+    assert len(opened(one_percent, max_rejected_rows=0).rejected) == 1
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "given"),
+    [
+        (60, 10, {}),
+        (20, 10, {}),
+        (2, 1, {}),
+        (60, 4, {"max_rejected_rows": 4}),
+        # A share of one's own may be more than a third.
+        (2, 3, {"max_rejected_share": 0.6}),
+        (990, 10, {"max_rejected_rows": 0}),
+    ],
+)
+def test_few_bad_rows_stop_no_small_file(
+    opened: Any, good: int, bad: int, given: dict[str, Any]
+) -> None:
+    file = opened(b"a,b,c\n" + b"1,2\n" * bad + GOOD * good, **given)
+    assert (file.rows, len(file.rejected)) == (good, bad)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "given", "words"),
+    [
+        (60, 11, {}, "11 of 71 rows are bad, more than 10 of them and than 1.00%"),
+        (19, 10, {}, "10 of 29 rows are bad, more than a third of them and than 1.00%"),
+        (1, 1, {}, "1 of 2 rows are bad, more than a third"),
+        (60, 5, {"max_rejected_rows": 4}, "5 of 65 rows are bad, more than 4 of them"),
+        (60, 5, {"max_rejected_rows": 4, "max_rejected_share": 0.05}, "than 5.00%"),
+    ],
+)
+def test_more_than_few_stop_it_and_tell_both_settings(
+    opened: Any, good: int, bad: int, given: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(TooManyRejectedRowsError) as caught:
+        opened(b"a,b,c\n" + b"1,2\n" * bad + GOOD * good, **given)
+    assert words in str(caught.value)
+    assert "max_rejected_share" in str(caught.value)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from spaaza_source.errors import MalformedFileError, TooManyRejectedRowsError
-from spaaza_source.tabular import open_csv
+from spaaza_source.tabular import open_csv, rejected
 from spaaza_source.tabular.csv_reader import file as csv_file
-from spaaza_source.tabular.csv_reader import scan
 
 
 def test_a_cell_of_ten_megabytes_is_loaded(tmp_path: Path) -> None:
@@ -55,7 +54,7 @@ def test_five_thousand_columns_and_one_are_loaded(tmp_path: Path) -> None:
 def test_bad_rows_without_end_do_not_fill_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "REJECTED_BYTES_KEPT", 2**20)
+    monkeypatch.setattr(rejected, "REJECTED_BYTES_KEPT", 2**20)
     path = tmp_path / "bad.csv"
     path.write_text("a,b\n" + "1\n" * 10_000)
     with pytest.raises(TooManyRejectedRowsError, match="MiB"):

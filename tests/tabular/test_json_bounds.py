@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import MalformedFileError, TooManyRejectedRowsError
-from spaaza_source.tabular import open_json, spool
+from spaaza_source.tabular import open_json, rejected, spool
 from spaaza_source.tabular.json_reader import elements as json_elements
 from spaaza_source.tabular.json_reader import file as json_file
 from spaaza_source.tabular.json_reader import shape as json_shape
@@ -89,7 +89,7 @@ def test_data_in_the_place_of_keys_stops_before_the_memory_is_full(
 def test_bad_rows_without_end_do_not_fill_the_memory(
     opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_file, "REJECTED_BYTES_KEPT", 2**20)
+    monkeypatch.setattr(rejected, "REJECTED_BYTES_KEPT", 2**20)
     with pytest.raises(TooManyRejectedRowsError, match="1 MiB"):
         opened([None] * 10_000, max_rejected_share=1)
 

@@ -23,7 +23,7 @@ from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
-from spaaza_source.tabular.rejected import RejectedRow
+from spaaza_source.tabular.rejected import RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import (
     ColumnTypes,
     Identity,
@@ -205,6 +205,7 @@ def open_csv(
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
+    max_rejected_rows: int = 10,
     arriving: SourceBytes | None = None,
     threads: Executor | None = None,
 ) -> CsvFile:
@@ -231,7 +232,8 @@ def open_csv(
         column_types: `inferred` types the other columns over the whole file; `text` keeps them
             text. An empty cell is NULL either way. A time without a zone is UTC.
         on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
-        max_rejected_share: The largest share of the rows, from 0 to 1, that may be bad.
+        max_rejected_share: A share of the rows, from 0 to 1, that may be bad.
+        max_rejected_rows: So many may be bad even if they are a larger share, up to a third.
         arriving: The file's bytes, where it is still being written: their end is its end.
         threads: Where its parts are examined, as `make_threads` makes it: files that share them
             take no more memory than one. It has threads of its own unless given.
@@ -244,12 +246,15 @@ def open_csv(
         FileError: The file cannot be opened.
         SettingsError: A setting has an impossible value.
     """
-    check_settings(column_types, on_bad_row, max_rejected_share)
+    check_settings(column_types, on_bad_row, max_rejected_share, max_rejected_rows)
     path = Path(path)
     # Of a file that is still being written, only the whole one has an identity.
     known_as = identity(path) if arriving is None else None
     with open_source(path, arriving) as file:
-        scan = Scan(file, reject=on_bad_row == "reject", max_rejected_share=max_rejected_share)
+        rejected = RejectedRows(
+            reject=on_bad_row == "reject", max_rows=max_rejected_rows, max_share=max_rejected_share
+        )
+        scan = Scan(file, rejected)
         names = name_columns(name_header(scan.layout.header), name_column)
         default = TEXT if column_types == "text" else None
         looks = {
@@ -275,7 +280,7 @@ def open_csv(
         path=path,
         columns=columns,
         rows=scan.rows,
-        rejected=tuple(scan.rejected),
+        rejected=tuple(rejected.rows),
         ends_with_newline=scan.ends_with_newline,
         schema=_schema(columns),
         _layout=scan.layout,

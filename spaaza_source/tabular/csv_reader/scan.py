@@ -22,7 +22,7 @@ from spaaza_source.tabular.csv_reader.structure import (
     find_records,
 )
 from spaaza_source.tabular.header import printable_name
-from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
+from spaaza_source.tabular.rejected import RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import LONGEST_RECORD, SourceBytes
 
 BLOCK = 4 * 2**20
@@ -100,18 +100,15 @@ class Scan:
 
     Args:
         file: The file, open for reading bytes, at its start.
-        reject: Whether bad rows are kept in `rejected`; if not, the first one is an error.
-        max_rejected_share: The largest share of all rows that may be bad, from 0 to 1.
+        rejected: Gets the bad rows.
 
     Raises:
         FileError: Here and from each method: the file must not be loaded.
     """
 
-    def __init__(self, file: SourceBytes, *, reject: bool, max_rejected_share: float) -> None:
+    def __init__(self, file: SourceBytes, rejected: RejectedRows) -> None:
         self._file = file
-        self._bad = RejectedRows(
-            reject=reject, max_share=max_rejected_share, bytes_kept=REJECTED_BYTES_KEPT
-        )
+        self._bad = rejected
         start = file.read(BLOCK)
         layout = read_layout(start, whole=len(start) < BLOCK)
         while layout is None:
@@ -121,7 +118,7 @@ class Scan:
             layout = read_layout(start, whole=not more)
         self.layout = layout
         self.rows = 0
-        self.rejected = self._bad.rows
+        self.rejected = rejected.rows
         self.spans: list[ByteSpan] = []
         self.ends_with_newline = start[layout.rows_offset - 1 :][:1] in (b"\n", b"\r")
         self._rest = start[layout.rows_offset :]
@@ -366,7 +363,7 @@ class Scan:
                 where=self.rejected[-self._run_length].location,
                 hint="Ask for one table in one file.",
             )
-        self._bad.check_share(self.rows)
+        self._bad.check_number(self.rows)
 
 
 def _by_index(records: Iterable[BadRecord]) -> list[BadRecord]:

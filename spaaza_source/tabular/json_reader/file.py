@@ -25,7 +25,7 @@ from spaaza_source.tabular.json_reader.elements import Elements, read_elements
 from spaaza_source.tabular.json_reader.packing import pack, unpack
 from spaaza_source.tabular.json_reader.records import Records
 from spaaza_source.tabular.json_reader.shape import Members, Shape, tables
-from spaaza_source.tabular.rejected import REJECTED_BYTES_KEPT, RejectedRow, RejectedRows
+from spaaza_source.tabular.rejected import RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import (
     ColumnTypes,
     Identity,
@@ -160,6 +160,7 @@ def open_json(
     column_types: ColumnTypes = "inferred",
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
+    max_rejected_rows: int = 10,
     arriving: SourceBytes | None = None,
 ) -> JsonFile:
     """Examine a whole JSON file: its structure, encoding, keys and types.
@@ -187,6 +188,7 @@ def open_json(
         column_types: As for `open_csv`; an empty string is NULL as an empty cell is.
         on_bad_row: As for `open_csv`.
         max_rejected_share: As for `open_csv`.
+        max_rejected_rows: As for `open_csv`.
         arriving: As for `open_csv`.
 
     Raises:
@@ -197,7 +199,7 @@ def open_json(
         FileError: The file cannot be opened.
         SettingsError: A setting has an impossible value.
     """
-    check_settings(column_types, on_bad_row, max_rejected_share)
+    check_settings(column_types, on_bad_row, max_rejected_share, max_rejected_rows)
     path = Path(path)
 
     def known(table: tuple[str, ...]) -> Mapping[str, ColumnType]:
@@ -211,8 +213,8 @@ def open_json(
     shape = Shape(name_column, join_names, known, documented, default=default, look_at=look_at)
     rejected = RejectedRows(
         reject=on_bad_row == "reject",
+        max_rows=max_rejected_rows,
         max_share=max_rejected_share,
-        bytes_kept=REJECTED_BYTES_KEPT,
     )
     rows = 0
     spool = Spool(path)
@@ -224,7 +226,7 @@ def open_json(
             rows += count
             if spool.keeps and not shape.is_mixed:
                 spool.add(pack(arrays))
-    rejected.check_share(rows)
+    rejected.check_number(rows)
     shape.finish()
     own, *nested = tables_of(shape.root)
     return JsonFile(
