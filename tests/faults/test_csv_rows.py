@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.wing("tabular", "loading")]
 #: Enough sound rows that a bad one is less than 1 % of them.
 SOUND = 120
 #: Settings by which four rows are too many.
-FEW: dict[str, Any] = {"max_rejected_rows": 3, "max_rejected_share": 0.001}
+FEW = {"max_rejected_rows": 3, "max_rejected_share": 0.001}
 
 
 def file_of(shop: Shop, *bad: str | bytes, end: bytes = b"\n") -> bytes:
