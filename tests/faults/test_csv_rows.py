@@ -103,11 +103,27 @@ def test_more_bad_rows_than_allowed_stop(shop: Shop) -> None:
     shop.stops(file, TooManyRejectedRowsError, f"line {2 + SOUND}", **FEW)
 
 
-@pytest.mark.parametrize(
-    "rows", [f'"{CELL}"x,{AT}\n', f'"{CELL},{AT}\n'], ids=["text behind", "unclosed"]
-)
-def test_where_the_structure_is_lost_nothing_is_loaded(shop: Shop, rows: str) -> None:
-    shop.stops(file_of(shop) + rows.encode(), MalformedFileError, "line ")
+@pytest.mark.parametrize("after", [0, 2], ids=["at the end", "before two rows"])
+def test_where_the_structure_is_lost_nothing_is_loaded(shop: Shop, after: int) -> None:
+    rows = f'"{CELL},{AT}\n' + f"7,{AT}\n" * after
+    shop.stops(file_of(shop) + rows.encode(), MalformedFileError, "line ", "never closes")
+
+
+def test_where_the_structure_is_found_again_the_other_rows_are_loaded(fresh: SpaazaShop) -> None:
+    damaged = {
+        f'"{CELL}"x,{AT}': "text after a closing quote",
+        # The next quote opens a cell, or is one within the open one, and is not doubled.
+        f'"{CELL},{AT}\n"swallowed",{AT}': "text after a closing quote; it is uncertain which",
+        f'"{CELL}"",{AT}\n"swallowed",{AT}': "text after a closing quote; it is uncertain which",
+        '"' + fresh.HEADER.replace(",", '",') + "": "the header is repeated",
+    }
+    sound = [f'"{number}",{AT}' for number in range(SOUND)]
+    rows = [row for bad in damaged for row in [bad, *sound]]
+    file = "\n".join([fresh.HEADER, *rows, ""]).encode()
+    assert len(fresh.brings(file)) == SOUND * len(damaged)
+    assert [bytes(raw).decode() for _, _, raw in fresh.rejected()] == list(damaged)
+    for (_, reason, _), begin in zip(fresh.rejected(), damaged.values(), strict=True):
+        assert reason.startswith(begin)
 
 
 # 29: record ends

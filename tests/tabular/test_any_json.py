@@ -146,7 +146,7 @@ def loaded(data: bytes, *, small: bool = False) -> list[dict[str, Any]]:
     ):
         file.write(data)
         file.flush()
-        found = open_json(Path(file.name))
+        found = open_json(Path(file.name), max_rejected_rows=0)
         assert not found.rejected
         return [record for batch in found.records() for record in batch]
 

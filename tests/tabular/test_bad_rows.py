@@ -19,7 +19,7 @@ from spaaza_source.errors import (
     TooManyRejectedRowsError,
 )
 from spaaza_source.tabular import CsvFile, open_csv
-from spaaza_source.tabular.csv_reader import scan
+from spaaza_source.tabular.csv_reader import resync, scan
 
 GOOD = b"1,2,3\n"
 
@@ -97,14 +97,11 @@ def test_fail_stops_at_the_first_bad_row_with_its_line_and_column(opened: Any) -
 @pytest.mark.parametrize(
     "bad",
     [
-        b'"abc"def,2,3\n',
-        b'"a\\"b",2,3\n',
-        b'"a" ,2,3\n',
-        b'1,2,"never closed\n',
-        b'"1,2,3\n',
         b'x",2\n',
-        b'5" x,2,"a"b\n',
-        b'"a\\"b\\"c\\",\n',
+        b'1,2,x\ny",2\n',
+        # The quote too many may have ended the row before.
+        b'1,2,""\nx"\n',
+        b'1,""a",3\n',
         b"1,2,3\n\n",
     ],
     ids=repr,
@@ -119,10 +116,114 @@ def test_where_the_next_row_begins_is_not_certain_so_the_load_stops(
 
 
 def test_lost_structure_is_told_with_line_offset_and_column(opened: Any) -> None:
-    data = b'"First name",b\n"x\ny",1\n1,"a"b\n'
-    with pytest.raises(MalformedFileError) as caught:
+    data = b'"First name",b\n"x\ny",1\n1,"a\n'
+    with pytest.raises(MalformedFileError, match="never closes") as caught:
         opened(data)
-    assert f"line 4, byte offset {data.index(b'b', 20) - 1}, column 2 ('b')" in str(caught.value)
+    place = data.rindex(b'"')
+    assert f"line 4, byte offset {place}, column 2 ('b')" in str(caught.value)
+    data = b'"First name",b\n"x\ny",1\nb"\n1,2\n'
+    with pytest.raises(MalformedFileError, match="uncertain where that row begins") as caught:
+        opened(data)
+    place = data.rindex(b'"')
+    assert f"line 4, byte offset {place}, column 1" in str(caught.value)
+
+
+QUOTED = b'4,"Herengracht 1, Amsterdam",""\n5,"x ""y""","two\nlines"\n' * 20
+
+
+@pytest.mark.parametrize("after", [GOOD * 3, QUOTED], ids=["no quote follows", "quotes follow"])
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (b'"abc"def,2,3', "text after a closing quote"),
+        (b'"a\\"b",2,3', "text after a closing quote"),
+        (b'"a" ,2,3', "text after a closing quote"),
+        (b'5" x,2,"a"b', "a quote in an unquoted cell"),
+        (b'5" x', "a quote in an unquoted cell"),
+        (b'"a\\"b\\"c\\",2,3', "text after a closing quote"),
+        # The opening quote of "a,b" is missing: the line has a cell too many.
+        (b'1,a,b",3', "a quote in an unquoted cell"),
+        (b'1,"a"b","c, ""d"""', "text after a closing quote"),
+        (b'1,"a\nb" c,"d\ne"', "text after a closing quote"),
+    ],
+)
+def test_after_a_damaged_record_the_structure_is_found_again(
+    opened: Any, bad: bytes, reason: str, after: bytes
+) -> None:
+    sound = rows(opened(b"a,b,c\n" + QUOTED + after, column_types="text"))
+    file = opened(b"a,b,c\n" + QUOTED + bad + b"\n" + after, column_types="text")
+    assert rows(file) == sound
+    [row] = file.rejected
+    assert row.raw == bad
+    assert row.reason.startswith(reason)
+    with pytest.raises(MalformedFileError, match=f"a bad row: {reason[:20]}"):
+        opened(b"a,b,c\n" + QUOTED + bad + b"\n" + after, on_bad_row="fail")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'1,x\ny",2\n',
+        b'"1",x\n,y\n\n""z"""\n',
+        b'1;"x\ny";2\n',
+        b'1"x\ny",2\n',
+    ],
+)
+def test_lines_that_were_one_record_are_all_kept_apart(tmp_path: Path, bad: bytes) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"a,b,c\r\n" + b"1,2,3\r\n" * 30 + bad + b"4,,6\r\n" * 30)
+    file = open_csv(path, column_types="text")
+    assert rows(file) == [["1", "2", "3"]] * 30 + [["4", None, "6"]] * 30
+    assert b"\n".join(row.raw for row in file.rejected) + b"\n" == bad
+
+
+@pytest.mark.parametrize(
+    ("bad", "after"),
+    [
+        # No quote follows the open one: it never closes.
+        (b'1,2,"never closed\n', GOOD * 3),
+        (b'1,2,"never\nclosed\n', GOOD * 3),
+        (b'1,"2,3\n', GOOD * 100),
+        # In the first cell: the next line may be what follows its closing quote.
+        (b'"1,2,3\n' + GOOD, GOOD * 100),
+        (b'"never\nclosed,2,3\n', GOOD * 100),
+        # So many rows are no text of a cell, though a quote follows in which that may have ended.
+        (b'1,"2,3\n', GOOD * 100 + b'1,"2",3\n' + GOOD),
+        # The next quote opens a cell; or it is within one, and has lost the one that doubles it.
+        (b'1,"a,3\n4,"Herengracht",5\n', QUOTED),
+        (b'1,"a"",3\n4,"Herengracht",5\n', QUOTED),
+        (b'1,"a,3\n' + GOOD * 3 + b'4,"",5\n4,"Herengracht",5\n', QUOTED),
+    ],
+)
+def test_an_open_quote_swallows_no_row_that_is_certain(
+    tmp_path: Path, bad: bytes, after: bytes
+) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"a,b,c\n" + GOOD + after)
+    sound = rows(open_csv(path, column_types="text"))
+    path.write_bytes(b"a,b,c\n" + GOOD + bad + after)
+    file = open_csv(path, column_types="text")
+    assert rows(file) == sound
+    assert b"\n".join(row.raw for row in file.rejected) == bad.rstrip()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        # The file may end within the quotes.
+        b'"1,2,3\n',
+        b'"1,2,3\n' + GOOD * 2,
+        # Each line may be a row of its own, or text in quotes that are closed further on.
+        b'1,""a",3\n' + b'1,"\n1,2,",2\n' * 40,
+    ],
+)
+def test_where_two_readings_are_possible_the_load_stops(
+    opened: Any, end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More of the file is not looked at.
+    monkeypatch.setattr(resync, "WINDOW", 300)
+    with pytest.raises(MalformedFileError, match="where that row ends"):
+        opened(b"a,b,c\n" + GOOD * 20 + end)
 
 
 def test_more_bad_rows_than_the_share_stop_the_load_with_the_first_named(opened: Any) -> None:
@@ -202,8 +303,29 @@ def test_mixed_record_ends_are_read_only_where_nothing_else_is_odd(opened: Any) 
 
 
 def test_a_fault_of_a_row_is_told_before_apostrophes_are(opened: Any) -> None:
-    with pytest.raises(MalformedFileError, match="line 4, byte offset 20: the header is repeated"):
-        opened(b"a,b\n'1','2'\n'3','4'\na,b\n")
+    with pytest.raises(MalformedFileError, match="line 4, byte offset 20, column 1: a bad row"):
+        opened(b"a,b\n'1','2'\n'3','4'\na,b\n", on_bad_row="fail")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [b"a,b,\xc3\xa9", b'a,"b",\xc3\xa9', b'"a","b","\xc3\xa9"', b"\xef\xbb\xbfa,b,\xc3\xa9"],
+)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("place", [0, 50, 100])
+def test_a_header_that_is_repeated_is_kept_apart_however_it_is_quoted(
+    opened: Any, again: bytes, end: bytes, place: int
+) -> None:
+    header = b"a,b,\xc3\xa9" + end
+    good, bad = b"1,2,3" + end, b"1,2" + end
+    data = header + good * place + again + end + bad + good * (100 - place)
+    file = opened(data)
+    assert [(row.line, row.offset, row.raw) for row in file.rejected] == [
+        (2 + place, len(header) + len(good) * place, again),
+        (3 + place, len(header) + len(good) * place + len(again + end), b"1,2"),
+    ]
+    assert file.rejected[0].reason == "the header is repeated"
+    assert rows(file) == [[1, 2, 3]] * 100
 
 
 def test_an_empty_line_is_an_empty_cell_where_there_is_one_column_and_else_a_bad_row(
@@ -223,9 +345,6 @@ def test_an_empty_line_is_an_empty_cell_where_there_is_one_column_and_else_a_bad
         b"Export of January\n\na,b,c\n" + GOOD * 500,
         b"Export,,\na,b,c\n" + GOOD * 500,
         b"\na,b,c\n" + GOOD * 500,
-        b"a,b,c\n" + GOOD * 500 + b"a,b,c\n" + GOOD * 500,
-        b"a,b,c\n" + GOOD * 500 + b'"a","b","c"\n' + GOOD * 500,
-        b"a,b,c\r\n" + b"1,2,3\r\n" * 500 + b"a,b,c\r\n",
         b"a,b,c\n" + GOOD * 500 + b"x,y\n" + b"1,2\n" * 3,
         b"a,b,c\n" + GOOD * 500 + b"\nd,e,f\n" + GOOD * 500,
         b"a,b,c\n" + GOOD * 500 + b"1,2",
@@ -286,14 +405,14 @@ def test_a_byte_order_mark_goes_from_the_begin_and_stays_elsewhere(opened: Any) 
 
 def test_no_message_of_any_refusal_holds_a_cell(opened: Any) -> None:
     secret = b"s3cret"
-    for damage in (
-        b'"s3cret"s3cret,2,3\n',
-        b's3cret,"s3cret\n',
-        b"s3cret\xff,2,3\n",
-        b"s3cret,2\n" * 50,
-        b'x",s3cret\n',
+    for damage, modes in (
+        (b'"s3cret"s3cret,2,3\n', ["fail"]),
+        (b's3cret,"s3cret\n', ["fail"]),
+        (b"s3cret\xff,2,3\n", ["reject", "fail"]),
+        (b"s3cret,2\n" * 50, ["reject", "fail"]),
+        (b'x",s3cret\n', ["reject", "fail"]),
     ):
-        for mode in ("reject", "fail"):
+        for mode in modes:
             with pytest.raises(FileError) as caught:
                 opened(file_with(damage), on_bad_row=mode)
             error: BaseException | None = caught.value

@@ -12,6 +12,7 @@ import pytest
 from spaaza_source.errors import MalformedFileError, TooManyRejectedRowsError
 from spaaza_source.tabular import open_csv, rejected
 from spaaza_source.tabular.csv_reader import file as csv_file
+from spaaza_source.tabular.csv_reader import scan
 
 
 def test_a_cell_of_ten_megabytes_is_loaded(tmp_path: Path) -> None:
@@ -33,6 +34,19 @@ def test_a_record_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b'a,b\n1,x\n2,"' + b"x\n" * (20 * 2**20) + b'"\n')
     with pytest.raises(MalformedFileError, match="line 3"):
         open_csv(path)
+
+
+def test_an_open_quote_swallows_no_more_than_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "LONGEST_RECORD", 2**20)
+    monkeypatch.setattr(scan, "BLOCK", 2**18)
+    path = tmp_path / "open.csv"
+    row = b'1,"x, y"\n'
+    path.write_bytes(b"a,b\n" + row + b'2,"x\n' + b"3,z\n" * 2**20 + row)
+    file = open_csv(path)
+    assert [(bad.line, bad.raw) for bad in file.rejected] == [(3, b'2,"x')]
+    assert file.rows == 2**20 + 2
 
 
 @pytest.mark.slow

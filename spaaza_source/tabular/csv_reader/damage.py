@@ -8,31 +8,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spaaza_source.tabular.csv_reader.layout import COMMA, CR, LF, QUOTE, Layout
+from spaaza_source.tabular.csv_reader.quotes import MoreBytesNeeded
 
 _BACKSLASH = 0x5C
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A damaged record from `start` to the byte that ends it, at `end - 1`."""
+    """A damaged record from `start` to the byte that ends it, at `end - 1`.
+
+    `cells` is the number of its cells; 0 where that is uncertain.
+    """
 
     start: int
     end: int
     reason: str
     column: int
-
-
-class MoreBytesNeeded(Exception):  # noqa: N818 - a request for the next block, not an error
-    """The record continues after the given bytes."""
+    cells: int = 0
 
 
 class StructureLostError(Exception):
-    """It is uncertain where a record ends, because of a quote at `offset`, in `column` if known."""
+    """It is uncertain where a record ends, because of a quote at `offset`, in `column`.
 
-    def __init__(self, offset: int, cause: str, column: int | None = None) -> None:
-        super().__init__(offset, cause, column)
+    `reason` is what breaks the rules, `doubt` what is uncertain.
+    """
+
+    def __init__(self, offset: int, reason: str, doubt: str, column: int) -> None:
+        super().__init__(offset, reason, doubt, column)
         self.offset = offset
-        self.cause = cause
+        self.reason = reason
+        self.cause = f"{reason}, and {doubt}"
         self.column = column
 
 
@@ -41,9 +46,8 @@ def find_damage(
 ) -> Damage:
     """Find the end of the record that begins at `start` and breaks the rules at `broken`.
 
-    A quote inside an unquoted cell opens nothing, so such a record ends with its line. That is
-    certain only if the record has as many cells as the header: a cell that lost its opening quote
-    looks the same, but then cells of the line before are missing here.
+    A quote inside an unquoted cell opens nothing, so such a record ends with its line. Where it
+    begins is another question: its cell may have lost an opening quote, in a line before.
 
     After text behind a closing quote, it is uncertain whether that quote closed the cell. The
     record's end is certain only if all usual interpretations agree on it: text up to the next
@@ -65,22 +69,35 @@ def find_damage(
     """
     plain = _read(data, start, layout.line_end, broken)
     reason = "text after a closing quote" if after_closing else "a quote in an unquoted cell"
-    cause = f"{reason}, and it is uncertain where that row ends"
-    lost = StructureLostError(broken, cause, plain.column)
+    lost = StructureLostError(
+        broken,
+        reason,
+        "it is uncertain where that row ends: with its line, or with a later one as text in quotes",
+        plain.column,
+    )
     if plain.end is None:
         if last:
             raise lost
         raise MoreBytesNeeded
     if not after_closing and not plain.junk:
-        if plain.width != layout.width:
-            raise lost
-    elif not (
+        return Damage(start, plain.end, reason, plain.column, plain.width)
+    if not (
         _end_if_quotes_toggle(data, start, layout.line_end) == plain.end
         and _read(data, start, layout.line_end, broken, escape=_BACKSLASH).end == plain.end
         and _read(data, start, layout.line_end, broken, closes_anywhere=False).end == plain.end
     ):
         raise lost
     return Damage(start, plain.end, reason, plain.column)
+
+
+def never_closed(data: bytes, start: int, opening: int, layout: Layout) -> StructureLostError:
+    """The error for the record at `start` whose quote at `opening` never closes."""
+    return StructureLostError(
+        opening,
+        "a quote opens a cell and never closes",
+        "what follows does not tell where that row ends",
+        _read(data[:opening], start, layout.line_end, opening).width,
+    )
 
 
 @dataclass

@@ -211,10 +211,11 @@ def open_csv(
 ) -> CsvFile:
     """Examine a whole CSV file: its structure, encoding, header and types.
 
-    A file whose structure is uncertain is refused. A record ends with LF, CRLF or CR; LF and CRLF
-    may be mixed only if every row has the header's width. In a file of one column an empty line is
-    an empty cell. With more columns it is a bad row, and refused if another row follows; so are
-    text around a table, a second table, and a repeated header.
+    A file whose structure is uncertain is refused; lines up to where it is certain again are a bad
+    row. A record ends with LF, CRLF or CR; LF and CRLF may be mixed only if every row has the
+    header's width, but for bad rows. In a file of one column an empty line is an empty cell. With
+    more columns it is a bad row, and refused if another row follows; so are text around a table,
+    and a second table. A row that repeats the header is a bad one.
 
     Args:
         path: The file: UTF-8, comma-separated as in RFC 4180, with a header row.

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from spaaza_source.errors import EncodingError, MalformedFileError
 
@@ -33,12 +30,10 @@ class Layout:
     """What the first record of a file shows about the rest.
 
     `line_end` is the byte that ends a record: LF (with or without CR before it), or CR in a file
-    whose header ends with a lone CR. `header_forms` are the header's bytes as written, with as few
-    quotes as possible, and with all. `rows_offset` and `rows_line` are where the rows begin.
+    whose header ends with a lone CR. `rows_offset` and `rows_line` are where the rows begin.
     """
 
     header: tuple[str, ...]
-    header_forms: tuple[bytes, ...]
     line_end: int
     rows_offset: int
     rows_line: int
@@ -89,9 +84,6 @@ def read_layout(start: bytes, *, whole: bool) -> Layout | None:
     cells = tuple(cell.decode() for cell in map(_unquote, raw_cells))
     return Layout(
         header=cells,
-        header_forms=tuple(
-            dict.fromkeys((raw, _write(cells, csv.QUOTE_MINIMAL), _write(cells, csv.QUOTE_ALL)))
-        ),
         line_end=line_end,
         rows_offset=after,
         rows_line=1 + start.count(bytes([line_end]), begin, after),
@@ -128,12 +120,6 @@ def _broken(fault: str, at: int) -> MalformedFileError:
 
 def _unquote(cell: bytes) -> bytes:
     return cell[1:-1].replace(b'""', b'"') if cell.startswith(b'"') else cell
-
-
-def _write(cells: tuple[str, ...], quoting: Literal[0, 1]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, quoting=quoting).writerow(cells)
-    return line.getvalue().removesuffix("\r\n").encode()
 
 
 def _refuse_other_delimiters(

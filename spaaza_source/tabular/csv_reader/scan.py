@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
-from spaaza_source.tabular.csv_reader.layout import CR, Layout, read_layout
+from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout, read_layout
 from spaaza_source.tabular.csv_reader.parse import parse_rows, parse_texts
 from spaaza_source.tabular.csv_reader.structure import (
     BadRecord,
@@ -84,14 +85,12 @@ class Judged:
     Attributes:
         piece: The piece.
         bounds: Its records.
-        repeated: Those that repeat the header.
         texts: The cells of the good ones, as an Arrow table of texts; those of a file that is
             refused anyway are not read.
     """
 
     piece: Piece
     bounds: RecordBounds
-    repeated: Sequence[BadRecord]
     texts: Any
 
 
@@ -167,30 +166,44 @@ class Scan:
         records, width = piece.records, self.layout.width
         # Where no record is bad, it is quicker to have the other reader compare their widths.
         bounds = find_records(records, self.layout, widths=False)
-        repeated = list(self._repeated_headers(records.data, bounds))
-        if not bounds.bad and not repeated:
-            texts = parse_texts(records.data, width)
-            if texts is not None and texts.num_rows == len(bounds.ends):
-                return Judged(piece, bounds, repeated, texts)
-        bounds = find_records(records, self.layout)
-        bad = _by_index([*repeated, *bounds.bad])
-        span = _span(piece, bounds, bad)
+        texts = None if bounds.bad else parse_texts(records.data, width)
+        if texts is None or texts.num_rows != len(bounds.ends):
+            bounds = find_records(records, self.layout)
+            texts = self._read_good(piece, bounds)
+        headers = self._find_headers(texts)
+        if headers:
+            good = np.delete(np.arange(len(bounds.ends)), [record.index for record in bounds.bad])
+            bounds.reject("the header is repeated", [int(good[row]) for row in headers], records)
+            texts = self._read_good(piece, bounds)
+        return Judged(piece, bounds, texts)
+
+    def _read_good(self, piece: Piece, bounds: RecordBounds) -> Any:
         # Arrow would take each of mixed record ends for one.
         is_refused = bounds.stray_line_feed is not None
-        data, rows = (b"", 0) if is_refused else (span.good_bytes(records.data), span.rows)
-        return Judged(piece, bounds, repeated, parse_rows(data, width, rows))
+        span = _span(piece, bounds)
+        data = b"" if is_refused else span.good_bytes(piece.records.data)
+        return parse_rows(data, self.layout.width, 0 if is_refused else span.rows)
+
+    def _find_headers(self, texts: Any) -> list[int]:
+        """The rows that have the header's cells, however they are quoted.
+
+        Where files were put together, a mark may precede them. In a file of one column a value may
+        equal its header.
+        """
+        first, *others = self.layout.header
+        forms = pa.array([first, f"{UTF8_BOM.decode()}{first}"])
+        rows = np.flatnonzero(pc.is_in(texts.column("0"), value_set=forms))
+        for number, cell in enumerate(others, 1):
+            if not len(rows):
+                break
+            cells = texts.column(str(number)).take(pa.array(rows))
+            rows = rows[np.asarray(pc.is_in(cells, value_set=pa.array([cell])))]
+        return [int(row) for row in rows]
 
     def add(self, judged: Judged) -> ByteSpan:
         """Take note of a piece: count its records, and collect the bad ones."""
         bounds, data = judged.bounds, judged.piece.records.data
-        offset = judged.piece.offset
-        if judged.repeated and self.layout.width > 1:
-            raise MalformedFileError(
-                "the header is repeated inside the file",
-                where=self._location(data, judged.repeated[0].start, offset),
-                hint="Ask for one table in one file.",
-            )
-        bad = _by_index([*judged.repeated, *bounds.bad])
+        offset, bad = judged.piece.offset, judged.bounds.bad
         self._count_ends(judged)
         self._check_blank_lines(bad, len(bounds.ends), offset)
         for record in bad:
@@ -204,7 +217,7 @@ class Scan:
                 RejectedRow(line, offset + record.start, record.reason, record.column, raw)
             )
         self._line += bounds.lines
-        span = _span(judged.piece, bounds, bad)
+        span = _span(judged.piece, bounds)
         self.rows += span.rows
         if span.rows:
             self.spans.append(span)
@@ -261,11 +274,11 @@ class Scan:
 
     def _cut_records(self, data: bytes, offset: int, *, last: bool) -> WholeRecords:
         try:
-            return cut_records(data, self.layout, last=last)
+            overlong = len(data) > LONGEST_RECORD + BLOCK
+            return cut_records(data, self.layout, last=last, overlong=overlong)
         except StructureLostError as error:
-            where = self._place(offset + error.offset)
-            if error.column is not None:
-                where += f", column {self._column(error.column)}"
+            place = self._place(offset + error.offset)
+            where = f"{place}, column {self._column(error.column)}"
             raise MalformedFileError(error.cause, where=where, hint=_HINT) from None
 
     def _refuse_long_record(self, data: bytes, offset: int) -> None:
@@ -282,39 +295,16 @@ class Scan:
             return str(number)
         return f"{number} ({printable_name(self.layout.header[number - 1])})"
 
-    def _repeated_headers(self, data: bytes, bounds: RecordBounds) -> Iterator[BadRecord]:
-        """Records that repeat the header: bad rows in a file of one column, else an error.
-
-        In a file of one column a value may equal its header.
-        """
-        for at, form in self._header_offsets(data):
-            index = int(np.searchsorted(bounds.ends, at))
-            begin = int(bounds.ends[index - 1]) + 1 if index else 0
-            if at == begin:  # else it is inside a quoted cell
-                after = int(bounds.ends[index]) + 1
-                reason = "the header is repeated"
-                yield BadRecord(index, at, at + len(form), after, reason, column=1)
-
-    def _header_offsets(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """The offsets of lines that are the header's bytes, each with its form."""
-        end = bytes([self.layout.line_end])
-        tails = [end] if self.layout.line_end == CR else [b"\n", b"\r\n"]
-        for form in self.layout.header_forms:
-            for tail in tails:
-                if data.startswith(form + tail):
-                    yield 0, form
-                at = data.find(end + form + tail) + 1
-                while at:
-                    yield at, form
-                    at = data.find(end + form + tail, at) + 1
-
     def _count_ends(self, judged: Judged) -> None:
         bounds = judged.bounds
         if bounds.stray_line_feed is not None:
             data, offset = judged.piece.records.data, judged.piece.offset
             raise self._mixed(self._location(data, bounds.stray_line_feed, offset))
-        self._ends += len(bounds.ends)
+        # How a bad row ends makes no other one uncertain.
+        self._ends += len(bounds.ends) - len(bounds.bad)
+        crlf = len(b"\r\n")
         self._crlf_ends += bounds.ends_with_cr
+        self._crlf_ends -= sum(record.after - record.end == crlf for record in bounds.bad)
 
     def _mixed(self, where: str | None = None) -> FileError:
         return MalformedFileError(
@@ -366,14 +356,10 @@ class Scan:
         self._bad.check_number(self.rows)
 
 
-def _by_index(records: Iterable[BadRecord]) -> list[BadRecord]:
-    by_index = {record.index: record for record in records}
-    return [by_index[index] for index in sorted(by_index)]
-
-
-def _span(piece: Piece, bounds: RecordBounds, bad: Sequence[BadRecord]) -> ByteSpan:
-    skipped = tuple((record.start, record.after) for record in bad)
-    return ByteSpan(piece.offset, len(piece.records.data), len(bounds.ends) - len(bad), skipped)
+def _span(piece: Piece, bounds: RecordBounds) -> ByteSpan:
+    skipped = tuple((record.start, record.after) for record in bounds.bad)
+    rows = len(bounds.ends) - len(bounds.bad)
+    return ByteSpan(piece.offset, len(piece.records.data), rows, skipped)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -6,7 +6,7 @@ the rules of RFC 4180.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -15,13 +15,18 @@ import numpy.typing as npt
 
 from spaaza_source.tabular.csv_reader.damage import (
     Damage,
-    MoreBytesNeeded,
     StructureLostError,
     find_damage,
+    never_closed,
 )
 from spaaza_source.tabular.csv_reader.layout import COMMA, CR, LF, QUOTE, Layout
-
-Positions: TypeAlias = npt.NDArray[np.int64]
+from spaaza_source.tabular.csv_reader.quotes import (
+    MoreBytesNeeded,
+    Positions,
+    first_illegal,
+    read_records,
+)
+from spaaza_source.tabular.csv_reader.resync import find_certain_end
 
 
 @dataclass(frozen=True)
@@ -73,22 +78,26 @@ class RecordBounds:
     ends_with_cr: int = 0
     stray_line_feed: int | None = None
 
+    def reject(self, reason: str, indexes: Collection[int], records: WholeRecords) -> None:
+        """Make bad records of some good ones."""
+        more = [_bad_record(index, (reason, 1), None, records.data, self.ends) for index in indexes]
+        self.bad = sorted([*self.bad, *more], key=lambda record: record.index)
 
-def cut_records(data: bytes, layout: Layout, *, last: bool) -> WholeRecords:
+
+def cut_records(data: bytes, layout: Layout, *, last: bool, overlong: bool = False) -> WholeRecords:
     """The whole records at the start of bytes that start with a record; none is an incomplete one.
 
     Args:
         data: The bytes; when `last`, they end with a record end.
         layout: The file's layout.
         last: Whether the file ends here.
+        overlong: Whether the bytes are too many for a cell in quotes that goes on to their end.
 
     Raises:
         StructureLostError: It is uncertain where a damaged record ends; or a quoted cell is open at
             the end of the file.
     """
-    quotes, damages, incomplete = _legal_quotes(data, layout, last=last)
-    if incomplete is None and last and len(quotes) % 2:
-        raise StructureLostError(int(quotes[-1]), "a quote opens a cell and never closes")
+    quotes, damages, incomplete = _legal_quotes(data, layout, last=last, overlong=overlong)
     mark = bytes([layout.line_end])
     at = len(data) if incomplete is None else incomplete
     while (found := data.rfind(mark, 0, at)) >= 0:
@@ -156,7 +165,7 @@ Reasons: TypeAlias = dict[int, tuple[str, int | None]]
 
 
 def _legal_quotes(
-    data: bytes, layout: Layout, *, last: bool
+    data: bytes, layout: Layout, *, last: bool, overlong: bool
 ) -> tuple[Positions, list[Damage], int | None]:
     """The quotes that follow the rules, the damaged records, and where an incomplete one starts."""
     if QUOTE not in data:
@@ -166,45 +175,120 @@ def _legal_quotes(
     legal: list[Positions] = []
     damages: list[Damage] = []
     at = floor = 0
-    while (broken := _first_illegal(every_byte, quotes[at:], layout)) is not None:
-        begin = _record_begin(data, quotes[at:], broken, layout, floor)
+    while True:
+        broken = first_illegal(every_byte, quotes[at:], layout)
+        never_closes = broken is None and (last or overlong) and (len(quotes) - at) % 2 == 1
+        if broken is None and not never_closes:
+            return np.concatenate([*legal, quotes[at:]]), damages, None
+        number = len(quotes) - at - 1 if broken is None else broken
+        begin = _record_begin(data, quotes[at:], number, layout, floor)
         legal.append(quotes[at : np.searchsorted(quotes, begin)])
-        position = int(quotes[at + broken])
+        position = int(quotes[at + number])
         try:
-            damage = find_damage(
-                data, begin, position, layout, after_closing=bool(broken % 2), last=last
-            )
-        except MoreBytesNeeded:
+            damage = _find_damage(data, begin, position, layout, broken=broken, last=last)
+            _check_begin(data, damage, position, layout, floor, last=last)
+        except (MoreBytesNeeded, StructureLostError) as failure:
+            if isinstance(failure, StructureLostError) and (last or broken is not None):
+                raise
             return np.concatenate(legal), damages, begin
         damages.append(damage)
         floor = damage.end
         at = int(np.searchsorted(quotes, floor))
-    return np.concatenate([*legal, quotes[at:]]), damages, None
 
 
-def _first_illegal(
-    every_byte: npt.NDArray[np.uint8], quotes: Positions, layout: Layout
-) -> int | None:
-    """The index of the first quote that neither opens, closes nor doubles by the rules of RFC 4180.
+def _check_begin(
+    data: bytes, damage: Damage, broken: int, layout: Layout, floor: int, *, last: bool
+) -> None:
+    """Check that a damaged record is no tail of one that lost an opening quote in a line before.
 
-    Every even quote opens: it follows a separator, or the quote that it doubles. Every odd one
-    closes: a separator follows, or the quote that doubles it.
+    The lines before it would have been taken for rows. If its own line has all cells, the quote is
+    missing there.
+
+    Args:
+        data: Bytes that contain the record.
+        damage: The record.
+        broken: The offset of its quote that breaks the rules.
+        layout: The file's layout.
+        floor: Where the last damaged record before it ends; 0 without one.
+        last: Whether the file ends with the data.
+
+    Raises:
+        MoreBytesNeeded: More of the file is needed to tell.
+        StructureLostError: It may be one.
     """
-    opening, closing = quotes[0::2], quotes[1::2]
-    # At the first and last byte `clip` takes the quote itself, which is allowed.
-    before = every_byte.take(opening - 1, mode="clip")
-    after = every_byte.take(closing + 1, mode="clip")
-    opens = (before == COMMA) | (before == layout.line_end) | (before == QUOTE)
-    closes = (after == COMMA) | (after == layout.line_end) | (after == QUOTE)
-    if layout.line_end == LF and not closes.all():
-        following = every_byte.take(closing + 2, mode="clip")
-        at_the_end = closing + 2 >= len(every_byte)
-        closes |= (after == CR) & ((following == LF) | at_the_end)
-    if opens.all() and closes.all():
-        return None
-    first_opening = 2 * int(np.argmin(opens)) if not opens.all() else len(quotes)
-    first_closing = 2 * int(np.argmin(closes)) + 1 if not closes.all() else len(quotes)
-    return min(first_opening, first_closing)
+    if damage.cells >= layout.width:
+        return
+    lost = StructureLostError(
+        broken, damage.reason, "it is uncertain where that row begins", damage.column
+    )
+    as_tail = read_records(b'"' + data[damage.start : damage.end], layout)
+    if as_tail.is_open:
+        end = find_certain_end(data, damage.start, broken, layout, last=last)
+        if end is None:
+            raise lost
+        as_tail = read_records(b'"' + data[damage.start : end], layout)
+    if as_tail.illegal is not None or as_tail.is_open or as_tail.widths[0] >= layout.width:
+        return
+    if not _completes(data[: damage.start], floor, int(as_tail.widths[0]), layout):
+        raise lost
+
+
+def _completes(before: bytes, floor: int, cells: int, layout: Layout) -> bool:
+    """Whether a record of too few cells has the others in the records just before it.
+
+    They are bad ones: damaged, or of too few cells too. So it is no matter which of them it was
+    once one with.
+
+    Args:
+        before: The bytes before it.
+        floor: Where the last damaged record before it ends; 0 without one.
+        cells: How many it has.
+        layout: The file's layout.
+    """
+    for width in read_records(before[floor:], layout).widths[::-1]:
+        if width >= layout.width:
+            return False
+        cells += int(width) - 1
+        if cells >= layout.width:
+            return cells == layout.width
+    return floor > 0
+
+
+def _find_damage(
+    data: bytes, begin: int, position: int, layout: Layout, *, broken: int | None, last: bool
+) -> Damage:
+    """The damaged record that begins at `begin`, up to where the structure is certain again.
+
+    Args:
+        data: Bytes that contain it.
+        begin: Where it begins.
+        position: The offset of its quote that breaks the rules.
+        layout: The file's layout.
+        broken: Which quote that is: an odd one should close a cell; None for one that opens a cell,
+            and nothing closes it.
+        last: Whether the file ends with the data.
+
+    Raises:
+        MoreBytesNeeded: It goes on after the data, and so does the file.
+        StructureLostError: It is uncertain where it ends.
+    """
+    try:
+        if broken is None:
+            raise never_closed(data, begin, position, layout)
+        after_closing = bool(broken % 2)
+        return find_damage(data, begin, position, layout, after_closing=after_closing, last=last)
+    except StructureLostError as lost:
+        end = find_certain_end(data, begin, position, layout, last=last)
+        if end is None:
+            raise
+        if broken is None and lost.column == 1:
+            # It may be the end of a cell whose closing quote is missing, with the cells after it.
+            end = data.index(layout.line_end, end) + 1
+        lines = data.count(layout.line_end, begin, end)
+        reason = lost.reason
+        if lines > 1:
+            reason += f"; it is uncertain which of the {lines} lines are rows"
+        return Damage(begin, end, reason, lost.column)
 
 
 def _record_begin(data: bytes, quotes: Positions, broken: int, layout: Layout, floor: int) -> int:
