@@ -106,7 +106,7 @@ def rejected_notices(
         return []
     first = rejected[0]
     text = (
-        f"{_rows(len(rejected))} could not be read and are kept apart in rejected_rows; the first:"
+        f"{_rows(len(rejected))} could not be read, see the table rejected_rows; the first:"
         f" {first.reason}"
     )
     if lost:

@@ -68,6 +68,7 @@ class FileOpener:
         table: Its name.
         settings: How to read the files.
         policy: What happens to personal columns.
+        time_column: The column that windows are taken by, as dlt names it; None without one.
         naming: dlt's naming convention of the schema.
         known: The types that are settled, by column.
         nested: The same for tables that dlt makes of lists, by table; none for CSV files.
@@ -77,6 +78,7 @@ class FileOpener:
     table: str
     settings: ReadSettings
     policy: Policy = field(compare=False)
+    time_column: str | None
     naming: Any = field(compare=False)
     known: Mapping[str, ColumnType]
     nested: Mapping[str, Mapping[str, ColumnType]]
@@ -84,7 +86,12 @@ class FileOpener:
 
     @classmethod
     def of(
-        cls, table: str, export_format: str, settings: ReadSettings, policy: Policy
+        cls,
+        table: str,
+        export_format: str,
+        settings: ReadSettings,
+        policy: Policy,
+        time_column: str | None,
     ) -> FileOpener:
         """By what dlt's schema tells now; within a resource."""
         is_json = export_format == "json"
@@ -94,6 +101,7 @@ class FileOpener:
             table,
             settings,
             policy,
+            time_column,
             dlt.current.source_schema().naming,
             known_types(table, settings.types),
             nested_types() if is_json else {},
@@ -122,6 +130,7 @@ class FileOpener:
             path,
             name_column=name_by_text(self._spell, self.texts),
             name_header=partial(self.settings.name_header, request),
+            instants=None if request.window is None else self.time_column,
             arriving=arriving,
             threads=threads,
             **self._given,

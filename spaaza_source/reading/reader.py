@@ -180,7 +180,7 @@ class FileReader:
         return set(widened)
 
     def _opener(self, table: str, export_format: str) -> FileOpener:
-        return FileOpener.of(table, export_format, self._settings, self.policy)
+        return FileOpener.of(table, export_format, self._settings, self.policy, self.time_column)
 
     def _read_early(self, export: Export, opener: FileOpener) -> CsvFile | JsonFile | None:
         """What was read of a file while it arrived, if it would be read alike now."""

@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.tabular.column_types import TEXT, Column, ColumnType
+from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
 from spaaza_source.tabular.csv_reader.in_threads import run_in_threads
+from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.layout import Layout
 from spaaza_source.tabular.csv_reader.parse import parse_rows
 from spaaza_source.tabular.csv_reader.read_whole import kept_type, read_whole
@@ -65,6 +66,7 @@ class CsvFile:
     _evidence: tuple[Evidence, ...]
     _identity: Identity
     _spool: Spool
+    _instants: int | None
 
     def tables(self) -> Iterator[Any]:
         """Read the good rows as `pyarrow.Table`s of about 120,000 rows, all of one schema.
@@ -179,17 +181,21 @@ class CsvFile:
     def _typed(self, kept: Any) -> Any:
         """The cells as a table of this file's schema."""
         columns, variants = [], []
-        for (column, seen), cells in zip(self._pairs(), kept.columns, strict=True):
-            fitting = cells
-            if seen.drops_zeros and pa.types.is_string(cells.type):
-                strings = cells.combine_chunks()
-                fitting = pc.if_else(are_zero_texts(strings), None, strings)
+        for index, (column, seen) in enumerate(self._pairs()):
+            cells, cut = kept.column(index), None
+            is_text = pa.types.is_string(cells.type)
+            if is_text:
+                cells = cells.combine_chunks()
+            if is_text and index == self._instants:
+                cells, cut = as_instants(cells)
+            if is_text and seen.drops_zeros:
+                cells = pc.if_else(are_zero_texts(cells), None, cells)
             if column.has_variant and column.type:
-                strings = fitting if fitting is not cells else cells.combine_chunks()
-                fits = fit_mask(strings, column.type)
-                fitting = pc.if_else(fits, strings, None)
-                variants.append(pc.if_else(fits, None, strings))
-            typed = _to_type(fitting, column.type)
+                fits = fit_mask(cells, column.type)
+                misfit = pc.if_else(fits, None, cells)
+                variants.append(misfit if cut is None else pc.coalesce(cut, misfit))
+                cells = pc.if_else(fits, cells, None)
+            typed = _to_type(cells, column.type)
             columns.append(drop_zero_times(typed) if seen.drops_zeros else typed)
         return pa.table([*columns, *variants], schema=self.schema)
 
@@ -206,6 +212,7 @@ def open_csv(
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
     max_rejected_rows: int = 10,
+    instants: str | None = None,
     arriving: SourceBytes | None = None,
     threads: Executor | None = None,
 ) -> CsvFile:
@@ -235,6 +242,9 @@ def open_csv(
         on_bad_row: `reject` puts bad rows into `rejected`; `fail` raises at the first.
         max_rejected_share: A share of the rows, from 0 to 1, that may be bad.
         max_rejected_rows: So many may be bad even if they are a larger share, up to a third.
+        instants: The name of a column that windows are taken by. A row without an instant there is
+            a bad one, unless most are. One that is finer than a microsecond is cut to it, and its
+            text goes to `<name>__v_text` too.
         arriving: The file's bytes, where it is still being written: their end is its end.
         threads: Where its parts are examined, as `make_threads` makes it: files that share them
             take no more memory than one. It has threads of its own unless given.
@@ -263,6 +273,8 @@ def open_csv(
             for index, name in enumerate(names)
             if look_at is not None and look_at(name)
         }
+        if instants in names and known_types.get(instants, default) in (None, TIMESTAMP):
+            scan.instants = names.index(instants)
         start = [
             Evidence(known_types.get(name, default), documented=documented(name)) for name in names
         ]
@@ -289,6 +301,7 @@ def open_csv(
         _evidence=tuple(evidence),
         _identity=known_as or identity(path),
         _spool=spool,
+        _instants=scan.instants,
     )
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from spaaza_source.errors import FileError, MalformedFileError
 from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.csv_reader.in_threads import run_in_threads
+from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
@@ -55,8 +56,10 @@ def read_whole(
             if before[index].is_settled:
                 kept.append(strings)
                 continue
-            cells = Cells.of(strings)
-            seen = found[index] = before[index].read(cells)
+            times, cut = as_instants(strings) if index == scan.instants else (strings, None)
+            cells = Cells.of(times)
+            seen = before[index].read(cells)
+            found[index] = seen = seen if cut is None else replace(seen, misfits=True)
             is_text = not spool.keeps or pa.types.is_string(kept_type(seen))
             kept.append(strings if is_text else cells.cast(kept_type(seen)))
         table = serialize(pa.table(kept, names=texts.column_names)) if spool.keeps else None

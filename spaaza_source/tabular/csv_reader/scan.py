@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ import pyarrow.compute as pc
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
+from spaaza_source.tabular.csv_reader.instants import REASON as NO_INSTANT
+from spaaza_source.tabular.csv_reader.instants import find_no_instants
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout, read_layout
 from spaaza_source.tabular.csv_reader.parse import parse_rows, parse_texts
 from spaaza_source.tabular.csv_reader.structure import (
@@ -29,6 +32,7 @@ from spaaza_source.tabular.source_file import LONGEST_RECORD, SourceBytes
 BLOCK = 4 * 2**20
 _SECOND_TABLE = 3
 _HINT = "Ask the vendor for a sound file."
+HEADER_REPEATED = "the header is repeated"
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,18 @@ class Scan:
         file: The file, open for reading bytes, at its start.
         rejected: Gets the bad rows.
 
+    Attributes:
+        instants: The number of the column, from 0, that must hold an instant in each good row; None
+            without one.
+
     Raises:
         FileError: Here and from each method: the file must not be loaded.
     """
 
     def __init__(self, file: SourceBytes, rejected: RejectedRows) -> None:
+        self.instants: int | None = None
+        self._has_instants = True
+        self._first_is_judged = threading.Event()
         self._file = file
         self._bad = rejected
         start = file.read(BLOCK)
@@ -162,7 +173,15 @@ class Scan:
     def judge(self, piece: Piece | FileError) -> Judged:
         """Find the records of a piece, and read the good ones; may be called from any thread."""
         if isinstance(piece, FileError):
+            self._first_is_judged.set()
             raise piece
+        try:
+            return self._judge(piece)
+        finally:
+            if piece.offset == self.layout.rows_offset:
+                self._first_is_judged.set()
+
+    def _judge(self, piece: Piece) -> Judged:
         records, width = piece.records, self.layout.width
         # Where no record is bad, it is quicker to have the other reader compare their widths.
         bounds = find_records(records, self.layout, widths=False)
@@ -170,12 +189,31 @@ class Scan:
         if texts is None or texts.num_rows != len(bounds.ends):
             bounds = find_records(records, self.layout)
             texts = self._read_good(piece, bounds)
-        headers = self._find_headers(texts)
-        if headers:
-            good = np.delete(np.arange(len(bounds.ends)), [record.index for record in bounds.bad])
-            bounds.reject("the header is repeated", [int(good[row]) for row in headers], records)
-            texts = self._read_good(piece, bounds)
+        texts = self._reject(HEADER_REPEATED, self._find_headers(texts), piece, bounds, texts)
+        if self.instants is not None and texts.num_rows:
+            rows = self._find_no_instants(piece, texts.column(str(self.instants)))
+            texts = self._reject(NO_INSTANT, rows, piece, bounds, texts)
         return Judged(piece, bounds, texts)
+
+    def _find_no_instants(self, piece: Piece, times: Any) -> list[int]:
+        """The rows without an instant; none where the first piece shows that most have none."""
+        rows = find_no_instants(times.combine_chunks())
+        if piece.offset == self.layout.rows_offset:
+            self._has_instants = 2 * len(rows) <= len(times)
+        else:
+            self._first_is_judged.wait()
+        return rows if self._has_instants else []
+
+    def _reject(
+        self, reason: str, rows: Sequence[int], piece: Piece, bounds: RecordBounds, texts: Any
+    ) -> Any:
+        """Make bad records of some good rows; returns the cells of the others."""
+        if not rows:
+            return texts
+        good = np.delete(np.arange(len(bounds.ends)), [record.index for record in bounds.bad])
+        column = 1 if self.instants is None or reason == HEADER_REPEATED else self.instants + 1
+        bounds.reject(reason, column, [int(good[row]) for row in rows], piece.records)
+        return self._read_good(piece, bounds)
 
     def _read_good(self, piece: Piece, bounds: RecordBounds) -> Any:
         # Arrow would take each of mixed record ends for one.

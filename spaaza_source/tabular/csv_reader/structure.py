@@ -78,9 +78,12 @@ class RecordBounds:
     ends_with_cr: int = 0
     stray_line_feed: int | None = None
 
-    def reject(self, reason: str, indexes: Collection[int], records: WholeRecords) -> None:
+    def reject(
+        self, reason: str, column: int, indexes: Collection[int], records: WholeRecords
+    ) -> None:
         """Make bad records of some good ones."""
-        more = [_bad_record(index, (reason, 1), None, records.data, self.ends) for index in indexes]
+        fault = (reason, column)
+        more = [_bad_record(index, fault, None, records.data, self.ends) for index in indexes]
         self.bad = sorted([*self.bad, *more], key=lambda record: record.index)
 
 
@@ -227,7 +230,7 @@ def _check_begin(
         if end is None:
             raise lost
         as_tail = read_records(b'"' + data[damage.start : end], layout)
-    if as_tail.illegal is not None or as_tail.is_open or as_tail.widths[0] >= layout.width:
+    if as_tail.illegal is not None or as_tail.is_open or as_tail.widths[0] > layout.width:
         return
     if not _completes(data[: damage.start], floor, int(as_tail.widths[0]), layout):
         raise lost

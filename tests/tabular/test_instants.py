@@ -1,0 +1,125 @@
+"""Times that windows are taken by: unusual forms are instants where that is certain."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spaaza_source import spaaza_source
+from spaaza_source.tabular import ColumnType, CsvFile, open_csv
+from spaaza_source.tabular.csv_reader import scan
+from tests.faults.hosts import QUICK, TOKEN
+from tests.vendors.spaaza_files import FileVendor
+from tests.warehouses import pipeline_into, query
+
+SOUND = "2026-05-03T10:00:44Z"
+
+
+@pytest.fixture(params=[7, 4 * 2**20], ids=["tiny blocks", "one block"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(scan, "BLOCK", request.param)
+
+    def opened(*times: str, **options: Any) -> CsvFile:
+        path = tmp_path / "file.csv"
+        cells = [SOUND] * 10 + list(times) + [SOUND] * 10
+        path.write_text("id,at\n" + "".join(f"{n},{at}\n" for n, at in enumerate(cells)))
+        return open_csv(path, instants="at", **options)
+
+    return opened
+
+
+def rows(file: CsvFile) -> list[dict[str, Any]]:
+    return [row for table in file.tables() for row in table.to_pylist()]
+
+
+def at(second: int, micros: int = 0, hour: int = 10) -> datetime:
+    return datetime(2026, 5, 3, hour, 0, second, micros, timezone.utc)
+
+
+@pytest.mark.parametrize("known", [{}, {"at": ColumnType("timestamp")}], ids=["first", "known"])
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-05-03T10:00:44.123456000Z", at(44, 123456)),
+        ("2026-05-03 10:00:44.5 UTC", at(44, 500000)),
+        ("2026-05-03 10:00:44 Z", at(44)),
+        ("2026-05-03T10:00:44 +02:00", at(44, hour=8)),
+        ("2026-05-03 10:00:44 -0200", at(44, hour=12)),
+    ],
+)
+def test_an_instant_in_another_form_is_kept_exactly(
+    opened: Any, text: str, instant: datetime, known: dict[str, ColumnType]
+) -> None:
+    file = opened(text, known_types=known)
+    assert not file.rejected
+    assert not file.columns[1].has_variant
+    assert rows(file)[10] == {"id": 10, "at": instant}
+
+
+@pytest.mark.parametrize("known", [{}, {"at": ColumnType("timestamp")}], ids=["first", "known"])
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-05-03T10:00:44.123456789Z", at(44, 123456)),
+        ("2026-05-03 10:00:44.0000001 UTC", at(44)),
+        ("2026-06-30T23:59:60Z", datetime(2026, 6, 30, 23, 59, 59, 999999, timezone.utc)),
+    ],
+)
+def test_one_that_the_column_cannot_hold_is_cut_and_its_text_kept(
+    opened: Any, text: str, instant: datetime, known: dict[str, ColumnType]
+) -> None:
+    file = opened(text, known_types=known)
+    assert not file.rejected
+    found = rows(file)
+    assert found[10] == {"id": 10, "at": instant, "at__v_text": text}
+    assert {row["at__v_text"] for row in found[:10] + found[11:]} == {None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "2026-05-03",
+        "2026-02-30T10:00:00Z",
+        "2026-05-03T10:00:60Z",
+        "2026-05-03T10:00:44 CET",
+        "03/05/2026 10:00",
+        "2026-05-03T10:00:44.Z",
+    ],
+)
+def test_what_is_no_instant_for_certain_is_a_bad_row(opened: Any, text: str) -> None:
+    file = opened(text)
+    [bad] = file.rejected
+    assert (bad.line, bad.column, bad.raw) == (12, 2, f"10,{text}".encode())
+    assert bad.reason == "no instant in the column that windows are taken by"
+    assert len(rows(file)) == 20
+    assert file.columns[1].type == ColumnType("timestamp")
+
+
+def test_a_column_of_other_texts_holds_no_times(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    path.write_text("id,at\n" + "1,soon\n" * 20 + f"2,{SOUND}\n")
+    file = open_csv(path, instants="at")
+    assert not file.rejected
+    assert file.columns[1].type == ColumnType("text")
+
+
+@pytest.mark.slow
+def test_one_such_time_stops_no_window(tmp_path: Path) -> None:
+    times = [SOUND] * 200 + ["2026-05-03T10:00:44.123456789Z", "2026-05-04T10:00:00 UTC", "soon"]
+    text = "id,timestamp\n" + "".join(f"{number},{at}\n" for number, at in enumerate(times))
+    given: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-06-01", "max_age": 0}
+    with FileVendor(transactions=text.encode()) as vendor:
+        for _ in range(2):
+            source = spaaza_source(vendor.base_url, 1743, TOKEN, **QUICK, **given)
+            pipeline_into(tmp_path).run(source.with_resources("transactions"))
+    assert query(tmp_path, "SELECT count(*), count(timestamp) FROM transactions") == [(202, 202)]
+    assert query(tmp_path, "SELECT DISTINCT loaded, rejected, proven FROM export_jobs") == [
+        (202, 1, True)
+    ]
+    exact = "SELECT timestamp__v_text FROM transactions WHERE timestamp__v_text IS NOT NULL"
+    assert query(tmp_path, exact) == [("2026-05-03T10:00:44.123456789Z",)]
