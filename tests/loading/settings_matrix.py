@@ -218,9 +218,15 @@ SETTINGS: list[Setting] = [
     ),
     Setting(
         "max_rejected_share",
-        State({"max_rejected_share": 0.5}),
-        State({"max_rejected_share": 0.9}),
-        without=State(stops=True),
+        State({"max_rejected_share": 0.5, "max_rejected_rows": 0}),
+        State({"max_rejected_share": 0.9, "max_rejected_rows": 0}),
+        without=State({"max_rejected_rows": 0}, stops=True),
+        after=broken_rows,
+    ),
+    Setting(
+        "max_rejected_rows",
+        State({"max_rejected_rows": 0}, stops=True),
+        State({"max_rejected_rows": 1}),
         after=broken_rows,
     ),
     Setting(

@@ -21,7 +21,7 @@ LONG = (
     "window",
     "start_date (",
     "on_bad_row",
-    "max_rejected_share",
+    "max_rejected_",
     "schema_contract (",
     "time_columns (",
     "write_disposition (",

@@ -353,7 +353,9 @@ class Scan:
 
     def _check_blank_lines(self, bad: list[BadRecord], records: int, offset: int) -> None:
         """Raise an error for empty lines before a good row: two tables, or text above one."""
-        bad_indexes = {record.index for record in bad}
+        # A row that is a bad one for its cells shows a second table too.
+        by_cells = (HEADER_REPEATED, NO_INSTANT)
+        bad_indexes = {record.index for record in bad if record.reason not in by_cells}
         after_blank = [(0, 0)] if self._blank_before else []
         after_blank += [(record.index + 1, record.after) for record in bad if record.blank]
         for index, start in after_blank:
