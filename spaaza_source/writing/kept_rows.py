@@ -162,8 +162,9 @@ def _read_keys(
         if not file.rejected:
             continue
         keys, places = file.rejected_keys(search.key) or (None, [])
-        if len(places) < len(file.rejected):
-            lost[number] = len(file.rejected) - len(places)
+        # Lines that were rejected together may be several rows.
+        if len(set(places)) < len(file.rejected):
+            lost[number] = len(file.rejected) - len(set(places))
         if keys is None or not places:
             continue
         cells = _as(keys, search.columns).append_column("place", pa.array(places, pa.int64()))

@@ -60,3 +60,17 @@ def test_a_cell_is_read_where_nothing_before_it_can_have_moved_it(
     raw: str, types: str, names: str, found: tuple[Any, ...] | None
 ) -> None:
     assert read(raw, types, *names.split()) == ([] if found is None else [found])
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        ('1,"a,b\n2,"c",d\n3,e,f', [(1,), (2,), (3,)]),
+        ('1,"a,b\r\n2,"c",d', [(1,), (2,)]),
+        # Too few cells, or too many: a line of a text.
+        ('1,"a,b\n2,c\n3,d,e,f\n4,"g"h,i', [(1,)]),
+        ('x"1,a\n2,"c",d', [(2,)]),
+    ],
+)
+def test_lines_that_were_rejected_together_are_read_each(raw: str, found: list[Any]) -> None:
+    assert read(raw, "bigint text text", "0") == found

@@ -274,3 +274,17 @@ def test_variants_of_a_kept_row_stay(vendor: FileVendor, tmp_path: Path) -> None
     load(vendor, tmp_path, table(*BAD))
     found = query(tmp_path, "SELECT points, points__v_text FROM products WHERE id = 7")
     assert found == [(None, "many")]
+
+
+def test_each_of_several_lines_keeps_the_version_that_the_table_has(
+    vendor: FileVendor, tmp_path: Path
+) -> None:
+    load(vendor, tmp_path, table())
+    swallowed = (
+        table(name="new").replace("250,new250", '250,"new250').replace("251,new251", '251,"x"')
+    )
+    load(vendor, tmp_path, swallowed)
+    names = "SELECT name FROM products WHERE points BETWEEN 249 AND 252 ORDER BY points"
+    assert query(tmp_path, names) == [("new249",), ("n250",), ("n251",), ("new252",)]
+    assert told(tmp_path)["rejected"]["rows"] == 1
+    assert told(tmp_path)["kept"]["rows"] == 2

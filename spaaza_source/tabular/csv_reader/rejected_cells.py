@@ -4,12 +4,15 @@ What is wrong with a row may have moved its cells: a comma too many in a name, f
 row is read from its start. It is read on while it is sound, and while no cell can be a part of one
 that was meant: one in quotes is whole, and so is one that is empty or fits its column's type where
 that is not text. A cell is taken if it fits its column's type, and a comma ends it.
+
+Lines that were rejected together, because it is uncertain which are rows, are each read as one if
+they are sound.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +41,12 @@ def certain_cells(
     """
     by_name = {column.name: place for place, column in enumerate(columns)}
     places = [by_name[name] for name in names]
-    rows = [_leading_cells(row.raw, max(places) + 1) for row in rejected]
+    lines = [
+        (number, line)
+        for number, row in enumerate(rejected)
+        for line in _possible_rows(row.raw, len(columns))
+    ]
+    rows = [_leading_cells(line, max(places) + 1) for _, line in lines]
     certain = np.ones(len(rows), np.bool_)
     texts_at: dict[int, pa.Array] = {}
     for place, column in enumerate(columns[: max(places) + 1]):
@@ -62,7 +70,18 @@ def certain_cells(
             for name, place in zip(names, places, strict=True)
         }
     )
-    return read, [int(number) for number in np.flatnonzero(certain)]
+    return read, [lines[int(place)][0] for place in np.flatnonzero(certain)]
+
+
+def _possible_rows(raw: bytes, width: int) -> Iterator[bytes]:
+    """The row itself, and lines after its first that are rows of so many sound cells."""
+    yield raw
+    for line in raw.splitlines()[1:]:
+        cells = at = 0
+        while found := _CELL.match(line + b",", at):
+            cells, at = cells + 1, found.end()
+        if cells == width and at > len(line):
+            yield line
 
 
 def _leading_cells(raw: bytes, most: int) -> list[tuple[str, bool]]:
