@@ -15,7 +15,11 @@ from spaaza_source.drift import (
     remembered_headers,
     widen_to_decimals,
 )
-from spaaza_source.errors import IncompleteDownloadError, SettingsError
+from spaaza_source.errors import (
+    IncompleteDownloadError,
+    SettingsError,
+    TooManyRejectedRowsError,
+)
 from spaaza_source.exports import RELOAD, Export, ExportRequest, OnDownload, error_context
 from spaaza_source.reading.column_hints import (
     check_header,
@@ -25,7 +29,7 @@ from spaaza_source.reading.column_hints import (
 from spaaza_source.reading.early_read import EarlyRead
 from spaaza_source.reading.file_opener import FileOpener, ReadSettings
 from spaaza_source.reading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
-from spaaza_source.tabular import TIMESTAMP, Column, CsvFile, JsonFile, Policy
+from spaaza_source.tabular import NO_INSTANT, TIMESTAMP, Column, CsvFile, JsonFile, Policy
 from spaaza_source.transport import ArrivingBytes, ArrivingFile
 
 
@@ -190,10 +194,17 @@ class FileReader:
     def _open_csv(self, export: Export) -> CsvFile:
         fetched, table = export.file(), export.request.table
         opener = self._opener(table, "csv")
-        early = self._read_early(export, opener)
-        file = (
-            early if isinstance(early, CsvFile) else opener.open_csv(fetched.path, export.request)
-        )
+        try:
+            early = self._read_early(export, opener)
+            file = (
+                early
+                if isinstance(early, CsvFile)
+                else opener.open_csv(fetched.path, export.request)
+            )
+        except TooManyRejectedRowsError as failure:
+            if NO_INSTANT in failure.cause:
+                failure.hint = f"{failure.hint} Or {self._all_rows_hint}."
+            raise
         if not fetched.end_verified and not file.ends_with_newline:
             raise IncompleteDownloadError(
                 "the file's host named no length, and the last row has no record end",

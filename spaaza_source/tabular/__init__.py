@@ -7,6 +7,7 @@ from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnTy
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.csv_reader.in_threads import make_threads
+from spaaza_source.tabular.csv_reader.instants import NO_INSTANT
 from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
 from spaaza_source.tabular.drift import ColumnChange, column_changes
 from spaaza_source.tabular.header import (
@@ -25,6 +26,7 @@ from spaaza_source.tabular.source_file import check_settings
 from spaaza_source.tabular.table_types import DocumentedTypes, TableTypes, read_table_types
 
 __all__ = [
+    "NO_INSTANT",
     "OTHER_NAMING",
     "TEXT",
     "TIMESTAMP",

@@ -90,7 +90,7 @@ def test_times_that_the_policy_drops(shop: Shop, right: Any) -> None:
 
 def test_rows_without_a_time(shop: Shop) -> None:
     shop.give(T, WITHOUT)
-    with advises("reading/loadable_file.py", "Ask the vendor, or {rows.all_rows_hint}"):
+    with advises("reading/reader.py", "{failure.hint} Or {self._all_rows_hint}"):
         shop.load(T, **SINCE)
     shop.load(T)
     assert shop.rows(T) == 2

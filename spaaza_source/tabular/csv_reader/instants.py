@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.values import Cells, all_fit, fit_mask
 
-REASON = "no instant in the column that windows are taken by"
+NO_INSTANT = "no instant in the column that windows are taken by"
 
 _FORM = re.compile(
     r"(?P<minute>\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))?"

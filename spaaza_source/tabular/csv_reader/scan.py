@@ -14,8 +14,7 @@ import pyarrow.compute as pc
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
-from spaaza_source.tabular.csv_reader.instants import REASON as NO_INSTANT
-from spaaza_source.tabular.csv_reader.instants import find_no_instants
+from spaaza_source.tabular.csv_reader.instants import NO_INSTANT, find_no_instants
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout, read_layout
 from spaaza_source.tabular.csv_reader.parse import parse_rows, parse_texts
 from spaaza_source.tabular.csv_reader.structure import (
