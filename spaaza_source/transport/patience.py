@@ -9,7 +9,9 @@ from __future__ import annotations
 import http.client
 import io
 import math
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -113,7 +115,9 @@ class PatientAdapter(HTTPAdapter):
         pool = super().get_connection_with_tls_context(*args, **kwargs)
         connection: Any = pool.ConnectionCls
         if not hasattr(connection, "reads_patiently"):
-            own = {"reads_patiently": True, "response_class": staticmethod(self._open)}
+            # urllib3 holds a pool's connections until the pool is gone: they may not hold the pool.
+            weak = weakref.WeakMethod(self._open)
+            own = {"reads_patiently": True, "response_class": staticmethod(partial(_open, weak))}
             pool.ConnectionCls = type(connection.__name__, (connection,), own)
         return pool
 
@@ -123,6 +127,11 @@ class PatientAdapter(HTTPAdapter):
         raw = _PatientReader(answer.fp.detach(), sock, self._patience)
         answer.fp = io.BufferedReader(raw)
         return answer
+
+
+def _open(weak: Any, sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+    answer: http.client.HTTPResponse = weak()(sock, *args, **kwargs)
+    return answer
 
 
 class _PatientReader(io.RawIOBase):

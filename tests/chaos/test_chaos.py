@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.__main__ import leaks
-from tests.chaos.loads import Run, chaotic, differences, undisturbed
+from tests.chaos.__main__ import FILES, leaks
+from tests.chaos.loads import Run, chaotic, differences, held, undisturbed
 from tests.chaos.proxy import ChaoticProxy
 from tests.vendors.server import Answer, ScriptedServer
 
@@ -26,8 +26,10 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 def test_a_load_over_a_line_that_breaks_is_exact_or_is_completed_by_a_rerun(
     seed: int, expected: dict[str, list[Any]], tmp_path: Path
 ) -> None:
+    files, _ = held()
     run = chaotic(seed, tmp_path, expected)
     assert run.wrong == []
+    assert run.held[0] - files <= FILES
     assert run.struck.total() > 5
 
 

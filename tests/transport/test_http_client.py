@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import gc
 import socket
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
+from urllib3 import HTTPConnectionPool
 
 from spaaza_source.errors import (
     CredentialsError,
@@ -196,3 +199,19 @@ def test_a_wrong_address_is_one_clear_sentence(base_url: object) -> None:
 )
 def test_an_address_loses_its_last_slash(given: str, kept: str) -> None:
     assert parse_base_url(given) == kept
+
+
+def test_the_connections_of_a_thread_end_with_it() -> None:
+    def pools() -> int:
+        gc.collect()
+        return sum(isinstance(each, HTTPConnectionPool) for each in gc.get_objects())
+
+    before = pools()
+    with ScriptedServer(in_turn(Answer.json({}))) as server:
+        http = http_to(server)
+        for _ in range(3):
+            thread = threading.Thread(target=http.get, args=("/tasks",))
+            thread.start()
+            thread.join()
+        assert len(server.seen) == 3
+    assert pools() == before
