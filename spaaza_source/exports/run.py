@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from dlt.common import logger
@@ -33,6 +33,9 @@ from spaaza_source.exports.table_exports import (
 )
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport import Clock, Deadline, Download, SystemClock, without_context
+
+if TYPE_CHECKING:
+    from spaaza_source.tabular import SharedThreads
 
 #: Before an export that failed, and cannot be split, is asked for once more, the run waits as long
 #: as between so many polls.
@@ -56,7 +59,7 @@ class ExportRun:
         folder: Callable[[], Path],
         settings: PollSettings,
         clock: Clock | None = None,
-        threads: Executor | None = None,
+        threads: SharedThreads | None = None,
     ) -> None:
         self._service = service
         self._folder = folder

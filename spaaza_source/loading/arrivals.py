@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
 
 from dlt.common import logger
 
@@ -12,10 +11,11 @@ from spaaza_source.exports import Export, ExportRun, OnDownload, Phase, TableExp
 from spaaza_source.loading.progress import Progress
 from spaaza_source.loading.scope import LoadScope
 from spaaza_source.reading import FileReader
+from spaaza_source.tabular import SharedThreads
 
 
 def begin_early(
-    reader: FileReader, scope: LoadScope, threads: Executor | None = None
+    reader: FileReader, scope: LoadScope, threads: SharedThreads | None = None
 ) -> OnDownload:
     """What begins to read a file of a table while it is downloaded, in any thread.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from spaaza_source.tabular import (
     CsvFile,
     JsonFile,
     Policy,
+    SharedThreads,
     TableTypes,
     check_settings,
     make_speller,
@@ -113,7 +113,7 @@ class FileOpener:
         path: Path,
         request: ExportRequest,
         arriving: ArrivingBytes | None = None,
-        threads: Executor | None = None,
+        threads: SharedThreads | None = None,
     ) -> CsvFile:
         """Examine a whole CSV file.
 

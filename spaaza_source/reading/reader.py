@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 
 import dlt
@@ -29,7 +28,15 @@ from spaaza_source.reading.column_hints import (
 from spaaza_source.reading.early_read import EarlyRead
 from spaaza_source.reading.file_opener import FileOpener, ReadSettings
 from spaaza_source.reading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
-from spaaza_source.tabular import NO_INSTANT, TIMESTAMP, Column, CsvFile, JsonFile, Policy
+from spaaza_source.tabular import (
+    NO_INSTANT,
+    TIMESTAMP,
+    Column,
+    CsvFile,
+    JsonFile,
+    Policy,
+    SharedThreads,
+)
 from spaaza_source.transport import ArrivingBytes, ArrivingFile
 
 
@@ -73,7 +80,7 @@ class FileReader:
         export_format: str,
         *,
         known_size: int | None = None,
-        threads: Executor | None = None,
+        threads: SharedThreads | None = None,
     ) -> OnDownload:
         """What begins to read a file that is on its way, and may be called in any thread.
 

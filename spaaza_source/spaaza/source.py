@@ -45,7 +45,7 @@ from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
 from spaaza_source.spaaza.personal_columns import make_policies
 from spaaza_source.spaaza.segments import moves_with_time, selection_for
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
-from spaaza_source.tabular import TableTypes, make_threads, read_table_types
+from spaaza_source.tabular import SharedThreads, TableTypes, read_table_types
 from spaaza_source.transport import parse_base_url
 from spaaza_source.windows import EARLIEST, MARGIN, Window
 from spaaza_source.writing import DeleteGuard
@@ -205,7 +205,7 @@ def spaaza_source(
             max_age,
             stagger,
         ),
-        threads=make_threads(),
+        threads=SharedThreads(),
     )
     require_flag("only_finished", only_finished)
     policies = make_policies(

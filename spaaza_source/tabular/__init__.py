@@ -6,7 +6,7 @@ A file's structure is proven, its bad rows are rejected, and no value is repaire
 from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
-from spaaza_source.tabular.csv_reader.in_threads import make_threads
+from spaaza_source.tabular.csv_reader.in_threads import SharedThreads
 from spaaza_source.tabular.csv_reader.instants import NO_INSTANT
 from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
 from spaaza_source.tabular.drift import ColumnChange, column_changes
@@ -41,6 +41,7 @@ __all__ = [
     "Policies",
     "Policy",
     "RejectedRow",
+    "SharedThreads",
     "TableTypes",
     "certain_cells",
     "check_settings",
@@ -48,7 +49,6 @@ __all__ = [
     "convert_csv",
     "is_unspelled",
     "make_speller",
-    "make_threads",
     "open_csv",
     "open_json",
     "printable_name",

@@ -31,7 +31,7 @@ from spaaza_source.settings import (
     require_number,
     require_text,
 )
-from spaaza_source.tabular import TableTypes, make_threads, read_table_types
+from spaaza_source.tabular import SharedThreads, TableTypes, read_table_types
 from spaaza_source.transport import parse_base_url
 from spaaza_source.voucherify.credentials import VoucherifyCredentials, require_keys
 from spaaza_source.voucherify.documented_types import DOCUMENTED
@@ -180,7 +180,7 @@ def voucherify_source(
     poll = PollSettings(
         poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age
     )
-    run = ExportRun(service, downloads_folder, poll, threads=make_threads())
+    run = ExportRun(service, downloads_folder, poll, threads=SharedThreads())
     require_flag("only_finished", only_finished)
     require_flag("cleanup", cleanup)
     require_text("campaign_id", campaign_id)

@@ -14,7 +14,7 @@ from spaaza_source import spaaza_source
 from spaaza_source.errors import FileError
 from spaaza_source.exports import fetch
 from spaaza_source.reading.early_read import EarlyRead
-from spaaza_source.tabular import CsvFile, make_threads, open_csv
+from spaaza_source.tabular import CsvFile, SharedThreads, open_csv
 from spaaza_source.tabular.csv_reader.scan import BLOCK
 from spaaza_source.transport import ArrivingBytes, ArrivingFile
 from tests.faults.hosts import QUICK, TOKEN, BadHost, cut, in_turn, ours, rest_of, sound
@@ -124,7 +124,7 @@ def test_one_of_a_known_size_waits_for_its_hash(way: Way) -> None:
 
 
 def test_files_that_share_threads_are_read_side_by_side(tmp_path: Path, large: bytes) -> None:
-    ways, threads = [Way(tmp_path / f"{number}.csv") for number in range(3)], make_threads()
+    ways, threads = [Way(tmp_path / f"{number}.csv") for number in range(3)], SharedThreads()
 
     def reader(way: Way) -> Callable[[ArrivingBytes], CsvFile]:
         return lambda data: open_csv(way.arriving.path, arriving=data, threads=threads)

@@ -1,7 +1,7 @@
 """Reads CSV files: proves their structure, finds each column's type, yields Arrow tables."""
 
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
-from spaaza_source.tabular.csv_reader.in_threads import make_threads
+from spaaza_source.tabular.csv_reader.in_threads import SharedThreads
 from spaaza_source.tabular.csv_reader.instants import NO_INSTANT
 
-__all__ = ["NO_INSTANT", "CsvFile", "make_threads", "open_csv"]
+__all__ = ["NO_INSTANT", "CsvFile", "SharedThreads", "open_csv"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
-from spaaza_source.tabular.csv_reader.in_threads import run_in_threads
+from spaaza_source.tabular.csv_reader.in_threads import SharedThreads, run_in_threads
 from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.layout import Layout
 from spaaza_source.tabular.csv_reader.parse import parse_rows
@@ -184,7 +183,10 @@ class CsvFile:
         for index, (column, seen) in enumerate(self._pairs()):
             cells, cut = kept.column(index), None
             is_text = pa.types.is_string(cells.type)
-            if is_text:
+            if is_text and cells.num_chunks == 1:
+                # `combine_chunks` would copy it.
+                cells = cells.chunk(0)
+            elif is_text:
                 cells = cells.combine_chunks()
             if is_text and index == self._instants:
                 cells, cut = as_instants(cells)
@@ -214,7 +216,7 @@ def open_csv(
     max_rejected_rows: int = 10,
     instants: str | None = None,
     arriving: SourceBytes | None = None,
-    threads: Executor | None = None,
+    threads: SharedThreads | None = None,
 ) -> CsvFile:
     """Examine a whole CSV file: its structure, encoding, header and types.
 
@@ -246,7 +248,7 @@ def open_csv(
             a bad one, unless most are. One that is finer than a microsecond is cut to it, and its
             text goes to `<name>__v_text` too.
         arriving: The file's bytes, where it is still being written: their end is its end.
-        threads: Where its parts are examined, as `make_threads` makes it: files that share them
+        threads: Where its parts are examined, files that share them
             take no more memory than one. It has threads of its own unless given.
 
     Raises:

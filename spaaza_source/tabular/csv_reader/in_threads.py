@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import pyarrow as pa
@@ -14,9 +15,33 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def make_threads() -> Executor:
-    """Threads for the parts of files: as many as work side by side, or four."""
-    return ThreadPoolExecutor(_side_by_side(), thread_name_prefix="csv")
+class SharedThreads:
+    """Threads in which the parts of several files are worked on; there only while any are.
+
+    A thread that rests keeps memory, which what follows needs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._borrowers = 0
+        self._pool: ThreadPoolExecutor | None = None
+
+    @contextmanager
+    def lend(self) -> Iterator[ThreadPoolExecutor]:
+        """The threads, for one file."""
+        with self._lock:
+            pool = self._pool = self._pool or _make_pool()
+            self._borrowers += 1
+        try:
+            yield pool
+        finally:
+            with self._lock:
+                self._borrowers -= 1
+                is_last = not self._borrowers
+                if is_last:
+                    self._pool = None
+            if is_last:
+                pool.shutdown()
 
 
 def run_in_threads(
@@ -24,7 +49,7 @@ def run_in_threads(
     items: Iterable[_T],
     *,
     ahead: int = 0,
-    threads: Executor | None = None,
+    threads: SharedThreads | None = None,
 ) -> Iterator[_R]:
     """The results of work on items, in their order, one item per processor at a time.
 
@@ -34,7 +59,7 @@ def run_in_threads(
         ahead: How many are worked on while the caller is busy with a result, if more than that.
         threads: Where the work is done; in threads of its own unless given.
     """
-    with make_threads() if threads is None else nullcontext(threads) as pool:
+    with _make_pool() if threads is None else threads.lend() as pool:
         running: deque[Future[_R]] = deque()
         most = max(_side_by_side(), ahead)
         try:
@@ -48,6 +73,10 @@ def run_in_threads(
         finally:
             for future in running:
                 future.cancel()
+
+
+def _make_pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_side_by_side(), thread_name_prefix="csv")
 
 
 def _side_by_side() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 
 from spaaza_source.errors import FileError, MalformedFileError
 from spaaza_source.tabular.column_types import TIMESTAMP
-from spaaza_source.tabular.csv_reader.in_threads import run_in_threads
+from spaaza_source.tabular.csv_reader.in_threads import SharedThreads, run_in_threads
 from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
 from spaaza_source.tabular.inference import Evidence
@@ -26,7 +25,7 @@ def read_whole(
     start: list[Evidence],
     looks: Mapping[int, CellLook],
     spool: Spool,
-    threads: Executor | None = None,
+    threads: SharedThreads | None = None,
 ) -> list[Evidence]:
     """What all cells show of the columns' types; the good rows of each piece go to the spool.
 
