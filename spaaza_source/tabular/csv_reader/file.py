@@ -248,7 +248,7 @@ def open_csv(
             a bad one, unless most are. One that is finer than a microsecond is cut to it, and its
             text goes to `<name>__v_text` too.
         arriving: The file's bytes, where it is still being written: their end is its end.
-        threads: Where its parts are examined, files that share them
+        threads: Where its parts are examined; files that share them
             take no more memory than one. It has threads of its own unless given.
 
     Raises:
