@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from typing_extensions import Self
-
 
 class StartedOverError(Exception):
     """The file begins anew: its bytes may be others than those that were read."""
@@ -123,12 +121,6 @@ class ArrivingBytes:
         self._file = file
         self._version = version
         self._at = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def seek(self, offset: int) -> int:
         """Read on from a byte."""

@@ -17,7 +17,7 @@ from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnTy
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads, run_in_threads
 from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.layout import Layout
-from spaaza_source.tabular.csv_reader.parse import parse_rows
+from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows
 from spaaza_source.tabular.csv_reader.read_whole import kept_type, read_whole
 from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
 from spaaza_source.tabular.header import make_speller, name_columns
@@ -183,11 +183,8 @@ class CsvFile:
         for index, (column, seen) in enumerate(self._pairs()):
             cells, cut = kept.column(index), None
             is_text = pa.types.is_string(cells.type)
-            if is_text and cells.num_chunks == 1:
-                # `combine_chunks` would copy it.
-                cells = cells.chunk(0)
-            elif is_text:
-                cells = cells.combine_chunks()
+            if is_text:
+                cells = only_chunk(cells)
             if is_text and index == self._instants:
                 cells, cut = as_instants(cells)
             if is_text and seen.drops_zeros:
@@ -248,8 +245,8 @@ def open_csv(
             a bad one, unless most are. One that is finer than a microsecond is cut to it, and its
             text goes to `<name>__v_text` too.
         arriving: The file's bytes, where it is still being written: their end is its end.
-        threads: Where its parts are examined; files that share them
-            take no more memory than one. It has threads of its own unless given.
+        threads: Where its parts are examined; files that share them take little more memory than
+            one. It has threads of its own unless given.
 
     Raises:
         HeaderError: The header cannot name the columns.

@@ -59,6 +59,11 @@ def parse_texts(data: bytes, width: int, include: Sequence[int] | None = None) -
     return None
 
 
+def only_chunk(cells: Any) -> Any:
+    """The cells of a column of one piece, which has one chunk; `combine_chunks` would copy it."""
+    return cells.chunk(0) if cells.num_chunks else pa.array([], cells.type)
+
+
 def _no_rows(width: int) -> Any:
     # Arrow refuses to read nothing.
     return pa.schema([(str(index), pa.string()) for index in range(width)]).empty_table()

@@ -13,6 +13,7 @@ from spaaza_source.errors import FileError, MalformedFileError
 from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads, run_in_threads
 from spaaza_source.tabular.csv_reader.instants import as_instants
+from spaaza_source.tabular.csv_reader.parse import only_chunk
 from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
@@ -49,7 +50,7 @@ def read_whole(
         texts = judged.texts
         # A column that another thread settles meanwhile is looked at in vain, but not wrongly.
         before, found, kept = list(evidence), {}, []
-        for index, strings in enumerate(map(_only_chunk, texts.columns)):
+        for index, strings in enumerate(map(only_chunk, texts.columns)):
             if index in looks:
                 looks[index].add(strings)
             if before[index].is_settled:
@@ -87,10 +88,6 @@ def kept_type(seen: Evidence) -> Any:
     if seen.zeros and seen.drops_zeros:
         return pa.string()
     return pa.timestamp("us") if seen.naive and kind == TIMESTAMP else kind.arrow
-
-
-def _only_chunk(cells: Any) -> Any:
-    return cells.chunk(0) if cells.num_chunks else pa.array([], cells.type)
 
 
 def _check_apostrophes(texts: Any) -> None:

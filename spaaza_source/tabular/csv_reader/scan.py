@@ -16,7 +16,7 @@ from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
 from spaaza_source.tabular.csv_reader.instants import NO_INSTANT, find_no_instants
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout, read_layout
-from spaaza_source.tabular.csv_reader.parse import parse_rows, parse_texts
+from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows, parse_texts
 from spaaza_source.tabular.csv_reader.structure import (
     BadRecord,
     RecordBounds,
@@ -188,15 +188,16 @@ class Scan:
         if texts is None or texts.num_rows != len(bounds.ends):
             bounds = find_records(records, self.layout)
             texts = self._read_good(piece, bounds)
-        texts = self._reject(HEADER_REPEATED, self._find_headers(texts), piece, bounds, texts)
+        texts = self._reject((HEADER_REPEATED, 1), self._find_headers(texts), piece, bounds, texts)
         if self.instants is not None and texts.num_rows:
-            rows = self._find_no_instants(piece, texts.column(str(self.instants)))
-            texts = self._reject(NO_INSTANT, rows, piece, bounds, texts)
+            rows = self._find_no_instants(piece, only_chunk(texts.column(str(self.instants))))
+            fault = (NO_INSTANT, self.instants + 1)
+            texts = self._reject(fault, rows, piece, bounds, texts)
         return Judged(piece, bounds, texts)
 
     def _find_no_instants(self, piece: Piece, times: Any) -> list[int]:
         """The rows without an instant; none where the first piece shows that most have none."""
-        rows = find_no_instants(times.combine_chunks())
+        rows = find_no_instants(times)
         if piece.offset == self.layout.rows_offset:
             self._has_instants = 2 * len(rows) <= len(times)
         else:
@@ -204,14 +205,18 @@ class Scan:
         return rows if self._has_instants else []
 
     def _reject(
-        self, reason: str, rows: Sequence[int], piece: Piece, bounds: RecordBounds, texts: Any
+        self,
+        fault: tuple[str, int],
+        rows: Sequence[int],
+        piece: Piece,
+        bounds: RecordBounds,
+        texts: Any,
     ) -> Any:
-        """Make bad records of some good rows; returns the cells of the others."""
+        """Make bad records of some good rows, for a reason; returns the cells of the others."""
         if not rows:
             return texts
         good = np.delete(np.arange(len(bounds.ends)), [record.index for record in bounds.bad])
-        column = 1 if self.instants is None or reason == HEADER_REPEATED else self.instants + 1
-        bounds.reject(reason, column, [int(good[row]) for row in rows], piece.records)
+        bounds.reject(fault, [int(good[row]) for row in rows], piece.records)
         return self._read_good(piece, bounds)
 
     def _read_good(self, piece: Piece, bounds: RecordBounds) -> Any:

@@ -79,10 +79,9 @@ class RecordBounds:
     stray_line_feed: int | None = None
 
     def reject(
-        self, reason: str, column: int, indexes: Collection[int], records: WholeRecords
+        self, fault: tuple[str, int], indexes: Collection[int], records: WholeRecords
     ) -> None:
-        """Make bad records of some good ones."""
-        fault = (reason, column)
+        """Make bad records of some good ones, for a reason in a column."""
         more = [_bad_record(index, fault, None, records.data, self.ends) for index in indexes]
         self.bad = sorted([*self.bad, *more], key=lambda record: record.index)
 
