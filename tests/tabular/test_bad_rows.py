@@ -189,6 +189,7 @@ def test_lines_that_were_one_record_are_all_kept_apart(tmp_path: Path, bad: byte
         (b'"never\nclosed,2,3\n', GOOD * 100),
         # So many rows are no text of a cell, though a quote follows in which that may have ended.
         (b'1,"2,3\n', GOOD * 100 + b'1,"2",3\n' + GOOD),
+        (b'"two\nlines,2,3\n', GOOD * 100 + b'1,"2",3\n' + GOOD),
         # The next quote opens a cell; or it is within one, and has lost the one that doubles it.
         (b'1,"a,3\n4,"Herengracht",5\n', QUOTED),
         (b'1,"a"",3\n4,"Herengracht",5\n', QUOTED),

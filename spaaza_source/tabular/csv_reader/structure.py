@@ -283,8 +283,9 @@ def _find_damage(
         end = find_certain_end(data, begin, position, layout, last=last)
         if end is None:
             raise
-        if broken is None and lost.column == 1:
-            # It may be the end of a cell whose closing quote is missing, with the cells after it.
+        if lost.column == 1 and (broken is None or end <= position):
+            # The next line may be the end of a cell whose closing quote is missing, with the cells
+            # after it.
             end = data.index(layout.line_end, end) + 1
         lines = data.count(layout.line_end, begin, end)
         reason = lost.reason
