@@ -62,7 +62,8 @@ def test_the_config_section_of_each_resource_stays_as_users_have_it() -> None:
 def as_it_stands(sandbox: Sandbox) -> str:
     """What is commented, taken as it stands, but for what only a real account has."""
     text = re.sub(r'^# (?=\w+ = |\[|"\$)', "", CONFIG, flags=re.MULTILINE)
-    for name in ("end_date", "from_files", "allow_external_schedulers", "users", "transactions"):
+    examples = ("end_date", "from_files", "dialect", "allow_external_schedulers")
+    for name in (*examples, "users", "vouchers", "transactions"):
         text = re.sub(rf"^{name} = .*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^poll_interval = .*$", "poll_interval = 0.05", text, flags=re.MULTILINE)
     return re.sub(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import inspect
 import json
 import os
@@ -119,7 +120,18 @@ def run(command: list[str], sandbox: Sandbox) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.fixture
+def own_files() -> None:
+    """The files that docs/files.md names, where its commands look for them."""
+    for number, name in enumerate(("users.csv", "users-1.csv", "users-2.csv")):
+        Path(name).write_text(f"id,name\n{number},Ann\n", encoding="utf-8")
+    Path("klanten.csv").write_text("id;punten;sinds\n0;3,5;31-12-2025\n", encoding="utf-8")
+    may = b"id,timestamp\n1,2026-05-03T10:00:00Z\n"
+    Path("may.csv.gz").write_bytes(gzip.compress(may))
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_files")
 def test_every_python_block_runs(sandbox: Sandbox) -> None:
     """Each by itself, but in one process: most of their time is what they import."""
     codes = [code for page in PAGES for code in blocks(page, "python")]
@@ -129,6 +141,7 @@ def test_every_python_block_runs(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize(
     "page",
     [

@@ -128,6 +128,21 @@ def check(**options: Any) -> None:
     help="Load archived files: the folder of one load, or of several, loaded in order.",
 )
 @click.option(
+    "--file",
+    "files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Load this file as the table, or of the given dates; may be repeated. CSV or JSON, gzip or"
+    " not. The vendor is asked nothing.",
+)
+@click.option(
+    "--dialect",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What --file is written in, where it is not RFC 4180: delimiter, quote, encoding, decimal,"
+    " date_format, skip_leading, skip_trailing. May be repeated.",
+)
+@click.option(
     "--accept-deletes", is_flag=True, help="Allow this load to delete any number of rows."
 )
 @click.option(

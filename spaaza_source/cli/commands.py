@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -73,15 +73,20 @@ def load(
     report: Report,
     keep_files: str | None,
     from_files: Path | None,
+    files: Sequence[Path],
+    dialect: Sequence[str],
     accept_deletes: bool,
     full_refresh: bool,
     abandon: bool,
     max_exports: int | None,
     **options: Any,
 ) -> None:
-    """Load tables, or the archive in a folder."""
+    """Load tables, the archive in a folder, or files of the user's own."""
     targets = Target.each(**options)
     settings: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
+    if files or dialect:
+        asked = {"keep-files": keep_files, "from-files": from_files, "max-exports": max_exports}
+        targets = _with_files(targets, files, dialect, asked)
     if from_files is not None:
         load_one = partial(
             load_archived, folder=from_files, report=report, abandon=abandon, **settings
@@ -97,19 +102,42 @@ def load(
 
     def load_target(target: Target) -> None:
         source = target.source(**settings)
-        # Wrong settings are reported before anything is requested.
-        list(target.vendor.check_access())
+        if not files:
+            # Wrong settings are reported before anything is requested.
+            list(target.vendor.check_access())
         # What is dropped and loaded again needs no older load to be finished first.
         with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
-            run_agreed(
-                exports_of(source).run.submitter,
-                partial(load_and_report, pipeline, source, report, full_refresh=full_refresh),
-                may_ask=isinstance(report, ConsoleReport),
-            )
+            run = partial(load_and_report, pipeline, source, report, full_refresh=full_refresh)
+            if files:
+                run()
+            else:
+                submitter = exports_of(source).run.submitter
+                run_agreed(submitter, run, may_ask=isinstance(report, ConsoleReport))
         loaded.append(f"{target.dataset}.{next(iter(source.selected_resources))}")
 
     load_each(targets, report, load_target)
     report.show_location(targets[0].db, loaded[0])
+
+
+def _with_files(
+    targets: Sequence[Target],
+    files: Sequence[Path],
+    dialect: Sequence[str],
+    asked: Mapping[str, object],
+) -> list[Target]:
+    """The targets with files of the user's own, where no option of `asked` contradicts them."""
+    given = [option for option, value in asked.items() if value is not None]
+    if given:
+        raise SettingsError(
+            f"--file loads files that are there, so --{given[0]} has no meaning beside it",
+            where=f"--{given[0]}",
+            hint="Leave it out.",
+        )
+    if len(targets) > 1:
+        raise SettingsError(
+            "a file has the rows of one chain", where="--file", hint="Name it: --chain 1743."
+        )
+    return [target.with_files(files, dialect) for target in targets]
 
 
 def plan(**options: Any) -> None:

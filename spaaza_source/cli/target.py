@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from dlt.extract import DltSource
 from spaaza_source.cli.vendors import SPAAZA, VENDORS, Vendor, of_chain
 from spaaza_source.destination import DELTA, is_files
 from spaaza_source.errors import SettingsError
-from spaaza_source.loading import exports_of
+from spaaza_source.loading import account_of
 from spaaza_source.settings import require_dataset
 from spaaza_source.spaaza import read_chains
 from spaaza_source.warehouse import NO_FILES, configured_file, duckdb_file
+
+_EXAMPLE = "Name one table and its files: spaaza load users --file users.csv."
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Target:
         dataset: The schema.
         dates: `start_date` and `end_date`.
         chain: The chain, where several are loaded.
+        files: `files` and `dialect`, where the user's own files are loaded.
     """
 
     vendor: Vendor
@@ -45,6 +48,7 @@ class Target:
     dataset: str
     dates: Mapping[str, str | None]
     chain: int | None = None
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def each(cls, *, vendor: str, chains: Sequence[int] = (), **options: Any) -> list[Target]:
@@ -114,6 +118,21 @@ class Target:
             dates={"start_date": start_date, "end_date": end_date},
         )
 
+    def with_files(self, files: Sequence[Path], dialect: Sequence[str]) -> Target:
+        """The same, to be loaded from files of the user's own.
+
+        Raises:
+            SettingsError: A dialect is declared for no file; or not one table is named.
+        """
+        if not files:
+            raise SettingsError(
+                "a dialect is declared, but no file is given", where="--dialect", hint=_EXAMPLE
+            )
+        if not self.are_named or len(self.tables) != 1:
+            raise SettingsError("a file has the rows of one table", where="--file", hint=_EXAMPLE)
+        paths = {self.tables[0]: [str(path) for path in files]}
+        return replace(self, files={"files": paths, "dialect": list(dialect) or None})
+
     @property
     def exists(self) -> bool:
         """Whether there is anything to read; reading must not create a file."""
@@ -122,8 +141,7 @@ class Target:
     @property
     def account(self) -> str:
         """The account whose exports are loaded, as `export_jobs` has it."""
-        load = next(iter(exports_of(self.source()).loads.values()))
-        return load.sync.make_request(None).account
+        return account_of(self.source())
 
     def source(self, **settings: Any) -> DltSource:
         """The source of the tables; the command's options override dlt's configuration.
@@ -132,6 +150,7 @@ class Target:
             settings: Further arguments of the vendor's source.
         """
         options: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
+        options |= self.files
         if self.are_named and self.vendor.tables_setting:
             options[self.vendor.tables_setting] = list(self.tables)
         source = self.vendor.source(**options, **settings)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
 from dlt.common.configuration import with_config
@@ -23,16 +24,27 @@ NUMBERED = "chain_"
 #: The names of the settings that the source that is being made was called with.
 _ARGUMENTS: ContextVar[frozenset[str]] = ContextVar("_ARGUMENTS", default=frozenset())
 
+#: By section: what its sources are called with where they ask no vendor, unless it is given.
+WITHOUT_VENDOR: dict[str, Mapping[str, Any]] = {}
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def vendor_source(section: str) -> Callable[[Callable[P, Any]], SourceFactory[P, DltSource]]:
+def vendor_source(
+    section: str, without_vendor: Mapping[str, Any] = MappingProxyType({})
+) -> Callable[[Callable[P, Any]], SourceFactory[P, DltSource]]:
     """Make a dlt source of a function, named after its section of dlt's configuration.
 
     Its arguments are the settings that may be under `sources.<section>`. Several sources may have
     one section.
+
+    Args:
+        section: The section.
+        without_vendor: Arguments that need not be set for a source that is called with `files`, so
+            that it asks no vendor.
     """
+    WITHOUT_VENDOR[section] = {**WITHOUT_VENDOR.get(section, {}), **without_vendor}
 
     def decorate(function: Callable[P, Any]) -> SourceFactory[P, DltSource]:
         factory: _CheckedSource[P] = _CheckedSource()
@@ -87,6 +99,8 @@ class _CheckedSource(DltSourceFactoryWrapper[P, DltSource]):
         # A clone may have a section of its own, with the same settings.
         SECTIONS.setdefault(self.section, settings_of(self.ref.SPEC))
         before = _ARGUMENTS.set(frozenset(arguments))
+        if arguments.get("files"):
+            arguments = {**WITHOUT_VENDOR.get(self.section, {}), **arguments}
         try:
             with checked_settings(_known(self.section, self.name), arguments):
                 return super().__call__(**arguments)

@@ -22,6 +22,7 @@ Kind = Literal[
     "kept",
     "misfit",
     "other_header",
+    "outside",
     "rejected",
     "renamed",
     "returned",

@@ -9,6 +9,14 @@ from spaaza_source.exports.archive import (
     verify_checksums,
 )
 from spaaza_source.exports.fetch import fetch_again
+from spaaza_source.exports.given_files import (
+    GivenFiles,
+    format_given,
+    given_exports,
+    given_window,
+    take_files,
+    with_format,
+)
 from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
@@ -35,6 +43,7 @@ __all__ = [
     "ExportRequest",
     "ExportRun",
     "ExportSubmitter",
+    "GivenFiles",
     "Job",
     "JobState",
     "KnownJob",
@@ -53,8 +62,13 @@ __all__ = [
     "cut_range",
     "error_context",
     "fetch_again",
+    "format_given",
+    "given_exports",
+    "given_window",
     "private_folder",
     "process_folder",
     "require_one_load",
+    "take_files",
     "verify_checksums",
+    "with_format",
 ]

@@ -1,11 +1,12 @@
 """Makes dlt resources of a vendor's exports: scope, extraction, checkpoint, progress of a load."""
 
+from spaaza_source.loading.arrivals import DOWNLOADING, EXPORTING
 from spaaza_source.loading.context import DOWNLOADS, downloads_folder
 from spaaza_source.loading.history import last_instants, read_history, resume_tables
-from spaaza_source.loading.progress import DOWNLOADING, EXPORTING
 from spaaza_source.loading.resources import (
     ResourceFactory,
     TableSpec,
+    account_of,
     exports_of,
     make_sync_policy,
     with_new_export,
@@ -21,6 +22,7 @@ __all__ = [
     "ResourceFactory",
     "TableLoad",
     "TableSpec",
+    "account_of",
     "downloads_folder",
     "exports_of",
     "last_instants",

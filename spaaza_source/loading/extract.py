@@ -35,16 +35,12 @@ from spaaza_source.exports import (
     Phase,
     TableExports,
     archive_files,
-    archived_exports,
-    require_one_load,
-    verify_checksums,
 )
-from spaaza_source.loading.arrivals import await_files, begin_early
+from spaaza_source.loading.arrivals import await_files, begin_early, warn_of_unfinished
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.intent import narrow_intent
-from spaaza_source.loading.progress import warn_of_unfinished
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.unchanged_file import is_unchanged, note_unchanged
@@ -53,7 +49,6 @@ from spaaza_source.reading import FileReader, LoadableFile, WindowEdges
 from spaaza_source.writing import (
     Key,
     TableWrite,
-    check_format,
     past_own_steps,
     proven_key,
 )
@@ -115,33 +110,6 @@ def export_table(
         warn_of_unfinished(exports)
 
 
-def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
-    """What a resource yields from the files that an earlier load archived; nothing without any.
-
-    Args:
-        load: How the table is loaded.
-        folder: The folder of that load.
-
-    Raises:
-        SettingsError: It is not the folder of one load.
-        FileError: A file must not be loaded, or is not as it was archived.
-    """
-    load = load.renamed()
-    require_one_load(folder)
-    exports = archived_exports(folder, load.sync)
-    if exports is None:
-        return
-    verify_checksums(exports.current)
-    check_format(load.sync.table, exports.current[0].request.export_format)
-    cursor = Cursor(load.sync.table)
-    scope = resolve_scope(load, cursor, archived=exports)
-    forget_first_look()
-    reader = load.reader(scope.sync.policy)
-    key = yield from load_files(load, exports, reader, scope)
-    if is_extracting():
-        save_checkpoint(cursor, exports, has_key=key is not None, no_times=reader.all_rows_reason)
-
-
 def load_files(
     load: TableLoad,
     exports: TableExports,
@@ -189,8 +157,7 @@ def load_files(
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
         rows, waited = 0, 0.0
         changes += column_change_rows(export.job.job_id, table, file.columns)
-        told = [*reader.notices, *header_notices(table, file.columns, file.rows)]
-        reader.notices.clear()
+        told = [*reader.take_notices(), *header_notices(table, file.columns, file.rows)]
         misfits = MisfitCounter(variants=file.has_variants)
         if export.request.window is not None:
             edges.add(export.request.window)
@@ -200,6 +167,7 @@ def load_files(
         counts = {"rows": file.rows, "rejected": len(file.rejected), "loaded": rows}
         seconds = time.monotonic() - begun - waited
         told += misfits.notices(table, file.columns, file.locate)
+        told += _outside_notices(reader, export, file)
         jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
         told_of.append(told)
         rejected += rejected_rows(export, file.rejected, hide_raw=hide)
@@ -263,6 +231,21 @@ def _load_file(
         waited += time.monotonic() - yielded
         hints = None
     return write.rows_of(number), waited
+
+
+def _outside_notices(reader: FileReader, export: Export, file: LoadableFile) -> list[Notice]:
+    """Tell of rows of a user's file that the given range of time leaves out."""
+    if not (reader.is_of_user and file.outside):
+        return []
+    notice = Notice(
+        "outside",
+        export.request.table,
+        f"{file.outside:,} rows of {export.job.job_id} lie outside of {export.request.window}, and"
+        " were left out",
+        "Give a wider range, if they are to be loaded.",
+        rows=file.outside,
+    )
+    return [notice]
 
 
 def _complete_jobs(jobs: Sequence[dict[str, Any]], scope: LoadScope, write: TableWrite) -> None:

@@ -12,8 +12,19 @@ import dlt
 from dlt.extract import DltResource, DltSource
 
 from spaaza_source.drift import DriftSettings
-from spaaza_source.exports import SMALLEST_WINDOW, ExportRun, SyncPolicy, TableSync
-from spaaza_source.loading.extract import export_table, load_archived
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports import (
+    SMALLEST_WINDOW,
+    ExportRun,
+    GivenFiles,
+    SyncPolicy,
+    TableSync,
+    format_given,
+    given_window,
+    with_format,
+)
+from spaaza_source.loading.extract import export_table
+from spaaza_source.loading.files_at_hand import load_archived, load_given
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.reading import ReadSettings
@@ -24,7 +35,7 @@ from spaaza_source.settings import (
     require_number,
     require_text,
 )
-from spaaza_source.tabular import Policy, TableTypes
+from spaaza_source.tabular import Dialect, Policy, TableTypes
 from spaaza_source.writing import REPLACE, REPLACE_WINDOW, DeleteGuard, Disposition, WriteSettings
 
 #: The section of dlt's configuration for a resource that is run without its source. It is named, so
@@ -93,6 +104,8 @@ class ResourceFactory:
         by_scheduler: Whether a scheduler's interval is the range; None for what dlt says.
         keep_files: A folder to archive the files in; None to remove them.
         from_files: The folder of an archived load that is loaded again; None to ask the vendor.
+        given: Files of the user's own; None without any. Other tables are not loaded then.
+        dates: What the settings say of dates, for their range of time.
         drift: Which tables are not loaded where a file differs from the last one.
         remove: Removes jobs at the vendor, once a later load begins; None to leave them there.
     """
@@ -105,18 +118,44 @@ class ResourceFactory:
     from_files: str | None
     drift: DriftSettings = field(default_factory=DriftSettings)
     remove: Remove | None = None
+    given: GivenFiles | None = None
+    dates: SyncPolicy = field(default_factory=SyncPolicy)
 
     def __post_init__(self) -> None:
         require_flag("allow_external_schedulers", self.by_scheduler, may_be_none=True)
         require_text("keep_files", self.keep_files, may_be_path=True)
         require_text("from_files", self.from_files, may_be_path=True)
+        if self.given is not None and self.from_files is not None:
+            raise SettingsError(
+                "both files and from_files are set", where="files", hint="Leave out one of them."
+            )
+
+    def has(self, table: str) -> bool:
+        """Whether a table is loaded: where files are given, only those that have some."""
+        return self.given is None or table in self.given.paths
 
     def make(self, table: TableSpec) -> DltResource:
-        """The resource of one table."""
+        """The resource of one table.
+
+        Raises:
+            SettingsError: Its files have several formats, or no range of time that it can have.
+        """
         sync = table.sync
+        paths: Sequence[Path] = self.given.paths[sync.table] if self.given else ()
+        window = given_window(sync, self.dates) if self.given else None
+        if self.given:
+            export_format = format_given(paths, sync.make_request(None).export_format)
+            sync = with_format(sync, export_format)
+            if export_format == "json" and self.given.dialect != Dialect():
+                raise SettingsError(
+                    f"a dialect is declared, but {paths[0].name} is JSON",
+                    where="dialect",
+                    hint="Leave it out: JSON has no dialects.",
+                )
         has_start = sync.policy is not None and sync.policy.start is not None
         # A declared "replace" would empty the table of a resource that has nothing to load.
-        keeps_rows = sync.collect_only or sync.keeps_others or self.from_files or has_start
+        is_at_hand = self.from_files is not None or self.given is not None
+        keeps_rows = sync.collect_only or sync.keeps_others or is_at_hand or has_start
         declared: Any = REPLACE_WINDOW if keeps_rows else REPLACE
         load = TableLoad(
             sync,
@@ -130,6 +169,8 @@ class ResourceFactory:
         resource: DltResource
         if self.from_files is not None:
             resource = dlt.resource(load_archived, **given)(load, Path(self.from_files))
+        elif self.given is not None:
+            resource = dlt.resource(load_given, **given)(load, paths, self.given.dialect, window)
         else:
             resource = dlt.resource(export_table, **given)(
                 self.run,
@@ -159,10 +200,30 @@ def exports_of(source: DltSource) -> SourceExports:
 
     Args:
         source: At least one of its resources is selected.
+
+    Raises:
+        SettingsError: It loads files, and asks no vendor.
     """
     arguments = [resource.explicit_args for resource in source.selected_resources.values()]
+    if "run" not in arguments[0]:
+        raise SettingsError(
+            "files are set to be loaded, so no vendor is asked",
+            where="files, from_files",
+            hint="Leave out both.",
+        )
     loads = {given["load"].sync.table: given["load"] for given in arguments}
     return SourceExports(arguments[0]["run"], loads)
+
+
+def account_of(source: DltSource) -> str:
+    """The account whose rows a source of this package loads, as `export_jobs` has it.
+
+    Args:
+        source: At least one of its resources is selected.
+    """
+    resource = next(iter(source.selected_resources.values()))
+    load: TableLoad = resource.explicit_args["load"]
+    return load.sync.make_request(None).account
 
 
 def with_new_export(

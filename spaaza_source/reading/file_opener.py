@@ -16,6 +16,7 @@ from spaaza_source.reading.column_hints import known_types, nested_types
 from spaaza_source.tabular import (
     ColumnType,
     CsvFile,
+    Dialect,
     JsonFile,
     Policy,
     SharedThreads,
@@ -45,6 +46,7 @@ class ReadSettings:
         name_header: Gives the cells of a CSV file's header the names that they stand for.
         has_window_settings: Whether the source has settings about windows, to be advised:
             `time_columns` and `filter_margin`.
+        dialect: What the CSV files of a user's own are written in; None for those of a vendor.
     """
 
     types: TableTypes = field(default_factory=TableTypes)
@@ -53,6 +55,7 @@ class ReadSettings:
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
     has_window_settings: bool = False
     max_rejected_rows: int = 10
+    dialect: Dialect | None = None
 
     def __post_init__(self) -> None:
         check_settings(
@@ -131,6 +134,7 @@ class FileOpener:
             name_column=name_by_text(self._spell, self.texts),
             name_header=partial(self.settings.name_header, request),
             instants=None if request.window is None else self.time_column,
+            dialect=self.settings.dialect,
             arriving=arriving,
             threads=threads,
             **self._given,

@@ -31,7 +31,6 @@ from spaaza_source.tabular import (
     JsonFile,
     Policy,
     RejectedRow,
-    certain_cells,
 )
 from spaaza_source.windows import Window
 from spaaza_source.writing import check_hinted_columns
@@ -64,6 +63,8 @@ class LoadableFile(ABC):
         self.rejected: Sequence[RejectedRow] = file.rejected
         #: Whether some of its values do not fit their column's type.
         self.has_variants = any(column.has_variant for column in file.columns)
+        #: Rows of its items that lie outside of the window, and are left out.
+        self.outside = 0
         self._export = export
         self._policy = policy
         self._window = window
@@ -128,9 +129,10 @@ class LoadableCsv(LoadableFile):
         return table_hints(self._export.request.table, self.columns, self.rows, marked)
 
     def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: D102 - above
-        rowless = self._rowless
+        rowless, self.outside = self._rowless, 0
         for rows in self._file.tables():
             kept = rows.filter(_in_window(rows, self._window)) if self._window else rows
+            self.outside += rows.num_rows - kept.num_rows
             if self._window and edges is not None:
                 _note_edges(edges, rows.column(self._window.column), self._window.window)
             settled = settle_undecided(kept, self.columns, rowless=rowless)
@@ -147,7 +149,7 @@ class LoadableCsv(LoadableFile):
     ) -> tuple[pa.Table, list[int]] | None:
         if not {column.name for column in self.columns}.issuperset(key):
             return None
-        cells, places = certain_cells(self.rejected, self.columns, key)
+        cells, places = self._file.certain_cells(key)
         hidden = self._policy.apply(cells)
         return (hidden, places) if hidden.num_columns == len(key) else None
 
@@ -192,8 +194,10 @@ class LoadableJson(LoadableFile):
         if not self.rows and self._export.request.table in dlt.current.source_schema().tables:
             # Without it dlt would not touch the table, and a window now empty would stay.
             yield dlt.mark.materialize_table_schema()
+        self.outside = 0
         for records in self._file.records():
             kept = _records_in_window(records, self._window) if self._window else records
+            self.outside += len(records) - len(kept)
             if self._window and edges is not None:
                 name, window, _ = self._window
                 times = pa.chunked_array([pa.array(record[name] for record in records)])

@@ -16,6 +16,7 @@ from spaaza_source.drift import (
 )
 from spaaza_source.errors import (
     IncompleteDownloadError,
+    MalformedFileError,
     SettingsError,
     TooManyRejectedRowsError,
 )
@@ -30,12 +31,16 @@ from spaaza_source.reading.file_opener import FileOpener, ReadSettings
 from spaaza_source.reading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
 from spaaza_source.tabular import (
     NO_INSTANT,
+    TEXT,
     TIMESTAMP,
     Column,
     CsvFile,
+    Dialect,
     JsonFile,
     Policy,
     SharedThreads,
+    advise,
+    printable_name,
 )
 from spaaza_source.transport import ArrivingBytes, ArrivingFile
 
@@ -65,14 +70,23 @@ class FileReader:
         self.time_column = None if time_column is None else _normalize(time_column)
         #: Why no window can be taken of the file that was opened last; None where one can.
         self.no_times: str | None = None
-        #: What is to be told of the files that were opened last.
-        self.notices: list[Notice] = []
+        self._notices: list[Notice] = []
         self._settings = settings
         self._all_rows_hint = all_rows_hint
         self._may_widen = may_widen
         self._examined: dict[int, CsvFile] = {}
         #: The files that are read while they arrive, by their paths, and how.
         self._early: dict[Path, tuple[FileOpener, EarlyRead[CsvFile | JsonFile]]] = {}
+
+    @property
+    def is_of_user(self) -> bool:
+        """Whether the files are a user's own, and no vendor's answer to what was asked."""
+        return self._settings.dialect is not None
+
+    def take_notices(self) -> list[Notice]:
+        """What is to be told of the files that were opened since this was called last."""
+        taken, self._notices = self._notices, []
+        return taken
 
     def begin_early(
         self,
@@ -187,7 +201,7 @@ class FileReader:
             return set()
         by_user = {normalize_name(name) for name in self._settings.types.by_column}
         widened = widen_to_decimals(table, names, hinted_types() | by_user if fixed else ())
-        self.notices += widened.values()
+        self._notices += widened.values()
         return set(widened)
 
     def _opener(self, table: str, export_format: str) -> FileOpener:
@@ -213,14 +227,42 @@ class FileReader:
                 failure.hint = f"{failure.hint} Or {self._all_rows_hint}."
             raise
         if not fetched.end_verified and not file.ends_with_newline:
-            raise IncompleteDownloadError(
-                "the file's host named no length, and the last row has no record end",
-                hint="Run again; if it stays so, ask the vendor.",
-            )
+            raise self._unproven_end()
+        if self.is_of_user:
+            self._refuse_total_row(file)
         check_header(table, file.columns)
         self.policy.require(column.name for column in file.columns)
         self.policy.check((column.name, column) for column in file.columns)
         return file
+
+    def _refuse_total_row(self, file: CsvFile) -> None:
+        """Refuse a user's file that ends with a row of totals, unless it is said to be a row."""
+        found = file.find_total_row()
+        if found is None:
+            return
+        column, kind = found
+        types = self._settings.types
+        by_user = {normalize_name(name): each for name, each in types.by_column.items()}
+        if types.setting == TEXT.data_type or by_user.get(column.name) == TEXT:
+            return
+        leave_out = advise(Dialect(), "skip_trailing=1", "")
+        raise MalformedFileError(
+            "the last row looks like a total of the others: a word in"
+            f" {printable_name(column.header)}, where each of these has a {kind}",
+            where=f"line {file.line_of(file.rows - 1):,}",
+            hint=f"{leave_out} If it is a row, give {column.name} the type text in column_types.",
+        )
+
+    def _unproven_end(self) -> IncompleteDownloadError:
+        if not self.is_of_user:
+            return IncompleteDownloadError(
+                "the file's host named no length, and the last row has no record end",
+                hint="Run again; if it stays so, ask the vendor.",
+            )
+        return IncompleteDownloadError(
+            "the last row has no record end, so the file may be cut short",
+            hint="Fetch it again; if it is whole, end its last line.",
+        )
 
     def _open_json(self, export: Export) -> LoadableJson:
         table, policy = export.request.table, self.policy

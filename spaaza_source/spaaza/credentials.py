@@ -103,3 +103,10 @@ def require_chain(value: Any) -> int:
             " source each (docs/operations.md).",
         )
     return chain
+
+
+#: What a source is made with that asks the vendor nothing, as of files: no host has such a name.
+NO_VENDOR = {
+    "base_url": "https://no-vendor.invalid",
+    "credentials": AccessToken("none", TSecretStrValue("none")),
+}

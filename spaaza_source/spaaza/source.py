@@ -19,6 +19,7 @@ from spaaza_source.exports import (
     ExportFormat,
     ExportRequest,
     ExportRun,
+    GivenFiles,
     PollSettings,
     SyncPolicy,
     TableSync,
@@ -38,7 +39,12 @@ from spaaza_source.settings import (
     require_name,
     require_number,
 )
-from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
+from spaaza_source.spaaza.credentials import (
+    NO_VENDOR,
+    SpaazaCredentials,
+    require_chain,
+    require_credentials,
+)
 from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
@@ -54,7 +60,7 @@ from spaaza_source.writing import DeleteGuard
 MOST_AHEAD = WIDEST_MARGIN = 7 * 86_400.0
 
 
-@vendor_source("spaaza")
+@vendor_source("spaaza", NO_VENDOR)
 def spaaza_source(
     base_url: str = dlt.config.value,
     chain_id: int = dlt.config.value,
@@ -91,6 +97,8 @@ def spaaza_source(
     accept_deletes: bool = False,
     keep_files: Optional[str] = None,  # noqa: UP045
     from_files: Optional[str] = None,  # noqa: UP045
+    files: Any = None,
+    dialect: Any = None,
 ) -> Iterator[DltResource]:
     """Spaaza's exports: `transactions users vouchers wallet_ledger products product_variants`.
 
@@ -168,6 +176,13 @@ def spaaza_source(
             vendor sent them: with personal columns, whatever `privacy` says.
         from_files: Folder of one archived load: load it again from its files. Nothing is requested
             from the vendor.
+        files: By table: the path of a file, or a list of them, that somebody has downloaded in the
+            vendor's console. They are loaded instead of exports: all rows of their tables, or those
+            of the range from `start_date` to `end_date`. CSV or JSON by their names, gzip or not.
+            Nothing is requested from the vendor.
+        dialect: What the CSV files of `files` are written in, where they are not as in RFC 4180:
+            a dict with any of `delimiter quote encoding decimal date_format skip_leading
+            skip_trailing`. It is never guessed.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
@@ -230,8 +245,10 @@ def spaaza_source(
         keep_files=keep_files,
         from_files=from_files,
         drift=DriftSettings.of(on_drift, [*INDEXES, "bulk_users"]),
+        given=GivenFiles.of(files, dialect, lambda name: index_named(name).table),
+        dates=dates,
     )
-    for index in INDEXES.values():
+    for index in (each for each in INDEXES.values() if resources.has(each.table)):
         make_request = _RequestFactory(
             index, chain, file_format, segment_of.get(index.table), wider
         )

@@ -8,7 +8,7 @@ from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads
 from spaaza_source.tabular.csv_reader.instants import NO_INSTANT
-from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
+from spaaza_source.tabular.dialects.dialect import Declared, Dialect, advise
 from spaaza_source.tabular.drift import ColumnChange, column_changes
 from spaaza_source.tabular.header import (
     OTHER_NAMING,
@@ -36,6 +36,8 @@ __all__ = [
     "ColumnType",
     "Conversion",
     "CsvFile",
+    "Declared",
+    "Dialect",
     "DocumentedTypes",
     "JsonFile",
     "Policies",
@@ -43,7 +45,7 @@ __all__ = [
     "RejectedRow",
     "SharedThreads",
     "TableTypes",
-    "certain_cells",
+    "advise",
     "check_settings",
     "column_changes",
     "convert_csv",

@@ -9,6 +9,7 @@ from spaaza_source.transport.arriving_file import (
 from spaaza_source.transport.clock import Clock, Deadline, SystemClock
 from spaaza_source.transport.connection_check import check_connection
 from spaaza_source.transport.download import Download, FetchedFile
+from spaaza_source.transport.gunzip import Gunzip
 from spaaza_source.transport.http_client import HttpClient
 from spaaza_source.transport.links import Link, open_link
 from spaaza_source.transport.rate_limit import CallLimit
@@ -32,6 +33,7 @@ __all__ = [
     "Deadline",
     "Download",
     "FetchedFile",
+    "Gunzip",
     "HttpClient",
     "Link",
     "Secret",

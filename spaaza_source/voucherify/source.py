@@ -16,7 +16,14 @@ from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError, wrong_kind
-from spaaza_source.exports import ExportRequest, ExportRun, PollSettings, SyncPolicy, TableSync
+from spaaza_source.exports import (
+    ExportRequest,
+    ExportRun,
+    GivenFiles,
+    PollSettings,
+    SyncPolicy,
+    TableSync,
+)
 from spaaza_source.loading import (
     ResourceFactory,
     TableSpec,
@@ -83,6 +90,8 @@ def voucherify_source(
     keep_files: Optional[str] = None,  # noqa: UP045
     from_files: Optional[str] = None,  # noqa: UP045
     cleanup: bool = False,
+    files: Any = None,
+    dialect: Any = None,
 ) -> Iterator[DltResource]:
     """Voucherify's exports, each object of `/exports` a resource and a table.
 
@@ -152,6 +161,13 @@ def voucherify_source(
             from the vendor.
         cleanup: Delete the exports that a load requested at the vendor, when the next load begins.
             Exports that somebody else requested are never deleted.
+        files: By table: the path of a file, or a list of them, that somebody has downloaded in the
+            vendor's console. They are loaded instead of exports: all rows of their tables, or those
+            of the range from `start_date` to `end_date`. CSV or JSON by their names, gzip or not.
+            Nothing is requested from the vendor.
+        dialect: What the CSV files of `files` are written in, where they are not as in RFC 4180:
+            a dict with any of `delimiter quote encoding decimal date_format skip_leading
+            skip_trailing`. It is never guessed.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.
@@ -204,8 +220,10 @@ def voucherify_source(
         from_files=from_files,
         drift=DriftSettings.of(on_drift, list(OBJECTS)),
         remove=service.remove if cleanup else None,
+        given=GivenFiles.of(files, dialect, lambda name: object_named(name).table),
+        dates=dates,
     )
-    for exported in dict.fromkeys(chosen):
+    for exported in (each for each in dict.fromkeys(chosen) if resources.has(each.table)):
         make_request = _RequestFactory(
             exported,
             keys.account(),

@@ -21,7 +21,17 @@ SILENT = re.compile(
 )
 
 #: Settings whose names are words of every day: as advice they stand beside another name.
-WORDS = {"window", "objects", "fields", "filters", "segments", "credentials", "cleanup", "lag"}
+WORDS = {
+    "cleanup",
+    "credentials",
+    "fields",
+    "files",
+    "filters",
+    "lag",
+    "objects",
+    "segments",
+    "window",
+}
 SOURCES = (
     spaaza_source.spaaza_source,
     spaaza_source.voucherify_source,

@@ -330,6 +330,8 @@ SHAPES_NOTHING = {
     "keep_files": "where files stay",
     "from_files": "where files come from: of an export that a load asked for",
     "cleanup": "what stays at the vendor",
+    "files": "where rows come from: test_given_files",
+    "dialect": "how a user's files are written: test_dialects, test_given_files",
     "objects": "which tables are loaded, as `with_resources`",
 }
 

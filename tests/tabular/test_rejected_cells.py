@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from spaaza_source.tabular import TEXT, TIMESTAMP, Column, ColumnType, RejectedRow, certain_cells
+from spaaza_source.tabular import TEXT, TIMESTAMP, Column, ColumnType, RejectedRow
+from spaaza_source.tabular.csv_reader.layout import LF, Layout
+from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
 
 BIGINT = ColumnType("bigint")
 TYPES = {"bigint": BIGINT, "text": TEXT, "timestamp": TIMESTAMP, "empty": None}
@@ -18,7 +20,9 @@ def read(raw: str, types: str, *names: str) -> list[Any]:
         Column(str(place), str(place), TYPES[kind.rstrip("?")], has_variant=kind.endswith("?"))
         for place, kind in enumerate(types.split())
     ]
-    cells, rows = certain_cells([RejectedRow(2, 9, "", None, raw.encode())], columns, names)
+    layout = Layout(tuple(column.header for column in columns), LF, 0, 1)
+    row = RejectedRow(2, 9, "", None, raw.encode())
+    cells, rows = certain_cells([row], columns, names, layout)
     assert rows == [0] * cells.num_rows
     return [tuple(row.values()) for row in cells.to_pylist()]
 

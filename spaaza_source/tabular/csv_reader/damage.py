@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spaaza_source.tabular.csv_reader.layout import COMMA, CR, LF, QUOTE, Layout
+from spaaza_source.tabular.csv_reader.layout import CR, LF, Layout
 from spaaza_source.tabular.csv_reader.quotes import MoreBytesNeeded
 
 _BACKSLASH = 0x5C
@@ -67,7 +67,7 @@ def find_damage(
         MoreBytesNeeded: The record continues after the data, and so does the file.
         StructureLostError: The interpretations differ, or the record never ends.
     """
-    plain = _read(data, start, layout.line_end, broken)
+    plain = _read(data, start, layout, broken)
     reason = "text after a closing quote" if after_closing else "a quote in an unquoted cell"
     lost = StructureLostError(
         broken,
@@ -82,9 +82,9 @@ def find_damage(
     if not after_closing and not plain.junk:
         return Damage(start, plain.end, reason, plain.column, plain.width)
     if not (
-        _end_if_quotes_toggle(data, start, layout.line_end) == plain.end
-        and _read(data, start, layout.line_end, broken, escape=_BACKSLASH).end == plain.end
-        and _read(data, start, layout.line_end, broken, closes_anywhere=False).end == plain.end
+        _end_if_quotes_toggle(data, start, layout) == plain.end
+        and _read(data, start, layout, broken, escape=_BACKSLASH).end == plain.end
+        and _read(data, start, layout, broken, closes_anywhere=False).end == plain.end
     ):
         raise lost
     return Damage(start, plain.end, reason, plain.column)
@@ -96,7 +96,7 @@ def never_closed(data: bytes, start: int, opening: int, layout: Layout) -> Struc
         opening,
         "a quote opens a cell and never closes",
         "what follows does not tell where that row ends",
-        _read(data[:opening], start, layout.line_end, opening).width,
+        _read(data[:opening], start, layout, opening).width,
     )
 
 
@@ -113,7 +113,7 @@ class _Interpretation:
 def _read(
     data: bytes,
     start: int,
-    line_end: int,
+    layout: Layout,
     broken: int,
     *,
     escape: int | None = None,
@@ -121,6 +121,7 @@ def _read(
 ) -> _Interpretation:
     """Read one record byte by byte, tolerating quotes that break the rules."""
     result = _Interpretation()
+    delimiter, quote = layout.delimiter, layout.quote
     at, length = start, len(data)
     quoted = False
     at_cell_start = True
@@ -132,38 +133,38 @@ def _read(
         if quoted:
             if byte == escape:
                 at += 1
-            elif byte == QUOTE:
-                if data[at + 1 : at + 2] == b'"':
+            elif byte == quote:
+                if data[at + 1 : at + 2] == layout.quote_mark:
                     at += 1
-                elif closes_anywhere or _separates(data, at + 1, line_end):
+                elif closes_anywhere or _separates(data, at + 1, layout):
                     quoted, closed = False, True
-        elif byte == COMMA:
+        elif byte == delimiter:
             result.width += 1
             at_cell_start, closed = True, False
-        elif byte == line_end:
+        elif byte == layout.line_end:
             result.end = at + 1
             return result
         else:
-            quoted = at_cell_start and byte == QUOTE
+            quoted = at_cell_start and byte == quote
             result.junk |= closed and byte != CR
             at_cell_start = False
         at += 1
     return result
 
 
-def _separates(data: bytes, at: int, line_end: int) -> bool:
+def _separates(data: bytes, at: int, layout: Layout) -> bool:
     following = data[at : at + 2]
-    if not following or following[0] in (COMMA, line_end):
+    if not following or following[0] in (layout.delimiter, layout.line_end):
         return True
-    return line_end == LF and following == b"\r\n"
+    return layout.line_end == LF and following == b"\r\n"
 
 
-def _end_if_quotes_toggle(data: bytes, start: int, line_end: int) -> int | None:
+def _end_if_quotes_toggle(data: bytes, start: int, layout: Layout) -> int | None:
     """Where the record ends if every quote toggles, wherever it is."""
-    mark = bytes([line_end])
+    mark = bytes([layout.line_end])
     quotes, at = 0, start
     while (end := data.find(mark, at)) >= 0:
-        quotes += data.count(b'"', at, end)
+        quotes += data.count(layout.quote, at, end)
         if quotes % 2 == 0:
             return end + 1
         at = end + 1

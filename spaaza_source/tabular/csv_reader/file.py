@@ -19,7 +19,12 @@ from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.layout import Layout
 from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows
 from spaaza_source.tabular.csv_reader.read_whole import kept_type, read_whole
-from spaaza_source.tabular.csv_reader.scan import BLOCK, ByteSpan, Scan
+from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
+from spaaza_source.tabular.csv_reader.scan import BLOCK, Scan
+from spaaza_source.tabular.csv_reader.spans import ByteSpan
+from spaaza_source.tabular.csv_reader.total_row import find_total_row
+from spaaza_source.tabular.dialects.dialect import Dialect
+from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
@@ -144,16 +149,35 @@ class CsvFile:
                 row -= span.rows
         raise IndexError(row)
 
+    def certain_cells(self, names: Sequence[str]) -> tuple[Any, list[int]]:
+        """The cells of some columns, of those bad rows where each of them is certain.
+
+        Args:
+            names: Which columns of the file, at least one.
+
+        Returns:
+            A `pyarrow.Table` of them, in the columns' types; and the number of each one's row among
+            the bad ones.
+        """
+        return certain_cells(self.rejected, self.columns, names, self._layout)
+
+    def find_total_row(self) -> tuple[Column, ColumnType] | None:
+        """The column where the last row has a word and all others have values of a type; and it.
+
+        None where the last row is no row of totals.
+        """
+        return find_total_row(self.path, self._layout, self._spans, self.columns)
+
     def _span_tables(self) -> Iterator[tuple[ByteSpan, Any]]:
         kinds = [kept_type(seen) for seen in self._evidence]
 
         def make_table(piece: tuple[ByteSpan, Any, bytes]) -> tuple[ByteSpan, Any]:
             span, kept, data = piece
             if kept is None:
-                return span, self._typed(parse_rows(data, len(kinds), span.rows))
+                return span, self._typed(parse_rows(data, self._layout, span.rows))
             again = _other_types(kept, kinds)
             if again:
-                texts = parse_rows(data, len(kinds), span.rows, again)
+                texts = parse_rows(data, self._layout, span.rows, again)
                 for index in again:
                     kept = kept.set_column(index, str(index), texts.column(str(index)))
             return span, self._typed(kept)
@@ -184,14 +208,16 @@ class CsvFile:
             cells, cut = kept.column(index), None
             is_text = pa.types.is_string(cells.type)
             if is_text:
-                cells = only_chunk(cells)
+                texts = cells = only_chunk(cells)
+                if column.type not in (None, TEXT):
+                    cells = standard_forms(texts, self._layout.dialect)
             if is_text and index == self._instants:
                 cells, cut = as_instants(cells)
             if is_text and seen.drops_zeros:
                 cells = pc.if_else(are_zero_texts(cells), None, cells)
             if column.has_variant and column.type:
                 fits = fit_mask(cells, column.type)
-                misfit = pc.if_else(fits, None, cells)
+                misfit = pc.if_else(fits, None, texts)
                 variants.append(misfit if cut is None else pc.coalesce(cut, misfit))
                 cells = pc.if_else(fits, cells, None)
             typed = _to_type(cells, column.type)
@@ -212,6 +238,7 @@ def open_csv(
     max_rejected_share: float = 0.01,
     max_rejected_rows: int = 10,
     instants: str | None = None,
+    dialect: Dialect | None = None,
     arriving: SourceBytes | None = None,
     threads: SharedThreads | None = None,
 ) -> CsvFile:
@@ -244,6 +271,8 @@ def open_csv(
         instants: The name of a column that windows are taken by. A row without an instant there is
             a bad one, unless most are. One that is finer than a microsecond is cut to it, and its
             text goes to `<name>__v_text` too.
+        dialect: How the file is written, as its owner has declared: in UTF-8, for it has been
+            decoded, and without the lines to skip after its rows; None for RFC 4180.
         arriving: The file's bytes, where it is still being written: their end is its end.
         threads: Where its parts are examined; files that share them take little more memory than
             one. It has threads of its own unless given.
@@ -264,7 +293,7 @@ def open_csv(
         rejected = RejectedRows(
             reject=on_bad_row == "reject", max_rows=max_rejected_rows, max_share=max_rejected_share
         )
-        scan = Scan(file, rejected)
+        scan = Scan(file, rejected, dialect)
         names = name_columns(name_header(scan.layout.header), name_column)
         default = TEXT if column_types == "text" else None
         looks = {

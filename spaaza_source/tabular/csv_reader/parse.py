@@ -10,22 +10,23 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from spaaza_source.errors import MalformedFileError
-from spaaza_source.tabular.csv_reader.layout import UTF8_BOM
+from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout
+from spaaza_source.tabular.dialects.dialect import NO_QUOTE
 
 
-def parse_rows(data: bytes, width: int, rows: int, include: Sequence[int] | None = None) -> Any:
+def parse_rows(data: bytes, layout: Layout, rows: int, include: Sequence[int] | None = None) -> Any:
     """The cells of rows that are sound; an empty one is NULL.
 
     Args:
         data: The rows.
-        width: How many cells each has.
+        layout: The file's: each row has as many cells as the header.
         rows: How many rows there are.
         include: The numbers of the columns to read, from 0; None for all.
 
     Raises:
         MalformedFileError: Arrow finds other rows in them.
     """
-    texts = parse_texts(data, width, include) if rows else _no_rows(width)
+    texts = parse_texts(data, layout, include) if rows else _no_rows(layout.width)
     if texts is None:
         raise _disagreement(f"{rows} rows, or bytes that are not rows")
     if texts.num_rows != rows:
@@ -33,12 +34,13 @@ def parse_rows(data: bytes, width: int, rows: int, include: Sequence[int] | None
     return texts
 
 
-def parse_texts(data: bytes, width: int, include: Sequence[int] | None = None) -> Any | None:
+def parse_texts(data: bytes, layout: Layout, include: Sequence[int] | None = None) -> Any | None:
     """As `parse_rows`, for any rows; None if not every row has so many cells."""
     if data.startswith(UTF8_BOM):
         # Arrow drops a mark at the start of what it reads; here it belongs to a cell.
         data = UTF8_BOM + data
-    names = [str(index) for index in range(width)]
+    names = [str(index) for index in range(layout.width)]
+    delimiter, quote = layout.dialect.delimiter, layout.dialect.quote
     # Arrow's message quotes the row, so neither it nor its traceback may be passed on.
     with suppress(pa.ArrowInvalid):
         return arrow_csv.read_csv(
@@ -46,7 +48,12 @@ def parse_texts(data: bytes, width: int, include: Sequence[int] | None = None) -
             read_options=arrow_csv.ReadOptions(
                 use_threads=False, block_size=len(data) + 1, column_names=names
             ),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter,
+                quote_char=False if quote == NO_QUOTE else quote,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+            ),
             convert_options=arrow_csv.ConvertOptions(
                 check_utf8=False,  # the scan has done that
                 column_types=dict.fromkeys(names, pa.string()),

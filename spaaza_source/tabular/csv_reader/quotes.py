@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from spaaza_source.tabular.csv_reader.layout import COMMA, CR, LF, QUOTE, Layout
+from spaaza_source.tabular.csv_reader.layout import CR, LF, Layout
 
 Positions: TypeAlias = npt.NDArray[np.int64]
 
@@ -29,8 +29,9 @@ def first_illegal(
     # At the first and last byte `clip` takes the quote itself, which is allowed.
     before = every_byte.take(opening - 1, mode="clip")
     after = every_byte.take(closing + 1, mode="clip")
-    opens = (before == COMMA) | (before == layout.line_end) | (before == QUOTE)
-    closes = (after == COMMA) | (after == layout.line_end) | (after == QUOTE)
+    allowed = (layout.delimiter, layout.line_end, layout.quote)
+    opens = _is_among(before, allowed)
+    closes = _is_among(after, allowed)
     if layout.line_end == LF and not closes.all():
         following = every_byte.take(closing + 2, mode="clip")
         at_the_end = closing + 2 >= len(every_byte)
@@ -40,6 +41,11 @@ def first_illegal(
     first_opening = 2 * int(np.argmin(opens)) if not opens.all() else len(quotes)
     first_closing = 2 * int(np.argmin(closes)) + 1 if not closes.all() else len(quotes)
     return min(first_opening, first_closing)
+
+
+def _is_among(some: npt.NDArray[np.uint8], allowed: tuple[int, int, int]) -> Any:
+    first, second, third = allowed
+    return (some == first) | (some == second) | (some == third)
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,13 @@ class Reading:
 def read_records(data: bytes, layout: Layout) -> Reading:
     """The records of bytes that begin with one."""
     every_byte = np.frombuffer(data, np.uint8)
-    quotes = np.flatnonzero(every_byte == QUOTE)
+    quotes = np.flatnonzero(every_byte == layout.quote)
     broken = first_illegal(every_byte, quotes, layout) if len(quotes) else None
     illegal = None if broken is None else int(quotes[broken])
     quotes = quotes[:broken]
     stop = len(data) if illegal is None else illegal
     separators = np.flatnonzero(
-        (every_byte[:stop] == COMMA) | (every_byte[:stop] == layout.line_end)
+        (every_byte[:stop] == layout.delimiter) | (every_byte[:stop] == layout.line_end)
     )
     separators = separators[np.searchsorted(quotes, separators) % 2 == 0]
     ends = np.flatnonzero(every_byte[separators] == layout.line_end)

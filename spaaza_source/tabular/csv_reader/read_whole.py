@@ -15,6 +15,7 @@ from spaaza_source.tabular.csv_reader.in_threads import SharedThreads, run_in_th
 from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.parse import only_chunk
 from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
+from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.personal_data import CellLook
 from spaaza_source.tabular.spool import Spool, serialize
@@ -56,7 +57,8 @@ def read_whole(
             if before[index].is_settled:
                 kept.append(strings)
                 continue
-            times, cut = as_instants(strings) if index == scan.instants else (strings, None)
+            values = standard_forms(strings, scan.layout.dialect)
+            times, cut = as_instants(values) if index == scan.instants else (values, None)
             cells = Cells.of(times)
             seen = before[index].read(cells)
             found[index] = seen = seen if cut is None else replace(seen, misfits=True)

@@ -13,21 +13,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spaaza_source.tabular.column_types import TEXT, Column
+from spaaza_source.tabular.csv_reader.layout import Layout
+from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.values import convert, fit_mask
 
-#: A sound cell and the comma after it: in quotes, or plain.
-_CELL = re.compile(rb'(?:"([^"\x00]*(?:""[^"\x00]*)*)"|([^",\r\n\x00]*)),')
-
 
 def certain_cells(
-    rejected: Sequence[RejectedRow], columns: Sequence[Column], names: Sequence[str]
+    rejected: Sequence[RejectedRow],
+    columns: Sequence[Column],
+    names: Sequence[str],
+    layout: Layout,
 ) -> tuple[pa.Table, list[int]]:
     """The cells of some columns, of those rows where each of them is filled and certain.
 
@@ -35,6 +38,7 @@ def certain_cells(
         rejected: A file's bad rows.
         columns: The file's columns, in its order.
         names: Which of them, at least one.
+        layout: The file's.
 
     Returns:
         The cells, in the columns' types; and the number of each one's row among the bad ones.
@@ -44,14 +48,15 @@ def certain_cells(
     lines = [
         (number, line)
         for number, row in enumerate(rejected)
-        for line in _possible_rows(row.raw, len(columns))
+        for line in _possible_rows(row.raw, len(columns), layout)
     ]
-    rows = [_leading_cells(line, max(places) + 1) for _, line in lines]
+    rows = [_leading_cells(line, max(places) + 1, layout) for _, line in lines]
     certain = np.ones(len(rows), np.bool_)
     texts_at: dict[int, pa.Array] = {}
     for place, column in enumerate(columns[: max(places) + 1]):
         cells = [row[place] if place < len(row) else None for row in rows]
-        texts = pa.array([cell and (cell[0] or None) for cell in cells], pa.string())
+        written = pa.array([cell and (cell[0] or None) for cell in cells], pa.string())
+        texts = written if column.type == TEXT else standard_forms(written, layout.dialect)
         fits = np.zeros(len(rows), np.bool_)
         if column.type is not None:
             fits = pc.fill_null(fit_mask(texts, column.type), False).to_numpy(zero_copy_only=False)
@@ -73,24 +78,37 @@ def certain_cells(
     return read, [lines[int(place)][0] for place in np.flatnonzero(certain)]
 
 
-def _possible_rows(raw: bytes, width: int) -> Iterator[bytes]:
+def _possible_rows(raw: bytes, width: int, layout: Layout) -> Iterator[bytes]:
     """The row itself, and lines after its first that are rows of so many sound cells."""
     yield raw
+    cell, mark = _cell(layout), bytes([layout.delimiter])
     for line in raw.splitlines()[1:]:
         cells = at = 0
-        while found := _CELL.match(line + b",", at):
+        while found := cell.match(line + mark, at):
             cells, at = cells + 1, found.end()
         if cells == width and at > len(line):
             yield line
 
 
-def _leading_cells(raw: bytes, most: int) -> list[tuple[str, bool]]:
+def _leading_cells(raw: bytes, most: int, layout: Layout) -> list[tuple[str, bool]]:
     """A row's first sound cells, each with whether it is in quotes."""
     cells: list[tuple[str, bool]] = []
+    cell, mark = _cell(layout), layout.quote_mark
     at = 0
-    while len(cells) < most and (found := _CELL.match(raw, at)):
+    while len(cells) < most and (found := cell.match(raw, at)):
         quoted, plain = found.groups()
-        text = plain if quoted is None else quoted.replace(b'""', b'"')
+        text = plain if quoted is None else quoted.replace(mark * 2, mark)
         cells.append((text.decode(), quoted is not None))
         at = found.end()
     return cells
+
+
+@cache
+def _cell(layout: Layout) -> re.Pattern[bytes]:
+    """A sound cell and the delimiter after it: in quotes, or plain."""
+    quote, delimiter = re.escape(layout.quote_mark), re.escape(bytes([layout.delimiter]))
+    inside, plain = b"[^%b\\x00]*" % quote, b"[^%b%b\\r\\n\\x00]*" % (quote, delimiter)
+    return re.compile(
+        b"(?:%b(%b(?:%b%b%b)*)%b|(%b))%b"
+        % (quote, inside, quote, quote, inside, quote, plain, delimiter)
+    )

@@ -56,7 +56,7 @@ def find_certain_end(
         is_whole = last and end + WINDOW >= len(data)
         window = data[end : end + WINDOW]
         as_records = read_records(window, layout)
-        is_closed = data.count(b'"', start, end) % 2 == 0
+        is_closed = data.count(layout.quote, start, end) % 2 == 0
         least = 0 if is_whole and is_closed else FEW
         if _are_records(as_records, layout, least, is_whole=is_whole):
             is_proven = _is_refuted(window, as_records, layout, is_whole=is_whole)
@@ -80,7 +80,7 @@ def _are_records(reading: Reading, layout: Layout, least: int, *, is_whole: bool
 
 def _is_refuted(window: bytes, as_records: Reading, layout: Layout, *, is_whole: bool) -> bool:
     """Whether the bytes cannot begin inside the quotes of a cell."""
-    reading = read_records(b'"' + window, layout)
+    reading = read_records(layout.quote_mark + window, layout)
     if reading.illegal is not None:
         # Another defect breaks the rules under both readings: it refutes neither.
         before = as_records.illegal is None or reading.illegal - 1 < as_records.illegal

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
 from spaaza_source.tabular.csv_reader.instants import NO_INSTANT, find_no_instants
-from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, Layout, read_layout
+from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, read_layout
 from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows, parse_texts
+from spaaza_source.tabular.csv_reader.spans import ByteSpan
 from spaaza_source.tabular.csv_reader.structure import (
     BadRecord,
     RecordBounds,
@@ -24,6 +25,8 @@ from spaaza_source.tabular.csv_reader.structure import (
     cut_records,
     find_records,
 )
+from spaaza_source.tabular.dialects.dialect import Dialect, advise
+from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import printable_name
 from spaaza_source.tabular.rejected import RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import LONGEST_RECORD, SourceBytes
@@ -32,45 +35,6 @@ BLOCK = 4 * 2**20
 _SECOND_TABLE = 3
 _HINT = "Ask the vendor for a sound file."
 HEADER_REPEATED = "the header is repeated"
-
-
-@dataclass(frozen=True)
-class ByteSpan:
-    """A span of whole records; `skipped` are the starts and ends of the bad ones within it."""
-
-    offset: int
-    length: int
-    rows: int
-    skipped: tuple[tuple[int, int], ...]
-
-    def good_bytes(self, data: bytes) -> bytes:
-        """The bytes of the good rows.
-
-        Args:
-            data: The span's bytes.
-        """
-        if not self.skipped:
-            return data
-        parts, at = [], 0
-        for start, end in self.skipped:
-            parts.append(data[at:start])
-            at = end
-        return b"".join([*parts, data[at:]])
-
-    def start_of(self, row: int, data: bytes, layout: Layout) -> int:
-        """Where a good row begins within the span.
-
-        Args:
-            row: The row's number among the span's good rows, from 0.
-            data: The span's bytes.
-            layout: The file's layout.
-        """
-        records = cut_records(self.good_bytes(data), layout, last=False)
-        ends = find_records(records, layout, widths=False).ends
-        start = int(ends[row - 1]) + 1 if row else 0
-        for bad, end in self.skipped:
-            start += end - bad if bad <= start else 0
-        return start
 
 
 @dataclass(frozen=True)
@@ -103,6 +67,7 @@ class Scan:
     Args:
         file: The file, open for reading bytes, at its start.
         rejected: Gets the bad rows.
+        dialect: How the file is written, as its owner has declared; None for a vendor's.
 
     Attributes:
         instants: The number of the column, from 0, that must hold an instant in each good row; None
@@ -112,19 +77,22 @@ class Scan:
         FileError: Here and from each method: the file must not be loaded.
     """
 
-    def __init__(self, file: SourceBytes, rejected: RejectedRows) -> None:
+    def __init__(
+        self, file: SourceBytes, rejected: RejectedRows, dialect: Dialect | None = None
+    ) -> None:
         self.instants: int | None = None
         self._has_instants = True
         self._first_is_judged = threading.Event()
         self._file = file
         self._bad = rejected
+        self._declared = dialect
         start = file.read(BLOCK)
-        layout = read_layout(start, whole=len(start) < BLOCK)
+        layout = read_layout(start, dialect, whole=len(start) < BLOCK)
         while layout is None:
             more = file.read(BLOCK)
             start += more
             self._refuse_long_record(start, 0)
-            layout = read_layout(start, whole=not more)
+            layout = read_layout(start, dialect, whole=not more)
         self.layout = layout
         self.rows = 0
         self.rejected = rejected.rows
@@ -181,10 +149,10 @@ class Scan:
                 self._first_is_judged.set()
 
     def _judge(self, piece: Piece) -> Judged:
-        records, width = piece.records, self.layout.width
+        records = piece.records
         # Where no record is bad, it is quicker to have the other reader compare their widths.
         bounds = find_records(records, self.layout, widths=False)
-        texts = None if bounds.bad else parse_texts(records.data, width)
+        texts = None if bounds.bad else parse_texts(records.data, self.layout)
         if texts is None or texts.num_rows != len(bounds.ends):
             bounds = find_records(records, self.layout)
             texts = self._read_good(piece, bounds)
@@ -197,7 +165,7 @@ class Scan:
 
     def _find_no_instants(self, piece: Piece, times: Any) -> list[int]:
         """The rows without an instant; none where the first piece shows that most have none."""
-        rows = find_no_instants(times)
+        rows = find_no_instants(standard_forms(times, self.layout.dialect))
         if piece.offset == self.layout.rows_offset:
             self._has_instants = 2 * len(rows) <= len(times)
         else:
@@ -224,7 +192,7 @@ class Scan:
         is_refused = bounds.stray_line_feed is not None
         span = _span(piece, bounds)
         data = b"" if is_refused else span.good_bytes(piece.records.data)
-        return parse_rows(data, self.layout.width, 0 if is_refused else span.rows)
+        return parse_rows(data, self.layout, 0 if is_refused else span.rows)
 
     def _find_headers(self, texts: Any) -> list[int]:
         """The rows that have the header's cells, however they are quoted.
@@ -293,7 +261,7 @@ class Scan:
             raise EncodingError(
                 "the file is not UTF-8 text",
                 where=self._place(offset + checked + error.start),
-                hint="Ask for the file in UTF-8.",
+                hint=advise(self._declared, "encoding=cp1252", "Ask for the file in UTF-8."),
             ) from None
         return checked + length
 

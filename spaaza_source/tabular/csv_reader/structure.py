@@ -19,7 +19,7 @@ from spaaza_source.tabular.csv_reader.damage import (
     find_damage,
     never_closed,
 )
-from spaaza_source.tabular.csv_reader.layout import COMMA, CR, LF, QUOTE, Layout
+from spaaza_source.tabular.csv_reader.layout import CR, LF, Layout
 from spaaza_source.tabular.csv_reader.quotes import (
     MoreBytesNeeded,
     Positions,
@@ -156,7 +156,7 @@ def _wrong_widths(
     records: WholeRecords, every_byte: npt.NDArray[np.uint8], layout: Layout
 ) -> dict[int, int]:
     """The number of cells of each record that has not as many as the header, by its index."""
-    separators = np.flatnonzero((every_byte == COMMA) | (every_byte == layout.line_end))
+    separators = np.flatnonzero((every_byte == layout.delimiter) | (every_byte == layout.line_end))
     separators = _outside(separators, (records.quotes[0::2], records.quotes[1::2]))
     separators = _outside(separators, _damaged_spans(records.damages))
     widths = np.diff(np.flatnonzero(every_byte[separators] == layout.line_end), prepend=-1)
@@ -170,10 +170,10 @@ def _legal_quotes(
     data: bytes, layout: Layout, *, last: bool, overlong: bool
 ) -> tuple[Positions, list[Damage], int | None]:
     """The quotes that follow the rules, the damaged records, and where an incomplete one starts."""
-    if QUOTE not in data:
+    if layout.quote not in data:
         return np.empty(0, np.int64), [], None
     every_byte = np.frombuffer(data, np.uint8)
-    quotes = np.flatnonzero(every_byte == QUOTE)
+    quotes = np.flatnonzero(every_byte == layout.quote)
     legal: list[Positions] = []
     damages: list[Damage] = []
     at = floor = 0
@@ -223,12 +223,12 @@ def _check_begin(
     lost = StructureLostError(
         broken, damage.reason, "it is uncertain where that row begins", damage.column
     )
-    as_tail = read_records(b'"' + data[damage.start : damage.end], layout)
+    as_tail = read_records(layout.quote_mark + data[damage.start : damage.end], layout)
     if as_tail.is_open:
         end = find_certain_end(data, damage.start, broken, layout, last=last)
         if end is None:
             raise lost
-        as_tail = read_records(b'"' + data[damage.start : end], layout)
+        as_tail = read_records(layout.quote_mark + data[damage.start : end], layout)
     if as_tail.illegal is not None or as_tail.is_open or as_tail.widths[0] > layout.width:
         return
     if not _completes(data[: damage.start], floor, int(as_tail.widths[0]), layout):

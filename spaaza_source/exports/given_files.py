@@ -1,0 +1,298 @@
+"""Files that a user has, as exports: downloaded in the vendor's console, for instance.
+
+Nothing is asked of the vendor. Each is copied to the folder of downloads, unpacked and decoded, so
+that it may change or go while it is read.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from spaaza_source.errors import (
+    EncodingError,
+    MalformedFileError,
+    SettingsError,
+    SpaazaSourceError,
+)
+from spaaza_source.exports.jobs import Job, JobState
+from spaaza_source.exports.request import ExportFormat, ExportRequest
+from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.exports.table_sync import SyncPolicy, TableSync
+from spaaza_source.settings import by_table
+from spaaza_source.tabular import Declared, Dialect
+from spaaza_source.transport import FetchedFile, Gunzip, without_context
+from spaaza_source.windows import Window
+
+#: The state of a job that no vendor has run.
+GIVEN = "FILE"
+_SETTING = "files"
+_BLOCK = 1 << 20
+#: Bytes at a file's end, among which its last lines are.
+_TAIL = 1 << 20
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_HASH_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class GivenFiles:
+    """The files of some tables.
+
+    Attributes:
+        paths: Of each table.
+        dialect: What all CSV files among them are written in.
+    """
+
+    paths: Mapping[str, Sequence[Path]]
+    dialect: Dialect
+
+    @classmethod
+    def of(
+        cls, files: Any, dialect: Declared, find_table: Callable[[str], str]
+    ) -> GivenFiles | None:
+        """Read the settings `files` and `dialect`; None where no files are given.
+
+        Args:
+            files: By table: a path, or a list of paths.
+            dialect: As for `Dialect.of`.
+            find_table: Gives the table of a name, or raises a `SettingsError`.
+
+        Raises:
+            SettingsError: A table or a file is not there; or a dialect is declared for none.
+        """
+        declared = Dialect.of(dialect)
+        paths = {find_table(name): _paths(name, value) for name, value in by_table(_SETTING, files)}
+        if not paths:
+            if dialect is None:
+                return None
+            raise SettingsError(
+                "a dialect is declared, but no files are given",
+                where="dialect",
+                hint="Only for files can one be declared: what a vendor sends is as in RFC 4180.",
+            )
+        return cls(paths, declared)
+
+
+def given_window(sync: TableSync, policy: SyncPolicy | None) -> Window | None:
+    """The range of time that a table's files have all rows of; None for all rows.
+
+    Args:
+        sync: The table's; its own policy is None where no window can be asked for.
+        policy: What the settings say of dates.
+
+    Raises:
+        SettingsError: There is a start without an end; or the table has no windows.
+    """
+    if policy is None or policy.start is None:
+        return None
+    if sync.policy is None:
+        if not policy.is_backfill:
+            # It narrows the tables that have windows; this one comes whole.
+            return None
+        raise SettingsError(
+            "a file of this table has all its rows, of no range of time",
+            where=f"files of {sync.table}",
+            hint="Leave out start_date and end_date.",
+        )
+    if policy.end is None:
+        raise SettingsError(
+            "start_date is set without end_date, and nobody knows until when a file has all rows",
+            where=f"files of {sync.table}",
+            hint="Give end_date too: the end of the range that was exported.",
+        )
+    return Window(policy.start, policy.end)
+
+
+def format_given(paths: Sequence[Path], otherwise: ExportFormat) -> ExportFormat:
+    """The format of a table's files, by their names.
+
+    Args:
+        paths: The files.
+        otherwise: That of names that tell none.
+
+    Raises:
+        SettingsError: There are several.
+    """
+    formats: dict[ExportFormat, Path] = {}
+    for path in paths:
+        name = path.name.lower().removesuffix(".gz")
+        is_csv = name.endswith((".csv", ".tsv", ".txt"))
+        is_json = name.endswith((".json", ".jsonl", ".ndjson"))
+        formats["csv" if is_csv else "json" if is_json else otherwise] = path
+    if len(formats) > 1:
+        raise SettingsError(
+            f"{formats['csv'].name} is CSV and {formats['json'].name} is JSON",
+            where=_SETTING,
+            hint="Load files of one format at a time.",
+        )
+    return next(iter(formats))
+
+
+def take_files(
+    request: ExportRequest, paths: Sequence[Path], dialect: Dialect, folder: Path
+) -> Iterator[Export]:
+    """Copy a table's files, one after the other; each is an export that has arrived.
+
+    Args:
+        request: What would have been asked of the vendor.
+        paths: The files.
+        dialect: What CSV files are written in.
+        folder: Where the copies go.
+
+    Raises:
+        SettingsError: One is given twice, or cannot be read.
+        FileError: One is damaged, or not in its encoding.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    seen: dict[str, Path] = {}
+    for number, path in enumerate(paths):
+        target = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
+        file = _take(path, target, dialect if request.export_format == "csv" else Dialect())
+        other = seen.setdefault(file.sha256, path)
+        if len(seen) <= number:
+            target.unlink()
+            raise SettingsError(
+                f"{path.name} has the very bytes of {other.name}",
+                where=f"files of {request.table}",
+                hint="Give each file once.",
+            )
+        name = "".join(sign if sign.isprintable() else "?" for sign in path.name)
+        job = Job(f"{name}#{file.sha256[:_HASH_SHOWN]}", JobState.DONE, GIVEN)
+        export = Export(request, job, datetime.now(timezone.utc), adopted=True, phase=Phase.ARRIVED)
+        export.arrive(file, 0.0)
+        yield export
+
+
+def given_exports(sync: TableSync, window: Window | None) -> TableExports:
+    """The exports of a table's files, before these are taken."""
+    return TableExports(sync, covered=window, planned=True, complete=True)
+
+
+def with_format(sync: TableSync, export_format: ExportFormat) -> TableSync:
+    """The table with requests for another format."""
+    make_request = sync.make_request
+    return replace(
+        sync, make_request=lambda window: replace(make_request(window), export_format=export_format)
+    )
+
+
+def _paths(table: str, value: Any) -> list[Path]:
+    given = list(value) if isinstance(value, list | tuple) else [value]
+    where = f"files of {table}"
+    for each in given:
+        if not isinstance(each, str | os.PathLike) or not str(each).strip():
+            raise SettingsError(
+                f"{str(each)[:40]!r} is not the path of a file", where=where, hint=_EXAMPLE
+            )
+        path = Path(each)
+        if path.is_dir() or not path.exists():
+            what = "a folder" if path.is_dir() else "not there"
+            raise SettingsError(f"{path} is {what}", where=where, hint="Name each file.")
+    if not given:
+        raise SettingsError("the list of files is empty", where=where, hint=_EXAMPLE)
+    return [Path(each) for each in given]
+
+
+_EXAMPLE = 'Write files={"users": ["users.csv"]}.'
+
+
+def _take(path: Path, target: Path, dialect: Dialect) -> FetchedFile:
+    """Copy one file, unpacked, in UTF-8 and without the lines to skip at its end."""
+    digest, gunzip, decoder = hashlib.sha256(), Gunzip(), _Decoder(dialect)
+    received = size = 0
+
+    def unpack(file: BinaryIO) -> Iterator[bytes]:
+        nonlocal received
+        try:
+            while data := file.read(_BLOCK):
+                received += len(data)
+                yield from gunzip.feed(data)
+            yield from gunzip.finish()
+        except SpaazaSourceError as failure:
+            failure.hint = "Fetch the file again."
+            raise
+
+    try:
+        with without_context(), path.open("rb") as file, target.open("x+b") as copy:
+            target.chmod(0o600)
+            for piece in unpack(file):
+                digest.update(piece)
+                size += len(piece)
+                copy.write(decoder.feed(piece))
+            copy.write(decoder.finish())
+            if dialect.skip_trailing:
+                copy.truncate(_start_of_last_lines(copy, dialect.skip_trailing))
+    except BaseException as failure:
+        target.unlink(missing_ok=True)
+        if isinstance(failure, OSError):
+            raise SettingsError(
+                f"{path} cannot be read, or there is no room for a copy ({failure.strerror})",
+                where=_SETTING,
+                hint=f"Free room in {target.parent}, or name another file.",
+            ) from None
+        if isinstance(failure, SpaazaSourceError):
+            failure.where = path.name + (f", {failure.where}" if failure.where else "")
+        raise
+    # After lines that were cut off, its last row has an end.
+    return FetchedFile(target, received, size, digest.hexdigest(), end_verified=gunzip.is_gzip)
+
+
+class _Decoder:
+    """Makes UTF-8 of bytes in a declared encoding; leaves UTF-8 as it is, for the reader to judge.
+
+    Raises:
+        EncodingError: From each method: the bytes are no text in that encoding.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        name = codecs.lookup(dialect.encoding).name
+        self._name = name
+        self._decoder = None if name == "utf-8" else codecs.getincrementaldecoder(name)("strict")
+        self._fed = 0
+
+    def feed(self, data: bytes, *, last: bool = False) -> bytes:
+        if self._decoder is None:
+            return data
+        self._fed += len(data)
+        try:
+            return self._decoder.decode(data, final=last).encode()
+        except UnicodeError as error:
+            at = ""
+            if isinstance(error, UnicodeDecodeError):
+                at = f", byte offset {self._fed - len(error.object) + error.start}"
+        raise EncodingError(
+            f"the file is not {self._name} text{at}",
+            hint="Declare the encoding that it is in: encoding of the dialect.",
+        )
+
+    def finish(self) -> bytes:
+        return self.feed(b"", last=True)
+
+
+def _start_of_last_lines(file: BinaryIO, count: int) -> int:
+    """The offset at which the last lines of a file begin."""
+    length, tail = file.seek(0, os.SEEK_END), _TAIL
+    while True:
+        start = max(0, length - tail)
+        file.seek(start)
+        data = file.read()
+        ends = [found.end() for found in _LINE_END.finditer(data)]
+        if ends and ends[-1] == len(data):
+            # It ends the last line, and begins none.
+            ends.pop()
+        if len(ends) >= count:
+            return start + ends[-count]
+        if not start:
+            raise MalformedFileError(
+                f"the file has {len(ends)} lines after its first, fewer than are to be skipped",
+                hint="Lower skip_trailing of the dialect.",
+            )
+        tail *= 2

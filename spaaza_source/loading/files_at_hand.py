@@ -1,0 +1,93 @@
+"""Extracts one table from files that are here already: of an archive, or the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dlt.common import logger
+
+from spaaza_source.exports import (
+    TableExports,
+    archived_exports,
+    given_exports,
+    require_one_load,
+    take_files,
+    verify_checksums,
+)
+from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
+from spaaza_source.loading.context import downloads_folder, is_extracting
+from spaaza_source.loading.extract import load_files
+from spaaza_source.loading.first_look import forget_first_look
+from spaaza_source.loading.scope import LoadScope, resolve_scope
+from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.tabular import Dialect
+from spaaza_source.windows import Window
+from spaaza_source.writing import check_format
+
+
+def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
+    """What a resource yields from the files that an earlier load archived; nothing without any.
+
+    Args:
+        load: How the table is loaded.
+        folder: The folder of that load.
+
+    Raises:
+        SettingsError: It is not the folder of one load.
+        FileError: A file must not be loaded, or is not as it was archived.
+    """
+    load = load.renamed()
+    require_one_load(folder)
+    exports = archived_exports(folder, load.sync)
+    if exports is None:
+        return
+    verify_checksums(exports.current)
+    check_format(load.sync.table, exports.current[0].request.export_format)
+    scope = resolve_scope(load, Cursor(load.sync.table), archived=exports)
+    yield from _load_at_hand(load, exports, scope)
+
+
+def load_given(
+    load: TableLoad, paths: Sequence[Path], dialect: Dialect, window: Window | None
+) -> Iterator[Any]:
+    """What a resource yields from files of the user's own.
+
+    Args:
+        load: How the table is loaded.
+        paths: The files.
+        dialect: What CSV files are written in.
+        window: The range of time that they have all rows of; None for all rows.
+
+    Raises:
+        SettingsError: A file cannot be read, or is given twice.
+        FileError: A file must not be loaded.
+    """
+    load = load.renamed()
+    load = replace(load, read_settings=replace(load.read_settings, dialect=dialect))
+    exports = given_exports(load.sync, window)
+    scope = resolve_scope(load, Cursor(load.sync.table), archived=exports)
+    request = load.sync.make_request(window)
+    try:
+        exports.exports.extend(take_files(request, paths, dialect, downloads_folder()))
+        yield from _load_at_hand(load, exports, scope)
+    finally:
+        for export in exports.exports:
+            export.remove_file()
+    if load.sync.is_incremental:
+        logger.warning(
+            f"{load.sync.table}: nobody knows when these files were exported, so the next load from"
+            " the vendor brings all rows"
+        )
+
+
+def _load_at_hand(load: TableLoad, exports: TableExports, scope: LoadScope) -> Iterator[Any]:
+    """What a resource yields from files that nobody was asked for."""
+    forget_first_look()
+    reader = load.reader(scope.sync.policy)
+    key = yield from load_files(load, exports, reader, scope)
+    if is_extracting():
+        cursor, reason = Cursor(load.sync.table), reader.all_rows_reason
+        save_checkpoint(cursor, exports, has_key=key is not None, no_times=reason)
