@@ -7,7 +7,6 @@ from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnTy
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads
-from spaaza_source.tabular.csv_reader.instants import NO_INSTANT
 from spaaza_source.tabular.dialects.dialect import Declared, Dialect, advise
 from spaaza_source.tabular.drift import ColumnChange, column_changes
 from spaaza_source.tabular.header import (
@@ -18,9 +17,10 @@ from spaaza_source.tabular.header import (
     printable_name,
     remove_invisible,
 )
+from spaaza_source.tabular.instants import NO_INSTANT
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
-from spaaza_source.tabular.privacy import Policy
-from spaaza_source.tabular.privacy_settings import Policies
+from spaaza_source.tabular.privacy.policy import Policy
+from spaaza_source.tabular.privacy.settings import Policies
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
 from spaaza_source.tabular.table_types import DocumentedTypes, TableTypes, read_table_types

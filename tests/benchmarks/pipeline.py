@@ -29,7 +29,7 @@ from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import ReadSettings
 from spaaza_source.spaaza.bulk_users import KEYS
-from spaaza_source.tabular.privacy import Policy
+from spaaza_source.tabular.privacy.policy import Policy
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.warehouse import duckdb_file
 from spaaza_source.writing.table_write import WriteSettings

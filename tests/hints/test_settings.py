@@ -85,7 +85,7 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
         [{"column_types": {"users": "text"}}, {"column_types": {"users": {"id": "text"}}}],
     ),
     (
-        follows("tabular/privacy_settings.py", "Write {PRESET}, or a dict such as"),
+        follows("tabular/privacy/settings.py", "Write {PRESET}, or a dict such as"),
         {"privacy": "pseudonymize"},
         [
             {"privacy": "pseudonymise", "privacy_secret": SECRET},
@@ -93,32 +93,32 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
         ],
     ),
     (
-        follows("tabular/privacy_settings.py", "Did you mean"),
+        follows("tabular/privacy/settings.py", "Did you mean"),
         {"privacy": {"usres": {"id": "keep"}}},
         [{"privacy": {"users": {"id": "keep"}}}],
     ),
     (
-        follows("tabular/privacy_settings.py", "Choose {', '.join(_ACTIONS"),
+        follows("tabular/privacy/settings.py", "Choose {', '.join(_ACTIONS"),
         {"privacy": {"users": {"id": "hide"}}},
         [{"privacy": {"users": {"id": "keep"}}}],
     ),
     (
-        follows("tabular/privacy_settings.py", "Name one of {', '.join(tables)}"),
+        follows("tabular/privacy/settings.py", "Name one of {', '.join(tables)}"),
         {"privacy": {"bulk_users": "pseudonymise"}},
         [{"privacy": {}}, {"privacy": {"users": {"id": "keep"}}}],
     ),
     (
-        follows("tabular/privacy_settings.py", "Set {variable}, or"),
+        follows("tabular/privacy/settings.py", "Set {variable}, or"),
         {"privacy": ID, "privacy_secret": "short"},
         [{"privacy": {"users": {"id": "hash", "name": "keep"}}, "privacy_secret": SECRET}],
     ),
     (
-        follows("tabular/privacy.py", "Name it as the table does, or remove it"),
+        follows("tabular/privacy/policy.py", "Name it as the table does, or remove it"),
         {"privacy": {"users": {"nmae": "drop"}}},
         [{"privacy": {"users": {"name": "drop"}}}, {}],
     ),
     (
-        follows("tabular/privacy.py", "List each as hash, drop or keep"),
+        follows("tabular/privacy/policy.py", "List each as hash, drop or keep"),
         {"privacy": {"users": {"id": "hash"}}, "privacy_secret": SECRET},
         [
             {"privacy": {"users": {"id": "hash", "name": action}}, "privacy_secret": SECRET}
@@ -126,7 +126,7 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
         ],
     ),
     (
-        follows("tabular/privacy.py", "Remove the type that its hint or column_types gives it"),
+        follows("tabular/privacy/policy.py", "Remove the type that its hint or column_types"),
         {"privacy": ID, "privacy_secret": SECRET, "column_types": {"users": {"id": "bigint"}}},
         [{"privacy": {"users": {"id": "hash", "name": "keep"}}, "privacy_secret": SECRET}],
     ),
@@ -379,7 +379,7 @@ def test_a_secret_in_the_wrong_file(
 def test_a_secret_for_hashes(environment: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable that the message names."""
     monkeypatch.setenv(S + "PRIVACY", '{"users": {"id": "hash", "name": "keep"}}')
-    with advises("tabular/privacy_settings.py", "Set {variable}, or") as told:
+    with advises("tabular/privacy/settings.py", "Set {variable}, or") as told:
         load_of_environment(environment)
     assert f"Set {S}PRIVACY_SECRET" in told[0]
     monkeypatch.setenv(S + "PRIVACY_SECRET", SECRET)
@@ -394,7 +394,7 @@ def test_a_column_to_be_hashed_that_plain_files_have_in_the_clear(shop: Shop) ->
     shop.give("products", "id,name\n1,a\n")
     files = shop.into(kind="files")
     files.load("products", column_types={"products": {"id": "bigint"}})
-    with advises("tabular/privacy.py", "Remove the type that its hint or column_types gives"):
+    with advises("tabular/privacy/policy.py", "Remove the type that its hint or column_types"):
         files.load("products", **hashed)
     files.into("new").load("products", **hashed)
     assert files.into("new").rows("products") == 1

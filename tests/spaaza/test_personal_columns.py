@@ -16,7 +16,7 @@ from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.personal_columns import PERSONAL, make_policies
 from spaaza_source.tabular.header import make_speller
-from spaaza_source.tabular.personal_data import NameRules
+from spaaza_source.tabular.privacy.personal_data import NameRules
 from spaaza_source.voucherify import documented_types as of_voucherify
 from spaaza_source.voucherify.objects import OBJECTS
 from spaaza_source.voucherify.personal_columns import make_policies as make_voucherify_policies

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from spaaza_source.tabular.personal_data import EMAIL, CellLook, NameRules
+from spaaza_source.tabular.privacy.personal_data import EMAIL, CellLook, NameRules
 
 PERSONAL_NAMES = """
     E-mail|email_address|Courriel|Correo electrónico|contact.email|userEmail|billing_email

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from spaaza_source.errors import SettingsError
 from spaaza_source.tabular import ColumnType, open_csv
 from spaaza_source.tabular.column_types import BIGINT, DATE, TEXT
-from spaaza_source.tabular.keyed_hash import KeyedHash
-from spaaza_source.tabular.privacy import Action, Policy
-from spaaza_source.tabular.privacy_settings import PRESET, Personal, Policies
+from spaaza_source.tabular.privacy.keyed_hash import KeyedHash
+from spaaza_source.tabular.privacy.policy import Action, Policy
+from spaaza_source.tabular.privacy.settings import PRESET, Personal, Policies
 
 SECRET = "canary-secret-of-32-characters-x"
 CLEAR = "canary.clear@example.com"

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 
 from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads, run_in_threads
-from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.layout import Layout
 from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows
 from spaaza_source.tabular.csv_reader.read_whole import kept_type, read_whole
@@ -27,7 +26,8 @@ from spaaza_source.tabular.dialects.dialect import Dialect
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
-from spaaza_source.tabular.personal_data import CellLook
+from spaaza_source.tabular.instants import as_instants
+from spaaza_source.tabular.privacy.personal_data import CellLook
 from spaaza_source.tabular.rejected import RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import (
     ColumnTypes,

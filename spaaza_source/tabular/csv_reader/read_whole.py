@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from spaaza_source.errors import FileError, MalformedFileError
 from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads, run_in_threads
-from spaaza_source.tabular.csv_reader.instants import as_instants
 from spaaza_source.tabular.csv_reader.parse import only_chunk
 from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.inference import Evidence
-from spaaza_source.tabular.personal_data import CellLook
+from spaaza_source.tabular.instants import as_instants
+from spaaza_source.tabular.privacy.personal_data import CellLook
 from spaaza_source.tabular.spool import Spool, serialize
 from spaaza_source.tabular.values import Cells
 

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
-from spaaza_source.tabular.csv_reader.instants import NO_INSTANT, find_no_instants
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, read_layout
 from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows, parse_texts
 from spaaza_source.tabular.csv_reader.spans import ByteSpan
@@ -28,6 +27,7 @@ from spaaza_source.tabular.csv_reader.structure import (
 from spaaza_source.tabular.dialects.dialect import Dialect, advise
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import printable_name
+from spaaza_source.tabular.instants import NO_INSTANT, find_no_instants
 from spaaza_source.tabular.rejected import RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import LONGEST_RECORD, SourceBytes
 

@@ -21,7 +21,7 @@ from spaaza_source.tabular.header import (
 )
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.json_reader.text import Number, write_number
-from spaaza_source.tabular.personal_data import CellLook
+from spaaza_source.tabular.privacy.personal_data import CellLook
 
 MOST_PATHS = 50_000
 """Paths of one file. More of them are data used as keys, and would fill the memory."""

@@ -15,7 +15,7 @@ from threading import Lock
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import spaaza_source.tabular.personal_words as words
+import spaaza_source.tabular.privacy.personal_words as words
 
 SAMPLE = 300
 """Cells of each part of a file that are looked at for what needs a share of them."""

@@ -27,8 +27,8 @@ from spaaza_source.tabular.column_types import (
     ColumnType,
 )
 from spaaza_source.tabular.header import make_speller, printable_name
-from spaaza_source.tabular.keyed_hash import KeyedHash
-from spaaza_source.tabular.personal_data import NameRules
+from spaaza_source.tabular.privacy.keyed_hash import KeyedHash
+from spaaza_source.tabular.privacy.personal_data import NameRules
 
 Action: TypeAlias = Literal["hash", "drop", "keep"]
 

@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.tabular.keyed_hash import KeyedHash
-from spaaza_source.tabular.privacy import Action, Policy, path_keys
+from spaaza_source.tabular.privacy.keyed_hash import KeyedHash
+from spaaza_source.tabular.privacy.policy import Action, Policy, path_keys
 
 Personal: TypeAlias = Mapping[str, Mapping[str, Literal["hash", "drop"]]]
 """The columns of a vendor's tables that are known to be personal, by table and column."""
