@@ -140,11 +140,14 @@ class FileOpener:
             **self._given,
         )
 
-    def open_json(self, path: Path, arriving: ArrivingBytes | None = None) -> JsonFile:
+    def open_json(
+        self, path: Path, request: ExportRequest, arriving: ArrivingBytes | None = None
+    ) -> JsonFile:
         """The same for a JSON file.
 
         Args:
             path: The file.
+            request: What was asked for.
             arriving: Its bytes, where it is still being downloaded.
 
         Raises:
@@ -155,6 +158,7 @@ class FileOpener:
             name_column=self._spell,
             join_names=self.naming.shorten_fragments,
             nested_types=self._nested_types,
+            instants=None if request.window is None else self.time_column,
             arriving=arriving,
             **self._given,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import dlt
@@ -111,7 +112,7 @@ class FileReader:
         def begin(export: Export, arriving: ArrivingFile) -> None:
             def read(data: ArrivingBytes) -> CsvFile | JsonFile:
                 if export_format == "json":
-                    return opener.open_json(arriving.path, data)
+                    return opener.open_json(arriving.path, export.request, data)
                 return opener.open_csv(arriving.path, export.request, data, threads)
 
             if export.request.window is None or export_format != "json":
@@ -215,17 +216,13 @@ class FileReader:
     def _open_csv(self, export: Export) -> CsvFile:
         fetched, table = export.file(), export.request.table
         opener = self._opener(table, "csv")
-        try:
+        with self._advising_all_rows():
             early = self._read_early(export, opener)
             file = (
                 early
                 if isinstance(early, CsvFile)
                 else opener.open_csv(fetched.path, export.request)
             )
-        except TooManyRejectedRowsError as failure:
-            if NO_INSTANT in failure.cause:
-                failure.hint = f"{failure.hint} Or {self._all_rows_hint}."
-            raise
         if not fetched.end_verified and not file.ends_with_newline:
             raise self._unproven_end()
         if self.is_of_user:
@@ -253,6 +250,16 @@ class FileReader:
             hint=f"{leave_out} If it is a row, give {column.name} the type text in column_types.",
         )
 
+    @contextmanager
+    def _advising_all_rows(self) -> Iterator[None]:
+        """Where too many rows have no time, loading all rows needs none."""
+        try:
+            yield
+        except TooManyRejectedRowsError as failure:
+            if NO_INSTANT in failure.cause:
+                failure.hint = f"{failure.hint} Or {self._all_rows_hint}."
+            raise
+
     def _unproven_end(self) -> IncompleteDownloadError:
         if not self.is_of_user:
             return IncompleteDownloadError(
@@ -267,8 +274,13 @@ class FileReader:
     def _open_json(self, export: Export) -> LoadableJson:
         table, policy = export.request.table, self.policy
         opener = self._opener(table, "json")
-        early = self._read_early(export, opener)
-        file = early if isinstance(early, JsonFile) else opener.open_json(export.file().path)
+        with self._advising_all_rows():
+            early = self._read_early(export, opener)
+            file = (
+                early
+                if isinstance(early, JsonFile)
+                else opener.open_json(export.file().path, export.request)
+            )
         naming = opener.naming
         check_header(table, file.columns)
         check_headers(file.columns, remembered_headers(table))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,14 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_source
-from spaaza_source.tabular import ColumnType, CsvFile, open_csv
+from spaaza_source.tabular import (
+    NO_INSTANT,
+    ColumnType,
+    CsvFile,
+    JsonFile,
+    open_csv,
+    open_json,
+)
 from spaaza_source.tabular.csv_reader import scan
 from tests.faults.hosts import QUICK, TOKEN
 from tests.vendors.spaaza_files import FileVendor
@@ -123,3 +131,79 @@ def test_one_such_time_stops_no_window(tmp_path: Path) -> None:
     ]
     exact = "SELECT timestamp__v_text FROM transactions WHERE timestamp__v_text IS NOT NULL"
     assert query(tmp_path, exact) == [("2026-05-03T10:00:44.123456789Z",)]
+
+
+def json_of(path: Path, *times: Any, lines: bool = False, **options: Any) -> JsonFile:
+    """A file whose records have these times among sound ones."""
+    values = [SOUND] * 10 + list(times) + [SOUND] * 10
+    records = [{"id": n, "Day At": at} for n, at in enumerate(values)]
+    texts = [json.dumps(record) for record in records]
+    path.write_text("\n".join([*texts, ""]) if lines else json.dumps(records))
+    return open_json(path, instants="day_at", **options)
+
+
+@pytest.mark.parametrize("lines", [False, True], ids=["list", "lines"])
+@pytest.mark.parametrize("known", [{}, {"day_at": ColumnType("timestamp")}], ids=["first", "known"])
+def test_instants_of_json_in_other_forms(
+    tmp_path: Path, known: dict[str, ColumnType], lines: bool
+) -> None:
+    fine, leap = "2026-05-03T10:00:44.123456789Z", "2016-12-31T23:59:60Z"
+    file = json_of(
+        tmp_path / "f", fine, "2026-05-03 10:00:44 UTC", leap, lines=lines, known_types=known
+    )
+    assert not file.rejected
+    found = [record for batch in file.records() for record in batch]
+    assert [record["day_at"] for record in found[10:13]] == [
+        at(44, 123456),
+        at(44),
+        datetime(2016, 12, 31, 23, 59, 59, 999999, timezone.utc),
+    ]
+    assert [record.get("day_at__v_text") for record in found[10:13]] == [fine, None, leap]
+    assert file.columns[1].has_variant
+
+
+@pytest.mark.parametrize("lines", [False, True], ids=["list", "lines"])
+def test_records_without_an_instant_are_rejected(tmp_path: Path, lines: bool) -> None:
+    file = json_of(tmp_path / "f", None, "soon", "", 7, {"a": 1}, lines=lines)
+    assert file.rows == 20
+    assert {row.reason for row in file.rejected} == {NO_INSTANT}
+    assert [json.loads(row.text)["id"] for row in file.rejected] == [10, 11, 12, 13, 14]
+    if lines:
+        assert [row.line for row in file.rejected] == [11, 12, 13, 14, 15]
+
+
+def test_a_key_that_is_missing_is_no_instant(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text(json.dumps([{"id": 1, "at": SOUND}, {"id": 2, "at": SOUND}, {"id": 3}]))
+    file = open_json(path, instants="at")
+    assert [row.text for row in file.rejected] == ['{"id": 3}']
+
+
+def test_a_column_of_no_times_rejects_no_records(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text(json.dumps([{"id": n, "at": "soon"} for n in range(30)]))
+    file = open_json(path, instants="at")
+    assert (file.rows, len(file.rejected)) == (30, 0)
+
+
+@pytest.mark.slow
+def test_a_json_record_without_a_time_does_not_stop_a_windowed_table(tmp_path: Path) -> None:
+    records: list[dict[str, Any]] = [
+        {"id": n, "timestamp": f"2026-05-{n:02}T10:00:00Z", "items": [{"sku": n}]}
+        for n in range(1, 21)
+    ]
+    records[5]["timestamp"] = None
+    records[7]["timestamp"] = "2026-05-08T10:00:00.123456789Z"
+    with FileVendor(transactions=json.dumps(records).encode()) as vendor:
+        dates: Any = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
+        source = spaaza_source(
+            vendor.base_url, 1743, TOKEN, export_format="json", **QUICK, **dates
+        ).with_resources("transactions")
+        for _ in range(2):
+            pipeline_into(tmp_path).run(source)
+    assert query(tmp_path, "SELECT count(*) FROM transactions") == [(19,)]
+    assert query(tmp_path, "SELECT count(*) FROM transactions__items") == [(19,)]
+    assert query(tmp_path, "SELECT DISTINCT reason FROM rejected_rows") == [(NO_INSTANT,)]
+    found = query(tmp_path, "SELECT id FROM transactions WHERE timestamp__v_text IS NOT NULL")
+    assert found == [("8",)]
+    assert query(tmp_path, "SELECT DISTINCT proven FROM export_jobs") == [(True,)]

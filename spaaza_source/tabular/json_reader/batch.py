@@ -7,6 +7,7 @@ of the time would go into waiting for memory.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,10 @@ class Batch:
             for number in self._counts:
                 if str(number) in arrays:
                     self._learn_of(number, arrays[str(number)])
+                path = self._shape.paths[number]
+                if path.is_instant and f"{number} v" in arrays:
+                    # Instants that are finer than the column has a text beside it.
+                    path.evidence = replace(path.evidence, misfits=True)
         return arrays
 
     @makes_no_cycles

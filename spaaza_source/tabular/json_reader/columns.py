@@ -23,7 +23,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from spaaza_source.tabular.instants import as_instants
 from spaaza_source.tabular.json_reader.shape import Members, Path, Shape, as_cell, as_row
 from spaaza_source.tabular.json_reader.text import Number, write_value
 
@@ -132,9 +134,18 @@ class Piece:
             values = [None if type(value) in _NESTED else value for value in values]
             kinds = kinds - _NESTED
         cells, written = _as_cells(values, kinds)
+        if path.is_instant and pa.types.is_string(cells.type):
+            cells = self._take_instants(path, _without_empty(cells))
         self._put(path, "", cells)
         if written is not None:
             self._put(path, " w", written)
+
+    def _take_instants(self, path: Path, cells: Any) -> Any:
+        """The cells up to the microsecond; the texts of those that were finer are kept beside."""
+        times, cut = as_instants(cells)
+        if cut is not None:
+            self._put(path, " v", cut)
+        return times
 
     def _take_nested(self, members: Members, path: Path, values: Sequence[Any]) -> None:
         name = str(path.number)
@@ -154,6 +165,10 @@ class Piece:
 
 
 _KINDS: dict[type, int] = {dict: OBJECT, list: LIST}
+
+
+def _without_empty(cells: Any) -> Any:
+    return pc.if_else(pc.equal(cells, ""), None, cells)
 
 
 def _has_text(values: Iterable[Any], *, nested: bool) -> bool:

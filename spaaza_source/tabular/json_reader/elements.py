@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from spaaza_source.errors import EncodingError, MalformedFileError
 from spaaza_source.tabular.header import printable_name
+from spaaza_source.tabular.instants import NO_INSTANT
 from spaaza_source.tabular.json_reader.runs import (
     MARKS_BEGIN,
     Run,
@@ -26,6 +27,7 @@ from spaaza_source.tabular.json_reader.text import (
     find_unloadable,
     read_value,
 )
+from spaaza_source.tabular.json_reader.timeless import Timeless
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import LONGEST_RECORD, SourceBytes
 
@@ -40,7 +42,11 @@ Elements: TypeAlias = Iterator[Run | RejectedRow]
 _ReadRun: TypeAlias = Callable[[str, int, Sequence[int], set[str]], tuple[Run, int]]
 
 
-def read_elements(file: SourceBytes, is_record: Callable[[dict[str, Any]], bool]) -> Elements:
+def read_elements(
+    file: SourceBytes,
+    is_record: Callable[[dict[str, Any]], bool],
+    timeless: Timeless | None = None,
+) -> Elements:
     """Every record and every rejected row of a file, in its order.
 
     Rejected are a list's elements that are no objects, lines that are no object's JSON, and objects
@@ -49,12 +55,13 @@ def read_elements(file: SourceBytes, is_record: Callable[[dict[str, Any]], bool]
     Args:
         file: Open for reading bytes, at its start.
         is_record: Whether a single object in the file is a record.
+        timeless: Finds records without an instant, which are rejected; None where they may be.
 
     Raises:
         EncodingError: The file is not UTF-8.
         MalformedFileError: The file is not such JSON, or is cut short.
     """
-    text = _Text(file)
+    text = _Text(file, timeless)
     lines_before = text.skip_space()
     match text.next_character():
         case "":
@@ -79,8 +86,9 @@ def read_elements(file: SourceBytes, is_record: Callable[[dict[str, Any]], bool]
 class _Text:
     """A moving section of the file's text: `text`, read as far as `at`."""
 
-    def __init__(self, file: SourceBytes) -> None:
+    def __init__(self, file: SourceBytes, timeless: Timeless | None) -> None:
         self._file = file
+        self._timeless = timeless
         self._undecoded = b""
         self._read = 0
         self.text = ""
@@ -152,11 +160,27 @@ class _Text:
         if self.at < self._one_by_one:
             return None
         try:
-            run, self.at = read(self.text, self.at, self._doubts, self._nesting)
+            run, end = read(self.text, self.at, self._doubts, self._nesting)
         except RunUncertainError as uncertain:
             self._one_by_one = uncertain.end
             return None
+        if self._timeless and self._timeless.has_any(run.records):
+            self._one_by_one = end
+            return None
+        self.at = end
         return run if run.records else None
+
+    def find_fault(self, raw: str, record: dict[str, Any]) -> str | None:
+        """The reason why a record cannot be loaded; None if it can.
+
+        Args:
+            raw: The text that the record was read from.
+            record: The record.
+        """
+        reason = find_unloadable(raw, record)
+        if reason is None and self._timeless and self._timeless.has_any([record]):
+            reason = NO_INSTANT
+        return reason
 
     def read_value(self) -> tuple[Any, str]:
         """Read the value that begins here; return it with its text."""
@@ -276,9 +300,8 @@ def _list(text: _Text) -> Elements:
             continue
         number += 1
         value, raw = text.read_value()
-        reason = find_unloadable(raw, value)
-        if type(value) is not dict:
-            reason = f"element {number} is not an object"
+        is_record = type(value) is dict
+        reason = text.find_fault(raw, value) if is_record else f"element {number} is not an object"
         if reason:
             yield text.make_rejected(text.at - len(raw), raw, reason)
         else:
@@ -372,4 +395,4 @@ def _line_value(text: _Text, raw: str, begin: int) -> tuple[Any, str | None]:
         return None, "more than one JSON value"
     if type(value) is not dict:
         return None, "not an object"
-    return value, find_unloadable(raw, value)
+    return value, text.find_fault(raw, value)

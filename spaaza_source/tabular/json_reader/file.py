@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from spaaza_source.errors import FileError
-from spaaza_source.tabular.column_types import TEXT, Column, ColumnType
+from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
 from spaaza_source.tabular.header import make_speller, spell_header
 from spaaza_source.tabular.json_reader.batch import Batch
 from spaaza_source.tabular.json_reader.columns import Arrays
@@ -25,6 +26,7 @@ from spaaza_source.tabular.json_reader.elements import Elements, read_elements
 from spaaza_source.tabular.json_reader.packing import pack, unpack
 from spaaza_source.tabular.json_reader.records import Records
 from spaaza_source.tabular.json_reader.shape import Members, Shape, tables
+from spaaza_source.tabular.json_reader.timeless import Timeless
 from spaaza_source.tabular.rejected import RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import (
     ColumnTypes,
@@ -77,6 +79,7 @@ class JsonFile:
     _shape: Shape
     _kept: Spool | None
     _is_record: Callable[[dict[str, Any]], bool]
+    _timeless: Callable[[], Timeless | None]
     _join: Callable[..., str]
     _identity: Identity
 
@@ -102,7 +105,7 @@ class JsonFile:
     def _batches(self, file: BinaryIO) -> Iterator[Arrays]:
         """The arrays of each batch: as they are kept, or of the file once more."""
         if self._kept is None:
-            elements = read_elements(file, self._is_record)
+            elements = read_elements(file, self._is_record, self._timeless())
             for arrays, _ in _read_batches(elements, self._shape, lambda _: None, learn=False):
                 yield arrays
             return
@@ -161,6 +164,7 @@ def open_json(
     on_bad_row: OnBadRow = "reject",
     max_rejected_share: float = 0.01,
     max_rejected_rows: int = 10,
+    instants: str | None = None,
     arriving: SourceBytes | None = None,
 ) -> JsonFile:
     """Examine a whole JSON file: its structure, encoding, keys and types.
@@ -189,6 +193,7 @@ def open_json(
         on_bad_row: As for `open_csv`.
         max_rejected_share: As for `open_csv`.
         max_rejected_rows: As for `open_csv`.
+        instants: As for `open_csv`: a column of the records themselves.
         arriving: As for `open_csv`.
 
     Raises:
@@ -211,6 +216,8 @@ def open_json(
 
     default = TEXT if column_types == "text" else None
     shape = Shape(name_column, join_names, known, documented, default=default, look_at=look_at)
+    if known_types.get(instants or "", default) in (None, TIMESTAMP):
+        shape.instants = instants
     rejected = RejectedRows(
         reject=on_bad_row == "reject",
         max_rows=max_rejected_rows,
@@ -221,7 +228,7 @@ def open_json(
     # Of a file that is still being written, only the whole one has an identity.
     known_as = identity(path) if arriving is None else None
     with open_source(path, arriving) as file:
-        elements = read_elements(file, is_record)
+        elements = read_elements(file, is_record, _timeless(shape, name_column))
         for arrays, count in _read_batches(elements, shape, rejected.add, learn=True):
             rows += count
             if spool.keeps and not shape.is_mixed:
@@ -238,6 +245,7 @@ def open_json(
         _shape=shape,
         _kept=spool if spool.keeps and not shape.is_mixed else None,
         _is_record=is_record,
+        _timeless=partial(_timeless, shape, name_column),
         _join=join_names,
         _identity=known_as or identity(path),
     )
@@ -264,6 +272,10 @@ def _read_batches(
         raise
     if batch.rows:
         yield batch.finish(), batch.rows
+
+
+def _timeless(shape: Shape, name_column: Callable[[str], str]) -> Timeless | None:
+    return None if shape.instants is None else Timeless(shape.instants, name_column)
 
 
 def tables_of(root: Members) -> list[NestedTable]:

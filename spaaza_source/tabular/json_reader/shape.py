@@ -59,6 +59,7 @@ class Path:
     `names` are those along the path within the table, `column` all of them joined. If `plain`, it
     has plain values; objects and lists are then kept as text that does not fit. `has_nested` tells
     whether it has objects or lists, `was_apart` whether some were taken apart before it was plain.
+    `is_instant` tells whether windows are taken by it.
     """
 
     number: int
@@ -72,6 +73,7 @@ class Path:
     was_apart: bool = False
     members: Members | None = None
     elements: Members | None = None
+    is_instant: bool = False
     look: CellLook | None = None
 
     @property
@@ -119,6 +121,8 @@ class Shape:
         self._documented = documented
         self._default = default
         self._look_at = look_at
+        #: The column of the records that windows are taken by; None without one.
+        self.instants: str | None = None
         self.paths: list[Path] = []
         self.root = Members(Table((), (), known_types(())), (), "")
 
@@ -192,6 +196,7 @@ class Shape:
             ),
             # A documented type alone leaves it open whether there are objects or lists.
             plain=known is not None,
+            is_instant=members is self.root and column == self.instants,
         )
         if self._look_at is not None and self._look_at("__".join([*members.table.path, column])):
             path.look = CellLook(path.header)
