@@ -40,6 +40,8 @@ class Job:
         started_at: When it began to run, UTC; None where it does not say.
         finished_at: When the vendor finished it, UTC; None before, or where it does not say.
         detail: What the vendor says of a failure, redacted.
+        due_at: When the vendor is to begin it, UTC; None where it does not say.
+        repeats: Whether the vendor runs it again and again.
     """
 
     job_id: str
@@ -49,6 +51,8 @@ class Job:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     detail: str = ""
+    due_at: datetime | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,12 @@ class ExportService(Protocol):
 
     def poll(self, job_id: str) -> Job:
         """The job as it is now. A `VanishedError` says that the vendor has it no more."""
+
+    def execute(self, job_id: str) -> None:
+        """Begin a waiting job at once, where the vendor has a call for that; sent once.
+
+        The answer may come at once, or when the job is done.
+        """
 
     def links(self, job_id: str) -> Sequence[Link]:
         """Fresh links to the files of a finished job, one for each file of its result."""

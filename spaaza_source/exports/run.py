@@ -10,6 +10,7 @@ import math
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -20,6 +21,7 @@ from spaaza_source.errors import ExportFailedError, ExportTimeoutError, Vanished
 from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
+from spaaza_source.exports.late_start import LateStart
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.submission import ExportSubmitter
@@ -76,6 +78,7 @@ class ExportRun:
         self._download_slots = threading.BoundedSemaphore(settings.max_concurrent)
         #: States of the vendor's that no document mentions, and that have been logged.
         self._unknown_states: set[str] = set()
+        self._late_start = LateStart(service, settings.execute_after)
         #: Held by whoever reads a file of this run that has arrived: one is read at a time.
         self.reading = threading.Lock()
         #: Where parts of those that are still on their way are read; None for threads of each one.
@@ -242,6 +245,13 @@ class ExportRun:
             self._timed_out(table, export)
         else:
             export.poll_at = self._clock.monotonic() + self._pause(export)
+            if self._late_start.is_due(export):
+                deadline = self._deadline(table, export.wait_seconds)
+                self._late_start.execute(export, deadline, partial(self._poll_soon, export))
+
+    def _poll_soon(self, export: Export) -> None:
+        export.poll_at = self._clock.monotonic()
+        self._wake.set()
 
     def _pause(self, export: Export) -> float:
         """Seconds to the next poll of an export; all that are under way share the vendor's limit.

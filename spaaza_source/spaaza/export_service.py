@@ -134,6 +134,10 @@ class SpaazaExports:
             return self._job(self._api.get_task(task_id, log_limit=FAILURE_LOGS))
         return job
 
+    def execute(self, job_id: str) -> None:
+        """Run the task now."""
+        self._api.execute_task(_task_of(job_id))
+
     def links(self, job_id: str) -> Sequence[Link]:
         """A signed link, to be opened without credentials."""
         try:
@@ -184,8 +188,9 @@ def job_of(task: Task, clean: Callable[[str], str] = redact) -> Job:
         for name in ("created_date", "last_run_date", "last_modified")
     )
     job_id = str(task["id"])
-    trigger = task.get("trigger")
-    if isinstance(trigger, dict) and trigger.get("repeat") and started is not None:
+    trigger = task["trigger"] if isinstance(task.get("trigger"), dict) else {}
+    repeats = bool(trigger.get("repeat"))
+    if repeats and started is not None:
         # A recurring task waits again after a run: it is this run that is done.
         job_id = f"{job_id}{RUN_MARK}{iso(started)}"
         created = started
@@ -198,6 +203,8 @@ def job_of(task: Task, clean: Callable[[str], str] = redact) -> Job:
         started_at=started,
         finished_at=modified if known in ENDED else None,
         detail=_logs(task.get("logs"), clean) if known is JobState.FAILED else "",
+        due_at=parse_vendor_instant(trigger.get("once")),
+        repeats=repeats,
     )
 
 

@@ -89,6 +89,7 @@ def spaaza_source(
     max_concurrent_exports: int = 3,
     start_margin: float = 2.0,
     stagger: float = 1.0,
+    execute_after: Optional[float] = 300.0,  # noqa: UP045
     max_age: float = 3600.0,
     only_finished: bool = False,
     snapshot_every: float = 7.0,
@@ -160,6 +161,8 @@ def spaaza_source(
         start_margin: Seconds ahead that an export is scheduled, rounded up to a whole second; 0
             starts it at once.
         stagger: Seconds between the starts of exports that are requested together.
+        execute_after: Seconds after which a task that was due and still waits is executed, once;
+            None for never.
         max_age: Seconds for which a finished export that an earlier run requested and did not load
             may still be adopted; 0 for never.
         only_finished: Request nothing; load the finished exports of earlier runs, of
@@ -219,6 +222,7 @@ def spaaza_source(
             max_concurrent_exports,
             max_age,
             stagger,
+            execute_after,
         ),
         threads=SharedThreads(),
     )

@@ -82,6 +82,20 @@ class TasksApi:
             ) from None
         return found
 
+    def execute_task(self, task_id: str | int) -> None:
+        """`POST /tasks/{id}/execute`: runs a task now, whatever its `once`. Sent once.
+
+        The documented answer is the state in which it ended, so it may come late; a task is taken
+        for an answer as well.
+        """
+        path = f"/tasks/{_segment(task_id)}/execute"
+
+        def read(answer: Any) -> None:
+            if not isinstance(answer, dict):
+                raise _unexpected(f"POST {path}", "a state")
+
+        self.http.post(path, None, read)
+
     def list_tasks(
         self,
         *,

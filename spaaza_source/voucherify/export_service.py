@@ -87,6 +87,9 @@ class VoucherifyExports:
         """The present state of the export."""
         return self._job(self._api.get(job_id))
 
+    def execute(self, job_id: str) -> None:
+        """Nothing: this vendor has no such call, and begins every export by itself."""
+
     def links(self, job_id: str) -> Sequence[Link]:
         """New links to the files of the result.
 

@@ -113,7 +113,9 @@ def test_nested_lists_of_a_snapshot(
 ) -> None:
     destination = make_destination(kind)
     given = {"export_format": "json", "accept_deletes": True}
-    people = [{"user_id": one, "tags": [{"n": f"{one}{tag}"} for tag in "ab"]} for one in range(4)]
+    people: list[dict[str, Any]] = [
+        {"user_id": one, "tags": [{"n": f"{one}{tag}"} for tag in "ab"]} for one in range(4)
+    ]
     with FileVendor() as vendor:
         load = Load(tmp_path, vendor.base_url, ("users",), destination.name, given)
         for number in range(3):

@@ -20,7 +20,7 @@ from spaaza_source.windows import Window
 from tests.vendors.server import Answer, ScriptedServer, Seen
 
 #: The calls, by what they are for.
-Call = Literal["list", "create", "look", "link"]
+Call = Literal["list", "create", "look", "link", "execute"]
 CALLS: tuple[Call, ...] = ("list", "create", "look", "link")
 
 SECRET = "canary-secret-5d1e"

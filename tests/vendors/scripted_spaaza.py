@@ -69,7 +69,7 @@ class ScriptedTasks(ScriptedVendor):
     def place_of(self, seen: Seen) -> tuple[str, int]:
         path = seen.path.partition("?")[0]
         if seen.method == "POST":
-            return "create", 0
+            return ("execute", int(path.split("/")[2])) if path != "/tasks" else ("create", 0)
         if path == "/tasks":
             return "list", 0
         if path.startswith("/file"):
@@ -79,6 +79,8 @@ class ScriptedTasks(ScriptedVendor):
     def found(self, place: str, number: int) -> Any:
         if place == "list":
             return [self.as_json(number + 1) for number in range(len(self.bodies))]
+        if place == "execute":
+            return self.as_json(number)["state"]
         if place == "link":
             return {"url": f"{self.base_url}/file?sig=canary"}
         return self.as_json(number)
