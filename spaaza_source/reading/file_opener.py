@@ -13,6 +13,7 @@ import dlt
 from spaaza_source.drift import name_by_text, remembered_headers
 from spaaza_source.exports import ExportRequest
 from spaaza_source.reading.column_hints import known_types, nested_types
+from spaaza_source.settings import require_choice
 from spaaza_source.tabular import (
     ColumnType,
     CsvFile,
@@ -46,6 +47,7 @@ class ReadSettings:
         name_header: Gives the cells of a CSV file's header the names that they stand for.
         has_window_settings: Whether the source has settings about windows, to be advised:
             `time_columns` and `filter_margin`.
+        empty_files: `accept` where a file of a window without any byte stands for no row.
         dialect: What the CSV files of a user's own are written in; None for those of a vendor.
     """
 
@@ -55,9 +57,11 @@ class ReadSettings:
     name_header: Callable[[ExportRequest, Sequence[str]], Sequence[str]] = _keep_header
     has_window_settings: bool = False
     max_rejected_rows: int = 10
+    empty_files: Literal["stop", "accept"] = "stop"
     dialect: Dialect | None = None
 
     def __post_init__(self) -> None:
+        require_choice("empty_files", self.empty_files, "stop", "accept")
         check_settings(
             self.types.setting, self.on_bad_row, self.max_rejected_share, self.max_rejected_rows
         )

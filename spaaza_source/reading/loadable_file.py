@@ -44,6 +44,14 @@ class RowWindow(NamedTuple):
     all_rows_hint: str
 
 
+class NoRows(NamedTuple):
+    """What a file without any byte has."""
+
+    columns: tuple[Column, ...] = ()
+    rows: int = 0
+    rejected: tuple[RejectedRow, ...] = ()
+
+
 class LoadableFile(ABC):
     """The file of one export.
 
@@ -55,7 +63,11 @@ class LoadableFile(ABC):
     """
 
     def __init__(
-        self, export: Export, file: CsvFile | JsonFile, policy: Policy, window: RowWindow | None
+        self,
+        export: Export,
+        file: CsvFile | JsonFile | NoRows,
+        policy: Policy,
+        window: RowWindow | None,
     ) -> None:
         #: Its columns, in its order; its good rows; its bad ones.
         self.columns: Sequence[Column] = file.columns
@@ -191,9 +203,8 @@ class LoadableJson(LoadableFile):
         )
 
     def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: D102 - above
-        if not self.rows and self._export.request.table in dlt.current.source_schema().tables:
-            # Without it dlt would not touch the table, and a window now empty would stay.
-            yield dlt.mark.materialize_table_schema()
+        if not self.rows:
+            yield from _touched(self._export.request.table)
         self.outside = 0
         for records in self._file.records():
             kept = _records_in_window(records, self._window) if self._window else records
@@ -219,6 +230,28 @@ class LoadableJson(LoadableFile):
             kept, lambda name: self._policy.is_personal("__".join([*path, name]))
         )
         return {hint["name"]: hint for hint in marked}
+
+
+class LoadableNothing(LoadableFile):
+    """A file without any byte, which stands for no row of its window."""
+
+    def __init__(self, export: Export, policy: Policy) -> None:
+        super().__init__(export, NoRows(), policy, None)
+
+    def hints(self) -> TResourceHints:  # noqa: D102 - above
+        return {}
+
+    def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: ARG002, D102
+        yield from _touched(self._export.request.table)
+
+    def locate(self, row: int) -> str:  # noqa: D102 - above
+        raise IndexError(row)
+
+
+def _touched(table: str) -> Iterator[Any]:
+    """What makes dlt touch a table to which no row comes: else a window now empty would stay."""
+    if table in dlt.current.source_schema().tables:
+        yield dlt.mark.materialize_table_schema()
 
 
 def _in_window(table: pa.Table, rows: RowWindow) -> pa.ChunkedArray:

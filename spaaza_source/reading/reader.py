@@ -29,7 +29,13 @@ from spaaza_source.reading.column_hints import (
 )
 from spaaza_source.reading.early_read import EarlyRead
 from spaaza_source.reading.file_opener import FileOpener, ReadSettings
-from spaaza_source.reading.loadable_file import LoadableCsv, LoadableFile, LoadableJson, RowWindow
+from spaaza_source.reading.loadable_file import (
+    LoadableCsv,
+    LoadableFile,
+    LoadableJson,
+    LoadableNothing,
+    RowWindow,
+)
 from spaaza_source.tabular import (
     NO_INSTANT,
     TEXT,
@@ -128,7 +134,8 @@ class FileReader:
 
     def can_examine(self, export: Export) -> bool:
         """Whether a file that has arrived is still to be judged, and can be before the others."""
-        return export.request.export_format == "csv" and id(export) not in self._examined
+        is_csv = export.request.export_format == "csv"
+        return is_csv and id(export) not in self._examined and not self._stands_for_none(export)
 
     def examine(self, export: Export) -> None:
         """Judge a file that has arrived, unless that has been done, or it can only be read.
@@ -157,7 +164,13 @@ class FileReader:
             with error_context(export):
                 examined = self._examined.get(id(export))
                 file: LoadableFile
-                if examined is None:
+                if self._stands_for_none(export):
+                    logger.warning(
+                        f"{export.request}, job {export.job.job_id}: the file has no byte, which"
+                        " stands for no row (empty_files)"
+                    )
+                    file = LoadableNothing(export, self.policy)
+                elif examined is None:
                     file = self._open_json(export)
                     columns |= {"__".join(path): column for path, column in file.all_columns()}
                 else:
@@ -216,6 +229,7 @@ class FileReader:
     def _open_csv(self, export: Export) -> CsvFile:
         fetched, table = export.file(), export.request.table
         opener = self._opener(table, "csv")
+        self._refuse_empty(export)
         with self._advising_all_rows():
             early = self._read_early(export, opener)
             file = (
@@ -250,6 +264,25 @@ class FileReader:
             hint=f"{leave_out} If it is a row, give {column.name} the type text in column_types.",
         )
 
+    def _stands_for_none(self, export: Export) -> bool:
+        """Whether a file that has arrived has no byte, and that may mean no row of its window."""
+        accepts = self._settings.empty_files == "accept" and export.request.window is not None
+        return accepts and not export.file().size and export.file().end_verified
+
+    def _refuse_empty(self, export: Export) -> None:
+        """Refuse a file of a window that has no byte, where it could be said to stand for no row.
+
+        What another file without any byte is, its reader tells.
+        """
+        if self.is_of_user or export.file().size or export.request.window is None:
+            return
+        if export.file().end_verified:
+            raise MalformedFileError(
+                "the file has no byte, not even a header",
+                hint="Ask the vendor. If that is how it says that no row lies in the window, set"
+                ' empty_files="accept".',
+            )
+
     @contextmanager
     def _advising_all_rows(self) -> Iterator[None]:
         """Where too many rows have no time, loading all rows needs none."""
@@ -274,6 +307,7 @@ class FileReader:
     def _open_json(self, export: Export) -> LoadableJson:
         table, policy = export.request.table, self.policy
         opener = self._opener(table, "json")
+        self._refuse_empty(export)
         with self._advising_all_rows():
             early = self._read_early(export, opener)
             file = (

@@ -70,6 +70,7 @@ def voucherify_source(
     on_bad_row: Literal["reject", "fail"] = "reject",
     max_rejected_share: float = 0.01,
     max_rejected_rows: int = 10,
+    empty_files: Literal["stop", "accept"] = "stop",
     on_drift: Any = "tell",
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
@@ -127,6 +128,8 @@ def voucherify_source(
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
         max_rejected_share: Stop if a larger share of a file's rows is bad, from 0 to 1.
         max_rejected_rows: As for `spaaza_source`.
+        empty_files: `accept` takes a file of a window without any byte, not even a header, for no
+            row; `stop` refuses it, as a full export is always refused.
         on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
             fit, rows that could not be read), or `stop` and load nothing of it; or one of them by
             table.
@@ -213,6 +216,7 @@ def voucherify_source(
             max_rejected_share,
             _name_header,
             max_rejected_rows=max_rejected_rows,
+            empty_files=empty_files,
         ),
         DeleteGuard(max_deleted_share, accept_deletes),
         by_scheduler=allow_external_schedulers,
