@@ -15,6 +15,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from spaaza_source.destination import completed_loads, fetch_chunks
+from spaaza_source.exports import GIVEN
 from spaaza_source.windows import Window
 
 LEDGER = "export_jobs"
@@ -44,6 +45,7 @@ class LoadedExport:
         sha256: Of its file.
         received: Bytes of its file as it came over the network.
         is_exact: Whether every row of the file is in the table, and was counted there.
+        is_given: Whether it is a file of the user's own: nobody knows when it was exported.
     """
 
     job_id: str
@@ -64,6 +66,7 @@ class LoadedExport:
     sha256: str = ""
     received: int | None = None
     is_exact: bool = False
+    is_given: bool = False
 
     def covers(self, lag: timedelta) -> Window | None:
         """The window that it has all rows of, those too that arrive up to `lag` late.
@@ -140,6 +143,7 @@ def _loaded_export(row: Mapping[str, Any]) -> LoadedExport:
         sha256=row["sha256"] or "",
         received=row.get("bytes_received"),
         is_exact=bool(proven) and not row["rejected"] and row["rows"] == loaded == found,
+        is_given=row.get("state") == GIVEN,
     )
 
 

@@ -38,7 +38,7 @@ from spaaza_source.cli.target import Target, each_vendor
 from spaaza_source.cli.vendors import VENDORS
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import Repeat
-from spaaza_source.loading import exports_of
+from spaaza_source.loading import asks_vendor, exports_of
 
 
 def check(*, deep: bool, keys: int, **options: Any) -> None:
@@ -102,17 +102,18 @@ def load(
 
     def load_target(target: Target) -> None:
         source = target.source(**settings)
-        if not files:
+        asks = asks_vendor(source)
+        if asks:
             # Wrong settings are reported before anything is requested.
             list(target.vendor.check_access())
         # What is dropped and loaded again needs no older load to be finished first.
         with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
             run = partial(load_and_report, pipeline, source, report, full_refresh=full_refresh)
-            if files:
-                run()
-            else:
+            if asks:
                 submitter = exports_of(source).run.submitter
                 run_agreed(submitter, run, may_ask=isinstance(report, ConsoleReport))
+            else:
+                run()
         loaded.append(f"{target.dataset}.{next(iter(source.selected_resources))}")
 
     load_each(targets, report, load_target)

@@ -99,7 +99,7 @@ class _CheckedSource(DltSourceFactoryWrapper[P, DltSource]):
         # A clone may have a section of its own, with the same settings.
         SECTIONS.setdefault(self.section, settings_of(self.ref.SPEC))
         before = _ARGUMENTS.set(frozenset(arguments))
-        if arguments.get("files"):
+        if arguments.get("files") or arguments.get("dialect"):
             arguments = {**WITHOUT_VENDOR.get(self.section, {}), **arguments}
         try:
             with checked_settings(_known(self.section, self.name), arguments):

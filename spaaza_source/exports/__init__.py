@@ -17,7 +17,7 @@ from spaaza_source.exports.given_files import (
     take_files,
     with_format,
 )
-from spaaza_source.exports.jobs import PART, Job, JobState, KnownJob
+from spaaza_source.exports.jobs import GIVEN, PART, Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.private_folder import private_folder, process_folder
@@ -34,6 +34,7 @@ from spaaza_source.exports.table_exports import (
 from spaaza_source.exports.table_sync import RELOAD, SMALLEST_WINDOW, SyncPolicy, TableSync
 
 __all__ = [
+    "GIVEN",
     "PART",
     "RELOAD",
     "REPEATS",

@@ -17,29 +17,38 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
+from dlt.common import logger
+
 from spaaza_source.errors import (
     EncodingError,
+    IncompleteDownloadError,
     MalformedFileError,
     SettingsError,
     SpaazaSourceError,
 )
-from spaaza_source.exports.jobs import Job, JobState
+from spaaza_source.exports.jobs import GIVEN, Job, JobState
 from spaaza_source.exports.request import ExportFormat, ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from spaaza_source.settings import by_table
 from spaaza_source.tabular import Declared, Dialect
 from spaaza_source.transport import FetchedFile, Gunzip, without_context
-from spaaza_source.windows import Window
+from spaaza_source.windows import Window, iso
 
-#: The state of a job that no vendor has run.
-GIVEN = "FILE"
 _SETTING = "files"
 _BLOCK = 1 << 20
 #: Bytes at a file's end, among which its last lines are.
 _TAIL = 1 << 20
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _HASH_SHOWN = 12
+#: The marks that a file may begin with, and the encoding of each.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,12 @@ def given_window(sync: TableSync, policy: SyncPolicy | None) -> Window | None:
             where=f"files of {sync.table}",
             hint="Give end_date too: the end of the range that was exported.",
         )
+    if policy.end > datetime.now(timezone.utc):
+        raise SettingsError(
+            "end_date lies in the future, and no file has the rows of then",
+            where=f"files of {sync.table}",
+            hint="Give the end of the range that was exported as end_date.",
+        )
     return Window(policy.start, policy.end)
 
 
@@ -155,7 +170,9 @@ def take_files(
     seen: dict[str, Path] = {}
     for number, path in enumerate(paths):
         target = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
-        file = _take(path, target, dialect if request.export_format == "csv" else Dialect())
+        file, skipped = _take(
+            path, target, dialect if request.export_format == "csv" else Dialect()
+        )
         other = seen.setdefault(file.sha256, path)
         if len(seen) <= number:
             target.unlink()
@@ -166,9 +183,21 @@ def take_files(
             )
         name = "".join(sign if sign.isprintable() else "?" for sign in path.name)
         job = Job(f"{name}#{file.sha256[:_HASH_SHOWN]}", JobState.DONE, GIVEN)
-        export = Export(request, job, datetime.now(timezone.utc), adopted=True, phase=Phase.ARRIVED)
+        now = datetime.now(timezone.utc)
+        _warn_of_end(request, path)
+        export = Export(request, job, now, adopted=True, phase=Phase.ARRIVED, skipped=skipped)
         export.arrive(file, 0.0)
         yield export
+
+
+def _warn_of_end(request: ExportRequest, path: Path) -> None:
+    """Warn of a file that was written before the range ends that it is to have all rows of."""
+    written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    if request.window is not None and written < request.window.end:
+        logger.warning(
+            f"{path.name} was written at {iso(written)}, before end_date: rows of after that are"
+            " taken for loaded, and are not"
+        )
 
 
 def given_exports(sync: TableSync, window: Window | None) -> TableExports:
@@ -204,10 +233,11 @@ def _paths(table: str, value: Any) -> list[Path]:
 _EXAMPLE = 'Write files={"users": ["users.csv"]}.'
 
 
-def _take(path: Path, target: Path, dialect: Dialect) -> FetchedFile:
-    """Copy one file, unpacked, in UTF-8 and without the lines to skip at its end."""
+def _take(path: Path, target: Path, dialect: Dialect) -> tuple[FetchedFile, list[bytes]]:
+    """Copy one file, unpacked, in UTF-8; and cut off the lines to skip at its end."""
     digest, gunzip, decoder = hashlib.sha256(), Gunzip(), _Decoder(dialect)
     received = size = 0
+    skipped: list[bytes] = []
 
     def unpack(file: BinaryIO) -> Iterator[bytes]:
         nonlocal received
@@ -229,7 +259,7 @@ def _take(path: Path, target: Path, dialect: Dialect) -> FetchedFile:
                 copy.write(decoder.feed(piece))
             copy.write(decoder.finish())
             if dialect.skip_trailing:
-                copy.truncate(_start_of_last_lines(copy, dialect.skip_trailing))
+                skipped = _cut_lines(copy, dialect.skip_trailing, is_proven=gunzip.is_gzip)
     except BaseException as failure:
         target.unlink(missing_ok=True)
         if isinstance(failure, OSError):
@@ -241,8 +271,8 @@ def _take(path: Path, target: Path, dialect: Dialect) -> FetchedFile:
         if isinstance(failure, SpaazaSourceError):
             failure.where = path.name + (f", {failure.where}" if failure.where else "")
         raise
-    # After lines that were cut off, its last row has an end.
-    return FetchedFile(target, received, size, digest.hexdigest(), end_verified=gunzip.is_gzip)
+    file_hash = digest.hexdigest()
+    return FetchedFile(target, received, size, file_hash, end_verified=gunzip.is_gzip), skipped
 
 
 class _Decoder:
@@ -259,9 +289,11 @@ class _Decoder:
         self._fed = 0
 
     def feed(self, data: bytes, *, last: bool = False) -> bytes:
+        if not self._fed:
+            self._check_mark(data)
+        self._fed += len(data)
         if self._decoder is None:
             return data
-        self._fed += len(data)
         try:
             return self._decoder.decode(data, final=last).encode()
         except UnicodeError as error:
@@ -276,20 +308,46 @@ class _Decoder:
     def finish(self) -> bytes:
         return self.feed(b"", last=True)
 
+    def _check_mark(self, data: bytes) -> None:
+        """Refuse a file whose first bytes show another encoding than the declared one."""
+        if self._name == "utf-8":
+            # The reader knows marks.
+            return
+        mark, name = next((each for each in _MARKS if data.startswith(each[0])), (b"", ""))
+        if not mark or self._name in (name, name[:-3], f"{name}-sig"):
+            return
+        cause = f"the file begins with the mark of {name.upper()}, and {self._name} is declared"
+        hint = f"Declare {name} as the encoding of the dialect."
+        if name == "utf-8":
+            hint = "Leave encoding out of the dialect."
+        raise EncodingError(cause, hint=hint)
 
-def _start_of_last_lines(file: BinaryIO, count: int) -> int:
-    """The offset at which the last lines of a file begin."""
+
+def _cut_lines(file: BinaryIO, count: int, *, is_proven: bool) -> list[bytes]:
+    """Cut the last lines off a file; returns them.
+
+    Raises:
+        IncompleteDownloadError: Nothing proves that the last of them is whole: a download that
+            broke off would lose rows, and no one would see it.
+        MalformedFileError: It has no more lines.
+    """
     length, tail = file.seek(0, os.SEEK_END), _TAIL
     while True:
         start = max(0, length - tail)
         file.seek(start)
         data = file.read()
         ends = [found.end() for found in _LINE_END.finditer(data)]
+        if not is_proven and ends[-1:] != [len(data)]:
+            raise IncompleteDownloadError(
+                "the last line has no end, so the file may be cut short",
+                hint="Fetch it again; if it is whole, end its last line.",
+            )
         if ends and ends[-1] == len(data):
             # It ends the last line, and begins none.
             ends.pop()
         if len(ends) >= count:
-            return start + ends[-count]
+            file.truncate(start + ends[-count])
+            return [line for line in _LINE_END.split(data[ends[-count] :]) if line]
         if not start:
             raise MalformedFileError(
                 f"the file has {len(ends)} lines after its first, fewer than are to be skipped",

@@ -14,6 +14,8 @@ from spaaza_source.windows import Window, parse_vendor_instant
 
 #: Stands between a job's id and the number of a further part of its result.
 PART = "/"
+#: The state of a job that no vendor has run: it is a file of the user's own.
+GIVEN = "FILE"
 
 
 class JobState(enum.Enum):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.jobs import PART, Job
+from spaaza_source.exports.jobs import GIVEN, PART, Job
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import SMALLEST_WINDOW, TableSync
@@ -51,6 +51,7 @@ class Export:
         arrived: The file; None until it is whole.
         begun: When it was asked for, on the run's monotonic clock.
         poll_at: When it is polled next, on the same clock.
+        skipped: The lines of a user's file that were cut off at its end, without their ends.
     """
 
     request: ExportRequest
@@ -67,6 +68,7 @@ class Export:
     arrived: FetchedFile | None = None
     begun: float = 0.0
     poll_at: float = 0.0
+    skipped: Sequence[bytes] = ()
 
     def file(self) -> FetchedFile:
         """The file of an export that has arrived."""
@@ -237,6 +239,11 @@ class TableExports:
             return False
         # When collecting, later windows may not be done yet.
         return until is None or covered.end >= until
+
+    @property
+    def are_given(self) -> bool:
+        """Whether they are files of the user's own, which no vendor was asked for."""
+        return any(export.job.vendor_state == GIVEN for export in self.exports)
 
     def require_current(self) -> list[Export]:
         """The exports of a settled table; raises what kept one from arriving."""

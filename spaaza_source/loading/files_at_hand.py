@@ -9,8 +9,10 @@ from typing import Any
 
 from dlt.common import logger
 
+from spaaza_source.errors import FileError
 from spaaza_source.exports import (
     TableExports,
+    TableSync,
     archived_exports,
     given_exports,
     require_one_load,
@@ -73,13 +75,30 @@ def load_given(
     try:
         exports.exports.extend(take_files(request, paths, dialect, downloads_folder()))
         yield from _load_at_hand(load, exports, scope)
+    except FileError as failure:
+        failure.hint = (failure.hint or "").replace(
+            "Ask the vendor for a sound file", "Correct the file, or export it again"
+        )
+        raise
     finally:
         for export in exports.exports:
             export.remove_file()
-    if load.sync.is_incremental:
+    if is_extracting():
+        _tell_age(load.sync, window, scope)
+
+
+def _tell_age(sync: TableSync, window: Window | None, scope: LoadScope) -> None:
+    """Tell what follows from not knowing when a user's files were exported."""
+    unknown = f"{sync.table}: nobody knows when these files were exported"
+    if sync.merges_changes:
+        # They may have brought back what rows were before they changed.
+        Cursor(sync.table).mark_snapshot(None)
+    if sync.merges_changes or (sync.is_incremental and window is None):
+        logger.warning(f"{unknown}, so the next load from the vendor brings all rows")
+    elif window is not None and scope.has_rows:
         logger.warning(
-            f"{load.sync.table}: nobody knows when these files were exported, so the next load from"
-            " the vendor brings all rows"
+            f"{unknown}: what the vendor has had since then of {window} is in the table again once"
+            " that range is loaded from the vendor"
         )
 
 

@@ -64,6 +64,9 @@ class LoadHistory:
             until = _covered_until(exports, policy.start, policy.lag)
             if policy.merges_changes and has_key:
                 begun_at = _last_snapshot(exports, policy.start, policy.lag)
+                if begun_at and any(e.is_given and e.loaded_at >= begun_at for e in exports):
+                    # Its rows may be older than those that they have replaced.
+                    begun_at = None
         loaded = [export.job_id for export in self.ledger]
         return replace(sync, loaded_until=until, begun_at=begun_at, loaded=loaded)
 

@@ -195,6 +195,16 @@ class SourceExports:
     loads: Mapping[str, TableLoad]
 
 
+def asks_vendor(source: DltSource) -> bool:
+    """Whether a source of this package asks a vendor; else it loads files.
+
+    Args:
+        source: At least one of its resources is selected.
+    """
+    resources = source.selected_resources.values()
+    return any("run" in resource.explicit_args for resource in resources)
+
+
 def exports_of(source: DltSource) -> SourceExports:
     """The exports of a source that this package made, and that asks a vendor.
 
@@ -208,8 +218,8 @@ def exports_of(source: DltSource) -> SourceExports:
     if "run" not in arguments[0]:
         raise SettingsError(
             "files are set to be loaded, so no vendor is asked",
-            where="files, from_files",
-            hint="Leave out both.",
+            where="files" if "paths" in arguments[0] else "from_files",
+            hint="Leave it out.",
         )
     loads = {given["load"].sync.table: given["load"] for given in arguments}
     return SourceExports(arguments[0]["run"], loads)

@@ -29,6 +29,7 @@ from spaaza_source.reading.column_hints import (
 )
 from spaaza_source.reading.early_read import EarlyRead
 from spaaza_source.reading.file_opener import FileOpener, ReadSettings
+from spaaza_source.reading.given_rows import refuse_skipped_rows, refuse_total_row
 from spaaza_source.reading.loadable_file import (
     LoadableCsv,
     LoadableFile,
@@ -38,16 +39,12 @@ from spaaza_source.reading.loadable_file import (
 )
 from spaaza_source.tabular import (
     NO_INSTANT,
-    TEXT,
     TIMESTAMP,
     Column,
     CsvFile,
-    Dialect,
     JsonFile,
     Policy,
     SharedThreads,
-    advise,
-    printable_name,
 )
 from spaaza_source.transport import ArrivingBytes, ArrivingFile
 
@@ -240,29 +237,12 @@ class FileReader:
         if not fetched.end_verified and not file.ends_with_newline:
             raise self._unproven_end()
         if self.is_of_user:
-            self._refuse_total_row(file)
+            refuse_skipped_rows(file, export.skipped)
+            refuse_total_row(file, self._settings)
         check_header(table, file.columns)
         self.policy.require(column.name for column in file.columns)
         self.policy.check((column.name, column) for column in file.columns)
         return file
-
-    def _refuse_total_row(self, file: CsvFile) -> None:
-        """Refuse a user's file that ends with a row of totals, unless it is said to be a row."""
-        found = file.find_total_row()
-        if found is None:
-            return
-        column, kind = found
-        types = self._settings.types
-        by_user = {normalize_name(name): each for name, each in types.by_column.items()}
-        if types.setting == TEXT.data_type or by_user.get(column.name) == TEXT:
-            return
-        leave_out = advise(Dialect(), "skip_trailing=1", "")
-        raise MalformedFileError(
-            "the last row looks like a total of the others: a word in"
-            f" {printable_name(column.header)}, where each of these has a {kind}",
-            where=f"line {file.line_of(file.rows - 1):,}",
-            hint=f"{leave_out} If it is a row, give {column.name} the type text in column_types.",
-        )
 
     def _stands_for_none(self, export: Export) -> bool:
         """Whether a file that has arrived has no byte, and that may mean no row of its window."""

@@ -85,7 +85,7 @@ class KeyCandidates:
         others = [name for name in self._others if name in rows.column_names]
         self._parts.append((file, _copy(rows.select(list(names | dict.fromkeys(others))))))
 
-    def add_records(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def add_records(self, records: Sequence[Mapping[str, Any]], file: int = 0) -> None:
         """Take note of records; an absent field is an empty one."""
         if not records:
             return
@@ -102,7 +102,7 @@ class KeyCandidates:
             for name in names
         }
         self.rows += len(records)
-        self._parts.append((0, pa.table(cells)))
+        self._parts.append((file, pa.table(cells)))
 
     def proven(self) -> Key | None:
         """The first candidate that every row has and no two rows share; None without rows."""
@@ -126,6 +126,28 @@ class KeyCandidates:
             repeated=filled.num_rows - firsts.num_rows,
             first=pc.index(sound, pa.scalar(False)).as_py(),
         )
+
+    def shared_by_files(self, keys: Sequence[Key]) -> tuple[Key, int] | None:
+        """A key that tells apart the rows of each file, but not of all; and how many are shared.
+
+        None where there is none among those asked for. An empty key tells nothing apart.
+        """
+        numbers = dict.fromkeys(number for number, _ in self._parts)
+        for key in keys:
+            if not self.has_all(key) or self._holds(key):
+                continue
+            cells = self.cells(key).drop_null()
+            of_each = [
+                pa.concat_tables(
+                    [part.select(list(key)) for its, part in self._parts if its == number],
+                    promote_options="permissive",
+                )
+                for number in numbers
+            ]
+            differ = [_count_distinct(each) == each.drop_null().num_rows for each in of_each]
+            if cells.num_rows and all(differ):
+                return key, cells.num_rows - _count_distinct(cells)
+        return None
 
     def has_all(self, columns: Key) -> bool:
         """Whether the cells of those columns were collected of every row."""
@@ -154,6 +176,11 @@ class KeyCandidates:
     def forget(self) -> None:
         """Free the cells; nothing can be asked any more."""
         self._parts = []
+
+
+def _count_distinct(cells: pa.Table) -> int:
+    filled = cells.drop_null()
+    return int(filled.group_by(filled.column_names).aggregate([]).num_rows)
 
 
 def cell_at(record: Mapping[str, Any], column: str) -> Any:

@@ -15,7 +15,13 @@ from spaaza_source.audit import CountScope
 from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.exports import TableExports
 from spaaza_source.tabular import VARIANT_SUFFIX
-from spaaza_source.writing.broken_key import broken_key, missing_key, shared_rows, unmergeable
+from spaaza_source.writing.broken_key import (
+    broken_key,
+    missing_key,
+    shared_by_files,
+    shared_rows,
+    unmergeable,
+)
 from spaaza_source.writing.delete_guard import DeleteGuard, replaced_rows
 from spaaza_source.writing.kept_rows import (
     KEYLESS,
@@ -158,7 +164,7 @@ class TableWrite:
         if not isinstance(rows, pa.Table):
             if isinstance(rows, list):
                 self._are_records = True
-                self._keys.add_records(rows)
+                self._keys.add_records(rows, file)
                 self._rows_of[file] += len(rows)
             return rows
         if self._overlapping:
@@ -245,6 +251,8 @@ class TableWrite:
         """
         check_tables(self._table, are_records=self._are_records)
         self.key = self._prove_key(locate)
+        if self._exports.are_given and len(self._exports.exports) > 1 and self.key is None:
+            self._refuse_shared()
         is_own = self._disposition.user.strategy is None
         if self._accumulates and is_own:
             self._accumulate(locate)
@@ -381,6 +389,12 @@ class TableWrite:
             return None
         self._check_key(self._user_key, locate)
         return self._user_key
+
+    def _refuse_shared(self) -> None:
+        """Refuse files of the user's own that have rows in common, where no key tells so."""
+        shared = self._keys.shared_by_files([*self._candidates(), (ID,)])
+        if shared is not None:
+            raise shared_by_files(self._table, *shared)
 
     def _check_key(self, key: Key, locate: Callable[[int], str]) -> None:
         is_users = key == self._user_key

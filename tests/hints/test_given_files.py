@@ -57,6 +57,9 @@ def test_dates_of_files(shop: Shop) -> None:
     assert shop.rows("users") == 2
     with advises("exports/given_files.py", "Give end_date too"):
         shop.load("transactions", files={"transactions": "sales.csv"}, start_date="2026-05-01")
+    with advises("exports/given_files.py", "Give the end of the range that was exported"):
+        future = {**MAY, "end_date": "2999-01-01"}
+        shop.load("transactions", files={"transactions": "sales.csv"}, **future)
     shop.load("transactions", files={"transactions": "sales.csv"}, **MAY)
     assert shop.rows("transactions") == 1
     [(notices,)] = shop.query("SELECT notices FROM export_jobs WHERE table_name = 'transactions'")
@@ -67,10 +70,18 @@ def test_dates_of_files(shop: Shop) -> None:
     assert shop.rows("transactions") == 2
 
 
+def test_files_that_share_rows(shop: Shop) -> None:
+    Path("more.csv").write_bytes(USERS + b"3,c\n")
+    with advises("writing/broken_key.py", "Give files that have no rows in common."):
+        shop.load("users", files={"users": ["users.csv", "more.csv"]})
+    shop.load("users", files={"users": ["more.csv"]})
+    assert shop.rows("users") == 3
+
+
 def test_files_are_no_exports(shop: Shop) -> None:
     from spaaza_source.loading import exports_of  # noqa: PLC0415 - what commands call
 
-    with advises("loading/resources.py", "Leave out both."):
+    with advises("loading/resources.py", "Leave it out."):
         exports_of(shop.source("users", files={"users": "users.csv"}))
     assert exports_of(shop.source("users")).loads
 
@@ -102,18 +113,35 @@ def test_a_dialect_that_is_not_the_file_s(shop: Shop) -> None:
         shop.load("users", files=own, dialect="skip_leading=9")
     with advises("exports/given_files.py", "Lower skip_trailing of the dialect."):
         shop.load("users", files=own, dialect="skip_trailing=9")
-    shop.load("users", files=own, dialect="skip_leading=0 skip_trailing=1")
-    assert shop.rows("users") == 1
+    with advises("reading/given_rows.py", "Lower skip_trailing of the dialect; load files"):
+        shop.load("users", files=own, dialect="skip_trailing=1")
+    shop.load("users", files=own, dialect="skip_leading=0 skip_trailing=0")
+    assert shop.rows("users") == 2
     Path("users.csv").write_bytes("id,name\n1,é\n2,b\n".encode())
     with advises("exports/given_files.py", "Declare the encoding that it is in"):
         shop.load("users", files=own, dialect="encoding=ascii")
-    shop.load("users", files=own, dialect="encoding=utf-8", accept_deletes=True)
+    with advises("exports/given_files.py", "Declare {name} as the encoding of the dialect."):
+        Path("utf16.csv").write_bytes(b"\xff\xfei\x00")
+        shop.load("users", files={"users": "utf16.csv"}, dialect="encoding=utf-16-be")
+    with advises("exports/given_files.py", "Leave encoding out of the dialect."):
+        Path("utf8.csv").write_bytes(b"\xef\xbb\xbfid")
+        shop.load("users", files={"users": "utf8.csv"}, dialect="encoding=cp1252")
+    shop.load("users", files=own, dialect="encoding=utf-8")
     assert shop.rows("users") == 2
+
+
+def test_rows_that_are_broken(shop: Shop) -> None:
+    Path("own.csv").write_bytes(b"id,name\n1,a,x\n2,b,x\n3,c\n")
+    with advises("loading/files_at_hand.py", "Correct the file, or export it again"):
+        shop.load("users", files={"users": "own.csv"})
+    Path("own.csv").write_bytes(b"id,name\n1,a\n2,b\n3,c\n")
+    shop.load("users", files={"users": "own.csv"})
+    assert shop.rows("users") == 3
 
 
 def test_a_row_of_totals(shop: Shop) -> None:
     Path("own.csv").write_bytes(b"id,name,paid\n1,a,2\n2,b,3\nTotal,,5\n")
-    with advises("reading/reader.py", "{leave_out} If it is a row"):
+    with advises("reading/given_rows.py", "{leave_out} If it is a row"):
         shop.load("users", files={"users": "own.csv"})
     shop.load("users", files={"users": "own.csv"}, dialect={"skip_trailing": 1})
     assert shop.rows("users") == 2

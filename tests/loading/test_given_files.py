@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from spaaza_source.errors import (
     MalformedFileError,
     SettingsError,
 )
+from tests.command import spaaza
 from tests.faults.hosts import ours
 from tests.vendors.spaaza_files import DatedVendor, FileVendor
 from tests.warehouses import pipeline_into, query
@@ -179,7 +181,8 @@ TOTAL = (
     [
         (TOTAL, "line 22"),
         (TOTAL.replace("Total,", "Totaal generaal,"), "line 22"),
-        ("name,day,points\n" + "x,2026-01-01,5\n" * 3 + ",Sum,15\n", "a word in 'day'"),
+        ("name,day,points\n" + "x,2026-01-01,5\n" * 3 + ",Sum,15\n", "in 'day' it has a word"),
+        (TOTAL.replace("Total,", "Totaal 20,"), "line 22"),
     ],
 )
 def test_a_row_of_totals_is_told_for_what_it_looks_like(
@@ -207,6 +210,8 @@ def test_a_row_of_totals_is_told_for_what_it_looks_like(
 @pytest.mark.parametrize(
     "text",
     [
+        # A bool is no word, and a number that is no sum is none.
+        "user_id,is_member,points\n1,true,5\n2,false,5\n,true,7\n",
         # Nothing is missing in it; a text like others; the only row; a word in a column of words.
         "user_id,name,points\n1,x,5\n2,x,5\nGuest,x,7\n",
         "user_id,name,points\n1,x,5\nA-7,x,5\nTotal,,7\n",
@@ -214,6 +219,7 @@ def test_a_row_of_totals_is_told_for_what_it_looks_like(
         "user_id,name,points\n1,x,5\n2,Total,\n",
         "user_id,name,points\n1,x,5\n2a,,5\n",
         "user_id,name,points\n1,x,5\n,Total,5\n",
+        "user_id,mail,points\n1,x,5\n2,y,0\n3,,0\n",
     ],
 )
 def test_other_last_rows_are_rows(tmp_path: Path, text: str) -> None:
@@ -229,7 +235,7 @@ def test_a_row_of_totals_under_a_known_column(tmp_path: Path) -> None:
     pipeline = pipeline_into(tmp_path)
     pipeline.run(given(files={"users": tmp_path / "sound.csv"}, column_types=numbers))
     error = refused(tmp_path, given(files={"users": tmp_path / "users.csv"}, column_types=numbers))
-    assert "looks like a total of the others: a word in 'user_id'" in str(error)
+    assert "looks like a total of the others: in 'user_id' it has a word" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -308,3 +314,117 @@ def test_a_start_alone_leaves_a_table_without_windows_whole(tmp_path: Path) -> N
     start = {"start_date": "2026-05-01"}
     pipeline_into(tmp_path).run(given(files={"users": tmp_path / "users.csv"}, **start))
     assert query(tmp_path, "SELECT count(*) FROM users") == [(2,)]
+
+
+@pytest.mark.parametrize("total", [",,40", ",Total,40", ",Totaal 8,40"])
+def test_a_total_without_a_word_is_known_by_its_sum(tmp_path: Path, total: str) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("user_id,name,points\n" + "".join(f"{row},x,5\n" for row in range(8)))
+    sound = path.read_text()
+    path.write_text(f"{sound}{total}\n\n")
+    error = refused(tmp_path, given(files={"users": path}))
+    assert "beside the sum of points" in str(error)
+    # The empty line behind it counts.
+    assert "skip_trailing=2" in str(error)
+    pipeline_into(tmp_path).run(given(files={"users": path}, dialect="skip_trailing=2"))
+    assert query(tmp_path, "SELECT count(*) FROM users") == [(8,)]
+
+
+def test_rows_are_not_skipped_as_if_they_were_totals(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(TOTAL)
+    (tmp_path / "b.csv").write_text("user_id,name,points\n30,x,5.00\n31,x,5.00\n")
+    files = {"users": [tmp_path / "a.csv", tmp_path / "b.csv"]}
+    error = refused(tmp_path, given(files=files, dialect={"skip_trailing": 1}))
+    assert "b.csv" in str(error)
+    assert "1 look like rows" in str(error)
+
+
+def test_a_last_line_that_is_skipped_must_have_an_end(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text(TOTAL.rstrip())
+    error = refused(
+        tmp_path, given(files={"users": tmp_path / "users.csv"}, dialect="skip_trailing=1")
+    )
+    assert isinstance(error, IncompleteDownloadError)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_files_that_share_rows_are_refused(tmp_path: Path, suffix: str) -> None:
+    people = [[{"user_id": n, "at": file} for n in range(file, file + 5)] for file in range(2)]
+    for file, rows in enumerate(people):
+        text = "user_id,at\n" + "".join(f"{row['user_id']},{row['at']}\n" for row in rows)
+        (tmp_path / f"{file}.{suffix}").write_text(text if suffix == "csv" else json.dumps(rows))
+    files = {"users": [tmp_path / f"{file}.{suffix}" for file in range(2)]}
+    error = refused(tmp_path, given(files=files))
+    assert "the files share 4 rows by user_id" in str(error)
+
+
+def test_sales_that_several_files_share_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(SALES)
+    (tmp_path / "b.csv").write_bytes(SALES.replace("\n", "\r\n").encode())
+    files = {"transactions": [tmp_path / "a.csv", tmp_path / "b.csv"]}
+    assert "share 30 rows by id" in str(refused(tmp_path, given(files=files, **MAY)))
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "hint"),
+    [
+        ("\ufeffid\n1\n".encode(), "cp1252", "Leave encoding out of the dialect"),
+        ("\ufeffid\n1\n".encode("utf-16-be"), "utf-16-le", "Declare utf-16-be"),
+    ],
+)
+def test_a_mark_that_contradicts_the_encoding(
+    tmp_path: Path, data: bytes, encoding: str, hint: str
+) -> None:
+    (tmp_path / "users.csv").write_bytes(data)
+    dialect = {"encoding": encoding}
+    error = refused(tmp_path, given(files={"users": tmp_path / "users.csv"}, dialect=dialect))
+    assert isinstance(error, EncodingError)
+    assert hint in str(error)
+
+
+def test_a_range_that_ends_in_the_future_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "may.csv").write_text(SALES)
+    dates = {"start_date": "2026-05-01", "end_date": "2999-01-01"}
+    with pytest.raises(SettingsError, match="lies in the future"):
+        given(files={"transactions": tmp_path / "may.csv"}, **dates)
+
+
+def test_a_file_that_is_older_than_its_range_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "may.csv").write_text(SALES)
+    os.utime(tmp_path / "may.csv", (1_779_000_000, 1_779_000_000))
+    with caplog.at_level(logging.WARNING, "dlt"):
+        pipeline_into(tmp_path).run(given(files={"transactions": tmp_path / "may.csv"}, **MAY))
+    assert "before end_date" in caplog.text
+
+
+def test_vouchers_of_an_older_file_are_brought_anew(tmp_path: Path) -> None:
+    """Its rows may be what they were before they changed."""
+    header = "id,date_time_creation,date_time_redeemed,status\n"
+    old = f"{header}1,2026-05-04T00:00:00Z,,open\n"
+    new = f"{header}1,2026-05-04T00:00:00Z,2026-06-04T00:00:00Z,redeemed\n"
+    (tmp_path / "may.csv").write_text(old)
+    with DatedVendor(vouchers=new.encode()) as vendor:
+        pipeline = pipeline_into(tmp_path)
+        pipeline.run(source(vendor, "vouchers"))
+        pipeline.run(given(files={"vouchers": tmp_path / "may.csv"}, **MAY))
+        assert query(tmp_path, "SELECT status FROM vouchers") == [("open",)]
+        pipeline.run(source(vendor, "vouchers"))
+        assert "segment" not in vendor.tasks[-1]["trigger"]
+    assert query(tmp_path, "SELECT status FROM vouchers") == [("redeemed",)]
+
+
+def test_files_of_the_configuration_are_loaded_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("users.csv").write_bytes(USERS)
+    account = {"BASE_URL": "https://no-vendor.invalid", "CHAIN_ID": "1743"}
+    account |= {f"CREDENTIALS__ACCESS_TOKEN_{name}": "x" * 9 for name in ("ID", "SECRET")}
+    settings = {f"SOURCES__SPAAZA__{name}": value for name, value in account.items()}
+    files = '{"users": "users.csv"}'
+    done = spaaza("load", "users", **settings, SOURCES__SPAAZA__FILES=files)
+    assert done.returncode == 0, done.stderr
+    refused = spaaza("plan", "users", **settings, SOURCES__SPAAZA__FILES=files)
+    assert "files: files are set to be loaded, so no vendor is asked" in refused.stderr

@@ -66,7 +66,8 @@ def test_a_table_is_the_same_in_any_dialect(
     write(folder / "plain.csv", table, plain)
     declared = {name: value for name, value in declared.items() if name != "quoting"}
     own = read(folder / "own.csv", declared, max_rejected_share=1.0)
-    expected = open_csv(folder / "plain.csv", max_rejected_share=1.0)
+    # Beside the dialect it is read by the same rules: a row without any value is none.
+    expected = read(folder / "plain.csv", {}, max_rejected_share=1.0)
     assert rows(own) == rows(expected)
     assert [column.type for column in own.columns] == [column.type for column in expected.columns]
     assert len(own.rejected) == len(expected.rejected)
@@ -130,7 +131,8 @@ def test_what_does_not_fit_a_known_type_keeps_its_text(tmp_path: Path) -> None:
             "timestamp",
             "2025-12-31 05:05:01+00:00",
         ),
-        ("%Y%m%d", ["20251231"], "date", "2025-12-31"),
+        # Numbers are no dates, unless they are known to be.
+        ("%Y%m%d", ["20251231"], "bigint", "20251231"),
         # A form says what a text means that could be read otherwise too.
         ("%Y-%d-%m", ["2025-03-02", "2025-01-12"], "date", "2025-02-03"),
         # What is no day, or not in the form, leaves the column text.
@@ -260,3 +262,57 @@ def test_a_wrong_declaration_is_refused(declared: Any, where: str, cause: str) -
 )  # fmt: skip
 def test_a_dialect_can_be_declared_in_several_ways(declared: Any, expected: dict[str, Any]) -> None:
     assert Dialect.of(declared) == Dialect(**expected)
+
+
+def test_a_form_of_digits_is_for_columns_that_are_known_to_hold_dates(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("day,bonus,total,long\n20251231,123456,20010101,2025123100\n")
+    known = {"day": ColumnType("date"), "total": ColumnType("decimal")}
+    [row] = rows(read(path, "date_format=%Y%m%d", known_types=known))
+    assert (str(row["day"]), row["bonus"], row["total"]) == ("2025-12-31", 123456, 20010101)
+    # Where numbers touch, each has all its digits.
+    path.write_text("day\n2025123\n")
+    assert rows(read(path, "date_format=%Y%m%d", known_types=known))[0]["day"] is None
+
+
+def test_rows_without_any_value_are_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("a,b,c\n" + "1,x,2\n" * 20 + ",,\n" * 3 + '"",,""\n' + "3,,\n")
+    file = read(path)
+    assert file.rows == 21
+    assert {(row.line, row.reason) for row in file.rejected} == {
+        (line, "every cell is empty") for line in (22, 23, 24, 25)
+    }
+
+
+@pytest.mark.parametrize("before", ["a\r", "a\n", "a\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_counted_whatever_the_skipped_ones_end_with(
+    tmp_path: Path, before: str, end: str
+) -> None:
+    path = tmp_path / "f.csv"
+    text = before * 2 + end.join(["id,n", *["1,2"] * 20, "1,2,3", "1,2", ""])
+    path.write_bytes(text.encode())
+    assert [row.line for row in read(path, "skip_leading=2").rejected] == [24]
+
+
+@pytest.mark.parametrize(("codec", "hint"), [("utf-16-le", "-le"), ("utf-16-be", "-be")])
+def test_utf_16_without_a_mark_is_told(tmp_path: Path, codec: str, hint: str) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes("id,name\n1,x\n".encode(codec))
+    with pytest.raises(FileError, match=f"encoding=utf-16{hint}"):
+        read(path)
+
+
+def test_a_title_above_the_table_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("Report\nof May\n" + "id,n\n" + "1,2\n" * 30)
+    with pytest.raises(FileError, match="skip_leading=2"):
+        read(path)
+
+
+def test_apostrophes_in_one_column_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("id,n\n" + "1,'x'\n" * 5)
+    with pytest.raises(FileError, match="quote='"):
+        read(path)

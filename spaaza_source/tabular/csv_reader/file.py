@@ -21,8 +21,13 @@ from spaaza_source.tabular.csv_reader.read_whole import kept_type, read_whole
 from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
 from spaaza_source.tabular.csv_reader.scan import BLOCK, Scan
 from spaaza_source.tabular.csv_reader.spans import ByteSpan
-from spaaza_source.tabular.csv_reader.total_row import find_total_row
 from spaaza_source.tabular.dialects.dialect import Dialect
+from spaaza_source.tabular.dialects.total_row import (
+    RowTexts,
+    TotalRow,
+    find_rows_among,
+    find_total_row,
+)
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
@@ -161,12 +166,26 @@ class CsvFile:
         """
         return certain_cells(self.rejected, self.columns, names, self._layout)
 
-    def find_total_row(self) -> tuple[Column, ColumnType] | None:
-        """The column where the last row has a word and all others have values of a type; and it.
+    def find_total_row(self) -> TotalRow | None:
+        """The row of totals that the file ends with; None where its last row is none."""
+        if self.rows <= 1:
+            return None
+        rows = RowTexts(self.path, self._layout, self._spans)
+        return find_total_row(rows, self.columns, self.tables)
 
-        None where the last row is no row of totals.
+    def find_rows_among(self, lines: Sequence[bytes]) -> list[int]:
+        """Which of some lines that were cut off are rows like those of the file.
+
+        They have all cells, and each column that no row leaves empty has a value that fits.
         """
-        return find_total_row(self.path, self._layout, self._spans, self.columns)
+        return find_rows_among(lines, self._layout, self.columns, self.tables)
+
+    def lines_from(self, row: int) -> int:
+        """How many physical lines the file has from a good row on, counted from 0."""
+        line = self.line_of(row)
+        data = self.path.read_bytes()
+        lines = len(_LINE_END.findall(data)) + (not data.endswith((b"\n", b"\r")))
+        return lines - line + 1
 
     def _span_tables(self) -> Iterator[tuple[ByteSpan, Any]]:
         kinds = [kept_type(seen) for seen in self._evidence]
@@ -210,7 +229,8 @@ class CsvFile:
             if is_text:
                 texts = cells = only_chunk(cells)
                 if column.type not in (None, TEXT):
-                    cells = standard_forms(texts, self._layout.dialect)
+                    kind = seen.known or seen.documented
+                    cells = standard_forms(texts, self._layout.dialect, kind)
             if is_text and index == self._instants:
                 cells, cut = as_instants(cells)
             if is_text and seen.drops_zeros:

@@ -143,7 +143,7 @@ class _Header:
         raw_cells, end, after = record
         raw = start[begin:end]
         if b"\x00" in raw:
-            raise _broken("a NUL", begin + raw.index(0))
+            raise self._found_nul(start, begin + raw.index(0))
         try:
             raw.decode()
         except UnicodeDecodeError as error:
@@ -157,7 +157,10 @@ class _Header:
             header=tuple(self._unquote(cell).decode() for cell in raw_cells),
             line_end=line_end,
             rows_offset=after,
-            rows_line=1 + start.count(bytes([line_end]), 0, after),
+            # Before the header a line may end otherwise.
+            rows_line=1
+            + len(_LINE_END.findall(start[:begin]))
+            + start.count(bytes([line_end]), begin, after),
             dialect=self._dialect,
         )
 
@@ -186,6 +189,14 @@ class _Header:
             if following[:1] != self._delimiter:
                 return cells, end, end + (2 if following == b"\r\n" else len(following[:1]))
             at = end + 1
+
+    def _found_nul(self, start: bytes, at: int) -> MalformedFileError:
+        """The error for a header with a NUL; in UTF-16 without a mark every other byte is one."""
+        error = _broken("a NUL", at)
+        for name, zeros in (("utf-16-le", start[1:64:2]), ("utf-16-be", start[0:64:2])):
+            if 2 * zeros.count(0) > len(zeros):
+                error.hint = advise(self._declared, f"encoding={name}", _HINT)
+        return error
 
     def _unquote(self, cell: bytes) -> bytes:
         if not cell.startswith(self._quote):

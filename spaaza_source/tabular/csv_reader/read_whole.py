@@ -14,6 +14,7 @@ from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads, run_in_threads
 from spaaza_source.tabular.csv_reader.parse import only_chunk
 from spaaza_source.tabular.csv_reader.scan import Judged, Piece, Scan
+from spaaza_source.tabular.dialects.dialect import Dialect, advise
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.instants import as_instants
@@ -57,7 +58,8 @@ def read_whole(
             if before[index].is_settled:
                 kept.append(strings)
                 continue
-            values = standard_forms(strings, scan.layout.dialect)
+            kind = before[index].known or before[index].documented
+            values = standard_forms(strings, scan.layout.dialect, kind)
             times, cut = as_instants(values) if index == scan.instants else (values, None)
             cells = Cells.of(times)
             seen = before[index].read(cells)
@@ -73,7 +75,7 @@ def read_whole(
     for judged, found, kept in run_in_threads(read, scan.pieces(), threads=threads):
         span = scan.add(judged)
         if scan.spans == [span]:
-            _check_apostrophes(judged.texts)
+            _check_apostrophes(judged.texts, scan.declared)
         for index, seen in found.items():
             evidence[index] = evidence[index].merge(seen)
         if span.rows:
@@ -92,12 +94,14 @@ def kept_type(seen: Evidence) -> Any:
     return pa.timestamp("us") if seen.naive and kind == TIMESTAMP else kind.arrow
 
 
-def _check_apostrophes(texts: Any) -> None:
+def _check_apostrophes(texts: Any, declared: Dialect | None) -> None:
     """Refuse a file in whose first piece apostrophes quote every cell of a column."""
     for index, cells in enumerate(texts.columns, 1):
         quoted = pc.match_substring_regex(cells, "(?s)^'.+'$")
         if len(cells) - cells.null_count > 1 and pc.all(quoted).as_py():
             raise MalformedFileError(
                 f"apostrophes quote every cell of column {index}",
-                hint="Ask for cells quoted with double quotes, as in RFC 4180.",
+                hint=advise(
+                    declared, "quote='", "Ask for cells quoted with double quotes, as in RFC 4180."
+                ),
             )

@@ -50,13 +50,14 @@ def certain_cells(
         for number, row in enumerate(rejected)
         for line in _possible_rows(row.raw, len(columns), layout)
     ]
-    rows = [_leading_cells(line, max(places) + 1, layout) for _, line in lines]
+    rows = [leading_cells(line, max(places) + 1, layout) for _, line in lines]
     certain = np.ones(len(rows), np.bool_)
     texts_at: dict[int, pa.Array] = {}
     for place, column in enumerate(columns[: max(places) + 1]):
         cells = [row[place] if place < len(row) else None for row in rows]
         written = pa.array([cell and (cell[0] or None) for cell in cells], pa.string())
-        texts = written if column.type == TEXT else standard_forms(written, layout.dialect)
+        texts = standard_forms(written, layout.dialect, column.type)
+        texts = written if column.type == TEXT else texts
         fits = np.zeros(len(rows), np.bool_)
         if column.type is not None:
             fits = pc.fill_null(fit_mask(texts, column.type), False).to_numpy(zero_copy_only=False)
@@ -90,7 +91,7 @@ def _possible_rows(raw: bytes, width: int, layout: Layout) -> Iterator[bytes]:
             yield line
 
 
-def _leading_cells(raw: bytes, most: int, layout: Layout) -> list[tuple[str, bool]]:
+def leading_cells(raw: bytes, most: int, layout: Layout) -> list[tuple[str, bool]]:
     """A row's first sound cells, each with whether it is in quotes."""
     cells: list[tuple[str, bool]] = []
     cell, mark = _cell(layout), layout.quote_mark

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spaaza_source.errors import EncodingError, FileError, MalformedFileError
+from spaaza_source.tabular.column_types import TIMESTAMP
 from spaaza_source.tabular.csv_reader.damage import StructureLostError
 from spaaza_source.tabular.csv_reader.layout import UTF8_BOM, read_layout
 from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows, parse_texts
@@ -35,6 +36,7 @@ BLOCK = 4 * 2**20
 _SECOND_TABLE = 3
 _HINT = "Ask the vendor for a sound file."
 HEADER_REPEATED = "the header is repeated"
+EMPTY_ROW = "every cell is empty"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Scan:
         self._first_is_judged = threading.Event()
         self._file = file
         self._bad = rejected
-        self._declared = dialect
+        self.declared = dialect
         start = file.read(BLOCK)
         layout = read_layout(start, dialect, whole=len(start) < BLOCK)
         while layout is None:
@@ -157,6 +159,9 @@ class Scan:
             bounds = find_records(records, self.layout)
             texts = self._read_good(piece, bounds)
         texts = self._reject((HEADER_REPEATED, 1), self._find_headers(texts), piece, bounds, texts)
+        if self.declared is not None:
+            # A spreadsheet program writes rows that it has once had something in.
+            texts = self._reject((EMPTY_ROW, None), _find_empty(texts), piece, bounds, texts)
         if self.instants is not None and texts.num_rows:
             rows = self._find_no_instants(piece, only_chunk(texts.column(str(self.instants))))
             fault = (NO_INSTANT, self.instants + 1)
@@ -165,7 +170,7 @@ class Scan:
 
     def _find_no_instants(self, piece: Piece, times: Any) -> list[int]:
         """The rows without an instant; none where the first piece shows that most have none."""
-        rows = find_no_instants(standard_forms(times, self.layout.dialect))
+        rows = find_no_instants(standard_forms(times, self.layout.dialect, TIMESTAMP))
         if piece.offset == self.layout.rows_offset:
             self._has_instants = 2 * len(rows) <= len(times)
         else:
@@ -174,7 +179,7 @@ class Scan:
 
     def _reject(
         self,
-        fault: tuple[str, int],
+        fault: tuple[str, int | None],
         rows: Sequence[int],
         piece: Piece,
         bounds: RecordBounds,
@@ -261,7 +266,7 @@ class Scan:
             raise EncodingError(
                 "the file is not UTF-8 text",
                 where=self._place(offset + checked + error.start),
-                hint=advise(self._declared, "encoding=cp1252", "Ask for the file in UTF-8."),
+                hint=advise(self.declared, "encoding=cp1252", "Ask for the file in UTF-8."),
             ) from None
         return checked + length
 
@@ -326,7 +331,7 @@ class Scan:
     def _check_blank_lines(self, bad: list[BadRecord], records: int, offset: int) -> None:
         """Raise an error for empty lines before a good row: two tables, or text above one."""
         # A row that is a bad one for its cells shows a second table too.
-        by_cells = (HEADER_REPEATED, NO_INSTANT)
+        by_cells = (HEADER_REPEATED, NO_INSTANT, EMPTY_ROW)
         bad_indexes = {record.index for record in bad if record.reason not in by_cells}
         after_blank = [(0, 0)] if self._blank_before else []
         after_blank += [(record.index + 1, record.after) for record in bad if record.blank]
@@ -363,9 +368,28 @@ class Scan:
                 f"the last {self._run_length} rows have {self._run_width} cells where the header "
                 f"has {self.layout.width}, as if a second table followed",
                 where=self.rejected[-self._run_length].location,
-                hint="Ask for one table in one file.",
+                hint=self._advise_table(self.rejected[-self._run_length].line),
             )
         self._bad.check_number(self.rows)
+
+    def _advise_table(self, line: int) -> str:
+        """The hint for a file in which another table begins on a line, as after a title."""
+        hint = "Ask for one table in one file."
+        if self.layout.width > 1 or self.rows >= self._run_length:
+            return hint
+        return advise(self.declared, f"skip_leading={line - 1}", hint)
+
+
+def _find_empty(texts: Any) -> list[int]:
+    """The rows without any value; in a file of one column each has a right to be."""
+    if texts.num_columns == 1 or not texts.num_rows:
+        return []
+    empty = np.ones(texts.num_rows, np.bool_)
+    for column in texts.columns:
+        empty &= np.asarray(only_chunk(column).is_null())
+        if not empty.any():
+            return []
+    return [int(row) for row in np.flatnonzero(empty)]
 
 
 def _span(piece: Piece, bounds: RecordBounds) -> ByteSpan:

@@ -79,7 +79,7 @@ class RecordBounds:
     stray_line_feed: int | None = None
 
     def reject(
-        self, fault: tuple[str, int], indexes: Collection[int], records: WholeRecords
+        self, fault: tuple[str, int | None], indexes: Collection[int], records: WholeRecords
     ) -> None:
         """Make bad records of some good ones, for a reason in a column."""
         more = [_bad_record(index, fault, None, records.data, self.ends) for index in indexes]

@@ -17,9 +17,9 @@ SETTING, NO_QUOTE = "dialect", "\xff"
 _WORDS = {"tab": "\t", "\\t": "\t", "none": NO_QUOTE}
 _DIRECTIVES = {
     "%Y": r"(?P<Y>[0-9]{4})",
-    "%m": r"(?P<m>[0-9]{1,2})",
-    "%d": r"(?P<d>[0-9]{1,2})",
-    "%H": r"(?P<H>[0-9]{1,2})",
+    "%m": r"(?P<m>[0-9]{SHORT2})",
+    "%d": r"(?P<d>[0-9]{SHORT2})",
+    "%H": r"(?P<H>[0-9]{SHORT2})",
     "%M": r"(?P<M>[0-9]{2})",
     "%S": r"(?P<S>[0-9]{2})",
     "%f": r"(?P<f>[0-9]{1,6})",
@@ -106,8 +106,20 @@ def advise(dialect: Dialect | None, declaration: str, otherwise: str) -> str:
 
 def form_of(date_format: str) -> str:
     """A regular expression for the texts of a date format, with a group for each directive."""
-    parts = re.split(r"(%.)", date_format)
-    return "".join(_DIRECTIVES.get(part) or re.escape(part) for part in parts)
+    parts = [part for part in re.split(r"(%.)", date_format) if part]
+    beside = zip(["", *parts], parts, [*parts[1:], ""], strict=False)
+    form = ""
+    for before, part, after in beside:
+        # Where nothing stands between two numbers, their digits tell them apart.
+        touches = before in _DIRECTIVES or after in _DIRECTIVES
+        directive = _DIRECTIVES.get(part, re.escape(part))
+        form += directive.replace("SHORT", "" if touches else "1,")
+    return form
+
+
+def is_of_digits(date_format: str) -> bool:
+    """Whether the texts of a date format have digits alone, and so may be numbers."""
+    return not re.sub("%[^z]", "", date_format)
 
 
 def _read_values(declared: Declared) -> dict[str, Any]:

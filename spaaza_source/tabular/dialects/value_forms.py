@@ -10,28 +10,36 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.tabular.dialects.dialect import Dialect, form_of
+from spaaza_source.tabular.column_types import ColumnType
+from spaaza_source.tabular.dialects.dialect import Dialect, form_of, is_of_digits
 
 _NUMBER = "^-?[0-9]*[.,][0-9]+(?:[eE][+-]?[0-9]+)?$"
 _ASIDE = "\0"
+_TIMES = ("date", "timestamp")
+_NUMBERS = ("bigint", "decimal", "double")
 
 
-def standard_forms(strings: Any, dialect: Dialect) -> Any:
+def standard_forms(strings: Any, dialect: Dialect, kind: ColumnType | None = None) -> Any:
     """The cells as they would be written in a file of RFC 4180.
 
     With a decimal comma, `3,5` is `3.5`; a number with a point may be one of thousands, and gets a
-    form that fits no type.
+    form that fits no type. A date format of digits alone is for columns that are known to hold
+    dates or times: others are numbers.
 
     Args:
         strings: The cells, as an Arrow string array in which every empty one is NULL.
         dialect: The file's.
+        kind: The type that the column is known to have, or documented with; None without one.
     """
     if not dialect.has_forms:
         return strings
     found = strings
     if dialect.decimal == ",":
         found = _where_matches(found, _NUMBER, _swap_points)
+    known = None if kind is None else kind.data_type
     for date_format in dialect.date_format:
+        if known in _NUMBERS or (is_of_digits(date_format) and known not in _TIMES):
+            continue
         # By the cells as they were: no format is applied to what another one has made.
         form = form_of(date_format)
         matches = pc.match_substring_regex(strings, f"^(?:{form})$")

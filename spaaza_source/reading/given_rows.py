@@ -1,0 +1,57 @@
+"""The end of a user's own file: totals that are no rows, and rows that are not to be cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spaaza_source.errors import MalformedFileError
+from spaaza_source.reading.column_hints import normalize_name
+from spaaza_source.reading.file_opener import ReadSettings
+from spaaza_source.tabular import TEXT, CsvFile, Dialect, advise, printable_name
+
+
+def refuse_total_row(file: CsvFile, settings: ReadSettings) -> None:
+    """Refuse a file that ends with a row of totals, unless it is said to be a row.
+
+    Args:
+        file: The file.
+        settings: How it is read; a column that the user has made text may have any word.
+
+    Raises:
+        MalformedFileError: It does.
+    """
+    found = file.find_total_row()
+    if found is None:
+        return
+    column = found.column
+    by_user = {normalize_name(name): each for name, each in settings.types.by_column.items()}
+    if settings.types.setting == TEXT.data_type or by_user.get(column.name) == TEXT:
+        return
+    dialect = settings.dialect or Dialect()
+    lines = file.lines_from(file.rows - 1) + dialect.skip_trailing
+    leave_out = advise(dialect, f"skip_trailing={lines}", "")
+    raise MalformedFileError(
+        "the last row looks like a total of the others: in"
+        f" {printable_name(column.header)} it has {found.cause}",
+        where=f"line {file.line_of(file.rows - 1):,}",
+        hint=f"{leave_out} If it is a row, give {column.name} the type text in column_types.",
+    )
+
+
+def refuse_skipped_rows(file: CsvFile, skipped: Sequence[bytes]) -> None:
+    """Refuse to skip lines after a file's rows that are rows themselves.
+
+    Args:
+        file: The file, without the lines.
+        skipped: The lines, without their ends.
+
+    Raises:
+        MalformedFileError: Some are.
+    """
+    rows = file.find_rows_among(skipped) if skipped else []
+    if rows:
+        raise MalformedFileError(
+            f"of the {len(skipped)} lines that are to be skipped at the end, {len(rows)} look like"
+            " rows",
+            hint="Lower skip_trailing of the dialect; load files that end otherwise by themselves.",
+        )
