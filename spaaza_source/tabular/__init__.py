@@ -8,6 +8,7 @@ from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads
 from spaaza_source.tabular.dialects.dialect import Declared, Dialect, advise
+from spaaza_source.tabular.distinct import texts_differ
 from spaaza_source.tabular.drift import ColumnChange, column_changes
 from spaaza_source.tabular.header import (
     OTHER_NAMING,
@@ -56,4 +57,5 @@ __all__ = [
     "printable_name",
     "read_table_types",
     "remove_invisible",
+    "texts_differ",
 ]

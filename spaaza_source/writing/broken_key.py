@@ -33,13 +33,7 @@ def shared_rows(table: str, policy: SyncPolicy | None) -> BrokenKeyError:
 
 
 def shared_by_files(table: str, key: Key, rows: int) -> BrokenKeyError:
-    """The error of files of the user's own that have rows in common.
-
-    Args:
-        table: The table.
-        key: What tells the rows of each file apart.
-        rows: How many rows are there once more.
-    """
+    """The error of files of the user's own that have so many rows in common."""
     return BrokenKeyError(
         f"the files share {_rows(rows)} by {', '.join(key)}, which tells apart those of each file",
         where=table,
