@@ -26,6 +26,7 @@ Kind = Literal[
     "rejected",
     "renamed",
     "returned",
+    "undeclared",
     "unspelled",
     "vanished",
     "widened",

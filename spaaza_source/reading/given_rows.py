@@ -1,13 +1,15 @@
-"""The end of a user's own file: totals that are no rows, and rows that are not to be cut off."""
+"""What is odd about the rows of a user's own file: totals, rows cut off, forms not declared."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from spaaza_source.drift import Notice
 from spaaza_source.errors import MalformedFileError
+from spaaza_source.exports import RELOAD
 from spaaza_source.reading.column_hints import normalize_name
 from spaaza_source.reading.file_opener import ReadSettings
-from spaaza_source.tabular import TEXT, CsvFile, Dialect, advise, printable_name
+from spaaza_source.tabular import TEXT, Column, CsvFile, Dialect, advise, printable_name
 
 
 def refuse_total_row(file: CsvFile, settings: ReadSettings) -> None:
@@ -24,8 +26,7 @@ def refuse_total_row(file: CsvFile, settings: ReadSettings) -> None:
     if found is None:
         return
     column = found.column
-    by_user = {normalize_name(name): each for name, each in settings.types.by_column.items()}
-    if settings.types.setting == TEXT.data_type or by_user.get(column.name) == TEXT:
+    if _is_text_by_user(column, settings):
         return
     dialect = settings.dialect or Dialect()
     lines = file.lines_from(file.rows - 1) + dialect.skip_trailing
@@ -55,3 +56,37 @@ def refuse_skipped_rows(file: CsvFile, skipped: Sequence[bytes]) -> None:
             " rows",
             hint="Lower skip_trailing of the dialect; load files that end otherwise by themselves.",
         )
+
+
+def undeclared_notices(table: str, file: CsvFile, settings: ReadSettings) -> Iterator[Notice]:
+    """Tell of columns of text whose cells look like numbers or dates.
+
+    Args:
+        table: The table.
+        file: The file.
+        settings: How it is read; what the user has made text is left alone.
+    """
+    dialect = settings.dialect or Dialect()
+    for found in file.find_undeclared():
+        if _is_text_by_user(found.column, settings):
+            continue
+        name = printable_name(found.column.header)
+        if found.form == "decimal":
+            looks = "numbers with a decimal comma"
+            declares = "" if dialect.decimal == "," else advise(dialect, "decimal=,", "")
+        else:
+            looks = "dates of another form than ISO 8601"
+            declares = "" if dialect.date_format else advise(dialect, "date_format=%d-%m-%Y", "")
+        again = f"If the table has it as text from before, {RELOAD}."
+        yield Notice(
+            "undeclared",
+            table,
+            f"the cells of {name} look like {looks}, and are loaded as text",
+            f"{declares} {again}".strip(),
+            column=found.column.name,
+        )
+
+
+def _is_text_by_user(column: Column, settings: ReadSettings) -> bool:
+    by_user = {normalize_name(name): each for name, each in settings.types.by_column.items()}
+    return settings.types.setting == TEXT.data_type or by_user.get(column.name) == TEXT

@@ -29,7 +29,11 @@ from spaaza_source.reading.column_hints import (
 )
 from spaaza_source.reading.early_read import EarlyRead
 from spaaza_source.reading.file_opener import FileOpener, ReadSettings
-from spaaza_source.reading.given_rows import refuse_skipped_rows, refuse_total_row
+from spaaza_source.reading.given_rows import (
+    refuse_skipped_rows,
+    refuse_total_row,
+    undeclared_notices,
+)
 from spaaza_source.reading.loadable_file import (
     LoadableCsv,
     LoadableFile,
@@ -239,6 +243,7 @@ class FileReader:
         if self.is_of_user:
             refuse_skipped_rows(file, export.skipped)
             refuse_total_row(file, self._settings)
+            self._notices += undeclared_notices(table, file, self._settings)
         check_header(table, file.columns)
         self.policy.require(column.name for column in file.columns)
         self.policy.check((column.name, column) for column in file.columns)

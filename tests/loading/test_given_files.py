@@ -22,6 +22,7 @@ from spaaza_source.errors import (
 )
 from tests.command import spaaza
 from tests.faults.hosts import ours
+from tests.hints.loads import check_advice
 from tests.vendors.spaaza_files import DatedVendor, FileVendor
 from tests.warehouses import pipeline_into, query
 
@@ -428,3 +429,23 @@ def test_files_of_the_configuration_are_loaded_by_the_command(
     assert done.returncode == 0, done.stderr
     refused = spaaza("plan", "users", **settings, SOURCES__SPAAZA__FILES=files)
     assert "files: files are set to be loaded, so no vendor is asked" in refused.stderr
+
+
+def test_forms_that_nobody_has_declared_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("user_id;spent;born;note\n1;3,50;31-12-1999;a\n2;1.200,00;1-2-1998;3,5\n")
+    pipeline = pipeline_into(tmp_path)
+    pipeline.run(given(files={"users": path}, dialect="delimiter=;"))
+    [(notices,)] = query(tmp_path, "SELECT notices FROM export_jobs")
+    told = {notice["column"]: notice["message"] for notice in json.loads(notices)}
+    assert set(told) == {"spent", "born"}
+    for column, declared in (("spent", "decimal=,"), ("born", "date_format=")):
+        assert declared in told[column]
+    check_advice("reading/given_rows.py", "If the table has it as text from before", told["born"])
+    # The table has text now: as the notice says, it is to be loaded again.
+    path.write_text("user_id;spent;born;note\n1;3,50;31-12-1999;a\n2;1,25;1-2-1998;3,5\n")
+    dialect = "delimiter=; decimal=, date_format=%d-%m-%Y"
+    pipeline.run(given(files={"users": path}, dialect=dialect))
+    assert query(tmp_path, "SELECT count(*) FROM export_jobs WHERE notices IS NOT NULL") == [(2,)]
+    pipeline.run(given(files={"users": path}, dialect=dialect), refresh="drop_resources")
+    assert query(tmp_path, "SELECT sum(spent)::DOUBLE FROM users") == [(4.75,)]

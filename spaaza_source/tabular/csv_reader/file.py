@@ -28,6 +28,7 @@ from spaaza_source.tabular.dialects.total_row import (
     find_rows_among,
     find_total_row,
 )
+from spaaza_source.tabular.dialects.undeclared import LooksLike, find_undeclared
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
@@ -170,8 +171,11 @@ class CsvFile:
         """The row of totals that the file ends with; None where its last row is none."""
         if self.rows <= 1:
             return None
-        rows = RowTexts(self.path, self._layout, self._spans)
-        return find_total_row(rows, self.columns, self.tables)
+        return find_total_row(self._texts, self.columns, self.tables)
+
+    def find_undeclared(self) -> list[LooksLike]:
+        """The columns of text whose cells look like numbers or dates of an undeclared form."""
+        return list(find_undeclared(self._texts, self.columns))
 
     def find_rows_among(self, lines: Sequence[bytes]) -> list[int]:
         """Which of some lines that were cut off are rows like those of the file.
@@ -182,10 +186,14 @@ class CsvFile:
 
     def lines_from(self, row: int) -> int:
         """How many physical lines the file has from a good row on, counted from 0."""
-        line = self.line_of(row)
-        data = self.path.read_bytes()
-        lines = len(_LINE_END.findall(data)) + (not data.endswith((b"\n", b"\r")))
-        return lines - line + 1
+        # Whatever its bytes are: lines are counted by their ends.
+        with self.path.open(encoding="latin-1") as file:
+            lines = sum(1 for _ in file)
+        return lines - self.line_of(row) + 1
+
+    @property
+    def _texts(self) -> RowTexts:
+        return RowTexts(self.path, self._layout, self._spans)
 
     def _span_tables(self) -> Iterator[tuple[ByteSpan, Any]]:
         kinds = [kept_type(seen) for seen in self._evidence]

@@ -1,0 +1,49 @@
+"""Finds what a user's file looks like and no one has declared: told, and never acted upon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow.compute as pc
+
+from spaaza_source.tabular.column_types import TEXT, Column
+from spaaza_source.tabular.csv_reader.parse import only_chunk
+from spaaza_source.tabular.dialects.total_row import RowTexts
+
+_COMMA = r"^-?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]+$"
+_WHOLE = r"^-?[0-9]+$"
+_DATE = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}(?:[ T][0-9]{1,2}:[0-9]{2}.*)?$"
+
+
+@dataclass(frozen=True)
+class LooksLike:
+    """What the cells of a column of text look like."""
+
+    column: Column
+    form: Literal["decimal", "date_format"]
+
+
+def find_undeclared(rows: RowTexts, columns: Sequence[Column]) -> Iterator[LooksLike]:
+    """The columns of text whose last cells all have the form of a number or a date.
+
+    Args:
+        rows: The file's rows.
+        columns: Its columns, in its order; those that are documented as text are left alone.
+    """
+    texts: Any = next(rows.from_end(), None)
+    for place, column in enumerate(columns if texts is not None else ()):
+        if column.type != TEXT or column.documented == TEXT:
+            continue
+        cells = only_chunk(texts.column(str(place))).drop_null()
+        if not len(cells):
+            continue
+        if _count(cells, _COMMA) and _count(cells, _COMMA) + _count(cells, _WHOLE) == len(cells):
+            yield LooksLike(column, "decimal")
+        elif _count(cells, _DATE) == len(cells):
+            yield LooksLike(column, "date_format")
+
+
+def _count(cells: Any, form: str) -> int:
+    return int(pc.sum(pc.match_substring_regex(cells, form)).as_py() or 0)
