@@ -35,6 +35,9 @@ def match_fields(
 ) -> list[str]:
     """The requested field that each label of a file's header stands for.
 
+    A label beside those of all requested fields is a new column, and stands for itself, or for the
+    documented field that has it.
+
     Raises:
         HeaderError: The labels do not show which column is which field.
     """
@@ -48,6 +51,8 @@ def match_fields(
             return list(requested)
         if set(matches) == set(requested):
             return matched
+    elif (names := _with_new_columns(matches, requested, header)) is not None:
+        return names
     elif matched and len(set(matched)) == len(matched):
         # The counts differ, so that no order is proven: the rest is metadata.
         fields = [
@@ -59,6 +64,28 @@ def match_fields(
             return found
     unmatched = [label for label, field in zip(header, fields, strict=True) if field is None]
     raise _unmatched(unmatched, header)
+
+
+def _with_new_columns(
+    matches: Sequence[str | None], requested: Sequence[str], header: Sequence[str]
+) -> list[str] | None:
+    """The names of a header with more labels than fields were requested; None if not certain.
+
+    Wherever the others are: if each requested field has a known label. Else behind the requested
+    ones: if the known labels prove their order, and the last of them is known, so that no column
+    can have come between.
+    """
+    count = len(requested)
+    if len(header) <= count or METADATA in requested or len(set(header)) < len(header):
+        return None
+    own = [field for field in matches if field in requested]
+    if len(own) == count == len(set(own)):
+        return [field or label for field, label in zip(matches, header, strict=True)]
+    in_order = all(one in (None, field) for one, field in zip(matches, requested, strict=False))
+    if in_order and matches[count - 1] == requested[-1] and set(own) <= set(matches[:count]):
+        more = zip(matches[count:], header[count:], strict=True)
+        return [*requested, *(field or label for field, label in more)]
+    return None
 
 
 def _known_labels(fields: Sequence[str]) -> dict[str, str]:

@@ -60,12 +60,31 @@ def test_metadata_brings_columns_of_its_own() -> None:
         ["v_1", "A-1", "DISCOUNT_VOUCHER", "10"],
         ["ID", "Code", "What?"],
         ["ID", "ID", "Code", "Value"],
-        ["ID", "Code", "Voucher Type", "Value", "More"],
+        # Which of the last two is new?
+        ["ID", "Code", "Voucher Type", "What?", "More"],
+        ["ID", "Code", "Value", "What?", "More"],
+        ["ID", "Code", "Voucher Type", "Value", "Value"],
     ],
 )
 def test_nothing_is_guessed(header: list[str]) -> None:
     with pytest.raises(HeaderError, match="does not show"):
         match_fields("voucher", ASKED, header)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (["ID", "Code", "Voucher Type", "Value", "More"], [*ASKED, "More"]),
+        (["ID", "New", "Code", "Voucher Type", "Value"], ["id", "New", *ASKED[1:]]),
+        (["Value", "New", "Code", "ID", "Voucher Type"], ["value", "New", "code", "id", ASKED[2]]),
+        # A documented field that was not asked for.
+        (["ID", "Code", "Voucher Type", "Value", "Campaign"], [*ASKED, "campaign"]),
+        # The known labels prove the order, and so what the unknown one is.
+        (["ID", "What?", "Voucher Type", "Value", "More", "Last"], [*ASKED, "More", "Last"]),
+    ],
+)
+def test_new_columns_are_named_by_their_labels(header: list[str], expected: list[str]) -> None:
+    assert match_fields("voucher", ASKED, header) == expected
 
 
 @pytest.mark.parametrize(
