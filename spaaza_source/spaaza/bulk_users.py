@@ -7,38 +7,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Literal, Optional
 
 import dlt
+import requests
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from spaaza_source.configuration import is_argument, vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
+from spaaza_source.errors import RequestRefusedError, SettingsError
 from spaaza_source.exports import ExportRequest, TableSync
 from spaaza_source.loading import TableLoad, stream_table
 from spaaza_source.reading import ReadSettings
-from spaaza_source.settings import CENTURY, require_number
+from spaaza_source.settings import CENTURY, require_name, require_number
 from spaaza_source.spaaza.credentials import (
-    SESSION,
     SpaazaCredentials,
     require_chain,
-    require_credentials,
+    require_session,
 )
 from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.indexes import INDEXES
 from spaaza_source.spaaza.personal_columns import make_policies
 from spaaza_source.spaaza.tasks_api import make_client
 from spaaza_source.tabular import read_table_types
-from spaaza_source.transport import parse_base_url
+from spaaza_source.transport import Deadline, HttpClient, parse_base_url
 from spaaza_source.writing import REPLACE, DeleteGuard, Disposition, WriteSettings
 
 #: Columns that may be the key; the rows must prove it.
 KEYS = ("spaaza_user_id", "user_id", "id")
 #: Columns whose cells change by themselves.
 VOLATILE = ("days_since_last_purchase",)
-PATH = "/segments/export/users"
+#: As the document has it; its example calls the other form.
+PATH, SUFFIX = "/segments/export/users", ".csv"
 
 
 @vendor_source("spaaza")
@@ -57,6 +60,7 @@ def spaaza_bulk_users(
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
     export_timeout: float = 3600.0,
+    bulk_users_path: str = PATH,
 ) -> Iterator[DltResource]:
     """All users of a chain: the 68 documented columns and any that the vendor appends.
 
@@ -77,13 +81,15 @@ def spaaza_bulk_users(
         max_deleted_share: As for `spaaza_source`.
         accept_deletes: As for `spaaza_source`.
         export_timeout: Seconds for the whole export; one that breaks off is begun again.
+        bulk_users_path: The path of the call below `base_url`. Where there is none, the other form
+            that the vendor's document shows is tried once: with or without `.csv`.
 
     Raises:
         SettingsError: A setting is missing or wrong.
     """
     install_hooks()
     chain = require_chain(chain_id)
-    http = make_client(parse_base_url(base_url), chain, require_credentials(credentials, SESSION))
+    http = make_client(parse_base_url(base_url), chain, require_session(credentials))
     types = read_table_types(column_types, ["bulk_users"], DOCUMENTED, others=list(INDEXES))
     settings = ReadSettings(
         types["bulk_users"], on_bad_row, max_rejected_share, max_rejected_rows=max_rejected_rows
@@ -92,6 +98,12 @@ def spaaza_bulk_users(
     policies = make_policies(
         privacy, privacy_secret, ["bulk_users"], is_shared=not is_argument("privacy")
     )
+    if not require_name("bulk_users_path", bulk_users_path).startswith("/"):
+        raise SettingsError(
+            f"{bulk_users_path[:40]!r} is no path below base_url",
+            where="bulk_users_path",
+            hint=f"Leave it out, or give a path such as {PATH}.",
+        )
     timeout = require_number("export_timeout", export_timeout, least=0, most=CENTURY)
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
@@ -108,4 +120,24 @@ def spaaza_bulk_users(
         name="bulk_users",
         section="bulk_users",
         write_disposition=REPLACE,
-    )(load, partial(http.stream, PATH, body), timeout)
+    )(load, partial(_open_export, http, bulk_users_path, body), timeout)
+
+
+def _open_export(
+    http: HttpClient, path: str, body: dict[str, Any], deadline: Deadline
+) -> requests.Response:
+    """The answer to the call; where its path is unknown, to that of the other documented form."""
+    try:
+        return http.stream(path, body, deadline)
+    except RequestRefusedError as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        unknown = refusal
+    other = path.removesuffix(SUFFIX) if path.endswith(SUFFIX) else path + SUFFIX
+    try:
+        return http.stream(other, body, deadline)
+    except RequestRefusedError as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        unknown.hint = f"Neither is there {other}: ask the vendor, and set bulk_users_path."
+        raise unknown from None

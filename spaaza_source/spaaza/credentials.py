@@ -85,6 +85,22 @@ def require_credentials(credentials: Any, hint: str = EITHER) -> AccessToken | A
     return credentials
 
 
+def require_session(credentials: Any) -> AdminSession:
+    """An administrator's session that can be sent as headers.
+
+    Raises:
+        SettingsError: It is none: the vendor documents no access token for the bulk users export.
+    """
+    if isinstance(credentials, AccessToken):
+        raise SettingsError(
+            "an access token does not export bulk users", where="credentials", hint=SESSION
+        )
+    session = require_credentials(credentials, SESSION)
+    if not isinstance(session, AdminSession):
+        raise SettingsError("no usable credentials", where="credentials", hint=SESSION)
+    return session
+
+
 def require_chain(value: Any) -> int:
     """A chain's id as a number.
 

@@ -15,10 +15,12 @@ import pytest
 
 from spaaza_source import spaaza_bulk_users
 from spaaza_source.cli.error_messages import describe
-from spaaza_source.errors import CredentialsError, IncompleteDownloadError
+from spaaza_source.errors import CredentialsError, IncompleteDownloadError, SettingsError
 from spaaza_source.exports import fetch
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.bulk_columns import TYPES
+from tests.faults.hosts import ours
+from tests.hints.loads import check_advice
 from tests.vendors.server import Answer, ScriptedServer, Seen, in_turn
 from tests.warehouses import column_types, pipeline_into, query
 
@@ -190,3 +192,53 @@ def test_the_sandboxs_users_load_whole(tmp_path: Path) -> None:
     ]
     variants = [name for name in column_types(tmp_path, "bulk_users") if name.endswith("__v_text")]
     assert variants == []
+
+
+def answers(*paths: str) -> ScriptedServer:
+    """A vendor that knows these paths of the call."""
+
+    def answer(seen: Seen) -> Answer:
+        if seen.path in paths:
+            return Answer(200, gzip.compress(SAMPLE), HEADERS)
+        return Answer.json({"error": {"name": "not_found"}}, 404)
+
+    return ScriptedServer(answer)
+
+
+@pytest.mark.parametrize(
+    ("known", "given"),
+    [
+        ("/segments/export/users.csv", {}),
+        ("/segments/export/users", {"bulk_users_path": "/segments/export/users.csv"}),
+        ("/v2/users", {"bulk_users_path": "/v2/users"}),
+    ],
+)
+def test_the_other_documented_form_of_the_call_is_tried(
+    tmp_path: Path, known: str, given: dict[str, Any]
+) -> None:
+    with answers(known) as server:
+        pipeline_into(tmp_path).run(spaaza_bulk_users(server.base_url, 1743, SESSION, **given))
+    assert query(tmp_path, "SELECT count(*) FROM bulk_users") == [(5,)]
+    assert len(server.seen) == (1 if given.get("bulk_users_path") == known else 2)
+
+
+def test_a_call_that_is_in_neither_form_is_told(tmp_path: Path) -> None:
+    with answers("/elsewhere") as server:
+        with pytest.raises(Exception, match=r".") as refused:
+            pipeline_into(tmp_path).run(spaaza_bulk_users(server.base_url, 1743, SESSION))
+        text = str(ours(refused.value))
+        check_advice("spaaza/bulk_users.py", "Neither is there {other}", text)
+        assert len(server.seen) == 2
+        elsewhere: Any = {"bulk_users_path": "/elsewhere"}
+        pipeline_into(tmp_path).run(spaaza_bulk_users(server.base_url, 1743, SESSION, **elsewhere))
+
+
+def test_an_access_token_and_a_wrong_path_are_refused_before_anything_is_sent() -> None:
+    token = {"access_token_id": "a", "access_token_secret": "b"}
+    with answers() as server:
+        with pytest.raises(SettingsError, match="an access token does not export bulk users"):
+            spaaza_bulk_users(server.base_url, 1743, token)
+        with pytest.raises(SettingsError) as wrong:
+            spaaza_bulk_users(server.base_url, 1743, SESSION, bulk_users_path="users")
+        check_advice("spaaza/bulk_users.py", "Leave it out, or give a path", str(wrong.value))
+    assert server.seen == []
