@@ -73,10 +73,14 @@ def undeclared_notices(table: str, file: CsvFile, settings: ReadSettings) -> Ite
         name = printable_name(found.column.header)
         if found.form == "decimal":
             looks = "numbers with a decimal comma"
-            declares = "" if dialect.decimal == "," else advise(dialect, "decimal=,", "")
+            declares = (
+                "" if dialect.decimal == "," else advise(dialect, f"decimal={found.value}", "")
+            )
         else:
             looks = "dates of another form than ISO 8601"
-            declares = "" if dialect.date_format else advise(dialect, "date_format=%d-%m-%Y", "")
+            declares = (
+                "" if dialect.date_format else advise(dialect, f"date_format={found.value}", "")
+            )
         again = f"If the table has it as text from before, {RELOAD}."
         yield Notice(
             "undeclared",

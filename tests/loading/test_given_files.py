@@ -184,6 +184,8 @@ TOTAL = (
         (TOTAL.replace("Total,", "Totaal generaal,"), "line 22"),
         ("name,day,points\n" + "x,2026-01-01,5\n" * 3 + ",Sum,15\n", "in 'day' it has a word"),
         (TOTAL.replace("Total,", "Totaal 20,"), "line 22"),
+        # Numbers with zeros before them are texts, and no words.
+        (re.sub(r"(?m)^([0-9])", r"00\1", TOTAL), "line 22"),
     ],
 )
 def test_a_row_of_totals_is_told_for_what_it_looks_like(
@@ -433,13 +435,15 @@ def test_files_of_the_configuration_are_loaded_by_the_command(
 
 def test_forms_that_nobody_has_declared_are_told(tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
-    path.write_text("user_id;spent;born;note\n1;3,50;31-12-1999;a\n2;1.200,00;1-2-1998;3,5\n")
+    path.write_text(
+        "user_id;spent;born;note\n1;3,50;31-12-1999 10:05;a\n2;1.200,00;1-2-1998 9:30;3,5\n"
+    )
     pipeline = pipeline_into(tmp_path)
     pipeline.run(given(files={"users": path}, dialect="delimiter=;"))
     [(notices,)] = query(tmp_path, "SELECT notices FROM export_jobs")
     told = {notice["column"]: notice["message"] for notice in json.loads(notices)}
     assert set(told) == {"spent", "born"}
-    for column, declared in (("spent", "decimal=,"), ("born", "date_format=")):
+    for column, declared in (("spent", "decimal=,"), ("born", "date_format=%d-%m-%Y %H:%M")):
         assert declared in told[column]
     check_advice("reading/given_rows.py", "If the table has it as text from before", told["born"])
     # The table has text now: as the notice says, it is to be loaded again.

@@ -89,7 +89,10 @@ def test_a_file_without_quotes_keeps_them(tmp_path: Path) -> None:
 
 def test_a_decimal_comma_is_for_numbers_alone(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
-    path.write_text("price;points;place;mixed\n3,50;1;Lane 3,5;1,5\n-0,25;2;4,5;1.5\n7;30;x;2,25\n")
+    path.write_text(
+        "price;points;place;mixed\n3,50;1;Lane 3,5;1,5\n-0,25;2;4,5;1.5\n7;30;x;2,25\n"
+        "-1.234.567,8;4;y;1\n"
+    )
     file = read(path, "delimiter=; decimal=,")
     assert [str(column.type) for column in file.columns] == [
         "decimal(38, 9)",
@@ -97,19 +100,24 @@ def test_a_decimal_comma_is_for_numbers_alone(tmp_path: Path) -> None:
         "text",
         "text",
     ]
-    assert [str(row["price"].normalize()) for row in rows(file)] == ["3.5", "-0.25", "7"]
+    assert [str(row["price"].normalize()) for row in rows(file)] == [
+        "3.5",
+        "-0.25",
+        "7",
+        "-1234567.8",
+    ]
     # A text stays as it is; and a number with a point may be one of thousands, so it is none.
-    assert [row["place"] for row in rows(file)] == ["Lane 3,5", "4,5", "x"]
-    assert [row["mixed"] for row in rows(file)] == ["1,5", "1.5", "2,25"]
+    assert [row["place"] for row in rows(file)] == ["Lane 3,5", "4,5", "x", "y"]
+    assert [row["mixed"] for row in rows(file)] == ["1,5", "1.5", "2,25", "1"]
 
 
 def test_what_does_not_fit_a_known_type_keeps_its_text(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
-    path.write_text("id;price;day\n1;3,50;31-12-2025\n2;1.234;31-02-2025\n3;1.234,56;x\n")
+    path.write_text("id;price;day\n1;3,50;31-12-2025\n2;1.234;31-02-2025\n3;1.23,56;x\n")
     known = {"price": ColumnType("decimal"), "day": ColumnType("date")}
     file = read(path, "delimiter=; decimal=, date_format=%d-%m-%Y", known_types=known)
     found = rows(file)
-    assert [row["price__v_text"] for row in found] == [None, "1.234", "1.234,56"]
+    assert [row["price__v_text"] for row in found] == [None, "1.234", "1.23,56"]
     assert [str(row["day"]) for row in found] == ["2025-12-31", "None", "None"]
     assert [row["day__v_text"] for row in found] == [None, "31-02-2025", "x"]
 
@@ -309,6 +317,15 @@ def test_a_title_above_the_table_is_told(tmp_path: Path) -> None:
     path.write_text("Report\nof May\n" + "id,n\n" + "1,2\n" * 30)
     with pytest.raises(FileError, match="skip_leading=2"):
         read(path)
+
+
+def test_a_title_above_semicolons_names_these_first(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("Report\nid;n\n" + "1;2,50\n" * 30)
+    with pytest.raises(FileError, match="delimiter=;"):
+        read(path)
+    with pytest.raises(FileError, match="skip_leading=1"):
+        read(path, "delimiter=;")
 
 
 def test_apostrophes_in_one_column_are_told(tmp_path: Path) -> None:

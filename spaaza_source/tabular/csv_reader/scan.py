@@ -368,16 +368,19 @@ class Scan:
                 f"the last {self._run_length} rows have {self._run_width} cells where the header "
                 f"has {self.layout.width}, as if a second table followed",
                 where=self.rejected[-self._run_length].location,
-                hint=self._advise_table(self.rejected[-self._run_length].line),
+                hint=self._advise_table(self.rejected[-self._run_length]),
             )
         self._bad.check_number(self.rows)
 
-    def _advise_table(self, line: int) -> str:
-        """The hint for a file in which another table begins on a line, as after a title."""
+    def _advise_table(self, row: RejectedRow) -> str:
+        """The hint for a file in which another table begins with a row, as after a title."""
         hint = "Ask for one table in one file."
         if self.layout.width > 1 or self.rows >= self._run_length:
             return hint
-        return advise(self.declared, f"skip_leading={line - 1}", hint)
+        if self.layout.dialect.delimiter == "," and 2 * row.raw.count(b";") > row.raw.count(b","):
+            # Commas may be of numbers: first the cells are to be told apart.
+            return advise(self.declared, "delimiter=;", hint)
+        return advise(self.declared, f"skip_leading={row.line - 1}", hint)
 
 
 def _find_empty(texts: Any) -> list[int]:

@@ -23,7 +23,6 @@ from spaaza_source.tabular.column_types import (
     TEXT,
     TIMESTAMP,
     Column,
-    ColumnType,
 )
 from spaaza_source.tabular.csv_reader.layout import Layout
 from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows
@@ -87,9 +86,9 @@ def find_total_row(rows: RowTexts, columns: Sequence[Column], tables: Tables) ->
     for place, (column, cell) in enumerate(zip(columns, row, strict=True)):
         # Whatever the column's type is: ids are text, and may be numbers all the same.
         if cell is not None and _is_word(cell):
-            kind = _type_of_others(rows, place)
-            if kind in _COUNTABLE:
-                return TotalRow(column, f"a word where each of these has a {kind}")
+            kind = _kind_of_others(rows, place)
+            if kind is not None:
+                return TotalRow(column, f"a word where each of these has {kind}")
     return _find_sum(columns, tables)
 
 
@@ -125,17 +124,22 @@ def _is_word(cell: str) -> bool:
     return is_word and cell.lower() not in _NO_WORDS
 
 
-def _type_of_others(rows: RowTexts, place: int) -> ColumnType | None:
-    """The type that all cells of a column but the last fit; None where they are empty."""
-    evidence = Evidence()
+def _kind_of_others(rows: RowTexts, place: int) -> str | None:
+    """What all cells of a column but the last are, if none is a word; None without any."""
+    evidence, has_letters = Evidence(), False
     # The last rows first: they mostly tell.
     for number, texts in enumerate(rows.from_end([place])):
         strings = only_chunk(texts.column(str(place)))
         others = strings[:-1] if number == 0 else strings
         evidence = evidence.with_cells(standard_forms(others, rows.layout.dialect))
-        if evidence.column_type == TEXT:
-            return TEXT
-    return evidence.column_type if evidence.filled else None
+        has_letters |= pc.any(pc.match_substring_regex(others, r"\p{L}")).as_py() or False
+        if has_letters and evidence.column_type not in _COUNTABLE:
+            return None
+    if not evidence.filled:
+        return None
+    # Numbers with zeros before them, or of an undeclared form.
+    is_typed = evidence.column_type in _COUNTABLE
+    return f"a {evidence.column_type}" if is_typed else "a number, or no letter"
 
 
 def _find_sum(columns: Sequence[Column], tables: Tables) -> TotalRow | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from spaaza_source.tabular.dialects.total_row import RowTexts
 
 _COMMA = r"^-?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]+$"
 _WHOLE = r"^-?[0-9]+$"
+_PARTS = re.compile(r"^([0-9./-]+)([ T]?)(.*)", re.DOTALL)
 _DATE = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}(?:[ T][0-9]{1,2}:[0-9]{2}.*)?$"
 
 
@@ -23,6 +25,8 @@ class LooksLike:
 
     column: Column
     form: Literal["decimal", "date_format"]
+    #: What would explain them.
+    value: str
 
 
 def find_undeclared(rows: RowTexts, columns: Sequence[Column]) -> Iterator[LooksLike]:
@@ -40,9 +44,17 @@ def find_undeclared(rows: RowTexts, columns: Sequence[Column]) -> Iterator[Looks
         if not len(cells):
             continue
         if _count(cells, _COMMA) and _count(cells, _COMMA) + _count(cells, _WHOLE) == len(cells):
-            yield LooksLike(column, "decimal")
+            yield LooksLike(column, "decimal", ",")
         elif _count(cells, _DATE) == len(cells):
-            yield LooksLike(column, "date_format")
+            yield LooksLike(column, "date_format", _format_of(str(cells[0])))
+
+
+def _format_of(cell: str) -> str:
+    """The likeliest format of a date: a day first."""
+    date, between, time = next(iter(_PARTS.findall(cell)), ("", "", ""))
+    sign = re.sub("[0-9]", "", date)[:1]
+    clock = "%H:%M:%S"[: 3 * time.count(":") + 2] if time else ""
+    return f"%d{sign}%m{sign}%Y{between if time else ''}{clock}"
 
 
 def _count(cells: Any, form: str) -> int:

@@ -14,6 +14,7 @@ from spaaza_source.tabular.column_types import ColumnType
 from spaaza_source.tabular.dialects.dialect import Dialect, form_of, is_of_digits
 
 _NUMBER = "^-?[0-9]*[.,][0-9]+(?:[eE][+-]?[0-9]+)?$"
+_GROUPED = "^-?[1-9][0-9]{0,2}(?:[.][0-9]{3})+,[0-9]+$"
 _ASIDE = "\0"
 _TIMES = ("date", "timestamp")
 _NUMBERS = ("bigint", "decimal", "double")
@@ -22,9 +23,9 @@ _NUMBERS = ("bigint", "decimal", "double")
 def standard_forms(strings: Any, dialect: Dialect, kind: ColumnType | None = None) -> Any:
     """The cells as they would be written in a file of RFC 4180.
 
-    With a decimal comma, `3,5` is `3.5`; a number with a point may be one of thousands, and gets a
-    form that fits no type. A date format of digits alone is for columns that are known to hold
-    dates or times: others are numbers.
+    With a decimal comma, `3,5` is `3.5`, and `1.234,5` is `1234.5`; `1.234` may be one of thousands
+    or not, and gets a form that fits no type. A date format of digits alone is for columns that are
+    known to hold dates or times: others are numbers.
 
     Args:
         strings: The cells, as an Arrow string array in which every empty one is NULL.
@@ -36,6 +37,7 @@ def standard_forms(strings: Any, dialect: Dialect, kind: ColumnType | None = Non
     found = strings
     if dialect.decimal == ",":
         found = _where_matches(found, _NUMBER, _swap_points)
+        found = _where_matches(found, _GROUPED, _drop_points)
     known = None if kind is None else kind.data_type
     for date_format in dialect.date_format:
         if known in _NUMBERS or (is_of_digits(date_format) and known not in _TIMES):
@@ -56,6 +58,10 @@ def _where_matches(strings: Any, form: str, change: Any) -> Any:
 def _swap_points(strings: Any) -> Any:
     aside = pc.replace_substring(strings, ".", _ASIDE)
     return pc.replace_substring(pc.replace_substring(aside, ",", "."), _ASIDE, ",")
+
+
+def _drop_points(strings: Any) -> Any:
+    return _swap_points(pc.replace_substring(strings, ".", ""))
 
 
 def _iso(strings: Any, form: str) -> Any:
