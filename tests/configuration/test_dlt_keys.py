@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import EnvironProvider
 from dlt.common.pipeline import PipelineContext
 
-from spaaza_source import spaaza_source
+from spaaza_source import spaaza_bulk_users, spaaza_source
 from spaaza_source.configuration.config_errors import SECTIONS
 from spaaza_source.configuration.given_keys import GivenKey, given_keys
 from spaaza_source.configuration.known_keys import KnownKeys
@@ -59,6 +60,8 @@ def test_every_key_that_dlt_looks_up_in_a_load_is_right(
     assert {path for path in asked if not is_known(known, path, pipeline.pipeline_name)} == set()
     # All that is taken for read is asked for, but for the writers of other kinds of files.
     given_here = {"base_url", "chain_id", "credentials", *QUICK}
+    of_bulk_users = inspect.signature(spaaza_bulk_users).parameters.keys()
+    given_here |= of_bulk_users - inspect.signature(spaaza_source).parameters.keys()
     names = {path[-1] for path in asked if path[:2] == ("sources", "spaaza")}
     assert set(SECTIONS["spaaza"]) - given_here - names == set()
     ours = {path[-2:] for path in asked if path[-2] in ("extract", "data_writer", "schema")}

@@ -262,13 +262,14 @@ def test_a_row_that_does_not_fit_is_in_its_own_table_alone(
 @pytest.mark.parametrize("status", [200, 401, 500])
 def test_the_bulk_export_tells_no_secret(tmp_path: Path, status: int) -> None:
     reply = refusing(status, "html" if status == 200 else "json")
+    session = {"session_user_id": "1", "session_key": f"{CANARY}-session"}
     with (
         Echo(reply) as vendor,
         settings_of(vendor),
         everything_logged() as logged,
         pytest.raises(PipelineStepFailed) as stopped,
     ):
-        pipeline_into(tmp_path).run(spaaza_bulk_users())
+        pipeline_into(tmp_path).run(spaaza_bulk_users(credentials=session))
     assert ours(stopped.value).cause
     assert CANARY not in texts_of(stopped.value) + logged.getvalue()
     check_files(tmp_path)
