@@ -101,12 +101,13 @@ def test_rows_without_a_time_in_a_later_load_and_in_json(shop: Shop) -> None:
     json = shop.with_(export_format="json")
     json.give(T, '[{"id": 1, "timestamp": "2026-05-03T10:00:00Z"}]')
     json.load(T)
-    json.give(T, '[{"id": 1, "timestamp": "2026-05-03T10:00:00Z"}, {"id": 2}]')
+    # One is rejected; where most have no time, none of them is a row of a window.
+    json.give(T, '[{"id": 1, "timestamp": "2026-05-03T10:00:00Z"}, {"id": 2}, {"id": 3}]')
     with advises("reading/loadable_file.py", "Ask the vendor, or {rows.all_rows_hint}") as told:
         json.load(T)
     check_advice("exports/table_sync.py", "load the whole table again", told[0])
     json.load(T, refresh="drop_resources")
-    assert json.rows(T) == 2
+    assert json.rows(T) == 3
 
 
 def test_a_log_that_names_a_setting(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ The reference below reads byte by byte and shares no code with the product. A lo
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,6 +190,9 @@ def test_any_table_in_any_legal_style_comes_back_cell_for_cell(
     table: tuple[int, list[list[str]]], style: Style, block: int
 ) -> None:
     width, rows = table
+    # A column that apostrophes quote is refused, here by as few rows as a block has.
+    quoted = [re.fullmatch("(?s)'.+'", cell) is not None for row in rows for cell in row]
+    assume(sum(quoted) < 2)
     expected = [[cell or None for cell in row] for row in rows]
     data = style.write(width, rows)
     assert reference(data, width).rows == expected
