@@ -111,7 +111,7 @@ def rejected_notices(
     )
     if lost:
         text += f"; of {_rows(lost)} the table keeps no earlier version: {reason}"
-    hint = "Ask the vendor for a sound file."
+    hint = "Ask for a sound file."
     place = f"{first.location} of {export}"
     notices = [Notice("rejected", table, text, hint, None, len(rejected), place)]
     if kept:

@@ -9,7 +9,6 @@ from typing import Any
 
 from dlt.common import logger
 
-from spaaza_source.errors import FileError
 from spaaza_source.exports import (
     TableExports,
     TableSync,
@@ -75,11 +74,6 @@ def load_given(
     try:
         exports.exports.extend(take_files(request, paths, dialect, downloads_folder()))
         yield from _load_at_hand(load, exports, scope)
-    except FileError as failure:
-        failure.hint = (failure.hint or "").replace(
-            "Ask the vendor for a sound file", "Correct the file, or export it again"
-        )
-        raise
     finally:
         for export in exports.exports:
             export.remove_file()

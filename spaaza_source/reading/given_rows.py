@@ -9,7 +9,22 @@ from spaaza_source.errors import MalformedFileError
 from spaaza_source.exports import RELOAD
 from spaaza_source.reading.column_hints import normalize_name
 from spaaza_source.reading.file_opener import ReadSettings
-from spaaza_source.tabular import TEXT, Column, CsvFile, Dialect, advise, printable_name
+from spaaza_source.tabular import (
+    RFC_4180,
+    TEXT,
+    Column,
+    CsvFile,
+    ask_to_declare,
+    find_rows_among,
+    find_total_row,
+    find_undeclared,
+    printable_name,
+)
+
+_LOOKS = {
+    "decimal": "numbers with a decimal comma",
+    "date_format": "dates of another form than ISO 8601",
+}
 
 
 def refuse_total_row(file: CsvFile, settings: ReadSettings) -> None:
@@ -22,15 +37,14 @@ def refuse_total_row(file: CsvFile, settings: ReadSettings) -> None:
     Raises:
         MalformedFileError: It does.
     """
-    found = file.find_total_row()
+    found = find_total_row(file)
     if found is None:
         return
     column = found.column
     if _is_text_by_user(column, settings):
         return
-    dialect = settings.dialect or Dialect()
-    lines = file.lines_from(file.rows - 1) + dialect.skip_trailing
-    leave_out = advise(dialect, f"skip_trailing={lines}", "")
+    lines = file.lines_from(file.rows - 1) + file.layout.dialect.skip_trailing
+    leave_out = ask_to_declare(f"skip_trailing={lines}")
     raise MalformedFileError(
         "the last row looks like a total of the others: in"
         f" {printable_name(column.header)} it has {found.cause}",
@@ -49,7 +63,7 @@ def refuse_skipped_rows(file: CsvFile, skipped: Sequence[bytes]) -> None:
     Raises:
         MalformedFileError: Some are.
     """
-    rows = file.find_rows_among(skipped) if skipped else []
+    rows = find_rows_among(file, skipped) if skipped else []
     if rows:
         raise MalformedFileError(
             f"of the {len(skipped)} lines that are to be skipped at the end, {len(rows)} look like"
@@ -66,27 +80,17 @@ def undeclared_notices(table: str, file: CsvFile, settings: ReadSettings) -> Ite
         file: The file.
         settings: How it is read; what the user has made text is left alone.
     """
-    dialect = settings.dialect or Dialect()
-    for found in file.find_undeclared():
+    for found in find_undeclared(file):
         if _is_text_by_user(found.column, settings):
             continue
+        is_declared = getattr(file.layout.dialect, found.form) != getattr(RFC_4180, found.form)
+        declares = "" if is_declared else ask_to_declare(f"{found.form}={found.value}") + " "
         name = printable_name(found.column.header)
-        if found.form == "decimal":
-            looks = "numbers with a decimal comma"
-            declares = (
-                "" if dialect.decimal == "," else advise(dialect, f"decimal={found.value}", "")
-            )
-        else:
-            looks = "dates of another form than ISO 8601"
-            declares = (
-                "" if dialect.date_format else advise(dialect, f"date_format={found.value}", "")
-            )
-        again = f"If the table has it as text from before, {RELOAD}."
         yield Notice(
             "undeclared",
             table,
-            f"the cells of {name} look like {looks}, and are loaded as text",
-            f"{declares} {again}".strip(),
+            f"the cells of {name} look like {_LOOKS[found.form]}, and are loaded as text",
+            f"{declares}If the table has it as text from before, {RELOAD}.",
             column=found.column.name,
         )
 

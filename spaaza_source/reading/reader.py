@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import dlt
 from dlt.common import logger
@@ -51,6 +51,8 @@ from spaaza_source.tabular import (
     SharedThreads,
 )
 from spaaza_source.transport import ArrivingBytes, ArrivingFile
+
+_File = TypeVar("_File", CsvFile, JsonFile)
 
 
 class FileReader:
@@ -227,17 +229,30 @@ class FileReader:
         read_by, early = self._early.pop(export.file().path, (None, None))
         return early.finish() if early is not None and read_by == opener else None
 
+    def _read(
+        self,
+        export: Export,
+        opener: FileOpener,
+        kind: type[_File],
+        open_file: Callable[[Path, ExportRequest], _File],
+    ) -> _File:
+        """The file as it was read while it arrived, else as it is opened now."""
+        self._refuse_empty(export)
+        try:
+            early = self._read_early(export, opener)
+            if isinstance(early, kind):
+                return early
+            return open_file(export.file().path, export.request)
+        except TooManyRejectedRowsError as failure:
+            if NO_INSTANT in failure.cause:
+                # To load all rows, no times are needed.
+                failure.hint = f"{failure.hint} Or {self._all_rows_hint}."
+            raise
+
     def _open_csv(self, export: Export) -> CsvFile:
         fetched, table = export.file(), export.request.table
         opener = self._opener(table, "csv")
-        self._refuse_empty(export)
-        with self._advising_all_rows():
-            early = self._read_early(export, opener)
-            file = (
-                early
-                if isinstance(early, CsvFile)
-                else opener.open_csv(fetched.path, export.request)
-            )
+        file = self._read(export, opener, CsvFile, opener.open_csv)
         if not fetched.end_verified and not file.ends_with_newline:
             raise self._unproven_end()
         if self.is_of_user:
@@ -268,16 +283,6 @@ class FileReader:
                 ' empty_files="accept".',
             )
 
-    @contextmanager
-    def _advising_all_rows(self) -> Iterator[None]:
-        """Where too many rows have no time, loading all rows needs none."""
-        try:
-            yield
-        except TooManyRejectedRowsError as failure:
-            if NO_INSTANT in failure.cause:
-                failure.hint = f"{failure.hint} Or {self._all_rows_hint}."
-            raise
-
     def _unproven_end(self) -> IncompleteDownloadError:
         if not self.is_of_user:
             return IncompleteDownloadError(
@@ -292,14 +297,7 @@ class FileReader:
     def _open_json(self, export: Export) -> LoadableJson:
         table, policy = export.request.table, self.policy
         opener = self._opener(table, "json")
-        self._refuse_empty(export)
-        with self._advising_all_rows():
-            early = self._read_early(export, opener)
-            file = (
-                early
-                if isinstance(early, JsonFile)
-                else opener.open_json(export.file().path, export.request)
-            )
+        file = self._read(export, opener, JsonFile, opener.open_json)
         naming = opener.naming
         check_header(table, file.columns)
         check_headers(file.columns, remembered_headers(table))

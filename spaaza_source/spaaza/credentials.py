@@ -69,19 +69,15 @@ SESSION = "Give session_user_id and session_key."
 SpaazaCredentials = Union[AccessToken, AdminSession, dict[str, str]]  # noqa: UP007
 
 
-def require_credentials(credentials: Any, hint: str = EITHER) -> AccessToken | AdminSession:
+def require_credentials(credentials: Any) -> AccessToken | AdminSession:
     """Credentials that can be sent as headers.
-
-    Args:
-        credentials: What was given.
-        hint: What to give instead.
 
     Raises:
         SettingsError: They are none, or have a character that no header can have.
     """
     if not isinstance(credentials, AccessToken | AdminSession):
-        raise SettingsError("no usable credentials", where="credentials", hint=hint)
-    check_header_values(credentials, hint)
+        raise SettingsError("no usable credentials", where="credentials", hint=EITHER)
+    check_header_values(credentials, EITHER)
     return credentials
 
 
@@ -89,16 +85,15 @@ def require_session(credentials: Any) -> AdminSession:
     """An administrator's session that can be sent as headers.
 
     Raises:
-        SettingsError: It is none: the vendor documents no access token for the bulk users export.
+        SettingsError: They are none: the vendor documents no access token for the bulk users
+            export. Or as above.
     """
-    if isinstance(credentials, AccessToken):
-        raise SettingsError(
-            "an access token does not export bulk users", where="credentials", hint=SESSION
-        )
-    session = require_credentials(credentials, SESSION)
-    if not isinstance(session, AdminSession):
-        raise SettingsError("no usable credentials", where="credentials", hint=SESSION)
-    return session
+    if not isinstance(credentials, AdminSession):
+        is_token = isinstance(credentials, AccessToken)
+        cause = "an access token does not export bulk users" if is_token else "no usable session"
+        raise SettingsError(cause, where="credentials", hint=SESSION)
+    check_header_values(credentials, SESSION)
+    return credentials
 
 
 def require_chain(value: Any) -> int:

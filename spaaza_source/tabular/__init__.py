@@ -7,7 +7,7 @@ from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnTy
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads
-from spaaza_source.tabular.dialects.dialect import Declared, Dialect, advise
+from spaaza_source.tabular.dialects.dialect import RFC_4180, Declared, Dialect, ask_to_declare
 from spaaza_source.tabular.distinct import texts_differ
 from spaaza_source.tabular.drift import ColumnChange, column_changes
 from spaaza_source.tabular.header import (
@@ -20,6 +20,7 @@ from spaaza_source.tabular.header import (
 )
 from spaaza_source.tabular.instants import NO_INSTANT
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
+from spaaza_source.tabular.looks import find_rows_among, find_total_row, find_undeclared
 from spaaza_source.tabular.privacy.policy import Policy
 from spaaza_source.tabular.privacy.settings import Policies
 from spaaza_source.tabular.rejected import RejectedRow
@@ -29,6 +30,7 @@ from spaaza_source.tabular.table_types import DocumentedTypes, TableTypes, read_
 __all__ = [
     "NO_INSTANT",
     "OTHER_NAMING",
+    "RFC_4180",
     "TEXT",
     "TIMESTAMP",
     "VARIANT_SUFFIX",
@@ -46,10 +48,13 @@ __all__ = [
     "RejectedRow",
     "SharedThreads",
     "TableTypes",
-    "advise",
+    "ask_to_declare",
     "check_settings",
     "column_changes",
     "convert_csv",
+    "find_rows_among",
+    "find_total_row",
+    "find_undeclared",
     "is_unspelled",
     "make_speller",
     "open_csv",

@@ -13,7 +13,7 @@ _ROW_OVERHEAD = 256
 _SHOWN_ROWS = 5
 _MOST_OF_ALL = 3
 """Of a file of which more than one row in so many is bad, the others may be wrong too."""
-_HINT = "Ask the vendor for a sound file."
+SOUND_FILE_HINT = "Ask for a sound file."
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ class RejectedRows:
             TooManyRejectedRowsError: They take too much memory.
         """
         if not self._reject:
-            raise MalformedFileError(f"a bad row: {row.reason}", where=row.location, hint=_HINT)
+            raise MalformedFileError(
+                f"a bad row: {row.reason}", where=row.location, hint=SOUND_FILE_HINT
+            )
         self.rows.append(row)
         self._bytes += len(row.raw) + _ROW_OVERHEAD
         if self._bytes > REJECTED_BYTES_KEPT:
@@ -93,14 +95,16 @@ class RejectedRows:
         if bad <= self._max_share * total or (is_few and bad * _MOST_OF_ALL <= total):
             return
         most = "a third of them" if is_few else f"{self._max_rows:,} of them"
-        hint = f"{_HINT} To load the others, raise max_rejected_share or max_rejected_rows."
+        hint = (
+            f"{SOUND_FILE_HINT} To load the others, raise max_rejected_share or max_rejected_rows."
+        )
         if bad * _MOST_OF_ALL > total:
-            hint = f"{_HINT} To load the others, raise max_rejected_share."
+            hint = f"{SOUND_FILE_HINT} To load the others, raise max_rejected_share."
         raise self._too_many(
             f"{bad:,} of {total:,} rows are bad, more than {most} and than {self._max_share:.2%}",
             hint,
         )
 
-    def _too_many(self, cause: str, hint: str = _HINT) -> TooManyRejectedRowsError:
+    def _too_many(self, cause: str, hint: str = SOUND_FILE_HINT) -> TooManyRejectedRowsError:
         first = "; ".join(f"{row.location}: {row.reason}" for row in self.rows[:_SHOWN_ROWS])
         return TooManyRejectedRowsError(f"{cause}. The first: {first}", hint=hint)

@@ -164,13 +164,8 @@ def voucherify_source(
             from the vendor.
         cleanup: Delete the exports that a load requested at the vendor, when the next load begins.
             Exports that somebody else requested are never deleted.
-        files: By table: the path of a file, or a list of them, that somebody has downloaded in the
-            vendor's console. They are loaded instead of exports: all rows of their tables, or those
-            of the range from `start_date` to `end_date`. CSV or JSON by their names, gzip or not.
-            Nothing is requested from the vendor.
-        dialect: What the CSV files of `files` are written in, where they are not as in RFC 4180:
-            a dict with any of `delimiter quote encoding decimal date_format skip_leading
-            skip_trailing`. It is never guessed.
+        files: As for `spaaza_source`.
+        dialect: As for `spaaza_source`.
 
     Raises:
         SettingsError: A setting is missing, wrong, or contradicts another.

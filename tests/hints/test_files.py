@@ -289,7 +289,8 @@ def test_more_bad_rows_than_are_allowed(shop: Shop) -> None:
     ways: list[dict[str, Any]] = [{"max_rejected_share": 0.3}, {"max_rejected_rows": 11}]
     shop.give("users", "user_id,name\n" + "1\n" * 11 + "".join(f"{n},a\n" for n in range(30)))
     with advises(
-        "tabular/rejected.py", "{_HINT} To load the others, raise max_rejected_share or max_rej"
+        "tabular/rejected.py",
+        "{SOUND_FILE_HINT} To load the others, raise max_rejected_share or max_rej",
     ):
         shop.load("users")
     for number, given in enumerate(ways):
@@ -300,7 +301,9 @@ def test_more_bad_rows_than_are_allowed(shop: Shop) -> None:
 
 def test_more_bad_rows_than_a_third(shop: Shop) -> None:
     shop.give("users", "user_id,name\n1\n2,a\n")
-    with advises("tabular/rejected.py", "{_HINT} To load the others, raise max_rejected_share."):
+    with advises(
+        "tabular/rejected.py", "{SOUND_FILE_HINT} To load the others, raise max_rejected_share."
+    ):
         shop.load("users")
     shop.load("users", max_rejected_share=0.5)
     assert shop.rows("users") == 1

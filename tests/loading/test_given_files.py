@@ -445,7 +445,7 @@ def test_forms_that_nobody_has_declared_are_told(tmp_path: Path) -> None:
     assert set(told) == {"spent", "born"}
     for column, declared in (("spent", "decimal=,"), ("born", "date_format=%d-%m-%Y %H:%M")):
         assert declared in told[column]
-    check_advice("reading/given_rows.py", "If the table has it as text from before", told["born"])
+    check_advice("reading/given_rows.py", "{declares}If the table has it as text", told["born"])
     # The table has text now: as the notice says, it is to be loaded again.
     path.write_text("user_id;spent;born;note\n1;3,50;31-12-1999;a\n2;1,25;1-2-1998;3,5\n")
     dialect = "delimiter=; decimal=, date_format=%d-%m-%Y"

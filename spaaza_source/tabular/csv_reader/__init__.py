@@ -2,6 +2,5 @@
 
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads
-from spaaza_source.tabular.instants import NO_INSTANT
 
-__all__ = ["NO_INSTANT", "CsvFile", "SharedThreads", "open_csv"]
+__all__ = ["CsvFile", "SharedThreads", "open_csv"]

@@ -22,13 +22,6 @@ from spaaza_source.tabular.csv_reader.rejected_cells import certain_cells
 from spaaza_source.tabular.csv_reader.scan import BLOCK, Scan
 from spaaza_source.tabular.csv_reader.spans import ByteSpan
 from spaaza_source.tabular.dialects.dialect import Dialect
-from spaaza_source.tabular.dialects.total_row import (
-    RowTexts,
-    TotalRow,
-    find_rows_among,
-    find_total_row,
-)
-from spaaza_source.tabular.dialects.undeclared import LooksLike, find_undeclared
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import make_speller, name_columns
 from spaaza_source.tabular.inference import Evidence
@@ -62,7 +55,7 @@ class CsvFile:
     """A CSV file that was examined as a whole and may be loaded.
 
     `columns` are in file order, `rows` is the number of good rows, `rejected` are the bad ones.
-    `ends_with_newline` tells whether the last record has a record end.
+    `ends_with_newline` tells whether the last record has a record end; `layout` how it is written.
     """
 
     path: Path
@@ -71,7 +64,7 @@ class CsvFile:
     rejected: Sequence[RejectedRow]
     ends_with_newline: bool
     schema: Any
-    _layout: Layout
+    layout: Layout
     _spans: tuple[ByteSpan, ...]
     _evidence: tuple[Evidence, ...]
     _identity: Identity
@@ -149,7 +142,7 @@ class CsvFile:
             for span in self._spans:
                 if row < span.rows:
                     file.seek(span.offset)
-                    start = span.start_of(row, file.read(span.length), self._layout)
+                    start = span.start_of(row, file.read(span.length), self.layout)
                     file.seek(0)
                     return 1 + len(_LINE_END.findall(file.read(span.offset + start)))
                 row -= span.rows
@@ -165,24 +158,22 @@ class CsvFile:
             A `pyarrow.Table` of them, in the columns' types; and the number of each one's row among
             the bad ones.
         """
-        return certain_cells(self.rejected, self.columns, names, self._layout)
+        return certain_cells(self.rejected, self.columns, names, self.layout)
 
-    def find_total_row(self) -> TotalRow | None:
-        """The row of totals that the file ends with; None where its last row is none."""
-        if self.rows <= 1:
-            return None
-        return find_total_row(self._texts, self.columns, self.tables)
+    def texts_from_end(self, include: Sequence[int] | None = None) -> Iterator[Any]:
+        """Read the good rows' cells as they are written, the last part of the file first.
 
-    def find_undeclared(self) -> list[LooksLike]:
-        """The columns of text whose cells look like numbers or dates of an undeclared form."""
-        return list(find_undeclared(self._texts, self.columns))
+        Args:
+            include: The numbers of the columns to read, from 0; None for all.
 
-    def find_rows_among(self, lines: Sequence[bytes]) -> list[int]:
-        """Which of some lines that were cut off are rows like those of the file.
-
-        They have all cells, and each column that no row leaves empty has a value that fits.
+        Returns:
+            A `pyarrow.Table` of texts for each part, whose columns are their numbers.
         """
-        return find_rows_among(lines, self._layout, self.columns, self.tables)
+        with reopen_file(self.path, self._identity) as file:
+            for span in self._spans[::-1]:
+                file.seek(span.offset)
+                data = span.good_bytes(file.read(span.length))
+                yield parse_rows(data, self.layout, span.rows, include)
 
     def lines_from(self, row: int) -> int:
         """How many physical lines the file has from a good row on, counted from 0."""
@@ -191,20 +182,16 @@ class CsvFile:
             lines = sum(1 for _ in file)
         return lines - self.line_of(row) + 1
 
-    @property
-    def _texts(self) -> RowTexts:
-        return RowTexts(self.path, self._layout, self._spans)
-
     def _span_tables(self) -> Iterator[tuple[ByteSpan, Any]]:
         kinds = [kept_type(seen) for seen in self._evidence]
 
         def make_table(piece: tuple[ByteSpan, Any, bytes]) -> tuple[ByteSpan, Any]:
             span, kept, data = piece
             if kept is None:
-                return span, self._typed(parse_rows(data, self._layout, span.rows))
+                return span, self._typed(parse_rows(data, self.layout, span.rows))
             again = _other_types(kept, kinds)
             if again:
-                texts = parse_rows(data, self._layout, span.rows, again)
+                texts = parse_rows(data, self.layout, span.rows, again)
                 for index in again:
                     kept = kept.set_column(index, str(index), texts.column(str(index)))
             return span, self._typed(kept)
@@ -238,7 +225,7 @@ class CsvFile:
                 texts = cells = only_chunk(cells)
                 if column.type not in (None, TEXT):
                     kind = seen.known or seen.documented
-                    cells = standard_forms(texts, self._layout.dialect, kind)
+                    cells = standard_forms(texts, self.layout.dialect, kind)
             if is_text and index == self._instants:
                 cells, cut = as_instants(cells)
             if is_text and seen.drops_zeros:
@@ -352,7 +339,7 @@ def open_csv(
         rejected=tuple(rejected.rows),
         ends_with_newline=scan.ends_with_newline,
         schema=_schema(columns),
-        _layout=scan.layout,
+        layout=scan.layout,
         _spans=tuple(scan.spans),
         _evidence=tuple(evidence),
         _identity=known_as or identity(path),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +43,10 @@ def first_illegal(
     return min(first_opening, first_closing)
 
 
-def _is_among(some: npt.NDArray[np.uint8], allowed: tuple[int, int, int]) -> Any:
+def _is_among(some: npt.NDArray[np.uint8], allowed: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
     first, second, third = allowed
-    return (some == first) | (some == second) | (some == third)
+    found: npt.NDArray[np.bool_] = (some == first) | (some == second) | (some == third)
+    return found
 
 
 @dataclass(frozen=True)

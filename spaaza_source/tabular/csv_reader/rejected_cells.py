@@ -82,7 +82,8 @@ def certain_cells(
 def _possible_rows(raw: bytes, width: int, layout: Layout) -> Iterator[bytes]:
     """The row itself, and lines after its first that are rows of so many sound cells."""
     yield raw
-    cell, mark = _cell(layout), bytes([layout.delimiter])
+    mark = bytes([layout.delimiter])
+    cell = _cell(layout.quote_mark, mark)
     for line in raw.splitlines()[1:]:
         cells = at = 0
         while found := cell.match(line + mark, at):
@@ -94,7 +95,8 @@ def _possible_rows(raw: bytes, width: int, layout: Layout) -> Iterator[bytes]:
 def leading_cells(raw: bytes, most: int, layout: Layout) -> list[tuple[str, bool]]:
     """A row's first sound cells, each with whether it is in quotes."""
     cells: list[tuple[str, bool]] = []
-    cell, mark = _cell(layout), layout.quote_mark
+    mark = layout.quote_mark
+    cell = _cell(mark, bytes([layout.delimiter]))
     at = 0
     while len(cells) < most and (found := cell.match(raw, at)):
         quoted, plain = found.groups()
@@ -105,9 +107,9 @@ def leading_cells(raw: bytes, most: int, layout: Layout) -> list[tuple[str, bool
 
 
 @cache
-def _cell(layout: Layout) -> re.Pattern[bytes]:
+def _cell(quote: bytes, delimiter: bytes) -> re.Pattern[bytes]:
     """A sound cell and the delimiter after it: in quotes, or plain."""
-    quote, delimiter = re.escape(layout.quote_mark), re.escape(bytes([layout.delimiter]))
+    quote, delimiter = re.escape(quote), re.escape(delimiter)
     inside, plain = b"[^%b\\x00]*" % quote, b"[^%b%b\\r\\n\\x00]*" % (quote, delimiter)
     return re.compile(
         b"(?:%b(%b(?:%b%b%b)*)%b|(%b))%b"

@@ -29,12 +29,11 @@ from spaaza_source.tabular.dialects.dialect import Dialect, advise
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import printable_name
 from spaaza_source.tabular.instants import NO_INSTANT, find_no_instants
-from spaaza_source.tabular.rejected import RejectedRow, RejectedRows
+from spaaza_source.tabular.rejected import SOUND_FILE_HINT, RejectedRow, RejectedRows
 from spaaza_source.tabular.source_file import LONGEST_RECORD, SourceBytes
 
 BLOCK = 4 * 2**20
 _SECOND_TABLE = 3
-_HINT = "Ask the vendor for a sound file."
 HEADER_REPEATED = "the header is repeated"
 EMPTY_ROW = "every cell is empty"
 
@@ -249,7 +248,7 @@ class Scan:
         if data.endswith(b"\r"):
             raise MalformedFileError(
                 f"the file ends in the middle of a record end, byte offset {offset + len(data)}",
-                hint=_HINT,
+                hint=SOUND_FILE_HINT,
             )
         if self._has_crlf:
             end = b"\r\n"
@@ -294,7 +293,7 @@ class Scan:
         except StructureLostError as error:
             place = self._place(offset + error.offset)
             where = f"{place}, column {self._column(error.column)}"
-            raise MalformedFileError(error.cause, where=where, hint=_HINT) from None
+            raise MalformedFileError(error.cause, where=where, hint=SOUND_FILE_HINT) from None
 
     def _refuse_long_record(self, data: bytes, offset: int) -> None:
         if len(data) > LONGEST_RECORD + BLOCK:
@@ -302,7 +301,7 @@ class Scan:
             raise MalformedFileError(
                 f"a row is longer than {LONGEST_RECORD // 2**20} MiB: a quote may be unclosed",
                 where=f"line {line}",
-                hint=_HINT,
+                hint=SOUND_FILE_HINT,
             )
 
     def _column(self, number: int) -> str:

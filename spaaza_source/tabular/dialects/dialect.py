@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
@@ -30,7 +30,7 @@ _DATE, _TIME = ("%Y", "%m", "%d"), ("%H", "%M")
 _MOST_LINES = 1_000
 
 #: What a user gives: a dict, JSON, or `NAME=VALUE`; or several of these.
-Declared: TypeAlias = Mapping[str, Any] | str | Iterable[str] | None
+Declared: TypeAlias = Mapping[str, Any] | str | Sequence[str] | None
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,11 @@ def advise(dialect: Dialect | None, declaration: str, otherwise: str) -> str:
         declaration: What would explain the file, as `name=value`.
         otherwise: The hint where none can be declared.
     """
-    if dialect is None:
-        return otherwise
+    return otherwise if dialect is None else ask_to_declare(declaration)
+
+
+def ask_to_declare(declaration: str) -> str:
+    """The hint to declare something, as `name=value`, on the command line or in Python."""
     name, _, value = declaration.partition("=")
     python = value if name.startswith("skip") else f'"{value}"'
     shell = f'"{declaration}"' if "'" in declaration else f"'{declaration}'"

@@ -14,7 +14,7 @@ from spaaza_source.tabular.header import printable_name
 SPACE = " \t\n\r"
 DEEPEST = 100
 """Levels of nested objects and lists; a deeper value stops the load."""
-SOUND_FILE_HINT = "Ask the vendor for a sound file: a list of objects, or one object a line."
+SOUND_FILE_HINT = "Ask for a sound file: a list of objects, or one object a line."
 
 RESERVED_MARKS = "\uf026-\uf02d"
 """dlt marks a value that JSON has no form for by one of these, and decodes it when reading."""

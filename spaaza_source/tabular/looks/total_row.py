@@ -7,10 +7,9 @@ twice what it sums up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,10 +23,9 @@ from spaaza_source.tabular.column_types import (
     TIMESTAMP,
     Column,
 )
-from spaaza_source.tabular.csv_reader.layout import Layout
-from spaaza_source.tabular.csv_reader.parse import only_chunk, parse_rows
+from spaaza_source.tabular.csv_reader.file import CsvFile
+from spaaza_source.tabular.csv_reader.parse import only_chunk
 from spaaza_source.tabular.csv_reader.rejected_cells import leading_cells
-from spaaza_source.tabular.csv_reader.spans import ByteSpan
 from spaaza_source.tabular.dialects.dialect import Dialect
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.inference import Evidence
@@ -37,8 +35,6 @@ from spaaza_source.tabular.values import fit_mask
 _WORD = r"^(?:\p{L}[^0-9]*|\p{L}{3,}[ :(].*)$"
 _NO_WORDS = ("true", "false")
 _COUNTABLE = (BIGINT, DECIMAL, DATE, TIMESTAMP)
-
-Tables = Callable[[], Iterator[Any]]
 
 
 @dataclass(frozen=True)
@@ -54,69 +50,50 @@ class TotalRow:
     cause: str
 
 
-@dataclass(frozen=True)
-class RowTexts:
-    """The cells of a file's good rows as they are written."""
-
-    path: Path
-    layout: Layout
-    spans: Sequence[ByteSpan]
-
-    def from_end(self, include: Sequence[int] | None = None) -> Iterator[Any]:
-        """An Arrow table for each part of the file, the last part first."""
-        with self.path.open("rb") as file:
-            for span in self.spans[::-1]:
-                file.seek(span.offset)
-                data = span.good_bytes(file.read(span.length))
-                yield parse_rows(data, self.layout, span.rows, include)
-
-
-def find_total_row(rows: RowTexts, columns: Sequence[Column], tables: Tables) -> TotalRow | None:
-    """What shows that the last row is one of totals; None where it is like the others.
-
-    Args:
-        rows: At least two.
-        columns: The file's, in its order.
-        tables: Yields the typed rows.
-    """
-    last = next(rows.from_end())
-    row = [column[-1].as_py() for column in last.columns]
+def find_total_row(file: CsvFile) -> TotalRow | None:
+    """What shows that the last row is one of totals; None where it is like the others."""
+    last = next(file.texts_from_end(), None) if file.rows > 1 else None
+    row = [] if last is None else [column[-1].as_py() for column in last.columns]
     if None not in row:
         return None
-    for place, (column, cell) in enumerate(zip(columns, row, strict=True)):
+    for place, (column, cell) in enumerate(zip(file.columns, row, strict=True)):
         # Whatever the column's type is: ids are text, and may be numbers all the same.
         if cell is not None and _is_word(cell):
-            kind = _kind_of_others(rows, place)
+            kind = _kind_of_others(file, place)
             if kind is not None:
                 return TotalRow(column, f"a word where each of these has {kind}")
-    return _find_sum(columns, tables)
+    # What the last row has no number in, it has no sum in.
+    filled = [column for column, cell in zip(file.columns, row, strict=True) if cell is not None]
+    return _find_sum(file, [each.name for each in filled if _is_number(each)])
 
 
-def find_rows_among(
-    lines: Sequence[bytes], layout: Layout, columns: Sequence[Column], tables: Tables
-) -> list[int]:
-    """Which of some lines are rows like the others.
+def find_rows_among(file: CsvFile, lines: Sequence[bytes]) -> list[int]:
+    """Which of some lines that were cut off a file are rows like those of it.
+
+    They have all cells, and in each column that no row leaves empty a value that fits.
 
     Args:
+        file: The file.
         lines: Without their ends.
-        layout: The file's layout.
-        columns: Its columns, in its order.
-        tables: Yields the typed rows.
     """
-    delimiter = bytes([layout.delimiter])
+    layout, delimiter = file.layout, bytes([file.layout.delimiter])
     cells = [leading_cells(line + delimiter, layout.width + 1, layout) for line in lines]
     whole = [number for number, each in enumerate(cells) if len(each) == layout.width]
     if not whole:
         return []
-    filled = _always_filled(columns, tables, leave_last=False)
+    needed = {name for name, empty in _count_empty(file).items() if not empty}
     return [
         number
         for number in whole
         if all(
-            _fits(text, column, layout.dialect, needed=column.name in filled)
-            for (text, _), column in zip(cells[number], columns, strict=True)
+            _fits(text, column, layout.dialect, needed=column.name in needed)
+            for (text, _), column in zip(cells[number], file.columns, strict=True)
         )
     ]
+
+
+def _is_number(column: Column) -> bool:
+    return column.type is not None and column.type.data_type in ("bigint", "decimal")
 
 
 def _is_word(cell: str) -> bool:
@@ -124,14 +101,14 @@ def _is_word(cell: str) -> bool:
     return is_word and cell.lower() not in _NO_WORDS
 
 
-def _kind_of_others(rows: RowTexts, place: int) -> str | None:
+def _kind_of_others(file: CsvFile, place: int) -> str | None:
     """What all cells of a column but the last are, if none is a word; None without any."""
     evidence, has_letters = Evidence(), False
     # The last rows first: they mostly tell.
-    for number, texts in enumerate(rows.from_end([place])):
+    for number, texts in enumerate(file.texts_from_end([place])):
         strings = only_chunk(texts.column(str(place)))
         others = strings[:-1] if number == 0 else strings
-        evidence = evidence.with_cells(standard_forms(others, rows.layout.dialect))
+        evidence = evidence.with_cells(standard_forms(others, file.layout.dialect))
         has_letters |= pc.any(pc.match_substring_regex(others, r"\p{L}")).as_py() or False
         if has_letters and evidence.column_type not in _COUNTABLE:
             return None
@@ -142,44 +119,41 @@ def _kind_of_others(rows: RowTexts, place: int) -> str | None:
     return f"a {evidence.column_type}" if is_typed else "a number, or no letter"
 
 
-def _find_sum(columns: Sequence[Column], tables: Tables) -> TotalRow | None:
-    """What shows that the last row has a sum of the others, and lacks what each of these has."""
-    numbers = [column.name for column in columns if column.type in (BIGINT, DECIMAL)]
-    sums = dict.fromkeys(numbers, Decimal(0))
-    count, last = 0, None
-    for table in tables():
-        count += table.num_rows
+def _find_sum(file: CsvFile, numbers: Sequence[str]) -> TotalRow | None:
+    """What shows that the last row has a sum of the others, and lacks what each of these has.
+
+    Args:
+        file: The file.
+        numbers: The columns of numbers that the last row has one in.
+    """
+    # Of two rows the second may be like the first.
+    if file.rows <= 2 or not numbers:  # noqa: PLR2004
+        return None
+    sums, last = dict.fromkeys(numbers, Decimal(0)), None
+    for table in file.tables():
         last = table.slice(table.num_rows - 1)
         for name in numbers:
             sums[name] += Decimal(pc.sum(table[name]).as_py() or 0)
-    # Of two rows the second may be like the first.
-    if count <= 2 or last is None:  # noqa: PLR2004
-        return None
-    values = {name: last[name][0].as_py() for name in numbers}
-    summed = next((name for name in numbers if values[name] and sums[name] == 2 * values[name]), "")
-    filled = _always_filled(columns, tables, leave_last=True) if summed else set()
-    for column in columns:
-        if column.name in filled and _is_empty(last, column):
+    values = {name: last[name][0].as_py() for name in numbers} if last is not None else {}
+    summed = next((name for name, one in values.items() if one and sums[name] == 2 * one), None)
+    empty = _count_empty(file) if summed is not None else {}
+    for column in file.columns if summed is not None else ():
+        if empty[column.name] == 1 and _is_empty(last, column):
             cause = f"nothing where each of these has a value, beside the sum of {summed}"
             return TotalRow(column, cause)
     return None
 
 
-def _always_filled(columns: Sequence[Column], tables: Tables, *, leave_last: bool) -> set[str]:
-    """The columns that no row leaves empty; or none but the last."""
-    empty = dict.fromkeys((column.name for column in columns), 0)
-    last: Any = None
-    for table in tables():
-        for column in columns:
+def _count_empty(file: CsvFile) -> dict[str, int]:
+    """How many rows leave each column empty."""
+    empty = {column.name: 0 for column in file.columns}
+    for table in file.tables():
+        for column in file.columns:
             nulls = table[column.name].is_null()
             if column.has_variant:
                 nulls = pc.and_(nulls, table[column.variant].is_null())
             empty[column.name] += int(pc.sum(nulls).as_py() or 0)
-        last = table.slice(table.num_rows - 1)
-    if leave_last and last is not None:
-        for column in columns:
-            empty[column.name] -= _is_empty(last, column)
-    return {name for name, count in empty.items() if not count}
+    return empty
 
 
 def _is_empty(row: Any, column: Column) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow.compute as pc
 
 from spaaza_source.tabular.column_types import TEXT, Column
+from spaaza_source.tabular.csv_reader.file import CsvFile
 from spaaza_source.tabular.csv_reader.parse import only_chunk
-from spaaza_source.tabular.dialects.total_row import RowTexts
 
 _COMMA = r"^-?[0-9]{1,3}(?:\.?[0-9]{3})*,[0-9]+$"
 _WHOLE = r"^-?[0-9]+$"
@@ -21,23 +21,26 @@ _DATE = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}(?:[ T][0-9]{1,2}:[0-9]{2}.*)?$
 
 @dataclass(frozen=True)
 class LooksLike:
-    """What the cells of a column of text look like."""
+    """What the cells of a column of text look like.
+
+    Attributes:
+        column: The column.
+        form: The name of what could be declared of a dialect.
+        value: What would explain the cells.
+    """
 
     column: Column
     form: Literal["decimal", "date_format"]
-    #: What would explain them.
     value: str
 
 
-def find_undeclared(rows: RowTexts, columns: Sequence[Column]) -> Iterator[LooksLike]:
+def find_undeclared(file: CsvFile) -> Iterator[LooksLike]:
     """The columns of text whose last cells all have the form of a number or a date.
 
-    Args:
-        rows: The file's rows.
-        columns: Its columns, in its order; those that are documented as text are left alone.
+    Those that are documented as text are left alone.
     """
-    texts: Any = next(rows.from_end(), None)
-    for place, column in enumerate(columns if texts is not None else ()):
+    texts: Any = next(file.texts_from_end(), None)
+    for place, column in enumerate(file.columns if texts is not None else ()):
         if column.type != TEXT or column.documented == TEXT:
             continue
         cells = only_chunk(texts.column(str(place))).drop_null()
