@@ -99,6 +99,7 @@ class _CheckedSource(DltSourceFactoryWrapper[P, DltSource]):
         # A clone may have a section of its own, with the same settings.
         SECTIONS.setdefault(self.section, settings_of(self.ref.SPEC))
         before = _ARGUMENTS.set(frozenset(arguments))
+        # A dialect is for files alone: where these are missing, that is what is told.
         if arguments.get("files") or arguments.get("dialect"):
             arguments = {**WITHOUT_VENDOR.get(self.section, {}), **arguments}
         try:

@@ -9,14 +9,7 @@ from spaaza_source.exports.archive import (
     verify_checksums,
 )
 from spaaza_source.exports.fetch import fetch_again
-from spaaza_source.exports.given_files import (
-    GivenFiles,
-    format_given,
-    given_exports,
-    given_window,
-    take_files,
-    with_format,
-)
+from spaaza_source.exports.given_files import GivenFiles, GivenTable, take_files
 from spaaza_source.exports.jobs import GIVEN, PART, Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
@@ -45,6 +38,7 @@ __all__ = [
     "ExportRun",
     "ExportSubmitter",
     "GivenFiles",
+    "GivenTable",
     "Job",
     "JobState",
     "KnownJob",
@@ -63,13 +57,9 @@ __all__ = [
     "cut_range",
     "error_context",
     "fetch_again",
-    "format_given",
-    "given_exports",
-    "given_window",
     "private_folder",
     "process_folder",
     "require_one_load",
     "take_files",
     "verify_checksums",
-    "with_format",
 ]

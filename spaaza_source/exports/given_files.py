@@ -28,10 +28,10 @@ from spaaza_source.errors import (
 )
 from spaaza_source.exports.jobs import GIVEN, Job, JobState
 from spaaza_source.exports.request import ExportFormat, ExportRequest
-from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.exports.table_exports import Export, Phase
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from spaaza_source.settings import by_table
-from spaaza_source.tabular import Declared, Dialect
+from spaaza_source.tabular import RFC_4180, Declared, Dialect
 from spaaza_source.transport import FetchedFile, Gunzip, without_context
 from spaaza_source.windows import Window, iso
 
@@ -89,66 +89,48 @@ class GivenFiles:
             )
         return cls(paths, declared)
 
+    def of_table(self, sync: TableSync, dates: SyncPolicy) -> GivenTable:
+        """The files of one table.
 
-def given_window(sync: TableSync, policy: SyncPolicy | None) -> Window | None:
-    """The range of time that a table's files have all rows of; None for all rows.
+        Args:
+            sync: The table's; its own policy is None where no window can be asked for.
+            dates: What the settings say of dates.
 
-    Args:
-        sync: The table's; its own policy is None where no window can be asked for.
-        policy: What the settings say of dates.
+        Raises:
+            SettingsError: Its files have several formats, or no range of time that it can have; or
+                a dialect is declared for JSON.
+        """
+        paths, make_request = self.paths[sync.table], sync.make_request
+        export_format = _format(paths, make_request(None).export_format)
+        if export_format == "json" and self.dialect != RFC_4180:
+            raise SettingsError(
+                f"a dialect is declared, but {paths[0].name} is JSON",
+                where="dialect",
+                hint="Leave it out: JSON has no dialects.",
+            )
 
-    Raises:
-        SettingsError: There is a start without an end; or the table has no windows.
-    """
-    if policy is None or policy.start is None:
-        return None
-    if sync.policy is None:
-        if not policy.is_backfill:
-            # It narrows the tables that have windows; this one comes whole.
-            return None
-        raise SettingsError(
-            "a file of this table has all its rows, of no range of time",
-            where=f"files of {sync.table}",
-            hint="Leave out start_date and end_date.",
-        )
-    if policy.end is None:
-        raise SettingsError(
-            "start_date is set without end_date, and nobody knows until when a file has all rows",
-            where=f"files of {sync.table}",
-            hint="Give end_date too: the end of the range that was exported.",
-        )
-    if policy.end > datetime.now(timezone.utc):
-        raise SettingsError(
-            "end_date lies in the future, and no file has the rows of then",
-            where=f"files of {sync.table}",
-            hint="Give the end of the range that was exported as end_date.",
-        )
-    return Window(policy.start, policy.end)
+        def make(window: Window | None) -> ExportRequest:
+            return replace(make_request(window), export_format=export_format)
+
+        own = replace(sync, make_request=make)
+        return GivenTable(own, paths, self.dialect, _window(sync, dates))
 
 
-def format_given(paths: Sequence[Path], otherwise: ExportFormat) -> ExportFormat:
-    """The format of a table's files, by their names.
+@dataclass(frozen=True)
+class GivenTable:
+    """The files of one table.
 
-    Args:
+    Attributes:
+        sync: The table's, with requests for the files' format.
         paths: The files.
-        otherwise: That of names that tell none.
-
-    Raises:
-        SettingsError: There are several.
+        dialect: What CSV files are written in.
+        window: The range of time that they have all rows of; None for all rows.
     """
-    formats: dict[ExportFormat, Path] = {}
-    for path in paths:
-        name = path.name.lower().removesuffix(".gz")
-        is_csv = name.endswith((".csv", ".tsv", ".txt"))
-        is_json = name.endswith((".json", ".jsonl", ".ndjson"))
-        formats["csv" if is_csv else "json" if is_json else otherwise] = path
-    if len(formats) > 1:
-        raise SettingsError(
-            f"{formats['csv'].name} is CSV and {formats['json'].name} is JSON",
-            where=_SETTING,
-            hint="Load files of one format at a time.",
-        )
-    return next(iter(formats))
+
+    sync: TableSync
+    paths: Sequence[Path]
+    dialect: Dialect
+    window: Window | None
 
 
 def take_files(
@@ -159,7 +141,7 @@ def take_files(
     Args:
         request: What would have been asked of the vendor.
         paths: The files.
-        dialect: What CSV files are written in.
+        dialect: What they are written in.
         folder: Where the copies go.
 
     Raises:
@@ -170,9 +152,7 @@ def take_files(
     seen: dict[str, Path] = {}
     for number, path in enumerate(paths):
         target = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
-        file, skipped = _take(
-            path, target, dialect if request.export_format == "csv" else Dialect()
-        )
+        file, skipped = _take(path, target, dialect)
         other = seen.setdefault(file.sha256, path)
         if len(seen) <= number:
             target.unlink()
@@ -200,17 +180,50 @@ def _warn_of_end(request: ExportRequest, path: Path) -> None:
         )
 
 
-def given_exports(sync: TableSync, window: Window | None) -> TableExports:
-    """The exports of a table's files, before these are taken."""
-    return TableExports(sync, covered=window, planned=True, complete=True)
+def _window(sync: TableSync, dates: SyncPolicy) -> Window | None:
+    """The range of time that a table's files have all rows of; None for all rows."""
+    where = f"files of {sync.table}"
+    if dates.start is None:
+        return None
+    if sync.policy is None:
+        if not dates.is_backfill:
+            # It narrows the tables that have windows; this one comes whole.
+            return None
+        raise SettingsError(
+            "a file of this table has all its rows, of no range of time",
+            where=where,
+            hint="Leave out start_date and end_date.",
+        )
+    if dates.end is None:
+        raise SettingsError(
+            "start_date is set without end_date, and nobody knows until when a file has all rows",
+            where=where,
+            hint="Give end_date too: the end of the range that was exported.",
+        )
+    if dates.end > datetime.now(timezone.utc):
+        raise SettingsError(
+            "end_date lies in the future, and no file has the rows of then",
+            where=where,
+            hint="Give the end of the range that was exported as end_date.",
+        )
+    return Window(dates.start, dates.end)
 
 
-def with_format(sync: TableSync, export_format: ExportFormat) -> TableSync:
-    """The table with requests for another format."""
-    make_request = sync.make_request
-    return replace(
-        sync, make_request=lambda window: replace(make_request(window), export_format=export_format)
-    )
+def _format(paths: Sequence[Path], otherwise: ExportFormat) -> ExportFormat:
+    """The format of a table's files, by their names; of those that tell none the other."""
+    formats: dict[ExportFormat, Path] = {}
+    for path in paths:
+        name = path.name.lower().removesuffix(".gz")
+        is_csv = name.endswith((".csv", ".tsv", ".txt"))
+        is_json = name.endswith((".json", ".jsonl", ".ndjson"))
+        formats["csv" if is_csv else "json" if is_json else otherwise] = path
+    if len(formats) > 1:
+        raise SettingsError(
+            f"{formats['csv'].name} is CSV and {formats['json'].name} is JSON",
+            where=_SETTING,
+            hint="Load files of one format at a time.",
+        )
+    return next(iter(formats))
 
 
 def _paths(table: str, value: Any) -> list[Path]:

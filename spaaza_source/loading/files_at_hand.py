@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ from typing import Any
 from dlt.common import logger
 
 from spaaza_source.exports import (
+    GivenTable,
     TableExports,
     TableSync,
     archived_exports,
-    given_exports,
     require_one_load,
     take_files,
     verify_checksums,
@@ -24,7 +24,6 @@ from spaaza_source.loading.extract import load_files
 from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
-from spaaza_source.tabular import Dialect
 from spaaza_source.windows import Window
 from spaaza_source.writing import check_format
 
@@ -51,34 +50,30 @@ def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
     yield from _load_at_hand(load, exports, scope)
 
 
-def load_given(
-    load: TableLoad, paths: Sequence[Path], dialect: Dialect, window: Window | None
-) -> Iterator[Any]:
+def load_given(load: TableLoad, files: GivenTable) -> Iterator[Any]:
     """What a resource yields from files of the user's own.
 
     Args:
         load: How the table is loaded.
-        paths: The files.
-        dialect: What CSV files are written in.
-        window: The range of time that they have all rows of; None for all rows.
+        files: The files.
 
     Raises:
         SettingsError: A file cannot be read, or is given twice.
         FileError: A file must not be loaded.
     """
     load = load.renamed()
-    load = replace(load, read_settings=replace(load.read_settings, dialect=dialect))
-    exports = given_exports(load.sync, window)
+    load = replace(load, read_settings=replace(load.read_settings, dialect=files.dialect))
+    exports = TableExports(load.sync, covered=files.window, planned=True, complete=True)
     scope = resolve_scope(load, Cursor(load.sync.table), archived=exports)
-    request = load.sync.make_request(window)
+    request = load.sync.make_request(files.window)
     try:
-        exports.exports.extend(take_files(request, paths, dialect, downloads_folder()))
+        exports.exports.extend(take_files(request, files.paths, files.dialect, downloads_folder()))
         yield from _load_at_hand(load, exports, scope)
     finally:
         for export in exports.exports:
             export.remove_file()
     if is_extracting():
-        _tell_age(load.sync, window, scope)
+        _tell_age(load.sync, files.window, scope)
 
 
 def _tell_age(sync: TableSync, window: Window | None, scope: LoadScope) -> None:

@@ -19,9 +19,6 @@ from spaaza_source.exports import (
     GivenFiles,
     SyncPolicy,
     TableSync,
-    format_given,
-    given_window,
-    with_format,
 )
 from spaaza_source.loading.extract import export_table
 from spaaza_source.loading.files_at_hand import load_archived, load_given
@@ -35,7 +32,7 @@ from spaaza_source.settings import (
     require_number,
     require_text,
 )
-from spaaza_source.tabular import Dialect, Policy, TableTypes
+from spaaza_source.tabular import Policy, TableTypes
 from spaaza_source.writing import REPLACE, REPLACE_WINDOW, DeleteGuard, Disposition, WriteSettings
 
 #: The section of dlt's configuration for a resource that is run without its source. It is named, so
@@ -138,23 +135,13 @@ class ResourceFactory:
         """The resource of one table.
 
         Raises:
-            SettingsError: Its files have several formats, or no range of time that it can have.
+            SettingsError: As `GivenFiles.of_table`.
         """
-        sync = table.sync
-        paths: Sequence[Path] = self.given.paths[sync.table] if self.given else ()
-        window = given_window(sync, self.dates) if self.given else None
-        if self.given:
-            export_format = format_given(paths, sync.make_request(None).export_format)
-            sync = with_format(sync, export_format)
-            if export_format == "json" and self.given.dialect != Dialect():
-                raise SettingsError(
-                    f"a dialect is declared, but {paths[0].name} is JSON",
-                    where="dialect",
-                    hint="Leave it out: JSON has no dialects.",
-                )
+        files = None if self.given is None else self.given.of_table(table.sync, self.dates)
+        sync = table.sync if files is None else files.sync
         has_start = sync.policy is not None and sync.policy.start is not None
         # A declared "replace" would empty the table of a resource that has nothing to load.
-        is_at_hand = self.from_files is not None or self.given is not None
+        is_at_hand = self.from_files is not None or files is not None
         keeps_rows = sync.collect_only or sync.keeps_others or is_at_hand or has_start
         declared: Any = REPLACE_WINDOW if keeps_rows else REPLACE
         load = TableLoad(
@@ -169,8 +156,8 @@ class ResourceFactory:
         resource: DltResource
         if self.from_files is not None:
             resource = dlt.resource(load_archived, **given)(load, Path(self.from_files))
-        elif self.given is not None:
-            resource = dlt.resource(load_given, **given)(load, paths, self.given.dialect, window)
+        elif files is not None:
+            resource = dlt.resource(load_given, **given)(load, files)
         else:
             resource = dlt.resource(export_table, **given)(
                 self.run,
@@ -215,10 +202,10 @@ def exports_of(source: DltSource) -> SourceExports:
         SettingsError: It loads files, and asks no vendor.
     """
     arguments = [resource.explicit_args for resource in source.selected_resources.values()]
-    if "run" not in arguments[0]:
+    if not asks_vendor(source):
         raise SettingsError(
             "files are set to be loaded, so no vendor is asked",
-            where="files" if "paths" in arguments[0] else "from_files",
+            where="files" if "files" in arguments[0] else "from_files",
             hint="Leave it out.",
         )
     loads = {given["load"].sync.table: given["load"] for given in arguments}

@@ -42,7 +42,7 @@ def test_files_that_contradict_each_other(shop: Shop) -> None:
         shop.load("users", files={"users": ["users.csv", "users.json"]})
     with advises("exports/given_files.py", "Give each file once."):
         shop.load("users", files={"users": ["users.csv", "users.csv"]})
-    with advises("loading/resources.py", "Leave it out: JSON has no dialects."):
+    with advises("exports/given_files.py", "Leave it out: JSON has no dialects."):
         shop.load("users", files={"users": "users.json"}, dialect="delimiter=;")
     with advises("loading/resources.py", "Leave out one of them."):
         shop.load("users", files={"users": "users.json"}, from_files="kept")
