@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spaaza_source.loading import exports_of
 from tests.command import spaaza
 from tests.hints.loads import Shop, advises, check_advice
 
@@ -79,8 +80,6 @@ def test_files_that_share_rows(shop: Shop) -> None:
 
 
 def test_files_are_no_exports(shop: Shop) -> None:
-    from spaaza_source.loading import exports_of  # noqa: PLC0415 - what commands call
-
     with advises("loading/resources.py", "Leave it out."):
         exports_of(shop.source("users", files={"users": "users.csv"}))
     assert exports_of(shop.source("users")).loads

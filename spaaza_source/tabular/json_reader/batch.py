@@ -85,7 +85,7 @@ class Batch:
                     self._learn_of(number, arrays[str(number)])
                 path = self._shape.paths[number]
                 if path.is_instant and f"{number} v" in arrays:
-                    # Instants that are finer than the column has a text beside it.
+                    # An instant that is finer than the column has its text beside it.
                     path.evidence = replace(path.evidence, misfits=True)
         return arrays
 
