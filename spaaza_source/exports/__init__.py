@@ -1,15 +1,17 @@
 """Asks a vendor for exports, adopts the jobs that are there, and downloads the files."""
 
-from spaaza_source.exports.archive import (
+from spaaza_source.exports.at_hand import (
+    GivenFiles,
+    GivenTable,
     archive_files,
     archived_exports,
     archived_loads,
     archived_tables,
     require_one_load,
+    take_files,
     verify_checksums,
 )
 from spaaza_source.exports.fetch import fetch_again
-from spaaza_source.exports.given_files import GivenFiles, GivenTable, take_files
 from spaaza_source.exports.jobs import GIVEN, PART, Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_source
-from spaaza_source.exports.archive import archived_loads, archived_tables
+from spaaza_source.exports.at_hand.archive import archived_loads, archived_tables
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 

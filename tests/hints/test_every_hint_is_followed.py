@@ -12,7 +12,7 @@ EXEMPT = {
     ("cli/output/tables.py", "\n{len(jobs) - most} older jobs"): "it shows a list, no load",
     ("reading/column_hints.py", "column_types says"): CAUSE,
     ("loading/history.py", "filter, fields or export_format"): CAUSE,
-    ("exports/given_files.py", "{path.name} was written at"): "a warning of what was given",
+    ("exports/at_hand/given_files.py", "{path.name} was written at"): "a warning of what was given",
     ("spaaza/source.py", "time_columns of"): "where something was wrong",
     ("tabular/column_types.py", "Use one of"): "told to who makes a type in Python, by no setting",
     ("tabular/source_file.py", "Leave it unchanged"): "it is about the file that is read",

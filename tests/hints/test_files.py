@@ -36,7 +36,7 @@ MAY: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
 
 def test_a_place_that_cannot_keep_files(shop: Shop) -> None:
     Path("full").write_text("no folder", encoding="utf-8")
-    with advises("exports/archive.py", "Free disk space there, or leave out keep_files"):
+    with advises("exports/at_hand/archive.py", "Free disk space there, or leave out keep_files"):
         shop.load("users", keep_files="full")
     shop.load("users")
     assert shop.rows("users") == 3
@@ -44,7 +44,7 @@ def test_a_place_that_cannot_keep_files(shop: Shop) -> None:
 
 def test_files_that_were_not_kept(shop: Shop) -> None:
     Path("kept").mkdir()
-    with advises("exports/archive.py", "Load with keep_files first"):
+    with advises("exports/at_hand/archive.py", "Load with keep_files first"):
         shop.load("users", from_files="kept")
     shop.load("users", keep_files="kept")
     (folder,) = Path("kept").iterdir()
@@ -57,7 +57,9 @@ def test_several_loads_whose_files_were_kept(shop: Shop) -> None:
     for _ in range(2):
         shop.load("users", keep_files="kept")
     there = shop.into("other")
-    with advises("exports/archive.py", "Name one of them, such as {loads[0].name}, or use") as told:
+    with advises(
+        "exports/at_hand/archive.py", "Name one of them, such as {loads[0].name}, or use"
+    ) as told:
         there.load("users", from_files="kept")
     name = told[0].partition("such as ")[2].partition(",")[0]
     there.load("users", from_files=f"kept/{name}")
@@ -70,7 +72,7 @@ def test_kept_files_that_were_changed(shop: Shop, damage: str) -> None:
     (folder,) = Path("kept").iterdir()
     (folder / "users" / damage).write_text("damaged", encoding="utf-8")
     there = shop.into("other")
-    with advises("exports/archive.py", "Load from the vendor again"):
+    with advises("exports/at_hand/archive.py", "Load from the vendor again"):
         there.load("users", from_files=str(folder))
     there.load("users")
     assert there.rows("users") == 3

@@ -30,20 +30,20 @@ def own_files(shop: Shop) -> None:
 
 
 def test_files_that_are_not_there(shop: Shop) -> None:
-    with advises("exports/given_files.py", "Name each file."):
+    with advises("exports/at_hand/given_files.py", "Name each file."):
         shop.load("users", files={"users": "."})
-    with advises("exports/given_files.py", 'Write files={"users": ["users.csv"]}.'):
+    with advises("exports/at_hand/given_files.py", 'Write files={"users": ["users.csv"]}.'):
         shop.load("users", files={"users": []})
     shop.load("users", files={"users": ["users.csv"]})
     assert shop.rows("users") == 2
 
 
 def test_files_that_contradict_each_other(shop: Shop) -> None:
-    with advises("exports/given_files.py", "Load files of one format at a time."):
+    with advises("exports/at_hand/given_files.py", "Load files of one format at a time."):
         shop.load("users", files={"users": ["users.csv", "users.json"]})
-    with advises("exports/given_files.py", "Give each file once."):
+    with advises("exports/at_hand/given_files.py", "Give each file once."):
         shop.load("users", files={"users": ["users.csv", "users.csv"]})
-    with advises("exports/given_files.py", "Leave it out: JSON has no dialects."):
+    with advises("exports/at_hand/given_files.py", "Leave it out: JSON has no dialects."):
         shop.load("users", files={"users": "users.json"}, dialect="delimiter=;")
     with advises("loading/resources.py", "Leave out one of them."):
         shop.load("users", files={"users": "users.json"}, from_files="kept")
@@ -52,13 +52,13 @@ def test_files_that_contradict_each_other(shop: Shop) -> None:
 
 
 def test_dates_of_files(shop: Shop) -> None:
-    with advises("exports/given_files.py", "Leave out start_date and end_date."):
+    with advises("exports/at_hand/given_files.py", "Leave out start_date and end_date."):
         shop.load("users", files={"users": "users.csv"}, **MAY)
     shop.load("users", files={"users": "users.csv"})
     assert shop.rows("users") == 2
-    with advises("exports/given_files.py", "Give end_date too"):
+    with advises("exports/at_hand/given_files.py", "Give end_date too"):
         shop.load("transactions", files={"transactions": "sales.csv"}, start_date="2026-05-01")
-    with advises("exports/given_files.py", "Give the end of the range that was exported"):
+    with advises("exports/at_hand/given_files.py", "Give the end of the range that was exported"):
         future = {**MAY, "end_date": "2999-01-01"}
         shop.load("transactions", files={"transactions": "sales.csv"}, **future)
     shop.load("transactions", files={"transactions": "sales.csv"}, **MAY)
@@ -110,19 +110,21 @@ def test_a_dialect_that_is_not_the_file_s(shop: Shop) -> None:
     own = {"users": "users.csv"}
     with advises("tabular/csv_reader/layout.py", "Lower skip_leading of the dialect."):
         shop.load("users", files=own, dialect="skip_leading=9")
-    with advises("exports/given_files.py", "Lower skip_trailing of the dialect."):
+    with advises("exports/at_hand/given_files.py", "Lower skip_trailing of the dialect."):
         shop.load("users", files=own, dialect="skip_trailing=9")
     with advises("reading/given_rows.py", "Lower skip_trailing of the dialect; load files"):
         shop.load("users", files=own, dialect="skip_trailing=1")
     shop.load("users", files=own, dialect="skip_leading=0 skip_trailing=0")
     assert shop.rows("users") == 2
     Path("users.csv").write_bytes("id,name\n1,é\n2,b\n".encode())
-    with advises("exports/given_files.py", "Declare the encoding that it is in"):
+    with advises("exports/at_hand/given_files.py", "Declare the encoding that it is in"):
         shop.load("users", files=own, dialect="encoding=ascii")
-    with advises("exports/given_files.py", "Declare {name} as the encoding of the dialect."):
+    with advises(
+        "exports/at_hand/given_files.py", "Declare {name} as the encoding of the dialect."
+    ):
         Path("utf16.csv").write_bytes(b"\xff\xfei\x00")
         shop.load("users", files={"users": "utf16.csv"}, dialect="encoding=utf-16-be")
-    with advises("exports/given_files.py", "Leave encoding out of the dialect."):
+    with advises("exports/at_hand/given_files.py", "Leave encoding out of the dialect."):
         Path("utf8.csv").write_bytes(b"\xef\xbb\xbfid")
         shop.load("users", files={"users": "utf8.csv"}, dialect="encoding=cp1252")
     shop.load("users", files=own, dialect="encoding=utf-8")

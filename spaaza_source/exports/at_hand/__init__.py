@@ -1,0 +1,23 @@
+"""Exports that are at hand, so that no vendor is asked: an archive's, and a user's own files."""
+
+from spaaza_source.exports.at_hand.archive import (
+    archive_files,
+    archived_exports,
+    archived_loads,
+    archived_tables,
+    require_one_load,
+    verify_checksums,
+)
+from spaaza_source.exports.at_hand.given_files import GivenFiles, GivenTable, take_files
+
+__all__ = [
+    "GivenFiles",
+    "GivenTable",
+    "archive_files",
+    "archived_exports",
+    "archived_loads",
+    "archived_tables",
+    "require_one_load",
+    "take_files",
+    "verify_checksums",
+]
