@@ -28,6 +28,7 @@ FLOORS = (
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),
+    ("ad_hoc",),
     ("cli",),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 #: Before an export that failed, and cannot be split, is asked for once more, the run waits as long
 #: as between so many polls.
 RETRY_PAUSE = 2
+#: Seconds between two looks at a table that is waited for.
+WAIT_STEP = 0.05
 
 
 class ExportRun:
@@ -94,6 +96,12 @@ class ExportRun:
         table = TableExports(sync, on_download)
         self._follow(table)
         return table
+
+    def wait(self, table: TableExports) -> None:
+        """Wait until all files of a table have arrived, or never will."""
+        while not table.settled:
+            # In steps: on Windows, Ctrl-C does not interrupt a wait without end.
+            self._clock.pause(WAIT_STEP, table.stop)
 
     def replace_refused(self, table: TableExports, export: Export) -> bool:
         """Ask for an export anew whose file must not be loaded; False for one of this run.

@@ -171,9 +171,11 @@ class TableExports:
     def request_again(self, export: Export, at: float) -> bool:
         """Queue a failed export's request once more; False where that has been done already.
 
-        It is made `at` that time of the run's monotonic clock.
+        It is made `at` that time of the run's monotonic clock. A job that repeats is not: there
+        would be two of it.
         """
-        if sum(each.request == export.request for each in self.exports) > 1:
+        times = sum(each.request == export.request for each in self.exports)
+        if export.request.repeat is not None or times > 1:
             return False
         # In this order: `check_complete` may look between the two.
         self.queue.append((at, export.request))

@@ -5,7 +5,7 @@ Vendor document: "Exporting users (bulk)". There is no job to wait for and no fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal, Optional
@@ -15,7 +15,7 @@ import requests
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from spaaza_source.configuration import is_argument, vendor_source
+from spaaza_source.configuration import is_argument, vendor_source, with_settings
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import RequestRefusedError, SettingsError
@@ -24,6 +24,7 @@ from spaaza_source.loading import TableLoad, stream_table
 from spaaza_source.reading import ReadSettings
 from spaaza_source.settings import CENTURY, require_name, require_number
 from spaaza_source.spaaza.credentials import (
+    AdminSession,
     SpaazaCredentials,
     require_chain,
     require_session,
@@ -98,12 +99,7 @@ def spaaza_bulk_users(
     policies = make_policies(
         privacy, privacy_secret, ["bulk_users"], is_shared=not is_argument("privacy")
     )
-    if not require_name("bulk_users_path", bulk_users_path).startswith("/"):
-        raise SettingsError(
-            f"{bulk_users_path[:40]!r} is no path below base_url",
-            where="bulk_users_path",
-            hint=f"Leave it out, or give a path such as {PATH}.",
-        )
+    path = _require_path(bulk_users_path)
     timeout = require_number("export_timeout", export_timeout, least=0, most=CENTURY)
     body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     request = ExportRequest("bulk_users", "users (bulk)", str(chain))
@@ -120,7 +116,44 @@ def spaaza_bulk_users(
         name="bulk_users",
         section="bulk_users",
         write_disposition=REPLACE,
-    )(load, partial(_open_export, http, bulk_users_path, body), timeout)
+    )(load, partial(_open_export, http, path, body), timeout)
+
+
+def open_bulk_users(
+    body: Mapping[str, Any], **account: Any
+) -> Callable[[Deadline], requests.Response]:
+    """What sends the call with a body that a user wrote; its answer is the file.
+
+    Args:
+        body: In the vendor's words.
+        **account: `base_url` and `credentials`, as for `spaaza_bulk_users`.
+
+    Raises:
+        SettingsError: The body names no chain; or a setting is missing or wrong.
+    """
+    chain = require_chain(body.get("chain_id"))
+    address, credentials, path = _read_account(**account)
+    return partial(_open_export, make_client(address, chain, credentials), path, dict(body))
+
+
+@with_settings("spaaza", "spaaza_bulk_users")
+def _read_account(
+    base_url: str = dlt.config.value,
+    credentials: SpaazaCredentials = dlt.secrets.value,
+    bulk_users_path: str = PATH,
+) -> tuple[str, AdminSession, str]:
+    path = _require_path(bulk_users_path)
+    return parse_base_url(base_url), require_session(credentials), path
+
+
+def _require_path(bulk_users_path: str) -> str:
+    if not require_name("bulk_users_path", bulk_users_path).startswith("/"):
+        raise SettingsError(
+            f"{bulk_users_path[:40]!r} is no path below base_url",
+            where="bulk_users_path",
+            hint=f"Leave it out, or give a path such as {PATH}.",
+        )
+    return bulk_users_path
 
 
 def _open_export(

@@ -63,30 +63,35 @@ class SpaazaExports:
         self._start_margin = start_margin
 
     def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
-        """The tasks whose description this package wrote, page by page.
-
-        The order of the list and the length of a page are undocumented. So a short page is not
-        taken for the last one, and only a list that runs from new to old is not read to its end.
+        """The tasks whose description this package wrote.
 
         Raises:
             UnexpectedAnswerError: The list does not end.
+        """
+        for task in self._tasks(since):
+            ours = DESCRIPTION.search(str(task.get("desc") or ""))
+            if ours and _is_as_described(task, self._chain_id, ours):
+                window, trigger = parse_window(ours["window"] or ""), task.get("trigger")
+                yield KnownJob(
+                    ours["fingerprint"],
+                    ours["subject"],
+                    window,
+                    self._job(task),
+                    _selection(trigger) if isinstance(trigger, dict) else None,
+                )
+
+    def _tasks(self, since: datetime) -> Iterator[Task]:
+        """The chain's exports that were created since then, page by page; older ones among them.
+
+        The order of the list and the length of a page are undocumented. So a short page is not
+        taken for the last one, and only a list that runs from new to old is not read to its end.
         """
         seen: set[str] = set()
         offset = 0
         while len(seen) < MOST_TASKS:
             tasks = self._api.list_tasks(action="export", limit=PAGE, offset=offset)
             new = [task for task in tasks if str(task["id"]) not in seen]
-            for task in new:
-                ours = DESCRIPTION.search(str(task.get("desc") or ""))
-                if ours and _is_as_described(task, self._chain_id, ours):
-                    window, trigger = parse_window(ours["window"] or ""), task.get("trigger")
-                    yield KnownJob(
-                        ours["fingerprint"],
-                        ours["subject"],
-                        window,
-                        self._job(task),
-                        _selection(trigger) if isinstance(trigger, dict) else None,
-                    )
+            yield from new
             # A vendor without paging would send the same page again.
             if not new or _is_followed_by_older(new, since):
                 return
@@ -106,10 +111,6 @@ class SpaazaExports:
             request: What to export.
             later: How much later than `start_margin` it starts.
         """
-        ahead = self._start_margin + later
-        if ahead:
-            # The vendor takes whole seconds: never start earlier than the margin.
-            ahead += timedelta(seconds=1)
         return self._job(
             self._api.create_task(
                 export_task(
@@ -117,12 +118,18 @@ class SpaazaExports:
                     desc=describe(request),
                     export_index=request.subject,
                     export_format=request.export_format,
-                    once=self.http.now() + ahead,
+                    once=self._once(later),
                     selection=request.selection,
                     repeat=request.repeat,
                 )
             )
         )
+
+    def _once(self, later: timedelta = timedelta(0)) -> datetime:
+        """When a task that is created now is to run."""
+        ahead = self._start_margin + later
+        # The vendor takes whole seconds: never start earlier than the margin.
+        return self.http.now() + ahead + timedelta(seconds=1 if ahead else 0)
 
     def poll(self, job_id: str) -> Job:
         """The present state of the task."""

@@ -25,7 +25,12 @@ from spaaza_source.tabular.privacy.policy import Policy
 from spaaza_source.tabular.privacy.settings import Policies
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
-from spaaza_source.tabular.table_types import DocumentedTypes, TableTypes, read_table_types
+from spaaza_source.tabular.table_types import (
+    DocumentedTypes,
+    TableTypes,
+    read_column_types,
+    read_table_types,
+)
 
 __all__ = [
     "NO_INSTANT",
@@ -60,6 +65,7 @@ __all__ = [
     "open_csv",
     "open_json",
     "printable_name",
+    "read_column_types",
     "read_table_types",
     "remove_invisible",
     "texts_differ",

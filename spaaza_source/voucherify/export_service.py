@@ -139,19 +139,17 @@ class VoucherifyExports:
         """An export as a job of ours, by its parameters; as two jobs where these are ambiguous."""
         subject = str(export.get("exported_object") or "")
         exported = next((one for one in OBJECTS.values() if one.exported_object == subject), None)
-        parameters = _read_parameters(export.get("parameters"))
-        if exported is None or parameters is None:
+        parameters = read_parameters(export.get("parameters"))
+        if parameters is None:
             return
-        account = self._keys.account()
+        account, time_filters = self._keys.account(), exported.time_filters if exported else ()
         # A filter that looks like a window may be the user's own.
-        for window in {window_of(parameters.get("filters"), exported.time_filters), None}:
-            request = ExportRequest(
-                exported.table, subject, account, window=window, selection=parameters
-            )
+        for window in {window_of(parameters.get("filters"), time_filters), None}:
+            request = ExportRequest(subject, subject, account, window=window, selection=parameters)
             yield KnownJob(request.fingerprint, subject, window, self._job(export))
 
 
-def _read_parameters(parameters: Any) -> dict[str, Any] | None:
+def read_parameters(parameters: Any) -> dict[str, Any] | None:
     """Echoed parameters as we send them; None if they have some that we never send.
 
     Older samples echo `filter`, and a junction in capitals.

@@ -55,9 +55,19 @@ class ExportsApi:
     def __init__(self, http: HttpClient) -> None:
         self.http = http
 
-    def create(self, exported_object: str, parameters: Mapping[str, Any]) -> ExportAnswer:
-        """`POST /v1/exports`: creates an export. Sent once."""
-        body = {"exported_object": exported_object, "parameters": dict(parameters)}
+    def create(
+        self, exported_object: str, parameters: Mapping[str, Any] | None, **more: Any
+    ) -> ExportAnswer:
+        """`POST /v1/exports`: creates an export. Sent once.
+
+        Args:
+            exported_object: What is exported.
+            parameters: The fields, filters and order; None to leave them out.
+            **more: Further members of the body.
+        """
+        body = {"exported_object": exported_object, **more}
+        if parameters is not None:
+            body["parameters"] = dict(parameters)
         return self.http.post(PATH, body, lambda answer: _export_in_a_state(answer, f"POST {PATH}"))
 
     def get(self, export_id: str) -> ExportAnswer:

@@ -20,6 +20,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from spaaza_source.errors import FileError
 from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnType
 from spaaza_source.tabular.header import make_speller, spell_header
+from spaaza_source.tabular.json_reader.arrow_schema import make_schema
 from spaaza_source.tabular.json_reader.batch import Batch
 from spaaza_source.tabular.json_reader.columns import Arrays
 from spaaza_source.tabular.json_reader.elements import Elements, read_elements
@@ -101,6 +102,15 @@ class JsonFile:
         with reopen_file(self.path, self._identity) as file:
             for arrays in self._batches(file):
                 yield maker.make(arrays)
+
+    @property
+    def arrow_schema(self) -> Any:
+        """The `pyarrow.Schema` that the records fit.
+
+        Raises:
+            MalformedFileError: A key has an object in some records, and a list in others.
+        """
+        return make_schema(self._shape.root)
 
     def _batches(self, file: BinaryIO) -> Iterator[Arrays]:
         """The arrays of each batch: as they are kept, or of the file once more."""
