@@ -101,7 +101,9 @@ def export_table(
             run.reading.release()
         if not is_extracting():
             return
-        save_checkpoint(cursor, exports, has_key=key is not None, no_times=reader.all_rows_reason)
+        save_checkpoint(
+            cursor, exports, has_key=key is not None, no_times=reader.windows.all_rows_reason
+        )
         cleanup.remember(exports)
         if keep_files is not None:
             archive_files(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
@@ -173,7 +175,7 @@ def load_files(
         rejected += rejected_rows(export, file.rejected, hide_raw=hide)
         loaded.append((file, rows))
         begun = time.monotonic()
-    edges.check(table, reader.filter_hint)
+    edges.check(table, reader.windows.filter_hint)
     rows_of_files, told_of_rejected = yield from _keep_earlier_versions(
         table, write, loaded, current
     )
@@ -234,16 +236,17 @@ def _load_file(
 
 
 def _outside_notices(reader: FileReader, export: Export, file: LoadableFile) -> list[Notice]:
-    """Tell of rows of a user's file that the given range of time leaves out."""
-    if not (reader.is_of_user and file.outside):
+    """Tell of rows outside of the window that the margin of its request does not explain."""
+    rows = file.outside if reader.is_of_user else file.far_outside
+    if not rows:
         return []
     notice = Notice(
         "outside",
         export.request.table,
-        f"{file.outside:,} rows of {export.job.job_id} lie outside of {export.request.window}, and"
-        " were left out",
+        f"{rows:,} rows of {export.job.job_id} lie outside of {export.request.window}, and were"
+        " left out",
         "Give a wider range, if they are to be loaded.",
-        rows=file.outside,
+        rows=rows,
     )
     return [notice]
 

@@ -97,5 +97,5 @@ def _load_at_hand(load: TableLoad, exports: TableExports, scope: LoadScope) -> I
     reader = load.reader(scope.sync.policy)
     key = yield from load_files(load, exports, reader, scope)
     if is_extracting():
-        cursor, reason = Cursor(load.sync.table), reader.all_rows_reason
+        cursor, reason = Cursor(load.sync.table), reader.windows.all_rows_reason
         save_checkpoint(cursor, exports, has_key=key is not None, no_times=reason)

@@ -24,7 +24,7 @@ from spaaza_source.loading.extract import export_table
 from spaaza_source.loading.files_at_hand import load_archived, load_given
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove
-from spaaza_source.reading import ReadSettings
+from spaaza_source.reading import RangeColumns, ReadSettings
 from spaaza_source.settings import (
     CENTURY,
     require_choice,
@@ -80,6 +80,8 @@ class TableSpec:
         keys: Columns that may be its key; the rows must prove it.
         volatile: Columns whose cells change as time passes.
         types: What gives its columns their types.
+        range_columns: Where rows are merged by a key: the columns that tell whether one is of a
+            range.
     """
 
     sync: TableSync
@@ -88,6 +90,7 @@ class TableSpec:
     keys: Sequence[str]
     volatile: Sequence[str]
     types: TableTypes
+    range_columns: RangeColumns | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ class ResourceFactory:
             table.time_column,
             WriteSettings(Disposition(declared, table.volatile), self.delete_guard, table.keys),
             self.drift.stops_table(sync.table),
+            range_columns=table.range_columns,
         )
         given: Any = {"name": sync.table, "section": SECTION, "write_disposition": declared}
         resource: DltResource

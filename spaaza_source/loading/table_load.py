@@ -10,7 +10,7 @@ import dlt
 from spaaza_source.exports import RELOAD, ExportRequest, SyncPolicy, TableSync
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.first_look import name_in_destination
-from spaaza_source.reading import FileReader, ReadSettings
+from spaaza_source.reading import FileReader, RangeColumns, ReadSettings
 from spaaza_source.tabular import Policy
 from spaaza_source.windows import Window
 from spaaza_source.writing import WriteSettings
@@ -28,6 +28,8 @@ class TableLoad:
             that changed are merged by a key.
         write_settings: How its rows are written.
         stops_on_drift: Whether a file that differs from the table's last one is not loaded.
+        range_columns: Where rows that changed are merged by a key: the columns by any of which one
+            is of an exact range; None where they are not known.
         on_rejected: Told the number of each file's bad rows, where no pipeline loads it.
     """
 
@@ -38,6 +40,7 @@ class TableLoad:
     write_settings: WriteSettings
     stops_on_drift: bool = False
     on_rejected: Callable[[int], None] | None = None
+    range_columns: RangeColumns | None = None
 
     def renamed(self) -> TableLoad:
         """The same with the name that the table has in the destination; within its resource.
@@ -71,4 +74,5 @@ class TableLoad:
             self.time_column,
             policy.all_rows_hint if policy else RELOAD,
             may_widen=is_extracting() and not self.stops_on_drift,
+            range_columns=self.range_columns if policy and policy.is_backfill else None,
         )

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.extract.hints import TResourceHints
 
-from spaaza_source.errors import FileError
 from spaaza_source.exports import Export
 from spaaza_source.reading.column_hints import (
     column_hints,
@@ -24,6 +23,7 @@ from spaaza_source.reading.column_hints import (
     settle_undecided,
     table_hints,
 )
+from spaaza_source.reading.row_windows import RangeWindow, RowWindow
 from spaaza_source.reading.window_edges import WindowEdges
 from spaaza_source.tabular import (
     Column,
@@ -32,16 +32,9 @@ from spaaza_source.tabular import (
     Policy,
     RejectedRow,
 )
-from spaaza_source.windows import Window
 from spaaza_source.writing import check_hinted_columns
 
-
-class RowWindow(NamedTuple):
-    """A window, its column as dlt names it, and what lets a load bring all rows, for a hint."""
-
-    column: str
-    window: Window
-    all_rows_hint: str
+AnyWindow: TypeAlias = RowWindow | RangeWindow
 
 
 class NoRows(NamedTuple):
@@ -67,7 +60,7 @@ class LoadableFile(ABC):
         export: Export,
         file: CsvFile | JsonFile | NoRows,
         policy: Policy,
-        window: RowWindow | None,
+        window: AnyWindow | None,
     ) -> None:
         #: Its columns, in its order; its good rows; its bad ones.
         self.columns: Sequence[Column] = file.columns
@@ -75,8 +68,9 @@ class LoadableFile(ABC):
         self.rejected: Sequence[RejectedRow] = file.rejected
         #: Whether some of its values do not fit their column's type.
         self.has_variants = any(column.has_variant for column in file.columns)
-        #: Rows of its items that lie outside of the window, and are left out.
-        self.outside = 0
+        #: Rows of its items that lie outside of the window, and are left out; and those of them
+        #: that lie further outside than was asked for.
+        self.outside = self.far_outside = 0
         self._export = export
         self._policy = policy
         self._window = window
@@ -124,7 +118,7 @@ class LoadableCsv(LoadableFile):
     """A CSV file: its items are Arrow tables."""
 
     def __init__(
-        self, export: Export, file: CsvFile, policy: Policy, window: RowWindow | None
+        self, export: Export, file: CsvFile, policy: Policy, window: AnyWindow | None
     ) -> None:
         super().__init__(export, file, policy, window)
         self._file = file
@@ -141,12 +135,14 @@ class LoadableCsv(LoadableFile):
         return table_hints(self._export.request.table, self.columns, self.rows, marked)
 
     def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: D102 - above
-        rowless, self.outside = self._rowless, 0
+        rowless, self.outside, self.far_outside = self._rowless, 0, 0
         for rows in self._file.tables():
-            kept = rows.filter(_in_window(rows, self._window)) if self._window else rows
+            kept = rows.filter(self._window.filter(rows)) if self._window else rows
             self.outside += rows.num_rows - kept.num_rows
+            if self._window and kept.num_rows < rows.num_rows:
+                self.far_outside += self._window.count_far(rows)
             if self._window and edges is not None:
-                _note_edges(edges, rows.column(self._window.column), self._window.window)
+                self._window.note_edges(edges, rows)
             settled = settle_undecided(kept, self.columns, rowless=rowless)
             yield self._policy.apply(settled)
 
@@ -165,11 +161,11 @@ class LoadableCsv(LoadableFile):
         hidden = self._policy.apply(cells)
         return (hidden, places) if hidden.num_columns == len(key) else None
 
-    def _row_of_file(self, row: int, window: RowWindow) -> int:
+    def _row_of_file(self, row: int, window: AnyWindow) -> int:
         """Which of the file's good rows is the window's with that number, both from 0."""
         before = 0
         for rows in self._file.tables():
-            kept = pc.indices_nonzero(_in_window(rows, window))
+            kept = pc.indices_nonzero(window.filter(rows))
             if row < len(kept):
                 return before + int(kept[row].as_py())
             row -= len(kept)
@@ -181,7 +177,7 @@ class LoadableJson(LoadableFile):
     """A JSON file: its items are lists of records."""
 
     def __init__(
-        self, export: Export, file: JsonFile, policy: Policy, window: RowWindow | None
+        self, export: Export, file: JsonFile, policy: Policy, window: AnyWindow | None
     ) -> None:
         super().__init__(export, file, policy, window)
         self.has_variants |= any(each.has_variant for part in file.nested for each in part.columns)
@@ -207,12 +203,10 @@ class LoadableJson(LoadableFile):
             yield from _touched(self._export.request.table)
         self.outside = 0
         for records in self._file.records():
-            kept = _records_in_window(records, self._window) if self._window else records
+            kept = self._window.filter_records(records) if self._window else records
             self.outside += len(records) - len(kept)
             if self._window and edges is not None:
-                name, window, _ = self._window
-                times = pa.chunked_array([pa.array(record[name] for record in records)])
-                _note_edges(edges, times, window)
+                self._window.note_record_edges(edges, records)
             yield [self._policy.apply_to_record(record) for record in kept]
 
     def all_columns(self) -> Iterator[tuple[tuple[str, ...], Column]]:
@@ -252,44 +246,3 @@ def _touched(table: str) -> Iterator[Any]:
     """What makes dlt touch a table to which no row comes: else a window now empty would stay."""
     if table in dlt.current.source_schema().tables:
         yield dlt.mark.materialize_table_schema()
-
-
-def _in_window(table: pa.Table, rows: RowWindow) -> pa.ChunkedArray:
-    """Which rows of a table lie in a window."""
-    times, window = table.column(rows.column), rows.window
-    if times.null_count:
-        raise _no_time(times.null_count, rows)
-    if not pa.types.is_timestamp(times.type):
-        # No row has shown a time yet, so there is none.
-        return pa.chunked_array([pa.repeat(pa.scalar(True), len(times))])
-    before = pc.less(times, pa.scalar(window.end, times.type))
-    if window.start is None:
-        return before
-    return pc.and_(before, pc.greater_equal(times, pa.scalar(window.start, times.type)))
-
-
-def _note_edges(edges: WindowEdges, times: pa.ChunkedArray, window: Window) -> None:
-    """Note the rows near the window's bounds."""
-    if pa.types.is_timestamp(times.type):
-        edges.add(window, times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy())
-
-
-def _records_in_window(records: list[dict[str, Any]], rows: RowWindow) -> list[dict[str, Any]]:
-    """The records that lie in a window."""
-    name, window = rows.column, rows.window
-    without_time = sum(record.get(name) is None for record in records)
-    if without_time:
-        raise _no_time(without_time, rows)
-    start = window.start
-    return [
-        record
-        for record in records
-        if record[name] < window.end and (start is None or start <= record[name])
-    ]
-
-
-def _no_time(count: int, rows: RowWindow) -> FileError:
-    return FileError(
-        f"{count} rows have no time in the column {rows.column!r}, so they belong to no window",
-        hint=f"Ask the vendor, or {rows.all_rows_hint}.",
-    )

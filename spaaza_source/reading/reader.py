@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,6 @@ from spaaza_source.drift import (
 from spaaza_source.errors import (
     IncompleteDownloadError,
     MalformedFileError,
-    SettingsError,
     TooManyRejectedRowsError,
 )
 from spaaza_source.exports import RELOAD, Export, ExportRequest, OnDownload, error_context
@@ -39,11 +39,10 @@ from spaaza_source.reading.loadable_file import (
     LoadableFile,
     LoadableJson,
     LoadableNothing,
-    RowWindow,
 )
+from spaaza_source.reading.row_windows import RangeColumns, RowWindows
 from spaaza_source.tabular import (
     NO_INSTANT,
-    TIMESTAMP,
     Column,
     CsvFile,
     JsonFile,
@@ -64,6 +63,8 @@ class FileReader:
         time_column: The column that windows are taken by, as the header has it.
         all_rows_hint: What lets a load bring all rows instead of windows, for a hint.
         may_widen: Whether a column of the table may get a wider type.
+        range_columns: Where rows are merged by a key, and those of a range are wanted alone: the
+            columns that tell them.
     """
 
     def __init__(
@@ -74,12 +75,19 @@ class FileReader:
         all_rows_hint: str = RELOAD,
         *,
         may_widen: bool = False,
+        range_columns: RangeColumns | None = None,
     ) -> None:
         self.policy = policy
         #: The column that windows are taken by, as dlt names it.
         self.time_column = None if time_column is None else _normalize(time_column)
-        #: Why no window can be taken of the file that was opened last; None where one can.
-        self.no_times: str | None = None
+        #: Which rows of a file are its window's.
+        self.windows = RowWindows(
+            self.time_column,
+            policy,
+            all_rows_hint,
+            has_settings=settings.has_window_settings,
+            range_columns=_normalize_range(range_columns),
+        )
         self._notices: list[Notice] = []
         self._settings = settings
         self._all_rows_hint = all_rows_hint
@@ -177,7 +185,7 @@ class FileReader:
                     file = self._open_json(export)
                     columns |= {"__".join(path): column for path, column in file.all_columns()}
                 else:
-                    window = self._row_window(examined.columns, export.request)
+                    window = self.windows.find(examined.columns, export.request)
                     typed = examined.typed_like(csv_files)
                     file = LoadableCsv(export, typed, self.policy, window)
                     columns |= {column.name: column for column in typed.columns}
@@ -311,7 +319,7 @@ class FileReader:
         policy.check(columns)
         if file.rows:
             policy.require(name for name, _ in columns)
-            window = self._row_window(file.columns, export.request)
+            window = self.windows.find(file.columns, export.request)
         file = file.widened(
             {
                 path: self._widen(naming.shorten_fragments(table, *path), names, fixed=not path)
@@ -320,65 +328,9 @@ class FileReader:
         )
         return LoadableJson(export, file, policy, window)
 
-    def _row_window(self, columns: Sequence[Column], request: ExportRequest) -> RowWindow | None:
-        """The rows that are the request's; None for all.
 
-        Raises:
-            SettingsError: Rows of a window are wanted, and no column tells their times.
-        """
-        self.no_times = self._find_no_times(columns)
-        if request.window is None or self.time_column is None:
-            return None
-        if self.no_times is None:
-            return RowWindow(self.time_column, request.window, self._all_rows_hint)
-        raise SettingsError(
-            f"no window can be taken: {self.no_times}",
-            hint=self._advise_times(request.table),
-        )
-
-    def _advise_times(self, table: str) -> str:
-        if self._hides_times:
-            return f"List {self.time_column!r} as keep in privacy, or {self._all_rows_hint}."
-        if self._settings.has_window_settings:
-            return f"Set time_columns to {{'{table}': COLUMN}}, or {self._all_rows_hint}."
-        return self._vendor_hint
-
-    @property
-    def filter_hint(self) -> str:
-        """What to do where the vendor's filter means other instants than ours."""
-        if self._settings.has_window_settings:
-            return (
-                "Set filter_margin=86400: each window is then asked for with a day on both sides."
-                f" Or {self._all_rows_hint}."
-            )
-        return self._vendor_hint
-
-    @property
-    def _vendor_hint(self) -> str:
-        return f"Ask the vendor, or {self._all_rows_hint}."
-
-    @property
-    def all_rows_reason(self) -> str | None:
-        """Why every load brings all rows, with the setting that would help; None if it need not."""
-        if self.no_times and self._settings.has_window_settings and not self._hides_times:
-            return f"{self.no_times}; time_columns can name another column"
-        return self.no_times
-
-    @property
-    def _hides_times(self) -> bool:
-        return self.policy.action(self.time_column or "") in ("hash", "drop")
-
-    def _find_no_times(self, columns: Sequence[Column]) -> str | None:
-        """Why no window can be taken by the time column; None where one can be."""
-        name = self.time_column
-        column = next((column for column in columns if column.name == name), None)
-        if column is None:
-            return f"the file has no column {name!r}"
-        if self._hides_times:
-            return f"the policy hashes or drops the column {name!r}"
-        if column.type not in (TIMESTAMP, None):
-            return f"the column {name!r} does not hold times"
-        return None
+def _normalize_range(given: RangeColumns | None) -> RangeColumns | None:
+    return given and replace(given, names=tuple(map(_normalize, given.names)))
 
 
 def _normalize(column: str) -> str:

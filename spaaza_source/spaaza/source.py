@@ -30,7 +30,7 @@ from spaaza_source.loading import (
     downloads_folder,
     make_sync_policy,
 )
-from spaaza_source.reading import ReadSettings
+from spaaza_source.reading import RangeColumns, ReadSettings
 from spaaza_source.settings import (
     CENTURY_IN_DAYS,
     by_table,
@@ -280,6 +280,7 @@ def spaaza_source(
                 index.keys,
                 index.volatile,
                 types[index.table],
+                make_request.range_columns(time_column),
             )
         )
 
@@ -319,6 +320,13 @@ class _RequestFactory:
                 margin=self.margin,
             ),
         )
+
+    def range_columns(self, time_column: str | None) -> RangeColumns | None:
+        """The columns by any of which a row is of a range, where rows that changed are merged."""
+        change = self.index.change_field
+        if not self.shows_changes or time_column is None or change is None:
+            return None
+        return RangeColumns((time_column, change), self.margin)
 
     @property
     def shows_changes(self) -> bool:

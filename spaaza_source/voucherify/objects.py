@@ -49,6 +49,13 @@ class ExportObject:
         """The field by which a window's rows are replaced; None where they are merged by a key."""
         return None if self.keys else self.time_field
 
+    @property
+    def range_fields(self) -> tuple[str, ...]:
+        """The fields by any of which a row that is merged by a key is of a range of time."""
+        if not self.keys or self.time_field is None:
+            return ()
+        return self.time_field, *self.time_filters[1:]
+
 
 def _fields(text: str) -> tuple[str, ...]:
     return tuple(text.split())

@@ -30,7 +30,7 @@ from spaaza_source.loading import (
     downloads_folder,
     make_sync_policy,
 )
-from spaaza_source.reading import ReadSettings
+from spaaza_source.reading import RangeColumns, ReadSettings
 from spaaza_source.settings import (
     CENTURY_IN_DAYS,
     by_table,
@@ -239,6 +239,7 @@ def voucherify_source(
                 exported.keys,
                 exported.volatile,
                 types[exported.table],
+                RangeColumns(exported.range_fields) if exported.range_fields else None,
             )
         )
 

@@ -34,7 +34,7 @@ FIELDS = {"publications": ["voucher_code", "date"]}
 )
 def test_another_column_of_times(shop: Shop, right: dict[str, Any]) -> None:
     shop.give(T, OTHER_NAME)
-    with advises("reading/reader.py", "Set time_columns to") as told:
+    with advises("reading/row_windows.py", "Set time_columns to") as told:
         shop.load(T, **MAY)
     check_advice("exports/table_sync.py", "leave out start_date", told[0])
     shop.load(T, **right)
@@ -44,7 +44,7 @@ def test_another_column_of_times(shop: Shop, right: dict[str, Any]) -> None:
 def test_a_column_of_times_that_is_gone(shop: Shop) -> None:
     shop.load(T)
     shop.give(T, OTHER_NAME)
-    with advises("reading/reader.py", "Set time_columns to") as told:
+    with advises("reading/row_windows.py", "Set time_columns to") as told:
         shop.load(T)
     check_advice("exports/table_sync.py", "load the whole table again", told[0])
     shop.load(T, refresh="drop_resources")
@@ -82,7 +82,7 @@ def test_an_interval_that_nobody_gives(shop: Shop, monkeypatch: pytest.MonkeyPat
 def test_times_that_the_policy_drops(shop: Shop, right: Any) -> None:
     shop.give(T, "id,timestamp\n1,2026-05-03T10:00:00Z\n")
     hidden: dict[str, Any] = {"privacy": {T: {"timestamp": "drop"}}}
-    with advises("reading/reader.py", "List {self.time_column} as keep in privacy"):
+    with advises("reading/row_windows.py", "List {self.time_column} as keep in privacy"):
         shop.load(T, **SINCE, **hidden)
     shop.load(T, **(hidden if right == "all" else right))
     assert shop.rows(T) == 1
@@ -103,7 +103,7 @@ def test_rows_without_a_time_in_a_later_load_and_in_json(shop: Shop) -> None:
     json.load(T)
     # One is rejected; where most have no time, none of them is a row of a window.
     json.give(T, '[{"id": 1, "timestamp": "2026-05-03T10:00:00Z"}, {"id": 2}, {"id": 3}]')
-    with advises("reading/loadable_file.py", "Ask the vendor, or {rows.all_rows_hint}") as told:
+    with advises("reading/row_windows.py", "Ask the vendor, or {self.all_rows_hint}") as told:
         json.load(T)
     check_advice("exports/table_sync.py", "load the whole table again", told[0])
     json.load(T, refresh="drop_resources")
@@ -118,7 +118,7 @@ def test_a_log_that_names_a_setting(shop: Shop, caplog: pytest.LogCaptureFixture
         shop.load(T)
     finally:
         logger.removeHandler(caplog.handler)
-    check_advice("reading/reader.py", "{self.no_times}; time_columns can name", caplog.text)
+    check_advice("reading/row_windows.py", "{self.no_times}; time_columns can name", caplog.text)
     for _ in range(2):
         shop.load(T, time_columns={T: "sold_at"})
     assert shop.rows(T) == 2
@@ -250,7 +250,7 @@ def local(tmp_path: Path) -> Iterator[Shop]:
 
 
 def test_a_filter_in_local_time_where_no_setting_widens_it(local: Shop) -> None:
-    with advises("reading/reader.py", "Ask the vendor, or {self._all_rows_hint}"):
+    with advises("reading/row_windows.py", "Ask the vendor, or {self._all_rows_hint}"):
         local.load("publications", start_date="2026-04-01")
     local.load("publications")
     assert local.rows("publications") == 1
@@ -258,7 +258,7 @@ def test_a_filter_in_local_time_where_no_setting_widens_it(local: Shop) -> None:
 
 def test_a_column_without_times_where_no_setting_names_another(voucherify: Shop) -> None:
     voucherify.give("publication", "Voucher Code,Date\nA,soon\n")
-    with advises("reading/reader.py", "Ask the vendor, or {self._all_rows_hint}"):
+    with advises("reading/row_windows.py", "Ask the vendor, or {self._all_rows_hint}"):
         voucherify.load("publications", fields=FIELDS, **SINCE)
     voucherify.load("publications", fields=FIELDS)
     assert voucherify.rows("publications") == 1

@@ -115,7 +115,7 @@ def load(vendor: FileVendor, **given: Any) -> Any:
     return spaaza_source(vendor.base_url, 1743, TOKEN, **settings).with_resources("transactions")
 
 
-@pytest.mark.follows("reading/reader.py", "Set filter_margin=86400")
+@pytest.mark.follows("reading/row_windows.py", "Set filter_margin=86400")
 @pytest.mark.slow
 @pytest.mark.parametrize("export_format", ["csv", pytest.param("json", marks=pytest.mark.thorough)])
 def test_a_filter_in_local_time_stops_until_windows_are_asked_for_wider(
