@@ -113,10 +113,15 @@ def _read_spaaza_waits(
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045 - dlt reads it at run time
     export_timeout: float = 3600.0,
+    start_timeout: Optional[float] = None,  # noqa: UP045
     execute_after: Optional[float] = 300.0,  # noqa: UP045
 ) -> PollSettings:
     return PollSettings(
-        poll_interval, max_poll_interval, export_timeout, execute_after=execute_after
+        poll_interval,
+        max_poll_interval,
+        export_timeout,
+        execute_after=execute_after,
+        start_timeout=start_timeout,
     )
 
 
@@ -125,8 +130,11 @@ def _read_voucherify_waits(
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
     export_timeout: float = 3600.0,
+    start_timeout: Optional[float] = None,  # noqa: UP045
 ) -> PollSettings:
-    return PollSettings(poll_interval, max_poll_interval, export_timeout)
+    return PollSettings(
+        poll_interval, max_poll_interval, export_timeout, start_timeout=start_timeout
+    )
 
 
 def _given(**arguments: Any) -> dict[str, Any]:

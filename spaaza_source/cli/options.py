@@ -32,7 +32,7 @@ seed_option = click.option("--seed", type=int, default=7, help="Seed of the gene
 def load_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options of a command that plans or runs loads: those that make its targets."""
     for decorate in (
-        click.option("--end-date", help="End of the range (exclusive); requires --start-date."),
+        click.option("--end-date", help="End (exclusive) of that very range; alone, of all loads."),
         click.option("--start-date", help="Start of history: 2026-05-26 or 2026-05-26T12:00:00Z."),
         click.option(
             "--pipeline",

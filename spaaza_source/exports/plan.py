@@ -54,6 +54,7 @@ def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age:
 
     A job that was finished longer ago than `max_age` is not used.
     """
+    sync.check_dates()
     known = [] if sync.ignore_existing else list(known)
     if sync.collect_only:
         max_age = max(max_age, COLLECT_AGE)

@@ -29,6 +29,8 @@ class PollSettings:
         max_age: Seconds after which a finished job of an earlier run is not adopted any more.
         stagger: Seconds between the starts of exports that are asked for together.
         execute_after: Seconds after which a job that is due and waits is executed; None for never.
+        start_timeout: Seconds a job may wait until it begins; `export_timeout` then counts from
+            there. None where that counts for both.
     """
 
     poll_interval: float = 15.0
@@ -38,6 +40,7 @@ class PollSettings:
     max_age: float = 3600.0
     stagger: float = 0.0
     execute_after: float | None = None
+    start_timeout: float | None = None
 
     def __post_init__(self) -> None:
         require_number("poll_interval", self.poll_interval, least=0, most=LONGEST)
@@ -51,8 +54,9 @@ class PollSettings:
         )
         require_number("max_age", self.max_age, least=0, most=CENTURY)
         require_number("stagger", self.stagger, least=0, most=LONGEST)
-        if self.execute_after is not None:
-            require_number("execute_after", self.execute_after, least=0, most=LONGEST)
+        for name in ("execute_after", "start_timeout"):
+            if getattr(self, name) is not None:
+                require_number(name, getattr(self, name), least=0, most=LONGEST)
 
     def pause(self, polls: int) -> float:
         """Seconds to the next poll after so many."""

@@ -171,15 +171,24 @@ class ExportRun:
         if table.error is not None or table.stop.is_set():
             return
         try:
-            with without_context(), self._service.http.within(self._deadline(table)):
+            left = self._settings.export_timeout
+            with without_context(), self._service.http.within(self._deadline(table, left)):
                 step(table, *more)
         except BaseException as error:  # noqa: BLE001 - whoever waits for the table raises it
             table.fail(error)
 
-    def _deadline(self, table: TableExports, waited: float = 0) -> Deadline:
-        """Until when the vendor is waited for on behalf of an export that has `waited` so long."""
-        left = max(0.0, self._settings.export_timeout - waited)
-        return Deadline(self._clock, left, table.stop)
+    def _deadline(self, table: TableExports, left: float) -> Deadline:
+        """Until when the vendor is waited for on behalf of a table: so many seconds."""
+        return Deadline(self._clock, max(0.0, left), table.stop)
+
+    def _left(self, export: Export) -> float:
+        """Seconds that an export still has, to begin or to be done; negative once it has none."""
+        settings, now = self._settings, self._clock.monotonic()
+        if settings.start_timeout is None:
+            return export.begun + settings.export_timeout - now
+        if export.started is None:
+            return export.begun + settings.start_timeout - now
+        return export.started + settings.export_timeout - now
 
     def _plan(self, table: TableExports, registry: JobRegistry) -> None:
         """Find out what to ask for, and which jobs to adopt."""
@@ -209,7 +218,8 @@ class ExportRun:
         self, table: TableExports, request: ExportRequest, registry: JobRegistry, later: timedelta
     ) -> None:
         begun_at, begun = self._service.http.now(), self._clock.monotonic()
-        job = registry.create(request, table.sync, self._deadline(table), later)
+        deadline = self._deadline(table, self._settings.export_timeout)
+        job = registry.create(request, table.sync, deadline, later)
         split_from = table.split_from(request.window)
         self._begin_export(
             table, Export(request, job, begun_at, split_from=split_from, begun=begun)
@@ -224,9 +234,8 @@ class ExportRun:
 
     def _poll(self, table: TableExports, export: Export, folder: Path) -> None:
         done = export.adopted and export.job.state is JobState.DONE
-        waited = self._clock.monotonic() - export.begun
         try:
-            with self._service.http.within(self._deadline(table, waited)):
+            with self._service.http.within(self._deadline(table, self._left(export))):
                 job = export.job if done else self._service.poll(export.job.job_id)
         except VanishedError as vanished:
             vanished.where = str(export.request)
@@ -234,7 +243,10 @@ class ExportRun:
             return
         export.polls += not done
         export.job = job
-        export.wait_seconds = self._clock.monotonic() - export.begun
+        now = self._clock.monotonic()
+        export.wait_seconds = now - export.begun
+        if export.started is None and job.state is not JobState.WAITING:
+            export.started = now
         if job.state is JobState.UNKNOWN and job.vendor_state not in self._unknown_states:
             self._unknown_states.add(job.vendor_state)
             logger.warning(
@@ -249,12 +261,12 @@ class ExportRun:
             ).start()
         elif job.state is JobState.FAILED:
             self._failed(table, export)
-        elif export.wait_seconds > self._settings.export_timeout:
+        elif self._left(export) < 0:
             self._timed_out(table, export)
         else:
             export.poll_at = self._clock.monotonic() + self._pause(export)
             if self._late_start.is_due(export):
-                deadline = self._deadline(table, export.wait_seconds)
+                deadline = self._deadline(table, self._left(export))
                 self._late_start.execute(export, deadline, partial(self._poll_soon, export))
 
     def _poll_soon(self, export: Export) -> None:
@@ -267,8 +279,7 @@ class ExportRun:
         However few calls that limit leaves, the export's deadline is not slept through.
         """
         sharing = max(1, sum(map(_under_way, self._tables)))
-        left = self._settings.export_timeout - export.wait_seconds
-        paced = min(self._service.http.pace() * sharing, left)
+        paced = min(self._service.http.pace() * sharing, max(0.0, self._left(export)))
         return max(self._settings.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:
@@ -295,7 +306,9 @@ class ExportRun:
             f"the vendor's job {export.job.job_id} is still {export.job.vendor_state}"
             f" after {export.wait_seconds:.0f} seconds",
             where=str(export.request),
-            hint="Run again later, or raise export_timeout.",
+            hint="Run again later, or raise export_timeout."
+            if export.started is not None or self._settings.start_timeout is None
+            else "Run again later, or raise start_timeout.",
         )
 
     def _ask_again(
@@ -343,7 +356,8 @@ class ExportRun:
 
         try:
             with error_context(export):
-                files = fetch_files(self._service, export.job, begin, self._deadline(table))
+                left = self._settings.export_timeout
+                files = fetch_files(self._service, export.job, begin, self._deadline(table, left))
         except VanishedError as vanished:
             # A vendor may give no link but the job's.
             self._ask_again(table, export, vanished, pause=0)

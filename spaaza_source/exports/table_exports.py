@@ -50,6 +50,7 @@ class Export:
         download_seconds: From the first link to the whole file.
         arrived: The file; None until it is whole.
         begun: When it was asked for, on the run's monotonic clock.
+        started: When the vendor was first seen to have begun it, on the same clock; None before.
         poll_at: When it is polled next, on the same clock.
         skipped: The lines of a user's file that were cut off at its end, without their ends.
     """
@@ -67,6 +68,7 @@ class Export:
     download_seconds: float = 0.0
     arrived: FetchedFile | None = None
     begun: float = 0.0
+    started: float | None = None
     poll_at: float = 0.0
     skipped: Sequence[bytes] = ()
 

@@ -30,7 +30,8 @@ class SyncPolicy:
 
     Attributes:
         start: Where history begins; None for all of it.
-        end: The exclusive end of history; None for now.
+        end: The exclusive end of history; None for now. Without a start, loads go up to it and on
+            from there; with one, exactly that range is loaded.
         lag: The lookback: how far before the cursor an incremental load begins.
         looks_back: Whether rows that are loaded may come again, as those of the lookback do.
         window_size: The calendar windows that history is asked for in.
@@ -58,24 +59,23 @@ class SyncPolicy:
         """Read a user's dates: ISO text, `datetime`, `date` or None each.
 
         Raises:
-            SettingsError: A date cannot be read, the end has no start, or no time lies between.
+            SettingsError: A date cannot be read, or no time lies between.
         """
-        if start_date is None and end_date is not None:
-            raise SettingsError(
-                "end_date is given without start_date",
-                where="end_date",
-                hint="Give both for a range, or start_date alone for all since then.",
-            )
         start = None if start_date is None else parse_instant(start_date, "start_date")
         end = None if end_date is None else parse_instant(end_date, "end_date")
-        if end is not None:
+        if start is not None and end is not None:
             Window(start, end)
         return cls(start, end)
 
     @property
     def is_backfill(self) -> bool:
         """Whether both ends are given: such a load neither reads nor moves the cursor."""
-        return self.end is not None
+        return self.start is not None and self.end is not None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether history has a start or an end."""
+        return self.start is not None or self.end is not None
 
     @property
     def all_rows_hint(self) -> str:
@@ -83,7 +83,7 @@ class SyncPolicy:
         if self.by_scheduler:
             return "set allow_external_schedulers=False"
         if self.start is None:
-            return RELOAD
+            return RELOAD if self.end is None else "leave out end_date"
         return f"leave out start_date{' and end_date' if self.is_backfill else ''}"
 
     @property
@@ -112,6 +112,9 @@ class TableSync:
             filter that moves with time, or are older than the policy's start.
         has_saved_filter: Whether the vendor keeps the table's filter under an id: what it says, and
             whether it moves with time, nobody knows here.
+        dates_refused: Why the settings' dates cannot narrow the table, which has a filter of its
+            own; None where they can, or where it has no times.
+        is_range: Whether these dates are a range, both ends of which are to hold.
         other_requests: Make requests for the same rows, as earlier loads may have asked for them.
     """
 
@@ -125,7 +128,21 @@ class TableSync:
     ignore_existing: bool = False
     keeps_others: bool = False
     has_saved_filter: bool = False
+    dates_refused: SettingsError | None = None
+    is_range: bool = False
     other_requests: Sequence[Callable[[Window | None], ExportRequest]] = ()
+
+    def check_dates(self) -> str | None:
+        """Check that a range that was asked for can be; where dates are left out, say why.
+
+        Raises:
+            SettingsError: It cannot.
+        """
+        if self.dates_refused is None:
+            return None
+        if self.is_range:
+            raise self.dates_refused
+        return f"every load brings all rows, for {self.dates_refused.cause}"
 
     @property
     def is_incremental(self) -> bool:
@@ -145,21 +162,30 @@ class TableSync:
             now: The present instant by the vendor's clock.
 
         Raises:
-            SettingsError: The start lies in the future.
+            SettingsError: The start lies in the future; or rows may not come twice, and all up to
+                the end are loaded.
         """
         policy, until, begun_at = self.policy, self.loaded_until, self.begun_at
         if policy is None:
             return None
-        if policy.end is not None:
-            return Window(policy.start, policy.end)
-        start = policy.start
+        start, end = policy.start, policy.end
+        if start is not None and end is not None:
+            return Window(start, end)
+        has_come = end is not None and end < now
+        last = end if end is not None and has_come else now
         # A period of 0 is always due: `now` is cut to whole seconds and may precede `begun_at`.
         every = policy.full_refresh_every
         is_due = every is not None and (not every or begun_at is None or now - begun_at >= every)
         if policy.incremental and not is_due and until is not None:
             if not policy.looks_back:
-                begin = min(until, now)
-                return Window(begin, max(now, begin + SHORTEST))
-            lookback = min(until - policy.lag, now - max(policy.lag, SHORTEST))
+                begin = min(until, last)
+                if has_come and begin == last:
+                    raise SettingsError(
+                        "all rows up to end_date are loaded, and none may come twice",
+                        where=self.table,
+                        hint="Set a later end_date, or leave it out.",
+                    )
+                return Window(begin, max(last, begin + SHORTEST))
+            lookback = min(until - policy.lag, last - max(policy.lag, SHORTEST))
             start = lookback if start is None else max(start, lookback)
-        return None if start is None else Window(start, now)
+        return None if start is None and not has_come else Window(start, last)

@@ -10,6 +10,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common import logger
 
 from spaaza_source.audit import (
     TableVersion,
@@ -79,6 +80,8 @@ def export_table(
     load = load.renamed()
     cursor = Cursor(load.sync.table)
     scope = resolve_scope(load, cursor, by_scheduler=by_scheduler)
+    if told := scope.sync.check_dates():
+        logger.warning(f"{load.sync.table}: {told}")
     run.submitter.check_size(scope.sync)
     # Each table of the source is judged before anything is asked for of any.
     yield None

@@ -142,10 +142,10 @@ class ResourceFactory:
         """
         files = None if self.given is None else self.given.of_table(table.sync, self.dates)
         sync = table.sync if files is None else files.sync
-        has_start = sync.policy is not None and sync.policy.start is not None
+        is_narrowed = sync.policy is not None and sync.policy.is_given
         # A declared "replace" would empty the table of a resource that has nothing to load.
         is_at_hand = self.from_files is not None or files is not None
-        keeps_rows = sync.collect_only or sync.keeps_others or is_at_hand or has_start
+        keeps_rows = sync.collect_only or sync.keeps_others or is_at_hand or is_narrowed
         declared: Any = REPLACE_WINDOW if keeps_rows else REPLACE
         load = TableLoad(
             sync,

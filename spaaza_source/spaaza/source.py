@@ -87,6 +87,7 @@ def spaaza_source(
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
     export_timeout: float = 3600.0,
+    start_timeout: Optional[float] = None,  # noqa: UP045
     max_concurrent_exports: int = 3,
     start_margin: float = 2.0,
     stagger: float = 1.0,
@@ -124,8 +125,9 @@ def spaaza_source(
         start_date: Start of history: ISO 8601 text or a datetime, UTC if it names no zone. It
             narrows transactions and wallet_ledger by their time, vouchers to those created or
             redeemed since. The other indexes have no such filter and are always loaded whole.
-        end_date: End of the range (exclusive); requires `start_date`. Exactly that range is loaded
-            and replaced, and the cursor of later loads does not move.
+        end_date: End of the range (exclusive), with `start_date`: exactly that range is loaded and
+            replaced, and the cursor of later loads does not move. Alone: where loads stop, as an
+            hour ago; the next one goes on from there.
         segments: By table: a saved segment's id, a list of rules, or a dict with `rules`. With a
             relative rule ("within the last day") a table keeps the rows that have left it.
         export_format: `csv`, or `json`, whose nested lists become tables of their own.
@@ -160,6 +162,8 @@ def spaaza_source(
         max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
             given.
         export_timeout: Seconds to wait for one export, and then for its download.
+        start_timeout: Seconds to wait until the vendor begins an export; `export_timeout` counts
+            from there then, and for both unless given.
         max_concurrent_exports: Exports that run at the vendor at one time.
         start_margin: Seconds ahead that an export is scheduled, rounded up to a whole second; 0
             starts it at once.
@@ -226,6 +230,7 @@ def spaaza_source(
             max_age,
             stagger,
             execute_after,
+            start_timeout,
         ),
         threads=SharedThreads(),
     )
@@ -267,6 +272,8 @@ def spaaza_source(
             collect_only=only_finished,
             keeps_others=make_request.moves_with_time,
             has_saved_filter=isinstance(make_request.segment, str),
+            dates_refused=make_request.dates_refused(dates),
+            is_range=dates.is_backfill,
             other_requests=[replace(make_request, margin=MARGIN)],
         )
         time_column = time_column_of.get(index.table) or index.time_field
@@ -346,27 +353,33 @@ class _RequestFactory:
         """Whether rows leave the segment as time passes."""
         return moves_with_time(self.segment)
 
+    def dates_refused(self, dates: SyncPolicy) -> SettingsError | None:
+        """Why the settings' dates cannot narrow the index, as its segment is; None if they can."""
+        if self.index.time_field is None or not dates.is_given:
+            return None
+        return None if self.moves_with_time and not dates.is_backfill else self._refused
+
+    @property
+    def _refused(self) -> SettingsError | None:
+        """Why the segment cannot be narrowed to a window; None if it can."""
+        try:
+            self(Window(None, EARLIEST + timedelta(days=1)))
+        except SettingsError as refused:
+            return refused
+        return None
+
     def narrow(self, dates: SyncPolicy, snapshot: timedelta) -> SyncPolicy | None:
         """The times that the index is loaded by; None if it is always loaded whole.
 
         Args:
             dates: What the settings say of them.
             snapshot: How often an index whose changes are loaded is loaded whole.
-
-        Raises:
-            SettingsError: A start is given, but the segment cannot be narrowed to a window.
         """
-        if self.index.time_field is None:
+        if self.index.time_field is None or self._refused is not None:
             return None
         if self.moves_with_time:
             # Its rules say which rows; a range of the user's narrows them once more.
             return replace(dates, incremental=False) if dates.is_backfill else None
-        try:
-            self(Window(None, EARLIEST + timedelta(days=1)))
-        except SettingsError:
-            if dates.start is not None:
-                raise
-            return None
         if self.shows_changes:
             return replace(dates, incremental=True, full_refresh_every=snapshot)
         return replace(dates, incremental=self.index.is_final)

@@ -81,6 +81,7 @@ def voucherify_source(
     poll_interval: float = 15.0,
     max_poll_interval: Optional[float] = None,  # noqa: UP045
     export_timeout: float = 3600.0,
+    start_timeout: Optional[float] = None,  # noqa: UP045
     max_concurrent_exports: int = 3,
     max_age: float = 3600.0,
     only_finished: bool = False,
@@ -122,7 +123,8 @@ def voucherify_source(
             them with a window, every load brings all rows.
         campaign_id: Load the vouchers of this campaign only; the other objects have no such filter.
         start_date: Start of history: ISO 8601 text or a datetime, UTC if it names no zone.
-        end_date: End of the range (exclusive); requires `start_date`. Exactly that range is loaded.
+        end_date: With `start_date`, the end of exactly that range (exclusive); alone, where loads
+            stop. As for `spaaza_source`.
         column_types: `inferred`: as documented, else from the file; or `text` for every column; or
             by table one of these, or types by column: `{"users": {"points": "decimal"}}`.
         on_bad_row: `reject` stores a bad row in `rejected_rows`; `fail` stops at the first.
@@ -149,6 +151,8 @@ def voucherify_source(
         max_poll_interval: Seconds that the pauses between polls grow to; twice the first, unless
             given.
         export_timeout: Seconds to wait for one export, and then for its download.
+        start_timeout: Seconds to wait until the vendor begins an export; `export_timeout` counts
+            from there then, and for both unless given.
         max_concurrent_exports: Exports that run at the vendor at one time.
         max_age: Seconds for which a finished export that an earlier run requested and did not load
             may still be adopted; 0 for never.
@@ -192,7 +196,12 @@ def voucherify_source(
         for name, one in by_table("filters", filters)
     }
     poll = PollSettings(
-        poll_interval, max_poll_interval, export_timeout, max_concurrent_exports, max_age
+        poll_interval,
+        max_poll_interval,
+        export_timeout,
+        max_concurrent_exports,
+        max_age,
+        start_timeout=start_timeout,
     )
     run = ExportRun(service, downloads_folder, poll, threads=SharedThreads())
     require_flag("only_finished", only_finished)
@@ -233,7 +242,14 @@ def voucherify_source(
         sync = make_request.narrow(dates, snapshot)
         yield resources.make(
             TableSpec(
-                TableSync(exported.table, make_request, sync, collect_only=only_finished),
+                TableSync(
+                    exported.table,
+                    make_request,
+                    sync,
+                    collect_only=only_finished,
+                    dates_refused=make_request.dates_refused(dates),
+                    is_range=dates.is_backfill,
+                ),
                 policies[exported.table],
                 exported.window_field,
                 exported.keys,
@@ -270,24 +286,30 @@ class _RequestFactory:
             },
         )
 
+    def dates_refused(self, dates: SyncPolicy) -> SettingsError | None:
+        """Why the settings' dates cannot narrow the object by its filters; None if they can."""
+        exported = self.exported
+        if not exported.time_filters or not dates.is_given:
+            return None
+        if can_be_narrowed(self.filters, exported.time_filters):
+            return None
+        return SettingsError(
+            "these filters cannot be combined with a window: Voucherify joins all conditions by one"
+            " junction",
+            where=f"filters of {exported.table}",
+            hint="Leave out start_date, and end_date with it, or the filters.",
+        )
+
     def narrow(self, dates: SyncPolicy, snapshot: timedelta) -> SyncPolicy | None:
         """The settings' dates for this object; None if it is always loaded whole.
 
         An object whose changes are loaded is loaded whole every `snapshot`.
 
         Raises:
-            SettingsError: A start is given, but the filters cannot be combined with a window; or
-                the field is not requested that a window is taken by.
+            SettingsError: The field is not requested that a window is taken by.
         """
         exported, field = self.exported, self.exported.window_field
         if not can_be_narrowed(self.filters, exported.time_filters):
-            if dates.start is not None and exported.time_filters:
-                raise SettingsError(
-                    "these filters cannot be combined with a window: Voucherify joins all"
-                    " conditions by one junction",
-                    where=f"filters of {exported.table}",
-                    hint="Leave out start_date, and end_date with it, or the filters.",
-                )
             return None
         if field is None:
             return replace(dates, full_refresh_every=ONCE if exported.is_final else snapshot)

@@ -269,7 +269,7 @@ VALUES = [
     ("chain_id", "seventeen", "'seventeen' is not a whole number", "docs/settings.md"),
     ("base_url", "services.example", "'services.example' is not a web address", "https://"),
     ("start_date", "soon", "'soon' is not a date", "2026-05-26"),
-    ("end_date", "2026-01-01", "end_date is given without start_date", "Give both"),
+    ("end_date", "soon", "'soon' is not a date", "2026-05-26"),
     ("segments", "users", "'users' is not a dict, as JSON", "docs/settings.md"),
     ("segments", '{"user": []}', "there is no index 'user'", "users"),
     ("segments", '{"users": 5}', "a segment is a saved segment's id", "docs/settings.md"),

@@ -17,7 +17,7 @@ from spaaza_source.exports.jobs import Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan, check_size, plan_for
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
-from spaaza_source.windows import EARLIEST, Window, WindowSize, cut_calendar
+from spaaza_source.windows import EARLIEST, Window, WindowSize, cut_calendar, parse_instant
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -144,9 +144,30 @@ def test_a_start_in_the_future_is_refused() -> None:
         planned(SyncPolicy.of("2030-01-01", None))
 
 
-def test_an_end_alone_is_refused() -> None:
-    with pytest.raises(SettingsError, match="end_date is given without start_date"):
-        SyncPolicy.of(None, "2026-01-01")
+HORIZON = SyncPolicy.of(None, "2026-01-01")
+END = parse_instant("2026-01-01", "end")
+
+
+def test_an_end_alone_is_where_loads_stop() -> None:
+    assert planned(HORIZON).windows == [Window(None, END)]
+    assert planned(HORIZON, loaded_until=END - 2 * DAY).windows == [Window(END - 3 * DAY, END)]
+    assert planned(HORIZON, loaded_until=END).windows == [Window(END - DAY, END)]
+    # It has moved back.
+    assert planned(HORIZON, loaded_until=NOW).windows == [Window(END - DAY, END)]
+
+
+def test_an_end_in_the_future_stops_nothing() -> None:
+    assert planned(SyncPolicy.of(None, NOW + DAY)).windows == [None]
+    assert planned(SyncPolicy.of(None, NOW + DAY), loaded_until=NOW).windows == [
+        Window(NOW - DAY, NOW)
+    ]
+
+
+def test_what_is_appended_has_nothing_left_before_an_end_that_stays() -> None:
+    policy = replace(HORIZON, lag=timedelta(0), looks_back=False)
+    assert planned(policy, loaded_until=END - DAY).windows == [Window(END - DAY, END)]
+    with pytest.raises(SettingsError, match="all rows up to end_date are loaded"):
+        planned(policy, loaded_until=END)
 
 
 MARCH, APRIL, MAY = windows("2026-03-01", "2026-04-01", "2026-05-01", "2026-05-20")

@@ -58,6 +58,8 @@ def test_dates_of_files(shop: Shop) -> None:
     assert shop.rows("users") == 2
     with advises("exports/at_hand/given_files.py", "Give end_date too"):
         shop.load("transactions", files={"transactions": "sales.csv"}, start_date="2026-05-01")
+    with advises("exports/at_hand/given_files.py", "Give start_date too"):
+        shop.load("transactions", files={"transactions": "sales.csv"}, end_date="2026-06-01")
     with advises("exports/at_hand/given_files.py", "Give the end of the range that was exported"):
         future = {**MAY, "end_date": "2999-01-01"}
         shop.load("transactions", files={"transactions": "sales.csv"}, **future)

@@ -141,7 +141,7 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
             "Leave out start_date, and end_date with it, or give",
             table="vouchers",
         ),
-        {"segments": {"vouchers": "an id"}, **SINCE},
+        {"segments": {"vouchers": "an id"}, **SINCE, "end_date": "2026-05-20"},
         [{"segments": {"vouchers": "an id"}}, {"segments": {"vouchers": [RULE]}, **SINCE}],
     ),
     (
@@ -224,7 +224,7 @@ def test_filters_and_windows_of_voucherify(voucherify: Shop) -> None:
         "redemptions": {"junction": "OR", "result": {"conditions": {"$is": ["SUCCESS"]}}}
     }
     with advises("voucherify/source.py", "Leave out start_date, and end_date with it, or the"):
-        at_voucherify(voucherify, fields, filters=either, **SINCE)
+        at_voucherify(voucherify, fields, filters=either, **SINCE, end_date="2026-05-20")
     for number, right in enumerate(({"filters": either}, SINCE)):
         there = voucherify.into(f"way_{number}")
         at_voucherify(there, fields, **right)

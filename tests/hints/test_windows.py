@@ -37,6 +37,9 @@ def test_another_column_of_times(shop: Shop, right: dict[str, Any]) -> None:
     with advises("reading/row_windows.py", "Set time_columns to") as told:
         shop.load(T, **MAY)
     check_advice("exports/table_sync.py", "leave out start_date", told[0])
+    with advises("reading/row_windows.py", "Set time_columns to") as told:
+        shop.load(T, end_date="2026-06-01")
+    check_advice("exports/table_sync.py", "leave out end_date", told[0])
     shop.load(T, **right)
     assert shop.rows(T) == 2
 
@@ -153,11 +156,15 @@ def test_a_date_in_another_form(shop: Shop) -> None:
     assert shop.rows(T) == 2
 
 
-@pytest.mark.parametrize("right", [MAY, pytest.param(SINCE, marks=pytest.mark.thorough)])
-def test_an_end_without_a_start(shop: Shop, right: dict[str, Any]) -> None:
-    with advises("exports/table_sync.py", "Give both for a range, or start_date alone"):
-        shop.load(T, end_date="2026-06-01")
-    shop.load(T, **right)
+@pytest.mark.parametrize(
+    "right", [{"end_date": "2026-06-02"}, pytest.param({}, marks=pytest.mark.thorough)]
+)
+def test_rows_that_are_appended_up_to_an_end(shop: Shop, right: dict[str, Any]) -> None:
+    appended = {"write_disposition": "append"}
+    shop.load(T, end_date="2026-06-01", hints=appended)
+    with advises("exports/table_sync.py", "Set a later end_date, or leave it out."):
+        shop.load(T, end_date="2026-06-01", hints=appended)
+    shop.load(T, **right, hints=appended)
     assert shop.rows(T) == 2
 
 

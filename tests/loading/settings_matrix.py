@@ -319,6 +319,7 @@ SHAPES_NOTHING = {
     "poll_interval": "how an export is waited for",
     "max_poll_interval": "how an export is waited for",
     "export_timeout": "how an export is waited for",
+    "start_timeout": "how an export is waited for",
     "max_concurrent_exports": "how many exports run at a time",
     "start_margin": "when an export starts",
     "stagger": "when an export starts",

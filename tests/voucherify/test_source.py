@@ -22,7 +22,6 @@ from spaaza_source.transport.clock import SystemClock
 from spaaza_source.voucherify.credentials import AppKeys
 from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
-from spaaza_source.voucherify.filters import where
 from spaaza_source.voucherify.objects import OBJECTS
 from tests.clocks import FakeClock
 from tests.vendors.server import Answer, ScriptedServer
@@ -325,13 +324,6 @@ def test_looks_leave_room_for_the_vendors_limit(tmp_path: Path) -> None:
         ({"fields": {"publications": ["voucher_code"]}}, "Add 'date'"),
         ({"filters": {"vouchers": "all"}}, "filters must be a dict"),
         ({"credentials": {"app_id": "a", "app_token": " "}}, "app_token is empty"),
-        (
-            {
-                "filters": {"vouchers": where("code", "is", "A")},
-                "start_date": "2026-05-01",
-            },
-            "cannot be combined with a window",
-        ),
     ],
 )
 def test_wrong_settings_are_said(given: dict[str, Any], told: str) -> None:

@@ -183,6 +183,12 @@ def _warn_of_end(request: ExportRequest, path: Path) -> None:
 def _window(sync: TableSync, dates: SyncPolicy) -> Window | None:
     """The range of time that a table's files have all rows of; None for all rows."""
     where = f"files of {sync.table}"
+    if dates.start is None and dates.end is not None:
+        raise SettingsError(
+            "end_date is set without start_date, and nobody knows since when a file has all rows",
+            where=where,
+            hint="Give start_date too: the start of the range that was exported.",
+        )
     if dates.start is None:
         return None
     if sync.policy is None:
