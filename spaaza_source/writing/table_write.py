@@ -15,13 +15,6 @@ from spaaza_source.audit import CountScope
 from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.exports import TableExports
 from spaaza_source.tabular import VARIANT_SUFFIX
-from spaaza_source.writing.broken_key import (
-    broken_key,
-    missing_key,
-    shared_by_files,
-    shared_rows,
-    unmergeable,
-)
 from spaaza_source.writing.delete_guard import DeleteGuard, replaced_rows
 from spaaza_source.writing.kept_rows import (
     KEYLESS,
@@ -34,7 +27,16 @@ from spaaza_source.writing.kept_rows import (
     find_versions,
     lose_all,
 )
-from spaaza_source.writing.keys import Key, KeyCandidates, cell_at
+from spaaza_source.writing.keys import (
+    Key,
+    KeyCandidates,
+    broken_key,
+    cell_at,
+    missing_key,
+    shared_by_files,
+    shared_rows,
+    unmergeable,
+)
 from spaaza_source.writing.late_rows import late_row_meter
 from spaaza_source.writing.schema_hints import keep_root_keys, proven_key, table_memory
 from spaaza_source.writing.table_limits import check_rows, check_tables

@@ -37,7 +37,7 @@ def load_anew(vendor: FileVendor, folder: Path, text: str, **hints: Any) -> None
     pipeline_into(folder).run(source.with_resources("products"), refresh="drop_resources")
 
 
-@pytest.mark.follows("writing/broken_key.py", "If the vendor has changed its form")
+@pytest.mark.follows("writing/keys/broken_key.py", "If the vendor has changed its form")
 def test_a_users_key_that_stops_fitting(vendor: FileVendor, tmp_path: Path) -> None:
     load(vendor, tmp_path, ROWS, hints=KEY)
     text = refused(vendor, tmp_path, UUIDS, hints=KEY)
@@ -47,8 +47,8 @@ def test_a_users_key_that_stops_fitting(vendor: FileVendor, tmp_path: Path) -> N
     assert query(tmp_path, "SELECT min(number) FROM products") == [("0b8f1c2e-aaaa",)]
 
 
-@pytest.mark.follows("writing/broken_key.py", "{hint} If none do")
-@pytest.mark.follows("writing/broken_key.py", "If the vendor has replaced it")
+@pytest.mark.follows("writing/keys/broken_key.py", "{hint} If none do")
+@pytest.mark.follows("writing/keys/broken_key.py", "If the vendor has replaced it")
 @pytest.mark.parametrize(
     ("text", "cause"),
     [

@@ -214,9 +214,9 @@ def test_a_start_that_moves_where_no_column_tells_rows_apart(shop: Shop, way: st
 def test_windows_that_share_rows(shop: Shop, way: str) -> None:
     shop.give("vouchers", CODES + "".join(OLD))
     since: dict[str, Any] = {"start_date": "2026-04-01"}
-    with advises("writing/broken_key.py", "Name a primary_key that tells them apart") as told:
+    with advises("writing/keys/broken_key.py", "Name a primary_key that tells them apart") as told:
         shop.load("vouchers", **since)
-    check_advice("writing/broken_key.py", ", or {policy.all_rows_hint}", told[0])
+    check_advice("writing/keys/broken_key.py", ", or {policy.all_rows_hint}", told[0])
     shop.load("vouchers", **({} if way == "whole" else {**since, "hints": {"primary_key": "code"}}))
     assert shop.rows("vouchers") == 3
 

@@ -89,7 +89,9 @@ def test_fields_whose_labels_do_not_tell(voucherify: Shop) -> None:
 
 def test_a_key_that_repeats(shop: Shop) -> None:
     shop.give("users", "id,name\n1,a\n1,b\n")
-    with advises("writing/broken_key.py", "Name columns that tell the rows apart as primary_key."):
+    with advises(
+        "writing/keys/broken_key.py", "Name columns that tell the rows apart as primary_key."
+    ):
         shop.load("users", hints={"primary_key": "id"})
     shop.load("users", hints={"primary_key": ["id", "name"]})
     assert shop.rows("users") == 2

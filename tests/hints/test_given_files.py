@@ -75,7 +75,7 @@ def test_dates_of_files(shop: Shop) -> None:
 
 def test_files_that_share_rows(shop: Shop) -> None:
     Path("more.csv").write_bytes(USERS + b"3,c\n")
-    with advises("writing/broken_key.py", "Give files that have no rows in common."):
+    with advises("writing/keys/broken_key.py", "Give files that have no rows in common."):
         shop.load("users", files={"users": ["users.csv", "more.csv"]})
     shop.load("users", files={"users": ["more.csv"]})
     assert shop.rows("users") == 3

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from spaaza_source.errors import BrokenKeyError
 from spaaza_source.exports import RELOAD, SyncPolicy
-from spaaza_source.writing.keys import Key, KeyViolation
+from spaaza_source.writing.keys.candidates import KeyViolation
+from spaaza_source.writing.keys.cells import Key
 
 
 def missing_key(table: str, key: Key) -> BrokenKeyError:
