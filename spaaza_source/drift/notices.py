@@ -25,6 +25,7 @@ Kind = Literal[
     "outside",
     "rejected",
     "renamed",
+    "repeated",
     "returned",
     "undeclared",
     "unspelled",

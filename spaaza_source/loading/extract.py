@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,7 @@ def load_files(
         seconds = time.monotonic() - begun - waited
         told += misfits.notices(table, file.columns, file.locate)
         told += _outside_notices(reader, export, file)
+        told += _repeated_notices(write, number, export)
         jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
         told_of.append(told)
         rejected += rejected_rows(export, file.rejected, hide_raw=hide)
@@ -227,15 +230,35 @@ def _load_file(
     """Yield a file's items; returns how many rows, and the seconds that dlt took for them."""
     hints: Any = {**file.hints(), **write.hints()}
     waited = 0.0
-    for item in file.items(edges):
+    for count, item in enumerate(file.items(edges)):
         misfits.add(item)
-        writable = write.add(item, file=number)
+        writable = write.add(item, file=number, read_seen=partial(_first_items, file, count))
         yielded = time.monotonic()
         # The first item carries the hints for dlt's schema; dlt keeps them for the rest.
         yield dlt.mark.with_hints(writable, hints) if hints else writable
         waited += time.monotonic() - yielded
         hints = None
     return write.rows_of(number), waited
+
+
+def _first_items(file: LoadableFile, count: int) -> Iterator[Any]:
+    """So many of a file's items, read once more."""
+    return islice(file.items(), count)
+
+
+def _repeated_notices(write: TableWrite, number: int, export: Export) -> list[Notice]:
+    """Tell of rows that a file has twice."""
+    rows = write.repeated_of(number)
+    if not rows:
+        return []
+    notice = Notice(
+        "repeated",
+        export.request.table,
+        f"{rows:,} rows of {export.job.job_id} are the same, cell by cell, as one before them, and"
+        " were left out",
+        rows=rows,
+    )
+    return [notice]
 
 
 def _outside_notices(reader: FileReader, export: Export, file: LoadableFile) -> list[Notice]:

@@ -68,8 +68,8 @@ class LoadableFile(ABC):
         self.rejected: Sequence[RejectedRow] = file.rejected
         #: Whether some of its values do not fit their column's type.
         self.has_variants = any(column.has_variant for column in file.columns)
-        #: Rows of its items that lie outside of the window, and are left out; and those of them
-        #: that lie further outside than was asked for.
+        #: Rows that lie outside of the window, and are left out, once all items have been read; and
+        #: those of them that lie further outside than was asked for.
         self.outside = self.far_outside = 0
         self._export = export
         self._policy = policy
@@ -135,16 +135,18 @@ class LoadableCsv(LoadableFile):
         return table_hints(self._export.request.table, self.columns, self.rows, marked)
 
     def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: D102 - above
-        rowless, self.outside, self.far_outside = self._rowless, 0, 0
+        rowless, outside, far = self._rowless, 0, 0
         for rows in self._file.tables():
             kept = rows.filter(self._window.filter(rows)) if self._window else rows
-            self.outside += rows.num_rows - kept.num_rows
+            outside += rows.num_rows - kept.num_rows
             if self._window and kept.num_rows < rows.num_rows:
-                self.far_outside += self._window.count_far(rows)
+                far += self._window.count_far(rows)
             if self._window and edges is not None:
                 self._window.note_edges(edges, rows)
             settled = settle_undecided(kept, self.columns, rowless=rowless)
             yield self._policy.apply(settled)
+        # At the end: they may be read once more in part.
+        self.outside, self.far_outside = outside, far
 
     def locate(self, row: int) -> str:  # noqa: D102 - above
         if self._window:

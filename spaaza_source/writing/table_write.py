@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,6 +125,8 @@ class TableWrite:
         self._misfits: Counter[str] = Counter()
         #: How many rows each file has brought.
         self._rows_of: Counter[int] = Counter()
+        #: How many rows of each file are the same as one before them.
+        self._repeated: Counter[int] = Counter()
         #: What the delete guard tells rows apart by where there is no key.
         self._others = [name for name in (time_column, ID) if name and not self._nested]
         self._keys = KeyCandidates(self._candidates(), self._others)
@@ -157,8 +159,14 @@ class TableWrite:
         """What dlt has to know before the first row."""
         return self._disposition.first_hints()
 
-    def add(self, rows: Any, *, file: int) -> Any:
-        """Take note of a file's rows, an Arrow table or records; returns what is to be loaded."""
+    def add(self, rows: Any, *, file: int, read_seen: Callable[[], Iterable[Any]] = tuple) -> Any:
+        """Take note of a file's rows, an Arrow table or records; returns what is to be loaded.
+
+        Args:
+            rows: The rows.
+            file: The file's number.
+            read_seen: Reads the file's rows before these once more.
+        """
         if self._late_rows is not None:
             self._late_rows.add(rows)
         self._count_misfits(rows)
@@ -171,10 +179,27 @@ class TableWrite:
             return rows
         if self._overlapping:
             rows = self._keys.drop_seen(rows, file)
+        rows = self._drop_repeated(rows, file, read_seen)
         self._keys.add(rows, file)
         self._rows_of[file] += rows.num_rows
         rows = self._disposition.complete_rows(rows, accumulates=self._accumulates)
         return rows if self.unchanged is None else self.unchanged.leave_out(rows)
+
+    def _drop_repeated(
+        self, rows: pa.Table, file: int, read_seen: Callable[[], Iterable[Any]]
+    ) -> pa.Table:
+        """Rows of a window that are merged by a key, without what the file has twice."""
+        key = self._stored_key or self._keys.seen_by
+        is_own = self._user_key is None and self._disposition.user.strategy is None
+        if not (self._partial or self._overlapping) or not (is_own and key and rows.num_rows):
+            return rows
+        kept = self._keys.drop_repeated(rows, key, file, read_seen)
+        self._repeated[file] += rows.num_rows - kept.num_rows
+        return kept
+
+    def repeated_of(self, file: int) -> int:
+        """How many rows of a file were left out, as one before them is the same."""
+        return self._repeated[file]
 
     def rows_of(self, file: int) -> int:
         """How many rows a file has brought so far."""

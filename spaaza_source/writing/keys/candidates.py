@@ -6,7 +6,7 @@ pass by; a key that a user names is checked alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from spaaza_source.tabular import texts_differ
 from spaaza_source.writing.keys.cells import Key, cell_at, has_columns, is_in
+from spaaza_source.writing.keys.repeated_rows import drop_repeated
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,23 @@ class KeyCandidates:
             return rows
         seen = pa.concat_tables([part.select(list(key)) for part in before])
         return rows.filter(pc.invert(is_in(rows.select(list(key)), seen)))
+
+    def drop_repeated(
+        self, rows: pa.Table, key: Key, file: int, read_seen: Callable[[], Iterable[pa.Table]]
+    ) -> pa.Table:
+        """A file's rows without those that are the same as one before them.
+
+        Args:
+            rows: Some of its rows; those before them have been added.
+            key: What tells rows apart.
+            file: The file.
+            read_seen: Reads the file's rows before these once more.
+        """
+        before = [part for its, part in self._parts if its == file]
+        if not has_columns(rows, key) or not all(has_columns(part, key) for part in before):
+            return rows
+        seen = pa.concat_tables([part.select(list(key)) for part in before]) if before else None
+        return drop_repeated(rows, key, seen, read_seen)
 
     def add(self, rows: pa.Table, file: int = 0) -> None:
         """Take note of rows; a candidate whose columns they lack is dropped."""
