@@ -43,6 +43,8 @@ def job_row(
         "selection": selection,
         "fingerprint": request.fingerprint,
         "state": job.vendor_state,
+        "channel": job.channel or None,
+        "user_id": job.user_id or None,
         "adopted": export.adopted,
         "split_from": export.split_from,
         # Nobody knows how old an adopted job is where the vendor gives no date.

@@ -71,6 +71,8 @@ AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             settled_by="text",
             notices="text",
             unchanged="bool",
+            channel="text",
+            user_id="text",
         ),
     ),
     "rejected_rows": (

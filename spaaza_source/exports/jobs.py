@@ -44,6 +44,8 @@ class Job:
         detail: What the vendor says of a failure, redacted.
         due_at: When the vendor is to begin it, UTC; None where it does not say.
         repeats: Whether the vendor runs it again and again.
+        channel: By what way it was requested, in the vendor's own word; empty where it is not said.
+        user_id: Who requested it there, by the vendor's id; empty where it is not said.
     """
 
     job_id: str
@@ -55,6 +57,8 @@ class Job:
     detail: str = ""
     due_at: datetime | None = None
     repeats: bool = False
+    channel: str = ""
+    user_id: str = ""
 
 
 @dataclass(frozen=True)

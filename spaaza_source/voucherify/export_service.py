@@ -133,7 +133,12 @@ class VoucherifyExports:
             state=STATES.get(known, JobState.UNKNOWN),
             vendor_state=self.http.redact(status),
             created_at=parse_vendor_instant(export.get("created_at")),
+            channel=self._word(export.get("channel")),
+            user_id=self._word(export.get("user_id")),
         )
+
+    def _word(self, value: Any) -> str:
+        return self.http.redact(value) if isinstance(value, str) else ""
 
     def _known(self, export: ExportAnswer) -> Iterator[KnownJob]:
         """An export as a job of ours, by its parameters; as two jobs where these are ambiguous."""

@@ -23,7 +23,9 @@ class ExportObject:
             documented. The first is for rows created in it, the others for rows changed in it.
         time_field: The field with a row's time; None where there is none. Without a key, the rows
             of a window are replaced by it.
-        order: How the file is sorted, so that the same rows make the same file.
+        order: How the file is sorted unless another order is set, so that the same rows make the
+            same file.
+        orders: What it can be sorted by; from the last to the first with a "-" before it.
         keys: Fields that may be its key; the rows must prove it.
         volatile: Fields whose cells change by themselves as time passes.
         of_a_campaign: Whether it can be requested for one campaign only.
@@ -38,6 +40,12 @@ class ExportObject:
     keys: tuple[str, ...] = ("id",)
     volatile: tuple[str, ...] = ()
     of_a_campaign: bool = False
+    orders: tuple[str, ...] = ("created_at",)
+
+    @property
+    def all_orders(self) -> tuple[str, ...]:
+        """What an export's `order` can be, as the vendor writes it."""
+        return tuple(sign + field for field in self.orders for sign in ("", "-"))
 
     @property
     def is_final(self) -> bool:
@@ -79,6 +87,7 @@ OBJECTS: dict[str, ExportObject] = {
             time_field="created_at",
             keys=("id", "code"),
             of_a_campaign=True,
+            orders=("created_at", "updated_at", "code"),
         ),
         ExportObject(
             "redemptions",
@@ -90,6 +99,7 @@ OBJECTS: dict[str, ExportObject] = {
             # The field is called `date`, the filter `created_at`.
             time_filters=("created_at",),
             time_field="date",
+            orders=("created_at", "id", "voucher_code", "tracking_id", "customer_id"),
         ),
         ExportObject(
             "publications",
@@ -99,6 +109,7 @@ OBJECTS: dict[str, ExportObject] = {
             time_filters=("created_at",),
             time_field="date",
             keys=(),
+            orders=("created_at", "id", "voucher_code", "tracking_id", "customer_id", "channel"),
         ),
         ExportObject(
             "customers",
@@ -115,12 +126,14 @@ OBJECTS: dict[str, ExportObject] = {
             ),
             time_filters=("created_at", "updated_at"),
             time_field="created_at",
+            orders=("created_at", "updated_at", "name", "id", "email", "source_id"),
         ),
         ExportObject(
             "points_expirations",
             "points_expiration",
             _fields("id campaign_id voucher_id points status expires_at"),
             order="expires_at",
+            orders=("expires_at",),
         ),
         ExportObject(
             "orders",
@@ -131,6 +144,7 @@ OBJECTS: dict[str, ExportObject] = {
             ),
             time_filters=("created_at", "updated_at"),
             time_field="created_at",
+            orders=("created_at", "updated_at", "status"),
         ),
         ExportObject(
             "voucher_transactions",

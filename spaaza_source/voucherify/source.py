@@ -34,6 +34,7 @@ from spaaza_source.reading import RangeColumns, ReadSettings
 from spaaza_source.settings import (
     CENTURY_IN_DAYS,
     by_table,
+    require_choice,
     require_flag,
     require_number,
     require_text,
@@ -64,6 +65,7 @@ def voucherify_source(
     fields: Optional[dict[str, Any]] = None,  # noqa: UP045
     filters: Optional[dict[str, Any]] = None,  # noqa: UP045
     campaign_id: Optional[str] = None,  # noqa: UP045
+    order: Optional[dict[str, str]] = None,  # noqa: UP045
     start_date: Any = None,
     end_date: Any = None,
     column_types: Any = "inferred",
@@ -122,6 +124,8 @@ def voucherify_source(
             matches stays until the next whole load. Where Voucherify's one junction cannot combine
             them with a window, every load brings all rows.
         campaign_id: Load the vouchers of this campaign only; the other objects have no such filter.
+        order: By table: how its files are sorted, as the vendor writes it: `-created_at` from the
+            newest row on. The rows of a table are the same in any order.
         start_date: Start of history: ISO 8601 text or a datetime, UTC if it names no zone.
         end_date: With `start_date`, the end of exactly that range (exclusive); alone, where loads
             stop. As for `spaaza_source`.
@@ -191,6 +195,7 @@ def voucherify_source(
     names = re.findall(r"[\w-]+", objects) if isinstance(objects, str) else objects or OBJECTS
     chosen = [object_named(name) for name in names]
     fields_of = _check_fields(fields)
+    order_of = _check_order(order)
     filters_of = {
         object_named(name).table: check_filters(one, str(name))
         for name, one in by_table("filters", filters)
@@ -238,6 +243,7 @@ def voucherify_source(
             fields_of.get(exported.table, exported.fields),
             filters_of.get(exported.table),
             campaign_id if exported.of_a_campaign else None,
+            order_of.get(exported.table, exported.order),
         )
         sync = make_request.narrow(dates, snapshot)
         yield resources.make(
@@ -247,6 +253,9 @@ def voucherify_source(
                     make_request,
                     sync,
                     collect_only=only_finished,
+                    other_requests=[
+                        replace(make_request, order=each) for each in exported.all_orders
+                    ],
                     dates_refused=make_request.dates_refused(dates),
                     is_range=dates.is_backfill,
                 ),
@@ -270,6 +279,7 @@ class _RequestFactory:
     #: Its conditions may hold personal values.
     filters: Filters | None = field(repr=False)
     campaign_id: str | None
+    order: str
 
     def __call__(self, window: Window | None) -> ExportRequest:
         filters = add_window(self.filters, self.exported.time_filters, window)
@@ -279,7 +289,7 @@ class _RequestFactory:
             account=self.account,
             window=window,
             selection={
-                "order": self.exported.order,
+                "order": self.order,
                 "fields": list(self.fields),
                 **({"filters": filters} if filters else {}),
                 **({"campaign_id": self.campaign_id} if self.campaign_id else {}),
@@ -330,6 +340,16 @@ def _check_fields(fields: Any) -> dict[str, tuple[str, ...]]:
         if not isinstance(names, list | tuple) or not names or not all(map(_is_name, names)):
             raise SettingsError("not a list of field names", where=f"fields of {str(name)[:40]}")
         checked[object_named(name).table] = tuple(dict.fromkeys(names))
+    return checked
+
+
+def _check_order(order: Any) -> dict[str, str]:
+    """The setting `order`: by table how its files are sorted."""
+    checked = {}
+    for name, value in by_table("order", order):
+        exported = object_named(name)
+        choices = exported.all_orders
+        checked[exported.table] = require_choice(f"order of {exported.table}", value, *choices)
     return checked
 
 

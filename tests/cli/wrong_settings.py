@@ -330,7 +330,7 @@ OPTIONS = [
     (("--dataset", "spaaza"), "'spaaza'", "spaaza_data"),
     (("--start-date", "2026-02-01", "--end-date", "2026-01-01"), "2026-02-01", "start_date"),
     (("--start-date", "01/02/2026"), "01/02/2026", "2026-05-26"),
-    (("--end-date", "2026-01-01"), "end_date", "Give both"),
+    (("--end-date", "soon"), "end_date", "2026-05-26"),
     (("user",), "'user'", "users"),
     (("--from-files", "."), ".", "keep_files"),
 ]

@@ -29,6 +29,7 @@ WORDS = {
     "filters",
     "lag",
     "objects",
+    "order",
     "segments",
     "window",
 }
