@@ -65,6 +65,7 @@ def cli(*, debug: bool) -> None:
 @rows_option
 @seed_option
 @vendor_option
+@click.option("--bulk-users", is_flag=True, help="Load Spaaza's bulk users export too.")
 def demo(**options: Any) -> None:
     """Load generated exports into DuckDB, from a sandbox inside this process.
 
@@ -159,7 +160,8 @@ def load(**options: Any) -> None:
     """Load history first, then what is new since the last load: all tables, or those given.
 
     \b
-    Of Spaaza:     transactions users vouchers wallet_ledger products product_variants
+    Of Spaaza:     transactions users vouchers wallet_ledger products product_variants;
+                   bulk_users where it is named
     Of Voucherify: vouchers redemptions publications customers points_expirations orders
                    voucher_transactions
     """  # noqa: D301 - as above

@@ -35,10 +35,16 @@ from spaaza_source.cli.output import (
 )
 from spaaza_source.cli.pipeline import locked_pipeline, reading_pipeline
 from spaaza_source.cli.target import Target, each_vendor
-from spaaza_source.cli.vendors import VENDORS
+from spaaza_source.cli.vendors import VENDORS, Vendor
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports import Repeat
-from spaaza_source.loading import asks_vendor, exports_of
+from spaaza_source.exports import (
+    ExportRequest,
+    Job,
+    Repeat,
+    archived_loads,
+    archived_tables,
+)
+from spaaza_source.loading import TableLoad, asks_vendor, exports_of, loads_of, streamed_tables
 
 
 def check(*, deep: bool, keys: int, **options: Any) -> None:
@@ -47,8 +53,13 @@ def check(*, deep: bool, keys: int, **options: Any) -> None:
     for chain, vendor in each_vendor(options["vendor"], options["chains"]):
         if chain is not None:
             print_chain(console, chain)
-        for line in vendor.check_access():
-            click.echo(line)
+        tables = {vendor.find_table(name).table for name in options["tables"]}
+        if not tables or tables - vendor.streamed.keys():
+            for line in vendor.check_access():
+                click.echo(line)
+        if vendor.check_streamed is not None and tables & vendor.streamed.keys():
+            for line in vendor.check_streamed():
+                click.echo(line)
     if not deep:
         return
     are_equal = [_compare(target, keys, console) for target in _each_target(console, options)]
@@ -62,7 +73,7 @@ def _compare(target: Target, keys: int, console: Console) -> bool:
     with reading_pipeline(target) as pipeline:
         tables = ", ".join(table for source in sources for table in source.selected_resources)
         console.print(f"\nRequesting fresh exports of {tables} ...", highlight=False)
-        known = target.vendor.tables
+        known = {table: target.vendor.known(table) for table in target.tables}
         diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
         return show_differences(console, diffs)
 
@@ -82,6 +93,9 @@ def load(
     **options: Any,
 ) -> None:
     """Load tables, the archive in a folder, or files of the user's own."""
+    if from_files is not None and not options["tables"]:
+        # All that is there, beside what a load without names is of.
+        options["tables"] = _archived(from_files, VENDORS[options["vendor"]])
     targets = Target.each(**options)
     settings: dict[str, Any] = {"accept_deletes": True} if accept_deletes else {}
     if files or dialect:
@@ -102,14 +116,15 @@ def load(
 
     def load_target(target: Target) -> None:
         source = target.source(**settings)
-        asks = asks_vendor(source)
-        if asks:
+        # What is streamed has no jobs, and no other check than the request itself.
+        requests = asks_vendor(source) and len(streamed_tables(source)) < len(target.tables)
+        if requests:
             # Wrong settings are reported before anything is requested.
             list(target.vendor.check_access())
         # What is dropped and loaded again needs no older load to be finished first.
         with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
             run = partial(load_and_report, pipeline, source, report, full_refresh=full_refresh)
-            if asks:
+            if requests:
                 submitter = exports_of(source).run.submitter
                 run_agreed(submitter, run, may_ask=isinstance(report, ConsoleReport))
             else:
@@ -118,6 +133,12 @@ def load(
 
     load_each(targets, report, load_target)
     report.show_location(targets[0].db, loaded[0])
+
+
+def _archived(folder: Path, vendor: Vendor) -> list[str]:
+    """The tables to load from archived files: all of the vendor's."""
+    archived = {table for load in archived_loads(folder) for table in archived_tables(load)}
+    return [table for table in [*vendor.tables, *vendor.streamed] if table in archived]
 
 
 def _with_files(
@@ -145,11 +166,23 @@ def plan(**options: Any) -> None:
     """Show the exports that the next load would request."""
     console = make_console()
     for target in _each_target(console, options):
+        asked, streamed = _split_streamed(target)
+        exports: list[tuple[ExportRequest, Job | None]] = []
         with reading_pipeline(target) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline)
+            if asked is not None:
+                submitter, syncs = prepare_next_load(asked, pipeline)
+                exports += list_exports(syncs, submitter.plan(syncs))
             seconds_by_table = median_seconds(read_history(target, pipeline))
-        exports = list(list_exports(syncs, submitter.plan(syncs)))
-        show_plan(console, exports, seconds_by_table, target.vendor.filter_text)
+        exports += [(load.sync.make_request(None), None) for load in streamed]
+        show_plan(console, exports, seconds_by_table, target.vendor.filter_text, target.streamed)
+
+
+def _split_streamed(target: Target) -> tuple[Target | None, list[TableLoad]]:
+    """The target without what the vendor streams, if there is anything else; and that."""
+    streamed = target.streamed
+    loads = loads_of(replace(target, tables=streamed).source()) if streamed else {}
+    asked = [table for table in target.tables if table not in streamed]
+    return (replace(target, tables=asked) if asked else None), list(loads.values())
 
 
 def submit(*, repeat: Repeat | None, apart: float, max_exports: int | None, **options: Any) -> None:

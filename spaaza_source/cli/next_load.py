@@ -12,7 +12,12 @@ import dlt
 from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
 from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync
-from spaaza_source.loading import exports_of, restore_from_destination, resume_tables
+from spaaza_source.loading import (
+    exports_of,
+    not_requested,
+    restore_from_destination,
+    resume_tables,
+)
 
 #: How many of a table's last exports the expected duration of the next is taken from.
 RECENT = 20
@@ -25,7 +30,12 @@ def prepare_next_load(
 
     As a load does, it first restores the pipeline's state from its destination. `settings` are
     further arguments of the vendor's source.
+
+    Raises:
+        SettingsError: A table is streamed, without a job that could be requested or collected.
     """
+    if target.streamed:
+        raise not_requested(target.streamed[0])
     source = target.source(**settings)
     exports = exports_of(source)
     if not target.exists:

@@ -24,17 +24,22 @@ from spaaza_source.sandbox import (
 )
 
 
-def demo(*, db: Path, rows: int, seed: int, vendor: str) -> None:
+def demo(*, db: Path, rows: int, seed: int, vendor: str, bulk_users: bool = False) -> None:
     """Load generated exports into DuckDB, from a sandbox inside this process."""
     report = ConsoleReport()
     target = replace(Target.of(vendor=vendor, db=db), pipeline=f"{vendor}_demo")
+    if bulk_users:
+        target = _with_streamed(target)
     with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
         report.console.print(f"The sandbox serves the vendor's API at {served.base_url}.")
         source = target.source(
             base_url=served.base_url,
             poll_interval=0.5,
             max_concurrent_exports=len(target.tables),
-            **_sandbox_settings(served, vendor),
+            **(
+                _sandbox_settings(served, vendor)
+                | ({"credentials": served.session} if bulk_users else {})
+            ),
         )
         with locked_pipeline(target, report.progress, abandon=True) as pipeline:
             require_own_tables(pipeline)
@@ -62,6 +67,17 @@ def sandbox(*, port: int, rows: int, seed: int, run_seconds: float, live: bool) 
     served.serve_forever()
 
 
+def _with_streamed(target: Target) -> Target:
+    """The target with what the vendor streams beside its exports."""
+    if not target.vendor.streamed:
+        raise SettingsError(
+            f"{target.vendor.name} has no bulk users export",
+            where="--bulk-users",
+            hint="Leave it out.",
+        )
+    return replace(target, tables=[*target.tables, *target.vendor.streamed])
+
+
 def _sandbox_settings(served: Sandbox, vendor: str) -> dict[str, Any]:
     """The credentials of a sandbox, and settings that spare its user the waiting."""
     if vendor == VOUCHERIFY.name:
@@ -78,8 +94,12 @@ def _show_settings(served: Sandbox) -> None:
     )
     click.echo("  spaaza load\n")
     session = ", ".join(f'"{name}": "{value}"' for name, value in served.session.items())
-    click.echo("The bulk users export (spaaza_bulk_users, in Python) takes an admin session:\n")
-    click.echo(f"  credentials={{{session}}}\n")
+    click.echo("The bulk users export takes an admin session in the place of the token; in Python")
+    click.echo(f"credentials={{{session}}}, in a shell:\n")
+    prefix = "SOURCES__SPAAZA__CREDENTIALS__"
+    unset = " ".join(f"-u {prefix}{name.upper()}" for name in served.credentials)
+    given = " ".join(f"{prefix}{name.upper()}={value}" for name, value in served.session.items())
+    click.echo(f"  env {unset} {given} spaaza load bulk_users\n")
     click.echo("It serves Voucherify too:\n")
     _show_variables("VOUCHERIFY", served.voucherify_credentials, base_url=served.base_url)
     click.echo("  spaaza load --vendor voucherify\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -149,12 +150,16 @@ class Target:
         Args:
             settings: Further arguments of the vendor's source.
         """
-        options: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
-        options |= self.files
-        if self.are_named and self.vendor.tables_setting:
-            options[self.vendor.tables_setting] = list(self.tables)
-        source = self.vendor.source(**options, **settings)
-        source = source.with_resources(*(name for name in self.tables if name in source.resources))
+        streamed, asked = self.streamed, [name for name in self.tables if name not in self.streamed]
+        source = self._streamed_source(**settings) if streamed else None
+        if asked:
+            others = self._source(asked, **settings)
+            if source is not None:
+                # Of one name and section: they share the schema, the settings and the load.
+                others.resources.add(*source.resources.values())
+            source = others
+        if source is None:
+            raise SettingsError("no table is named")
         if isinstance(self.destination, str) and is_files(
             Destination.from_reference(self.destination)
         ):
@@ -163,15 +168,34 @@ class Target:
                 resource.apply_hints(table_format=DELTA)
         return source
 
+    @property
+    def streamed(self) -> list[str]:
+        """Those of the tables that the vendor streams, without jobs."""
+        return [name for name in self.tables if name in self.vendor.streamed]
+
+    def _source(self, tables: Sequence[str], **settings: Any) -> DltSource:
+        options: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
+        options |= self.files
+        if self.are_named and self.vendor.tables_setting:
+            options[self.vendor.tables_setting] = list(tables)
+        source = self.vendor.source(**options, **settings)
+        return source.with_resources(*(name for name in tables if name in source.resources))
+
+    def _streamed_source(self, **settings: Any) -> DltSource | None:
+        """The source of what is streamed: always whole, so that most settings have no meaning."""
+        if self.vendor.streamed_source is None:
+            return None
+        known = signature(self.vendor.streamed_source).parameters
+        shared = {name: value for name, value in settings.items() if name in known}
+        return self.vendor.streamed_source(**self.files, **shared)
+
     def sources_to_compare(self) -> list[DltSource]:
         """Sources to compare the tables with; the dates narrow only tables whose rows are final."""
-        final = [table for table in self.tables if self.vendor.tables[table].is_final]
+        final = [table for table in self.tables if self.vendor.known(table).is_final]
         others = [table for table in self.tables if table not in final]
         settings = {"allow_external_schedulers": False}
-        sources = [
-            replace(self, tables=final).source(**settings),
-            replace(self, tables=others, dates={}).source(**settings),
-        ]
+        parts = [replace(self, tables=final), replace(self, tables=others, dates={})]
+        sources = [part.source(**settings) for part in parts if part.tables]
         return [source for source in sources if source.selected_resources]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,10 @@ class Vendor:
     Attributes:
         name: Its name; also the name of its source, its pipeline and its DuckDB file.
         source: Makes its source.
-        tables: Its tables, by name.
+        tables: Its tables, by name: those that a load without names is of.
+        streamed: Those that it streams in an answer, without a job, by name.
+        streamed_source: Makes the source of these.
+        check_streamed: Checks whether the settings reach them.
         find_table: Finds a table by the name that a user gives.
         check_access: Checks whether the settings reach it; yields one line for each thing that
             works.
@@ -37,16 +40,26 @@ class Vendor:
     filter_text: Callable[[Mapping[str, Any]], str]
     can_repeat: bool
     tables_setting: str | None = None
+    streamed: Mapping[str, VendorTable] = field(default_factory=dict)
+    streamed_source: Callable[..., DltSource] | None = None
+    check_streamed: Callable[[], Iterator[str]] | None = None
+
+    def known(self, table: str) -> VendorTable:
+        """What is known of a table."""
+        return self.streamed.get(table) or self.tables[table]
 
 
 SPAAZA = Vendor(
     "spaaza",
     spaaza.spaaza_source,
     spaaza.INDEXES,
-    spaaza.index_named,
+    spaaza.find_table,
     spaaza.check_access,
     spaaza.filter_text,
     can_repeat=True,
+    streamed={spaaza.BULK_USERS.table: spaaza.BULK_USERS},
+    streamed_source=spaaza.spaaza_bulk_users,
+    check_streamed=spaaza.check_bulk_users,
 )
 
 
@@ -56,6 +69,8 @@ def of_chain(chain: int) -> Vendor:
         SPAAZA,
         source=spaaza.chain_source(chain),
         check_access=partial(spaaza.check_chain, chain),
+        streamed_source=spaaza.chain_source(chain, spaaza.spaaza_bulk_users),
+        check_streamed=partial(spaaza.check_chain, chain, spaaza.check_bulk_users),
     )
 
 

@@ -9,11 +9,14 @@ from spaaza_source.loading.resources import (
     account_of,
     asks_vendor,
     exports_of,
+    loads_of,
     make_sync_policy,
+    not_requested,
+    streamed_tables,
     with_new_export,
 )
 from spaaza_source.loading.stored_schema import restore_from_destination
-from spaaza_source.loading.stream import stream_table
+from spaaza_source.loading.stream import Stream
 from spaaza_source.loading.table_load import TableLoad
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "DOWNLOADS",
     "EXPORTING",
     "ResourceFactory",
+    "Stream",
     "TableLoad",
     "TableSpec",
     "account_of",
@@ -28,10 +32,12 @@ __all__ = [
     "downloads_folder",
     "exports_of",
     "last_instants",
+    "loads_of",
     "make_sync_policy",
+    "not_requested",
     "read_history",
     "restore_from_destination",
     "resume_tables",
-    "stream_table",
+    "streamed_tables",
     "with_new_export",
 ]

@@ -22,6 +22,7 @@ from spaaza_source.exports import (
 )
 from spaaza_source.loading.extract import export_table
 from spaaza_source.loading.files_at_hand import load_archived, load_given
+from spaaza_source.loading.stream import Stream, stream_table
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.reading import RangeColumns, ReadSettings
@@ -98,7 +99,7 @@ class ResourceFactory:
     """Makes the resources of a source.
 
     Attributes:
-        run: The exports of a load.
+        run: The exports of a load; or the one that the vendor streams.
         read_settings: How files are read, but for the types of a table's columns.
         delete_guard: How many rows a load may delete.
         by_scheduler: Whether a scheduler's interval is the range; None for what dlt says.
@@ -108,9 +109,10 @@ class ResourceFactory:
         dates: What the settings say of dates, for their range of time.
         drift: Which tables are not loaded where a file differs from the last one.
         remove: Removes jobs at the vendor, once a later load begins; None to leave them there.
+        section: That of dlt's configuration for a resource that is run without its source.
     """
 
-    run: ExportRun
+    run: ExportRun | Stream
     read_settings: ReadSettings
     delete_guard: DeleteGuard
     by_scheduler: bool | None
@@ -120,6 +122,7 @@ class ResourceFactory:
     remove: Remove | None = None
     given: GivenFiles | None = None
     dates: SyncPolicy = field(default_factory=SyncPolicy)
+    section: str = SECTION
 
     def __post_init__(self) -> None:
         require_flag("allow_external_schedulers", self.by_scheduler, may_be_none=True)
@@ -156,18 +159,21 @@ class ResourceFactory:
             self.drift.stops_table(sync.table),
             range_columns=table.range_columns,
         )
-        given: Any = {"name": sync.table, "section": SECTION, "write_disposition": declared}
+        given: Any = {"name": sync.table, "section": self.section, "write_disposition": declared}
+        keep_files = None if self.keep_files is None else Path(self.keep_files)
         resource: DltResource
         if self.from_files is not None:
             resource = dlt.resource(load_archived, **given)(load, Path(self.from_files))
         elif files is not None:
             resource = dlt.resource(load_given, **given)(load, files)
+        elif isinstance(self.run, Stream):
+            resource = dlt.resource(stream_table, **given)(self.run, load, keep_files=keep_files)
         else:
             resource = dlt.resource(export_table, **given)(
                 self.run,
                 load,
                 by_scheduler=self.by_scheduler,
-                keep_files=None if self.keep_files is None else Path(self.keep_files),
+                keep_files=keep_files,
                 remove=self.remove,
             )
         return resource
@@ -193,17 +199,29 @@ def asks_vendor(source: DltSource) -> bool:
         source: At least one of its resources is selected.
     """
     resources = source.selected_resources.values()
-    return any("run" in resource.explicit_args for resource in resources)
+    return any({"run", "stream"} & resource.explicit_args.keys() for resource in resources)
+
+
+def streamed_tables(source: DltSource) -> list[str]:
+    """The selected tables of a source of this package that its vendor streams, without a job."""
+    resources = source.selected_resources.items()
+    return [name for name, each in resources if "stream" in each.explicit_args]
+
+
+def loads_of(source: DltSource) -> dict[str, TableLoad]:
+    """How each selected table of a source that this package made is loaded, by name."""
+    arguments = [resource.explicit_args for resource in source.selected_resources.values()]
+    return {given["load"].sync.table: given["load"] for given in arguments}
 
 
 def exports_of(source: DltSource) -> SourceExports:
-    """The exports of a source that this package made, and that asks a vendor.
+    """The exports of a source that this package made, and that asks a vendor; of jobs alone.
 
     Args:
         source: At least one of its resources is selected.
 
     Raises:
-        SettingsError: It loads files, and asks no vendor.
+        SettingsError: It loads files, and asks no vendor; or what the vendor streams, without jobs.
     """
     arguments = [resource.explicit_args for resource in source.selected_resources.values()]
     if not asks_vendor(source):
@@ -212,8 +230,20 @@ def exports_of(source: DltSource) -> SourceExports:
             where="files" if "files" in arguments[0] else "from_files",
             hint="Leave it out.",
         )
-    loads = {given["load"].sync.table: given["load"] for given in arguments}
-    return SourceExports(arguments[0]["run"], loads)
+    jobs = [name for name in source.selected_resources if name not in streamed_tables(source)]
+    if not jobs:
+        raise not_requested(next(iter(source.selected_resources)))
+    run = next(given["run"] for given in arguments if "run" in given)
+    return SourceExports(run, loads_of(source.with_resources(*jobs)))
+
+
+def not_requested(table: str) -> SettingsError:
+    """The error of what needs a job, for a table whose export the vendor streams."""
+    return SettingsError(
+        "it is streamed by one call, so there is no job to request or to collect",
+        where=table,
+        hint=f"Load it: spaaza load {table}.",
+    )
 
 
 def account_of(source: DltSource) -> str:
@@ -235,10 +265,15 @@ def with_new_export(
     It has the range of the settings, whatever interval a scheduler gives. `on_rejected` is told the
     number of each file's bad rows.
     """
-    exports = exports_of(source.with_resources(table))
-    load = exports.loads[table]
-    sync = replace(load.sync, ignore_existing=True)
-    resource: DltResource = dlt.resource(export_table, name=table, section=SECTION)(
-        exports.run, replace(load, sync=sync, on_rejected=on_rejected), by_scheduler=False
-    )
+    chosen = source.with_resources(table)
+    load = loads_of(chosen)[table]
+    load = replace(load, sync=replace(load.sync, ignore_existing=True), on_rejected=on_rejected)
+    given: Any = {"name": table, "section": SECTION}
+    resource: DltResource
+    if streamed_tables(chosen):
+        stream = chosen.resources[table].explicit_args["stream"]
+        resource = dlt.resource(stream_table, **given)(stream, load)
+    else:
+        run = exports_of(chosen).run
+        resource = dlt.resource(export_table, **given)(run, load, by_scheduler=False)
     return resource

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import dlt
 import requests
 
 from spaaza_source.exports import (
@@ -14,12 +17,13 @@ from spaaza_source.exports import (
     JobState,
     Phase,
     TableExports,
+    archive_files,
     error_context,
     fetch_again,
 )
 from spaaza_source.loading.arrivals import Progress, begin_early
 from spaaza_source.loading.checkpoint import Cursor
-from spaaza_source.loading.context import downloads_folder
+from spaaza_source.loading.context import downloads_folder, is_extracting
 from spaaza_source.loading.extract import load_files
 from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.scope import resolve_scope
@@ -27,18 +31,31 @@ from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.transport import Deadline, Download, FetchedFile, SystemClock
 
 
+@dataclass(frozen=True)
+class Stream:
+    """An export that a vendor streams in the answer to one request.
+
+    Attributes:
+        open: Sends the request; the body of its answer is the file. Where it breaks off, the
+            request is sent again.
+        timeout: Seconds for all of it.
+    """
+
+    open: Callable[[Deadline], requests.Response]
+    timeout: float
+
+
 def stream_table(
-    load: TableLoad, open_stream: Callable[[Deadline], requests.Response], timeout: float
+    stream: Stream, load: TableLoad, *, keep_files: Path | None = None
 ) -> Iterator[Any]:
     """What a resource yields: typed tables, then the rows of the audit tables.
 
     In `export_jobs` the answer is a job of ours, named after the moment of the request.
 
     Args:
+        stream: The export.
         load: How the table is loaded: always whole.
-        open_stream: Sends the request; the body of its answer is the file. Where it breaks off, the
-            request is sent again.
-        timeout: Seconds for all of it.
+        keep_files: Where the file is archived; None to remove it.
 
     Raises:
         SettingsError: The table's rows are of another owner, or were loaded by other settings.
@@ -63,13 +80,13 @@ def stream_table(
         export.total = total
         progress.report()
 
-    begun, deadline = clock.monotonic(), Deadline(clock, timeout)
+    begun, deadline = clock.monotonic(), Deadline(clock, stream.timeout)
     path = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
     with Download(path, on_bytes=on_bytes) as download:
         begin_early(reader, scope)(export, download.arriving)
 
         def attempt() -> FetchedFile:
-            response = open_stream(deadline)
+            response = stream.open(deadline)
             with error_context(export):
                 return download.receive(response)
 
@@ -77,5 +94,7 @@ def stream_table(
     export.arrive(file, clock.monotonic() - begun)
     try:
         yield from load_files(load, exports, reader, scope)
+        if keep_files is not None and is_extracting():
+            archive_files(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
     finally:
         export.remove_file()

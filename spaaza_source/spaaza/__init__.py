@@ -4,24 +4,26 @@
 `chains`, for those who load several.
 """
 
-from spaaza_source.spaaza.bulk_users import open_bulk_users, spaaza_bulk_users
+from spaaza_source.spaaza.bulk_users import check_bulk_users, open_bulk_users, spaaza_bulk_users
 from spaaza_source.spaaza.chains import chain_source, check_chain, read_chains
+from spaaza_source.spaaza.columns.documented_types import DOCUMENTED
 from spaaza_source.spaaza.connection_check import check_access
-from spaaza_source.spaaza.documented_types import DOCUMENTED
-from spaaza_source.spaaza.indexes import INDEXES, index_named
+from spaaza_source.spaaza.indexes import BULK_USERS, INDEXES, find_table
 from spaaza_source.spaaza.segments import filter_text
 from spaaza_source.spaaza.source import spaaza_source
 from spaaza_source.spaaza.task_body import TaskOfBody
 
 __all__ = [
+    "BULK_USERS",
     "DOCUMENTED",
     "INDEXES",
     "TaskOfBody",
     "chain_source",
     "check_access",
+    "check_bulk_users",
     "check_chain",
     "filter_text",
-    "index_named",
+    "find_table",
     "open_bulk_users",
     "read_chains",
     "spaaza_bulk_users",

@@ -5,6 +5,7 @@ Vendor document: "Exporting users (bulk)". There is no job to wait for and no fi
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -19,33 +20,39 @@ from spaaza_source.configuration import is_argument, vendor_source, with_setting
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import RequestRefusedError, SettingsError
-from spaaza_source.exports import ExportRequest, TableSync
-from spaaza_source.loading import TableLoad, stream_table
+from spaaza_source.exports import ExportRequest, GivenFiles, TableSync
+from spaaza_source.loading import ResourceFactory, Stream, TableSpec
 from spaaza_source.reading import ReadSettings
 from spaaza_source.settings import CENTURY, require_name, require_number
+from spaaza_source.spaaza.columns.documented_types import DOCUMENTED
+from spaaza_source.spaaza.columns.personal_columns import make_policies
 from spaaza_source.spaaza.credentials import (
+    NO_VENDOR,
     AdminSession,
     SpaazaCredentials,
     require_chain,
+    require_credentials,
     require_session,
 )
-from spaaza_source.spaaza.documented_types import DOCUMENTED
-from spaaza_source.spaaza.indexes import INDEXES
-from spaaza_source.spaaza.personal_columns import make_policies
+from spaaza_source.spaaza.indexes import BULK_USERS, INDEXES, find_table
 from spaaza_source.spaaza.tasks_api import make_client
-from spaaza_source.tabular import read_table_types
-from spaaza_source.transport import Deadline, HttpClient, parse_base_url
-from spaaza_source.writing import REPLACE, DeleteGuard, Disposition, WriteSettings
+from spaaza_source.tabular import TableTypes, read_table_types
+from spaaza_source.transport import (
+    Deadline,
+    HttpClient,
+    SystemClock,
+    check_connection,
+    parse_base_url,
+)
+from spaaza_source.writing import DeleteGuard
 
-#: Columns that may be the key; the rows must prove it.
-KEYS = ("spaaza_user_id", "user_id", "id")
-#: Columns whose cells change by themselves.
-VOLATILE = ("days_since_last_purchase",)
 #: As the document has it; its example calls the other form.
 PATH, SUFFIX = "/segments/export/users", ".csv"
+#: Seconds that a check waits for the export to begin.
+CHECK_SECONDS = 300.0
 
 
-@vendor_source("spaaza")
+@vendor_source("spaaza", NO_VENDOR)
 def spaaza_bulk_users(
     base_url: str = dlt.config.value,
     chain_id: int = dlt.config.value,
@@ -62,6 +69,10 @@ def spaaza_bulk_users(
     accept_deletes: bool = False,
     export_timeout: float = 3600.0,
     bulk_users_path: str = PATH,
+    keep_files: Optional[str] = None,  # noqa: UP045
+    from_files: Optional[str] = None,  # noqa: UP045
+    files: Any = None,
+    dialect: Any = None,
 ) -> Iterator[DltResource]:
     """All users of a chain: the 68 documented columns and any that the vendor appends.
 
@@ -84,39 +95,48 @@ def spaaza_bulk_users(
         export_timeout: Seconds for the whole export; one that breaks off is begun again.
         bulk_users_path: The path of the call below `base_url`. Where there is none, the other form
             that the vendor's document shows is tried once: with or without `.csv`.
+        keep_files: As for `spaaza_source`.
+        from_files: As for `spaaza_source`.
+        files: As for `spaaza_source`, for the table `bulk_users`.
+        dialect: As for `spaaza_source`.
 
     Raises:
         SettingsError: A setting is missing or wrong.
     """
     install_hooks()
-    chain = require_chain(chain_id)
-    http = make_client(parse_base_url(base_url), chain, require_session(credentials))
-    types = read_table_types(column_types, ["bulk_users"], DOCUMENTED, others=list(INDEXES))
-    settings = ReadSettings(
-        types["bulk_users"], on_bad_row, max_rejected_share, max_rejected_rows=max_rejected_rows
-    )
-    delete_guard = DeleteGuard(max_deleted_share, accept_deletes)
-    policies = make_policies(
-        privacy, privacy_secret, ["bulk_users"], is_shared=not is_argument("privacy")
-    )
+    chain, address, table = require_chain(chain_id), parse_base_url(base_url), BULK_USERS.table
+    given = GivenFiles.of(files, dialect, lambda name: find_table(name).table)
+    session = require_session(credentials) if given is None else require_credentials(credentials)
+    body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
     path = _require_path(bulk_users_path)
     timeout = require_number("export_timeout", export_timeout, least=0, most=CENTURY)
-    body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
-    request = ExportRequest("bulk_users", "users (bulk)", str(chain))
-    load = TableLoad(
-        TableSync(request.table, lambda _: request),
-        settings,
-        policies["bulk_users"],
-        None,
-        WriteSettings(Disposition(REPLACE, VOLATILE), delete_guard, KEYS),
-        DriftSettings.of(on_drift, [*INDEXES, request.table]).stops_table(request.table),
-    )
-    yield dlt.resource(
-        stream_table,
-        name="bulk_users",
+    resources = ResourceFactory(
+        Stream(partial(_open_export, make_client(address, chain, session), path, body), timeout),
+        ReadSettings(
+            TableTypes(), on_bad_row, max_rejected_share, max_rejected_rows=max_rejected_rows
+        ),
+        DeleteGuard(max_deleted_share, accept_deletes),
+        by_scheduler=False,
+        keep_files=keep_files,
+        from_files=from_files,
+        drift=DriftSettings.of(on_drift, [*INDEXES, table]),
+        given=given,
         section="bulk_users",
-        write_disposition=REPLACE,
-    )(load, partial(_open_export, http, path, body), timeout)
+    )
+    policies = make_policies(privacy, privacy_secret, [table], is_shared=not is_argument("privacy"))
+    types = read_table_types(column_types, [table], DOCUMENTED, others=list(INDEXES))
+    request = ExportRequest(table, BULK_USERS.export_index, str(chain))
+    if resources.has(table):
+        yield resources.make(
+            TableSpec(
+                TableSync(table, lambda _: request),
+                policies[table],
+                None,
+                BULK_USERS.keys,
+                BULK_USERS.volatile,
+                types[table],
+            )
+        )
 
 
 def open_bulk_users(
@@ -136,7 +156,37 @@ def open_bulk_users(
     return partial(_open_export, make_client(address, chain, credentials), path, dict(body))
 
 
-@with_settings("spaaza", "spaaza_bulk_users")
+@with_settings("spaaza")
+def check_bulk_users(
+    base_url: str = dlt.config.value,
+    chain_id: int = dlt.config.value,
+    credentials: SpaazaCredentials = dlt.secrets.value,
+    bulk_users_path: str = PATH,
+) -> Iterator[str]:
+    """Check that the export begins; yields a line for each thing that works.
+
+    The request is sent, and given up once the header is there. Settings as for `spaaza_bulk_users`.
+
+    Raises:
+        SettingsError: A setting does not work.
+        UnavailableError: The host answers but fails.
+    """
+    chain, address = require_chain(chain_id), parse_base_url(base_url)
+    http = make_client(address, chain, require_session(credentials))
+    body = {"entity": "people", "chain_id": chain, "join": "all", "rules": []}
+
+    def begin() -> int:
+        deadline = Deadline(SystemClock(), CHECK_SECONDS)
+        with _open_export(http, _require_path(bulk_users_path), body, deadline) as answer:
+            header = next(answer.iter_lines(), b"").decode(errors="replace")
+        return len(next(csv.reader([header]), []))
+
+    columns, lines = check_connection(address, begin)
+    yield from lines
+    yield f"bulk users:  the export of chain {chain} begins, with {columns} columns"
+
+
+@with_settings("spaaza")
 def _read_account(
     base_url: str = dlt.config.value,
     credentials: SpaazaCredentials = dlt.secrets.value,

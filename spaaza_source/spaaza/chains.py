@@ -21,24 +21,24 @@ from spaaza_source.spaaza.credentials import require_chain
 from spaaza_source.spaaza.source import spaaza_source
 
 
-def chain_source(chain: int) -> Callable[..., DltSource]:
+def chain_source(chain: int, source: Any = spaaza_source) -> Callable[..., DltSource]:
     """The source of one of several chains; called like `spaaza_source`, without `chain_id`.
 
     Its settings are those under `sources.spaaza.chain_<id>`, else those under `sources.spaaza`.
 
     Args:
         chain: The chain's id.
+        source: Another source of the same settings: `spaaza_bulk_users`.
 
     Raises:
         SettingsError: It is none.
     """
     number = require_chain(chain)
-    return partial(spaaza_source.clone(name=_name(number)), chain_id=number)
+    return partial(source.clone(name=_name(number)), chain_id=number)
 
 
-def check_chain(chain: int) -> Iterator[str]:
-    """Check the settings of one of several chains, as `check_access` does."""
-    check: Any = check_access
+def check_chain(chain: int, check: Any = check_access) -> Iterator[str]:
+    """Check the settings of one of several chains, as `check_access` or another check does."""
     lines: Iterator[str] = with_settings("spaaza", _name(chain))(check.__wrapped__)(chain_id=chain)
     return lines
 

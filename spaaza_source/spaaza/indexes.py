@@ -69,6 +69,15 @@ INDEXES: dict[str, Index] = {
 }
 
 
+#: What the vendor streams in its answer to one call, in none of its tasks.
+BULK_USERS = Index(
+    "bulk_users",
+    "users (bulk)",
+    keys=("spaaza_user_id", "user_id", "id"),
+    volatile=("days_since_last_purchase",),
+)
+
+
 def index_named(name: str) -> Index:
     """The index of that table name, or of the vendor's spelling with a hyphen.
 
@@ -81,3 +90,18 @@ def index_named(name: str) -> Index:
             f"there is no index {name!r}", hint=f"The indexes are {', '.join(INDEXES)}."
         )
     return index
+
+
+def find_table(name: str) -> Index:
+    """What is loaded into a table: an index, or the bulk users export.
+
+    Raises:
+        SettingsError: There is no such table.
+    """
+    if str(name).strip().lower().replace("-", "_") == BULK_USERS.table:
+        return BULK_USERS
+    try:
+        return index_named(name)
+    except SettingsError as error:
+        error.hint = f"The tables are {', '.join(INDEXES)}, and {BULK_USERS.table}."
+        raise

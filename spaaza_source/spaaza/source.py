@@ -39,16 +39,16 @@ from spaaza_source.settings import (
     require_name,
     require_number,
 )
+from spaaza_source.spaaza.columns.documented_types import DOCUMENTED
+from spaaza_source.spaaza.columns.personal_columns import make_policies
 from spaaza_source.spaaza.credentials import (
     NO_VENDOR,
     SpaazaCredentials,
     require_chain,
     require_credentials,
 )
-from spaaza_source.spaaza.documented_types import DOCUMENTED
 from spaaza_source.spaaza.export_service import SpaazaExports
-from spaaza_source.spaaza.indexes import INDEXES, Index, index_named
-from spaaza_source.spaaza.personal_columns import make_policies
+from spaaza_source.spaaza.indexes import INDEXES, Index, find_table, index_named
 from spaaza_source.spaaza.segments import moves_with_time, selection_for
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.tabular import SharedThreads, TableTypes, read_table_types
@@ -258,7 +258,7 @@ def spaaza_source(
         keep_files=keep_files,
         from_files=from_files,
         drift=DriftSettings.of(on_drift, [*INDEXES, "bulk_users"]),
-        given=GivenFiles.of(files, dialect, lambda name: index_named(name).table),
+        given=GivenFiles.of(files, dialect, lambda name: find_table(name).table),
         dates=dates,
     )
     for index in (each for each in INDEXES.values() if resources.has(each.table)):

@@ -28,7 +28,7 @@ from spaaza_source.loading.extract import load_files
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import ReadSettings
-from spaaza_source.spaaza.bulk_users import KEYS
+from spaaza_source.spaaza.indexes import BULK_USERS
 from spaaza_source.tabular.privacy.policy import Policy
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.warehouse import duckdb_file
@@ -87,7 +87,7 @@ def arrived_users(path: Path) -> Iterator[Any]:
         ReadSettings(),
         Policy(),
         None,
-        WriteSettings(Disposition(REPLACE), candidates=KEYS),
+        WriteSettings(Disposition(REPLACE), candidates=BULK_USERS.keys),
     )
     scope = resolve_scope(load, Cursor("users"))
     exports = TableExports(load.sync, exports=[export])

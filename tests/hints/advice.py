@@ -17,7 +17,7 @@ PACKAGE = Path(spaaza_source.__file__).parent
 TESTS = Path(__file__).parents[1]
 #: The vendors of the tests, and modules of column names: they advise nothing.
 SILENT = re.compile(
-    r"sandbox/|(spaaza|voucherify)/(documented_types|(bulk|kept|personal)_columns|objects)\.py"
+    r"sandbox/|(spaaza/columns|voucherify)/(documented_types|(bulk|kept|personal)_columns|objects)"
 )
 
 #: Settings whose names are words of every day: as advice they stand beside another name.

@@ -277,6 +277,7 @@ def test_a_load_of_a_sandbox_on_another_port(monkeypatch: pytest.MonkeyPatch) ->
             told += process.stdout.readline()
         check_advice("cli/sandbox_commands.py", "  export SOURCES__", told)
         check_advice("cli/sandbox_commands.py", "  spaaza load\n", told)
+        check_advice("cli/sandbox_commands.py", "  env {unset} {given} spaaza load", told)
         check_advice("cli/sandbox_commands.py", "  spaaza load --vendor voucherify", told)
         lines = told.splitlines()
         pasted = "\n".join(line for line in lines if line.startswith(("  export ", "  spaaza ")))

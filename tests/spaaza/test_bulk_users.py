@@ -18,7 +18,7 @@ from spaaza_source.cli.error_messages import describe
 from spaaza_source.errors import CredentialsError, IncompleteDownloadError, SettingsError
 from spaaza_source.exports import fetch
 from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.spaaza.bulk_columns import TYPES
+from spaaza_source.spaaza.columns.bulk_columns import TYPES
 from tests.faults.hosts import ours
 from tests.hints.loads import check_advice
 from tests.vendors.server import Answer, ScriptedServer, Seen, in_turn

@@ -11,10 +11,10 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox.settings import INDEXES as SANDBOX_INDEXES
 from spaaza_source.sandbox.settings import SandboxSettings
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop
-from spaaza_source.spaaza.bulk_columns import TYPES
-from spaaza_source.spaaza.documented_types import DOCUMENTED
+from spaaza_source.spaaza.columns.bulk_columns import TYPES
+from spaaza_source.spaaza.columns.documented_types import DOCUMENTED
+from spaaza_source.spaaza.columns.personal_columns import PERSONAL, make_policies
 from spaaza_source.spaaza.indexes import INDEXES
-from spaaza_source.spaaza.personal_columns import PERSONAL, make_policies
 from spaaza_source.tabular.header import make_speller
 from spaaza_source.tabular.privacy.personal_data import NameRules
 from spaaza_source.voucherify import documented_types as of_voucherify

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.spaaza.documented_types import DOCUMENTED as SPAAZA
+from spaaza_source.spaaza.columns.documented_types import DOCUMENTED as SPAAZA
 from spaaza_source.tabular import ColumnType, convert_csv, open_csv, open_json, read_table_types
 from spaaza_source.voucherify.documented_types import DOCUMENTED as VOUCHERIFY
 from spaaza_source.voucherify.objects import OBJECTS

@@ -21,8 +21,8 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
 from spaaza_source.loading import (
     TableLoad,
-    exports_of,
     last_instants,
+    loads_of,
     restore_from_destination,
     with_new_export,
 )
@@ -93,7 +93,7 @@ def deep_check(
     for source in sources:
         loaded = exists and source.name in pipeline.schema_names
         schema = pipeline.schemas[source.name] if loaded else None
-        loads = exports_of(source).loads
+        loads = loads_of(source)
         loaded_until = last_instants(loads, pipeline, source.name) if schema else {}
         comparisons: dict[str, tuple[DestinationTable, Comparison]] = {}
         with (

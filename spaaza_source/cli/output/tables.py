@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -26,23 +26,33 @@ def show_plan(
     exports: Sequence[tuple[ExportRequest, Job | None]],
     seconds_by_table: Mapping[str, float],
     filter_text: Callable[[Mapping[str, Any]], str],
+    streamed: Collection[str] = (),
 ) -> None:
     """Print the exports of the next load: table, window, filter, job, the time it usually takes.
 
-    `filter_text` describes a request's filter in short.
+    Args:
+        console: Where to.
+        exports: Each request, and the job that is adopted; None where there is none.
+        seconds_by_table: How long the vendor usually takes.
+        filter_text: Describes a request's filter in short.
+        streamed: The tables whose export has no job.
     """
     rows = [
         (
             request.table,
             _window(request.window),
             filter_text(request.selection),
-            "to be created" if job is None else f"{job.job_id} is {job.vendor_state}: adopted",
+            "none: streamed by one call"
+            if request.table in streamed
+            else "to be created"
+            if job is None
+            else f"{job.job_id} is {job.vendor_state}: adopted",
             _duration(seconds_by_table.get(request.table)),
         )
         for request, job in exports
     ]
     print_rows(console, ("table", "window", "filter", "job", "takes"), rows, lead=2)
-    missing = sum(job is None for _, job in exports)
+    missing = sum(job is None and each.table not in streamed for each, job in exports)
     console.print(f"\n{len(exports)} exports, {missing} to be created. Nothing was requested.")
 
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal, TypeAlias
 
-from spaaza_source.spaaza.kept_columns import KEPT
+from spaaza_source.spaaza.columns.kept_columns import KEPT
 from spaaza_source.tabular import Policies
 
 ColumnActions: TypeAlias = dict[str, Literal["hash", "drop"]]

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from spaaza_source.spaaza.bulk_columns import TYPES as BULK_TYPES
+from spaaza_source.spaaza.columns.bulk_columns import TYPES as BULK_TYPES
 from spaaza_source.tabular import ColumnType, DocumentedTypes
 
 Types = dict[str, ColumnType]

@@ -6,7 +6,7 @@ policy they are loaded as they are; a column that neither stands here nor is per
 
 from __future__ import annotations
 
-from spaaza_source.spaaza.bulk_columns import TYPES
+from spaaza_source.spaaza.columns.bulk_columns import TYPES
 
 
 def _names(text: str) -> frozenset[str]:

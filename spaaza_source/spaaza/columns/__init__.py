@@ -1,0 +1,1 @@
+"""What is documented, kept or personal of the columns of Spaaza's exports."""
