@@ -196,6 +196,11 @@ def submit(**options: Any) -> None:
 
 @cli.command()
 @load_options
+@click.option(
+    "--task",
+    help="Load the last run of this task of Spaaza, whoever made it: a recurring one run by run."
+    " Its table and its filter are read back from it.",
+)
 @report_options
 def collect(**options: Any) -> None:
     """Load finished exports, each once, and list what is still missing. Nothing is requested."""

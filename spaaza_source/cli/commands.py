@@ -30,6 +30,7 @@ from spaaza_source.cli.output import (
     show_differences,
     show_jobs,
     show_plan,
+    show_recurring,
     show_submitted,
     with_report,
 )
@@ -215,22 +216,40 @@ def submit(*, repeat: Repeat | None, apart: float, max_exports: int | None, **op
 
 
 @with_report
-def collect(*, report: Report, **options: Any) -> None:
-    """Load the exports that are finished."""
+def collect(*, report: Report, task: str | None, **options: Any) -> None:
+    """Load the exports that are finished, or the last run of a task that somebody else made."""
 
     def collect_one(target: Target) -> None:
+        settings: dict[str, Any] = {"only_finished": True}
+        if task is not None:
+            target, adopted = _of_task(target, task)
+            settings |= adopted
         with locked_pipeline(target, report.progress) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline, only_finished=True)
+            submitter, syncs = prepare_next_load(target, pipeline, **settings)
             tables = [sync.table for sync in syncs]
             finished = dict(zip(tables, submitter.plan(syncs), strict=True))
             unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
             ready = [table for table, plan in finished.items() if plan.adopted]
             if ready:
-                source = target.source(only_finished=True).with_resources(*ready)
+                source = target.source(**settings).with_resources(*ready)
                 load_and_report(pipeline, source, report)
         report.add_waiting(dict(zip(tables, unfinished, strict=True)), ready)
 
     load_each(Target.each(**options), report, collect_one)
+
+
+def _of_task(target: Target, task_id: str) -> tuple[Target, dict[str, Any]]:
+    """The target with the table of a task alone, and the settings that adopt the task."""
+    if target.vendor.read_task is None:
+        raise SettingsError(
+            f"{target.vendor.name} has no tasks", where="--task", hint="Leave it out."
+        )
+    table, settings = target.vendor.read_task(task_id=task_id)
+    if target.are_named and list(target.tables) != [table]:
+        raise SettingsError(
+            f"task {task_id} exports {table}", where="--task", hint="Name no other table."
+        )
+    return replace(target, tables=[table]), settings
 
 
 def jobs(*, show_all: bool, **options: Any) -> None:
@@ -243,6 +262,8 @@ def jobs(*, show_all: bool, **options: Any) -> None:
         tables = {sync.make_request(None).subject: sync.table for sync in syncs}
         own = [job for job in submitter.known_jobs() if job.subject in tables]
         show_jobs(console, own, tables, history, None if show_all else JOBS_SHOWN)
+        if target.vendor.list_recurring is not None:
+            show_recurring(console, target.vendor.list_recurring(), target.vendor.filter_text)
 
 
 def _each_target(console: Console, options: Mapping[str, Any]) -> Iterator[Target]:

@@ -11,6 +11,7 @@ from dlt.extract import DltSource
 
 from spaaza_source import spaaza, voucherify
 from spaaza_source.cli.deep_check.check import VendorTable
+from spaaza_source.spaaza import ForeignTask
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Vendor:
         streamed: Those that it streams in an answer, without a job, by name.
         streamed_source: Makes the source of these.
         check_streamed: Checks whether the settings reach them.
+        list_recurring: Lists the recurring jobs that somebody else made; None where there are none.
+        read_task: Reads the table of such a job, and the settings that adopt it.
         find_table: Finds a table by the name that a user gives.
         check_access: Checks whether the settings reach it; yields one line for each thing that
             works.
@@ -43,6 +46,8 @@ class Vendor:
     streamed: Mapping[str, VendorTable] = field(default_factory=dict)
     streamed_source: Callable[..., DltSource] | None = None
     check_streamed: Callable[[], Iterator[str]] | None = None
+    list_recurring: Callable[[], Iterator[ForeignTask]] | None = None
+    read_task: Callable[..., tuple[str, dict[str, Any]]] | None = None
 
     def known(self, table: str) -> VendorTable:
         """What is known of a table."""
@@ -60,6 +65,8 @@ SPAAZA = Vendor(
     streamed={spaaza.BULK_USERS.table: spaaza.BULK_USERS},
     streamed_source=spaaza.spaaza_bulk_users,
     check_streamed=spaaza.check_bulk_users,
+    list_recurring=spaaza.list_recurring,
+    read_task=spaaza.read_task,
 )
 
 
@@ -71,6 +78,8 @@ def of_chain(chain: int) -> Vendor:
         check_access=partial(spaaza.check_chain, chain),
         streamed_source=spaaza.chain_source(chain, spaaza.spaaza_bulk_users),
         check_streamed=partial(spaaza.check_chain, chain, spaaza.check_bulk_users),
+        list_recurring=partial(spaaza.check_chain, chain, spaaza.list_recurring),
+        read_task=partial(spaaza.check_chain, chain, spaaza.read_task),
     )
 
 

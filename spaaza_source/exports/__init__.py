@@ -12,7 +12,7 @@ from spaaza_source.exports.at_hand import (
     verify_checksums,
 )
 from spaaza_source.exports.fetch import fetch_again
-from spaaza_source.exports.jobs import GIVEN, PART, Job, JobState, KnownJob
+from spaaza_source.exports.jobs import GIVEN, PART, RUN_MARK, Job, JobState, KnownJob
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.private_folder import private_folder, process_folder
@@ -33,6 +33,7 @@ __all__ = [
     "PART",
     "RELOAD",
     "REPEATS",
+    "RUN_MARK",
     "SMALLEST_WINDOW",
     "Export",
     "ExportFormat",

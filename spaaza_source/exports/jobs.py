@@ -14,6 +14,8 @@ from spaaza_source.windows import Window, parse_vendor_instant
 
 #: Stands between a job's id and the number of a further part of its result.
 PART = "/"
+#: Stands between the id of a job that the vendor repeats and the time of one of its runs.
+RUN_MARK = "@"
 #: The state of a job that no vendor has run: it is a file of the user's own.
 GIVEN = "FILE"
 

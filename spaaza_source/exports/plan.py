@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from spaaza_source.errors import LargePlanError
-from spaaza_source.exports.jobs import Job, JobState, KnownJob
+from spaaza_source.errors import LargePlanError, SettingsError
+from spaaza_source.exports.jobs import RUN_MARK, Job, JobState, KnownJob
 from spaaza_source.exports.request import REPEATS, ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
-from spaaza_source.windows import EARLIEST, Window, cut_calendar, iso
+from spaaza_source.windows import EARLIEST, Window, cut_calendar, iso, parse_vendor_instant
 
 #: How old a finished job may be and still be collected: the vendor repeats one a month at least.
 COLLECT_AGE = timedelta(days=35)
@@ -56,6 +56,8 @@ def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age:
     """
     sync.check_dates()
     known = [] if sync.ignore_existing else list(known)
+    if sync.adopt_job is not None:
+        known = _find_adopted(sync, known)
     if sync.collect_only:
         max_age = max(max_age, COLLECT_AGE)
     # Since when a job must have been finished to be used; with an age of 0 none is.
@@ -113,11 +115,11 @@ def _plan_whole(
     sync: TableSync, known: Sequence[KnownJob], now: datetime, since: datetime
 ) -> Plan | None:
     """The plan of one export of all rows; None where rows are to be asked for by time."""
+    whole = sync.make_request(None)
+    recurring = [replace(whole, repeat=repeat) for repeat in REPEATS]
     if sync.range_at(now) is not None:
-        return None
-    requests = [sync.make_request(None)]
-    if sync.collect_only:
-        requests += [replace(requests[0], repeat=repeat) for repeat in REPEATS]
+        return _plan_recurring(sync, known, recurring, since)
+    requests = [whole, *(recurring if sync.collect_only else ())]
     ours = [job for job in known if any(map(job.is_of, requests))]
     # An older export may not replace what a younger one has loaded.
     loaded = youngest(job for job in ours if job.job.job_id in sync.loaded)
@@ -137,6 +139,77 @@ def _plan_whole(
     if sync.policy is None or not any(_has_just_failed(each.job, since) for each in ours):
         return Plan(None, [None])
     return None
+
+
+def _find_adopted(sync: TableSync, known: Sequence[KnownJob]) -> list[KnownJob]:
+    """The job that somebody else made for the table, which has to be as the settings say.
+
+    Raises:
+        SettingsError: It is not there, or exports something else.
+    """
+    found = [job for job in known if job.job.job_id.partition(RUN_MARK)[0] == sync.adopt_job]
+    if not found:
+        raise SettingsError(
+            f"the vendor has no export task {sync.adopt_job}",
+            where=f"adopt_tasks of {sync.table}",
+            hint="See the recurring ones of the chain: spaaza jobs.",
+        )
+    whole = sync.make_request(None)
+    requests = [whole, *(replace(whole, repeat=repeat) for repeat in REPEATS)]
+    if not any(each.is_of(request) for each in found for request in requests):
+        raise SettingsError(
+            f"task {sync.adopt_job} exports another index, format or filter than the settings say",
+            where=f"adopt_tasks of {sync.table}",
+            hint=f"Load it by its own: spaaza collect --task {sync.adopt_job}.",
+        )
+    return found
+
+
+def _plan_recurring(
+    sync: TableSync, known: Sequence[KnownJob], requests: Sequence[ExportRequest], since: datetime
+) -> Plan | None:
+    """The plan of a recurring export's last run for a table that goes on by time; None without one.
+
+    It has all rows, and is good where no later load has brought what came after it.
+    """
+    if not sync.collect_only or (sync.policy is not None and sync.policy.is_backfill):
+        return None
+    done = youngest(
+        job
+        for job in known
+        if any(map(job.is_of, requests))
+        and job.job.state is JobState.DONE
+        and job.job.job_id not in sync.loaded
+        and _is_usable(job.job, since)
+    )
+    until = sync.loaded_until
+    if done is None or (until is not None and _created_key(done.job) <= until.timestamp()):
+        return None
+    request = next(request for request in requests if done.is_of(request))
+    return Plan(None, [], [(request, done.job)])
+
+
+def find_missed_run(sync: TableSync, job: Job, period: timedelta) -> datetime | None:
+    """The run before a recurring job's last one that was loaded, where one between was not.
+
+    Where each run has other rows, those of one that was not collected are in no file any more.
+
+    Args:
+        sync: The table's.
+        job: The job as it is now; its id has the time of its run.
+        period: How long the vendor waits from run to run, at most.
+    """
+    task, _, run = job.job_id.partition(RUN_MARK)
+    runs = [
+        parse_vendor_instant(loaded.removeprefix(f"{task}{RUN_MARK}"))
+        for loaded in sync.loaded
+        if loaded.startswith(f"{task}{RUN_MARK}")
+    ]
+    before = max((each for each in runs if each is not None), default=None)
+    now = parse_vendor_instant(run)
+    if not sync.keeps_others or before is None or now is None:
+        return None
+    return before if now - before > 1.5 * period else None
 
 
 def _limit_to_done(plan: Plan) -> Plan:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 from spaaza_source.windows import Window
@@ -13,6 +14,12 @@ from spaaza_source.windows import Window
 ExportFormat = Literal["csv", "json"]
 Repeat = Literal["daily", "weekly", "monthly"]
 REPEATS: tuple[Repeat, ...] = ("daily", "weekly", "monthly")
+#: The longest time from one run to the next.
+PERIODS: dict[Repeat, timedelta] = {
+    "daily": timedelta(days=1),
+    "weekly": timedelta(days=7),
+    "monthly": timedelta(days=31),
+}
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
 from spaaza_source.exports.late_start import LateStart
+from spaaza_source.exports.plan import find_missed_run
 from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.request import PERIODS, ExportRequest
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import (
     Export,
@@ -35,6 +36,7 @@ from spaaza_source.exports.table_exports import (
 )
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport import Clock, Deadline, Download, SystemClock, without_context
+from spaaza_source.windows import iso
 
 if TYPE_CHECKING:
     from spaaza_source.tabular import SharedThreads
@@ -196,6 +198,13 @@ class ExportRun:
         for request, job in plan.adopted:
             export = Export(request, registry.claim(job), self._service.http.now(), adopted=True)
             self._begin_export(table, export)
+            if request.repeat is not None:
+                before = find_missed_run(table.sync, job, PERIODS[request.repeat])
+                if before is not None:
+                    logger.warning(
+                        f"{request}: the run after {iso(before)} was not collected in time, and its"
+                        " rows are in no file any more; load that range by start_date and end_date"
+                    )
         table.follow(plan)
 
     def _ask(self, live: list[TableExports], registry: JobRegistry) -> None:

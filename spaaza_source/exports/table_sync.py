@@ -115,6 +115,7 @@ class TableSync:
         dates_refused: Why the settings' dates cannot narrow the table, which has a filter of its
             own; None where they can, or where it has no times.
         is_range: Whether these dates are a range, both ends of which are to hold.
+        adopt_job: The id of a job that somebody else made, which alone is loaded; None for ours.
         other_requests: Make requests for the same rows, as earlier loads may have asked for them.
     """
 
@@ -130,6 +131,7 @@ class TableSync:
     has_saved_filter: bool = False
     dates_refused: SettingsError | None = None
     is_range: bool = False
+    adopt_job: str | None = None
     other_requests: Sequence[Callable[[Window | None], ExportRequest]] = ()
 
     def check_dates(self) -> str | None:

@@ -8,6 +8,7 @@ from spaaza_source.spaaza.bulk_users import check_bulk_users, open_bulk_users, s
 from spaaza_source.spaaza.chains import chain_source, check_chain, read_chains
 from spaaza_source.spaaza.columns.documented_types import DOCUMENTED
 from spaaza_source.spaaza.connection_check import check_access
+from spaaza_source.spaaza.foreign_tasks import ForeignTask, list_recurring, read_task
 from spaaza_source.spaaza.indexes import BULK_USERS, INDEXES, find_table
 from spaaza_source.spaaza.segments import filter_text
 from spaaza_source.spaaza.source import spaaza_source
@@ -17,6 +18,7 @@ __all__ = [
     "BULK_USERS",
     "DOCUMENTED",
     "INDEXES",
+    "ForeignTask",
     "TaskOfBody",
     "chain_source",
     "check_access",
@@ -24,8 +26,10 @@ __all__ = [
     "check_chain",
     "filter_text",
     "find_table",
+    "list_recurring",
     "open_bulk_users",
     "read_chains",
+    "read_task",
     "spaaza_bulk_users",
     "spaaza_source",
 ]

@@ -8,7 +8,7 @@ has nothing of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -37,10 +37,15 @@ def chain_source(chain: int, source: Any = spaaza_source) -> Callable[..., DltSo
     return partial(source.clone(name=_name(number)), chain_id=number)
 
 
-def check_chain(chain: int, check: Any = check_access) -> Iterator[str]:
-    """Check the settings of one of several chains, as `check_access` or another check does."""
-    lines: Iterator[str] = with_settings("spaaza", _name(chain))(check.__wrapped__)(chain_id=chain)
-    return lines
+def check_chain(chain: int, check: Any = check_access, **given: Any) -> Any:
+    """Call what checks or reads settings, as `check_access` does, with those of one of several.
+
+    Args:
+        chain: The chain's id.
+        check: What is called; made by `with_settings`.
+        **given: Its other arguments.
+    """
+    return with_settings("spaaza", _name(chain))(check.__wrapped__)(chain_id=chain, **given)
 
 
 def read_chains(chain_id: Any) -> list[int] | None:

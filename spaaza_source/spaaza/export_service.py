@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from spaaza_source.errors import LinkRefusedError, RequestRefusedError, UnexpectedAnswerError
-from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob
+from spaaza_source.exports import (
+    REPEATS,
+    RUN_MARK,
+    ExportRequest,
+    Job,
+    JobState,
+    KnownJob,
+)
 from spaaza_source.spaaza.tasks_api import Task, TasksApi, export_task, state_code
 from spaaza_source.transport import LONGEST_MESSAGE, Link, redact
 from spaaza_source.windows import iso, parse_vendor_instant, parse_window
@@ -32,13 +40,13 @@ DESCRIPTION = re.compile(
     r"(?: (?:daily|weekly|monthly))? #(?P<fingerprint>[0-9a-f]{12})$"
 )
 
-#: Separates a task's id from the time of one of its runs.
-RUN_MARK = "@"
-
 #: Tasks per page, and tasks to read at most: a chain's old ones may never be deleted, but more than
 #: a year of hourly loads has is a list without an end.
 PAGE = 100
 MOST_TASKS = 200_000
+
+#: What of a trigger is understood.
+KNOWN_TRIGGER = ("once", "repeat", "segment", "segment_id")
 
 #: Entries of a task's log that the vendor sends by default, and that are requested of a failed one.
 DEFAULT_LOGS, FAILURE_LOGS = 10, 50
@@ -61,15 +69,24 @@ class SpaazaExports:
         self._api = api
         self._chain_id = chain_id
         self._start_margin = start_margin
+        #: What each task is to export that somebody else made, by its id.
+        self._adopted: dict[str, ExportRequest] = {}
 
     def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
-        """The tasks whose description this package wrote.
+        """The tasks whose description this package wrote, and those that are adopted by their ids.
 
         Raises:
             UnexpectedAnswerError: The list does not end.
         """
-        for task in self._tasks(since):
+        subjects = {request.subject for request in self._adopted.values()}
+        for task in self.tasks(since):
+            if request := self._adopted.get(str(task["id"])):
+                yield self._adopt(task, request)
+                continue
             ours = DESCRIPTION.search(str(task.get("desc") or ""))
+            if ours and ours["subject"] in subjects:
+                # The task that is adopted stands for all of ours.
+                continue
             if ours and _is_as_described(task, self._chain_id, ours):
                 window, trigger = parse_window(ours["window"] or ""), task.get("trigger")
                 yield KnownJob(
@@ -77,10 +94,34 @@ class SpaazaExports:
                     ours["subject"],
                     window,
                     self._job(task),
-                    _selection(trigger) if isinstance(trigger, dict) else None,
+                    selection_of(task) if isinstance(trigger, dict) else None,
                 )
 
-    def _tasks(self, since: datetime) -> Iterator[Task]:
+    def adopt(self, task_id: str, request: ExportRequest) -> None:
+        """Take a task that somebody else made for one of ours.
+
+        Args:
+            task_id: Its id.
+            request: What it has to export: all rows of a table, by the settings' filter.
+        """
+        self._adopted[task_id] = request
+
+    def _adopt(self, task: Task, request: ExportRequest) -> KnownJob:
+        """A task of somebody else as the job of a request; of none where it exports another thing."""
+        target, trigger = _dict_at(task, "target"), _dict_at(task, "trigger")
+        exported = (target.get("export_index"), target.get("export_format"))
+        repeat = trigger.get("repeat")
+        request = replace(request, repeat=repeat if repeat in REPEATS else None)
+        is_same = exported == (request.subject, request.export_format)
+        return KnownJob(
+            request.fingerprint if is_same and not unknown_filter(task) else "",
+            request.subject,
+            None,
+            self._job(task),
+            selection_of(task),
+        )
+
+    def tasks(self, since: datetime) -> Iterator[Task]:
         """The chain's exports that were created since then, page by page; older ones among them.
 
         The order of the list and the length of a page are undocumented. So a short page is not
@@ -103,6 +144,14 @@ class SpaazaExports:
             hint="Check that base_url is the address of Spaaza's Services API; if it is, ask Spaaza"
             " to delete old tasks.",
         )
+
+    def task(self, task_id: str) -> Task:
+        """One task of the chain.
+
+        Raises:
+            VanishedError: The vendor has none of that id.
+        """
+        return self._api.get_task(task_id)
 
     def create(self, request: ExportRequest, later: timedelta = timedelta(0)) -> Job:
         """Create the task; sent once.
@@ -166,7 +215,7 @@ def describe(request: ExportRequest) -> str:
 
 def _is_as_described(task: Task, chain_id: int, described: re.Match[str]) -> bool:
     """Whether a task exports what its description says, as far as the vendor shows it."""
-    target = task["target"] if isinstance(task.get("target"), dict) else {}
+    target = _dict_at(task, "target")
     shown = (task.get("chain"), target.get("export_index"), target.get("export_format"))
     asked = (chain_id, described["subject"], described["format"])
     return all(
@@ -175,9 +224,21 @@ def _is_as_described(task: Task, chain_id: int, described: re.Match[str]) -> boo
     )
 
 
-def _selection(trigger: Mapping[str, Any]) -> dict[str, Any]:
+def _dict_at(task: Task, name: str) -> dict[str, Any]:
+    value = task.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def selection_of(task: Task) -> dict[str, Any]:
     """The filter of a task, as a request has it."""
+    trigger = _dict_at(task, "trigger")
     return {name: trigger[name] for name in ("segment", "segment_id") if trigger.get(name)}
+
+
+def unknown_filter(task: Task) -> str | None:
+    """What narrows a task and no document describes, as a list of users may; None for nothing."""
+    trigger = _dict_at(task, "trigger")
+    return next((name for name in trigger if trigger[name] and name not in KNOWN_TRIGGER), None)
 
 
 def job_of(task: Task, clean: Callable[[str], str] = redact) -> Job:
@@ -188,14 +249,14 @@ def job_of(task: Task, clean: Callable[[str], str] = redact) -> Job:
         clean: Redacts the vendor's texts.
     """
     code = state_code(task) or ""
-    state = task["state"] if isinstance(task.get("state"), dict) else {}
+    state = _dict_at(task, "state")
     known = STATES.get(code.upper().replace("_", "").replace(" ", ""), JobState.UNKNOWN)
     created, started, modified = (
         parse_vendor_instant(state.get(name))
         for name in ("created_date", "last_run_date", "last_modified")
     )
     job_id = str(task["id"])
-    trigger = task["trigger"] if isinstance(task.get("trigger"), dict) else {}
+    trigger = _dict_at(task, "trigger")
     repeats = bool(trigger.get("repeat"))
     if repeats and started is not None:
         # A recurring task waits again after a run: it is this run that is done.

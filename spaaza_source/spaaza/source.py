@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal, Optional
 
@@ -14,14 +14,12 @@ from dlt.extract import DltResource
 from spaaza_source.configuration import is_argument, vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import wrong_kind
 from spaaza_source.exports import (
     ExportFormat,
-    ExportRequest,
     ExportRun,
     GivenFiles,
     PollSettings,
-    SyncPolicy,
     TableSync,
 )
 from spaaza_source.loading import (
@@ -30,7 +28,7 @@ from spaaza_source.loading import (
     downloads_folder,
     make_sync_policy,
 )
-from spaaza_source.reading import RangeColumns, ReadSettings
+from spaaza_source.reading import ReadSettings
 from spaaza_source.settings import (
     CENTURY_IN_DAYS,
     by_table,
@@ -48,12 +46,12 @@ from spaaza_source.spaaza.credentials import (
     require_credentials,
 )
 from spaaza_source.spaaza.export_service import SpaazaExports
-from spaaza_source.spaaza.indexes import INDEXES, Index, find_table, index_named
-from spaaza_source.spaaza.segments import moves_with_time, selection_for
+from spaaza_source.spaaza.index_requests import IndexRequests
+from spaaza_source.spaaza.indexes import INDEXES, find_table, index_named
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.tabular import SharedThreads, TableTypes, read_table_types
 from spaaza_source.transport import parse_base_url
-from spaaza_source.windows import EARLIEST, MARGIN, Window
+from spaaza_source.windows import MARGIN
 from spaaza_source.writing import DeleteGuard
 
 #: Seconds: how far ahead an export may be scheduled, and how much wider a window may be asked for.
@@ -94,6 +92,7 @@ def spaaza_source(
     execute_after: Optional[float] = 300.0,  # noqa: UP045
     max_age: float = 3600.0,
     only_finished: bool = False,
+    adopt_tasks: Optional[dict[str, Any]] = None,  # noqa: UP045
     snapshot_every: float = 7.0,
     allow_external_schedulers: Optional[bool] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
@@ -174,6 +173,9 @@ def spaaza_source(
             may still be adopted; 0 for never.
         only_finished: Request nothing; load the finished exports of earlier runs, of
             `spaaza submit` and of the vendor's own recurring tasks, each once.
+        adopt_tasks: By table: the id of a task that somebody else made, by curl or in the vendor's
+            Console. Its finished runs are loaded, each once, and nothing is requested for the
+            table. `segments` and `export_format` have to be the task's own.
         snapshot_every: Days after which all vouchers are loaded again: no filter shows a voucher
             that was locked, expired early or deleted.
         allow_external_schedulers: Load the interval that a scheduler gives (Airflow's data
@@ -219,8 +221,10 @@ def spaaza_source(
     wider = timedelta(
         seconds=require_number("filter_margin", filter_margin, least=1, most=WIDEST_MARGIN)
     )
+    service = SpaazaExports(api, chain, start_margin=margin)
+    task_of = _read_task_ids(adopt_tasks)
     run = ExportRun(
-        SpaazaExports(api, chain, start_margin=margin),
+        service,
         downloads_folder,
         PollSettings(
             poll_interval,
@@ -262,14 +266,15 @@ def spaaza_source(
         dates=dates,
     )
     for index in (each for each in INDEXES.values() if resources.has(each.table)):
-        make_request = _RequestFactory(
-            index, chain, file_format, segment_of.get(index.table), wider
-        )
+        make_request = IndexRequests(index, chain, file_format, segment_of.get(index.table), wider)
+        if index.table in task_of:
+            service.adopt(task_of[index.table], make_request(None))
         sync = TableSync(
             index.table,
             make_request,
             make_request.narrow(dates, snapshot),
-            collect_only=only_finished,
+            collect_only=only_finished or index.table in task_of,
+            adopt_job=task_of.get(index.table),
             keeps_others=make_request.moves_with_time,
             has_saved_filter=isinstance(make_request.segment, str),
             dates_refused=make_request.dates_refused(dates),
@@ -292,94 +297,12 @@ def spaaza_source(
         )
 
 
-@dataclass(frozen=True)
-class _RequestFactory:
-    """Makes an index's request for a window, or for all rows.
-
-    Raises:
-        SettingsError: The segment is none.
-    """
-
-    index: Index
-    chain_id: int
-    export_format: ExportFormat
-    #: Its rules may hold personal values.
-    segment: object = field(repr=False)
-    margin: timedelta
-
-    def __post_init__(self) -> None:
-        self(None)
-
-    def __call__(self, window: Window | None) -> ExportRequest:
-        fields = [self.index.time_field, self.index.change_field if self.shows_changes else None]
-        return ExportRequest(
-            table=self.index.table,
-            subject=self.index.export_index,
-            account=str(self.chain_id),
-            export_format=self.export_format,
-            window=window,
-            selection=selection_for(
-                self.segment,
-                index=self.index.export_index,
-                chain_id=self.chain_id,
-                time_fields=[field for field in fields if field],
-                window=window,
-                margin=self.margin,
-            ),
-        )
-
-    def range_columns(self, time_column: str | None) -> RangeColumns | None:
-        """The columns by any of which a row is of a range, where rows that changed are merged."""
-        change = self.index.change_field
-        if not self.shows_changes or time_column is None or change is None:
-            return None
-        return RangeColumns((time_column, change), self.margin)
-
-    @property
-    def shows_changes(self) -> bool:
-        """Whether a window's export has the rows that changed in it.
-
-        Not in JSON, whose lists become tables that a later load could not merge; nor with rules of
-        the user's: a segment joins all rules or any, but no groups of them.
-        """
-        return (
-            self.index.change_field is not None
-            and self.export_format == "csv"
-            and self.segment is None
-        )
-
-    @property
-    def moves_with_time(self) -> bool:
-        """Whether rows leave the segment as time passes."""
-        return moves_with_time(self.segment)
-
-    def dates_refused(self, dates: SyncPolicy) -> SettingsError | None:
-        """Why the settings' dates cannot narrow the index, as its segment is; None if they can."""
-        if self.index.time_field is None or not dates.is_given:
-            return None
-        return None if self.moves_with_time and not dates.is_backfill else self._refused
-
-    @property
-    def _refused(self) -> SettingsError | None:
-        """Why the segment cannot be narrowed to a window; None if it can."""
-        try:
-            self(Window(None, EARLIEST + timedelta(days=1)))
-        except SettingsError as refused:
-            return refused
-        return None
-
-    def narrow(self, dates: SyncPolicy, snapshot: timedelta) -> SyncPolicy | None:
-        """The times that the index is loaded by; None if it is always loaded whole.
-
-        Args:
-            dates: What the settings say of them.
-            snapshot: How often an index whose changes are loaded is loaded whole.
-        """
-        if self.index.time_field is None or self._refused is not None:
-            return None
-        if self.moves_with_time:
-            # Its rules say which rows; a range of the user's narrows them once more.
-            return replace(dates, incremental=False) if dates.is_backfill else None
-        if self.shows_changes:
-            return replace(dates, incremental=True, full_refresh_every=snapshot)
-        return replace(dates, incremental=self.index.is_final)
+def _read_task_ids(adopt_tasks: Any) -> dict[str, str]:
+    """The setting `adopt_tasks`: by table the id of a task."""
+    tasks = {}
+    for name, task_id in by_table("adopt_tasks", adopt_tasks):
+        is_id = isinstance(task_id, str | int) and not isinstance(task_id, bool)
+        if not is_id or not str(task_id).strip():
+            raise wrong_kind(f"adopt_tasks of {name}", task_id, "the id of a task")
+        tasks[index_named(name).table] = str(task_id).strip()
+    return tasks

@@ -82,7 +82,7 @@ class TaskOfBody(SpaazaExports):
 
     def known_jobs(self, since: datetime) -> Iterator[KnownJob]:
         """The tasks that show this body, whoever created them."""
-        for task in self._tasks(since):
+        for task in self.tasks(since):
             trigger = task.get("trigger")
             shown = trigger if isinstance(trigger, dict) else {}
             if {name for name in _WHICH_ROWS if shown.get(name)} == self._which_rows.keys():

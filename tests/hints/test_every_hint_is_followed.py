@@ -14,6 +14,7 @@ EXEMPT = {
     ("loading/history.py", "filter, fields or export_format"): CAUSE,
     ("exports/at_hand/given_files.py", "{path.name} was written at"): "a warning of what was given",
     ("spaaza/source.py", "time_columns of"): "where something was wrong",
+    ("spaaza/source.py", "adopt_tasks of"): "where something was wrong",
     ("tabular/column_types.py", "Use one of"): "told to who makes a type in Python, by no setting",
     ("tabular/source_file.py", "Leave it unchanged"): "it is about the file that is read",
 }

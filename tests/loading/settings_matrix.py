@@ -324,6 +324,7 @@ SHAPES_NOTHING = {
     "start_margin": "when an export starts",
     "stagger": "when an export starts",
     "execute_after": "when an export starts",
+    "adopt_tasks": "which exports are taken: test_recurring_tasks",
     "order": "how a file is sorted: test_settings_of_exports",
     "max_age": "which job brings an export: one of the same request",
     "only_finished": "which exports are taken, not what is in them; the next load goes on",

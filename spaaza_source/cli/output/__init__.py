@@ -7,6 +7,7 @@ from spaaza_source.cli.output.tables import (
     show_differences,
     show_jobs,
     show_plan,
+    show_recurring,
     show_submitted,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "show_differences",
     "show_jobs",
     "show_plan",
+    "show_recurring",
     "show_submitted",
     "with_report",
 ]

@@ -13,6 +13,7 @@ from spaaza_source.cli.deep_check.check import TableDiff
 from spaaza_source.cli.deep_check.diff import Differences
 from spaaza_source.cli.output.listing import print_line, print_rows
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob, Plan
+from spaaza_source.spaaza import ForeignTask
 from spaaza_source.windows import Window, iso
 
 #: The jobs that `spaaza jobs` lists without --all.
@@ -137,6 +138,37 @@ def show_jobs(
     print_rows(console, headings, rows, lead=3)
     if most is not None and len(jobs) > most:
         console.print(f"\n{len(jobs) - most} older jobs: --all shows them.")
+
+
+def show_recurring(
+    console: Console,
+    tasks: Iterable[ForeignTask],
+    filter_text: Callable[[Mapping[str, Any]], str],
+) -> None:
+    """Print the recurring jobs that somebody else made; nothing where there are none.
+
+    Args:
+        console: Where to.
+        tasks: The jobs.
+        filter_text: Describes a filter in short.
+    """
+    rows = [
+        (
+            task.task_id,
+            task.subject,
+            task.repeat,
+            filter_text(task.selection),
+            task.job.vendor_state,
+            _minute(task.job.started_at),
+        )
+        for task in tasks
+    ]
+    if rows:
+        console.print("\nRecurring tasks that somebody else made:\n")
+        print_rows(
+            console, ("task", "exports", "runs", "filter", "state", "last run"), rows, lead=2
+        )
+        console.print("\n`spaaza collect --task TASK` loads the last run of one.")
 
 
 def print_chain(console: Console, chain: object) -> None:
