@@ -136,7 +136,8 @@ def _plan_whole(
     if adopted is not None:
         request = next(request for request in requests if adopted.is_of(request))
         return Plan(None, [], [(request, adopted.job)])
-    if sync.policy is None or not any(_has_just_failed(each.job, since) for each in ours):
+    can_be_cut = sync.policy is not None or sync.in_parts is not None
+    if not can_be_cut or not any(_has_just_failed(each.job, since) for each in ours):
         return Plan(None, [None])
     return None
 
@@ -240,7 +241,7 @@ def _plan_windows(
     ]
     adopted = _choose_disjoint([each for each in ours if _is_usable(each[1], since)])
     gaps = covered.gaps(window for window, _ in adopted)
-    policy = sync.policy or SyncPolicy()
+    policy = sync.policy or sync.in_parts or SyncPolicy()
     if adopted and gaps and not policy.is_backfill:
         tail, last = gaps[-1], adopted[-1][0]
         if tail.end == covered.end and tail.start == last.end and tail.length <= now - since:

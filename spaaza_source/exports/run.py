@@ -292,6 +292,10 @@ class ExportRun:
         return max(self._settings.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:
+        again = self._clock.monotonic() + RETRY_PAUSE * self._settings.poll_interval
+        # Parts of a table without windows are the last resort: nobody knows whether they are all.
+        if table.sync.policy is None and table.request_again(export, again):
+            return
         if table.replace_by_halves(export, self.submitter.now()):
             return
         job = export.job
@@ -301,9 +305,7 @@ class ExportRun:
             where=str(export.request),
             hint=table.failed_hint(export),
         )
-        if table.sync.policy is not None:
-            raise error
-        self._ask_again(table, export, error, pause=RETRY_PAUSE * self._settings.poll_interval)
+        raise error
 
     def _timed_out(self, table: TableExports, export: Export) -> None:
         # What the vendor has not even begun would take no less time in parts.

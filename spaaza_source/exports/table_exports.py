@@ -130,6 +130,8 @@ class TableExports:
     def follow(self, plan: Plan) -> None:
         """Queue what a plan asks for; the run begins the exports of adopted jobs."""
         self.covered = plan.covered
+        if plan.covered is not None:
+            self.sync = self.sync.as_parts()
         self.queue = [(0.0, self.sync.make_request(window)) for window in plan.to_request]
         self.planned = True
 
@@ -150,6 +152,7 @@ class TableExports:
 
         An export of all rows ends now, by the vendor's clock.
         """
+        self.sync = self.sync.as_parts()
         policy = self.sync.policy
         if policy is None:
             return False
@@ -243,6 +246,11 @@ class TableExports:
             return False
         # When collecting, later windows may not be done yet.
         return until is None or covered.end >= until
+
+    @property
+    def are_parts(self) -> bool:
+        """Whether they are parts of an export of all rows that failed as a whole."""
+        return self.sync.in_parts is not None and self.sync.policy is not None
 
     @property
     def are_given(self) -> bool:

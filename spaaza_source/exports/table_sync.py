@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from spaaza_source.errors import SettingsError
@@ -115,6 +115,8 @@ class TableSync:
         dates_refused: Why the settings' dates cannot narrow the table, which has a filter of its
             own; None where they can, or where it has no times.
         is_range: Whether these dates are a range, both ends of which are to hold.
+        in_parts: For a table without a policy: by what times its rows are asked for where an export
+            of all of them fails; None where they cannot be.
         adopt_job: The id of a job that somebody else made, which alone is loaded; None for ours.
         other_requests: Make requests for the same rows, as earlier loads may have asked for them.
     """
@@ -131,8 +133,16 @@ class TableSync:
     has_saved_filter: bool = False
     dates_refused: SettingsError | None = None
     is_range: bool = False
+    in_parts: SyncPolicy | None = None
     adopt_job: str | None = None
     other_requests: Sequence[Callable[[Window | None], ExportRequest]] = ()
+
+    def as_parts(self) -> TableSync:
+        """The same in parts, which nobody knows to have all rows: others stay in the table."""
+        if self.policy is not None or self.in_parts is None:
+            return self
+        policy = replace(self.in_parts, incremental=False, full_refresh_every=timedelta.max)
+        return replace(self, policy=policy, keeps_others=True)
 
     def check_dates(self) -> str | None:
         """Check that a range that was asked for can be; where dates are left out, say why.

@@ -106,6 +106,8 @@ def export_table(
             run.reading.release()
         if not is_extracting():
             return
+        if exports.are_parts:
+            _warn_of_parts(exports)
         save_checkpoint(
             cursor, exports, has_key=key is not None, no_times=reader.windows.all_rows_reason
         )
@@ -115,6 +117,15 @@ def export_table(
     finally:
         run.drop(exports)
         warn_of_unfinished(exports)
+
+
+def _warn_of_parts(exports: TableExports) -> None:
+    """Tell what is not known of a table that came in parts."""
+    logger.warning(
+        f"{exports.sync.table}: its export of all rows failed, so it came in"
+        f" {len(exports.current)} parts by time; rows without that time are in none of them, and"
+        " rows that the vendor has no more stay until an export of all succeeds"
+    )
 
 
 def load_files(

@@ -101,7 +101,9 @@ def resolve_scope(
     policy = disposition.limit_policy(
         sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others
     )
-    sync = replace(sync, policy=policy)
+    # What a user's disposition does with rows that no part has, nobody asked for.
+    in_parts = sync.in_parts if disposition.user.strategy is None else None
+    sync = replace(sync, policy=policy, in_parts=in_parts)
     intent = describe_intent(load, disposition.user.strategy)
     if history is None:
         filled = has_rows(sync.table)

@@ -107,7 +107,7 @@ class SpaazaExports:
         self._adopted[task_id] = request
 
     def _adopt(self, task: Task, request: ExportRequest) -> KnownJob:
-        """A task of somebody else as the job of a request; of none where it exports another thing."""
+        """A task of somebody else as the job of a request; of none where it is something else."""
         target, trigger = _dict_at(task, "target"), _dict_at(task, "trigger")
         exported = (target.get("export_index"), target.get("export_format"))
         repeat = trigger.get("repeat")

@@ -33,7 +33,10 @@ class IndexRequests:
 
     def __call__(self, window: Window | None) -> ExportRequest:
         """The request for a window; for all rows of None."""
-        fields = [self.index.time_field, self.index.change_field if self.shows_changes else None]
+        fields = [
+            self.index.time_field or self.index.part_field,
+            self.index.change_field if self.shows_changes else None,
+        ]
         return ExportRequest(
             table=self.index.table,
             subject=self.index.export_index,
@@ -74,6 +77,14 @@ class IndexRequests:
     def moves_with_time(self) -> bool:
         """Whether rows leave the segment as time passes."""
         return moves_with_time(self.segment)
+
+    def in_parts(self, dates: SyncPolicy) -> SyncPolicy | None:
+        """The times that an index without windows is asked for by where it fails as a whole.
+
+        None where it cannot be: in JSON no key tells rows of two parts apart.
+        """
+        can_be = self.index.part_field is not None and self.export_format == "csv"
+        return SyncPolicy(min_window=dates.min_window) if can_be and not self._refused else None
 
     def dates_refused(self, dates: SyncPolicy) -> SettingsError | None:
         """Why the settings' dates cannot narrow the index, as its segment is; None if they can."""

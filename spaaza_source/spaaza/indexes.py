@@ -21,6 +21,8 @@ class Index:
             filter by time is documented, or where it would miss rows that changed since.
         change_field: The field with the time of a change after which a row must be loaded again;
             None where no filter by one is documented.
+        part_field: The field by which an export of all rows is asked for in parts where it fails as
+            a whole; None where no filter by a time is documented.
         is_final: Whether a row never changes once its time has passed, so that loads can be
             incremental. Rows may still arrive late.
         keys: Columns that may be its key, the likeliest first. No document promises one, so the
@@ -33,6 +35,7 @@ class Index:
     export_index: str
     time_field: str | None = None
     change_field: str | None = None
+    part_field: str | None = None
     is_final: bool = False
     keys: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
@@ -46,6 +49,7 @@ INDEXES: dict[str, Index] = {
         Index(
             "users",
             "users",
+            part_field="created_date",
             keys=("id", "user_id", "spaaza_user_id"),
             volatile=("days_since_last_purchase",),
         ),
