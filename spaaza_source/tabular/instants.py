@@ -23,6 +23,7 @@ _FORM = re.compile(
     r" ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
+_ZERO_DAY = "0001-01-01"
 _MICROSECOND = 6
 _UTC = ("", "Z", "UTC", "+00", "+0000", "+00:00")
 _LEAP_MINUTES = ("06-30T23:59", "12-31T23:59")
@@ -35,10 +36,13 @@ def find_no_instants(strings: Any) -> list[int]:
     Args:
         strings: The cells, as an Arrow string array in which every empty one is NULL.
     """
+    # Vendors write the first day of all for a time that never came.
+    zeros = pc.indices_nonzero(pc.starts_with(strings, _ZERO_DAY)).to_pylist()
     if not strings.null_count and _are_usual(strings):
-        return []
+        return zeros
     unusual, texts = _unusual(strings)
-    return [int(row) for row, text in zip(unusual, texts, strict=True) if _read(text) is None]
+    without = [int(row) for row, text in zip(unusual, texts, strict=True) if _read(text) is None]
+    return sorted({*zeros, *without}) if zeros else without
 
 
 def as_instants(strings: Any) -> tuple[Any, Any | None]:

@@ -97,6 +97,9 @@ def test_one_that_the_column_cannot_hold_is_cut_and_its_text_kept(
         "2026-05-03T10:00:44 CET",
         "03/05/2026 10:00",
         "2026-05-03T10:00:44.Z",
+        # It never came.
+        "0001-01-01T00:00:00Z",
+        "0001-01-01 00:00:00",
     ],
 )
 def test_what_is_no_instant_for_certain_is_a_bad_row(opened: Any, text: str) -> None:
@@ -164,12 +167,13 @@ def test_instants_of_json_in_other_forms(
 
 @pytest.mark.parametrize("lines", [False, True], ids=["list", "lines"])
 def test_records_without_an_instant_are_rejected(tmp_path: Path, lines: bool) -> None:
-    file = json_of(tmp_path / "f", None, "soon", "", 7, {"a": 1}, lines=lines)
+    zero = "0001-01-01T00:00:00Z"
+    file = json_of(tmp_path / "f", None, "soon", "", 7, {"a": 1}, zero, lines=lines)
     assert file.rows == 20
     assert {row.reason for row in file.rejected} == {NO_INSTANT}
-    assert [json.loads(row.text)["id"] for row in file.rejected] == [10, 11, 12, 13, 14]
+    assert [json.loads(row.text)["id"] for row in file.rejected] == [10, 11, 12, 13, 14, 15]
     if lines:
-        assert [row.line for row in file.rejected] == [11, 12, 13, 14, 15]
+        assert [row.line for row in file.rejected] == [11, 12, 13, 14, 15, 16]
 
 
 def test_a_key_that_is_missing_is_no_instant(tmp_path: Path) -> None:
