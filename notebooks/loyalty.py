@@ -1,4 +1,4 @@
-"""Loyalty: active members, RFM segments, vouchers, what wallets hold, and baskets.
+"""Loyalty: active members, RFM segments, vouchers, what wallets hold, baskets, and bulk users.
 
 marimo edit notebooks/loyalty.py                           # as a notebook
 python notebooks/serve.py loyalty --db spaaza.duckdb       # as an app
@@ -9,6 +9,8 @@ import marimo
 app = marimo.App(width="medium", app_title="Loyalty")
 
 with app.setup:
+    import bulk_members
+    import bulk_panels
     import loaded_data
     import loyalty_charts as charts
     import loyalty_measures as measures
@@ -366,12 +368,23 @@ def _(data):
 
 
 @app.cell
+def _(data):
+    scores = panels.measured(bulk_members.scores, data)
+    balances = panels.measured(bulk_members.balances, data)
+    levels = panels.measured(bulk_members.levels, data)
+    reviews = panels.measured(bulk_members.reviews, data)
+    bulk_panels.section(data, scores, balances, levels, reviews)
+    return balances, levels, reviews, scores
+
+
+@app.cell
 def _():
     mo.md("""
     ### Where to go next
 
     Each panel's rows are a pandas DataFrame: `active`, `segments`, `grid`, `members`,
-    `campaigns`, `funnel`, `redemption_days`, `held`, `expiring`, `sizes`, `baskets`, `channels`.
+    `campaigns`, `funnel`, `redemption_days`, `held`, `expiring`, `sizes`, `baskets`, `channels`,
+    `scores`, `balances`, `levels`, `reviews`.
     The copied tables are in DuckDB: `data.frame("FROM purchases LIMIT 5")`.
     """)
     return

@@ -231,3 +231,47 @@ def baskets_over_time(frame: pd.DataFrame, every: str) -> alt.LayerChart:
         line.encode(y=alt.Y("median:Q", title="Middle basket", axis=own)),
     )
     return layers.resolve_scale(y="independent")
+
+
+def scores(frame: pd.DataFrame) -> alt.Chart:
+    """Members by one score of the bulk users export."""
+    # The bar of a single number stands around it.
+    shift = (frame["high"] - frame["low"] == 1) * 0.5
+    title = frame["score"].iloc[0]
+    return (
+        chart(frame.assign(left=frame["low"] - shift, right=frame["high"] - shift), 160)
+        .mark_bar(color=BLUE)
+        .encode(
+            x=alt.X(
+                "left:Q",
+                bin="binned",
+                title=title,
+                axis=alt.Axis(tickMinStep=1, format=",d", grid=False),
+            ),
+            x2="right:Q",
+            y=alt.Y("members:Q", title="Members"),
+            tooltip=[
+                number("low", "from"),
+                number("high", "to below"),
+                number("members", "members"),
+                number("share", "of those who have it", ".1%"),
+            ],
+        )
+    )
+
+
+def levels(frame: pd.DataFrame) -> alt.Chart:
+    """Members by the level of their loyalty status."""
+    return (
+        chart(frame, max(100, 30 * len(frame)))
+        .mark_bar(color=BLUE)
+        .encode(
+            y=alt.Y("level:N", sort="-x", title=None, axis=alt.Axis(labelLimit=220)),
+            x=counted("members:Q", "Members"),
+            tooltip=[
+                words("level", "level"),
+                number("members", "members"),
+                number("share", "of all members", ".1%"),
+            ],
+        )
+    )

@@ -28,7 +28,9 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         for vendor, path in made.items():
             if (shared / vendor).exists():
                 continue
-            arguments = ("demo", "--vendor", vendor, "--db", str(path), "--rows", str(ROWS))
+            arguments = ["demo", "--vendor", vendor, "--db", str(path), "--rows", str(ROWS)]
+            if vendor == "spaaza":
+                arguments.append("--bulk-users")
             spaaza(*arguments, DLT_DATA_DIR=str(shared / f"dlt-{vendor}")).check_returncode()
             (shared / vendor).touch()
     return made

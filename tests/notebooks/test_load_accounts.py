@@ -59,7 +59,7 @@ def test_a_real_load_is_fresh_and_whole(demos: dict[str, Path]) -> None:
     assert set(tables["age"]) == {"fresh"}
     assert set(tables["rows"]) == {600}
     assert tables.set_index("table").loc["transactions", "newest"].year >= 2025
-    assert len(accounts.exports(read)) == 6
+    assert len(accounts.exports(read)) == 7
     assert set(accounts.rows_by_load(read)["loaded"]) == {600}
     assert set(accounts.durations(read)["phase"]) == {
         "waiting for the vendor",

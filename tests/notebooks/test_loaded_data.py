@@ -142,7 +142,8 @@ def test_a_dlt_pipelines_dataset_is_read_by_its_name(
     pipeline = dlt.pipeline("my_shop", destination=destination, dataset_name="loyal")
     pipeline.run([frame], table_name="transactions", loader_file_format="parquet")
 
-    database = open_database("my_shop", {"redemptions": pd.DataFrame({"code": ["a"]})})
+    frames = {"redemptions": {"code": ["a"]}, "bulk_users": {"overall": [5]}}
+    database = open_database("my_shop", {name: pd.DataFrame(of) for name, of in frames.items()})
     (schema,) = database.schemas
     assert schema == "loyal"
     tables = database.tables(schema)
@@ -153,6 +154,7 @@ def test_a_dlt_pipelines_dataset_is_read_by_its_name(
         ("2026-03-01 10:00:00", "a")
     ]
     assert data.rows("SELECT code FROM redemptions") == [("a",)]
+    assert data.rows("SELECT status, ended > TIMESTAMP '2020-01-01' FROM loads") == [(0, True)]
     if destination == "filesystem":
         monkeypatch.delenv("DESTINATION__FILESYSTEM__BUCKET_URL")
         with pytest.raises(CannotReadError, match="dlt cannot read the dataset of `my_shop`"):
