@@ -98,6 +98,17 @@ def sandbox(**options: Any) -> None:
 
 
 @cli.command()
+@click.option("--yes", is_flag=True, help="Create the tasks without asking.")
+def probe(**options: Any) -> None:
+    """Find out what Spaaza's documents do not say, by a few small tasks of your account.
+
+    The tasks are printed first, and you are asked. What is found is written to vendor_profile.toml
+    beside .dlt/config.toml: every load obeys it where nothing else is set, and `check` shows it.
+    """
+    _run("probe", "probe", options)
+
+
+@cli.command()
 @load_options
 @click.option("--deep", is_flag=True, help="Also compare each table with a fresh export.")
 @click.option(

@@ -35,8 +35,9 @@ from spaaza_source.cli.output import (
     with_report,
 )
 from spaaza_source.cli.pipeline import locked_pipeline, reading_pipeline
+from spaaza_source.cli.probe import show_profile
 from spaaza_source.cli.target import Target, each_vendor
-from spaaza_source.cli.vendors import VENDORS, Vendor
+from spaaza_source.cli.vendors import SPAAZA, VENDORS, Vendor
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import (
     ExportRequest,
@@ -61,6 +62,8 @@ def check(*, deep: bool, keys: int, **options: Any) -> None:
         if vendor.check_streamed is not None and tables & vendor.streamed.keys():
             for line in vendor.check_streamed():
                 click.echo(line)
+    if options["vendor"] == SPAAZA.name:
+        show_profile(console)
     if not deep:
         return
     are_equal = [_compare(target, keys, console) for target in _each_target(console, options)]

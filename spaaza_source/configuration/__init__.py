@@ -1,6 +1,13 @@
 """dlt's configuration as the sources read it: a setting that no source reads is an error."""
 
 from spaaza_source.configuration.config_errors import missing_setting, wrong_value
+from spaaza_source.configuration.vendor_profile import (
+    FOUND,
+    PROFILE,
+    profile_path,
+    read_profile,
+    write_profile,
+)
 from spaaza_source.configuration.vendor_source import (
     NUMBERED,
     is_argument,
@@ -9,10 +16,15 @@ from spaaza_source.configuration.vendor_source import (
 )
 
 __all__ = [
+    "FOUND",
     "NUMBERED",
+    "PROFILE",
     "is_argument",
     "missing_setting",
+    "profile_path",
+    "read_profile",
     "vendor_source",
     "with_settings",
+    "write_profile",
     "wrong_value",
 ]

@@ -17,6 +17,7 @@ from dlt.extract.reference import SourceFactory
 from spaaza_source.configuration.config_errors import SECTIONS, checked_settings
 from spaaza_source.configuration.given_keys import SOURCES, settings_of
 from spaaza_source.configuration.known_keys import KnownKeys
+from spaaza_source.configuration.vendor_profile import obey_profile
 
 #: What the names of several sources of a section begin with, before a number.
 NUMBERED = "chain_"
@@ -73,6 +74,7 @@ def with_settings(
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
             arguments = signature.bind_partial(*args, **kwargs).arguments
+            obey_profile()
             with checked_settings(_known(section, source), arguments):
                 result: T = configured(**arguments)
             return result
@@ -103,6 +105,7 @@ class _CheckedSource(DltSourceFactoryWrapper[P, DltSource]):
         if arguments.get("files") or arguments.get("dialect"):
             arguments = {**WITHOUT_VENDOR.get(self.section, {}), **arguments}
         try:
+            obey_profile()
             with checked_settings(_known(self.section, self.name), arguments):
                 return super().__call__(**arguments)
         finally:

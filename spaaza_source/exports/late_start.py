@@ -31,11 +31,18 @@ class LateStart:
         self._after = None if after is None else timedelta(seconds=after)
         self._executed: set[str] = set()
 
+    @property
+    def executed(self) -> frozenset[str]:
+        """Ids of the jobs that were executed."""
+        return frozenset(self._executed)
+
     def is_due(self, export: Export) -> bool:
         """Whether a job waits that should have begun long ago, and has not been executed."""
         job = export.job
-        # An adopted task may have been scheduled for any time.
-        due_at = job.due_at or (None if export.adopted else export.begun_at)
+        # An adopted task may have been scheduled for any time; one that is created after its time
+        # waits from then on.
+        created = job.created_at or (None if export.adopted else export.begun_at)
+        due_at = max((each for each in (job.due_at, created) if each is not None), default=None)
         return (
             self._after is not None
             and due_at is not None

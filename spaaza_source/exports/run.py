@@ -99,6 +99,11 @@ class ExportRun:
         self._follow(table)
         return table
 
+    @property
+    def executed(self) -> frozenset[str]:
+        """Ids of the jobs that waited so long that they were executed."""
+        return self._late_start.executed
+
     def wait(self, table: TableExports) -> None:
         """Wait until all files of a table have arrived, or never will."""
         while not table.settled:

@@ -37,7 +37,7 @@ def find_no_instants(strings: Any) -> list[int]:
         strings: The cells, as an Arrow string array in which every empty one is NULL.
     """
     # Vendors write the first day of all for a time that never came.
-    zeros = pc.indices_nonzero(pc.starts_with(strings, _ZERO_DAY)).to_pylist()
+    zeros: list[int] = pc.indices_nonzero(pc.starts_with(strings, _ZERO_DAY)).to_pylist()
     if not strings.null_count and _are_usual(strings):
         return zeros
     unusual, texts = _unusual(strings)

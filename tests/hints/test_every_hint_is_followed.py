@@ -15,6 +15,7 @@ EXEMPT = {
     ("exports/at_hand/given_files.py", "{path.name} was written at"): "a warning of what was given",
     ("spaaza/source.py", "time_columns of"): "where something was wrong",
     ("spaaza/source.py", "adopt_tasks of"): "where something was wrong",
+    ("configuration/vendor_profile.py", "Written by"): "the first line of the file that it writes",
     ("tabular/column_types.py", "Use one of"): "told to who makes a type in Python, by no setting",
     ("tabular/source_file.py", "Leave it unchanged"): "it is about the file that is read",
 }
