@@ -11,6 +11,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common import logger
 from dlt.common.schema.typing import TTableSchema
 from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 from dlt.extract.hints import TResourceHints, make_hints
@@ -242,17 +243,29 @@ def _named(hint: Mapping[str, Any]) -> str:
     return str(_type_of(hint)) if hint.get("precision") is not None else str(hint["data_type"])
 
 
-def check_header(table: str, columns: Sequence[Column]) -> None:
-    """Refuse a file that has no column of the table's last header.
+def check_header(table: str, columns: Sequence[Column], types: TableTypes) -> None:
+    """Refuse a file that has no column of the table's last header; warn of an unknown first one.
 
     Some servers answer with an error in plain words, which is a table of one column for all that
     the file itself can tell.
+
+    Args:
+        table: The table.
+        columns: The file's.
+        types: What is documented of the table's columns.
 
     Raises:
         HeaderError: It has none.
     """
     before = table_memory(table).get(HEADER)
     if not isinstance(before, list) or not before or not columns:
+        known = types.documented.by_name
+        if known and columns and not any(types.documented.find(each.name) for each in columns):
+            # The names are not shown: they may be a customer's cells.
+            logger.warning(
+                f"{table}: no column of its first file has a name that the vendor's documents use;"
+                " if these names are values, the file has no header row"
+            )
         return
     if not {column.name for column in columns} & set(before):
         raise HeaderError(

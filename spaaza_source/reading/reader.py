@@ -267,7 +267,7 @@ class FileReader:
             refuse_skipped_rows(file, export.skipped)
             refuse_total_row(file, self._settings)
             self._notices += undeclared_notices(table, file, self._settings)
-        check_header(table, file.columns)
+        check_header(table, file.columns, self._settings.types)
         self.policy.require(column.name for column in file.columns)
         self.policy.check((column.name, column) for column in file.columns)
         return file
@@ -307,7 +307,7 @@ class FileReader:
         opener = self._opener(table, "json")
         file = self._read(export, opener, JsonFile, opener.open_json)
         naming = opener.naming
-        check_header(table, file.columns)
+        check_header(table, file.columns, self._settings.types)
         check_headers(file.columns, remembered_headers(table))
         for part in file.nested:
             nested_table = naming.shorten_fragments(table, *part.path)

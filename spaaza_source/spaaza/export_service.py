@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -129,8 +130,16 @@ class SpaazaExports:
         """
         seen: set[str] = set()
         offset = 0
+        page: int | None = PAGE
         while len(seen) < MOST_TASKS:
-            tasks = self._api.list_tasks(action="export", limit=PAGE, offset=offset)
+            try:
+                tasks = self._api.list_tasks(action="export", limit=page, offset=offset)
+            except RequestRefusedError:
+                if page is None:
+                    raise
+                # The longest page is undocumented: then the vendor's own.
+                page = None
+                continue
             new = [task for task in tasks if str(task["id"]) not in seen]
             yield from new
             # A vendor without paging would send the same page again.
@@ -187,7 +196,9 @@ class SpaazaExports:
         job = self._job(task)
         logs = task.get("logs")
         if job.state is JobState.FAILED and isinstance(logs, list) and len(logs) >= DEFAULT_LOGS:
-            return self._job(self._api.get_task(task_id, log_limit=FAILURE_LOGS))
+            # How many may be requested is undocumented; the failure itself is known.
+            with suppress(RequestRefusedError):
+                return self._job(self._api.get_task(task_id, log_limit=FAILURE_LOGS))
         return job
 
     def execute(self, job_id: str) -> None:

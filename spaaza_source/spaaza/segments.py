@@ -14,7 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any, Literal
+
+from dlt.common import logger
 
 from spaaza_source.errors import SettingsError, not_among
 from spaaza_source.settings import require_name, require_number
@@ -273,14 +276,16 @@ def _read_rules(rules: Sequence[Any], where: str) -> list[dict[str, Any]]:
     """Rules as the vendor takes them.
 
     Raises:
-        SettingsError: One is no dict, or has a key or a unit of time that no rule has.
+        SettingsError: One is no dict, or has a key or a unit of time that looks like a misspelled
+            one.
     """
     for rule in rules:
         if not isinstance(rule, Mapping):
             raise SettingsError(
                 "a rule is a dict", where=where, hint="docs/settings.md has an example."
             )
-        _check_names(rule, RULE_KEYS, f"{where}, a rule")
+        for name in rule:
+            _check_documented(f"{where}, a rule", name, RULE_KEYS)
         if "time_factor" in rule or "time_amount" in rule:
             amount = rule.get("time_amount", 1)
             _check_relative(rule.get("time_factor", "day"), amount, f"{where}, a rule")
@@ -293,9 +298,17 @@ def _check_names(given: Mapping[str, Any], known: Sequence[str], where: str) -> 
             raise not_among(where, name, known)
 
 
+def _check_documented(where: str, given: object, known: Sequence[str]) -> None:
+    """Refuse what is spelled almost like a documented word; let the vendor judge any other."""
+    if given in known:
+        return
+    if not isinstance(given, str) or get_close_matches(given.lower(), known, 1):
+        raise not_among(where, given, known)
+    logger.warning(f"{where}: {given[:40]!r} is in no document of the vendor; it is sent as it is")
+
+
 def _check_relative(factor: object, amount: object, where: str) -> None:
-    if factor not in UNITS:
-        raise not_among(f"{where}, time_factor", factor, UNITS)
+    _check_documented(f"{where}, time_factor", factor, UNITS)
     require_number(f"{where}, time_amount", amount, least=0, most=MOST, whole=True)
 
 

@@ -188,7 +188,10 @@ def _segment(task_id: str | int) -> str:
 
 
 def _tasks(answer: Any) -> list[Task]:
-    # States are not checked here: another user's task with a strange state must stop nothing.
+    # States are not checked here: another user's task with a strange state must stop nothing. A
+    # chain without tasks may have `null` for a list.
+    if answer is None:
+        return []
     if not isinstance(answer, list):
         raise _unexpected("GET /tasks", "a list of tasks")
     return [_task(task, "GET /tasks") for task in answer]

@@ -164,20 +164,23 @@ COUNTRY = {"field_name": "country", "field_type": "geo", "operator": "nobody_kno
     ("given", "is_sent"),
     [
         ({"value": [1, {"a": None}], "nested": "yes"}, True),
-        ({"values": ["NL", "BE"]}, False),
-        ({"time_factor": "fortnight", "time_amount": 3}, False),
+        ({"boost": 2}, True),
+        ({"time_factor": "fortnight", "time_amount": 3}, True),
+        ({"valeu": "NL"}, False),
+        ({"time_factor": "days", "time_amount": 3}, False),
     ],
-    ids=["another operator", "another key", "another unit of time"],
+    ids=["another operator", "another key", "another unit", "misspelled", "a misspelled unit"],
 )
 def test_rules_that_no_document_mentions(
-    tmp_path: Path, given: dict[str, Any], is_sent: bool
+    tmp_path: Path, given: dict[str, Any], is_sent: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Loads refuse a key or a unit that no document has: it may be misspelled."""
+    """What is unlike all that is documented is sent, and told; what is almost one is refused."""
     rule = {**COUNTRY, **given}
     with FileVendor(users=b"id\n1\n") as vendor:
         if is_sent:
             load(vendor, tmp_path, "users", segments={"users": [rule]})
             assert vendor.tasks[0]["trigger"]["segment"]["rules"] == [rule]
+            assert ("is in no document of the vendor" in caplog.text) == ("nested" not in given)
         else:
             with pytest.raises(SettingsError, match="is not among"):
                 load(vendor, tmp_path, "users", segments={"users": [rule]})
@@ -272,3 +275,17 @@ def test_a_file_without_a_header_stops(tmp_path: Path, table: str) -> None:
     with FileVendor(**{table: file}) as vendor, pytest.raises(Exception, match=told) as refused:
         load(vendor, tmp_path, table)
     assert isinstance(ours(refused.value), FileError)
+
+
+def test_a_file_that_may_have_no_header_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Words alone do not show whether they are names or values."""
+    with FileVendor(products=b"Shoe,red\nHat,blue\n") as vendor:
+        load(vendor, tmp_path, "products")
+    assert "the file has no header row" in caplog.text
+    assert "Shoe" not in caplog.text
+    caplog.clear()
+    with FileVendor(products=b"id,colour\n1,blue\n") as vendor:
+        load(vendor, tmp_path / "other", "products")
+    assert "header row" not in caplog.text
