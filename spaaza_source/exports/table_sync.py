@@ -40,6 +40,8 @@ class SyncPolicy:
         incremental: Whether a load begins at the cursor, less the lag; else at `start`.
         full_refresh_every: After how long a load begins at `start` all the same, for changes that
             no window shows; None for never. Set for tables whose windows bring changed rows.
+        reload_every: The same for tables whose windows bring all rows of their time, for rows that
+            change or come long after it.
         by_scheduler: Whether a scheduler's interval has narrowed it.
     """
 
@@ -52,6 +54,7 @@ class SyncPolicy:
     max_exports: int = MAX_EXPORTS
     incremental: bool = True
     full_refresh_every: timedelta | None = None
+    reload_every: timedelta | None = None
     by_scheduler: bool = False
 
     @classmethod
@@ -186,7 +189,9 @@ class TableSync:
         has_come = end is not None and end < now
         last = end if end is not None and has_come else now
         # A period of 0 is always due: `now` is cut to whole seconds and may precede `begun_at`.
-        every = policy.full_refresh_every
+        every = (
+            policy.reload_every if policy.full_refresh_every is None else policy.full_refresh_every
+        )
         is_due = every is not None and (not every or begun_at is None or now - begun_at >= every)
         if policy.incremental and not is_due and until is not None:
             if not policy.looks_back:

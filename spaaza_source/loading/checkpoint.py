@@ -142,6 +142,8 @@ def save_checkpoint(
             f"{sync.table}: every load brings all rows, for no window can be taken: {no_times}"
         )
         return
+    if sync.policy is not None and sync.policy.reload_every is not None and exports.brings_history:
+        cursor.mark_snapshot(until)
     if until is not None:
         cursor.advance(until)
 

@@ -62,7 +62,7 @@ class LoadHistory:
                 each for each in self.present if each.open_discrepancy or not each.superseded
             ]
             until = _covered_until(exports, policy.start, policy.lag)
-            if policy.merges_changes and has_key:
+            if has_key if policy.merges_changes else policy.reload_every is not None:
                 begun_at = _last_snapshot(exports, policy.start, policy.lag)
                 if begun_at and any(e.is_given and e.loaded_at >= begun_at for e in exports):
                     # Its rows may be older than those that they have replaced.

@@ -28,6 +28,7 @@ from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.reading import RangeColumns, ReadSettings
 from spaaza_source.settings import (
     CENTURY,
+    CENTURY_IN_DAYS,
     require_choice,
     require_flag,
     require_number,
@@ -49,6 +50,7 @@ def make_sync_policy(
     window: Any,
     smallest_window: Any,
     max_exports: Any,
+    reload_every: Any = None,
 ) -> SyncPolicy:
     """The rows, by time, that a source's settings of these names ask for.
 
@@ -66,6 +68,11 @@ def make_sync_policy(
         ),
         max_exports=int(
             require_number("max_exports", max_exports, least=1, most=1_000_000, whole=True)
+        ),
+        reload_every=None
+        if reload_every is None
+        else timedelta(
+            days=require_number("reload_every", reload_every, least=0, most=CENTURY_IN_DAYS)
         ),
     )
 

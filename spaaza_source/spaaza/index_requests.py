@@ -114,5 +114,5 @@ class IndexRequests:
             # Its rules say which rows; a range of the user's narrows them once more.
             return replace(dates, incremental=False) if dates.is_backfill else None
         if self.shows_changes:
-            return replace(dates, incremental=True, full_refresh_every=snapshot)
+            return replace(dates, incremental=True, full_refresh_every=snapshot, reload_every=None)
         return replace(dates, incremental=self.index.is_final)

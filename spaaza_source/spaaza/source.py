@@ -94,6 +94,7 @@ def spaaza_source(
     only_finished: bool = False,
     adopt_tasks: Optional[dict[str, Any]] = None,  # noqa: UP045
     snapshot_every: float = 7.0,
+    reload_every: Optional[float] = None,  # noqa: UP045
     allow_external_schedulers: Optional[bool] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
@@ -178,6 +179,8 @@ def spaaza_source(
             table. `segments` and `export_format` have to be the task's own.
         snapshot_every: Days after which all vouchers are loaded again: no filter shows a voucher
             that was locked, expired early or deleted.
+        reload_every: Days after which transactions and wallet_ledger are loaded in full again, for
+            rows that change or arrive later than `lag` after their time; never unless given.
         allow_external_schedulers: Load the interval that a scheduler gives (Airflow's data
             interval, or `DLT_INTERVAL_START` and `…_END`) like `start_date` and `end_date`, as
             dlt's incrementals do; unless given, dlt's launcher decides.
@@ -209,6 +212,7 @@ def spaaza_source(
         window=window,
         smallest_window=smallest_window,
         max_exports=max_exports,
+        reload_every=reload_every,
     )
     segment_of = {index_named(name).table: one for name, one in by_table("segments", segments)}
     time_column_of = {

@@ -88,6 +88,7 @@ def voucherify_source(
     max_age: float = 3600.0,
     only_finished: bool = False,
     snapshot_every: float = 7.0,
+    reload_every: Optional[float] = None,  # noqa: UP045
     allow_external_schedulers: Optional[bool] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
@@ -162,6 +163,8 @@ def voucherify_source(
             may still be adopted; 0 for never.
         only_finished: Request nothing; load the finished exports of earlier runs, each once.
         snapshot_every: Days after which all vouchers, customers and orders are loaded again.
+        reload_every: Days after which redemptions, publications and voucher_transactions are loaded
+            in full again; never unless given.
         allow_external_schedulers: Load the interval that a scheduler gives, as dlt's incrementals
             do; unless given, dlt's launcher decides.
         max_deleted_share: Stop a load that would delete a larger share of a table's rows, from 0
@@ -188,6 +191,7 @@ def voucherify_source(
         window=window,
         smallest_window=smallest_window,
         max_exports=max_exports,
+        reload_every=reload_every,
     )
     # From the environment it comes as a text.
     if not isinstance(objects, str | list | tuple | None):
@@ -322,7 +326,8 @@ class _RequestFactory:
         if not can_be_narrowed(self.filters, exported.time_filters):
             return None
         if field is None:
-            return replace(dates, full_refresh_every=ONCE if exported.is_final else snapshot)
+            rarely = ONCE if dates.reload_every is None else dates.reload_every
+            return replace(dates, full_refresh_every=rarely if exported.is_final else snapshot)
         if field not in self.fields:
             raise SettingsError(
                 f"windows are taken by {field}, which is not among the fields",

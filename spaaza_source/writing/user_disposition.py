@@ -130,7 +130,7 @@ class UserDisposition:
             return policy and replace(policy, incremental=False)
         if strategy == "append" and policy is not None:
             # A lookback would append rows that are there.
-            return replace(policy, lag=timedelta(0), looks_back=False)
+            return replace(policy, lag=timedelta(0), looks_back=False, reload_every=None)
         if strategy in BY_KEY and self.key is None:
             raise SettingsError(
                 f"{strategy} needs a key", where=where, hint="Name it: apply_hints(primary_key=…)."

@@ -325,6 +325,7 @@ SHAPES_NOTHING = {
     "stagger": "when an export starts",
     "execute_after": "when an export starts",
     "adopt_tasks": "which exports are taken: test_recurring_tasks",
+    "reload_every": "when all rows are loaded again: test_reload",
     "order": "how a file is sorted: test_settings_of_exports",
     "max_age": "which job brings an export: one of the same request",
     "only_finished": "which exports are taken, not what is in them; the next load goes on",
