@@ -20,6 +20,7 @@ from spaaza_source.ad_hoc.exported_file import ExportedFile
 from spaaza_source.configuration import with_settings
 from spaaza_source.errors import ExportFailedError, SettingsError, wrong_kind
 from spaaza_source.exports import (
+    ExportRequest,
     ExportRun,
     JobState,
     Phase,
@@ -196,7 +197,7 @@ def _run(
         poll = replace(poll, max_age=LAST_RUN.total_seconds())
     run = ExportRun(service, process_folder, poll)
     if request.repeat is not None:
-        _check_last_run(run)
+        _check_last_run(run, request)
     is_new = request.repeat is None and not poll.max_age
     exports = run.begin(TableSync(request.table, lambda _: request, ignore_existing=is_new))
     try:
@@ -219,16 +220,16 @@ def _run(
     return ExportedFile(current[0].job.job_id, tuple(paths), name_header, types)
 
 
-def _check_last_run(run: ExportRun) -> None:
+def _check_last_run(run: ExportRun, request: ExportRequest) -> None:
     """Check that the vendor's recurring task of a body has not failed: it is not created anew."""
-    for known in run.submitter.known_jobs():
-        if known.job.state is JobState.FAILED:
-            raise ExportFailedError(
-                f"the last run of the vendor's task {known.job.job_id} ended in an error"
-                + (f" ({known.job.detail})" if known.job.detail else ""),
-                where=known.subject,
-                hint="Wait for its next run, or ask the vendor. It is not created again.",
-            )
+    jobs = [known.job for known in run.submitter.known_jobs() if known.is_of(request)]
+    if jobs and all(job.state is JobState.FAILED for job in jobs):
+        detail = f" ({jobs[-1].detail})" if jobs[-1].detail else ""
+        raise ExportFailedError(
+            f"the last run of the vendor's task {jobs[-1].job_id} ended in an error{detail}",
+            where=str(request),
+            hint="Wait for its next run, or ask the vendor. It is not created again.",
+        )
 
 
 def _stream(

@@ -24,12 +24,13 @@ from spaaza_source.exports import (
 from spaaza_source.probe.answers import Answers
 from spaaza_source.probe.tasks import (
     AGO,
+    CATALOGUE,
     LENGTH,
     LONGER,
     TIME_FIELDS,
     request_day,
     request_never,
-    request_no_products,
+    request_none,
 )
 from spaaza_source.spaaza import (
     INDEXES,
@@ -94,14 +95,16 @@ def answer_questions(api: TasksApi, chain: int, poll: PollSettings) -> Answers:
     start = (now - AGO - LENGTH).replace(minute=0, second=0)
     for table in TIME_FIELDS:
         future.begin(table, request_day(table, chain, start, start + LENGTH))
-    future.begin("products", request_no_products(chain))
+    for table in CATALOGUE:
+        future.begin(table, request_none(table, chain))
     nothing = past.file("never", answers)
     if nothing is not None:
         answers.nothing = "zero bytes" if not nothing.file().size else "header"
     answers.runs_past = past.runs_by_itself
     day = Window(start, start + LENGTH)
     instants = {table: _read_table(table, future, answers, day) for table in TIME_FIELDS}
-    _note_header("products", future.file("products", answers), answers)
+    for table in CATALOGUE:
+        _note_header(table, future.file(table, answers), answers)
     answers.runs_future = future.runs_by_itself
     sales = instants["transactions"]
     if sales is None and "transactions" not in answers.failed:

@@ -18,18 +18,19 @@ LENGTH, AGO = timedelta(days=1), timedelta(days=2)
 LONGER = timedelta(days=60)
 #: A day in which no row can be.
 NEVER = (datetime(2100, 1, 1), datetime(2100, 1, 2))  # noqa: DTZ001 - only its text is used
-#: The field by which each table is narrowed; `products` by a word that none has.
+#: The field by which each table is narrowed; the catalogue by a word that none has.
 TIME_FIELDS = {
     "transactions": "timestamp",
     "wallet_ledger": "timestamp",
     "vouchers": "date_time_creation",
     "users": "created_date",
 }
+CATALOGUE = ("products", "product_variants")
 NO_CATEGORY = "no such category: a probe of spaaza_source"
 #: What is asked where a row's time is known: about its bounds, and its seconds.
 EDGES = ("the end of a window", "the start of a window", "two seconds later")
 #: The first tasks, one for a longer time, and those of `EDGES`.
-MOST_TASKS = 1 + len(TIME_FIELDS) + 1 + 1 + len(EDGES)
+MOST_TASKS = 1 + len(TIME_FIELDS) + len(CATALOGUE) + 1 + len(EDGES)
 
 
 def describe_tasks() -> list[str]:
@@ -41,7 +42,7 @@ def describe_tasks() -> list[str]:
             f"{table} by {field}, {days}: header, times, keys"
             for table, field in TIME_FIELDS.items()
         ),
-        "products of a category that is none: its header",
+        *(f"{table} of a category that is none: its header" for table in CATALOGUE),
         f"transactions of the {LONGER.days} days before, if that day has none",
         *(f"transactions at {edge}, if there are any: what its filter means" for edge in EDGES),
     ]
@@ -59,15 +60,15 @@ def request_day(table: str, chain: int, start: datetime, end: datetime) -> Expor
     return _request(table, chain, _between(TIME_FIELDS[table], *texts))
 
 
-def request_no_products(chain: int) -> ExportRequest:
-    """The request for products of no category."""
+def request_none(table: str, chain: int) -> ExportRequest:
+    """The request for rows of the catalogue, of no category."""
     rule = {
         "field_name": "category",
         "field_type": "keyword",
         "operator": "is",
         "value": NO_CATEGORY,
     }
-    return _request("products", chain, rule)
+    return _request(table, chain, rule)
 
 
 def _between(field: str, start: str, end: str) -> dict[str, Any]:

@@ -164,6 +164,10 @@ def test_a_recurring_task_whose_run_failed_is_not_created_again() -> None:
             with pytest.raises(ExportFailedError):
                 of_spaaza(vendor, task(RECURRING))
         assert vendor.asked("create") == 1
+        # Another one is not concerned.
+        with pytest.raises(ExportFailedError):
+            of_spaaza(vendor, task(RECURRING, desc="Another"))
+        assert vendor.asked("create") == 2
 
 
 def test_voucherify_names_columns_by_the_requested_fields() -> None:

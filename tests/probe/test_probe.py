@@ -23,7 +23,7 @@ from spaaza_source.probe import (
     run,
     settings_of,
 )
-from spaaza_source.spaaza import TasksApi, make_client
+from spaaza_source.spaaza import INDEXES, TasksApi, make_client
 from tests.command import runner
 from tests.export_runs import token
 from tests.hints.loads import advises, check_advice
@@ -53,6 +53,7 @@ def test_a_vendor_that_is_as_the_defaults_say() -> None:
     assert (answers.nothing, answers.runs_past, answers.runs_future) == ("header", True, True)
     assert answers.headers["transactions"] == ["id", "timestamp"]
     assert answers.headers["products"] == ["id", "category"]
+    assert set(answers.headers) == set(INDEXES)
     assert answers.keys["users"] == ["id"]
     assert len(vendor.tasks) <= MOST_TASKS == len(describe_tasks())
     descriptions = [task["desc"] for task in vendor.tasks]
@@ -105,7 +106,7 @@ def test_a_chain_without_rows() -> None:
     assert settings_of(answers) == {}
     assert "not found out" in str(describe_answers(answers)["the date filter means UTC"])
     # The longer time is asked for, and no bound.
-    assert len(vendor.tasks) == 7
+    assert len(vendor.tasks) == 8
 
 
 @pytest.fixture

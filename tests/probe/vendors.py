@@ -73,7 +73,7 @@ class OpenVendor(ScriptedServer):
         (rule,) = body["trigger"]["segment"]["rules"]
         column = self.ways.column or rule["field_name"]
         header = f"id,{column}\n".encode()
-        if index == "products":
+        if index.startswith("product"):
             return header if self.ways.nothing is None else self.ways.nothing
         start, end = (
             parse_instant(rule[name], name) - self.ways.ahead for name in ("start_date", "end_date")
