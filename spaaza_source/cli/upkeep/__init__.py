@@ -1,0 +1,1 @@
+"""Commands that keep a dataset over years: what they ask, do and show."""
