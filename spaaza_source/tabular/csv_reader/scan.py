@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from spaaza_source.tabular.csv_reader.structure import (
     cut_records,
     find_records,
 )
+from spaaza_source.tabular.csv_reader.utf8 import find_text_end
 from spaaza_source.tabular.dialects.dialect import Dialect, advise
 from spaaza_source.tabular.dialects.value_forms import standard_forms
 from spaaza_source.tabular.header import printable_name
@@ -257,17 +257,14 @@ class Scan:
     def _check_encoding(self, data: bytes, checked: int, offset: int, *, last: bool) -> int:
         """Check that bytes are UTF-8, from `checked` on; return the end of the last character."""
         part = data[checked:] if checked else data
-        if part.isascii() or _is_utf8(part):
-            return len(data)
         try:
-            _, length = codecs.utf_8_decode(part, "strict", last)
+            return checked + find_text_end(part, last=last)
         except UnicodeDecodeError as error:
             raise EncodingError(
                 "the file is not UTF-8 text",
                 where=self._place(offset + checked + error.start),
                 hint=advise(self.declared, "encoding=cp1252", "Ask for the file in UTF-8."),
             ) from None
-        return checked + length
 
     def _location(self, data: bytes, at: int, offset: int) -> str:
         line = self._line + data.count(self.layout.line_end, 0, at)
@@ -398,13 +395,3 @@ def _span(piece: Piece, bounds: RecordBounds) -> ByteSpan:
     skipped = tuple((record.start, record.after) for record in bounds.bad)
     rows = len(bounds.ends) - len(bounds.bad)
     return ByteSpan(piece.offset, len(piece.records.data), rows, skipped)
-
-
-def _is_utf8(data: bytes) -> bool:
-    """Whether all of the bytes are whole UTF-8 characters; faster than decoding them."""
-    offsets = pa.py_buffer(np.array([0, len(data)], np.int32))
-    try:
-        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data)).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
