@@ -20,8 +20,9 @@ from spaaza_source.writing.schema_hints import (
     schema_has_rows,
     table_memory,
 )
-from spaaza_source.writing.table_write import TableWrite, WriteSettings
+from spaaza_source.writing.table_write import TableWrite
 from spaaza_source.writing.write_disposition import LOAD_ID, REPLACE, REPLACE_WINDOW, Disposition
+from spaaza_source.writing.write_settings import WriteSettings
 
 __all__ = [
     "FORMAT",

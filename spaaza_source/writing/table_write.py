@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import dlt
@@ -14,8 +13,7 @@ from dlt.common import logger
 from spaaza_source.audit import CountScope
 from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.exports import TableExports
-from spaaza_source.tabular import VARIANT_SUFFIX
-from spaaza_source.writing.delete_guard import DeleteGuard, replaced_rows
+from spaaza_source.writing.delete_guard import replaced_rows
 from spaaza_source.writing.kept_rows import (
     KEYLESS,
     UNASKED,
@@ -30,9 +28,7 @@ from spaaza_source.writing.kept_rows import (
 from spaaza_source.writing.keys import (
     Key,
     KeyCandidates,
-    broken_key,
-    cell_at,
-    missing_key,
+    KeyCheck,
     shared_by_files,
     shared_rows,
     unmergeable,
@@ -43,30 +39,15 @@ from spaaza_source.writing.table_limits import check_rows, check_tables
 from spaaza_source.writing.unchanged_rows import UnchangedRows, read_unchanged_rows
 from spaaza_source.writing.user_disposition import DELETING
 from spaaza_source.writing.write_disposition import (
-    Disposition,
     apply_final_hints,
     current_valid_rows,
 )
+from spaaza_source.writing.write_settings import WriteSettings
 
 #: A column that often identifies a row, though no vendor promises it.
 ID = "id"
 #: A user's dispositions that leave no row of earlier loads there.
 REPLACING = ("replace", "cdc")
-
-
-@dataclass(frozen=True)
-class WriteSettings:
-    """How the rows of one table are written.
-
-    Attributes:
-        disposition: How they replace rows of the table.
-        delete_guard: How many rows may be deleted.
-        candidates: Columns that may be its key, the likeliest first, as dlt names them.
-    """
-
-    disposition: Disposition
-    delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
-    candidates: Sequence[str] = ()
 
 
 class TableWrite:
@@ -121,8 +102,6 @@ class TableWrite:
         self._has_windows = len({export.request.window for export in current}) > 1
         self._duplicates = duplicates
         self._user_key = self._disposition.user.key
-        #: Rows in which a column of the key has a value that does not fit its type.
-        self._misfits: Counter[str] = Counter()
         #: How many rows each file has brought.
         self._rows_of: Counter[int] = Counter()
         #: How many rows of each file are the same as one before them.
@@ -130,6 +109,13 @@ class TableWrite:
         #: What the delete guard tells rows apart by where there is no key.
         self._others = [name for name in (time_column, ID) if name and not self._nested]
         self._keys = KeyCandidates(self._candidates(), self._others)
+        self._key_check = KeyCheck(
+            self._table,
+            self._keys,
+            self._user_key,
+            self._stored_key,
+            newest_wins=self._disposition.user.newest_wins,
+        )
         self._are_records = False
         self._late_rows = late_row_meter(sync, exports.covered, time_column, self._disposition.user)
         #: What the table has already; None where all rows are loaded. With another key they fail.
@@ -169,7 +155,7 @@ class TableWrite:
         """
         if self._late_rows is not None:
             self._late_rows.add(rows)
-        self._count_misfits(rows)
+        self._key_check.add(rows)
         check_rows(self._table, rows)
         if not isinstance(rows, pa.Table):
             if isinstance(rows, list):
@@ -205,14 +191,6 @@ class TableWrite:
         """How many rows a file has brought so far."""
         return self._rows_of[file]
 
-    def _count_misfits(self, rows: Any) -> None:
-        for name in {*(self._user_key or ()), *self._stored_key}:
-            variant = name + VARIANT_SUFFIX
-            if isinstance(rows, list):
-                self._misfits[name] += sum(cell_at(record, variant) is not None for record in rows)
-            elif isinstance(rows, pa.Table) and variant in rows.column_names:
-                self._misfits[name] += rows.num_rows - rows.column(variant).null_count
-
     def keep_rejected(self, files: Sequence[RejectingFile]) -> EarlierVersions:
         """What becomes of the earlier versions of bad rows; ask once all rows have passed.
 
@@ -230,7 +208,9 @@ class TableWrite:
         columns = arrow_types(
             {name: memory[name] for name in self._stored_columns if name in memory}
         )
-        key = self._user_key or self._stored_key or self._keys.proven() or self._id_of_rows()
+        key = self._user_key or self._stored_key or self._keys.proven()
+        if not key and self._keys.tells_apart((ID,)):
+            key = (ID,)
         # Rows that are replaced by another key than their own would go with one that stays.
         if not key or not set(columns).issuperset(key) or self._disposition.user.merges_by_others:
             return lose_all(files, KEYLESS)
@@ -338,11 +318,6 @@ class TableWrite:
             )
         apply_final_hints(hints)
 
-    def _id_of_rows(self) -> Key | None:
-        """The column that often tells rows apart, where it does so in this load."""
-        tells = self._keys.has_all((ID,)) and self._keys.violation((ID,)) is None
-        return (ID,) if tells else None
-
     def _deletes_absent(self) -> bool:
         """Whether the load deletes rows of the table that it does not bring."""
         if self._disposition.user.strategy is None:
@@ -379,7 +354,7 @@ class TableWrite:
             # The rows of nested tables have keys that change with each load.
             key = None
         if key and self._keys.rows:
-            self._check_key(key, locate)
+            self._key_check.check(key, locate)
         if key is None and self._has_rows and self._keys.rows:
             # The rows of nested tables have none that lasts.
             named = "" if self._nested else "; primary_key can name some"
@@ -396,7 +371,7 @@ class TableWrite:
         if self._keys.rows:
             if key is None:
                 raise unmergeable(self._table, self._exports.sync.policy)
-            self._check_key(key, locate)
+            self._key_check.check(key, locate)
         self.key = key
         apply_final_hints(self._disposition.partial_hints(key))
 
@@ -409,12 +384,12 @@ class TableWrite:
                 raise shared_rows(self._table, self._exports.sync.policy)
             if self._has_rows and self._stored_key and key != self._stored_key:
                 # Without it rows would come in place of others, and nobody could tell which.
-                self._check_key(self._stored_key, locate)
+                self._key_check.check(self._stored_key, locate)
             return key
         if self._keys.rows and not self._keys.is_present(self._user_key):
             # A column that the user's own map adds; nothing is known of it here.
             return None
-        self._check_key(self._user_key, locate)
+        self._key_check.check(self._user_key, locate)
         return self._user_key
 
     def _refuse_shared(self) -> None:
@@ -422,16 +397,3 @@ class TableWrite:
         shared = self._keys.shared_by_files([*self._candidates(), (ID,)])
         if shared is not None:
             raise shared_by_files(self._table, *shared)
-
-    def _check_key(self, key: Key, locate: Callable[[int], str]) -> None:
-        is_users = key == self._user_key
-        if not self._keys.is_present(key):
-            if self._keys.rows and not is_users:
-                raise missing_key(self._table, key)
-            return
-        violation = self._keys.violation(key)
-        if violation is None or (not violation.empty and self._disposition.user.newest_wins):
-            return
-        misfits = max(self._misfits[name] for name in key)
-        where = f"{self._table}, first in {locate(violation.first)}"
-        raise broken_key(key, violation, misfits, is_users=is_users, where=where)

@@ -32,7 +32,7 @@ from spaaza_source.spaaza.indexes import BULK_USERS
 from spaaza_source.tabular.privacy.policy import Policy
 from spaaza_source.transport.download import FetchedFile
 from spaaza_source.warehouse import duckdb_file
-from spaaza_source.writing.table_write import WriteSettings
+from spaaza_source.writing import WriteSettings
 from spaaza_source.writing.write_disposition import REPLACE, Disposition
 from tests.benchmarks.side_by_side import Run, Way, say, side_by_side
 

@@ -122,6 +122,10 @@ class KeyCandidates:
         """Whether all rows so far have the columns of that candidate."""
         return key in self._candidates
 
+    def tells_apart(self, columns: Key) -> bool:
+        """Whether those columns, a candidate or not, tell the rows so far apart."""
+        return self.has_all(columns) and self.violation(columns) is None
+
     def violation(self, key: Key) -> KeyViolation | None:
         """Why that candidate is no key; None where it is one, or there is no row."""
         if not self._parts or self._holds(key):

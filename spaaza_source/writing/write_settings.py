@@ -1,0 +1,24 @@
+"""The settings of a table by which its rows are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from spaaza_source.writing.delete_guard import DeleteGuard
+from spaaza_source.writing.write_disposition import Disposition
+
+
+@dataclass(frozen=True)
+class WriteSettings:
+    """How the rows of one table are written.
+
+    Attributes:
+        disposition: How they replace rows of the table.
+        delete_guard: How many rows may be deleted.
+        candidates: Columns that may be its key, the likeliest first, as dlt names them.
+    """
+
+    disposition: Disposition
+    delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
+    candidates: Sequence[str] = ()
