@@ -194,7 +194,7 @@ def test_a_segment_narrows_what_comes(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_a_failed_export_loads_nothing_and_says_why(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(rows=ROWS, max_export_rows=10)) as small:
         with pytest.raises(Exception, match="ended in ERROR") as raised:
-            pipeline_into(tmp_path).run(source(small).with_resources("users"))
+            pipeline_into(tmp_path).run(source(small).with_resources("products"))
         assert isinstance(raised.value.__cause__.__cause__, ExportFailedError)  # type: ignore[union-attr]
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as warehouse:
         assert warehouse.sql("SELECT table_name FROM duckdb_tables()").fetchall() == []
