@@ -1,0 +1,1 @@
+"""One model of both vendors: views with settled names and types, and the liability book."""
