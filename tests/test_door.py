@@ -28,7 +28,7 @@ FLOORS = (
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),
-    ("ad_hoc", "probe"),
+    ("ad_hoc", "model", "probe"),
     ("cli",),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

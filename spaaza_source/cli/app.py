@@ -226,6 +226,25 @@ def jobs(**options: Any) -> None:
     _run("commands", "jobs", options)
 
 
+@cli.command()
+@load_options
+@click.option("--print", "print_sql", is_flag=True, help="Print the views' SQL; make nothing.")
+@click.option("--time-zone", default="UTC", help="Time zone of the liability book's days.")
+@click.option(
+    "--close-through",
+    metavar="YYYY-MM|none",
+    help="Close the book's months until this one, or none.  [default: each month that ended ten"
+    " days before what is loaded does]",
+)
+def model(**options: Any) -> None:
+    """Make views with settled names and types of what is loaded, and write the liability book.
+
+    They are in a schema beside the dataset: DATASET_model. A closed month of the book never
+    changes: what comes late is a row of its own on the first open day. Nothing is requested.
+    """
+    _run("upkeep.model", "model", options)
+
+
 def _run(module: str, command: str, options: dict[str, Any]) -> None:
     getattr(import_quickly(f"spaaza_source.cli.{module}"), command)(**options)
 

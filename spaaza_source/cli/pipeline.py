@@ -92,6 +92,19 @@ def reading_pipeline(target: Target) -> Iterator[dlt.Pipeline]:
         yield _temporary_pipeline(target, name, folder)
 
 
+@contextmanager
+def upkeep_pipeline(target: Target, *, read_only: bool = False) -> Iterator[dlt.Pipeline]:
+    """A pipeline to work on a dataset by SQL that has been loaded; it needs no vendor's settings.
+
+    As `reading_pipeline`, it has a folder of its own. A DuckDB file may be written, unless it is to
+    be read only.
+    """
+    if read_only and target.db is not None:
+        target = replace(target, destination=duckdb_file(target.db, read_only=True))
+    with private_folder() as folder:
+        yield _temporary_pipeline(target, target.pipeline or target.vendor.name, folder)
+
+
 def _temporary_pipeline(target: Target, name: str, folder: Path) -> dlt.Pipeline:
     """A pipeline to the target's destination that leaves nothing beside its folder."""
     return dlt.pipeline(

@@ -1,5 +1,6 @@
 """What the commands show: reports, tables, progress, and lines of JSON."""
 
+from spaaza_source.cli.output.listing import print_line, print_rows
 from spaaza_source.cli.output.report import ConsoleReport, Report, make_console, with_report
 from spaaza_source.cli.output.tables import (
     JOBS_SHOWN,
@@ -17,6 +18,8 @@ __all__ = [
     "Report",
     "make_console",
     "print_chain",
+    "print_line",
+    "print_rows",
     "show_differences",
     "show_jobs",
     "show_plan",
