@@ -238,9 +238,7 @@ def write_book(dataset: Dataset, plan: Plan) -> Book:
         f"SELECT kind, currency, sum({_NET}) FROM {name} GROUP BY kind, currency"
         " ORDER BY kind DESC, currency"
     )
-    return Book(
-        plan.last, plan.closed, int(rows), int(adjustments), [Owed(*each) for each in owed]
-    )
+    return Book(plan.last, plan.closed, int(rows), int(adjustments), [Owed(*each) for each in owed])
 
 
 def _require_kinds(dataset: Dataset, views: list[str]) -> None:

@@ -23,7 +23,7 @@ def read_zone(name: str) -> str:
     """
     try:
         return ZoneInfo(name).key
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise SettingsError(
             f"{name[:40]!r} is no time zone", where="--time-zone", hint="Write Europe/Amsterdam."
         ) from None

@@ -63,4 +63,3 @@ def roles(text: str) -> tuple[Role, ...]:
         kind, _, divisor = kind_and.partition("/")
         made.append(Role(name, tuple(names.split()), kind_named(kind), int(divisor or 1)))
     return tuple(made)
-

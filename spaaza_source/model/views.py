@@ -162,9 +162,7 @@ def statements(dataset: Dataset, views: list[View]) -> Iterator[str]:
             continue
         function = dataset.modelled(f"{view.name}_rows")
         types = {kind: its.partition("(")[0] for kind, its in TYPES.items()}
-        columns = ", ".join(
-            f"{column} {types[kind]}" for column, kind in VIEWS[view.name].items()
-        )
+        columns = ", ".join(f"{column} {types[kind]}" for column, kind in VIEWS[view.name].items())
         # The query's own dollars cannot end it.
         yield (
             f"CREATE OR REPLACE FUNCTION {function}() RETURNS TABLE ({columns})"
