@@ -111,7 +111,10 @@ def compare(rows: list[Row], own: Book, first_open: dt.date) -> None:
 def test_each_day_the_book_equals_the_shops_own_to_the_cent(
     days: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = live_settings(SandboxSettings(rows=8_000, history_days=200, clock=lambda: START))
+    rows_each = {"vouchers": 4_000, "wallet-ledger": 30_000}
+    settings = live_settings(
+        SandboxSettings(rows_per_index=rows_each, history_days=200, clock=lambda: START)
+    )
     shop = GeneratedShop(settings)
     closed: list[Row] = []
     first_open, adjusted = dt.date.min, 0
