@@ -41,7 +41,8 @@ def read_choices(vendor: str, recipes: Mapping[str, Recipe]) -> dict[str, dict[s
         SettingsError: Something else is set there.
     """
     where = f"{SECTION}.{vendor}"
-    given = _table(where, dlt.config.get(where) or {})
+    told: Any = dlt.config.get(where)
+    given = _table(where, told or {})
     made = {view: recipe for view, recipe in recipes.items() if recipe.origins}
     choices: dict[str, dict[str, Choice]] = {}
     for view, columns in given.items():

@@ -71,8 +71,8 @@ class Dataset:
         return bool(
             self.rows(
                 "SELECT 1 FROM information_schema.tables"
-                f" WHERE table_schema = {literal(self.model_name)} AND table_name = {literal(table)}"
-                " AND table_catalog = current_database()"
+                f" WHERE table_schema = {literal(self.model_name)}"
+                f" AND table_name = {literal(table)} AND table_catalog = current_database()"
             )
         )
 

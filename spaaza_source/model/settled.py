@@ -35,27 +35,37 @@ def _columns(text: str) -> dict[str, Kind]:
 #: By view: the kind of each column. A view is made after those that stand before it.
 VIEWS: dict[str, dict[str, Kind]] = {
     "members": _columns(
-        "member_id member_number email first_name last_name country language birthday:date"
-        " created_at:instant modified_at:instant last_purchase_at:instant last_login_at:instant"
-        " opted_in:flag level balance:decimal points_balance:decimal purchases:count"
+        """
+        member_id member_number email first_name last_name country language birthday:date
+        created_at:instant modified_at:instant last_purchase_at:instant last_login_at:instant
+        opted_in:flag level balance:decimal points_balance:decimal purchases:count
+        """
     ),
     "vouchers": _columns(
-        "voucher_id code member_id campaign_id campaign type status created_at:instant"
-        " redeemed_at:instant expires_at:instant modified_at:instant amount:decimal"
-        " amount_redeemed:decimal discount_ratio:decimal currency basket_id"
-        " redemption_limit:count redemptions:count balance:decimal points_balance:decimal"
+        """
+        voucher_id code member_id campaign_id campaign type status
+        created_at:instant redeemed_at:instant expires_at:instant modified_at:instant
+        amount:decimal amount_redeemed:decimal discount_ratio:decimal currency basket_id
+        redemption_limit:count redemptions:count balance:decimal points_balance:decimal
+        """
     ),
     "baskets": _columns(
-        "basket_id code member_id happened_at:instant channel store status currency total:decimal"
-        " quantity:decimal"
+        """
+        basket_id code member_id happened_at:instant channel store status currency
+        total:decimal quantity:decimal
+        """
     ),
     "voucher_events": _columns(
-        "voucher_id code member_id campaign_id campaign event happened_at:instant amount:decimal currency"
-        " basket_id"
+        """
+        voucher_id code member_id campaign_id campaign event happened_at:instant
+        amount:decimal currency basket_id
+        """
     ),
     "wallet_entries": _columns(
-        "entry_id wallet_id member_id campaign_id campaign happened_at:instant event unit amount:decimal"
-        " points:decimal currency kind reason basket_id expires_at:instant"
-        " wallet_expires_at:instant"
+        """
+        entry_id wallet_id member_id campaign_id campaign happened_at:instant event unit
+        amount:decimal points:decimal currency kind reason basket_id
+        expires_at:instant wallet_expires_at:instant
+        """
     ),
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.model.choices import Choice, read_choices
+from spaaza_source.model.choices import SECTION, Choice, read_choices
 from spaaza_source.model.dataset import Dataset, literal, quote
 from spaaza_source.model.origins import Origin, Recipe, Role
 from spaaza_source.model.reading import nothing, read_as
@@ -52,91 +52,83 @@ def plan_views(dataset: Dataset, vendor: str) -> list[View]:
     views: dict[str, View] = {}
     for name in VIEWS:
         made = {view.name for view in views.values() if view.sql}
-        views[name] = _plan(dataset, name, recipes[name], choices.get(name, {}), made, vendor)
+        views[name] = _plan(dataset, name, recipes[name], choices.get(name, {}), made)
     return list(views.values())
 
 
 def _plan(
-    dataset: Dataset,
-    name: str,
-    recipe: Recipe,
-    choices: Mapping[str, Choice],
-    made: set[str],
-    vendor: str,
+    dataset: Dataset, name: str, recipe: Recipe, choices: Mapping[str, Choice], made: set[str]
 ) -> View:
-    names = {table.lower(): table for table in dataset.tables}
-    origin = next((each for each in recipe.origins if each.table in names), None)
+    tables = {table.lower(): table for table in dataset.tables}
+    origin = next((each for each in recipe.origins if each.table in tables), None)
     missing = [need for need in recipe.needs if need not in made]
     if recipe.origins and origin is None:
         missing.insert(0, recipe.origins[0].table)
     if missing:
         return View(name, None, missing=tuple(missing))
-    known: set[str] = set()
-    loaded, table = "", None
+    cells: dict[str, str] = {}
+    query, table = "", None
     if origin is not None:
-        table = names[origin.table]
-        loaded = _select_roles(dataset, table, origin, choices, known, f"model.{vendor}.{name}")
-    views = {view: dataset.modelled(view) for view in VIEWS}
+        table = tables[origin.table]
+        cells = _read_roles(dataset.tables[table], origin, choices)
+        query = _select_roles(dataset, table, origin, cells)
     columns = VIEWS[name]
     if recipe.sql is not None:
-        query = recipe.sql.strip().format(loaded=loaded, **views)
-        cells = {column: column for column in columns}
+        views = {view: dataset.modelled(view) for view in VIEWS}
+        query = recipe.sql.strip().format(loaded=query, **views)
+        settled = {column: column for column in columns}
     else:
-        query = loaded
-        cells = {
-            column: recipe.cells.get(column, column if column in known else nothing(kind))
+        settled = {
+            column: recipe.cells.get(column, column if column in cells else nothing(kind))
             for column, kind in columns.items()
         }
-    casts = ", ".join(
-        f"CAST({cells[column]} AS {TYPES[kind]}) AS {column}" for column, kind in columns.items()
+    casts = ",\n    ".join(
+        f"CAST({settled[column]} AS {TYPES[kind]}) AS {column}" for column, kind in columns.items()
     )
-    sql = f"SELECT {casts}\nFROM (\n{query}\n) AS settled"
-    return View(name, sql, table, _without_source(name, recipe, origin, known))
+    sql = f"SELECT\n    {casts}\nFROM (\n{query}\n) AS settled"
+    return View(name, sql, table, _without_source(name, recipe, origin, cells))
 
 
-def _select_roles(
-    dataset: Dataset,
-    table: str,
-    origin: Origin,
-    choices: Mapping[str, Choice],
-    known: set[str],
-    where: str,
-) -> str:
-    """SQL of a loaded table's columns by their roles; `known` is told which of them there are."""
-    columns = dataset.tables[table]
-    by_name = {name.lower(): name for name in reversed(columns)}
+def _read_roles(
+    columns: Mapping[str, str], origin: Origin, choices: Mapping[str, Choice]
+) -> dict[str, str]:
+    """SQL of those of a loaded table's columns that have a role, by role."""
+    by_name = {name.lower(): name for name in reversed(list(columns))}
     roles = {role.name: role for role in origin.roles}
-    if "currency" in choices and "currency" not in roles:
-        roles["currency"] = Role("currency", ())
-    cells = []
+    if "currency" in choices:
+        # Not every vendor has one, but it can be told.
+        roles.setdefault("currency", Role("currency", ()))
+    cells = {}
     for name, role in roles.items():
         choice = choices.get(name, Choice())
         if choice.value is not None:
-            cell = read_as(literal(choice.value), "text", role.kind)
-            known.add(name)
-        elif found := _find(role, choice, by_name, table, f"{where}.{name}"):
+            cells[name] = read_as(literal(choice.value), "text", role.kind)
+        elif found := _find(role, choice, by_name, origin.table):
             divisor = role.divisor if choice.divisor is None else choice.divisor
-            cell = read_as(quote(found), columns[found], role.kind, divisor)
-            known.add(name)
-        else:
-            cell = nothing(role.kind)
-        cells.append(f"{cell} AS {name}")
-    listed = ",\n    ".join(cells)
+            cells[name] = read_as(quote(found), columns[found], role.kind, divisor)
+    return cells
+
+
+def _select_roles(dataset: Dataset, table: str, origin: Origin, cells: Mapping[str, str]) -> str:
+    """SQL of a loaded table by its roles, also those that no column has."""
+    every = {role.name: nothing(role.kind) for role in origin.roles} | dict(cells)
+    listed = ",\n    ".join(f"{cell} AS {name}" for name, cell in every.items())
     return f"SELECT\n    {listed}\nFROM {dataset.loaded(table)}{dataset.valid(table)}"
 
 
-def _find(
-    role: Role, choice: Choice, by_name: Mapping[str, str], table: str, where: str
-) -> str | None:
+def _find(role: Role, choice: Choice, by_name: Mapping[str, str], table: str) -> str | None:
     if choice.column is None:
         return next((by_name[name] for name in role.names if name in by_name), None)
     if choice.column.lower() not in by_name:
-        raise SettingsError(f"the table {table} has no column {choice.column[:60]!r}", where=where)
+        raise SettingsError(
+            f"the table {table} has no column {choice.column[:60]!r}",
+            where=f"the source of {role.name} in [{SECTION}]",
+        )
     return by_name[choice.column.lower()]
 
 
 def _without_source(
-    name: str, recipe: Recipe, origin: Origin | None, known: set[str]
+    name: str, recipe: Recipe, origin: Origin | None, known: Mapping[str, str]
 ) -> tuple[str, ...]:
     """The columns of a view that are NULL in each row."""
     if origin is None:

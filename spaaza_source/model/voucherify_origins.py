@@ -108,8 +108,8 @@ WITH redemption AS (
            greatest(redemption_limit - coalesce(used, 0), 0) AS unused
     FROM {vouchers} AS v LEFT JOIN uses ON its_code = v.code
 )
-SELECT voucher_id, code, member_id, campaign_id, campaign, 'issued' AS event, created_at AS happened_at,
-       price * redemption_limit AS amount, currency, NULL AS basket_id
+SELECT voucher_id, code, member_id, campaign_id, campaign, 'issued' AS event,
+       created_at AS happened_at, price * redemption_limit AS amount, currency, NULL AS basket_id
 FROM priced
 UNION ALL
 SELECT p.voucher_id, r.code, p.member_id, p.campaign_id, p.campaign,

@@ -15,9 +15,10 @@ from spaaza_source.cli import cli
 
 PACKAGE = Path(spaaza_source.__file__).parent
 TESTS = Path(__file__).parents[1]
-#: The vendors of the tests, and modules of column names: they advise nothing.
+#: The vendors of the tests, and modules of column names and of SQL: they advise nothing.
 SILENT = re.compile(
     r"sandbox/|(spaaza/columns|voucherify)/(documented_types|(bulk|kept|personal)_columns|objects)"
+    r"|model/(book_sql|invariants|settled|(spaaza|voucherify)_origins)"
 )
 
 #: Settings whose names are words of every day: as advice they stand beside another name.

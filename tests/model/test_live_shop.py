@@ -98,12 +98,12 @@ def compare(rows: list[Row], own: Book, first_open: dt.date) -> None:
     )
     closing = {(*key_of(row), row["day"]): row["closing"] for row in rows}
     held: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
-    for *parts, day in sorted(own, key=lambda each: each[3]):
-        key, moves = tuple(parts), own[(*parts, day)]  # type: ignore[index]
+    for (kind, campaign, currency, day), moves in sorted(own.items(), key=lambda each: each[0][3]):
         change = moves["issued"] - moves["redeemed"] - moves["expired"] + moves["corrected"]
-        held[key] += change  # type: ignore[index]
+        held[kind, campaign, currency] += change
         if day >= first_open:
-            assert closing.get((*key, day), 0) == held[key], (key, day)  # type: ignore[index]
+            place_of = (kind, campaign, currency, day)
+            assert closing.get(place_of, 0) == held[kind, campaign, currency], place_of
 
 
 @pytest.mark.slow

@@ -14,9 +14,12 @@ from click.testing import CliRunner
 from spaaza_source.cli.app import cli
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.model.settled import VIEWS
+from spaaza_source.sandbox import Sandbox, SandboxSettings, live_settings
+from tests.command import settings_for
 from tests.hints.loads import check_advice
 
 pytestmark = pytest.mark.slow
+BOOK = "SELECT * FROM spaaza_data_model.liability_book ORDER BY ALL"
 
 
 def said(*arguments: str) -> tuple[int, str]:
@@ -111,3 +114,43 @@ def test_the_hints_of_what_cannot_be_made_lead_to_a_model(here: Path) -> None:
     assert code == 2
     check_advice("model/months.py", "Keep to it", told)
     assert said("model", "--time-zone", "Europe/Amsterdam")[0] == 0
+
+
+def test_what_the_book_lacks_is_loaded_and_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(sql: str) -> None:
+        with duckdb.connect("spaaza.duckdb") as warehouse:
+            warehouse.execute(f"SET search_path = 'spaaza_data'; {sql}")
+
+    start = dt.datetime(2026, 3, 20, tzinfo=dt.timezone.utc)
+    settings = live_settings(SandboxSettings(rows=300, clock=lambda: start))
+    with Sandbox(settings) as sandbox:
+        for name, value in settings_for(sandbox, MAX_AGE="0").items():
+            monkeypatch.setenv(name, value)
+        code, told = said("model")
+        assert code == 2
+        check_advice("cli/upkeep/model.py", "Load first", told)
+        load = ("load", "vouchers", "wallet_ledger")
+        assert said(*load)[0] == said("model")[0] == 0
+        with duckdb.connect("spaaza.duckdb") as warehouse:
+            before = warehouse.sql(BOOK).fetchall()
+
+        change("DROP TABLE wallet_ledger")
+        code, told = said("model")
+        assert code == 2
+        check_advice("model/book.py", "Load them again", told)
+        assert said(*load)[0] == said("model")[0] == 0
+
+        with duckdb.connect("spaaza.duckdb") as warehouse:
+            assert warehouse.sql(BOOK).fetchall() == before
+
+        change(
+            "INSERT INTO spaaza_data_model.liability_closings VALUES ('2026-03-01', now(), 'UTC')"
+        )
+        code, told = said("model")
+        assert code == 2
+        check_advice("model/book.py", "Load what has happened since", told)
+        settings.clock.move(dt.timedelta(days=20))  # type: ignore[attr-defined]
+        assert said(*load)[0] == said("model")[0] == 0
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        days = warehouse.sql("SELECT max(day) FROM spaaza_data_model.liability_book").fetchall()
+    assert days == [(dt.date(2026, 4, 9),)]
