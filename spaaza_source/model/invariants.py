@@ -47,7 +47,8 @@ _BY_MEMBER = (
     " FROM {{wallet_entries}} WHERE unit = '{unit}' GROUP BY member_id) AS e"
     " ON e.member_id = m.member_id WHERE m.{balance} IS NOT NULL"
 )
-_INVARIANTS = (
+#: All of them.
+INVARIANTS = (
     _Invariant(
         "member_balance",
         "A member's entries of money add up to the balance.",
@@ -155,7 +156,7 @@ def check_invariants(dataset: Dataset, keys: int = 0) -> list[Finding]:
     there = {name for name in (*VIEWS, BOOK) if dataset.has(name)}
     names = {name: dataset.modelled(name) for name in there}
     findings = []
-    for one in _INVARIANTS:
+    for one in INVARIANTS:
         if not there.issuperset(one.needs):
             continue
         asked = f"({one.sql.format(**names)}) AS asked"

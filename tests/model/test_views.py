@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.model import check_invariants
+from spaaza_source.model.invariants import INVARIANTS
 from spaaza_source.model.origins import DIVISORS
 from spaaza_source.model.settled import TYPES, VIEWS
 from spaaza_source.model.views import RECIPES
@@ -312,3 +314,12 @@ def test_each_column_that_is_looked_for_is_in_a_vendors_document() -> None:
                     unknown.append(f"{origin.table}.{role.name}")
     # What no document shows is looked for in case it is there.
     assert unknown == ["transactions.status", "wallet_ledger.entry_id", "wallet_ledger.expires_at"]
+
+
+def test_the_page_names_each_view_column_and_invariant() -> None:
+    page = (Path(__file__).parents[2] / "docs/model.md").read_text(encoding="utf-8")
+    for view, columns in VIEWS.items():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{view}` |")]
+        assert re.findall(r"`(\w+)`", row)[1:] == list(columns)
+    named = set(re.findall(r"`(\w+)`", page.partition("| invariant |")[2]))
+    assert named >= {each.name for each in INVARIANTS}
