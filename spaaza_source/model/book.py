@@ -117,7 +117,7 @@ def plan_book(
         raise SettingsError(
             f"the liability book is closed until {first}, but what is loaded ends on {last}",
             where="spaaza model",
-            hint="Load what has happened since: spaaza load.",
+            hint="Load what has happened since, then run again.",
         )
     closes = month_to_close(close_through, last, closed)
     changes = " UNION ALL ".join(
@@ -179,7 +179,7 @@ def _require_kinds(dataset: Dataset, views: list[str]) -> None:
             f"closed months of the liability book are about {' and '.join(gone)}, but the tables"
             " with them are gone",
             where=dataset.name,
-            hint="Load them again: spaaza load.",
+            hint="Load them again, then run again.",
         )
 
 

@@ -33,9 +33,7 @@ def model(*, print_sql: bool, time_zone: str, close_through: str | None, **optio
     console = make_console()
     for target in Target.each(**options):
         if not target.exists:
-            raise SettingsError(
-                "there is no such file", where=str(target.db), hint="Load first: spaaza load."
-            )
+            raise _nothing_loaded(target, "there is no such file", str(target.db))
         if target.chain is not None and not print_sql:
             print_chain(console, target.chain)
         if print_sql:
@@ -59,11 +57,8 @@ def _make(target: Target, console: Console, zone: str, close_through: str | None
     ):
         views = plan_views(dataset, target.vendor.name)
         if not any(view.sql for view in views):
-            raise SettingsError(
-                f"the dataset {dataset.name} has no table to make a model of",
-                where="--dataset",
-                hint="Load first: spaaza load.",
-            )
+            cause = f"the dataset {dataset.name} has no table to make a model of"
+            raise _nothing_loaded(target, cause, "--dataset")
         make_views(dataset, views)
         show_views(console, dataset.model_name, views)
         plan = plan_book(dataset, views, zone, close_through)
@@ -71,6 +66,11 @@ def _make(target: Target, console: Console, zone: str, close_through: str | None
             print_line(console, "\nNo liability book: neither vouchers nor wallets are there.")
         else:
             show_book(console, write_book(dataset, plan))
+
+
+def _nothing_loaded(target: Target, cause: str, where: str) -> SettingsError:
+    hint = f"Load first: spaaza load --vendor {target.vendor.name}."
+    return SettingsError(cause, where=where, hint=hint)
 
 
 def show_views(console: Console, schema: str, views: Sequence[View]) -> None:
