@@ -87,6 +87,16 @@ def test_a_moment_is_read_from_any_type_in_utc(
     assert found == [MORNING] * count + [None] * (len(cells) - count)
 
 
+def test_the_twenty_ninth_of_february_is_read_from_text(tmp_path: Path) -> None:
+    shop = Loaded(tmp_path)
+    shop.run("CREATE TABLE transactions (timestamp TEXT)")
+    years = {1904: True, 1999: False, 2000: True, 2024: True, 2026: False, 2048: True}
+    shop.insert("transactions", [(f"{year}-02-29T08:30:00Z",) for year in years])
+    shop.model()
+    found = [row["happened_at"] for row in shop.rows("baskets")]
+    assert [moment is not None for moment in found] == list(years.values())
+
+
 def test_what_has_no_table_is_not_made_and_is_told(tmp_path: Path) -> None:
     shop = Loaded(tmp_path)
     shop.run("CREATE TABLE vouchers (id TEXT)")
