@@ -174,8 +174,10 @@ def load_files(
     begun = time.monotonic()
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
         rows, waited = 0, 0.0
-        changes += column_change_rows(export.job.job_id, table, file.columns)
-        told = [*reader.take_notices(), *header_notices(table, file.columns, file.rows)]
+        told = reader.take_notices()
+        if file.shows_columns:
+            changes += column_change_rows(export.job.job_id, table, file.columns)
+            told += header_notices(table, file.columns, file.rows)
         misfits = MisfitCounter(variants=file.has_variants)
         if export.request.window is not None:
             edges.add(export.request.window)

@@ -111,14 +111,15 @@ def table_hints(
     if before is not None and before.get(ROWLESS) and rows:
         _recreate(before)
     names = [column.name for column in header]
-    remembered: dict[str, Any] = {
-        HEADER: names,
-        TEXTS: {**remembered_headers(table), **{each.name: each.header for each in header}},
-        FORMAT: export_format,
-    }
-    missing = missing_columns(table, names)
-    if missing or (before is not None and MISSING in before):
-        remembered[MISSING] = missing
+    remembered: dict[str, Any] = {FORMAT: export_format}
+    # A JSON list without records does not show which columns there are.
+    if names or rows:
+        remembered[HEADER] = names
+        texts = {each.name: each.header for each in header}
+        remembered[TEXTS] = {**remembered_headers(table), **texts}
+        missing = missing_columns(table, names)
+        if missing or (before is not None and MISSING in before):
+            remembered[MISSING] = missing
     if rowless or (before is not None and ROWLESS in before):
         remembered[ROWLESS] = rowless
     return make_hints(

@@ -66,8 +66,24 @@ def test_it_clears_its_window_alone(
         pipeline_into(tmp_path).run(source(vendor, **accepts))
     check_advice("reading/reader.py", "{export.request}, job {export.job.job_id}:", caplog.text)
     assert query(tmp_path, "SELECT id FROM transactions") == [("1",)]
-    assert query(tmp_path, "SELECT count(*) FROM column_changes") == [(2,)]
     assert query(tmp_path, "SELECT DISTINCT proven FROM export_jobs") == [(True,)]
+
+
+@pytest.mark.parametrize(("export_format", "nothing"), [("csv", b""), ("json", b"[]")])
+def test_what_shows_no_column_lacks_none(
+    vendor: FileVendor, tmp_path: Path, export_format: str, nothing: bytes
+) -> None:
+    records = b'[{"id": 1, "timestamp": "2026-05-04T00:00:00Z"}]'
+    vendor.files["transactions"] = SALES if export_format == "csv" else records
+    strict = {"empty_files": "accept", "on_drift": "stop", "export_format": export_format}
+    pipeline_into(tmp_path).run(source(vendor, **strict, **MAY))
+    columns = query(tmp_path, "SELECT count(*) FROM column_changes")
+    whole, vendor.files["transactions"] = vendor.files["transactions"], nothing
+    pipeline_into(tmp_path).run(source(vendor, **strict, **FIFTH))
+    vendor.files["transactions"] = whole
+    pipeline_into(tmp_path).run(source(vendor, **strict, **FIFTH))
+    assert query(tmp_path, "SELECT count(*) FROM column_changes") == columns == [(0,)]
+    assert query(tmp_path, "SELECT DISTINCT notices FROM export_jobs") == [(None,)]
 
 
 def test_among_windows_with_rows_it_brings_none(tmp_path: Path) -> None:
