@@ -52,7 +52,9 @@ class LateStart:
             and self._service.http.now() - due_at >= self._after
         )
 
-    def execute(self, export: Export, deadline: Deadline, wake: Callable[[], None]) -> None:
+    def execute(
+        self, export: Export, deadline: Deadline, wake: Callable[[], None]
+    ) -> threading.Thread:
         """Execute a job in a thread of its own: the answer may come when it is done.
 
         Whatever is answered, the polls tell how the job is.
@@ -67,9 +69,11 @@ class LateStart:
             f"{export.request}: the vendor's job {export.job.job_id} is still"
             f" {export.job.vendor_state}; it is executed now"
         )
-        threading.Thread(
+        thread = threading.Thread(
             target=self._execute, args=(export, deadline, wake), name="execute", daemon=True
-        ).start()
+        )
+        thread.start()
+        return thread
 
     def _execute(self, export: Export, deadline: Deadline, wake: Callable[[], None]) -> None:
         try:

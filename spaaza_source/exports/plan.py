@@ -28,12 +28,14 @@ class Plan:
         windows: What to ask for, in the order of time; `[None]` stands for all rows.
         adopted: Existing jobs that are used, each with its request.
         failed: Windows whose export has just failed at the vendor; long enough to be halved.
+        waiting: Existing jobs that are left out, as the vendor has not begun them.
     """
 
     covered: Window | None
     windows: Sequence[Window | None]
     adopted: Sequence[tuple[ExportRequest, Job]] = ()
     failed: Sequence[Window] = ()
+    waiting: Sequence[tuple[ExportRequest, Job]] = ()
 
     @property
     def to_request(self) -> list[Window | None]:
@@ -225,7 +227,8 @@ def _limit_to_done(plan: Plan) -> Plan:
         end = window.end if window else None
     last = done[-1][0].window if done else None
     covered = Window(plan.covered.start, last.end) if plan.covered and last else plan.covered
-    return Plan(covered, [], done)
+    waiting = [each for each in plan.adopted if each[1].state is JobState.WAITING]
+    return Plan(covered, [], done, waiting=waiting)
 
 
 def _plan_windows(

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 RETRY_PAUSE = 2
 #: Seconds between two looks at a table that is waited for.
 WAIT_STEP = 0.05
+#: Seconds within which the vendor has heard of a job that it is to execute.
+ASKED_BY_THEN = 10.0
 
 
 class ExportRun:
@@ -210,7 +212,16 @@ class ExportRun:
                         f"{request}: the run after {iso(before)} was not collected in time, and its"
                         " rows are in no file any more; load that range by start_date and end_date"
                     )
+        for request, job in plan.waiting:
+            self._execute_late(table, Export(request, job, self._service.http.now(), adopted=True))
         table.follow(plan)
+
+    def _execute_late(self, table: TableExports, export: Export) -> None:
+        """Execute a job that waits too long and is not waited for: a later run finds it done."""
+        if self._late_start.is_due(export):
+            deadline = self._deadline(table, ASKED_BY_THEN)
+            # The answer may come when it is done: so long, and it has been asked for.
+            self._late_start.execute(export, deadline, self._wake.set).join(ASKED_BY_THEN)
 
     def _ask(self, live: list[TableExports], registry: JobRegistry) -> None:
         """Ask for as many exports as may run at one time, for a table with fewer of them first."""

@@ -174,10 +174,8 @@ def load_files(
     begun = time.monotonic()
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
         rows, waited = 0, 0.0
-        told = reader.take_notices()
-        if file.shows_columns:
-            changes += column_change_rows(export.job.job_id, table, file.columns)
-            told += header_notices(table, file.columns, file.rows)
+        changes += _column_changes(export, file)
+        told = [*reader.take_notices(), *_header_notices(export, file)]
         misfits = MisfitCounter(variants=file.has_variants)
         if export.request.window is not None:
             edges.add(export.request.window)
@@ -272,6 +270,20 @@ def _repeated_notices(write: TableWrite, number: int, export: Export) -> list[No
         rows=rows,
     )
     return [notice]
+
+
+def _column_changes(export: Export, file: LoadableFile) -> list[dict[str, Any]]:
+    """Rows for `column_changes`: how a file's header differs from the table's last one."""
+    if not file.shows_columns:
+        return []
+    return column_change_rows(export.job.job_id, export.request.table, file.columns)
+
+
+def _header_notices(export: Export, file: LoadableFile) -> list[Notice]:
+    """What to tell of a file's header."""
+    if not file.shows_columns:
+        return []
+    return header_notices(export.request.table, file.columns, file.rows)
 
 
 def _outside_notices(reader: FileReader, export: Export, file: LoadableFile) -> list[Notice]:

@@ -66,7 +66,7 @@ class LoadableFile(ABC):
         self.columns: Sequence[Column] = file.columns
         self.rows: int = file.rows
         self.rejected: Sequence[RejectedRow] = file.rejected
-        #: Whether it shows which columns there are: no byte, and a JSON list without records, do not.
+        #: Whether it shows which columns there are: without a byte, or a record, it does not.
         self.shows_columns = bool(file.columns or file.rows)
         #: Whether some of its values do not fit their column's type.
         self.has_variants = any(column.has_variant for column in file.columns)

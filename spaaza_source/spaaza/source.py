@@ -168,8 +168,8 @@ def spaaza_source(
         start_margin: Seconds ahead that an export is scheduled, rounded up to a whole second; 0
             starts it at once.
         stagger: Seconds between the starts of exports that are requested together.
-        execute_after: Seconds after which a task that was due and still waits is executed, once;
-            None for never.
+        execute_after: Seconds after which a task that was due and still waits is executed, once
+            in a run; None for never.
         max_age: Seconds for which a finished export that an earlier run requested and did not load
             may still be adopted; 0 for never.
         only_finished: Request nothing; load the finished exports of earlier runs, of

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import ExportTimeoutError
+from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.windows import iso
 from tests.clocks import FakeClock
-from tests.export_runs import SpaazaBench
+from tests.export_runs import SpaazaBench, arrived, wait
 from tests.vendors.scripted_spaaza import ScriptedTasks
 from tests.vendors.server import Answer, Seen
 
@@ -101,6 +102,34 @@ def test_one_that_stays_as_it_is_meets_its_deadline(bench: SpaazaBench) -> None:
     error = bench.error(export_timeout=900, execute_after=300)
     assert isinstance(error, ExportTimeoutError)
     assert (bench.vendor.asked("execute"), bench.vendor.asked("create")) == (1, 1)
+
+
+def test_collecting_executes_it_too_and_waits_for_nothing(bench: SpaazaBench) -> None:
+    assert isinstance(bench.vendor, SlowStarter)
+    bench.error(export_timeout=900)
+    wanted = bench.vendor.request()
+    sync = TableSync(wanted.table, lambda _: wanted, collect_only=True)
+    first = bench.run(execute_after=300).begin(sync)
+    wait(first)
+    assert first.require_current() == []
+    assert (bench.vendor.asked("execute"), bench.vendor.asked("create")) == (1, 1)
+    bench.vendor.leads_to = ("DONE",)
+    bench.vendor.dates = {"last_modified": iso(bench.clock.now())}
+    second = bench.run(execute_after=300).begin(sync)
+    assert arrived(second).job.vendor_state == "DONE"
+    assert (bench.vendor.asked("execute"), bench.vendor.asked("create")) == (1, 1)
+
+
+@pytest.mark.parametrize("after", [None, 9_000])
+def test_collecting_executes_nothing_that_is_not_late(
+    bench: SpaazaBench, after: float | None
+) -> None:
+    bench.error(export_timeout=900)
+    wanted = bench.vendor.request()
+    sync = TableSync(wanted.table, lambda _: wanted, collect_only=True)
+    polling = {} if after is None else {"execute_after": after}
+    wait(bench.run(**polling).begin(sync))
+    assert bench.vendor.asked("execute") == 0
 
 
 def test_the_polls_go_on_while_an_answer_is_waited_for(bench: SpaazaBench) -> None:
