@@ -170,7 +170,9 @@ class TableExports:
         """What to do about a failed export whose window is not cut any more."""
         window = export.request.window
         if window is None or window.length < 2 * timedelta(seconds=SMALLEST_WINDOW):
-            return "Run again later; if it stays so, ask the vendor."
+            setting = None if window is not None else self.sync.narrowed_by
+            narrow = "" if setting is None else f", or narrow it by {setting}"
+            return f"Run again later; if it stays so, ask the vendor{narrow}."
         return f"Set smallest_window={SMALLEST_WINDOW}, to request shorter ones; or ask the vendor."
 
     def request_again(self, export: Export, at: float) -> bool:

@@ -120,6 +120,8 @@ class TableSync:
         is_range: Whether these dates are a range, both ends of which are to hold.
         in_parts: For a table without a policy: by what times its rows are asked for where an export
             of all of them fails; None where they cannot be.
+        narrowed_by: The setting that narrows its rows otherwise than by time, for a hint; None for
+            none.
         adopt_job: The id of a job that somebody else made, which alone is loaded; None for ours.
         other_requests: Make requests for the same rows, as earlier loads may have asked for them.
     """
@@ -137,6 +139,7 @@ class TableSync:
     dates_refused: SettingsError | None = None
     is_range: bool = False
     in_parts: SyncPolicy | None = None
+    narrowed_by: str | None = None
     adopt_job: str | None = None
     other_requests: Sequence[Callable[[Window | None], ExportRequest]] = ()
 

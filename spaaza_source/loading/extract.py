@@ -106,8 +106,6 @@ def export_table(
             run.reading.release()
         if not is_extracting():
             return
-        if exports.are_parts:
-            _warn_of_parts(exports)
         save_checkpoint(
             cursor, exports, has_key=key is not None, no_times=reader.windows.all_rows_reason
         )
@@ -117,15 +115,6 @@ def export_table(
     finally:
         run.drop(exports)
         warn_of_unfinished(exports)
-
-
-def _warn_of_parts(exports: TableExports) -> None:
-    """Tell what is not known of a table that came in parts."""
-    logger.warning(
-        f"{exports.sync.table}: its export of all rows failed, so it came in"
-        f" {len(exports.current)} parts by time; rows without that time are in none of them, and"
-        " rows that the vendor has no more stay until an export of all succeeds"
-    )
 
 
 def load_files(
@@ -185,8 +174,8 @@ def load_files(
         counts = {"rows": file.rows, "rejected": len(file.rejected), "loaded": rows}
         seconds = time.monotonic() - begun - waited
         told += misfits.notices(table, file.columns, file.locate)
-        told += _outside_notices(reader, export, file)
-        told += _repeated_notices(write, number, export)
+        told += _outside_notices(reader, export, file) + _repeated_notices(write, number, export)
+        told += [] if number else _parts_notices(exports)
         jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
         told_of.append(told)
         rejected += rejected_rows(export, file.rejected, hide_raw=hide)
@@ -255,6 +244,21 @@ def _load_file(
 def _first_items(file: LoadableFile, count: int) -> Iterator[Any]:
     """So many of a file's items, read once more."""
     return islice(file.items(), count)
+
+
+def _parts_notices(exports: TableExports) -> list[Notice]:
+    """Tell what is not known of a table that came in parts."""
+    if not exports.are_parts:
+        return []
+    notice = Notice(
+        "in_parts",
+        exports.sync.table,
+        f"its export of all rows failed, so it came in {len(exports.current)} parts by time: rows"
+        " without that time are in none of them, and rows that the vendor has no more stay until"
+        " an export of all succeeds",
+        "Ask the vendor why the export of all rows fails.",
+    )
+    return [notice]
 
 
 def _repeated_notices(write: TableWrite, number: int, export: Export) -> list[Notice]:

@@ -280,6 +280,7 @@ def spaaza_source(
             collect_only=only_finished or index.table in task_of,
             adopt_job=task_of.get(index.table),
             in_parts=make_request.in_parts(dates),
+            narrowed_by="segments",
             keeps_others=make_request.moves_with_time,
             has_saved_filter=isinstance(make_request.segment, str),
             dates_refused=make_request.dates_refused(dates),

@@ -261,6 +261,7 @@ def voucherify_source(
                         replace(make_request, order=each) for each in exported.all_orders
                     ],
                     dates_refused=make_request.dates_refused(dates),
+                    narrowed_by="filters",
                     is_range=dates.is_backfill,
                 ),
                 policies[exported.table],

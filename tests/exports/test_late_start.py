@@ -25,7 +25,7 @@ class SlowStarter(ScriptedTasks):
     once: str | None = None
     repeat: str | None = None
     #: What executing a task brings it to, after some more looks.
-    leads_to = ("READY", "INPROGRESS", "DONE")
+    leads_to: tuple[str, ...] = ("READY", "INPROGRESS", "DONE")
 
     #: Until when the answer to an execute call is held back.
     holds_answer: threading.Event | None = None

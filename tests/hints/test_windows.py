@@ -221,6 +221,24 @@ def test_windows_that_fail_down_to_the_smallest(tmp_path: Path) -> None:
         assert shop.rows(T) == 1
 
 
+def test_an_export_of_all_rows_that_fails(tmp_path: Path) -> None:
+    class LargeCatalogue(FileVendor):
+        """Its export of all products fails, and one of a category does not."""
+
+        def _task(self, number: int, code: str) -> dict[str, Any]:
+            is_whole = "segment" not in self.tasks[number - 1]["trigger"]
+            return super()._task(number, "ERROR" if is_whole and code == "DONE" else code)
+
+    rule = {"field_name": "category", "field_type": "keyword", "operator": "is", "value": "shoes"}
+    shoes = {"products": {"rules": [rule]}}
+    with LargeCatalogue(products=b"id\n1\n") as vendor:
+        shop = Shop(vendor, tmp_path)
+        with pytest.raises(Exception, match="or narrow it by segments"):
+            shop.load("products")
+        shop.load("products", segments=shoes)
+        assert shop.rows("products") == 1
+
+
 class SlowExports(FileVendor):
     """Each export is done at the fourth look."""
 

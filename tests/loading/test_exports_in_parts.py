@@ -36,6 +36,8 @@ def test_users_come_by_the_time_they_were_created(
     load(sandbox, tmp_path, "users")
     assert query(tmp_path, "SELECT count(*), count(DISTINCT id) FROM users") == [(ROWS, ROWS)]
     assert "users: its export of all rows failed, so it came in" in caplog.text
+    told = query(tmp_path, "SELECT notices FROM export_jobs WHERE notices IS NOT NULL")
+    assert ["in_parts" in notices for (notices,) in told] == [True]
     parts = [task["trigger"] for task in sandbox.tasks if "segment" in task["trigger"]]
     # As a whole it was asked for once more before it was cut.
     assert len(sandbox.tasks) - len(parts) == 2
