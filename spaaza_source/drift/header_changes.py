@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from spaaza_source.drift.header_texts import has_own_name
+from spaaza_source.drift.header_texts import has_own_name, is_same_text, remembered_headers
 from spaaza_source.drift.notices import MISSING, Notice
 from spaaza_source.tabular import (
     OTHER_NAMING,
@@ -57,6 +57,7 @@ def header_notices(table: str, columns: Sequence[Column], rows: int) -> list[Not
     notices = _unspelled(table, columns, before or (), rows)
     if not isinstance(before, list):
         return notices
+    notices += _relabelled(table, columns, rows)
     missing: Mapping[str, str] = memory.get(MISSING) or {}
     headers = {column.name: column.header for column in columns}
     own = {column.name for column in columns if has_own_name(column)}
@@ -128,6 +129,24 @@ def missing_columns(table: str, columns: Iterable[str]) -> dict[str, str]:
 def _vanished(table: str, name: str, rows: int) -> Notice:
     text = f"the column {name!r} is not in the file: its {rows:,} rows have it NULL"
     return Notice("vanished", table, text, _VANISHED, name, rows)
+
+
+def _relabelled(table: str, columns: Iterable[Column], rows: int) -> list[Notice]:
+    """Columns that were named by their place, and have another header than so far there."""
+    known = remembered_headers(table)
+    return [
+        Notice(
+            "relabelled",
+            table,
+            f"the column {column.name!r} has the header {printable_name(column.header)} and was"
+            f" {printable_name(known[column.name])}: it is taken for the same by its place",
+            "Ask the vendor whether it is.",
+            column.name,
+            rows,
+        )
+        for column in columns
+        if not is_same_text(known.get(column.name, column.header), column.header)
+    ]
 
 
 def _unspelled(

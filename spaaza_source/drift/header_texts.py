@@ -57,7 +57,7 @@ def name_by_text(
 
     def name(header: str) -> str:
         column = name_column(header)
-        if _is_same(known.get(column, header), header):
+        if is_same_text(known.get(column, header), header):
             return column
         return name_column(f"{column}_{_digest(header)}")
 
@@ -85,7 +85,7 @@ def check_headers(columns: Iterable[Column], known: Mapping[str, str]) -> None:
         f"{printable_name(column.header)} becomes {printable_name(column.name)}, which was"
         f" {printable_name(known[column.name])}"
         for column in columns
-        if not _is_same(known.get(column.name, column.header), column.header)
+        if not is_same_text(known.get(column.name, column.header), column.header)
     ]
     if other:
         raise HeaderError(
@@ -96,7 +96,7 @@ def check_headers(columns: Iterable[Column], known: Mapping[str, str]) -> None:
         )
 
 
-def _is_same(one: str, other: str) -> bool:
+def is_same_text(one: str, other: str) -> bool:
     """Whether two headers are one text, but for case, spaces and punctuation."""
     return one == other or _letters(one) == _letters(other)
 

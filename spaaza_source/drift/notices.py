@@ -25,6 +25,7 @@ Kind = Literal[
     "other_header",
     "outside",
     "rejected",
+    "relabelled",
     "renamed",
     "repeated",
     "returned",

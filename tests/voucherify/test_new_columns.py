@@ -38,4 +38,21 @@ def test_new_columns_are_loaded_and_told(tmp_path: Path, header: str) -> None:
     assert query(tmp_path, added) == [(name,) for name in sorted(names)]
     told = query(tmp_path, "SELECT notices FROM export_jobs WHERE notices IS NOT NULL")
     kinds = [notice["kind"] for (text,) in told for notice in json.loads(text)]
-    assert kinds == ["appeared"] * 2
+    # A label that no document has may be another column's: the order alone tells it.
+    assert sorted(kinds) == ["appeared"] * 2 + ["relabelled"] * ("What?" in header)
+
+
+def test_another_label_in_the_place_of_a_column_is_told(tmp_path: Path) -> None:
+    fields = {"redemptions": FIELDS}
+    with VoucherifyVendor(redemption=file_of("ID,Result,Date")) as vendor:
+        load(vendor, tmp_path, "redemptions", fields=fields)
+        vendor.files["redemption"] = file_of("ID,Shelf,Date").replace("SUCCESS", "A")
+        with pytest.raises(Exception, match="Shelf"):
+            load(vendor, tmp_path, "redemptions", fields=fields, on_drift="stop")
+        for _ in range(2):
+            load(vendor, tmp_path, "redemptions", fields=fields)
+    told = query(tmp_path, "SELECT notices FROM export_jobs WHERE notices IS NOT NULL")
+    (notice,) = [notice for (text,) in told for notice in json.loads(text)]
+    assert (notice["kind"], notice["column"]) == ("relabelled", "result")
+    assert "Shelf" in notice["message"]
+    assert "Result" in notice["message"]
