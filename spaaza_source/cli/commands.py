@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import dlt
+from dlt.sources import DltSource
 from rich.console import Console
 
 from spaaza_source.cli.agreement import run_agreed
@@ -133,10 +135,16 @@ def load(
                 run_agreed(submitter, run, may_ask=isinstance(report, ConsoleReport))
             else:
                 run()
-        loaded.append(f"{target.dataset}.{next(iter(source.selected_resources))}")
+            loaded.append(f"{target.dataset}.{_table_to_show(pipeline, source)}")
 
     load_each(targets, report, load_target)
     report.show_location(targets[0].db, loaded[0])
+
+
+def _table_to_show(pipeline: dlt.Pipeline, source: DltSource) -> str:
+    """A loaded table that is there: one that never got a row may not be."""
+    there = set(pipeline.default_schema.data_table_names(seen_data_only=True))
+    return next((name for name in source.selected_resources if name in there), "export_jobs")
 
 
 def _archived(folder: Path, vendor: Vendor) -> list[str]:

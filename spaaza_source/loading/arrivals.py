@@ -10,7 +10,7 @@ from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.destination import current_pipeline
 from spaaza_source.errors import FileError
-from spaaza_source.exports import Export, ExportRun, OnDownload, Phase, TableExports
+from spaaza_source.exports import Export, ExportRun, JobState, OnDownload, Phase, TableExports
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.scope import LoadScope
 from spaaza_source.reading import FileReader
@@ -120,7 +120,11 @@ def _examine_one(
 
 def warn_of_unfinished(exports: TableExports) -> None:
     """Name the jobs of a load that ends early, by Ctrl-C or because something else failed."""
-    unfinished = [export for export in exports.exports if export.phase is Phase.EXPORTING]
+    unfinished = [
+        export
+        for export in exports.exports
+        if export.phase is Phase.EXPORTING and export.job.state is not JobState.FAILED
+    ]
     if len(unfinished) == 1:
         job = unfinished[0].job
         logger.warning(

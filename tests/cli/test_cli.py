@@ -201,6 +201,8 @@ def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
     assert ran.returncode == 1
     failed = [line for line in ran.stderr.splitlines() if line.startswith("spaaza: ")]
     assert {re.match(r"spaaza: (\S+): the vendor's job", line)[1] for line in failed} == set(rows)  # type: ignore[index]
+    # A job that ended is no job to be taken up.
+    assert "the next run adopts" not in ran.stdout + ran.stderr
     assert "vouchers" in ran.stdout.split("rejected")[1]
     with duckdb.connect("spaaza.duckdb") as warehouse:
         loaded = warehouse.sql("SELECT table_name FROM spaaza_data.export_jobs").fetchall()
@@ -213,6 +215,27 @@ def test_one_failed_export_does_not_keep_the_others_from_being_loaded() -> None:
     # What the others had asked for was taken up.
     others = [index for index in asked if index not in rows]
     assert sorted(others) == sorted(set(others))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", ["", "1,2026-05-03T10:00:00Z\n"])
+def test_the_command_that_is_shown_reads_a_table_that_is_there(rows: str) -> None:
+    dates = ("--start-date", "2026-05-01", "--end-date", "2026-06-01")
+    with FileVendor(transactions=f"id,timestamp\n{rows}".encode() if rows else b"") as vendor:
+        token = {"ACCESS_TOKEN_ID": "a", "ACCESS_TOKEN_SECRET": "b"}
+        given = {
+            "SOURCES__SPAAZA__BASE_URL": vendor.base_url,
+            "SOURCES__SPAAZA__CHAIN_ID": "1743",
+            "SOURCES__SPAAZA__POLL_INTERVAL": "0.01",
+            "SOURCES__SPAAZA__EMPTY_FILES": "accept",
+            **{f"SOURCES__SPAAZA__CREDENTIALS__{name}": value for name, value in token.items()},
+        }
+        ran = spaaza("load", "transactions", *dates, **given)
+    assert ran.returncode == 0, ran.stderr
+    (table,) = re.findall(r"FROM (\S+) LIMIT", ran.stdout)
+    assert table == f"spaaza_data.{'transactions' if rows else 'export_jobs'}"
+    with duckdb.connect("spaaza.duckdb") as warehouse:
+        assert len(warehouse.sql(f"FROM {table} LIMIT 5").fetchall()) == 1
 
 
 @pytest.mark.slow
