@@ -21,14 +21,14 @@ FLOORS = (
     ("errors", "chat", "sandbox"),
     ("transport", "tabular", "windows", "settings", "warehouse"),
     ("exports", "destination", "configuration"),
-    ("audit",),
+    ("audit", "tombstones"),
     ("writing",),
     ("drift",),
     ("reading",),
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),
-    ("ad_hoc", "model", "probe"),
+    ("ad_hoc", "erasure", "model", "probe"),
     ("cli",),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -22,6 +22,7 @@ from spaaza_source.cli.options import (
     SCHEDULES,
     load_options,
     max_exports_option,
+    place_options,
     report_options,
     rows_option,
     seed_option,
@@ -243,6 +244,52 @@ def model(**options: Any) -> None:
     changes: what comes late is a row of its own on the first open day. Nothing is requested.
     """
     _run("upkeep.model", "model", options)
+
+
+@cli.command()
+@click.argument("table")
+@click.option("--key", "given", multiple=True, help="A person's key there. May be repeated.")
+@click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with one key on each line.",
+)
+@click.option(
+    "--link",
+    "added",
+    multiple=True,
+    metavar="TABLE.COLUMN[=IDENTIFIER]",
+    help="A further column that holds the key, or another identifier. May be repeated.",
+)
+@click.option(
+    "--without",
+    "left_out",
+    multiple=True,
+    metavar="TABLE.COLUMN",
+    help="A column to leave alone. May be repeated.",
+)
+@click.option(
+    "--rejected",
+    type=click.Choice(["matching", "all"]),
+    default="matching",
+    help="Which rows of rejected_rows go: those that have an identifier in them, or all.",
+)
+@click.option(
+    "--kept-files",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    help="A folder of archived files, beside the one that keep_files names. May be repeated.",
+)
+@click.option("--yes", is_flag=True, help="Erase without asking.")
+@place_options
+def forget(**options: Any) -> None:
+    """Erase people from all tables of a dataset, kept files and load packages; keep them out.
+
+    What would be removed, and by which columns, is printed first, and you are asked. Later loads
+    leave out the rows of these people while the vendor still exports them.
+    """
+    _run("upkeep.forget", "forget", options)
 
 
 def _run(module: str, command: str, options: dict[str, Any]) -> None:

@@ -34,6 +34,16 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
     for decorate in (
         click.option("--end-date", help="End (exclusive) of that very range; alone, of all loads."),
         click.option("--start-date", help="Start of history: 2026-05-26 or 2026-05-26T12:00:00Z."),
+        place_options,
+        click.argument("tables", nargs=-1, metavar="[TABLE]..."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def place_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that name a vendor's dataset, and the pipeline that loads it."""
+    for decorate in (
         click.option(
             "--pipeline",
             help="Name of dlt's pipeline.  [default: one for each destination and account]",
@@ -51,7 +61,6 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Chain of Spaaza, of several: each into DATASET_CHAIN. May be repeated.",
         ),
         vendor_option,
-        click.argument("tables", nargs=-1, metavar="[TABLE]..."),
     ):
         command = decorate(command)
     return command

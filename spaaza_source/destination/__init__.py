@@ -6,6 +6,7 @@ from spaaza_source.destination.capabilities import (
     current_pipeline,
     in_own_thread,
     is_files,
+    type_in_sql,
 )
 from spaaza_source.destination.connection import check_configuration, check_connection
 from spaaza_source.destination.delta import DELTA, open_session, quote_name
@@ -79,6 +80,7 @@ __all__ = [
     "read_table",
     "resolved_once",
     "turn_timeout",
+    "type_in_sql",
     "update_rows",
     "valid_rows",
     "values_hidden",

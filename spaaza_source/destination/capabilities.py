@@ -74,7 +74,7 @@ def quote_column(pipeline: Any, column: str) -> str:
 def type_in_sql(pipeline: Any, column: TColumnSchema) -> str:
     """A column's type in the destination's SQL, such as `DECIMAL(38,9)`."""
     mapper = _capabilities(pipeline).get_type_mapper()
-    return str(mapper.to_destination_type(column, {"columns": {}}))
+    return str(mapper.to_destination_type(column, {"name": "", "columns": {}}))
 
 
 def in_own_thread(work: Callable[[], _T]) -> _T:

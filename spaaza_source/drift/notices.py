@@ -19,6 +19,7 @@ from spaaza_source.errors import DriftError, SettingsError, not_among
 
 Kind = Literal[
     "appeared",
+    "forgotten",
     "in_parts",
     "kept",
     "misfit",

@@ -8,6 +8,8 @@ from spaaza_source.exports.at_hand import (
     archived_loads,
     archived_tables,
     require_one_load,
+    rewrite_files,
+    tables_of_archives,
     take_files,
     verify_checksums,
 )
@@ -63,6 +65,8 @@ __all__ = [
     "private_folder",
     "process_folder",
     "require_one_load",
+    "rewrite_files",
+    "tables_of_archives",
     "take_files",
     "verify_checksums",
 ]

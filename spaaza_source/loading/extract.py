@@ -90,7 +90,7 @@ def export_table(
     forget_first_look()
     cleanup = VendorCleanup(cursor, remove)
     cleanup.remove_loaded()
-    reader = load.reader(scope.sync.policy)
+    reader = load.reader(scope.sync.policy, scope.tombstones)
     exports = run.begin(scope.sync, begin_early(reader, scope, run.threads))
     try:
         yield from await_files(run, exports, reader, scope)
@@ -111,7 +111,8 @@ def export_table(
         )
         cleanup.remember(exports)
         if keep_files is not None:
-            archive_files(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
+            load_id = str(dlt.current.load_package_state()["load_id"])
+            archive_files(exports, keep_files / load_id, reader.strip)
     finally:
         run.drop(exports)
         warn_of_unfinished(exports)
@@ -171,22 +172,29 @@ def load_files(
         if not is_silent:
             file.check_hints()
             rows, waited = yield from _load_file(file, write, edges, misfits, number)
-        counts = {"rows": file.rows, "rejected": len(file.rejected), "loaded": rows}
+        bad = file.rejected_to_keep()
         seconds = time.monotonic() - begun - waited
-        told += misfits.notices(table, file.columns, file.locate)
-        told += _outside_notices(reader, export, file) + _repeated_notices(write, number, export)
-        told += [] if number else _parts_notices(exports)
+        told += [
+            *misfits.notices(table, file.columns, file.locate),
+            *_outside_notices(reader, export, file),
+            *_repeated_notices(write, number, export),
+            *([] if number else _parts_notices(exports)),
+        ]
+        counts = {"rows": file.rows, "rejected": len(bad), "loaded": rows}
         jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
         told_of.append(told)
-        rejected += rejected_rows(export, file.rejected, hide_raw=hide)
+        rejected += rejected_rows(export, bad, hide_raw=hide)
         loaded.append((file, rows))
         begun = time.monotonic()
     edges.check(table, reader.windows.filter_hint)
     rows_of_files, told_of_rejected = yield from _keep_earlier_versions(
         table, write, loaded, current
     )
-    for job, rows, told, more in zip(jobs, rows_of_files, told_of, told_of_rejected, strict=True):
-        job |= {"loaded": rows, "notices": notices_text([*told, *more])}
+    for job, rows, told, more, (file, _) in zip(
+        jobs, rows_of_files, told_of, told_of_rejected, loaded, strict=True
+    ):
+        quiet = _forgotten_notices(table, job["job_id"], file)
+        job |= {"loaded": rows, "notices": notices_text([*told, *more, *quiet])}
         notices += [*told, *more]
     made_for = yield from _complete_merge(write, [file for file, _ in loaded])
     count_scope = write.finish(lambda row: _locate(loaded, row))
@@ -303,6 +311,23 @@ def _outside_notices(reader: FileReader, export: Export, file: LoadableFile) -> 
         "Give a wider range, if they are to be loaded.",
         rows=rows,
     )
+    return [notice]
+
+
+def _forgotten_notices(table: str, job_id: str, file: LoadableFile) -> list[Notice]:
+    """Note how many rows of forgotten people were left out: in `export_jobs` and the log alone.
+
+    It is so at each load, and nothing that anybody should look into.
+    """
+    if not file.forgotten:
+        return []
+    notice = Notice(
+        "forgotten",
+        table,
+        f"{file.forgotten:,} rows of {job_id} are of people who were forgotten, and were left out",
+        rows=file.forgotten,
+    )
+    logger.info(str(notice))
     return [notice]
 
 

@@ -94,7 +94,7 @@ def _tell_age(sync: TableSync, window: Window | None, scope: LoadScope) -> None:
 def _load_at_hand(load: TableLoad, exports: TableExports, scope: LoadScope) -> Iterator[Any]:
     """What a resource yields from files that nobody was asked for."""
     forget_first_look()
-    reader = load.reader(scope.sync.policy)
+    reader = load.reader(scope.sync.policy, scope.tombstones)
     key = yield from load_files(load, exports, reader, scope)
     if is_extracting():
         cursor, reason = Cursor(load.sync.table), reader.windows.all_rows_reason

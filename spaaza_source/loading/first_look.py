@@ -17,6 +17,7 @@ from dlt.extract import DltResource
 
 from spaaza_source.audit import Ledger, complete_tables, known_columns, read_ledger
 from spaaza_source.destination import ask, current_pipeline
+from spaaza_source.tombstones import Tombstones, read_tombstones
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class FirstLook:
         complete_audit: The audit tables that it has, with all their columns; None before the first
             look.
         tables: What there is of tables, until these go on.
+        tombstones: Those that it has.
     """
 
     load: tuple[str, str] = ("", "")
     ledger: Ledger = field(default_factory=dict)
     complete_audit: frozenset[str] | None = None
     tables: dict[str, TableLook] = field(default_factory=dict)
+    tombstones: Tombstones = field(default_factory=Tombstones)
 
 
 _SEEN = FirstLook()
@@ -101,6 +104,7 @@ def _look(
 ) -> TableLook:
     if seen.complete_audit is None:
         seen.ledger = read_ledger(client)
+        seen.tombstones = read_tombstones(client)
         seen.complete_audit = complete_tables(client, audit)
     look = seen.tables[table] = look_at(client, table)
     for other in sorted(others):

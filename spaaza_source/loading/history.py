@@ -22,6 +22,7 @@ from spaaza_source.loading.checkpoint import read_state
 from spaaza_source.loading.first_look import TableLook, look_at
 from spaaza_source.loading.intent import OWN_STEPS, contradicts, describe_settings, narrow_intent
 from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.tombstones import Tombstones
 from spaaza_source.windows import EARLIEST, Window
 from spaaza_source.writing import UNDECIDED, proven_key
 
@@ -39,6 +40,7 @@ class LoadHistory:
         ledger: All its loaded exports, the oldest load first.
         present: Those whose rows are in the table.
         complete_audit: The audit tables that it has, with all their columns.
+        tombstones: What tells the rows of forgotten people.
     """
 
     exists: bool
@@ -46,6 +48,7 @@ class LoadHistory:
     ledger: Sequence[LoadedExport]
     present: Sequence[LoadedExport]
     complete_audit: frozenset[str] = frozenset()
+    tombstones: Tombstones | None = None
 
     def resume(self, sync: TableSync, *, has_times: bool, has_key: bool) -> TableSync:
         """What is left to bring of the table.
@@ -148,6 +151,7 @@ def history_of(
     *,
     is_emptied: bool = False,
     complete_audit: frozenset[str] = frozenset(),
+    tombstones: Tombstones | None = None,
 ) -> LoadHistory:
     """A table's load history.
 
@@ -157,6 +161,7 @@ def history_of(
         look: What there is of it.
         is_emptied: Whether the load that begins drops it, or empties it, first.
         complete_audit: The audit tables that the destination has, with all their columns.
+        tombstones: Those that it has.
     """
     look = TableLook(exists=False, has_rows=False) if is_emptied else look
     exports = ledger.get(table, [])
@@ -164,7 +169,7 @@ def history_of(
     if is_emptied or (not look.has_rows and any(each.rows for each in present)):
         # It was emptied by hand: none of its exports counts.
         present = []
-    return LoadHistory(look.exists, look.has_rows, exports, present, complete_audit)
+    return LoadHistory(look.exists, look.has_rows, exports, present, complete_audit, tombstones)
 
 
 def resume_tables(

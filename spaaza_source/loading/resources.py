@@ -35,6 +35,7 @@ from spaaza_source.settings import (
     require_text,
 )
 from spaaza_source.tabular import Policy, TableTypes
+from spaaza_source.tombstones import People, Tombstones
 from spaaza_source.writing import REPLACE, REPLACE_WINDOW, DeleteGuard, Disposition, WriteSettings
 
 #: The section of dlt's configuration for a resource that is run without its source. It is named, so
@@ -90,6 +91,7 @@ class TableSpec:
         types: What gives its columns their types.
         range_columns: Where rows are merged by a key: the columns that tell whether one is of a
             range.
+        people: What is known of the people in the source's tables.
     """
 
     sync: TableSync
@@ -99,6 +101,7 @@ class TableSpec:
     volatile: Sequence[str]
     types: TableTypes
     range_columns: RangeColumns | None = None
+    people: People = field(default_factory=People)
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ class ResourceFactory:
             WriteSettings(Disposition(declared, table.volatile), self.delete_guard, table.keys),
             self.drift.stops_table(sync.table),
             range_columns=table.range_columns,
+            people=table.people,
         )
         given: Any = {"name": sync.table, "section": self.section, "write_disposition": declared}
         keep_files = None if self.keep_files is None else Path(self.keep_files)
@@ -265,16 +269,24 @@ def account_of(source: DltSource) -> str:
 
 
 def with_new_export(
-    source: DltSource, table: str, on_rejected: Callable[[int], None] | None = None
+    source: DltSource,
+    table: str,
+    on_rejected: Callable[[int], None] | None = None,
+    tombstones: Tombstones | None = None,
 ) -> DltResource:
     """A resource of the table that asks for an export of its own, whatever jobs there are.
 
     It has the range of the settings, whatever interval a scheduler gives. `on_rejected` is told the
-    number of each file's bad rows.
+    number of each file's bad rows. Rows of people of the `tombstones` are left out.
     """
     chosen = source.with_resources(table)
     load = loads_of(chosen)[table]
-    load = replace(load, sync=replace(load.sync, ignore_existing=True), on_rejected=on_rejected)
+    load = replace(
+        load,
+        sync=replace(load.sync, ignore_existing=True),
+        on_rejected=on_rejected,
+        tombstones=tombstones or Tombstones(),
+    )
     given: Any = {"name": table, "section": SECTION}
     resource: DltResource
     if streamed_tables(chosen):

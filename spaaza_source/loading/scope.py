@@ -26,6 +26,7 @@ from spaaza_source.loading.intent import describe_intent
 from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import check_chosen_types
+from spaaza_source.tombstones import Tombstones
 from spaaza_source.writing import check_format, empties_first, has_rows, proven_key
 
 
@@ -44,6 +45,7 @@ class LoadScope:
             segment that rows have left, they would not.
         only_file: The export of all rows whose file the whole table is, as it would be loaded now.
         complete_audit: The audit tables that the destination has, with all their columns.
+        tombstones: What tells the rows of forgotten people.
     """
 
     sync: TableSync
@@ -54,6 +56,7 @@ class LoadScope:
     can_repeat: bool = False
     only_file: LoadedExport | None = None
     complete_audit: frozenset[str] = frozenset()
+    tombstones: Tombstones | None = None
 
     def has_file(self, exports: TableExports) -> bool:
         """Whether the table is the file that has arrived, byte for byte."""
@@ -146,6 +149,7 @@ def resolve_scope(
         can_repeat,
         only_file,
         history.complete_audit,
+        history.tombstones,
     )
 
 
@@ -189,6 +193,7 @@ def _read_history(table: str) -> LoadHistory | None:
         look,
         is_emptied=empties_first(table),
         complete_audit=seen.complete_audit or frozenset(),
+        tombstones=seen.tombstones,
     )
 
 

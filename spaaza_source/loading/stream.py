@@ -71,7 +71,7 @@ def stream_table(
     job = Job(job_id, JobState.DONE, "STREAMED", created_at=begun_at)
     export = Export(request, job, begun_at, phase=Phase.DOWNLOADING)
     exports = TableExports(load.sync, exports=[export])
-    progress, reader = Progress(exports), load.reader()
+    progress, reader = Progress(exports), load.reader(None, scope.tombstones)
     folder = downloads_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -95,6 +95,7 @@ def stream_table(
     try:
         yield from load_files(load, exports, reader, scope)
         if keep_files is not None and is_extracting():
-            archive_files(exports, keep_files / str(dlt.current.load_package_state()["load_id"]))
+            load_id = str(dlt.current.load_package_state()["load_id"])
+            archive_files(exports, keep_files / load_id, reader.strip)
     finally:
         export.remove_file()

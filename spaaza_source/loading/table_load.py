@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import dlt
 
@@ -12,6 +12,7 @@ from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.first_look import name_in_destination
 from spaaza_source.reading import FileReader, RangeColumns, ReadSettings
 from spaaza_source.tabular import Policy
+from spaaza_source.tombstones import People, Tombstones
 from spaaza_source.windows import Window
 from spaaza_source.writing import WriteSettings
 
@@ -31,6 +32,8 @@ class TableLoad:
         range_columns: Where rows that changed are merged by a key: the columns by any of which one
             is of an exact range; None where they are not known.
         on_rejected: Told the number of each file's bad rows, where no pipeline loads it.
+        people: What is known of the people in the source's tables.
+        tombstones: Those of the destination, where no pipeline tells it.
     """
 
     sync: TableSync
@@ -41,6 +44,8 @@ class TableLoad:
     stops_on_drift: bool = False
     on_rejected: Callable[[int], None] | None = None
     range_columns: RangeColumns | None = None
+    people: People = field(default_factory=People)
+    tombstones: Tombstones = field(default_factory=Tombstones)
 
     def renamed(self) -> TableLoad:
         """The same with the name that the table has in the destination; within its resource.
@@ -62,12 +67,19 @@ class TableLoad:
 
         return replace(self, sync=replace(self.sync, table=name, make_request=make_renamed))
 
-    def reader(self, policy: SyncPolicy | None = None) -> FileReader:
+    def reader(
+        self, policy: SyncPolicy | None = None, tombstones: Tombstones | None = None
+    ) -> FileReader:
         """What opens its files.
 
         Args:
             policy: Which rows the load brings.
+            tombstones: Those of the destination.
+
+        Raises:
+            SettingsError: People were forgotten under another secret.
         """
+        hides = self.privacy
         return FileReader(
             self.read_settings,
             self.privacy,
@@ -75,4 +87,8 @@ class TableLoad:
             policy.all_rows_hint if policy else RELOAD,
             may_widen=is_extracting() and not self.stops_on_drift,
             range_columns=self.range_columns if policy and policy.is_backfill else None,
+            # By the name that the vendor's package has for it, whatever it is called there.
+            forgotten=(tombstones or self.tombstones).of_table(
+                hides.table, self.people, hides.secret_hash
+            ),
         )

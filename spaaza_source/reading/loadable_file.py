@@ -1,7 +1,7 @@
 """Export files that may be loaded: what dlt gets of a CSV or a JSON file, and how it is narrowed.
 
-CSV files give Arrow tables, JSON files records. Rows outside the export's window are dropped, and a
-privacy policy is applied.
+CSV files give Arrow tables, JSON files records. Rows outside the export's window are dropped, and
+those of forgotten people; a privacy policy is applied.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import dlt
 import pyarrow as pa
-import pyarrow.compute as pc
 from dlt.extract.hints import TResourceHints
 
 from spaaza_source.exports import Export
@@ -32,6 +31,7 @@ from spaaza_source.tabular import (
     Policy,
     RejectedRow,
 )
+from spaaza_source.tombstones import ForgottenRows
 from spaaza_source.writing import check_hinted_columns
 
 AnyWindow: TypeAlias = RowWindow | RangeWindow
@@ -53,6 +53,7 @@ class LoadableFile(ABC):
         file: The file.
         policy: What happens to personal columns.
         window: The rows that are the export's; None for all.
+        forgotten: Tells the rows of forgotten people; None where there are none.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class LoadableFile(ABC):
         file: CsvFile | JsonFile | NoRows,
         policy: Policy,
         window: AnyWindow | None,
+        forgotten: ForgottenRows | None = None,
     ) -> None:
         #: Its columns, in its order; its good rows; its bad ones.
         self.columns: Sequence[Column] = file.columns
@@ -73,6 +75,9 @@ class LoadableFile(ABC):
         #: Rows that lie outside of the window, and are left out, once all items have been read; and
         #: those of them that lie further outside than was asked for.
         self.outside = self.far_outside = 0
+        #: Rows of forgotten people, which are left out as well.
+        self.forgotten = 0
+        self._forgotten = forgotten
         self._export = export
         self._policy = policy
         self._window = window
@@ -100,6 +105,13 @@ class LoadableFile(ABC):
         """
         return None
 
+    def rejected_to_keep(self) -> list[RejectedRow]:
+        """Its bad rows without those that have an identifier of a forgotten person in them."""
+        forgotten = self._forgotten
+        return [
+            row for row in self.rejected if forgotten is None or not forgotten.is_in_raw(row.raw)
+        ]
+
     def check_hints(self) -> None:
         """Check that it has the columns that the user's hints need.
 
@@ -120,9 +132,14 @@ class LoadableCsv(LoadableFile):
     """A CSV file: its items are Arrow tables."""
 
     def __init__(
-        self, export: Export, file: CsvFile, policy: Policy, window: AnyWindow | None
+        self,
+        export: Export,
+        file: CsvFile,
+        policy: Policy,
+        window: AnyWindow | None,
+        forgotten: ForgottenRows | None = None,
     ) -> None:
-        super().__init__(export, file, policy, window)
+        super().__init__(export, file, policy, window, forgotten)
         self._file = file
 
     @property
@@ -137,7 +154,7 @@ class LoadableCsv(LoadableFile):
         return table_hints(self._export.request.table, self.columns, self.rows, marked)
 
     def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: D102 - above
-        rowless, outside, far = self._rowless, 0, 0
+        rowless, outside, far, forgotten = self._rowless, 0, 0, 0
         for rows in self._file.tables():
             kept = rows.filter(self._window.filter(rows)) if self._window else rows
             outside += rows.num_rows - kept.num_rows
@@ -145,14 +162,18 @@ class LoadableCsv(LoadableFile):
                 far += self._window.count_far(rows)
             if self._window and edges is not None:
                 self._window.note_edges(edges, rows)
+            if self._forgotten is not None:
+                others = self._of_others(kept, self._forgotten)
+                forgotten += kept.num_rows - others.num_rows
+                kept = self._forgotten.without_mentions(others)
             settled = settle_undecided(kept, self.columns, rowless=rowless)
             yield self._policy.apply(settled)
         # At the end: they may be read once more in part.
-        self.outside, self.far_outside = outside, far
+        self.outside, self.far_outside, self.forgotten = outside, far, forgotten
 
     def locate(self, row: int) -> str:  # noqa: D102 - above
-        if self._window:
-            row = self._row_of_file(row, self._window)
+        if self._window or self._forgotten:
+            row = self._row_of_file(row)
         export = self._export
         return f"line {self._file.line_of(row):,} of {export.request}, job {export.job.job_id}"
 
@@ -165,11 +186,21 @@ class LoadableCsv(LoadableFile):
         hidden = self._policy.apply(cells)
         return (hidden, places) if hidden.num_columns == len(key) else None
 
-    def _row_of_file(self, row: int, window: AnyWindow) -> int:
-        """Which of the file's good rows is the window's with that number, both from 0."""
+    def _of_others(self, rows: pa.Table, forgotten: ForgottenRows) -> pa.Table:
+        """The rows that are nobody's who was forgotten."""
+        mask = forgotten.kept(rows)
+        return rows if mask is None else rows.filter(pa.array(mask))
+
+    def _row_of_file(self, row: int) -> int:
+        """Which of the file's good rows is the item's with that number, both from 0."""
         before = 0
         for rows in self._file.tables():
-            kept = pc.indices_nonzero(window.filter(rows))
+            # No column of a file is called so.
+            numbered = rows.append_column(" ", pa.array(range(rows.num_rows), pa.int64()))
+            numbered = numbered.filter(self._window.filter(rows)) if self._window else numbered
+            if self._forgotten is not None:
+                numbered = self._of_others(numbered, self._forgotten)
+            kept = numbered[" "]
             if row < len(kept):
                 return before + int(kept[row].as_py())
             row -= len(kept)
@@ -181,9 +212,14 @@ class LoadableJson(LoadableFile):
     """A JSON file: its items are lists of records."""
 
     def __init__(
-        self, export: Export, file: JsonFile, policy: Policy, window: AnyWindow | None
+        self,
+        export: Export,
+        file: JsonFile,
+        policy: Policy,
+        window: AnyWindow | None,
+        forgotten: ForgottenRows | None = None,
     ) -> None:
-        super().__init__(export, file, policy, window)
+        super().__init__(export, file, policy, window, forgotten)
         self.has_variants |= any(each.has_variant for part in file.nested for each in part.columns)
         self._file = file
 
@@ -205,13 +241,18 @@ class LoadableJson(LoadableFile):
     def items(self, edges: WindowEdges | None = None) -> Iterator[Any]:  # noqa: D102 - above
         if not self.rows:
             yield from _touched(self._export.request.table)
-        self.outside = 0
+        outside = forgotten = 0
         for records in self._file.records():
             kept = self._window.filter_records(records) if self._window else records
-            self.outside += len(records) - len(kept)
+            outside += len(records) - len(kept)
             if self._window and edges is not None:
                 self._window.note_record_edges(edges, records)
+            if self._forgotten is not None:
+                others = self._forgotten.apply_to_records(kept)
+                forgotten += len(kept) - len(others)
+                kept = others
             yield [self._policy.apply_to_record(record) for record in kept]
+        self.outside, self.forgotten = outside, forgotten
 
     def all_columns(self) -> Iterator[tuple[tuple[str, ...], Column]]:
         """Its columns with their paths: those of nested tables too."""

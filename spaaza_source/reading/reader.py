@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,6 +50,7 @@ from spaaza_source.tabular import (
     Policy,
     SharedThreads,
 )
+from spaaza_source.tombstones import ForgottenRows, strip_file
 from spaaza_source.transport import ArrivingBytes, ArrivingFile
 
 _File = TypeVar("_File", CsvFile, JsonFile)
@@ -65,6 +67,7 @@ class FileReader:
         may_widen: Whether a column of the table may get a wider type.
         range_columns: Where rows are merged by a key, and those of a range are wanted alone: the
             columns that tell them.
+        forgotten: Tells the rows of forgotten people; None where there are none.
     """
 
     def __init__(
@@ -76,8 +79,10 @@ class FileReader:
         *,
         may_widen: bool = False,
         range_columns: RangeColumns | None = None,
+        forgotten: ForgottenRows | None = None,
     ) -> None:
         self.policy = policy
+        self._forgotten = forgotten
         #: The column that windows are taken by, as dlt names it.
         self.time_column = None if time_column is None else _normalize(time_column)
         #: Which rows of a file are its window's.
@@ -138,6 +143,14 @@ class FileReader:
 
         return begin
 
+    def strip(self, file: Path, copy: Path, request: ExportRequest) -> bool:
+        """Write a file that is to be archived anew if it has anything of forgotten people."""
+        name_header = partial(self._settings.name_header, request)
+        forgotten = self._forgotten
+        return forgotten is not None and strip_file(
+            forgotten, file, copy, request.export_format, name_header
+        )
+
     def is_reading(self, export: Export) -> bool:
         """Whether a file that has arrived is being read in another thread."""
         _, early = self._early.get(export.file().path, (None, None))
@@ -187,7 +200,7 @@ class FileReader:
                 else:
                     window = self.windows.find(examined.columns, export.request)
                     typed = examined.typed_like(csv_files)
-                    file = LoadableCsv(export, typed, self.policy, window)
+                    file = LoadableCsv(export, typed, self.policy, window, self._forgotten)
                     columns |= {column.name: column for column in typed.columns}
             yield export, file
         if columns:
@@ -326,7 +339,7 @@ class FileReader:
                 for path, names in file.decimal_columns.items()
             }
         )
-        return LoadableJson(export, file, policy, window)
+        return LoadableJson(export, file, policy, window, self._forgotten)
 
 
 def _normalize_range(given: RangeColumns | None) -> RangeColumns | None:

@@ -25,6 +25,7 @@ from spaaza_source.loading import ResourceFactory, Stream, TableSpec
 from spaaza_source.reading import ReadSettings
 from spaaza_source.settings import CENTURY, require_name, require_number
 from spaaza_source.spaaza.columns.documented_types import DOCUMENTED
+from spaaza_source.spaaza.columns.identifiers import PEOPLE
 from spaaza_source.spaaza.columns.personal_columns import make_policies
 from spaaza_source.spaaza.credentials import (
     NO_VENDOR,
@@ -135,6 +136,7 @@ def spaaza_bulk_users(
                 BULK_USERS.keys,
                 BULK_USERS.volatile,
                 types[table],
+                people=PEOPLE,
             )
         )
 

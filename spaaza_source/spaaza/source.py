@@ -38,6 +38,7 @@ from spaaza_source.settings import (
     require_number,
 )
 from spaaza_source.spaaza.columns.documented_types import DOCUMENTED
+from spaaza_source.spaaza.columns.identifiers import PEOPLE
 from spaaza_source.spaaza.columns.personal_columns import make_policies
 from spaaza_source.spaaza.credentials import (
     NO_VENDOR,
@@ -299,6 +300,7 @@ def spaaza_source(
                 index.volatile,
                 types[index.table],
                 make_request.range_columns(time_column),
+                PEOPLE,
             )
         )
 

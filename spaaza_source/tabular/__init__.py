@@ -7,6 +7,7 @@ from spaaza_source.tabular.column_types import TEXT, TIMESTAMP, Column, ColumnTy
 from spaaza_source.tabular.convert import Conversion, convert_csv
 from spaaza_source.tabular.csv_reader.file import CsvFile, open_csv
 from spaaza_source.tabular.csv_reader.in_threads import SharedThreads
+from spaaza_source.tabular.csv_reader.rewrite import copy_without
 from spaaza_source.tabular.dialects.dialect import RFC_4180, Declared, Dialect, ask_to_declare
 from spaaza_source.tabular.distinct import texts_differ
 from spaaza_source.tabular.drift import ColumnChange, column_changes
@@ -21,7 +22,8 @@ from spaaza_source.tabular.header import (
 from spaaza_source.tabular.instants import NO_INSTANT
 from spaaza_source.tabular.json_reader.file import JsonFile, open_json
 from spaaza_source.tabular.looks import find_rows_among, find_total_row, find_undeclared
-from spaaza_source.tabular.privacy.policy import Policy
+from spaaza_source.tabular.privacy.keyed_hash import KeyedHash
+from spaaza_source.tabular.privacy.policy import Policy, path_keys
 from spaaza_source.tabular.privacy.settings import Policies
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
@@ -48,6 +50,7 @@ __all__ = [
     "Dialect",
     "DocumentedTypes",
     "JsonFile",
+    "KeyedHash",
     "Policies",
     "Policy",
     "RejectedRow",
@@ -57,6 +60,7 @@ __all__ = [
     "check_settings",
     "column_changes",
     "convert_csv",
+    "copy_without",
     "find_rows_among",
     "find_total_row",
     "find_undeclared",
@@ -64,6 +68,7 @@ __all__ = [
     "make_speller",
     "open_csv",
     "open_json",
+    "path_keys",
     "printable_name",
     "read_column_types",
     "read_table_types",

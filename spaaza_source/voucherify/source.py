@@ -47,6 +47,7 @@ from spaaza_source.voucherify.export_service import VoucherifyExports
 from spaaza_source.voucherify.exports_api import ExportsApi, make_client
 from spaaza_source.voucherify.filters import Filters, add_window, can_be_narrowed, check_filters
 from spaaza_source.voucherify.header_labels import match_fields
+from spaaza_source.voucherify.identifiers import PEOPLE
 from spaaza_source.voucherify.objects import OBJECTS, ExportObject, object_named
 from spaaza_source.voucherify.personal_columns import make_policies
 from spaaza_source.windows import Window
@@ -270,6 +271,7 @@ def voucherify_source(
                 exported.volatile,
                 types[exported.table],
                 RangeColumns(exported.range_fields) if exported.range_fields else None,
+                PEOPLE,
             )
         )
 

@@ -17,6 +17,7 @@ from dlt.extract import DltSource
 
 from spaaza_source.cli.deep_check.diff import Comparison, Differences
 from spaaza_source.cli.deep_check.table_rows import DestinationTable
+from spaaza_source.destination import open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
 from spaaza_source.loading import (
@@ -26,6 +27,7 @@ from spaaza_source.loading import (
     restore_from_destination,
     with_new_export,
 )
+from spaaza_source.tombstones import Tombstones, read_tombstones
 from spaaza_source.warehouse import duckdb_settings
 from spaaza_source.windows import Window, iso
 
@@ -63,6 +65,18 @@ class TableDiff(NamedTuple):
     differences: Differences | None
     #: What of it an export has and is not compared, as a message names it.
     uncompared: Sequence[str] = ()
+
+
+class _Told(NamedTuple):
+    """What is told of differences.
+
+    Attributes:
+        most: How many sample keys, at most.
+        tombstones: Whose rows are none.
+    """
+
+    most: int
+    tombstones: Tombstones
 
 
 def deep_check(
@@ -111,7 +125,10 @@ def deep_check(
                     Comparison(database, name, table.columns, times, ignored=table.unversioned),
                 )
             if comparisons and schema:
-                yield from _compare(source, loads, schema, comparisons, most)
+                with open_client(pipeline, schema.name) as client:
+                    tombstones = read_tombstones(client)
+                told = _Told(most, tombstones)
+                yield from _compare(source, loads, schema, comparisons, told)
 
 
 def _compare(
@@ -119,13 +136,13 @@ def _compare(
     loads: Mapping[str, TableLoad],
     schema: dlt.Schema,
     comparisons: Mapping[str, tuple[DestinationTable, Comparison]],
-    most: int,
+    told: _Told,
 ) -> Iterator[TableDiff]:
     unread: dict[str, list[int]] = {name: [] for name in comparisons}
     for name, (table, comparison) in comparisons.items():
         for rows in table.rows(comparison.times):
             comparison.add_destination_rows(rows)
-        _force_new_export(source, name, unread[name].append)
+        _force_new_export(source, name, unread[name].append, told.tombstones)
     # The new exports are read with the types that the loads have chosen.
     source.schema = schema.clone()
     pending: dict[str, list[Any]] = {}
@@ -140,7 +157,7 @@ def _compare(
         comparisons[name][1].add_export_rows(_as_text(records))
     for name, (table, comparison) in comparisons.items():
         window = comparison.times[1] if comparison.times else None
-        differences = comparison.differences(table.key, most)
+        differences = comparison.differences(table.key, told.most)
         if loads[name].sync.keeps_others:
             differences = differences.without_extra()
         uncompared = list(table.uncompared)
@@ -177,9 +194,11 @@ def _times(
     return column, Window(start, end)
 
 
-def _force_new_export(source: DltSource, table: str, on_rejected: Callable[[int], None]) -> None:
+def _force_new_export(
+    source: DltSource, table: str, on_rejected: Callable[[int], None], tombstones: Tombstones
+) -> None:
     """Make a resource request an export of its own, and yield each item with its table."""
-    resource = with_new_export(source, table, on_rejected)
+    resource = with_new_export(source, table, on_rejected, tombstones)
     source.resources[table] = resource.add_map(lambda item: (table, item))
 
 

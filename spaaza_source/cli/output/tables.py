@@ -80,11 +80,21 @@ def list_notices(job: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def show_notices(console: Console, jobs: Iterable[Mapping[str, Any]]) -> None:
     """Print what of loaded exports, rows of `export_jobs`, is not as it was; each once."""
-    told = {notice["message"] for job in jobs for notice in list_notices(job)}
+    told = _unusual(jobs)
     if told:
         console.print("\nNot as it was:")
     for message in sorted(told):
         print_line(console, f"  {message}")
+
+
+def _unusual(jobs: Iterable[Mapping[str, Any]]) -> set[str]:
+    """What of loaded exports is not as it was; rows of forgotten people are in each export."""
+    return {
+        notice["message"]
+        for job in jobs
+        for notice in list_notices(job)
+        if notice["kind"] != "forgotten"
+    }
 
 
 def list_waiting(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -216,7 +226,7 @@ def show_loaded(
 
 def _table_row(table: str, jobs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """What was loaded of a table: rows, rows kept apart, exports, distinct notices, the window."""
-    told = {notice["message"] for job in jobs for notice in list_notices(job)}
+    told = _unusual(jobs)
     rows, rejected = (sum(job[column] for job in jobs) for column in ("loaded", "rejected"))
     counts = (rows, rejected, len(jobs), len(told))
     return (table, *(f"{count:,}" for count in counts), _days(_whole_window(jobs)))

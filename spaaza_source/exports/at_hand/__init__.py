@@ -6,6 +6,8 @@ from spaaza_source.exports.at_hand.archive import (
     archived_loads,
     archived_tables,
     require_one_load,
+    rewrite_files,
+    tables_of_archives,
     verify_checksums,
 )
 from spaaza_source.exports.at_hand.given_files import GivenFiles, GivenTable, take_files
@@ -18,6 +20,8 @@ __all__ = [
     "archived_loads",
     "archived_tables",
     "require_one_load",
+    "rewrite_files",
+    "tables_of_archives",
     "take_files",
     "verify_checksums",
 ]

@@ -10,9 +10,10 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from spaaza_source.errors import FileError, SettingsError
 from spaaza_source.exports.jobs import Job, JobState
@@ -30,8 +31,18 @@ VERSION = "exports-1"
 TIMES = ("created_at", "started_at", "finished_at")
 
 
-def archive_files(exports: TableExports, folder: Path) -> None:
+def archive_files(
+    exports: TableExports,
+    folder: Path,
+    strip: Callable[[Path, Path, ExportRequest], bool] = lambda *_: False,
+) -> None:
     """Move a table's files, which have all arrived, to `<folder>/<table>`.
+
+    Args:
+        exports: The table's.
+        folder: That of the load.
+        strip: Writes the second file from the first where that is not to be archived as it is;
+            returns whether it has done so.
 
     Raises:
         SettingsError: They cannot be written there.
@@ -43,8 +54,12 @@ def archive_files(exports: TableExports, folder: Path) -> None:
         archived = []
         for number, export in enumerate(exports.current, 1):
             name = f"{number:04}.{export.request.export_format}"
-            shutil.move(export.file().path, unfinished / name)
-            archived.append({"file": name, **_describe(export)})
+            described, kept = _describe(export), unfinished / name
+            if strip(export.file().path, kept, export.request):
+                described |= {"sha256": _digest(kept), "size": kept.stat().st_size}
+            else:
+                shutil.move(export.file().path, kept)
+            archived.append({"file": name, **described})
         covered = str(exports.covered) if exports.covered else None
         contents = {"table": table, "reach": covered, VERSION: archived}
         (unfinished / CONTENTS).write_text(json.dumps(contents, indent=1), encoding="utf-8")
@@ -108,11 +123,7 @@ def archived_exports(folder: Path, sync: TableSync) -> TableExports | None:
         exports = [_read(location, sync.table, each) for each in contents[VERSION]]
         covered = parse_window(contents["reach"]) if contents["reach"] else None
     except (OSError, ValueError, KeyError, TypeError):
-        raise FileError(
-            "the description of the archived files cannot be read",
-            where=str(location / CONTENTS),
-            hint="Load from the vendor again.",
-        ) from None
+        raise _unreadable(location) from None
     return TableExports(sync, covered=covered, planned=True, exports=exports, complete=True)
 
 
@@ -124,12 +135,8 @@ def verify_checksums(exports: Iterable[Export]) -> None:
     """
     for export in exports:
         file = export.file()
-        digest = hashlib.sha256()
         try:
-            with file.path.open("rb") as opened:
-                while data := opened.read(1 << 20):
-                    digest.update(data)
-            is_same = digest.hexdigest() == file.sha256
+            is_same = _digest(file.path) == file.sha256
         except OSError:
             is_same = False
         if not is_same:
@@ -138,6 +145,73 @@ def verify_checksums(exports: Iterable[Export]) -> None:
                 where=str(file.path),
                 hint="Load from the vendor again.",
             )
+
+
+def tables_of_archives(folder: Path) -> list[Path]:
+    """The folders with the files of a table each, of all archived loads under `folder`."""
+    described = {*folder.glob(f"*/{CONTENTS}"), *folder.glob(f"*/*/{CONTENTS}")}
+    return sorted(contents.parent for contents in described)
+
+
+def rewrite_files(location: Path, rewrite: Callable[[Path, Path, ExportRequest], bool]) -> int:
+    """Replace archived files of a table, so that they can be loaded as before.
+
+    A new file is written beside the old one, then the description names the new one with its hash,
+    then the old one goes. Whenever that is interrupted, what is described is there.
+
+    Args:
+        location: One of `tables_of_archives`.
+        rewrite: Writes the second file from the first; returns whether that is to take its place.
+
+    Returns:
+        How many were replaced.
+
+    Raises:
+        FileError: The description of the files cannot be read; or as `rewrite`.
+    """
+    try:
+        contents = json.loads((location / CONTENTS).read_text(encoding="utf-8"))
+        exports = [(each, _read(location, location.name, each)) for each in contents[VERSION]]
+    except (ValueError, KeyError, TypeError):
+        raise _unreadable(location) from None
+    replaced = 0
+    for archived, export in exports:
+        file = export.file().path
+        copy = file.with_name(f"{file.stem.partition('-')[0]}-{uuid4().hex[:8]}{file.suffix}")
+        try:
+            if not rewrite(file, copy, export.request):
+                continue
+            archived |= {"file": copy.name, "sha256": _digest(copy), "size": copy.stat().st_size}
+            new = location / f"{CONTENTS}.new"
+            new.write_text(json.dumps(contents, indent=1), encoding="utf-8")
+            new.replace(location / CONTENTS)
+            replaced += 1
+        finally:
+            if archived["file"] != copy.name:
+                copy.unlink(missing_ok=True)
+    # What was replaced, now or by a run that was killed.
+    described = {CONTENTS, *(Path(archived["file"]).name for archived, _ in exports)}
+    for file in location.iterdir():
+        if file.is_file() and file.name not in described:
+            file.unlink()
+    return replaced
+
+
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as opened:
+        while data := opened.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _unreadable(location: Path) -> FileError:
+    return FileError(
+        "the description of the archived files cannot be read",
+        where=str(location / CONTENTS),
+        hint="Load from the vendor again.",
+    )
 
 
 def _describe(export: Export) -> dict[str, Any]:

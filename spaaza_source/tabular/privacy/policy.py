@@ -62,6 +62,7 @@ class Policy:
         kept: The vendor's columns that are known not to be.
         is_guarded: Whether a column that nobody has named must not look personal.
         choices: The whole setting, by table, for the example in a message.
+        secret_hash: The hash by the secret, also where nothing is hashed; None without a secret.
     """
 
     table: str = ""
@@ -72,6 +73,7 @@ class Policy:
     kept: frozenset[str] = frozenset()
     is_guarded: bool = False
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    secret_hash: KeyedHash | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.keyed_hash is None and "hash" in self.actions.values():
@@ -102,8 +104,7 @@ class Policy:
         """Twelve hex digits, the same for the same secret, which they do not tell; or empty."""
         if self.keyed_hash is None or "hash" not in self.actions.values():
             return ""
-        (digest,) = self.keyed_hash.digests([b"spaaza_source: the secret of this table's hashes"])
-        return digest.hex()[:12]
+        return self.keyed_hash.fingerprint
 
     def action(self, name: str) -> Action | None:
         """The action for a column, or for a value at a path such as `user__address__city`."""

@@ -82,6 +82,7 @@ class Policies:
                 _SETTING,
             )
         keyed = _make_hash(secret, variable) if hashes else None
+        secret_hash = keyed or _hash_by(secret)
         told = {table: _spell_choice(choice) for table, choice in chosen.items()}
         return cls(
             {
@@ -95,6 +96,7 @@ class Policies:
                     is_guarded=BASE in told.get(table, {})
                     or any(action != "keep" for action in actions.values()),
                     choices=told,
+                    secret_hash=secret_hash,
                 )
                 for table, (actions, required) in choices.items()
             }
@@ -197,6 +199,12 @@ def _columns(
             raise _wrong(f"the column {column!r} of {table!r} is named twice")
         named[column] = action
     return {**preset, **named}, frozenset(named)
+
+
+def _hash_by(secret: Any) -> KeyedHash | None:
+    """The hash by a secret that may be set for another source; None where it can be none."""
+    is_one = isinstance(secret, str) and len(secret.strip()) >= SHORTEST_SECRET
+    return KeyedHash(secret) if is_one and secret == secret.strip() else None
 
 
 def _make_hash(secret: Any, variable: str) -> KeyedHash:
