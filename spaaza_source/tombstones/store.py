@@ -101,7 +101,8 @@ class Tombstones:
                 "people were forgotten while another privacy_secret was set, and cannot be told"
                 " without it",
                 where="privacy_secret",
-                hint="Set privacy_secret back to what it was then.",
+                hint="Set privacy_secret back to what it was then. Or delete the rows of the table"
+                " forgotten, and forget these people again.",
             )
         for salt, secret, links in sorted(
             {(each.salt, each.secret, each.links) for each in self.all}
