@@ -29,6 +29,7 @@ from spaaza_source.audit.tables import AUDIT_TABLES
 from spaaza_source.cli.app import cli
 from spaaza_source.cli.output.json_log import JsonReport
 from spaaza_source.sandbox import Sandbox, SandboxSettings
+from spaaza_source.tombstones.store import ERASURE_TABLES
 from tests.command import spaaza as run_spaaza
 
 PACKAGE = Path(spaaza_source.__file__).parent
@@ -293,6 +294,14 @@ def test_every_column_of_an_audit_table_is_described(table: str) -> None:
     assert [row[:2] for row in described] == [
         [f"`{column['name']}`", column["data_type"]] for column in columns
     ]
+    assert all(meaning for *_, meaning in described)
+
+
+@pytest.mark.parametrize("table", ERASURE_TABLES)
+def test_every_column_of_a_table_of_erasures_is_described(table: str) -> None:
+    _, *described = rows(section("docs/erasure.md", f"## `{table}`"))
+    columns = ERASURE_TABLES[table]
+    assert [row[:2] for row in described] == [[f"`{name}`", kind] for name, kind in columns.items()]
     assert all(meaning for *_, meaning in described)
 
 

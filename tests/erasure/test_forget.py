@@ -196,7 +196,10 @@ def test_hashed_columns_are_found_and_another_secret_is_refused(
     assert len(shop.query("SELECT id FROM users")) == 2
     assert baskets(shop) == ["b2", "b4"]
     with advises("tombstones/store.py", "Set privacy_secret back"):
-        other = {"refresh": "drop_resources", "privacy_secret": "quite another secret"}
+        other: dict[str, Any] = {
+            "refresh": "drop_resources",
+            "privacy_secret": "quite another secret",
+        }
         shop.load("users", "transactions", **other)
     shop.load("users")
     shop.query("DELETE FROM forgotten")

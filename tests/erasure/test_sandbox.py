@@ -1,4 +1,4 @@
-"""`spaaza forget` against both vendors' sandboxes: nothing is left of a person, and nothing returns."""
+"""Of a person in either vendor's sandbox `forget` leaves nothing, and no load brings it back."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 #: Shorter cells are in every file by chance.
 SHORTEST = 4
-#: Shorter ones are by chance in other numbers, and in a database file, where cells stand side by side.
+#: Shorter ones are by chance in other numbers; in a database file cells stand side by side.
 SHORTEST_OF_DIGITS = 8
 
 IsTheirs = Callable[[str, Mapping[str, Any]], bool]
