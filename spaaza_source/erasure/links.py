@@ -67,7 +67,7 @@ def find_links(dataset: Dataset, people: People, choice: LinkChoice) -> list[Lin
         for column, identifier, effect in people.links(table, columns)
     ]
     every = {
-        f"{table}.{column}".casefold()
+        f"{table}.{column}".casefold(): (table, column)
         for table, columns in dataset.tables.items()
         for column in columns
     }
@@ -80,7 +80,7 @@ def find_links(dataset: Dataset, people: People, choice: LinkChoice) -> list[Lin
             )
     left_out = {name.casefold() for name in choice.left_out}
     found += [
-        Link(name.rpartition(".")[0], name.rpartition(".")[2], identifier, "row")
+        Link(*every[name.casefold()], identifier, "row")
         for name, identifier in choice.added.items()
     ]
     return [each for each in found if f"{each.table}.{each.column}".casefold() not in left_out]

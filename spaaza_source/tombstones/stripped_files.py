@@ -34,7 +34,14 @@ def strip_file(
         if stripped is not None:
             copy.write_text(stripped, encoding="utf-8")
         return stripped is not None
-    opened = open_csv(file, name_header=name_header, column_types="text", max_rejected_share=1.0)
+    opened = open_csv(
+        file,
+        # The columns that hold an identifier are told in any spelling.
+        name_column=str,
+        name_header=name_header,
+        column_types="text",
+        max_rejected_share=1.0,
+    )
     removed = copy_without(
         opened,
         copy,
