@@ -24,6 +24,7 @@ The class tells a caller what it can do::
         ├── MalformedFileError      the file is not valid CSV or JSON records
         ├── TooManyRejectedRowsError  more rows were rejected than the settings allow
         ├── BrokenKeyError          the key is empty or not unique
+        ├── ExpectationError        the rows are not as the settings expect them to be
         ├── DriftError              the file is not as the last one was, which is to stop it
         └── TooManyDeletionsError   the load would delete more rows than the settings allow
 
@@ -167,6 +168,10 @@ class TooManyRejectedRowsError(FileError):
 
 class BrokenKeyError(FileError):
     """A key is empty in some rows of a table, or the same in several."""
+
+
+class ExpectationError(FileError):
+    """The rows of a table do not hold what the setting `expectations` says of them."""
 
 
 class DriftError(FileError):

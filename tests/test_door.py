@@ -24,7 +24,7 @@ FLOORS = (
     ("audit", "tombstones"),
     ("writing",),
     ("drift",),
-    ("reading",),
+    ("expectations", "reading"),
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),

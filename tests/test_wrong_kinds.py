@@ -12,6 +12,7 @@ import pytest
 from spaaza_source import spaaza_source, voucherify_source
 from spaaza_source.backfill import Backfill
 from spaaza_source.errors import SettingsError
+from spaaza_source.expectations import Expectations
 from spaaza_source.spaaza import chain_source, segments
 from spaaza_source.tabular import convert_csv
 from spaaza_source.voucherify import filters
@@ -58,6 +59,20 @@ NO_PARTS: list[Any] = [None, 5, "x", [5], [{}], PART, [PART], [PART | {"again": 
 
 #: Neither texts nor lists.
 OTHERS: list[Any] = [5, ["x"], {}, b"x"]
+#: Rules of `expectations`, none of them right, and what is repeated of each.
+RULES: list[tuple[str, Any, str]] = [
+    *(("min_rows", each, str(each)) for each in ("5", -1, 1.5, True, [1])),
+    ("max_rows", "many", "many"),
+    *(("required_columns", each, str(each)) for each in ("id", 5, {"id": 1})),
+    *(("required_columns", [each], str(each)) for each in ("", 5)),
+    *(("not_null", [each], str(each)) for each in (["id"], None)),
+    *(("unique_columns", each, "") for each in ("id", [[]], [5], [["id", 5]], {"id": 1})),
+    *(("allowed_values", each, "") for each in ("x", ["x"], {"a": "x"}, {"a": []}, {5: ["x"]})),
+    ("allowed_values", {"a": [None]}, "is not all text, number"),
+    *(("freshest", each, str(each)) for each in ("36", "soon", "-1h", -5, ["1h"], "1 year")),
+    ("freshest", {"seen": "soon"}, "soon"),
+    ("action", "tell", "tell"),
+]
 #: What is called, the argument's name, and what was given.
 WRONG: list[tuple[Any, str, str]] = [
     *((calling(duckdb_file, each), "path", str(each)) for each in (5, b"x", ["x"], "", " ")),
@@ -86,6 +101,61 @@ WRONG: list[tuple[Any, str, str]] = [
     *((voucherify(objects=each), "objects", str(each)) for each in (5, {"vouchers": 1})),
     (voucherify(objects=[5]), "", "5"),
     *((voucherify(campaign_id=each), "campaign_id", str(each)) for each in (5, ["c"], {5: 1})),
+    *((spaaza(expectations=each), "expectations", "") for each in (5, "users", ["users"])),
+    (spaaza(expectations={5: {}}), "expectations", "5"),
+    (spaaza(expectations={"user": {}}), "expectations", "user"),
+    (spaaza(expectations={"users": {}, "Users": {}}), "expectations", "users"),
+    *((spaaza(expectations={"users": each}), "expectations of users", "") for each in (5, [], "x")),
+    (spaaza(expectations={"users": {"min_row": 1}}), "expectations of users", "min_row"),
+    (
+        spaaza(expectations={"users": {"min_rows": 2, "max_rows": 1}}),
+        "expectations of users",
+        "min_rows is more than max_rows",
+    ),
+    (
+        spaaza(expectations={"users": {"freshest": "1h"}}),
+        "freshest in expectations of users",
+        "no time of its own",
+    ),
+    *(
+        (
+            spaaza(expectations={"users": {rule: given}}),
+            f"{rule} in expectations of users",
+            typed,
+        )
+        for rule, given, typed in RULES
+    ),
+    *(
+        (
+            lambda rule=rule, given=given: Expectations(**{rule: given}),
+            f"{rule} in expectations",
+            typed,
+        )
+        for rule, given, typed in RULES
+    ),
+    *(
+        (
+            spaaza(
+                expectations={"users": {rule: given}},
+                privacy={"users": {"email": action}},
+                privacy_secret="sixteen characters and more",
+            ),
+            f"{rule} in expectations of users",
+            "privacy hides the cells of ",
+        )
+        for rule, given, action in (
+            ("not_null", ["email"], "drop"),
+            ("unique_columns", [["id", "Email"]], "drop"),
+            ("allowed_values", {"email": ["x"]}, "hash"),
+            ("freshest", {"email": "1h"}, "hash"),
+        )
+    ),
+    (voucherify(expectations={"voucher": {}}), "expectations", "voucher"),
+    (
+        voucherify(expectations={"points_expirations": {"freshest": "1h"}}),
+        "freshest in expectations of points_expirations",
+        "no time of its own",
+    ),
     *((calling(segments.date, each), "date", str(each)) for each in (None, 5, ["a"], "")),
     *((calling(segments.keyword, each), "keyword", str(each)) for each in (None, 5, ["a"], "")),
     *((calling(segments.all_of, each), "", str(each)) for each in (None, 5, ["a"])),

@@ -8,10 +8,18 @@ from spaaza_source.drift.header_texts import (
     remembered_headers,
 )
 from spaaza_source.drift.misfits import MisfitCounter, rejected_notices
-from spaaza_source.drift.notices import MISSING, DriftSettings, Notice, notices_text, tell_notices
+from spaaza_source.drift.notices import (
+    EXPECTATION,
+    MISSING,
+    DriftSettings,
+    Notice,
+    notices_text,
+    tell_notices,
+)
 from spaaza_source.drift.widening import widen_to_decimals
 
 __all__ = [
+    "EXPECTATION",
     "MISSING",
     "TEXTS",
     "DriftSettings",

@@ -19,6 +19,7 @@ from spaaza_source.errors import DriftError, SettingsError, not_among
 
 Kind = Literal[
     "appeared",
+    "expectation",
     "forgotten",
     "in_parts",
     "kept",
@@ -35,6 +36,8 @@ Kind = Literal[
     "vanished",
     "widened",
 ]
+#: The kind of what a user expects of the rows: what becomes of that, its own setting says.
+EXPECTATION: Kind = "expectation"
 #: Table hint: since when each missing column is missing, by its name: ISO 8601, UTC.
 MISSING = "x-missing-since"
 
@@ -126,14 +129,15 @@ def tell_notices(notices: Sequence[Notice], *, stop: bool) -> None:
         stop: Whether to stop the load instead.
 
     Raises:
-        DriftError: There is a notice, and the load is to stop.
+        DriftError: There is a notice of a difference, and the load is to stop.
     """
     if not notices:
         return
-    if stop:
+    drifted = [notice for notice in notices if notice.kind != EXPECTATION]
+    if stop and drifted:
         texts = "; ".join(
             f"{notice.text}, first in {notice.first}" if notice.first else notice.text
-            for notice in notices
+            for notice in drifted
         )
         raise DriftError(
             f"not as it was, and on_drift is stop: {texts}",

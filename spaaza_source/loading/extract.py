@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,7 @@ from spaaza_source.drift import (
     rejected_notices,
     tell_notices,
 )
+from spaaza_source.expectations import ExpectationCheck
 from spaaza_source.exports import (
     Export,
     ExportRun,
@@ -46,7 +48,7 @@ from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
-from spaaza_source.loading.unchanged_file import is_unchanged, note_unchanged
+from spaaza_source.loading.unchanged_file import is_unchanged, judge_unchanged, note_unchanged
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
 from spaaza_source.reading import FileReader, LoadableFile, WindowEdges
 from spaaza_source.writing import (
@@ -137,7 +139,7 @@ def load_files(
 
     Raises:
         FileError: A file must not be loaded, or its rows may not be written; or it differs from
-            the table's last one, and that is to stop the load.
+            the table's last one or from what is expected, and that is to stop the load.
         SettingsError: It has no column to take the window by, or none that the policy names.
     """
     current = exports.require_current()
@@ -148,9 +150,10 @@ def load_files(
         return (yield from _pass_over(load, exports, reader, scope))
     prefer_settings(current_pipeline())
     table, hide = exports.sync.table, reader.policy.hides_raw
+    check = ExpectationCheck(table, load.expectations, load.times)
     write = TableWrite(
         exports,
-        load.write_settings,
+        replace(load.write_settings, watched=check.watched),
         reader.time_column,
         has_rows=scope.has_rows,
         duplicates=scope.duplicates,
@@ -169,9 +172,10 @@ def load_files(
         misfits = MisfitCounter(variants=file.has_variants)
         if export.request.window is not None:
             edges.add(export.request.window)
+        check.begin(export, file.columns, file.locate)
         if not is_silent:
             file.check_hints()
-            rows, waited = yield from _load_file(file, write, edges, misfits, number)
+            rows, waited = yield from _load_file(file, write, edges, (misfits, check), number)
         bad = file.rejected_to_keep()
         seconds = time.monotonic() - begun - waited
         told += [
@@ -187,6 +191,13 @@ def load_files(
         loaded.append((file, rows))
         begun = time.monotonic()
     edges.check(table, reader.windows.filter_hint)
+    told_of[0] += check.judge(
+        exports,
+        sum(rows for _, rows in loaded),
+        write.find_repeated,
+        lambda row: _locate(loaded, row),
+        has_rows=scope.has_rows,
+    )
     rows_of_files, told_of_rejected = yield from _keep_earlier_versions(
         table, write, loaded, current
     )
@@ -218,8 +229,9 @@ def _pass_over(
     load: TableLoad, exports: TableExports, reader: FileReader, scope: LoadScope
 ) -> Generator[Any, None, Key | None]:
     """Tell of a file that is the one whose rows the table is; returns what tells these apart."""
+    told = judge_unchanged(load, exports, reader) if load.expectations is not None else []
     load.write_settings.disposition.leave_rows()
-    yield note_unchanged(scope, exports, hide_selection=reader.policy.hides_raw)
+    yield note_unchanged(scope, exports, told, hide_selection=reader.policy.hides_raw)
     return proven_key(dlt.current.source_schema(), exports.sync.table) or None
 
 
@@ -233,13 +245,18 @@ def _read_files(load: TableLoad, reader: FileReader, exports: Sequence[Export]) 
 
 
 def _load_file(
-    file: LoadableFile, write: TableWrite, edges: WindowEdges, misfits: MisfitCounter, number: int
+    file: LoadableFile,
+    write: TableWrite,
+    edges: WindowEdges,
+    watchers: Sequence[MisfitCounter | ExpectationCheck],
+    number: int,
 ) -> Generator[Any, None, tuple[int, float]]:
     """Yield a file's items; returns how many rows, and the seconds that dlt took for them."""
     hints: Any = {**file.hints(), **write.hints()}
     waited = 0.0
     for count, item in enumerate(file.items(edges)):
-        misfits.add(item)
+        for watcher in watchers:
+            watcher.add(item)
         writable = write.add(item, file=number, read_seen=partial(_first_items, file, count))
         yielded = time.monotonic()
         # The first item carries the hints for dlt's schema; dlt keeps them for the rest.

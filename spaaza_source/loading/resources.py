@@ -13,6 +13,7 @@ from dlt.extract import DltResource, DltSource
 
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError
+from spaaza_source.expectations import Expectations
 from spaaza_source.exports import (
     SMALLEST_WINDOW,
     ExportRun,
@@ -120,6 +121,7 @@ class ResourceFactory:
         drift: Which tables are not loaded where a file differs from the last one.
         remove: Removes jobs at the vendor, once a later load begins; None to leave them there.
         section: That of dlt's configuration for a resource that is run without its source.
+        expectations: By table, what its rows must hold.
     """
 
     run: ExportRun | Stream
@@ -133,6 +135,7 @@ class ResourceFactory:
     given: GivenFiles | None = None
     dates: SyncPolicy = field(default_factory=SyncPolicy)
     section: str = SECTION
+    expectations: Mapping[str, Expectations] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_flag("allow_external_schedulers", self.by_scheduler, may_be_none=True)
@@ -151,7 +154,7 @@ class ResourceFactory:
         """The resource of one table.
 
         Raises:
-            SettingsError: As `GivenFiles.of_table`.
+            SettingsError: As `GivenFiles.of_table`, or `Expectations.check_table`.
         """
         files = None if self.given is None else self.given.of_table(table.sync, self.dates)
         sync = table.sync if files is None else files.sync
@@ -169,7 +172,10 @@ class ResourceFactory:
             self.drift.stops_table(sync.table),
             range_columns=table.range_columns,
             people=table.people,
+            expectations=self.expectations.get(sync.table),
         )
+        if load.expectations is not None:
+            load.expectations.check_table(sync.table, load.times, table.privacy.action)
         given: Any = {"name": sync.table, "section": self.section, "write_disposition": declared}
         keep_files = None if self.keep_files is None else Path(self.keep_files)
         resource: DltResource

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import dlt
 
+from spaaza_source.expectations import Expectations
 from spaaza_source.exports import RELOAD, ExportRequest, SyncPolicy, TableSync
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.first_look import name_in_destination
@@ -31,6 +32,7 @@ class TableLoad:
         stops_on_drift: Whether a file that differs from the table's last one is not loaded.
         range_columns: Where rows that changed are merged by a key: the columns by any of which one
             is of an exact range; None where they are not known.
+        expectations: What its rows must hold; None for nothing.
         on_rejected: Told the number of each file's bad rows, where no pipeline loads it.
         people: What is known of the people in the source's tables.
         tombstones: Those of the destination, where no pipeline tells it.
@@ -46,6 +48,14 @@ class TableLoad:
     range_columns: RangeColumns | None = None
     people: People = field(default_factory=People)
     tombstones: Tombstones = field(default_factory=Tombstones)
+    expectations: Expectations | None = None
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """The columns with the times that it is asked for by, as the header has them."""
+        if self.range_columns is not None:
+            return self.range_columns.names
+        return () if self.time_column is None else (self.time_column,)
 
     def renamed(self) -> TableLoad:
         """The same with the name that the table has in the destination; within its resource.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dlt
@@ -19,9 +21,14 @@ from spaaza_source.audit import (
     write_manifest,
 )
 from spaaza_source.destination import ask, fetch_chunks, fetch_number
+from spaaza_source.drift import Notice, notices_text, tell_notices
+from spaaza_source.expectations import ExpectationCheck
 from spaaza_source.exports import TableExports
 from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.scope import LoadScope
+from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.reading import FileReader
+from spaaza_source.writing import KeyCandidates
 
 
 def is_unchanged(scope: LoadScope, exports: TableExports) -> bool:
@@ -49,12 +56,35 @@ def _is_whole(client: Any, scope: LoadScope, schema: Schema) -> bool:
     return not rows or {column.lower() for column in schema.get_table_columns(table)} <= has
 
 
-def note_unchanged(scope: LoadScope, exports: TableExports, *, hide_selection: bool) -> Any:
+def judge_unchanged(load: TableLoad, exports: TableExports, reader: FileReader) -> list[Notice]:
+    """What of such a file is not as expected: other things may be by now, and it has grown older.
+
+    Raises:
+        ExpectationError: Something, and that is to stop the load.
+    """
+    notices: list[Notice] = []
+    check = ExpectationCheck(exports.sync.table, load.expectations, load.times)
+    keys = KeyCandidates((), watched=check.watched)
+    for export, file in reader.files(exports.require_current()):
+        check.begin(export, file.columns, file.locate)
+        for item in file.items():
+            check.add(item)
+            keys.add(item)
+        find = partial(keys.violation, may_be_empty=True)
+        notices += check.judge(exports, file.rows, find, file.locate, has_rows=False)
+    tell_notices(notices, stop=False)
+    return notices
+
+
+def note_unchanged(
+    scope: LoadScope, exports: TableExports, told: Sequence[Notice], *, hide_selection: bool
+) -> Any:
     """What a resource yields of such a file: its row of `export_jobs`.
 
     Args:
         scope: What the load covers.
         exports: The one export.
+        told: What was told of it.
         hide_selection: As for `job_row`.
     """
     [export] = exports.current
@@ -65,6 +95,7 @@ def note_unchanged(scope: LoadScope, exports: TableExports, *, hide_selection: b
     )
     intent = narrow_intent(scope.intent, has_window=False)
     row |= {"intent": json.dumps(intent), "replaces_all": True, "unchanged": True}
+    row["notices"] = notices_text(told)
     logger.info(f"{export.request}: the file is the very one that was loaded last")
     return audit_rows("export_jobs", [row])
 

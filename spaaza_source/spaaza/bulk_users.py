@@ -20,6 +20,7 @@ from spaaza_source.configuration import is_argument, vendor_source, with_setting
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import RequestRefusedError, SettingsError
+from spaaza_source.expectations import read_expectations
 from spaaza_source.exports import ExportRequest, GivenFiles, TableSync
 from spaaza_source.loading import ResourceFactory, Stream, TableSpec
 from spaaza_source.reading import ReadSettings
@@ -64,6 +65,7 @@ def spaaza_bulk_users(
     max_rejected_share: float = 0.01,
     max_rejected_rows: int = 10,
     on_drift: Any = "tell",
+    expectations: Any = None,
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
@@ -88,6 +90,7 @@ def spaaza_bulk_users(
         max_rejected_share: Stop if a larger share of the rows is bad, from 0 to 1.
         max_rejected_rows: As for `spaaza_source`.
         on_drift: As for `spaaza_source`.
+        expectations: As for `spaaza_source`, for the table `bulk_users`.
         privacy: As for `spaaza_source`, for the table `bulk_users`; a column that looks personal
             and is not listed stops the load.
         privacy_secret: As for `spaaza_source`.
@@ -123,6 +126,7 @@ def spaaza_bulk_users(
         drift=DriftSettings.of(on_drift, [*INDEXES, table]),
         given=given,
         section="bulk_users",
+        expectations=read_expectations(expectations, [*INDEXES, table]),
     )
     policies = make_policies(privacy, privacy_secret, [table], is_shared=not is_argument("privacy"))
     types = read_table_types(column_types, [table], DOCUMENTED, others=list(INDEXES))

@@ -15,6 +15,7 @@ from spaaza_source.configuration import is_argument, vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import wrong_kind
+from spaaza_source.expectations import read_expectations
 from spaaza_source.exports import (
     ExportFormat,
     ExportRun,
@@ -75,6 +76,7 @@ def spaaza_source(
     max_rejected_rows: int = 10,
     empty_files: Literal["stop", "accept"] = "stop",
     on_drift: Any = "tell",
+    expectations: Any = None,
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     time_columns: Optional[dict[str, str]] = None,  # noqa: UP045
@@ -143,6 +145,9 @@ def spaaza_source(
         on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
             fit, rows that could not be read), or `stop` and load nothing of it; or one of them by
             table.
+        expectations: By table, what its rows must hold before they are loaded: a dict with any of
+            `min_rows max_rows required_columns not_null unique_columns allowed_values freshest
+            action`, or `spaaza_source.expectations.Expectations`.
         privacy: `pseudonymise` for every column that is known to be personal; or by table
             `pseudonymise`, or by column `hash`, `drop` or `keep`. A hash is the HMAC-SHA-256 of
             the cell's text, so that equal values still join.
@@ -269,6 +274,7 @@ def spaaza_source(
         drift=DriftSettings.of(on_drift, [*INDEXES, "bulk_users"]),
         given=GivenFiles.of(files, dialect, lambda name: find_table(name).table),
         dates=dates,
+        expectations=read_expectations(expectations, [*INDEXES, "bulk_users"]),
     )
     for index in (each for each in INDEXES.values() if resources.has(each.table)):
         make_request = IndexRequests(index, chain, file_format, segment_of.get(index.table), wider)

@@ -16,6 +16,7 @@ from spaaza_source.configuration import vendor_source
 from spaaza_source.dlt_hooks import install_hooks
 from spaaza_source.drift import DriftSettings
 from spaaza_source.errors import SettingsError, wrong_kind
+from spaaza_source.expectations import read_expectations
 from spaaza_source.exports import (
     ExportRequest,
     ExportRun,
@@ -75,6 +76,7 @@ def voucherify_source(
     max_rejected_rows: int = 10,
     empty_files: Literal["stop", "accept"] = "stop",
     on_drift: Any = "tell",
+    expectations: Any = None,
     privacy: Any = None,
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     lag: float = 86_400.0,
@@ -141,6 +143,9 @@ def voucherify_source(
         on_drift: `tell` what of a file is not as it was (columns gone or new, values that do not
             fit, rows that could not be read), or `stop` and load nothing of it; or one of them by
             table.
+        expectations: By table, what its rows must hold before they are loaded: a dict with any of
+            `min_rows max_rows required_columns not_null unique_columns allowed_values freshest
+            action`, or `spaaza_source.expectations.Expectations`.
         privacy: `pseudonymise` for every column that is known to be personal; or by table
             `pseudonymise`, or by column `hash`, `drop` or `keep`.
             Any other column that looks personal stops the load, until it is listed.
@@ -240,6 +245,7 @@ def voucherify_source(
         remove=service.remove if cleanup else None,
         given=GivenFiles.of(files, dialect, lambda name: object_named(name).table),
         dates=dates,
+        expectations=read_expectations(expectations, list(OBJECTS)),
     )
     for exported in (each for each in dict.fromkeys(chosen) if resources.has(each.table)):
         make_request = _RequestFactory(

@@ -3,7 +3,7 @@
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.hinted_columns import check_hinted_columns
 from spaaza_source.writing.kept_rows import EarlierVersions, has_own_steps, past_own_steps
-from spaaza_source.writing.keys import Key
+from spaaza_source.writing.keys import Key, KeyCandidates, KeyViolation, cell_at
 from spaaza_source.writing.row_version import unversioned_columns
 from spaaza_source.writing.schema_hints import (
     FORMAT,
@@ -38,8 +38,11 @@ __all__ = [
     "Disposition",
     "EarlierVersions",
     "Key",
+    "KeyCandidates",
+    "KeyViolation",
     "TableWrite",
     "WriteSettings",
+    "cell_at",
     "check_format",
     "check_hinted_columns",
     "contract_modes",

@@ -29,6 +29,7 @@ from spaaza_source.writing.keys import (
     Key,
     KeyCandidates,
     KeyCheck,
+    KeyViolation,
     shared_by_files,
     shared_rows,
     unmergeable,
@@ -38,10 +39,7 @@ from spaaza_source.writing.schema_hints import keep_root_keys, proven_key, table
 from spaaza_source.writing.table_limits import check_rows, check_tables
 from spaaza_source.writing.unchanged_rows import UnchangedRows, read_unchanged_rows
 from spaaza_source.writing.user_disposition import DELETING
-from spaaza_source.writing.write_disposition import (
-    apply_final_hints,
-    current_valid_rows,
-)
+from spaaza_source.writing.write_disposition import apply_final_hints, current_valid_rows
 from spaaza_source.writing.write_settings import WriteSettings
 
 #: A column that often identifies a row, though no vendor promises it.
@@ -108,7 +106,7 @@ class TableWrite:
         self._repeated: Counter[int] = Counter()
         #: What the delete guard tells rows apart by where there is no key.
         self._others = [name for name in (time_column, ID) if name and not self._nested]
-        self._keys = KeyCandidates(self._candidates(), self._others)
+        self._keys = KeyCandidates(self._candidates(), self._others, settings.watched)
         self._key_check = KeyCheck(
             self._table,
             self._keys,
@@ -234,6 +232,10 @@ class TableWrite:
         if self.unchanged is not None:
             self.unchanged.note_staged(rows)
 
+    def find_repeated(self, columns: Key) -> KeyViolation | None:
+        """Rows whose filled cells of watched columns one before them has; None without any."""
+        return self._keys.violation(columns, may_be_empty=True)
+
     def find_absent(self) -> pa.Table | None:
         """What dlt deletes rows by, once all have passed; None where it needs those left out."""
         if self.unchanged is None or not self._keys.has_all(self._stored_key):
@@ -259,7 +261,10 @@ class TableWrite:
         check_tables(self._table, are_records=self._are_records)
         self.key = self._prove_key(locate)
         if self._exports.are_given and len(self._exports.exports) > 1 and self.key is None:
-            self._refuse_shared()
+            # Files of the user's own that have rows in common, where no key tells so.
+            shared = self._keys.shared_by_files([*self._candidates(), (ID,)])
+            if shared is not None:
+                raise shared_by_files(self._table, *shared)
         is_own = self._disposition.user.strategy is None
         if self._accumulates and is_own:
             self._accumulate(locate)
@@ -391,9 +396,3 @@ class TableWrite:
             return None
         self._key_check.check(self._user_key, locate)
         return self._user_key
-
-    def _refuse_shared(self) -> None:
-        """Refuse files of the user's own that have rows in common, where no key tells so."""
-        shared = self._keys.shared_by_files([*self._candidates(), (ID,)])
-        if shared is not None:
-            raise shared_by_files(self._table, *shared)

@@ -17,8 +17,10 @@ class WriteSettings:
         disposition: How they replace rows of the table.
         delete_guard: How many rows may be deleted.
         candidates: Columns that may be its key, the likeliest first, as dlt names them.
+        watched: Columns whose cells are looked at too once all rows have passed.
     """
 
     disposition: Disposition
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
     candidates: Sequence[str] = ()
+    watched: Sequence[str] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,40 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
         [{"window": "month"}, {"window": "day"}],
     ),
     (follows("drift/notices.py", "Choose "), {"on_drift": 5}, [{"on_drift": "tell"}]),
+    (
+        follows("expectations/settings.py", "Leave the column out"),
+        {
+            "expectations": {"users": {"not_null": ["id", "name"]}},
+            "privacy": {"users": {"name": "drop"}},
+        },
+        [
+            {
+                "expectations": {"users": {"not_null": ["id"]}},
+                "privacy": {"users": {"name": "drop"}},
+            }
+        ],
+    ),
+    (
+        follows("expectations/settings.py", "Did you mean {near[0]}?"),
+        {"expectations": {"usres": {"min_rows": 3}}},
+        [{"expectations": {"users": {"min_rows": 3}}}],
+    ),
+    (
+        follows("expectations/settings.py", "Write a number with its unit"),
+        {"expectations": {"transactions": {"freshest": "36"}}},
+        [
+            {"expectations": {"transactions": {"freshest": "36h"}}},
+            {"expectations": {"transactions": {"freshest": "2 d"}}},
+        ],
+    ),
+    (
+        follows("expectations/check.py", "Ask the vendor, or correct what expectations say"),
+        {"expectations": {"users": {"min_rows": 4}}},
+        [
+            {"expectations": {"users": {"min_rows": 3}}},
+            {"expectations": {"users": {"min_rows": 4, "action": "warn"}}},
+        ],
+    ),
     (
         follows("tabular/column_types.py", "{f'Did you mean"),
         {"column_types": {"users": {"id": "texd"}}},
@@ -211,6 +246,14 @@ def test_a_value_that_is_refused(
         there = shop.into(f"way_{number}")
         there.load(table, **settings)
         assert there.rows(table) == 3
+
+
+def test_the_time_of_a_table_that_has_none(shop: Shop) -> None:
+    shop.give("users", f"id,seen\n1,{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}\n")
+    with advises("expectations/settings.py", "Name a column"):
+        shop.load("users", expectations={"users": {"freshest": "36h"}})
+    shop.load("users", expectations={"users": {"freshest": {"seen": "36h"}}})
+    assert shop.rows("users") == 1
 
 
 def at_voucherify(shop: Shop, fields: list[str], **given: Any) -> None:

@@ -6,7 +6,7 @@ from spaaza_source.writing.keys.broken_key import (
     unmergeable,
 )
 from spaaza_source.writing.keys.candidates import KeyCandidates, KeyViolation
-from spaaza_source.writing.keys.cells import Key, count_among, is_in, join_cells
+from spaaza_source.writing.keys.cells import Key, cell_at, count_among, is_in, join_cells
 from spaaza_source.writing.keys.check import KeyCheck
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "KeyCandidates",
     "KeyCheck",
     "KeyViolation",
+    "cell_at",
     "count_among",
     "is_in",
     "join_cells",

@@ -40,10 +40,14 @@ class KeyCandidates:
     Args:
         candidates: What may be the key, the likeliest first; columns as dlt names them.
         others: Other columns, whose cells are collected too where all rows have them.
+        watched: Columns whose cells are collected in any case: they are NULL where rows lack them.
     """
 
-    def __init__(self, candidates: Sequence[Key], others: Sequence[str] = ()) -> None:
+    def __init__(
+        self, candidates: Sequence[Key], others: Sequence[str] = (), watched: Sequence[str] = ()
+    ) -> None:
         self._others = others
+        self._watched = watched
         self._candidates = list(dict.fromkeys(candidates))
         #: Cells, and the file that they are of.
         self._parts: list[tuple[int, pa.Table]] = []
@@ -92,14 +96,20 @@ class KeyCandidates:
         self.rows += rows.num_rows
         self._candidates = [key for key in self._candidates if has_columns(rows, key)]
         names = dict.fromkeys(name for key in self._candidates for name in key)
-        others = [name for name in self._others if name in rows.column_names]
-        self._parts.append((file, _copy(rows.select(list(names | dict.fromkeys(others))))))
+        others = [*self._others, *self._watched]
+        names |= dict.fromkeys(name for name in others if name in rows.column_names)
+        part = _copy(rows.select(list(names)))
+        for name in self._watched:
+            if name not in part.column_names:
+                part = part.append_column(name, pa.nulls(rows.num_rows))
+        self._parts.append((file, part))
 
     def add_records(self, records: Sequence[Mapping[str, Any]], file: int = 0) -> None:
         """Take note of records; an absent field is an empty one."""
         if not records:
             return
         names = dict.fromkeys(name for key in self._candidates for name in key)
+        names |= dict.fromkeys(self._watched)
         # As text: records of one table may differ in what they hold.
         cells = {
             name: pa.array(
@@ -126,19 +136,29 @@ class KeyCandidates:
         """Whether those columns, a candidate or not, tell the rows so far apart."""
         return self.has_all(columns) and self.violation(columns) is None
 
-    def violation(self, key: Key) -> KeyViolation | None:
-        """Why that candidate is no key; None where it is one, or there is no row."""
+    def violation(self, key: Key, *, may_be_empty: bool = False) -> KeyViolation | None:
+        """Why that candidate is no key; None where it is one, or there is no row.
+
+        Args:
+            key: The candidate, or columns that are watched.
+            may_be_empty: Whether rows that lack a part of it do not count.
+        """
         if not self._parts or self._holds(key):
             return None
         cells = self.cells(key)
-        numbered = cells.append_column("row number", pa.array(range(cells.num_rows), pa.int64()))
+        numbered = cells.append_column("row number", pa.array(np.arange(cells.num_rows)))
         filled = numbered.drop_null()
+        if may_be_empty:
+            if _count_distinct(filled.select(list(key))) == filled.num_rows:
+                return None
+            numbered = filled
         firsts = filled.group_by(list(key), use_threads=False).aggregate([("row number", "min")])
         sound = pc.is_in(numbered["row number"], value_set=firsts["row number_min"])
+        first = pc.index(sound, pa.scalar(False)).as_py()
         return KeyViolation(
             empty=cells.num_rows - filled.num_rows,
             repeated=filled.num_rows - firsts.num_rows,
-            first=pc.index(sound, pa.scalar(False)).as_py(),
+            first=numbered["row number"][first].as_py(),
         )
 
     def shared_by_files(self, keys: Sequence[Key]) -> tuple[Key, int] | None:
@@ -198,6 +218,8 @@ class KeyCandidates:
 
 def _count_distinct(cells: pa.Table) -> int:
     filled = cells.drop_null()
+    if not filled.num_rows:
+        return 0
     return int(filled.group_by(filled.column_names).aggregate([]).num_rows)
 
 
