@@ -54,6 +54,7 @@ from spaaza_source.reading import FileReader, LoadableFile, WindowEdges
 from spaaza_source.writing import (
     Key,
     TableWrite,
+    begin_write,
     past_own_steps,
     proven_key,
 )
@@ -151,7 +152,7 @@ def load_files(
     prefer_settings(current_pipeline())
     table, hide = exports.sync.table, reader.policy.hides_raw
     check = ExpectationCheck(table, load.expectations, load.times)
-    write = TableWrite(
+    write = begin_write(
         exports,
         replace(load.write_settings, watched=check.watched),
         reader.time_column,

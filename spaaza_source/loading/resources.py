@@ -122,6 +122,7 @@ class ResourceFactory:
         remove: Removes jobs at the vendor, once a later load begins; None to leave them there.
         section: That of dlt's configuration for a resource that is run without its source.
         expectations: By table, what its rows must hold.
+        soft_deletes: The tables whose rows are marked as deleted instead of removed.
     """
 
     run: ExportRun | Stream
@@ -136,6 +137,7 @@ class ResourceFactory:
     dates: SyncPolicy = field(default_factory=SyncPolicy)
     section: str = SECTION
     expectations: Mapping[str, Expectations] = field(default_factory=dict)
+    soft_deletes: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         require_flag("allow_external_schedulers", self.by_scheduler, may_be_none=True)
@@ -168,7 +170,12 @@ class ResourceFactory:
             replace(self.read_settings, types=table.types),
             table.privacy,
             table.time_column,
-            WriteSettings(Disposition(declared, table.volatile), self.delete_guard, table.keys),
+            WriteSettings(
+                Disposition(declared, table.volatile),
+                self.delete_guard,
+                table.keys,
+                soft_deletes=sync.table in self.soft_deletes,
+            ),
             self.drift.stops_table(sync.table),
             range_columns=table.range_columns,
             people=table.people,

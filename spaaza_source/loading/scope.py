@@ -27,7 +27,13 @@ from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import check_chosen_types
 from spaaza_source.tombstones import Tombstones
-from spaaza_source.writing import check_format, empties_first, has_rows, proven_key
+from spaaza_source.writing import (
+    check_format,
+    check_soft_deletes,
+    empties_first,
+    has_rows,
+    proven_key,
+)
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,7 @@ def resolve_scope(
     disposition, keyed = writing.disposition, bool(writing.candidates)
     if export_format == "json":
         disposition.user.check_records(sync.table)
+    check_soft_deletes(sync.table, writing, export_format, is_asked=history is not None)
     policy = disposition.limit_policy(
         sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others
     )

@@ -46,7 +46,7 @@ from spaaza_source.transport import (
     check_connection,
     parse_base_url,
 )
-from spaaza_source.writing import DeleteGuard
+from spaaza_source.writing import DeleteGuard, read_deletes
 
 #: As the document has it; its example calls the other form.
 PATH, SUFFIX = "/segments/export/users", ".csv"
@@ -70,6 +70,7 @@ def spaaza_bulk_users(
     privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
+    deletes: Any = "remove",
     export_timeout: float = 3600.0,
     bulk_users_path: str = PATH,
     keep_files: Optional[str] = None,  # noqa: UP045
@@ -96,6 +97,7 @@ def spaaza_bulk_users(
         privacy_secret: As for `spaaza_source`.
         max_deleted_share: As for `spaaza_source`.
         accept_deletes: As for `spaaza_source`.
+        deletes: As for `spaaza_source`, for the table `bulk_users`.
         export_timeout: Seconds for the whole export; one that breaks off is begun again.
         bulk_users_path: The path of the call below `base_url`. Where there is none, the other form
             that the vendor's document shows is tried once: with or without `.csv`.
@@ -127,6 +129,7 @@ def spaaza_bulk_users(
         given=given,
         section="bulk_users",
         expectations=read_expectations(expectations, [*INDEXES, table]),
+        soft_deletes=read_deletes(deletes, [*INDEXES, table]),
     )
     policies = make_policies(privacy, privacy_secret, [table], is_shared=not is_argument("privacy"))
     types = read_table_types(column_types, [table], DOCUMENTED, others=list(INDEXES))

@@ -54,7 +54,7 @@ from spaaza_source.spaaza.tasks_api import TasksApi, make_client
 from spaaza_source.tabular import SharedThreads, TableTypes, read_table_types
 from spaaza_source.transport import parse_base_url
 from spaaza_source.windows import MARGIN
-from spaaza_source.writing import DeleteGuard
+from spaaza_source.writing import DeleteGuard, read_deletes
 
 #: Seconds: how far ahead an export may be scheduled, and how much wider a window may be asked for.
 MOST_AHEAD = WIDEST_MARGIN = 7 * 86_400.0
@@ -101,6 +101,7 @@ def spaaza_source(
     allow_external_schedulers: Optional[bool] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
+    deletes: Any = "remove",
     keep_files: Optional[str] = None,  # noqa: UP045
     from_files: Optional[str] = None,  # noqa: UP045
     files: Any = None,
@@ -193,6 +194,8 @@ def spaaza_source(
         max_deleted_share: Stop a load that would delete a larger share of a table's rows, from 0
             to 1, or all of them.
         accept_deletes: Allow a load to delete any number of rows.
+        deletes: `remove` rows that the vendor has no more, or `soft`: they stay, with the time of
+            the load in `deleted_at`; or one of these by table. It needs a key.
         keep_files: Folder to archive the downloaded files in, one folder per load. They are as the
             vendor sent them: with personal columns, whatever `privacy` says.
         from_files: Folder of one archived load: load it again from its files. Nothing is requested
@@ -275,6 +278,7 @@ def spaaza_source(
         given=GivenFiles.of(files, dialect, lambda name: find_table(name).table),
         dates=dates,
         expectations=read_expectations(expectations, [*INDEXES, "bulk_users"]),
+        soft_deletes=read_deletes(deletes, [*INDEXES, "bulk_users"]),
     )
     for index in (each for each in INDEXES.values() if resources.has(each.table)):
         make_request = IndexRequests(index, chain, file_format, segment_of.get(index.table), wider)

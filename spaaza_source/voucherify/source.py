@@ -52,7 +52,7 @@ from spaaza_source.voucherify.identifiers import PEOPLE
 from spaaza_source.voucherify.objects import OBJECTS, ExportObject, object_named
 from spaaza_source.voucherify.personal_columns import make_policies
 from spaaza_source.windows import Window
-from spaaza_source.writing import DeleteGuard
+from spaaza_source.writing import DeleteGuard, read_deletes
 
 #: How often a table is loaded whole whose rows never change: only at first.
 ONCE = timedelta.max
@@ -95,6 +95,7 @@ def voucherify_source(
     allow_external_schedulers: Optional[bool] = None,  # noqa: UP045
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
+    deletes: Any = "remove",
     keep_files: Optional[str] = None,  # noqa: UP045
     from_files: Optional[str] = None,  # noqa: UP045
     cleanup: bool = False,
@@ -176,6 +177,8 @@ def voucherify_source(
         max_deleted_share: Stop a load that would delete a larger share of a table's rows, from 0
             to 1, or all of them.
         accept_deletes: Allow a load to delete any number of rows.
+        deletes: `remove` rows that the vendor has no more, or `soft`: they stay, with the time of
+            the load in `deleted_at`; or one of these by table. It needs a key.
         keep_files: Folder to archive the downloaded files in, one folder per load.
         from_files: Folder of one archived load: load it again from its files. Nothing is requested
             from the vendor.
@@ -246,6 +249,7 @@ def voucherify_source(
         given=GivenFiles.of(files, dialect, lambda name: object_named(name).table),
         dates=dates,
         expectations=read_expectations(expectations, list(OBJECTS)),
+        soft_deletes=read_deletes(deletes, list(OBJECTS)),
     )
     for exported in (each for each in dict.fromkeys(chosen) if resources.has(each.table)):
         make_request = _RequestFactory(

@@ -20,6 +20,13 @@ from spaaza_source.writing.schema_hints import (
     schema_has_rows,
     table_memory,
 )
+from spaaza_source.writing.soft_deletes import (
+    SOFT,
+    SoftDeletes,
+    begin_write,
+    check_soft_deletes,
+    read_deletes,
+)
 from spaaza_source.writing.table_write import TableWrite
 from spaaza_source.writing.write_disposition import LOAD_ID, REPLACE, REPLACE_WINDOW, Disposition
 from spaaza_source.writing.write_settings import WriteSettings
@@ -33,6 +40,7 @@ __all__ = [
     "REPLACE",
     "REPLACE_WINDOW",
     "ROWLESS",
+    "SOFT",
     "UNDECIDED",
     "DeleteGuard",
     "Disposition",
@@ -40,17 +48,21 @@ __all__ = [
     "Key",
     "KeyCandidates",
     "KeyViolation",
+    "SoftDeletes",
     "TableWrite",
     "WriteSettings",
+    "begin_write",
     "cell_at",
     "check_format",
     "check_hinted_columns",
+    "check_soft_deletes",
     "contract_modes",
     "empties_first",
     "has_own_steps",
     "has_rows",
     "past_own_steps",
     "proven_key",
+    "read_deletes",
     "schema_has_rows",
     "table_memory",
     "unversioned_columns",

@@ -128,7 +128,7 @@ def find_versions(
         keys, origin, lost = _read_keys(search, files, brought)
         if keys is None:
             return EarlierVersions(lost=lost, reason=UNREAD)
-        found = ask(lambda client: _fetch(client, search, keys))
+        found = ask(lambda client: fetch_rows(client, search, keys))
     except DatabaseUndefinedRelation:
         return EarlierVersions()
     except (SqlClientNotAvailable, pa.ArrowException):
@@ -198,7 +198,7 @@ def past_own_steps(rows: pa.Table) -> Any:
     return iter([ResolvablePipeItem(rows, len(pipe) - 1, pipe, None)])
 
 
-def _fetch(client: Any, search: Search, keys: pa.Table) -> pa.Table | None:
+def fetch_rows(client: Any, search: Search, keys: pa.Table) -> pa.Table | None:
     """The table's rows with those keys, in the types that rows are loaded by."""
     name = client.make_qualified_table_name(search.table)
     columns = [client.escape_column_name(column) for column in search.columns]

@@ -94,7 +94,8 @@ class TableWrite:
         #: Rows that are added to those of earlier loads, whatever these are.
         self._accumulates = sync.keeps_others and not sync.merges_changes
         #: Changed rows, to be merged into others by their key; else all rows, or all of a range.
-        self._partial = sync.merges_changes and not exports.brings_all_rows and self._has_rows
+        is_partial = sync.merges_changes and not exports.brings_all_rows
+        self._partial = (is_partial or settings.soft_deletes) and self._has_rows
         #: One row may come in several files.
         self._overlapping = sync.merges_changes and len(current) > 1
         self._has_windows = len({export.request.window for export in current}) > 1

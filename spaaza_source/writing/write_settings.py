@@ -18,9 +18,11 @@ class WriteSettings:
         delete_guard: How many rows may be deleted.
         candidates: Columns that may be its key, the likeliest first, as dlt names them.
         watched: Columns whose cells are looked at too once all rows have passed.
+        soft_deletes: Whether rows are marked as deleted instead of removed.
     """
 
     disposition: Disposition
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
     candidates: Sequence[str] = ()
     watched: Sequence[str] = ()
+    soft_deletes: bool = False

@@ -263,6 +263,8 @@ VALUES = [
     ("export_format", "xml", "'xml' is not among csv, json", "Choose one of these"),
     ("on_bad_row", "rejekt", "'rejekt' is not among reject, fail", "Did you mean 'reject'?"),
     ("on_drift", "warn", "'warn' is not among tell, stop", "Choose one of these"),
+    ("deletes", "softly", "'softly' is not among remove, soft", "Did you mean 'soft'?"),
+    ("deletes", '{"user": "soft"}', "'user' is not among", "Did you mean 'users'?"),
     ("expectations", "users", "it is not a dict whose keys are tables", "docs/settings.md"),
     ("expectations", '{"user": {}}', "there is no table 'user'", "users"),
     ("expectations", '{"users": {"rows": 5}}', "there is no rule 'rows'", "min_rows"),

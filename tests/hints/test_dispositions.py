@@ -34,6 +34,47 @@ def in_store(scope: str) -> dict[str, Any]:
     return merge("delete-insert", destination_scope=scope)
 
 
+SOFT: dict[str, Any] = {"deletes": "soft"}
+
+
+def test_soft_deletes_and_a_disposition(shop: Shop) -> None:
+    append: dict[str, Any] = {"write_disposition": "append"}
+    with advises("writing/soft_deletes.py", "Leave out the write_disposition, or deletes"):
+        shop.load("users", hints=append, **SOFT)
+    shop.load("users", hints=append)
+    shop.into("other").load("users", **SOFT)
+    assert (shop.rows("users"), shop.into("other").rows("users")) == (3, 3)
+
+
+def test_soft_deletes_without_a_key(shop: Shop) -> None:
+    with advises("writing/soft_deletes.py", "Name a primary_key."):
+        shop.load("transactions", **SOFT)
+    shop.load("transactions", hints={"primary_key": "id"}, **SOFT)
+    shop.give("users", "id,number\n1,1\n1,2\n")
+    with advises("writing/soft_deletes.py", "Name a primary_key, or leave deletes out"):
+        shop.load("users", **SOFT)
+    shop.load("users", hints={"primary_key": "number"}, **SOFT)
+    shop.into("other").load("users")
+    assert (shop.rows("transactions"), shop.rows("users")) == (2, 2)
+
+
+def test_soft_deletes_of_a_file_with_such_a_column(shop: Shop) -> None:
+    shop.give("users", "id,deleted_at\n1,\n2,x\n")
+    with advises("writing/soft_deletes.py", "Leave it out for this table"):
+        shop.load("users", **SOFT)
+    shop.load("users")
+    assert shop.rows("users") == 2
+
+
+def test_soft_deletes_into_files(shop: Shop) -> None:
+    files = shop.into(kind="filesystem")
+    with advises("writing/soft_deletes.py", "Leave it out, or load into a database"):
+        files.load("users", **SOFT)
+    files.load("users")
+    shop.load("users", **SOFT)
+    assert (files.rows("users"), shop.rows("users")) == (3, 3)
+
+
 def test_a_strategy_without_its_key(shop: Shop) -> None:
     with advises("writing/user_disposition.py", "Name it: apply_hints(primary_key=…)"):
         shop.load("users", hints=merge("upsert"))

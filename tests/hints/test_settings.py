@@ -66,6 +66,11 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
     ),
     (follows("drift/notices.py", "Choose "), {"on_drift": 5}, [{"on_drift": "tell"}]),
     (
+        follows("writing/soft_deletes.py", "Set export_format to csv"),
+        {"deletes": "soft", "export_format": "json"},
+        [{"deletes": "soft", "export_format": "csv"}],
+    ),
+    (
         follows("expectations/settings.py", "Leave the column out"),
         {
             "expectations": {"users": {"not_null": ["id", "name"]}},

@@ -9,9 +9,15 @@ import dlt
 import pyarrow as pa
 from dlt.common.schema.utils import get_columns_names_with_prop, get_first_column_name_with_prop
 
-from spaaza_source.destination import fetch_chunks, open_client, valid_rows, window_condition
+from spaaza_source.destination import (
+    fetch_chunks,
+    open_client,
+    quote_in_scope,
+    valid_rows,
+    window_condition,
+)
 from spaaza_source.windows import Window
-from spaaza_source.writing import KEY, LOAD_ID, unversioned_columns
+from spaaza_source.writing import KEY, LOAD_ID, SOFT, unversioned_columns
 
 
 class DestinationTable:
@@ -43,12 +49,13 @@ class DestinationTable:
         until = get_first_column_name_with_prop(hints, "x-valid-to")
         version = get_first_column_name_with_prop(hints, "x-row-version")
         since = get_first_column_name_with_prop(hints, "x-valid-from")
+        deleted_at: Any = hints.get(SOFT)
         self.unversioned = unversioned_columns(hints["columns"], volatile) if until else set()
         self.columns = [
             column
             for column, hint in hints["columns"].items()
             if not column.startswith("_dlt_")
-            and column not in (until, version, since, *self.unversioned)
+            and column not in (until, version, since, deleted_at, *self.unversioned)
             and hint.get("data_type")
         ]
         key: Any = get_columns_names_with_prop(hints, "primary_key") or hints.get(KEY) or ()
@@ -66,6 +73,8 @@ class DestinationTable:
         self._scope: str | None = None
         if until:
             self._scope = valid_rows(pipeline, until)
+        elif deleted_at:
+            self._scope = f"{{table}}.{quote_in_scope(pipeline, deleted_at)} IS NULL"
         elif LOAD_ID in str(hints.get("x-merge-destination-scope") or ""):
             self._scope = f"{{table}}.{LOAD_ID} = (SELECT max({LOAD_ID}) FROM {{table}})"
 
