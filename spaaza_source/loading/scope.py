@@ -107,7 +107,7 @@ def resolve_scope(
     disposition, keyed = writing.disposition, bool(writing.candidates)
     if export_format == "json":
         disposition.user.check_records(sync.table)
-    check_soft_deletes(sync.table, writing, export_format, is_asked=history is not None)
+    check_soft_deletes(sync.table, writing, export_format)
     policy = disposition.limit_policy(
         sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others
     )

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination import ask, current_pipeline, fetch_chunks, quote_in_scope
+from spaaza_source.destination import ask, current_pipeline, fetch_chunks, is_files, quote_in_scope
 from spaaza_source.errors import BrokenKeyError, SettingsError, not_among
 from spaaza_source.exports import TableExports
 from spaaza_source.settings import by_table
@@ -41,6 +41,7 @@ DELETED_AT = "deleted_at"
 #: Table hint: the name of that column, where the table has it from us.
 SOFT = "x-deleted-at"
 
+KEYLESS_HINT = "Name a primary_key, or leave deletes out for this table."
 _SETTING, _CHOICES = "deletes", ("remove", "soft")
 _TIME = pa.timestamp("us", "UTC")
 
@@ -74,16 +75,13 @@ def read_deletes(given: Any, tables: Collection[str]) -> frozenset[str]:
     return frozenset(soft)
 
 
-def check_soft_deletes(
-    table: str, settings: WriteSettings, export_format: str, *, is_asked: bool
-) -> None:
+def check_soft_deletes(table: str, settings: WriteSettings, export_format: str) -> None:
     """Check that a table's rows can be marked as deleted, before anything is requested.
 
     Args:
         table: The table.
         settings: How its rows are written.
         export_format: That of its exports.
-        is_asked: Whether the destination can be asked for its rows.
 
     Raises:
         SettingsError: They cannot.
@@ -98,11 +96,11 @@ def check_soft_deletes(
         hint = "Leave out the write_disposition, or deletes."
     elif export_format == "json":
         cause, hint = "records of JSON exports are not merged by a key", "Set export_format to csv."
-    elif not is_asked:
-        cause = "this destination cannot be asked for the rows that are gone"
+    elif is_files(current_pipeline().destination):
+        cause = "files cannot be asked for the rows that are gone"
         hint = "Leave it out, or load into a database."
     elif not has_key:
-        cause, hint = "no column is known to tell its rows apart", "Name a primary_key."
+        cause, hint = "no column is known to tell its rows apart", KEYLESS_HINT
     if cause:
         raise SettingsError(cause, where=f"{_SETTING} of {table}", hint=hint)
 
@@ -228,7 +226,7 @@ class SoftDeletes(TableWrite):
         return BrokenKeyError(
             "no column tells its rows apart, so none can be marked as deleted",
             where=self._table,
-            hint="Name a primary_key, or leave deletes out for this table.",
+            hint=KEYLESS_HINT,
         )
 
     def _remember(self) -> None:
