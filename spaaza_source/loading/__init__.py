@@ -1,7 +1,7 @@
 """Makes dlt resources of a vendor's exports: scope, extraction, checkpoint, progress of a load."""
 
-from spaaza_source.loading.arrivals import DOWNLOADING, EXPORTING
 from spaaza_source.loading.context import DOWNLOADS, downloads_folder
+from spaaza_source.loading.files.arrivals import DOWNLOADING, EXPORTING
 from spaaza_source.loading.history import last_instants, read_history, resume_tables
 from spaaza_source.loading.resources import (
     ResourceFactory,

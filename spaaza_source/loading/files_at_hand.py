@@ -20,7 +20,7 @@ from spaaza_source.exports import (
 )
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.context import downloads_folder, is_extracting
-from spaaza_source.loading.extract import load_files
+from spaaza_source.loading.files.load_files import load_files
 from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad

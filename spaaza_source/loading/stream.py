@@ -21,10 +21,10 @@ from spaaza_source.exports import (
     error_context,
     fetch_again,
 )
-from spaaza_source.loading.arrivals import Progress, begin_early
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import downloads_folder, is_extracting
-from spaaza_source.loading.extract import load_files
+from spaaza_source.loading.files.arrivals import Progress, begin_early
+from spaaza_source.loading.files.load_files import load_files
 from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad

@@ -24,7 +24,7 @@ from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.loading.checkpoint import Cursor
-from spaaza_source.loading.extract import load_files
+from spaaza_source.loading.files.load_files import load_files
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import ReadSettings

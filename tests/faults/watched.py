@@ -22,7 +22,7 @@ import dlt
 from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.cli.vendors import VENDORS
-from spaaza_source.loading.arrivals import EXPORTING
+from spaaza_source.loading.files.arrivals import EXPORTING
 from spaaza_source.sandbox import Call, Sandbox
 from spaaza_source.warehouse import duckdb_file
 from tests.processes import FORKS

@@ -66,7 +66,7 @@ def test_dates_of_files(shop: Shop) -> None:
     shop.load("transactions", files={"transactions": "sales.csv"}, **MAY)
     assert shop.rows("transactions") == 1
     [(notices,)] = shop.query("SELECT notices FROM export_jobs WHERE table_name = 'transactions'")
-    check_advice("loading/extract.py", "Give a wider range", notices)
+    check_advice("loading/files/file_notes.py", "Give a wider range", notices)
     shop.load(
         "transactions", files={"transactions": "sales.csv"}, **{**MAY, "end_date": "2026-07-01"}
     )
