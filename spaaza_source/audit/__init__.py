@@ -1,6 +1,13 @@
 """Accounts for every load: audit tables, manifest, row counts and discrepancies."""
 
 from spaaza_source.audit.discrepancies import record_result, reload_hint, resolves_earlier
+from spaaza_source.audit.failed_exports import (
+    STOPPED,
+    AskedFor,
+    as_failed,
+    note_asked_for,
+    read_asked_for,
+)
 from spaaza_source.audit.ledger import Ledger, LoadedExport, present_exports, read_ledger
 from spaaza_source.audit.manifest import (
     CountScope,
@@ -19,6 +26,8 @@ from spaaza_source.audit.rows import job_row, rejected_rows
 from spaaza_source.audit.table_version import check_versions, is_made_for, read_version
 from spaaza_source.audit.tables import (
     AUDIT_TABLES,
+    FAILED_EXPORTS,
+    KEPT,
     audit_rows,
     complete_tables,
     known_columns,
@@ -26,11 +35,16 @@ from spaaza_source.audit.tables import (
 
 __all__ = [
     "AUDIT_TABLES",
+    "FAILED_EXPORTS",
+    "KEPT",
+    "STOPPED",
+    "AskedFor",
     "CountScope",
     "Ledger",
     "LoadedExport",
     "TableManifest",
     "TableVersion",
+    "as_failed",
     "audit_rows",
     "check_versions",
     "complete_tables",
@@ -39,8 +53,10 @@ __all__ = [
     "job_row",
     "known_columns",
     "manifest_jobs",
+    "note_asked_for",
     "note_repeatable",
     "present_exports",
+    "read_asked_for",
     "read_ledger",
     "read_manifests",
     "read_version",

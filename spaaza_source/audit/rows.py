@@ -42,7 +42,7 @@ def job_row(
         "window_end": request.window.end if request.window else None,
         "selection": selection,
         "fingerprint": request.fingerprint,
-        "state": job.vendor_state,
+        "state": job.vendor_state or None,
         "channel": job.channel or None,
         "user_id": job.user_id or None,
         "adopted": export.adopted,

@@ -102,6 +102,34 @@ AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
 }
 
 
+#: A table beside them: the exports that were not loaded. Its rows have no data to travel with.
+FAILED_EXPORTS: tuple[list[str], list[TColumnSchema]] = (
+    ["job_id", "table_name"],
+    _columns(
+        job_id="text",
+        table_name="text",
+        subject="text",
+        account="text",
+        export_format="text",
+        window_start="timestamp",
+        window_end="timestamp",
+        selection="text",
+        fingerprint="text",
+        state="text",
+        adopted="bool",
+        split_from="text",
+        created_at="timestamp",
+        started_at="timestamp",
+        finished_at="timestamp",
+        wait_seconds="double",
+        bytes_received="bigint",
+        failed_at="timestamp",
+        error="text",
+        hint="text",
+    ),
+)
+
+
 def audit_rows(
     table: str, rows: Sequence[Row], complete: Collection[str] = ()
 ) -> Iterator[ResolvablePipeItem] | None:

@@ -45,7 +45,7 @@ def note_failure(pipeline: Any, failure: BaseException) -> None:
         return
     for folder in package_folders(pipeline):
         if folder.name == failure.load_id:
-            kinds = dict.fromkeys(type(cause).__name__ for cause in _causes(failure.exception))
+            kinds = dict.fromkeys(type(cause).__name__ for cause in causes_of(failure.exception))
             (folder / NOTE).write_text(", ".join(kinds), encoding="utf-8")
 
 
@@ -57,7 +57,7 @@ def read_failure(folder: Path) -> str:
 
 def is_lasting(step: str, failure: BaseException) -> bool:
     """Whether a step of dlt's that failed so would fail again, whenever it is run."""
-    causes = list(_causes(failure))
+    causes = list(causes_of(failure))
     may_pass = (OSError, MemoryError, BrokenExecutor, DestinationConnectionError)
     # Whoever presses Ctrl-C raises no `Exception`.
     if any(isinstance(cause, may_pass) or not isinstance(cause, Exception) for cause in causes):
@@ -106,7 +106,8 @@ def _is_lasting(cause: BaseException) -> bool | None:
     return False if isinstance(cause, TransientException) else None
 
 
-def _causes(failure: BaseException | None) -> Iterator[BaseException]:
+def causes_of(failure: BaseException | None) -> Iterator[BaseException]:
+    """A failure, then what has caused it, one after the other."""
     while failure is not None:
         yield failure
         failure = failure.__cause__ or failure.__context__

@@ -39,6 +39,7 @@ from spaaza_source.dlt_hooks.abandoned_packages import (
     abandon_partial_packages,
     abandon_stale_packages,
 )
+from spaaza_source.dlt_hooks.failed_exports import FailedExports
 from spaaza_source.dlt_hooks.recovery import repair_killed_run
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.loading import DOWNLOADS
@@ -151,6 +152,7 @@ class RunLock(SupportsTracking):
         self._opened: dict[str, ExitStack] = {}
         #: What is settled for the time of a run.
         self._settled: dict[str, ExitStack] = {}
+        self._failed_exports = FailedExports()
 
     def on_start_trace(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
         """Wait for the lock, then repair what a killed run has left."""
@@ -176,6 +178,7 @@ class RunLock(SupportsTracking):
         finally:
             _LOCKED.reset(locked)
             _REPAIRED.reset(repaired)
+        self._failed_exports.begin(trace.transaction_id, pipeline)
         settled = self._settled[trace.transaction_id] = ExitStack()
         settled.enter_context(resolved_once(pipeline.destination))
         settled.enter_context(keep_attached(pipeline.destination))
@@ -195,8 +198,10 @@ class RunLock(SupportsTracking):
             opened.close()
 
     def on_end_trace(self, trace: Any, pipeline: SupportsPipeline, send_state: bool) -> None:
-        """Release the lock."""
-        del pipeline, send_state
+        """Tell which exports were not loaded, then release the lock."""
+        del send_state
+        has_failed = bool(trace.steps and trace.steps[-1].step_exception)
+        self._failed_exports.end(trace.transaction_id, pipeline, has_failed=has_failed)
         for held in (self._opened, self._settled):
             if ending := held.pop(trace.transaction_id, None):
                 ending.close()

@@ -18,7 +18,13 @@ from spaaza_source.exports.jobs import GIVEN, PART, RUN_MARK, Job, JobState, Kno
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.private_folder import private_folder, process_folder
-from spaaza_source.exports.request import REPEATS, ExportFormat, ExportRequest, Repeat
+from spaaza_source.exports.request import (
+    REPEATS,
+    ExportFormat,
+    ExportRequest,
+    Repeat,
+    name_unlisted,
+)
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import (
@@ -62,6 +68,7 @@ __all__ = [
     "cut_range",
     "error_context",
     "fetch_again",
+    "name_unlisted",
     "private_folder",
     "process_folder",
     "require_one_load",

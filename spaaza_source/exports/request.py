@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from spaaza_source.windows import Window
@@ -61,3 +61,9 @@ class ExportRequest:
 
     def __str__(self) -> str:
         return f"{self.subject} {self.window}" if self.window else self.subject
+
+
+def name_unlisted(request: ExportRequest, begun_at: datetime) -> str:
+    """The id of an export that no vendor has given one: named after the moment of its request."""
+    name = f"{request.table}-{request.account}".replace("_", "-")
+    return f"{name}-{begun_at:%Y%m%dT%H%M%S.%fZ}"

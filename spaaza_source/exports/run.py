@@ -17,11 +17,17 @@ from uuid import uuid4
 
 from dlt.common import logger
 
-from spaaza_source.errors import ExportFailedError, ExportTimeoutError, VanishedError
+from spaaza_source.errors import (
+    ExportFailedError,
+    ExportTimeoutError,
+    SpaazaSourceError,
+    VanishedError,
+)
 from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
 from spaaza_source.exports.late_start import LateStart
+from spaaza_source.exports.left_jobs import find_left
 from spaaza_source.exports.plan import find_missed_run
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import PERIODS, ExportRequest
@@ -79,7 +85,7 @@ class ExportRun:
         self._tables: list[TableExports] = []
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
-        #: When the export that was asked for last is scheduled, on the monotonic clock.
+        #: When the last export is scheduled, on the monotonic clock.
         self._start = -math.inf
         self._download_slots = threading.BoundedSemaphore(settings.max_concurrent)
         #: States of the vendor's that no document mentions, and that have been logged.
@@ -214,6 +220,7 @@ class ExportRun:
                     )
         for request, job in plan.waiting:
             self._execute_late(table, Export(request, job, self._service.http.now(), adopted=True))
+        table.left = find_left(table.sync, registry.jobs())
         table.follow(plan)
 
     def _execute_late(self, table: TableExports, export: Export) -> None:
@@ -244,11 +251,13 @@ class ExportRun:
     ) -> None:
         begun_at, begun = self._service.http.now(), self._clock.monotonic()
         deadline = self._deadline(table, self._settings.export_timeout)
-        job = registry.create(request, table.sync, deadline, later)
-        split_from = table.split_from(request.window)
-        self._begin_export(
-            table, Export(request, job, begun_at, split_from=split_from, begun=begun)
-        )
+        try:
+            job = registry.create(request, table.sync, deadline, later)
+        except SpaazaSourceError as refused:
+            table.note_unanswered(request, begun_at, refused)
+            raise
+        part_of = table.split_from(request.window)
+        self._begin_export(table, Export(request, job, begun_at, split_from=part_of, begun=begun))
 
     def _begin_export(self, table: TableExports, export: Export) -> None:
         now = self._clock.monotonic()
@@ -256,6 +265,7 @@ class ExportRun:
         done = export.adopted and export.job.state is JobState.DONE
         export.poll_at = now + (0 if done else self._pause(export))
         table.exports.append(export)
+        table.on_asked()
 
     def _poll(self, table: TableExports, export: Export, folder: Path) -> None:
         done = export.adopted and export.job.state is JobState.DONE
@@ -308,12 +318,6 @@ class ExportRun:
         return max(self._settings.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:
-        again = self._clock.monotonic() + RETRY_PAUSE * self._settings.poll_interval
-        # Parts of a table without windows are the last resort: nobody knows whether they are all.
-        if table.sync.policy is None and table.request_again(export, again):
-            return
-        if table.replace_by_halves(export, self.submitter.now()):
-            return
         job = export.job
         error = ExportFailedError(
             f"the vendor's job {job.job_id} ended in {job.vendor_state}"
@@ -321,15 +325,17 @@ class ExportRun:
             where=str(export.request),
             hint=table.failed_hint(export),
         )
+        export.note_failure(error)
+        again = self._clock.monotonic() + RETRY_PAUSE * self._settings.poll_interval
+        # Parts of a table without windows are the last resort: nobody knows whether they are all.
+        if table.sync.policy is None and table.request_again(export, again):
+            return
+        if table.replace_by_halves(export, self.submitter.now()):
+            return
         raise error
 
     def _timed_out(self, table: TableExports, export: Export) -> None:
-        # What the vendor has not even begun would take no less time in parts.
-        if export.job.state is JobState.RUNNING and table.replace_by_halves(
-            export, self.submitter.now()
-        ):
-            return
-        raise ExportTimeoutError(
+        error = ExportTimeoutError(
             f"the vendor's job {export.job.job_id} is still {export.job.vendor_state}"
             f" after {export.wait_seconds:.0f} seconds",
             where=str(export.request),
@@ -337,11 +343,19 @@ class ExportRun:
             if export.started is not None or self._settings.start_timeout is None
             else "Run again later, or raise start_timeout.",
         )
+        export.note_failure(error)
+        # What the vendor has not even begun would take no less time in parts.
+        if export.job.state is JobState.RUNNING and table.replace_by_halves(
+            export, self.submitter.now()
+        ):
+            return
+        raise error
 
     def _ask_again(
         self, table: TableExports, export: Export, error: BaseException, *, pause: float
     ) -> None:
         """Make the request once more, and no third time."""
+        export.note_failure(error)
         if not table.request_again(export, self._clock.monotonic() + pause):
             raise error
 

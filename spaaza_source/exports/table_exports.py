@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TypeAlias
 
-from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.jobs import GIVEN, PART, Job
+from spaaza_source.errors import SettingsError, SpaazaSourceError, UnreachableError
+from spaaza_source.exports.jobs import GIVEN, PART, Job, JobState
 from spaaza_source.exports.plan import Plan
-from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.request import ExportRequest, name_unlisted
 from spaaza_source.exports.table_sync import SMALLEST_WINDOW, TableSync
 from spaaza_source.transport import ArrivingFile, FetchedFile, without_context
 from spaaza_source.windows import Window
@@ -53,6 +53,8 @@ class Export:
         started: When the vendor was first seen to have begun it, on the same clock; None before.
         poll_at: When it is polled next, on the same clock.
         skipped: The lines of a user's file that were cut off at its end, without their ends.
+        failure: What kept it from being loaded; None where nothing did, or nobody knows.
+        failed_at: When that was, UTC.
     """
 
     request: ExportRequest
@@ -71,6 +73,8 @@ class Export:
     started: float | None = None
     poll_at: float = 0.0
     skipped: Sequence[bytes] = ()
+    failure: BaseException | None = None
+    failed_at: datetime | None = None
 
     def file(self) -> FetchedFile:
         """The file of an export that has arrived."""
@@ -81,8 +85,13 @@ class Export:
     def arrive(self, file: FetchedFile, seconds: float) -> None:
         """Take the export's file, which took so many seconds to download."""
         self.received = self.total = file.received
+        self.failure = self.failed_at = None
         self.arrived, self.download_seconds = file, seconds
         self.phase = Phase.ARRIVED
+
+    def note_failure(self, failure: BaseException, at: datetime | None = None) -> None:
+        """Note what keeps it from being loaded, and since when; None for now."""
+        self.failure, self.failed_at = failure, at or datetime.now(timezone.utc)
 
     def remove_file(self) -> None:
         """Remove the export's file from the folder of downloads, unless it was moved elsewhere."""
@@ -114,6 +123,9 @@ class TableExports:
         complete: Whether every file has arrived.
         error: What keeps the table from being loaded.
         stop: Set when nobody waits for the table any more.
+        unanswered: Requests that came to no job: the vendor refused them, or its answer was lost.
+        left: Jobs of earlier runs that have failed at the vendor.
+        on_asked: Called when something has been asked for, in the thread that asks.
     """
 
     sync: TableSync
@@ -126,6 +138,9 @@ class TableExports:
     complete: bool = False
     error: BaseException | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    unanswered: list[Export] = field(default_factory=list)
+    left: Sequence[Export] = ()
+    on_asked: Callable[[], None] = field(default=lambda: None)
 
     def follow(self, plan: Plan) -> None:
         """Queue what a plan asks for; the run begins the exports of adopted jobs."""
@@ -188,6 +203,20 @@ class TableExports:
         self.queue.append((at, export.request))
         export.phase = Phase.REPLACED
         return True
+
+    def note_unanswered(
+        self, request: ExportRequest, begun_at: datetime, failure: SpaazaSourceError
+    ) -> None:
+        """Note a request that came to no job: one that a vendor was reached with, and could read.
+
+        Wrong credentials are a setting; of what never left this machine nobody was asked.
+        """
+        if isinstance(failure, SettingsError | UnreachableError):
+            return
+        job = Job(name_unlisted(request, begun_at), JobState.FAILED, "")
+        self.unanswered.append(Export(request, job, begun_at))
+        self.unanswered[-1].note_failure(failure)
+        self.on_asked()
 
     def add_parts(self, export: Export, files: list[FetchedFile], seconds: float) -> None:
         """Take the files of an export's result: further ones become exports of their own."""
@@ -316,4 +345,5 @@ def error_context(export: Export) -> Iterator[None]:
     except SpaazaSourceError as error:
         location = f"{export.request}, job {export.job.job_id}"
         error.where = location + (f", {error.where}" if error.where else "")
+        export.note_failure(error)
         raise

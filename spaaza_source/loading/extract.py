@@ -9,6 +9,7 @@ from typing import Any
 import dlt
 from dlt.common import logger
 
+from spaaza_source.audit import note_asked_for
 from spaaza_source.exports import (
     ExportRun,
     archive_files,
@@ -59,26 +60,32 @@ def export_table(
     reader = load.reader(scope.sync.policy, scope.tombstones)
     exports = run.begin(scope.sync, begin_early(reader, scope, run.threads))
     try:
-        yield from await_files(run, exports, reader, scope)
-        if not exports.require_current():
-            # Only finished exports are collected, and there is none.
-            return
-        # One file after the other: each is read on all cores, and memory holds one at a time.
-        while not run.reading.acquire(blocking=False):
-            yield None
-        try:
-            key = yield from load_files(load, exports, reader, scope)
-        finally:
-            run.reading.release()
-        if not is_extracting():
-            return
-        save_checkpoint(
-            cursor, exports, has_key=key is not None, no_times=reader.windows.all_rows_reason
-        )
-        cleanup.remember(exports)
-        if keep_files is not None:
-            load_id = str(dlt.current.load_package_state()["load_id"])
-            archive_files(exports, keep_files / load_id, reader.strip)
+        with note_asked_for(
+            exports,
+            scope.last_made,
+            hide_selection=reader.policy.hides_raw,
+            is_loading=is_extracting(),
+        ):
+            yield from await_files(run, exports, reader, scope)
+            if not exports.require_current():
+                # Only finished exports are collected, and there is none.
+                return
+            # One file after the other: each is read on all cores, and memory holds one at a time.
+            while not run.reading.acquire(blocking=False):
+                yield None
+            try:
+                key = yield from load_files(load, exports, reader, scope)
+            finally:
+                run.reading.release()
+            if not is_extracting():
+                return
+            save_checkpoint(
+                cursor, exports, has_key=key is not None, no_times=reader.windows.all_rows_reason
+            )
+            cleanup.remember(exports)
+            if keep_files is not None:
+                load_id = str(dlt.current.load_package_state()["load_id"])
+                archive_files(exports, keep_files / load_id, reader.strip)
     finally:
         run.drop(exports)
         warn_of_unfinished(exports)

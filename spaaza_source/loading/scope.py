@@ -52,6 +52,7 @@ class LoadScope:
         only_file: The export of all rows whose file the whole table is, as it would be loaded now.
         complete_audit: The audit tables that the destination has, with all their columns.
         tombstones: What tells the rows of forgotten people.
+        last_made: When the last export was made whose rows are loaded; None where no row is.
     """
 
     sync: TableSync
@@ -63,6 +64,7 @@ class LoadScope:
     only_file: LoadedExport | None = None
     complete_audit: frozenset[str] = frozenset()
     tombstones: Tombstones | None = None
+    last_made: datetime | None = None
 
     def has_file(self, exports: TableExports) -> bool:
         """Whether the table is the file that has arrived, byte for byte."""
@@ -157,6 +159,7 @@ def resolve_scope(
         only_file,
         history.complete_audit,
         history.tombstones,
+        max((each.created_at for each in history.ledger if each.created_at), default=None),
     )
 
 

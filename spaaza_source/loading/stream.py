@@ -11,6 +11,8 @@ from uuid import uuid4
 import dlt
 import requests
 
+from spaaza_source.audit import note_asked_for
+from spaaza_source.errors import SettingsError, UnreachableError
 from spaaza_source.exports import (
     Export,
     Job,
@@ -20,6 +22,7 @@ from spaaza_source.exports import (
     archive_files,
     error_context,
     fetch_again,
+    name_unlisted,
 )
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.context import downloads_folder, is_extracting
@@ -66,9 +69,7 @@ def stream_table(
     forget_first_look()
     request, clock = load.sync.make_request(None), SystemClock()
     begun_at = clock.now()
-    name = f"{request.table}-{request.account}".replace("_", "-")
-    job_id = f"{name}-{begun_at:%Y%m%dT%H%M%S.%fZ}"
-    job = Job(job_id, JobState.DONE, "STREAMED", created_at=begun_at)
+    job = Job(name_unlisted(request, begun_at), JobState.DONE, "STREAMED", created_at=begun_at)
     export = Export(request, job, begun_at, phase=Phase.DOWNLOADING)
     exports = TableExports(load.sync, exports=[export])
     progress, reader = Progress(exports), load.reader(None, scope.tombstones)
@@ -80,22 +81,31 @@ def stream_table(
         export.total = total
         progress.report()
 
-    begun, deadline = clock.monotonic(), Deadline(clock, stream.timeout)
-    path = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
-    with Download(path, on_bytes=on_bytes) as download:
-        begin_early(reader, scope)(export, download.arriving)
-
-        def attempt() -> FetchedFile:
-            response = stream.open(deadline)
-            with error_context(export):
-                return download.receive(response)
-
-        file = fetch_again(attempt, deadline)
-    export.arrive(file, clock.monotonic() - begun)
+    asked = note_asked_for(
+        exports, None, hide_selection=reader.policy.hides_raw, is_loading=is_extracting()
+    )
     try:
-        yield from load_files(load, exports, reader, scope)
-        if keep_files is not None and is_extracting():
-            load_id = str(dlt.current.load_package_state()["load_id"])
-            archive_files(exports, keep_files / load_id, reader.strip)
+        with asked:
+            begun, deadline = clock.monotonic(), Deadline(clock, stream.timeout)
+            path = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
+            with Download(path, on_bytes=on_bytes) as download:
+                begin_early(reader, scope)(export, download.arriving)
+
+                def attempt() -> FetchedFile:
+                    response = stream.open(deadline)
+                    with error_context(export):
+                        return download.receive(response)
+
+                try:
+                    file = fetch_again(attempt, deadline)
+                except (SettingsError, UnreachableError):
+                    # Nobody was asked, or nobody who could answer.
+                    exports.exports.clear()
+                    raise
+            export.arrive(file, clock.monotonic() - begun)
+            yield from load_files(load, exports, reader, scope)
+            if keep_files is not None and is_extracting():
+                load_id = str(dlt.current.load_package_state()["load_id"])
+                archive_files(exports, keep_files / load_id, reader.strip)
     finally:
         export.remove_file()

@@ -1,0 +1,212 @@
+"""Tells in the destination, at a run's end, which exports were asked for and not loaded, and why.
+
+They go to the table `failed_exports`, by dlt's own clients but in no load of the pipeline's: the
+run that has asked for them has failed, and the next one may fail too. Where the destination cannot
+be reached, the notes wait in the pipeline's working folder for the end of the next run.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import dlt
+from dlt.common import logger
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema
+from dlt.common.schema.utils import new_table
+from dlt.common.utils import uniq_id
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.job_client_impl import SqlJobClientBase
+from dlt.extract.exceptions import ResourceExtractionError
+
+from spaaza_source.audit import (
+    FAILED_EXPORTS,
+    KEPT,
+    STOPPED,
+    AskedFor,
+    as_failed,
+    read_asked_for,
+)
+from spaaza_source.destination import fetch_chunks, open_client, values_hidden
+from spaaza_source.dlt_hooks.lasting_failures import causes_of
+from spaaza_source.errors import SpaazaSourceError
+from spaaza_source.exports import private_folder
+
+TABLE = "failed_exports"
+#: The schema of that table alone: a pipeline's own schemas are as its loads have left them.
+SCHEMA = "spaaza_failed_exports"
+#: Rows that are written by one statement.
+TOGETHER = 40
+
+Row = Mapping[str, Any]
+
+
+class FailedExports:
+    """What the runs of pipelines have asked for and not loaded; each has its run lock."""
+
+    def __init__(self) -> None:
+        #: By run: the notes that earlier ones have left.
+        self._left: dict[str, set[str]] = {}
+
+    def begin(self, run: str, pipeline: Any) -> None:
+        """Take note of what earlier runs have left, as a run begins."""
+        self._left[run] = {each.file.name for each in read_asked_for(pipeline)}
+
+    def end(self, run: str, pipeline: Any, *, has_failed: bool) -> None:
+        """Write what is to be told as a run ends; keep what the next one may still load.
+
+        Args:
+            run: The run.
+            pipeline: Its pipeline.
+            has_failed: Whether it ends by an error, which is being raised.
+        """
+        left = self._left.pop(run, None)
+        raised = sys.exc_info()[1]
+        if left is None or not isinstance(raised, Exception | None):
+            # Whoever stops a run does not wait for its destination.
+            return
+        try:
+            if noted := read_asked_for(pipeline):
+                _tell(pipeline, noted, left, raised if has_failed else None)
+        except Exception as unwritten:  # noqa: BLE001 - how the run itself has ended counts
+            logger.warning(
+                "The exports that were not loaded could not be told in the destination"
+                f" ({type(unwritten).__name__}); the next run does so"
+            )
+
+
+def _tell(
+    pipeline: Any, noted: Sequence[AskedFor], left: Collection[str], failure: Exception | None
+) -> None:
+    """Write the rows of notes that are to be told, and remove the notes that nobody needs."""
+    earlier = [each for each in noted if each.file.name in left]
+    own = [each for each in noted if each.file.name not in left]
+    table_format = noted[-1].table_format
+    rows, done = [row for each in noted for row in each.told], list(earlier)
+    stopped = [row for each in earlier for row in each.rows]
+    if stopped:
+        loaded = _loaded_keys(pipeline, table_format)
+        rows += [row for row in stopped if _key(row) not in loaded]
+    for each in own:
+        failed = [] if failure is None else list(_failed_rows(each, failure))
+        rows += failed
+        if failure is None or len(failed) == len(each.rows):
+            done.append(each)
+    if rows:
+        # Of two rows of one export the last counts.
+        write_failed(pipeline, list({_key(row): row for row in rows}.values()), table_format)
+    for each in done:
+        each.file.unlink(missing_ok=True)
+
+
+def _failed_rows(noted: AskedFor, failure: Exception) -> Iterator[Row]:
+    """The rows of those exports of a table that failed; the next run may still load the others."""
+    causes = list(causes_of(failure))
+    own = next((one for one in causes if isinstance(one, SpaazaSourceError)), None)
+    resource = next((one for one in causes if isinstance(one, ResourceExtractionError)), None)
+    if getattr(failure, "step", "extract") != "extract":
+        # All that was extracted is in the package that failed.
+        yield from as_failed(noted.rows, own or getattr(failure, "exception", failure))
+        return
+    failed = [row for row in noted.rows if row["error"] != STOPPED]
+    if not failed and resource is not None and resource.pipe_name == noted.resource:
+        # What failed are its rows on their way: by a user's own step, or a contract of the schema.
+        yield from as_failed(noted.rows, own or resource.__cause__ or resource)
+    yield from failed
+
+
+def write_failed(pipeline: Any, rows: Sequence[Row], table_format: str | None = None) -> None:
+    """Write rows of `failed_exports`, in the place of those that there are of the same exports.
+
+    Args:
+        pipeline: Whose destination.
+        rows: The rows.
+        table_format: The format of the tables, such as `delta`; None for what the destination
+            prefers.
+    """
+    key, columns = FAILED_EXPORTS
+    if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
+        _load_rows(pipeline, rows, table_format)
+        return
+    schema = Schema(SCHEMA)
+    own: list[TColumnSchema] = [
+        {"name": name, "data_type": "text", "nullable": False}
+        for name in ("_dlt_load_id", "_dlt_id")
+    ]
+    schema.update_table(new_table(TABLE, columns=columns + own))
+    # dlt updates a destination by schemas that were stored.
+    schema = Schema.from_stored_schema(schema.to_dict())
+    load = str(time.time())
+    names = [str(column["name"]) for column in columns]
+    with values_hidden():
+        clients = pipeline._get_destination_clients(schema)  # noqa: SLF001 - of a schema not its own
+        with clients[0] as client:
+            client.initialize_storage()
+            client.update_stored_schema()
+            sql = client.sql_client
+            table = sql.make_qualified_table_name(TABLE)
+            for first in range(0, len(rows), TOGETHER):
+                some = rows[first : first + TOGETHER]
+                same = " OR ".join([f"({' AND '.join(f'{name} = %s' for name in key)})"] * len(some))
+                sql.execute_sql(
+                    f"DELETE FROM {table} WHERE {same}",  # noqa: S608 - our own names
+                    *(row[name] for row in some for name in key),
+                )
+                cells = f"({', '.join(['%s'] * (len(names) + 2))})"
+                sql.execute_sql(
+                    f"INSERT INTO {table} ({', '.join(names)}, _dlt_load_id, _dlt_id)"  # noqa: S608
+                    f" VALUES {', '.join([cells] * len(some))}",
+                    *(
+                        cell
+                        for row in some
+                        for cell in (*(row[name] for name in names), load, uniq_id(10))
+                    ),
+                )
+            client.complete_load(load)
+
+
+def _load_rows(pipeline: Any, rows: Sequence[Row], table_format: Any) -> None:
+    """Write them where no SQL changes rows, by a pipeline of their own."""
+    key, columns = FAILED_EXPORTS
+    resource = dlt.resource(
+        list(rows),
+        name=TABLE,
+        primary_key=key,
+        columns=columns,
+        table_format=table_format,
+        write_disposition={**KEPT, "strategy": "upsert"} if table_format else "append",
+    )
+    try:
+        with private_folder() as folder:
+            other = dlt.pipeline(
+                pipeline.pipeline_name,
+                pipelines_dir=str(folder),
+                destination=pipeline.destination,
+                dataset_name=pipeline.dataset_name,
+            )
+            # The state in the destination is the pipeline's.
+            other.config.restore_from_destination = False
+            other.run(resource, schema=Schema(SCHEMA))
+    finally:
+        Container()[PipelineContext].activate(pipeline)
+
+
+def _loaded_keys(pipeline: Any, table_format: str | None) -> set[tuple[str, str]]:
+    """The exports that are loaded."""
+    try:
+        with open_client(pipeline, None, table_format) as client:
+            name = client.make_qualified_table_name("export_jobs")
+            query = f"SELECT job_id, table_name FROM {name} WHERE loaded IS NOT NULL"  # noqa: S608
+            chunks = list(fetch_chunks(client, query))
+    except (DatabaseUndefinedRelation, ValueError, KeyError):
+        return set()
+    return {_key(row) for rows in chunks for row in rows.to_pylist()}
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row["job_id"], row["table_name"]
