@@ -31,7 +31,8 @@ STOPPED = "Stopped"
 _STOPPED_HINT = "The next run adopts it, or asks for its rows again."
 _REPLACED_HINT = "Other exports bring its rows."
 
-_INSTANTS = [column["name"] for column in FAILED_EXPORTS[1] if column["data_type"] == "timestamp"]
+_COLUMNS = {str(column["name"]): column["data_type"] for column in FAILED_EXPORTS[1]}
+_INSTANTS = [name for name, kind in _COLUMNS.items() if kind == "timestamp"]
 
 
 @contextmanager
@@ -144,10 +145,11 @@ class _Notes:
         failed = {
             "failed_at": export.failed_at or datetime.now(timezone.utc),
             "error": STOPPED if failure is None else type(failure).__name__,
+            "load_id": self._of["load"],
             "hint": hint or (_STOPPED_HINT if failure is None else getattr(failure, "hint", None)),
         }
         whole |= failed
-        return {str(column["name"]): whole[str(column["name"])] for column in FAILED_EXPORTS[1]}
+        return {name: whole[name] for name in _COLUMNS}
 
 
 def read_asked_for(pipeline: Any) -> list[AskedFor]:

@@ -46,6 +46,9 @@ class LoadedExport:
         received: Bytes of its file as it came over the network.
         is_exact: Whether every row of the file is in the table, and was counted there.
         is_given: Whether it is a file of the user's own: nobody knows when it was exported.
+        loaded: Rows of its file that were loaded.
+        rejected: Bad rows of its file.
+        nulls: Cells without a value, by column; None where nobody counted them.
     """
 
     job_id: str
@@ -67,6 +70,9 @@ class LoadedExport:
     received: int | None = None
     is_exact: bool = False
     is_given: bool = False
+    loaded: int = 0
+    rejected: int = 0
+    nulls: Mapping[str, int] | None = None
 
     def covers(self, lag: timedelta) -> Window | None:
         """The window that it has all rows of, those too that arrive up to `lag` late.
@@ -144,6 +150,9 @@ def _loaded_export(row: Mapping[str, Any]) -> LoadedExport:
         received=row.get("bytes_received"),
         is_exact=bool(proven) and not row["rejected"] and row["rows"] == loaded == found,
         is_given=row.get("state") == GIVEN,
+        loaded=loaded,
+        rejected=int(row["rejected"] or 0),
+        nulls=json.loads(nulls) if (nulls := row.get("nulls")) else None,
     )
 
 

@@ -73,6 +73,7 @@ AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             unchanged="bool",
             channel="text",
             user_id="text",
+            nulls="text",
         ),
     ),
     "rejected_rows": (
@@ -126,6 +127,7 @@ FAILED_EXPORTS: tuple[list[str], list[TColumnSchema]] = (
         failed_at="timestamp",
         error="text",
         hint="text",
+        load_id="text",
     ),
 )
 

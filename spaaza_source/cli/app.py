@@ -20,7 +20,9 @@ from spaaza_source.cli.imports import import_quickly
 from spaaza_source.cli.options import (
     DB,
     SCHEDULES,
+    dataset_options,
     load_options,
+    log_option,
     max_exports_option,
     place_options,
     report_options,
@@ -290,6 +292,46 @@ def forget(**options: Any) -> None:
     leave out the rows of these people while the vendor still exports them.
     """
     _run("upkeep.forget", "forget", options)
+
+
+@cli.command()
+@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+@dataset_options
+@click.option(
+    "--max-age", default="26h", metavar="TIME", help="Age of what is loaded: 90m, 26h, 2d."
+)
+@click.option(
+    "--volume-tolerance",
+    type=click.FloatRange(0),
+    default=0.5,
+    help="Share by which the last load's rows may differ from the usual.",
+)
+@click.option(
+    "--null-tolerance",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    help="By how much a column's share of NULL may be larger than usual.",
+)
+@click.option(
+    "--max-rejected-share",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    help="Share of the last load's rows that may be bad.",
+)
+@click.option(
+    "--min-loads",
+    type=click.IntRange(1),
+    default=3,
+    help="Earlier loads that tell what is usual; with fewer nothing is said of it.",
+)
+@log_option
+def health(**options: Any) -> None:
+    """Say of each loaded table whether it is as it should be; exit code 1 where it is not.
+
+    Freshness, volume and NULLs against the table's own history, bad rows, open discrepancies, and
+    exports that failed since the last good load. The vendor is asked nothing.
+    """
+    _run("upkeep.health", "health", options)
 
 
 def _run(module: str, command: str, options: dict[str, Any]) -> None:

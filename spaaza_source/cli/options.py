@@ -25,6 +25,12 @@ max_exports_option = click.option(
     help="Exports of one table that a first load may request unasked; without a terminal, more is"
     " an error.  [default: 240]",
 )
+log_option = click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="json: one line of JSON per event.",
+)
 rows_option = click.option("--rows", type=click.IntRange(0), default=10_000, help="Rows per table.")
 seed_option = click.option("--seed", type=int, default=7, help="Seed of the generated data.")
 
@@ -42,12 +48,21 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def place_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that name a vendor's dataset, and the pipeline that loads it."""
+    """Adds the options that name a dataset, and the pipeline that loads it."""
     for decorate in (
         click.option(
             "--pipeline",
             help="Name of dlt's pipeline.  [default: one for each destination and account]",
         ),
+        dataset_options,
+    ):
+        command = decorate(command)
+    return command
+
+
+def dataset_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that name a vendor's dataset."""
+    for decorate in (
         click.option("--dataset", help="Schema with the tables.  [default: VENDOR_data]"),
         click.option("--destination", help="Another dlt destination, set up in dlt's config."),
         click.option(
@@ -74,12 +89,7 @@ def report_options(command: Callable[..., None]) -> Callable[..., None]:
             is_flag=True,
             help="List the single exports too, above the line of each table.",
         ),
-        click.option(
-            "--log",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            help="json: one line of JSON per event.",
-        ),
+        log_option,
     ):
         command = decorate(command)
     return command

@@ -8,7 +8,6 @@ be reached, the notes wait in the pipeline's working folder for the end of the n
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,9 +16,7 @@ from dlt.common import logger
 from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import TColumnSchema
 from dlt.common.schema.utils import new_table
-from dlt.common.utils import uniq_id
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.extract.exceptions import ResourceExtractionError
@@ -116,7 +113,8 @@ def _failed_rows(noted: AskedFor, failure: Exception) -> Iterator[Row]:
     failed = [row for row in noted.rows if row["error"] != STOPPED]
     if not failed and resource is not None and resource.pipe_name == noted.resource:
         # What failed are its rows on their way: by a user's own step, or a contract of the schema.
-        yield from as_failed(noted.rows, own or resource.__cause__ or resource)
+        cause: BaseException = resource.__cause__ or resource
+        yield from as_failed(noted.rows, own or cause)
     yield from failed
 
 
@@ -129,57 +127,51 @@ def write_failed(pipeline: Any, rows: Sequence[Row], table_format: str | None = 
         table_format: The format of the tables, such as `delta`; None for what the destination
             prefers.
     """
-    key, columns = FAILED_EXPORTS
     if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
         _load_rows(pipeline, rows, table_format)
         return
     schema = Schema(SCHEMA)
-    own: list[TColumnSchema] = [
-        {"name": name, "data_type": "text", "nullable": False}
-        for name in ("_dlt_load_id", "_dlt_id")
-    ]
-    schema.update_table(new_table(TABLE, columns=columns + own))
+    schema.update_table(new_table(TABLE, columns=FAILED_EXPORTS[1]))
     # dlt updates a destination by schemas that were stored.
     schema = Schema.from_stored_schema(schema.to_dict())
-    load = str(time.time())
-    names = [str(column["name"]) for column in columns]
     with values_hidden():
         clients = pipeline._get_destination_clients(schema)  # noqa: SLF001 - of a schema not its own
         with clients[0] as client:
             client.initialize_storage()
             client.update_stored_schema()
-            sql = client.sql_client
-            table = sql.make_qualified_table_name(TABLE)
             for first in range(0, len(rows), TOGETHER):
-                some = rows[first : first + TOGETHER]
-                same = " OR ".join([f"({' AND '.join(f'{name} = %s' for name in key)})"] * len(some))
-                sql.execute_sql(
-                    f"DELETE FROM {table} WHERE {same}",  # noqa: S608 - our own names
-                    *(row[name] for row in some for name in key),
-                )
-                cells = f"({', '.join(['%s'] * (len(names) + 2))})"
-                sql.execute_sql(
-                    f"INSERT INTO {table} ({', '.join(names)}, _dlt_load_id, _dlt_id)"  # noqa: S608
-                    f" VALUES {', '.join([cells] * len(some))}",
-                    *(
-                        cell
-                        for row in some
-                        for cell in (*(row[name] for name in names), load, uniq_id(10))
-                    ),
-                )
-            client.complete_load(load)
+                _replace_rows(client.sql_client, rows[first : first + TOGETHER])
+
+
+def _replace_rows(client: Any, rows: Sequence[Row]) -> None:
+    """Insert rows; those of the same exports go before."""
+    key, columns = FAILED_EXPORTS
+    names = [str(column["name"]) for column in columns]
+    table = client.make_qualified_table_name(TABLE)
+    is_row = f"({' AND '.join(f'{name} = %s' for name in key)})"
+    client.execute_sql(
+        f"DELETE FROM {table} WHERE {' OR '.join([is_row] * len(rows))}",  # noqa: S608 - our own
+        *(row[name] for row in rows for name in key),
+    )
+    cells = f"({', '.join(['%s'] * len(names))})"
+    client.execute_sql(
+        f"INSERT INTO {table} ({', '.join(names)})"  # noqa: S608 - our own names
+        f" VALUES {', '.join([cells] * len(rows))}",
+        *(row[name] for row in rows for name in names),
+    )
 
 
 def _load_rows(pipeline: Any, rows: Sequence[Row], table_format: Any) -> None:
     """Write them where no SQL changes rows, by a pipeline of their own."""
     key, columns = FAILED_EXPORTS
-    resource = dlt.resource(
+    disposition: Any = {**KEPT, "strategy": "upsert"} if table_format else "append"
+    resource: Any = dlt.resource(
         list(rows),
         name=TABLE,
         primary_key=key,
         columns=columns,
         table_format=table_format,
-        write_disposition={**KEPT, "strategy": "upsert"} if table_format else "append",
+        write_disposition=disposition,
     )
     try:
         with private_folder() as folder:

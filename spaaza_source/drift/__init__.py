@@ -16,6 +16,7 @@ from spaaza_source.drift.notices import (
     notices_text,
     tell_notices,
 )
+from spaaza_source.drift.null_counts import NullCounter
 from spaaza_source.drift.widening import widen_to_decimals
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "DriftSettings",
     "MisfitCounter",
     "Notice",
+    "NullCounter",
     "check_headers",
     "column_change_rows",
     "header_notices",

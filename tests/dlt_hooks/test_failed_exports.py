@@ -1,4 +1,4 @@
-"""Exports that were asked for and not loaded are told in the destination, however their run ended."""
+"""Exports that were asked for and not loaded are told in the destination, whatever the run."""
 
 from __future__ import annotations
 

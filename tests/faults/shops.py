@@ -57,7 +57,7 @@ class Shop(ABC):
         pipeline_into(self.folder).run(self.source(**given))
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
-        """All rows of all tables, but for those of dlt's own."""
+        """All rows of all tables, but for those of dlt's own, and the list of what has failed."""
         path = self.folder / "warehouse.duckdb"
         if not path.exists():
             return {}
@@ -65,7 +65,8 @@ class Shop(ABC):
             warehouse.execute("SET TimeZone = 'UTC'")
             names = warehouse.sql(
                 "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'loyalty'"
-                " AND NOT starts_with(table_name, '_dlt_') ORDER BY 1"
+                " AND NOT starts_with(table_name, '_dlt_') AND table_name != 'failed_exports'"
+                " ORDER BY 1"
             ).fetchall()
             return {
                 name: sorted(warehouse.sql(f'FROM loyalty."{name}"').fetchall(), key=str)
@@ -119,8 +120,16 @@ class Shop(ABC):
         assert ", job " in str(found) or isinstance(found, TooManyDeletionsError)
         assert CANARY not in texts_of(stopped.value)
         assert self.everything() == before
+        self._check_told(found)
         self._check_leftovers()
         self.check_cursor()
+
+    def _check_told(self, found: SpaazaSourceError) -> None:
+        """The export is in the list of what has failed: by what, and with no more of it."""
+        told = query(self.folder, "FROM failed_exports ORDER BY failed_at DESC LIMIT 1")
+        assert type(found).__name__ in told[0]
+        assert found.hint in told[0]
+        assert CANARY not in str(told)
 
     def check_cursor(self) -> None:
         """The last load asked from where the one before it did, if that one failed."""

@@ -9,6 +9,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +18,7 @@ from dlt.common.runtime.collector_base import Collector
 
 from spaaza_source.cli.output.tables import list_notices, list_waiting
 from spaaza_source.exports import Plan
+from spaaza_source.health import Finding
 from spaaza_source.loading import DOWNLOADING, EXPORTING
 
 #: The columns of `export_jobs` in a `loaded` event.
@@ -67,6 +69,12 @@ class JsonReport(Collector):
         """The tables that were not collected, and why."""
         for table, reason in list_waiting(plans, loaded):
             self._line("waiting", table_name=table, message=reason)
+
+    def add_findings(self, findings: Iterable[Finding]) -> None:
+        """How healthy tables are."""
+        for each in findings:
+            fields = asdict(each)
+            self._line("health", table_name=fields.pop("table"), **fields)
 
     def show_location(self, db: Path | None, table: str) -> None:
         """Where the rows are now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,10 +15,12 @@ from rich.console import Console
 from spaaza_source.chat import tell_chat
 from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.output.console_progress import ProgressLines
+from spaaza_source.cli.output.findings import show_findings
 from spaaza_source.cli.output.json_log import JsonReport
 from spaaza_source.cli.output.listing import print_line
 from spaaza_source.cli.output.tables import list_waiting, print_chain, show_loaded, show_notices
 from spaaza_source.exports import Plan
+from spaaza_source.health import Finding
 
 WIDE = 200
 
@@ -48,6 +50,10 @@ class ConsoleReport:
         """Take note of the tables that were not collected."""
         for table, reason in list_waiting(plans, loaded):
             self._waiting.append(f"{self._chain}{table}: {reason}")
+
+    def add_findings(self, findings: Sequence[Finding]) -> None:
+        """Print how healthy tables are."""
+        show_findings(self.console, findings)
 
     def show_results(self) -> None:
         """Print a table of what was loaded, then what of it is not as it was, and what waits."""

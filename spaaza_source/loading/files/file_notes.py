@@ -11,6 +11,7 @@ from spaaza_source.audit import job_row, rejected_rows
 from spaaza_source.drift import (
     MisfitCounter,
     Notice,
+    NullCounter,
     column_change_rows,
     header_notices,
     notices_text,
@@ -59,7 +60,7 @@ class FileNotes:
         self,
         export: Export,
         file: LoadableFile,
-        misfits: MisfitCounter,
+        counters: tuple[MisfitCounter, NullCounter],
         *,
         rows: int,
         repeated: int,
@@ -70,11 +71,12 @@ class FileNotes:
         Args:
             export: The export.
             file: Its file.
-            misfits: Those of its values.
+            counters: They have seen its rows.
             rows: How many rows it has brought.
             repeated: How many were left out, as one before them is the same.
             seconds: How long it took to read them.
         """
+        misfits, nulls = counters
         self.told[-1] += [
             *misfits.notices(export.request.table, file.columns, file.locate),
             *_outside_notices(self._reader, export, file),
@@ -82,7 +84,8 @@ class FileNotes:
         ]
         bad, hide = file.rejected_to_keep(), self._reader.policy.hides_raw
         counts = {"rows": file.rows, "rejected": len(bad), "loaded": rows}
-        self.jobs.append(job_row(export, hide_selection=hide, seconds=seconds, **counts))
+        job = job_row(export, hide_selection=hide, seconds=seconds, **counts)
+        self.jobs.append(job | {"nulls": nulls.as_text()})
         self.rejected += rejected_rows(export, bad, hide_raw=hide)
         self.loaded.append((file, rows))
 

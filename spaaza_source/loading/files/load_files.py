@@ -24,6 +24,7 @@ from spaaza_source.destination import current_pipeline, prefer_settings
 from spaaza_source.drift import (
     MisfitCounter,
     Notice,
+    NullCounter,
     rejected_notices,
     tell_notices,
 )
@@ -93,15 +94,17 @@ def load_files(
     for number, (export, file, is_silent) in enumerate(_files(reader, current)):
         rows, waited = 0, 0.0
         notes.begin(export, file)
-        misfits = MisfitCounter(variants=file.has_variants)
+        misfits, nulls = MisfitCounter(variants=file.has_variants), NullCounter()
         if export.request.window is not None:
             edges.add(export.request.window)
         check.begin(export, file.columns, file.locate)
         if not is_silent:
             file.check_hints()
-            rows, waited = yield from _load_file(file, write, edges, (misfits, check), number)
+            watchers = (misfits, nulls, check)
+            rows, waited = yield from _load_file(file, write, edges, watchers, number)
         seconds, repeated = time.monotonic() - begun - waited, write.repeated_of(number)
-        notes.end(export, file, misfits, rows=rows, repeated=repeated, seconds=seconds)
+        counters = (misfits, nulls)
+        notes.end(export, file, counters, rows=rows, repeated=repeated, seconds=seconds)
         begun = time.monotonic()
     edges.check(table, reader.windows.filter_hint)
     total = sum(rows for _, rows in notes.loaded)
@@ -152,7 +155,7 @@ def _load_file(
     file: LoadableFile,
     write: TableWrite,
     edges: WindowEdges,
-    watchers: Sequence[MisfitCounter | ExpectationCheck],
+    watchers: Sequence[MisfitCounter | NullCounter | ExpectationCheck],
     number: int,
 ) -> Generator[Any, None, tuple[int, float]]:
     """Yield a file's items; returns how many rows, and the seconds that dlt took for them."""
