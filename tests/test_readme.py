@@ -25,7 +25,7 @@ import pytest
 import spaaza_source
 from spaaza_source import spaaza_bulk_users, voucherify_source
 from spaaza_source import spaaza_source as spaaza
-from spaaza_source.audit.tables import AUDIT_TABLES
+from spaaza_source.audit.tables import AUDIT_TABLES, FAILED_EXPORTS
 from spaaza_source.cli.app import cli
 from spaaza_source.cli.output.json_log import JsonReport
 from spaaza_source.sandbox import Sandbox, SandboxSettings
@@ -287,10 +287,10 @@ def test_the_settings_that_the_readme_names_exist() -> None:
     assert named <= {name for source in SOURCES.values() for name in parameters(source)}
 
 
-@pytest.mark.parametrize("table", AUDIT_TABLES)
+@pytest.mark.parametrize("table", [*AUDIT_TABLES, "failed_exports"])
 def test_every_column_of_an_audit_table_is_described(table: str) -> None:
     _, *described = rows(section("docs/audit_tables.md", f"## `{table}`"))
-    _, columns = AUDIT_TABLES[table]
+    _, columns = {**AUDIT_TABLES, "failed_exports": FAILED_EXPORTS}[table]
     assert [row[:2] for row in described] == [
         [f"`{column['name']}`", column["data_type"]] for column in columns
     ]

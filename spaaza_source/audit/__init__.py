@@ -29,6 +29,7 @@ from spaaza_source.audit.tables import (
     FAILED_EXPORTS,
     KEPT,
     audit_rows,
+    audit_schema,
     complete_tables,
     known_columns,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "TableVersion",
     "as_failed",
     "audit_rows",
+    "audit_schema",
     "check_versions",
     "complete_tables",
     "count_rows",

@@ -11,6 +11,7 @@ from typing import Any
 
 import dlt
 from dlt.common.schema.typing import TColumnSchema
+from dlt.common.schema.utils import new_table
 from dlt.destinations.exceptions import DatabaseException
 from dlt.extract import DltResource
 from dlt.extract.items import ResolvablePipeItem
@@ -156,6 +157,14 @@ def audit_rows(
         return None
     items = list(rows) or dlt.mark.materialize_table_schema()
     return iter([ResolvablePipeItem(items, len(pipe) - 1, pipe, None)])
+
+
+def audit_schema(table_format: Any = None) -> dlt.Schema:
+    """A schema of the audit tables alone, for who reads them without knowing a load's."""
+    schema = dlt.Schema("spaaza_audit")
+    for name, (_, columns) in {**AUDIT_TABLES, "failed_exports": FAILED_EXPORTS}.items():
+        schema.update_table(new_table(name, columns=columns, table_format=table_format))
+    return schema
 
 
 def known_columns(schema: dlt.Schema) -> dict[str, frozenset[str]]:

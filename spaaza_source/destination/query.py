@@ -44,7 +44,7 @@ CHUNK = 100_000
 @contextmanager
 def open_client(
     pipeline: Any,
-    schema: str | None = None,
+    schema: str | dlt.Schema | None = None,
     table_format: Any = None,
     make_client: Callable[[], Any] | None = None,
 ) -> Iterator[Any]:
@@ -52,7 +52,8 @@ def open_client(
 
     Args:
         pipeline: Whose destination.
-        schema: The name of dlt's schema; None for the pipeline's own.
+        schema: The name of dlt's schema; None for the pipeline's own. Or a schema that tells the
+            tables of files; a database knows its own.
         table_format: Of the tables, such as `delta`; None for what the destination prefers.
         make_client: Makes dlt's SQL client; None for a new one of the pipeline.
 
@@ -63,13 +64,18 @@ def open_client(
     if not is_delta(pipeline, table_format):
         with values_hidden(), ExitStack() as held:
             with values_hidden(has_rows=False):
-                make = make_client or partial(pipeline.sql_client, schema)
+                name = None if isinstance(schema, dlt.Schema) else schema
+                make = make_client or partial(pipeline.sql_client, name)
                 client = enter_when_free(held, make)
             yield client
         return
     with values_hidden(), ExitStack() as held:
         with values_hidden(has_rows=False):
-            files = held.enter_context(pipeline.destination_client(schema))
+            if isinstance(schema, dlt.Schema):
+                made, _ = pipeline._get_destination_clients(schema)  # noqa: SLF001 - not by its name
+            else:
+                made = pipeline.destination_client(schema)
+            files = held.enter_context(made)
         yield held.enter_context(closing(DeltaClient(files)))
 
 

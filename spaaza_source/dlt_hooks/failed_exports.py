@@ -27,6 +27,7 @@ from spaaza_source.audit import (
     STOPPED,
     AskedFor,
     as_failed,
+    audit_schema,
     read_asked_for,
 )
 from spaaza_source.destination import fetch_chunks, open_client, values_hidden
@@ -108,7 +109,8 @@ def _failed_rows(noted: AskedFor, failure: Exception) -> Iterator[Row]:
     resource = next((one for one in causes if isinstance(one, ResourceExtractionError)), None)
     if getattr(failure, "step", "extract") != "extract":
         # All that was extracted is in the package that failed.
-        yield from as_failed(noted.rows, own or getattr(failure, "exception", failure))
+        raised: Any = getattr(failure, "exception", failure)
+        yield from as_failed(noted.rows, own or raised)
         return
     failed = [row for row in noted.rows if row["error"] != STOPPED]
     if not failed and resource is not None and resource.pipe_name == noted.resource:
@@ -191,7 +193,7 @@ def _load_rows(pipeline: Any, rows: Sequence[Row], table_format: Any) -> None:
 def _loaded_keys(pipeline: Any, table_format: str | None) -> set[tuple[str, str]]:
     """The exports that are loaded."""
     try:
-        with open_client(pipeline, None, table_format) as client:
+        with open_client(pipeline, audit_schema(table_format), table_format) as client:
             name = client.make_qualified_table_name("export_jobs")
             query = f"SELECT job_id, table_name FROM {name} WHERE loaded IS NOT NULL"  # noqa: S608
             chunks = list(fetch_chunks(client, query))

@@ -8,7 +8,7 @@ from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit import STOPPED, Ledger, read_ledger
+from spaaza_source.audit import STOPPED, Ledger, audit_schema, read_ledger
 from spaaza_source.destination import DELTA, can_count, fetch_chunks, is_files, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.health.findings import Finding, HealthRules
@@ -84,7 +84,7 @@ def _read(pipeline: Any) -> tuple[Ledger, Failures]:
             hint="Load into a database, or into Delta tables.",
         )
     failures: dict[str, list[tuple[datetime, str]]] = {}
-    with open_client(pipeline, None, table_format) as client:
+    with open_client(pipeline, audit_schema(table_format), table_format) as client:
         ledger = read_ledger(client)
         name = client.make_qualified_table_name("failed_exports")
         query = f"SELECT table_name, failed_at, error FROM {name} WHERE error <> %s"  # noqa: S608

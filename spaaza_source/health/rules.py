@@ -61,7 +61,7 @@ def check_nulls(table: str, loads: Sequence[TableLoad], rules: HealthRules) -> I
         yield unknown(f"too few rows: {last.rows}, {rules.few_rows} needed")
         return
     if last.nulls is None:
-        yield unknown("not counted: a JSON file, or a file that has not changed, or an old version")
+        yield unknown("not counted: a JSON file, or loaded by an older version")
         return
     known = [load for load in loads[:-1] if load.rows >= rules.few_rows and load.nulls is not None]
     before = [load.nulls or {} for load in known[-RECENT:]]

@@ -31,8 +31,8 @@ LOADED = "SELECT table_name, job_id FROM export_jobs WHERE loaded IS NOT NULL OR
 class Vendor(BadHost):
     """One whose tasks of users end, or whose answers are, as a test says."""
 
-    def __init__(self, **files: bytes) -> None:
-        super().__init__("users", **{"users": FILE, "products": FILE, **files})
+    def __init__(self) -> None:
+        super().__init__("users", users=FILE, products=FILE)
         self.code = "DONE"
         #: By number, for tasks that end otherwise.
         self.codes: dict[int, str] = {}

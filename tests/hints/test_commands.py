@@ -11,15 +11,17 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import dlt
 import duckdb
 import pytest
 
 from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.health import check_health
 from spaaza_source.spaaza import export_service as spaaza_exports
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.voucherify import export_service as voucherify_exports
 from tests.command import COMMAND, runner
-from tests.hints.loads import check_advice
+from tests.hints.loads import advises, check_advice
 from tests.hints.test_windows import ShortExports
 from tests.vendors.server import Answer, ScriptedServer, Seen
 from tests.vendors.spaaza_files import DatedVendor, FileVendor
@@ -382,3 +384,36 @@ def test_a_host_that_cannot_be_reached(
     monkeypatch.setenv("SOURCES__SPAAZA__BASE_URL", vendor.base_url)
     loads(command, "load", "users")
     assert rows() == 2
+
+
+def test_health_of_a_dataset_without_loads_names_one_or_loads_first(command: Command) -> None:
+    told = refuses(command, "health")
+    check_advice("health/check.py", "Name the dataset and the database of your loads", told)
+    loads(command, "load", "users")
+    loads(command, "health")
+    told = refuses(command, "health", "--dataset=other")
+    check_advice("health/check.py", "Name the dataset and the database of your loads", told)
+    loads(command, "health", "--dataset=spaaza_data", "--db=spaaza.duckdb")
+    assert rows() == 2
+
+
+def test_an_age_that_is_none_is_written_with_its_unit(command: Command) -> None:
+    loads(command, "load", "users")
+    told = refuses(command, "health", "--max-age=26")
+    check_advice("health/findings.py", "Write a number and its unit", told)
+    for age in ("90m", "26h", "2d"):
+        loads(command, "health", f"--max-age={age}")
+
+
+def test_health_of_what_cannot_be_asked_is_read_of_delta_tables(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dlt.destination
+    def sink(_items: Any, _table: Any) -> None:
+        """Nobody can ask it."""
+
+    with advises("health/check.py", "Load into a database, or into Delta tables."):
+        check_health(dlt.pipeline("sink", destination=sink, dataset_name="loyalty"))
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "lake"))
+    loads(command, "load", "users", "--destination=filesystem")
+    loads(command, "health", "--destination=filesystem")

@@ -96,6 +96,8 @@ def note_unchanged(
     intent = narrow_intent(scope.intent, has_window=False)
     row |= {"intent": json.dumps(intent), "replaces_all": True, "unchanged": True}
     row["notices"] = notices_text(told)
+    if scope.only_file and scope.only_file.nulls is not None:
+        row["nulls"] = json.dumps(dict(scope.only_file.nulls))
     logger.info(f"{export.request}: the file is the very one that was loaded last")
     return audit_rows("export_jobs", [row])
 
