@@ -5,6 +5,7 @@ from spaaza_source.audit.failed_exports import (
     STOPPED,
     AskedFor,
     as_failed,
+    list_asked_for,
     note_asked_for,
     read_asked_for,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "is_made_for",
     "job_row",
     "known_columns",
+    "list_asked_for",
     "manifest_jobs",
     "note_asked_for",
     "note_repeatable",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,6 +26,8 @@ from spaaza_source.exports import Export, Phase, TableExports
 
 #: Under a pipeline's working folder: the folder of these files.
 NOTES = "asked_for"
+#: How the name of a file ends that is being written.
+PARTIAL = ".partial"
 #: The error of an export that nothing is wrong with: its run ended before it was loaded.
 STOPPED = "Stopped"
 _STOPPED_HINT = "The next run adopts it, or asks for its rows again."
@@ -73,7 +75,8 @@ class AskedFor:
         table_format: The table's format, such as `delta`; None for what the destination prefers.
         rows: Their rows of `failed_exports`, in case they are not loaded.
         told: Those among them that are to be told in any case: they failed, and others bring their
-            rows.
+            rows; or a vendor has refused them.
+        left: Rows of jobs that have failed in the absence of any run, or were told by one before.
     """
 
     file: Path
@@ -82,6 +85,7 @@ class AskedFor:
     table_format: str | None
     rows: Sequence[Mapping[str, Any]]
     told: Sequence[Mapping[str, Any]]
+    left: Sequence[Mapping[str, Any]]
 
 
 class _Notes:
@@ -127,16 +131,21 @@ class _Notes:
         other = None if has_culprit or not isinstance(failure, Exception) else failure
         rows = [self._row(each, each.failure or other) for each in open_exports]
         told = [self._row(each, each.failure, _REPLACED_HINT) for each in replaced]
-        told += [self._row(each, each.failure) for each in [*exports.unanswered, *left]]
-        if not rows and not told:
-            self._file.unlink(missing_ok=True)
+        told += [self._row(each, each.failure) for each in exports.unanswered]
+        left_rows = [self._row(each, each.failure) for each in left]
+        if not rows and not told and not left_rows:
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
             return
-        self._file.parent.mkdir(mode=0o700, exist_ok=True)
-        partial = self._file.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        text = json.dumps({**self._of, "rows": rows, "told": told}, default=datetime.isoformat)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(self._file)
+        noted = {**self._of, "rows": rows, "told": told, "left": left_rows}
+        text = json.dumps(noted, default=datetime.isoformat)
+        partial = self._file.with_suffix(PARTIAL)
+        # It only informs: a full disk is for others to tell.
+        with suppress(OSError):
+            self._file.parent.mkdir(mode=0o700, exist_ok=True)
+            partial.touch(mode=0o600)
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(self._file)
 
     def _row(
         self, export: Export, failure: BaseException | None, hint: str | None = None
@@ -152,13 +161,26 @@ class _Notes:
         return {name: whole[name] for name in _COLUMNS}
 
 
+def list_asked_for(pipeline: Any) -> list[Path]:
+    """The files of what the runs of a pipeline have noted; no run is under way."""
+    folder = Path(pipeline.working_dir) / NOTES
+    for partial in folder.glob(f"*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
+    return sorted(folder.glob("*.json"))
+
+
 def read_asked_for(pipeline: Any) -> list[AskedFor]:
     """What runs of a pipeline have noted so far, and nobody has told or removed."""
     found = []
-    for file in sorted((Path(pipeline.working_dir) / NOTES).glob("*.json")):
-        noted = json.loads(file.read_text(encoding="utf-8"))
-        rows, told = (list(map(_with_instants, noted.pop(name))) for name in ("rows", "told"))
-        found.append(AskedFor(file, rows=rows, told=told, **noted))
+    for file in list_asked_for(pipeline):
+        try:
+            noted = json.loads(file.read_text(encoding="utf-8"))
+            for name in ("rows", "told", "left"):
+                noted[name] = list(map(_with_instants, noted[name]))
+            found.append(AskedFor(file, **noted))
+        except (ValueError, LookupError, TypeError):
+            # A machine that has lost its power may have written half of it.
+            file.unlink(missing_ok=True)
     return found
 
 

@@ -28,6 +28,7 @@ from spaaza_source.audit import (
     AskedFor,
     as_failed,
     audit_schema,
+    list_asked_for,
     read_asked_for,
 )
 from spaaza_source.destination import fetch_chunks, open_client, values_hidden
@@ -53,7 +54,7 @@ class FailedExports:
 
     def begin(self, run: str, pipeline: Any) -> None:
         """Take note of what earlier runs have left, as a run begins."""
-        self._left[run] = {each.file.name for each in read_asked_for(pipeline)}
+        self._left[run] = {file.name for file in list_asked_for(pipeline)}
 
     def end(self, run: str, pipeline: Any, *, has_failed: bool) -> None:
         """Write what is to be told as a run ends; keep what the next one may still load.
@@ -88,8 +89,12 @@ def _tell(
     rows, done = [row for each in noted for row in each.told], list(earlier)
     stopped = [row for each in earlier for row in each.rows]
     if stopped:
-        loaded = _loaded_keys(pipeline, table_format)
+        loaded = _keys(pipeline, table_format, "export_jobs", "loaded IS NOT NULL")
         rows += [row for row in stopped if _key(row) not in loaded]
+    if absent := [row for each in noted for row in each.left]:
+        # What a run has told of them when they failed is more exact.
+        known = _keys(pipeline, table_format, TABLE, "1 = 1")
+        rows += [row for row in absent if _key(row) not in known]
     for each in own:
         failed = [] if failure is None else list(_failed_rows(each, failure))
         rows += failed
@@ -190,12 +195,14 @@ def _load_rows(pipeline: Any, rows: Sequence[Row], table_format: Any) -> None:
         Container()[PipelineContext].activate(pipeline)
 
 
-def _loaded_keys(pipeline: Any, table_format: str | None) -> set[tuple[str, str]]:
-    """The exports that are loaded."""
+def _keys(
+    pipeline: Any, table_format: str | None, table: str, condition: str
+) -> set[tuple[str, str]]:
+    """The exports that an audit table has under a condition, in SQL."""
     try:
         with open_client(pipeline, audit_schema(table_format), table_format) as client:
-            name = client.make_qualified_table_name("export_jobs")
-            query = f"SELECT job_id, table_name FROM {name} WHERE loaded IS NOT NULL"  # noqa: S608
+            name = client.make_qualified_table_name(table)
+            query = f"SELECT job_id, table_name FROM {name} WHERE {condition}"  # noqa: S608
             chunks = list(fetch_chunks(client, query))
     except (DatabaseUndefinedRelation, ValueError, KeyError):
         return set()

@@ -17,12 +17,7 @@ from uuid import uuid4
 
 from dlt.common import logger
 
-from spaaza_source.errors import (
-    ExportFailedError,
-    ExportTimeoutError,
-    SpaazaSourceError,
-    VanishedError,
-)
+from spaaza_source.errors import ExportTimeoutError, SpaazaSourceError, VanishedError
 from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
@@ -318,13 +313,7 @@ class ExportRun:
         return max(self._settings.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:
-        job = export.job
-        error = ExportFailedError(
-            f"the vendor's job {job.job_id} ended in {job.vendor_state}"
-            + (f" ({job.detail})" if job.detail else ""),
-            where=str(export.request),
-            hint=table.failed_hint(export),
-        )
+        error = table.failed_error(export)
         export.note_failure(error)
         again = self._clock.monotonic() + RETRY_PAUSE * self._settings.poll_interval
         # Parts of a table without windows are the last resort: nobody knows whether they are all.

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TypeAlias
 
-from spaaza_source.errors import SettingsError, SpaazaSourceError, UnreachableError
+from spaaza_source.errors import (
+    ExportFailedError,
+    SettingsError,
+    SpaazaSourceError,
+    UnreachableError,
+)
 from spaaza_source.exports.jobs import GIVEN, PART, Job, JobState
 from spaaza_source.exports.plan import Plan
 from spaaza_source.exports.request import ExportRequest, name_unlisted
@@ -180,6 +185,16 @@ class TableExports:
         export.phase = Phase.REPLACED
         self.queue[:0] = [(0.0, self.sync.make_request(half)) for half in window.halves()]
         return True
+
+    def failed_error(self, export: Export) -> ExportFailedError:
+        """The error of an export that ended in one at the vendor."""
+        job = export.job
+        return ExportFailedError(
+            f"the vendor's job {job.job_id} ended in {job.vendor_state}"
+            + (f" ({job.detail})" if job.detail else ""),
+            where=str(export.request),
+            hint=self.failed_hint(export),
+        )
 
     def failed_hint(self, export: Export) -> str:
         """What to do about a failed export whose window is not cut any more."""

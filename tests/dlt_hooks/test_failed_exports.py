@@ -13,12 +13,12 @@ import duckdb
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from spaaza_source import spaaza_source
+from spaaza_source import spaaza_bulk_users, spaaza_source
 from spaaza_source.exports import fetch
 from spaaza_source.windows import iso
 from tests.faults.hosts import QUICK, TOKEN, BadHost
 from tests.processes import ran
-from tests.vendors.server import CANARY, Answer, Seen
+from tests.vendors.server import CANARY, Answer, ScriptedServer, Seen
 from tests.warehouses import held_elsewhere, pipeline_into, query
 
 pytestmark = pytest.mark.slow
@@ -261,3 +261,74 @@ def test_a_load_that_the_destination_refuses_is_told(vendor: Vendor, tmp_path: P
     query(tmp_path, "DROP INDEX one")
     load(vendor, tmp_path)
     assert notes(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(200, b"id,id\n1,1\n"), [("bulk_users", "HeaderError")]),
+        (Answer.json({"error": "no"}, 422), [("bulk_users", "RequestRefusedError")]),
+        (Answer.json({"error": "no"}, 401), []),
+    ],
+    ids=["unsound file", "refused", "wrong credentials"],
+)
+def test_an_export_that_is_streamed_is_told_too(
+    answer: Answer, told: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    session = {"session_user_id": "1", "session_key": CANARY}
+    with ScriptedServer(lambda _: answer) as server, pytest.raises(PipelineStepFailed):
+        pipeline_into(tmp_path).run(spaaza_bulk_users(server.base_url, 1743, session))
+    assert notes(tmp_path) == []
+    if told:
+        assert query(tmp_path, "SELECT table_name, error FROM failed_exports") == told
+
+
+def test_under_a_privacy_policy_the_filter_is_not_told(vendor: Vendor, tmp_path: Path) -> None:
+    rule = {"field_name": "email", "operator": "is", "value": f"{CANARY}@example.com"}
+    for privacy, hidden in ((None, False), ("pseudonymise", True)):
+        folder = tmp_path / str(hidden)
+        folder.mkdir()
+        vendor.give(users=b"id,id\n1,1\n")
+        given = {"segments": {"users": [rule]}, "privacy_secret": "0123456789abcdef"}
+        fails(vendor, folder, privacy=privacy, **given)
+        [(selection,)] = query(folder, "SELECT selection FROM failed_exports")
+        assert (selection is None) is hidden
+
+
+def test_notes_can_be_read_by_their_owner_alone(vendor: Vendor, tmp_path: Path) -> None:
+    vendor.give(users=b"id,id\n1,1\n")
+    fails(vendor, tmp_path, "users", "products")
+    [note] = notes(tmp_path)
+    assert note.stat().st_mode & 0o077 == 0
+    assert CANARY not in note.read_text(encoding="utf-8")
+
+
+def test_what_a_run_has_told_the_vendors_list_does_not_replace(
+    vendor: Vendor, tmp_path: Path
+) -> None:
+    vendor.made = iso(datetime.now(timezone.utc))
+    vendor.code, vendor.broken = "ERROR", "products"
+    fails(vendor, tmp_path, "products")
+    told = query(tmp_path, "FROM failed_exports ORDER BY ALL")
+    vendor.codes = dict.fromkeys(range(1, len(vendor.tasks) + 1), "ERROR")
+    vendor.code = "DONE"
+    load(vendor, tmp_path, "products")
+    assert query(tmp_path, "FROM failed_exports ORDER BY ALL") == told
+
+
+def test_notes_that_were_cut_short_stop_no_run(vendor: Vendor, tmp_path: Path) -> None:
+    load(vendor, tmp_path)
+    folder = Path(pipeline_into(tmp_path).working_dir) / "asked_for"
+    for name, text in (("a.json", ""), ("b.json", '{"rows": []}'), ("c.partial", "{")):
+        (folder / name).write_text(text, encoding="utf-8")
+    load(vendor, tmp_path)
+    assert notes(tmp_path) == []
+
+
+def test_a_folder_that_takes_no_notes_stops_no_run(vendor: Vendor, tmp_path: Path) -> None:
+    folder = Path(pipeline_into(tmp_path).working_dir)
+    load(vendor, tmp_path)
+    (folder / "asked_for").rmdir()
+    (folder / "asked_for").write_text("no folder", encoding="utf-8")
+    load(vendor, tmp_path)
+    assert query(tmp_path, LOADED)[-1] == ("users", "2")
