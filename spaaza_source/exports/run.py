@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from dlt.common import logger
 
-from spaaza_source.errors import ExportTimeoutError, SpaazaSourceError, VanishedError
+from spaaza_source.errors import ExportTimeoutError, VanishedError
 from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
@@ -246,11 +246,8 @@ class ExportRun:
     ) -> None:
         begun_at, begun = self._service.http.now(), self._clock.monotonic()
         deadline = self._deadline(table, self._settings.export_timeout)
-        try:
+        with table.noting_unanswered(request, begun_at):
             job = registry.create(request, table.sync, deadline, later)
-        except SpaazaSourceError as refused:
-            table.note_unanswered(request, begun_at, refused)
-            raise
         part_of = table.split_from(request.window)
         self._begin_export(table, Export(request, job, begun_at, split_from=part_of, begun=begun))
 

@@ -219,19 +219,21 @@ class TableExports:
         export.phase = Phase.REPLACED
         return True
 
-    def note_unanswered(
-        self, request: ExportRequest, begun_at: datetime, failure: SpaazaSourceError
-    ) -> None:
-        """Note a request that came to no job: one that a vendor was reached with, and could read.
+    @contextmanager
+    def noting_unanswered(self, request: ExportRequest, begun_at: datetime) -> Iterator[None]:
+        """Note a request that comes to no job inside the `with` block, though a vendor had it.
 
         Wrong credentials are a setting; of what never left this machine nobody was asked.
         """
-        if isinstance(failure, SettingsError | UnreachableError):
-            return
-        job = Job(name_unlisted(request, begun_at), JobState.FAILED, "")
-        self.unanswered.append(Export(request, job, begun_at))
-        self.unanswered[-1].note_failure(failure)
-        self.on_asked()
+        try:
+            yield
+        except SpaazaSourceError as failure:
+            if not isinstance(failure, SettingsError | UnreachableError):
+                job = Job(name_unlisted(request, begun_at), JobState.FAILED, "")
+                self.unanswered.append(Export(request, job, begun_at))
+                self.unanswered[-1].note_failure(failure)
+                self.on_asked()
+            raise
 
     def add_parts(self, export: Export, files: list[FetchedFile], seconds: float) -> None:
         """Take the files of an export's result: further ones become exports of their own."""

@@ -197,7 +197,11 @@ def test_a_failed_export_loads_nothing_and_says_why(tmp_path: Path) -> None:
             pipeline_into(tmp_path).run(source(small).with_resources("products"))
         assert isinstance(raised.value.__cause__.__cause__, ExportFailedError)  # type: ignore[union-attr]
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as warehouse:
-        assert warehouse.sql("SELECT table_name FROM duckdb_tables()").fetchall() == []
+        made = warehouse.sql("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+        # Of data nothing is there; of what has failed, what it was.
+        assert made == [("_dlt_loads",), ("_dlt_version",), ("failed_exports",)]
+        told = warehouse.sql("SELECT DISTINCT table_name, error FROM loyalty.failed_exports")
+        assert told.fetchall() == [("products", "ExportFailedError")]
     assert list((tmp_path / "pipelines" / "spaaza" / "exports").iterdir()) == []
 
 
