@@ -28,7 +28,8 @@ FLOORS = (
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),
-    ("ad_hoc", "erasure", "health", "model", "probe"),
+    ("ad_hoc", "erasure", "model", "probe"),
+    ("health",),
     ("cli",),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

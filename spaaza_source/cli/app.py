@@ -319,6 +319,12 @@ def forget(**options: Any) -> None:
     help="Share of the last load's rows that may be bad.",
 )
 @click.option(
+    "--invariant-tolerance",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    help="Share for which what must hold between exports may not; where a model is made.",
+)
+@click.option(
     "--min-loads",
     type=click.IntRange(1),
     default=3,
@@ -329,7 +335,8 @@ def health(**options: Any) -> None:
     """Say of each loaded table whether it is as it should be; exit code 1 where it is not.
 
     Freshness, volume and NULLs against the table's own history, bad rows, open discrepancies, and
-    exports that failed since the last good load. The vendor is asked nothing.
+    exports that failed since the last good load; and whether the views of `spaaza model`, where
+    they are made, agree with each other. The vendor is asked nothing.
     """
     _run("upkeep.health", "health", options)
 

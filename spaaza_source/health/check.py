@@ -12,6 +12,7 @@ from spaaza_source.audit import STOPPED, Ledger, audit_schema, read_ledger
 from spaaza_source.destination import DELTA, can_count, fetch_chunks, is_files, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.health.findings import Finding, HealthRules
+from spaaza_source.health.invariants import check_model
 from spaaza_source.health.rules import (
     check_discrepancies,
     check_failed,
@@ -42,7 +43,8 @@ def check_health(
         now: The present instant, with its time zone; None for that of this machine's clock.
 
     Returns:
-        The findings by table, at least one for each rule.
+        The findings by table, at least one for each rule; then those of the model, if there is one
+            and no table is named.
 
     Raises:
         SettingsError: Nothing was ever loaded into the dataset; or it cannot be asked.
@@ -57,7 +59,9 @@ def check_health(
             " spaaza load.",
         )
     named = list(tables) or sorted({*ledger, *failures})
-    return [found for table in named for found in _check(table, ledger, failures, rules, now)]
+    found = [each for table in named for each in _check(table, ledger, failures, rules, now)]
+    # Tables that are named are asked for by themselves.
+    return found if tables else [*found, *check_model(pipeline, rules)]
 
 
 def _check(

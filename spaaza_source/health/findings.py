@@ -12,7 +12,9 @@ from spaaza_source.settings import CENTURY, require_number
 
 #: `unknown`: nothing there tells; no monitor is to call anybody for it.
 Level: TypeAlias = Literal["ok", "broken", "unknown"]
-Rule: TypeAlias = Literal["freshness", "volume", "nulls", "rejected", "discrepancies", "failed"]
+Rule: TypeAlias = Literal[
+    "freshness", "volume", "nulls", "rejected", "discrepancies", "failed", "invariant"
+]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -29,7 +31,7 @@ class Finding:
         expected: What was expected.
         reason: Why it is unknown; empty otherwise.
         value: What is there, as a number: seconds, rows, a share or a count; None where unknown.
-        column: The column that it is about; None for the table.
+        column: The column, or invariant, that it is about; None for the table.
     """
 
     table: str
@@ -52,6 +54,8 @@ class HealthRules:
             those before it; fewer than `few_rows` more or less are no difference.
         null_tolerance: By how much the share of NULL in a column may be larger than it was.
         max_rejected_share: The largest share of bad rows in the last load.
+        invariant_tolerance: The largest share of members, vouchers or entries for which something
+            does not hold that must between exports: they are not all of one moment.
         min_loads: So many earlier loads are needed to tell what is usual.
         few_rows: Of fewer rows no share is told.
     """
@@ -60,6 +64,7 @@ class HealthRules:
     volume_tolerance: float = 0.5
     null_tolerance: float = 0.2
     max_rejected_share: float = 0.01
+    invariant_tolerance: float = 0.01
     min_loads: int = 3
     few_rows: int = 20
 
@@ -68,6 +73,7 @@ class HealthRules:
             ("volume_tolerance", 1_000.0),
             ("null_tolerance", 1.0),
             ("max_rejected_share", 1.0),
+            ("invariant_tolerance", 1.0),
             ("min_loads", 1_000.0),
             ("few_rows", 1_000_000.0),
         ):

@@ -1,7 +1,7 @@
 """One model of both vendors: views with settled names and types, and the liability book."""
 
 from spaaza_source.model.book import Book, plan_book, write_book
-from spaaza_source.model.dataset import Dataset, open_dataset
+from spaaza_source.model.dataset import Dataset, can_model, open_dataset
 from spaaza_source.model.invariants import Finding, check_invariants
 from spaaza_source.model.months import GRACE_DAYS, NONE, read_zone
 from spaaza_source.model.views import View, make_views, plan_views, statements
@@ -13,6 +13,7 @@ __all__ = [
     "Dataset",
     "Finding",
     "View",
+    "can_model",
     "check_invariants",
     "make_views",
     "open_dataset",

@@ -77,6 +77,11 @@ class Dataset:
         )
 
 
+def can_model(pipeline: Any) -> bool:
+    """Whether a model can be made in a pipeline's destination."""
+    return str(pipeline.destination.destination_type) in DESTINATIONS
+
+
 @contextmanager
 def open_dataset(pipeline: Any) -> Iterator[Dataset]:
     """The dataset of a pipeline.
@@ -85,7 +90,7 @@ def open_dataset(pipeline: Any) -> Iterator[Dataset]:
         SettingsError: The model has not been tried in that destination.
     """
     kind = str(pipeline.destination.destination_type)
-    if kind not in DESTINATIONS:
+    if not can_model(pipeline):
         raise SettingsError(
             f"no model is made in {kind.rpartition('.')[2]}: its SQL has been tried in DuckDB,"
             " DuckLake and PostgreSQL alone",

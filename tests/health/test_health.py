@@ -14,6 +14,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from spaaza_source import spaaza_source
 from spaaza_source.errors import SettingsError
 from spaaza_source.health import Finding, HealthRules, check_health
+from spaaza_source.model import make_views, open_dataset, plan_views
 from tests.command import runner
 from tests.faults.hosts import QUICK, TOKEN
 from tests.vendors.spaaza_files import FileVendor
@@ -53,6 +54,25 @@ def found(folder: Path, **given: Any) -> dict[str, Finding]:
     findings = check_health(pipeline_into(folder), **given)
     assert CANARY not in str(findings)
     return {f"{each.table} {each.rule}": each for each in findings}
+
+
+def test_a_model_is_held_to_its_invariants(vendor: FileVendor, tmp_path: Path) -> None:
+    vendor.files["vouchers"] = b"id,status\n" + b"".join(b"%d,redeemed\n" % i for i in range(50))
+    load(vendor, tmp_path, "vouchers")
+    assert not any("invariant" in place for place in levels(tmp_path))
+    pipeline = pipeline_into(tmp_path)
+    with open_dataset(pipeline) as dataset:
+        make_views(dataset, plan_views(dataset, "spaaza"))
+    [found] = [each for each in check_health(pipeline) if each.column == "redeemed_time"]
+    assert (found.rule, found.level, found.value) == ("invariant", "broken", 1.0)
+    assert "redeemed_time fails for 50 of 50" in found.measured
+    lenient = check_health(pipeline, rules=HealthRules(invariant_tolerance=1.0))
+    assert {each.level for each in lenient if each.rule == "invariant"} == {"ok"}
+    # A table by itself is not asked for what others have to do with it.
+    assert "invariant" not in {each.rule for each in check_health(pipeline, ["vouchers"])}
+    query(tmp_path, "DROP TABLE vouchers")
+    [unread] = [each for each in check_health(pipeline) if each.rule == "invariant"]
+    assert (unread.level, "spaaza model" in unread.reason) == ("unknown", True)
 
 
 def levels(folder: Path, **given: Any) -> dict[str, str]:

@@ -32,11 +32,17 @@ def _health(
     volume_tolerance: float,
     null_tolerance: float,
     max_rejected_share: float,
+    invariant_tolerance: float,
     min_loads: int,
     **options: Any,
 ) -> None:
     rules = HealthRules(
-        parse_age(max_age), volume_tolerance, null_tolerance, max_rejected_share, min_loads
+        parse_age(max_age),
+        volume_tolerance,
+        null_tolerance,
+        max_rejected_share,
+        invariant_tolerance,
+        min_loads,
     )
     broken = 0
     for target in Target.each(**options):
