@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from spaaza_source.probe.tasks import TIME_FIELDS
 
-#: Seconds asked for beyond a window where the vendor's filter does not mean UTC to the second.
-WIDE_MARGIN = 86_400.0
+#: Seconds asked for beyond a window where the vendor's filter does not mean UTC to the second; and
+#: where nobody knows what it means: whole days of a local time, without their bounds, need two days.
+WIDE_MARGIN, WIDEST_MARGIN = 86_400.0, 2 * 86_400.0
 #: Seconds after which a waiting task is executed, where none begins by itself.
 EXECUTE_SOON = 30.0
 UNKNOWN = "not found out"
@@ -26,7 +27,10 @@ class Answers:
         nothing: What an export without a row is: `header`, or `zero bytes`.
         runs_past: Whether a task whose time has passed runs by itself.
         runs_future: Whether one whose time is to come does.
-        shift: How far outside of the window that was asked for rows lie, at most.
+        shift: How far outside of the window that was asked for rows lie, at most; None where there
+            were no rows.
+        has_row_amid: Whether a window has the row that lies amid it, a second from both ends.
+        ahead: How far the filter's time is ahead of UTC, where `has_row_amid` is false.
         end_is_inclusive: Whether a row at the end of a window is in its export.
         start_is_inclusive: The same of its start.
         is_to_the_second: Whether the filter tells seconds apart.
@@ -41,6 +45,8 @@ class Answers:
     runs_past: bool | None = None
     runs_future: bool | None = None
     shift: timedelta | None = None
+    has_row_amid: bool | None = None
+    ahead: timedelta | None = None
     end_is_inclusive: bool | None = None
     start_is_inclusive: bool | None = None
     is_to_the_second: bool | None = None
@@ -50,16 +56,25 @@ class Answers:
     @property
     def means_utc(self) -> bool | None:
         """Whether the filter means the instants that it was given, to the second."""
-        if self.is_to_the_second is False:
+        if self.is_to_the_second is False or (self.shift or timedelta(0)) > timedelta(seconds=1):
             return False
-        return None if self.shift is None else self.shift <= timedelta(seconds=1)
+        # That no row lies outside proves nothing: by night there may be none.
+        return self.has_row_amid
+
+    @property
+    def filter_margin(self) -> float | None:
+        """The seconds to ask for beyond a window; None where those of the default are enough."""
+        if self.means_utc or self.shift is None:
+            return None
+        is_known = self.has_row_amid or self.ahead is not None
+        return WIDE_MARGIN if is_known else WIDEST_MARGIN
 
 
 def settings_of(answers: Answers) -> dict[str, Any]:
     """The settings of `spaaza_source` that follow, as dlt's configuration has them."""
     settings: dict[str, Any] = {}
-    if answers.means_utc is False:
-        settings["filter_margin"] = WIDE_MARGIN
+    if answers.filter_margin is not None:
+        settings["filter_margin"] = answers.filter_margin
     if answers.nothing == "zero bytes":
         settings["empty_files"] = "accept"
     if answers.runs_future is False:
@@ -76,13 +91,11 @@ def settings_of(answers: Answers) -> dict[str, Any]:
 
 def describe_answers(answers: Answers) -> dict[str, Any]:
     """What was found, for the profile and for a person: question and answer."""
-    shift = answers.shift
     return {
         "an export without a row is": answers.nothing or UNKNOWN,
         "a task whose time has passed runs": _yes(answers.runs_past),
         "a task runs by itself at its time": _yes(answers.runs_future),
-        "the date filter means UTC": _yes(answers.means_utc)
-        + (f" (rows lie up to {shift} outside)" if shift and not answers.means_utc else ""),
+        "the date filter means UTC": _yes(answers.means_utc) + _describe_shift(answers),
         "it tells seconds apart": _yes(answers.is_to_the_second),
         "the end of a window is in it": _yes(answers.end_is_inclusive),
         "the start of a window is in it": _yes(answers.start_is_inclusive),
@@ -94,6 +107,15 @@ def describe_answers(answers: Answers) -> dict[str, Any]:
         "headers": answers.headers,
         "failed": answers.failed,
     }
+
+
+def _describe_shift(answers: Answers) -> str:
+    if answers.ahead:
+        side = "ahead" if answers.ahead > timedelta(0) else "behind"
+        return f" (its time is {abs(answers.ahead)} {side})"
+    if answers.shift and not answers.means_utc:
+        return f" (rows lie up to {answers.shift} outside)"
+    return ""
 
 
 def _yes(answer: bool | None) -> str:

@@ -22,6 +22,7 @@ from spaaza_source.exports import (
     process_folder,
 )
 from spaaza_source.probe.answers import Answers
+from spaaza_source.probe.edges import Rows, ask_edges, choose_moment
 from spaaza_source.probe.tasks import (
     AGO,
     CATALOGUE,
@@ -49,7 +50,8 @@ from spaaza_source.windows import Window
 PATIENCE = 60.0
 #: A task whose time has passed was to run so long ago.
 PAST = timedelta(minutes=-5)
-SECOND = timedelta(seconds=1)
+#: Of so many rows one is chosen.
+MOST_MOMENTS = 100_000
 #: No filter by local time is further away.
 FURTHEST = timedelta(hours=26)
 
@@ -102,16 +104,19 @@ def answer_questions(api: TasksApi, chain: int, poll: PollSettings) -> Answers:
         answers.nothing = "zero bytes" if not nothing.file().size else "header"
     answers.runs_past = past.runs_by_itself
     day = Window(start, start + LENGTH)
-    instants = {table: _read_table(table, future, answers, day) for table in TIME_FIELDS}
+    found = {table: (day, _read_table(table, future, answers, day)) for table in TIME_FIELDS}
     for table in CATALOGUE:
         _note_header(table, future.file(table, answers), answers)
     answers.runs_future = future.runs_by_itself
-    sales = instants["transactions"]
-    if sales is None and "transactions" not in answers.failed:
+    if found["transactions"][1] is None and "transactions" not in answers.failed:
         longer = Window(start - LONGER, start)
         future.begin("longer", request_day("transactions", chain, start - LONGER, start))
         sales = _read_table("transactions", future, answers, longer, task="longer")
-    _ask_edges(future, chain, sales, answers)
+        found["transactions"] = (longer, sales)
+    for table, (window, instants) in found.items():
+        if instants is not None:
+            _ask_edges(future, chain, table, window, instants, answers)
+            break
     answers.queue_seconds = future.queue_seconds
     for tasks in (past, future):
         tasks.remove_files()
@@ -203,7 +208,7 @@ def _read_table(
     if found is None:
         return None
     answers.time_columns[table], instants = found
-    low, high = pc.min_max(instants).as_py().values()
+    low, high = _range_of(instants)
     outside = max(window.begin - low, high - window.end, timedelta(0))
     answers.shift = max(outside, answers.shift or timedelta(0))
     return instants
@@ -225,32 +230,41 @@ def _find_times(table: str, rows: Any, window: Window) -> tuple[str, Any] | None
     return next(iter(near.items())) if len(near) == 1 else None
 
 
-def _ask_edges(tasks: _Tasks, chain: int, instants: Any, answers: Answers) -> None:
-    """Ask for windows around the time of one row: what the vendor's filter means by its bounds."""
-    if instants is None:
-        return
-    moments = [each.astimezone(timezone.utc) for each in instants.unique().to_pylist()]
-    # Bounds are in whole seconds: a row of such a time tells whether they are inclusive.
-    whole = [moment for moment in moments if not moment.microsecond]
-    moment = min(whole or moments)
-    second, hour = moment.replace(microsecond=0), timedelta(hours=1)
-    windows = {"later": (second + 2 * SECOND, second + 3 * SECOND)}
-    if whole:
-        windows |= {"end": (second - hour, second), "start": (second, second + hour)}
-    for name, window in windows.items():
-        tasks.begin(name, request_day("transactions", chain, *window))
-    column = answers.time_columns["transactions"]
-    has = {name: _has(tasks.file(name, answers), column, moment) for name in windows}
-    answers.end_is_inclusive, answers.start_is_inclusive = has.get("end"), has.get("start")
-    answers.is_to_the_second = None if has["later"] is None else not has["later"]
+def _ask_edges(
+    tasks: _Tasks, chain: int, table: str, window: Window, instants: Any, answers: Answers
+) -> None:
+    """Ask for windows around the time of one row of a table."""
+    column = answers.time_columns[table]
+
+    def ask(windows: Mapping[str, Window], moment: datetime) -> dict[str, Rows | None]:
+        for name, each in windows.items():
+            tasks.begin(name, request_day(table, chain, each.begin, each.end))
+        return {name: _look_for(tasks.file(name, answers), column, moment) for name in windows}
+
+    some = instants.unique()[:MOST_MOMENTS].to_pylist()
+    moment = choose_moment(each.astimezone(timezone.utc) for each in some)
+    ask_edges(ask, moment, window, _range_of(instants), answers)
 
 
-def _has(export: Export | None, column: str, moment: datetime) -> bool | None:
-    """Whether an export has a row of that time; None where it failed."""
+def _look_for(export: Export | None, column: str, moment: datetime) -> Rows | None:
+    """The rows of an export, with a look for one of them; None where it failed or is none."""
     if export is None:
         return None
+    if not export.file().size:
+        return Rows()
     file = _open(export)
-    if file is None or not file.rows:
-        return False
+    if file is None:
+        return None
+    if not file.rows:
+        return Rows()
     times = pa.concat_tables(file.tables()).column(column)
-    return bool(pc.any(pc.equal(times, pa.scalar(moment, times.type))).as_py())
+    if not pa.types.is_timestamp(times.type):
+        return None
+    has = pc.any(pc.equal(times, pa.scalar(moment, times.type))).as_py()
+    return Rows(*_range_of(times), has=bool(has))
+
+
+def _range_of(instants: Any) -> tuple[datetime, datetime]:
+    """The earliest and the latest of some times."""
+    earliest, latest = pc.min_max(instants).as_py().values()
+    return earliest, latest

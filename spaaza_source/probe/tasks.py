@@ -27,10 +27,17 @@ TIME_FIELDS = {
 }
 CATALOGUE = ("products", "product_variants")
 NO_CATEGORY = "no such category: a probe of spaaza_source"
-#: What is asked where a row's time is known: about its bounds, and its seconds.
-EDGES = ("the end of a window", "the start of a window", "two seconds later")
-#: The first tasks, one for a longer time, and those of `EDGES`.
-MOST_TASKS = 1 + len(TIME_FIELDS) + len(CATALOGUE) + 1 + len(EDGES)
+#: What is asked where a row's time is known: what the filter means, its bounds, and its seconds.
+EDGES = (
+    "two seconds, the row amid them",
+    "an hour that ends at the row",
+    "an hour that begins at the row",
+    "a second, two after the row",
+)
+#: Halvings after which one of the time zones between UTC-14 and UTC+14 is left, and proved.
+MOST_SEARCHES = 8
+#: The first tasks, one for a longer time, those of `EDGES`, and where these say not UTC, a search.
+MOST_TASKS = 1 + len(TIME_FIELDS) + len(CATALOGUE) + 1 + len(EDGES) + MOST_SEARCHES
 
 
 def describe_tasks() -> list[str]:
@@ -44,7 +51,11 @@ def describe_tasks() -> list[str]:
         ),
         *(f"{table} of a category that is none: its header" for table in CATALOGUE),
         f"transactions of the {LONGER.days} days before, if that day has none",
-        *(f"transactions at {edge}, if there are any: what its filter means" for edge in EDGES),
+        *(f"of the first table with rows, {edge}: what its filter means" for edge in EDGES),
+        *(
+            f"the same row, if its filter does not mean UTC: its time zone, step {number + 1}"
+            for number in range(MOST_SEARCHES)
+        ),
     ]
 
 

@@ -72,6 +72,20 @@ def test_a_filter_of_local_time(ahead: timedelta) -> None:
     assert set_by(Ways(ahead=ahead)) == {"filter_margin": 86_400.0}
 
 
+@pytest.mark.parametrize("ahead", [2 * HOUR, -5 * HOUR, 5.5 * HOUR])
+def test_a_shop_that_closes_at_night_shows_local_time_too(ahead: timedelta) -> None:
+    answers, vendor = asked(Ways(ahead=ahead, hours=(9, 17)))
+    assert (answers.means_utc, answers.ahead) == (False, ahead)
+    assert settings_of(answers)["sources"]["spaaza"] == {"filter_margin": 86_400.0}
+    assert len(vendor.tasks) <= MOST_TASKS
+
+
+def test_where_nothing_was_sold_another_table_tells() -> None:
+    answers, _ = asked(Ways(ahead=2 * HOUR, hours=(9, 17), without=("transactions",)))
+    assert (answers.means_utc, answers.ahead) == (False, 2 * HOUR)
+    assert "transactions" not in answers.time_columns
+
+
 def test_a_filter_of_whole_days() -> None:
     answers, _ = asked(Ways(whole_days=True))
     assert answers.is_to_the_second is False

@@ -24,6 +24,8 @@ class Ways:
         runs: Whether a task of the past, and one of the future, runs by itself.
         column: What its files call the time of a row.
         every: How far apart its rows are.
+        hours: Between which hours of a day they are.
+        without: Indexes without a row.
     """
 
     ahead: timedelta = timedelta(0)
@@ -33,6 +35,8 @@ class Ways:
     runs: tuple[bool, bool] = (True, True)
     column: str | None = None
     every: timedelta | None = timedelta(hours=1)
+    hours: tuple[int, int] = (0, 24)
+    without: tuple[str, ...] = ()
 
 
 class OpenVendor(ScriptedServer):
@@ -78,7 +82,8 @@ class OpenVendor(ScriptedServer):
         start, end = (
             parse_instant(rule[name], name) - self.ways.ahead for name in ("start_date", "end_date")
         )
-        rows = [moment for moment in self._moments(start, end) if self._has(moment, start, end)]
+        moments = [] if index in self.ways.without else self._moments(start, end)
+        rows = [moment for moment in moments if self._has(moment, start, end)]
         if not rows and self.ways.nothing is not None:
             return self.ways.nothing
         lines = (f"{number},{iso(moment)}\n".encode() for number, moment in enumerate(rows))
@@ -91,7 +96,9 @@ class OpenVendor(ScriptedServer):
         day = timedelta(days=1)
         first = start.replace(hour=0, minute=0, second=0) - day
         count = int(min(end + 2 * day, now).timestamp() - first.timestamp()) // every.seconds
-        return [first + number * every for number in range(max(0, count))]
+        moments = (first + number * every for number in range(max(0, count)))
+        opens, closes = self.ways.hours
+        return [moment for moment in moments if opens <= moment.hour < closes]
 
     def _has(self, moment: datetime, start: datetime, end: datetime) -> bool:
         if self.ways.whole_days:
