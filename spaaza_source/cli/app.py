@@ -102,11 +102,17 @@ def sandbox(**options: Any) -> None:
 
 @cli.command()
 @click.option("--yes", is_flag=True, help="Create the tasks without asking.")
+@click.option(
+    "--chain",
+    type=click.IntRange(1),
+    help="Chain of Spaaza to create the tasks in, of several: one is enough for all of its host.",
+)
 def probe(**options: Any) -> None:
     """Find out what Spaaza's documents do not say, by a few small tasks of your account.
 
     The tasks are printed first, and you are asked. What is found is written to vendor_profile.toml
-    beside .dlt/config.toml: every load obeys it where nothing else is set, and `check` shows it.
+    beside .dlt/config.toml: every load from this host obeys it where nothing else is set, and
+    `check` shows it.
     """
     _run("probe", "probe", options)
 

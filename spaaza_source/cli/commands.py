@@ -61,11 +61,13 @@ def check(*, deep: bool, keys: int, **options: Any) -> None:
         if not tables or tables - vendor.streamed.keys():
             for line in vendor.check_access():
                 click.echo(line)
+            # Each other setting of a load is checked where its source is made.
+            vendor.source()
         if vendor.check_streamed is not None and tables & vendor.streamed.keys():
             for line in vendor.check_streamed():
                 click.echo(line)
-    if options["vendor"] == SPAAZA.name:
-        show_profile(console)
+        if options["vendor"] == SPAAZA.name:
+            show_profile(console, chain)
     if not deep:
         return
     are_equal = [_compare(target, keys, console) for target in _each_target(console, options)]

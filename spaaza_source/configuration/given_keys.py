@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dlt
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers import CustomLoaderDocProvider
 from dlt.common.configuration.providers.toml import SettingsTomlProvider
 from dlt.common.configuration.specs import known_sections
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration
@@ -25,6 +27,8 @@ from dlt.common.pipeline import PipelineContext
 from dlt.common.schema.configuration import SchemaConfiguration
 from dlt.common.typing import get_all_types_of_class_in_union
 from dlt.extract.pipe_iterator import PipeIterator
+
+from spaaza_source.configuration.vendor_profile import PROFILE
 
 #: Between two sections in the name of an environment variable.
 SEPARATOR = "__"
@@ -69,7 +73,10 @@ class GivenKey:
 
 
 def given_keys() -> Iterator[GivenKey]:
-    """The keys of the environment that may be meant for this package, and all of dlt's files."""
+    """The keys of the environment that may be meant for this package, and all of dlt's files.
+
+    In the order in which dlt looks into them: the vendor profile last.
+    """
     for name in os.environ:
         if SEPARATOR in name or name.upper().startswith(("SOURCE", "SPA")):
             path = tuple(name.lower().split(SEPARATOR))
@@ -79,6 +86,34 @@ def given_keys() -> Iterator[GivenKey]:
             for path in _paths(provider._config_doc):  # noqa: SLF001 - one key alone can be asked for
                 place = provider.get_value_location(path[-1], None, *path[:-1]) or provider.name
                 yield GivenKey(path, ".".join(path), place)
+        elif isinstance(provider, CustomLoaderDocProvider) and provider.name == PROFILE:
+            for path in _paths(provider._config_doc):  # noqa: SLF001 - as above
+                yield GivenKey(path, ".".join(path), PROFILE)
+
+
+def find_override(setting: str, section: str, source: str) -> tuple[GivenKey, Any] | None:
+    """The key that dlt takes a setting from before it looks into the vendor profile, and its value.
+
+    Args:
+        setting: Its name.
+        section: The section of the source whose setting it is.
+        source: The source's name.
+    """
+    own = ((SOURCES, section, source), (SOURCES, section), (SOURCES, source), (SOURCES,), ())
+    places = [(*sections, setting) for sections in own]
+    found: list[tuple[int, GivenKey]] = []
+    bare = setting.upper()
+    alone = [GivenKey((setting,), bare, "the environment", in_environment=True)]
+    for key in (*(alone if bare in os.environ else ()), *given_keys()):
+        # A file's table is a dict, whose keys are each given.
+        number = next((n for n, path in enumerate(places) if key.path[: len(path)] == path), None)
+        is_first = not found or found[0][1].place == key.place
+        if number is not None and key.place != PROFILE and key.is_found and is_first:
+            found.append((number, key))
+    if not found:
+        return None
+    number, key = min(found, key=lambda each: each[0])
+    return key, dlt.config.get(".".join(places[number]))
 
 
 def settings_of(spec: type[BaseConfiguration]) -> dict[str, Sequence[type[BaseConfiguration]]]:

@@ -74,7 +74,7 @@ def with_settings(
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
             arguments = signature.bind_partial(*args, **kwargs).arguments
-            obey_profile()
+            obey_profile(section, source, arguments.get("base_url"))
             with checked_settings(_known(section, source), arguments):
                 result: T = configured(**arguments)
             return result
@@ -101,11 +101,12 @@ class _CheckedSource(DltSourceFactoryWrapper[P, DltSource]):
         # A clone may have a section of its own, with the same settings.
         SECTIONS.setdefault(self.section, settings_of(self.ref.SPEC))
         before = _ARGUMENTS.set(frozenset(arguments))
+        address = arguments.get("base_url")
         # A dialect is for files alone: where these are missing, that is what is told.
         if arguments.get("files") or arguments.get("dialect"):
             arguments = {**WITHOUT_VENDOR.get(self.section, {}), **arguments}
         try:
-            obey_profile()
+            obey_profile(self.section, self.name, address)
             with checked_settings(_known(self.section, self.name), arguments):
                 return super().__call__(**arguments)
         finally:

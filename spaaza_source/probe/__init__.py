@@ -2,9 +2,10 @@
 
 from spaaza_source.probe.answers import Answers, describe_answers, settings_of
 from spaaza_source.probe.run import answer_questions, connect
-from spaaza_source.probe.tasks import MOST_TASKS, describe_tasks
+from spaaza_source.probe.tasks import MOST_SEARCHES, MOST_TASKS, describe_tasks
 
 __all__ = [
+    "MOST_SEARCHES",
     "MOST_TASKS",
     "Answers",
     "answer_questions",

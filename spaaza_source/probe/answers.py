@@ -9,7 +9,7 @@ from typing import Any, Literal
 from spaaza_source.probe.tasks import TIME_FIELDS
 
 #: Seconds asked for beyond a window where the vendor's filter does not mean UTC to the second; and
-#: where nobody knows what it means: whole days of a local time, without their bounds, need two days.
+#: where what it means is not known: whole days of a local time, without their bounds, need as much.
 WIDE_MARGIN, WIDEST_MARGIN = 86_400.0, 2 * 86_400.0
 #: Seconds after which a waiting task is executed, where none begins by itself.
 EXECUTE_SOON = 30.0

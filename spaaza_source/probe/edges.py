@@ -101,12 +101,13 @@ def _find_ahead(
         if not half:
             break
         window = _around(moment, half[0], half[-1])
-        rows = ask({f"search {number + 1}": window}, moment)[f"search {number + 1}"]
-        if rows is None:
+        name = f"search {number + 1}"
+        found = ask({name: window}, moment)[name]
+        if found is None:
             break
-        if rows.has and len(half) == 1:
+        if found.has and len(half) == 1:
             return half[0]
-        possible = _keep_possible(possible, moment, window, rows)
+        possible = _keep_possible(possible, moment, window, found)
     return None
 
 

@@ -22,7 +22,7 @@ from spaaza_source.exports import (
     process_folder,
 )
 from spaaza_source.probe.answers import Answers
-from spaaza_source.probe.edges import Rows, ask_edges, choose_moment
+from spaaza_source.probe.edges import Ask, Rows, ask_edges, choose_moment
 from spaaza_source.probe.tasks import (
     AGO,
     CATALOGUE,
@@ -115,7 +115,10 @@ def answer_questions(api: TasksApi, chain: int, poll: PollSettings) -> Answers:
         found["transactions"] = (longer, sales)
     for table, (window, instants) in found.items():
         if instants is not None:
-            _ask_edges(future, chain, table, window, instants, answers)
+            some = instants.unique()[:MOST_MOMENTS].to_pylist()
+            moment = choose_moment(each.astimezone(timezone.utc) for each in some)
+            ask = _make_ask(future, chain, table, answers)
+            ask_edges(ask, moment, window, _range_of(instants), answers)
             break
     answers.queue_seconds = future.queue_seconds
     for tasks in (past, future):
@@ -230,10 +233,8 @@ def _find_times(table: str, rows: Any, window: Window) -> tuple[str, Any] | None
     return next(iter(near.items())) if len(near) == 1 else None
 
 
-def _ask_edges(
-    tasks: _Tasks, chain: int, table: str, window: Window, instants: Any, answers: Answers
-) -> None:
-    """Ask for windows around the time of one row of a table."""
+def _make_ask(tasks: _Tasks, chain: int, table: str, answers: Answers) -> Ask:
+    """What exports windows of a table, and looks for a row."""
     column = answers.time_columns[table]
 
     def ask(windows: Mapping[str, Window], moment: datetime) -> dict[str, Rows | None]:
@@ -241,9 +242,7 @@ def _ask_edges(
             tasks.begin(name, request_day(table, chain, each.begin, each.end))
         return {name: _look_for(tasks.file(name, answers), column, moment) for name in windows}
 
-    some = instants.unique()[:MOST_MOMENTS].to_pylist()
-    moment = choose_moment(each.astimezone(timezone.utc) for each in some)
-    ask_edges(ask, moment, window, _range_of(instants), answers)
+    return ask
 
 
 def _look_for(export: Export | None, column: str, moment: datetime) -> Rows | None:
