@@ -127,7 +127,7 @@ def probe(**options: Any) -> None:
     help="Keys to show for each kind of difference.",
 )
 def check(**options: Any) -> None:
-    """Check the host and the credentials, and say what is wrong with them.
+    """Check the host, the credentials and the other settings, and say what is wrong with them.
 
     With --deep, request a fresh export of each table and report the rows that are missing from the
     table, extra in it, or different; exit code 1 if there are any. Nothing is loaded. The other

@@ -52,7 +52,7 @@ from spaaza_source.loading import TableLoad, asks_vendor, exports_of, loads_of, 
 
 
 def check(*, deep: bool, keys: int, **options: Any) -> None:
-    """Check hosts and credentials; with `deep`, compare tables with fresh exports."""
+    """Check hosts, credentials and settings; with `deep`, compare tables with fresh exports."""
     console = make_console()
     for chain, vendor in each_vendor(options["vendor"], options["chains"]):
         if chain is not None:

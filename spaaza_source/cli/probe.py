@@ -42,11 +42,11 @@ INDENT = 13 * " "
 def probe(*, yes: bool, chain: int | None) -> None:
     """Create a few small tasks, and write what they tell into the vendor profile."""
     console = make_console()
-    api, chain_id, poll = _connect(chain)
+    api, number, poll = _connect(chain)
     tasks = describe_tasks()
     host = api.http.base_url
     console.print(
-        f"Up to {len(tasks)} small tasks are created at {host}, chain {chain_id};"
+        f"Up to {len(tasks)} small tasks are created at {host}, chain {number};"
         f" the last {MOST_SEARCHES} only where the date filter does not mean UTC:\n"
     )
     for task in tasks:
@@ -54,9 +54,9 @@ def probe(*, yes: bool, chain: int | None) -> None:
     if not yes and not _agree():
         console.print("\nNothing was created.")
         return
-    answers = answer_questions(api, chain_id, poll)
+    answers = answer_questions(api, number, poll)
     found = {
-        "chain": chain_id,
+        "chain": number,
         "host": host,
         "at": iso(datetime.now(timezone.utc).replace(microsecond=0)),
         **describe_answers(answers),
@@ -83,14 +83,14 @@ def show_profile(console: Console, chain: int | None) -> None:
     if profile is None:
         return
     found = profile.pop(FOUND, {})
-    base_url, chain_id = _place() if chain is None else check_chain(chain, _place)
+    base_url, number = _place() if chain is None else check_chain(chain, _place)
     about = f"chain {found.get('chain')}, {found.get('at')}" if found else "written by hand"
     line = f"profile:     {profile_path()} ({about})"
     if not is_of_host(found, base_url):
         console.print(f"{line} is of another host, and not obeyed", highlight=False)
         return
-    if found.get("chain") not in (None, chain_id):
-        line += f" was found out with another chain of this host than {chain_id};"
+    if found.get("chain") not in (None, number):
+        line += f" was found out with another chain of this host than {number};"
     console.print(f"{line} sets", highlight=False)
     _show_settings(console, profile, chain)
 
