@@ -165,7 +165,7 @@ def _find_fault(profile: Mapping[str, Any]) -> str | None:
     for name, table in tables.items():
         if not isinstance(table, Mapping):
             return f"{name} is not a table of settings"
-    others = sorted(profile.keys() - tables.keys())
+    others = sorted(profile.keys() - {known_sections.SOURCES, FOUND})
     others += [f"{known_sections.SOURCES}.{name}" for name in sources if name != SECTION]
     if others:
         return f"{others[0]} is nothing that a profile sets"

@@ -59,6 +59,7 @@ def empty_files(**given: Any) -> str:
         ("[sources]\nspaaza = 3\n", "sources.spaaza is not a table"),
         ("vendor_profile = 3\n", "vendor_profile is not a table"),
         ("[sources.voucherify]\nlag = 1\n", "sources.voucherify is nothing that a profile sets"),
+        ('"sources.spaaza" = 3\n', "sources.spaaza is nothing that a profile sets"),
         ("[runtime]\nlog_level = 1\n", "runtime is nothing that a profile sets"),
         ('[sources.spaaza.credentials]\naccess_token_id = "canary"\n', "credentials is a secret"),
         ('[sources.spaaza.chain_1]\nprivacy_secret = "canary"\n', "privacy_secret is a secret"),
