@@ -28,7 +28,7 @@ FLOORS = (
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),
-    ("ad_hoc", "erasure", "model", "probe"),
+    ("ad_hoc", "airflow", "erasure", "model", "probe"),
     ("health",),
     ("cli",),
 )

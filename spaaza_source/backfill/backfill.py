@@ -9,34 +9,37 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timezone
+from threading import Event
+from typing import Any, Literal
 from uuid import uuid4
 
 import dlt
 from dlt.common.destination import TDestinationReferenceArg
 from dlt.extract import DltSource
 
-from spaaza_source.audit import LoadedExport, read_ledger
-from spaaza_source.backfill.coverage import Coverage, recount_windows
+from spaaza_source.backfill.part_loader import PartLoader
 from spaaza_source.backfill.parts import (
     BackfillPart,
+    Waiting,
     check_parts,
+    check_waiting,
+    end_of,
     group_by_table,
     part_name,
     staging_prefix,
     start_of,
-    windows_of,
 )
-from spaaza_source.backfill.schema_union import merge_stored_schemas, types_match
-from spaaza_source.backfill.worker_pipeline import check_repeatable, open_pipeline
-from spaaza_source.destination import drop_leftover_staging, hold_load_lock, open_client
-from spaaza_source.errors import SettingsError, UnavailableError, wrong_kind
-from spaaza_source.exports import ExportSubmitter, cut_range
-from spaaza_source.loading import exports_of, read_history
-from spaaza_source.settings import require_name
+from spaaza_source.backfill.ready_loader import ReadyLoader, Step
+from spaaza_source.backfill.watch import ExportWatch, JobBoard
+from spaaza_source.backfill.worker_pipeline import open_pipeline
+from spaaza_source.destination import drop_leftover_staging
+from spaaza_source.errors import SettingsError, wrong_kind
+from spaaza_source.exports import cut_range
+from spaaza_source.loading import exports_of
+from spaaza_source.settings import require_choice, require_name, require_number
+from spaaza_source.transport import Clock, SystemClock
 from spaaza_source.windows import Window, iso, parse_instant
-from spaaza_source.writing import schema_has_rows
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Backfill:
         *,
         tables: Sequence[str] | None = None,
         again_since: object = None,
+        order: Literal["oldest", "newest"] = "oldest",
+        windows_per_part: int = 1,
     ) -> list[BackfillPart]:
         """The parts of a range; nothing is asked for yet.
 
@@ -92,6 +97,10 @@ class Backfill:
             tables: What to load; None for all that the source has.
             again_since: An instant, as `start`: what was exported before it is loaded again. None:
                 all that is loaded counts, except windows exported within `lag` of their end.
+            order: Which windows come first, of every table: "newest" lets dashboards live while the
+                past fills in.
+            windows_per_part: How many windows a part has, at most, of a table that may have many
+                parts. Each is committed on its own all the same.
 
         Raises:
             SettingsError: A setting is wrong, no time lies between start and end, or a table would
@@ -102,6 +111,12 @@ class Backfill:
         last = None if end is None else parse_instant(end, "end_date")
         again = again_since is not None
         asked = parse_instant(again_since, "again_since") if again else None
+        newest = require_choice("order", order, "oldest", "newest") == "newest"
+        each_part = int(
+            require_number(
+                "windows_per_part", windows_per_part, least=1, most=1_000_000, whole=True
+            )
+        )
         source = self._source(start, end, tables)
         exports = exports_of(source)
         # The vendor's list is what shows its clock.
@@ -114,12 +129,14 @@ class Backfill:
         parts: list[BackfillPart] = []
         for table, load in exports.loads.items():
             windows: list[list[Window]] = [[]]
+            cuts: list[Window] = []
             if load.sync.policy is not None:
-                cuts = cut_range(table, load.sync.policy, whole, now)
-                windows = [cuts] if load.sync.merges_changes else [[window] for window in cuts]
+                cuts = cut_range(table, load.sync.policy, whole, now)[:: -1 if newest else 1]
+                size = len(cuts) if load.sync.merges_changes else each_part
+                windows = [cuts[first : first + size] for first in range(0, len(cuts), size)]
             parts += [
                 BackfillPart(
-                    name=part_name(table, each),
+                    name=part_name(table, each, is_all=len(each) == len(cuts)),
                     table=table,
                     windows=[str(window) for window in each],
                     backfill=name,
@@ -128,15 +145,19 @@ class Backfill:
                 )
                 for each in windows
             ]
+        if newest:
+            # Of all tables; first those that come whole.
+            parts.sort(key=lambda part: end_of(part) or datetime.max.replace(tzinfo=timezone.utc))
+            parts = parts[::-1]
         return parts
 
     def left(self, parts: Sequence[BackfillPart]) -> list[BackfillPart]:
-        """The parts that are not loaded yet; first those with an open discrepancy."""
+        """The parts that are not loaded yet, as given; first those with an open discrepancy."""
         with self._open(parts) as pipeline:
-            return self._find_left(pipeline, parts)
+            return self._loader(pipeline).find_left(parts)
 
     def begin(self, parts: Sequence[BackfillPart]) -> list[BackfillPart]:
-        """Load as much, one part after the other, that the rest can be loaded side by side.
+        """Load as much, one window after the other, that the rest can be loaded side by side.
 
         Tables, and the types of their columns, are made by whoever comes first. So each table
         with several parts gets rows here, the latest first.
@@ -145,16 +166,11 @@ class Backfill:
             The parts that are left.
         """
         with self._open(parts) as pipeline:
-            left = self._find_left(pipeline, parts)
-            loaded = False
-            for table, own in group_by_table(left).items():
-                while len(own) > 1 and table not in _tables_with_rows(pipeline):
-                    self._load_part(pipeline, own.pop())
-                    loaded = True
-            if left and not loaded:
-                # The audit tables may be missing, or lack new columns.
-                self._load_part(pipeline, left[0])
-            return self._find_left(pipeline, left)
+            loader = self._loader(pipeline)
+            left = loader.find_left(parts)
+            for first in loader.find_first(left):
+                loader.load_part(first)
+            return loader.find_left(left)
 
     def load(self, part: BackfillPart, on_window: Callable[[str], None] | None = None) -> list[str]:
         """Load what is missing of a part.
@@ -171,7 +187,7 @@ class Backfill:
         """
         check_parts([part], "part")
         with self._open([part]) as pipeline:
-            return self._load_part(pipeline, part, on_window)
+            return self._loader(pipeline).load_part(part, on_window)
 
     def reconcile(self, parts: Sequence[BackfillPart]) -> list[str]:
         """Load what is missing of the range, then from its end up to now.
@@ -190,15 +206,125 @@ class Backfill:
             SpaazaSourceError: As `load` does.
         """
         with self._open(parts) as pipeline:
-            self._recount(pipeline, parts)
-            left = self._find_left(pipeline, parts)
-            reloaded = [part["name"] for part in left if self._load_part(pipeline, part)]
-            if self.side_by_side:
-                drop_leftover_staging(pipeline, staging_prefix(parts))
-            source = self._source_up_to_now(parts)
-            if source is not None:
-                pipeline.run(source)
+            loader = self._loader(pipeline)
+            loader.recount(parts)
+            reloaded = [part["name"] for part in loader.find_left(parts) if loader.load_part(part)]
+            self._drop_staging(pipeline, parts)
+            tables, start = self._tables_up_to_now(parts)
+            if tables:
+                pipeline.run(self._source(start, None, tables))
         return reloaded
+
+    def submit(self, parts: Sequence[BackfillPart], *, most_open: int | None = None) -> list[str]:
+        """Ask for the exports of what is not loaded, without waiting for any.
+
+        What has to be there before parts are loaded side by side is asked for first.
+
+        Args:
+            parts: The parts, those first that are wanted first.
+            most_open: How many jobs may be open at the vendor at one time; None for any number:
+                a vendor runs as many as it likes, and lets others wait.
+
+        Returns:
+            The ids of all jobs that are under way or done for them.
+
+        Raises:
+            SpaazaSourceError: The vendor could not be asked, or refused.
+        """
+        with self._open(parts) as pipeline:
+            outlooks = self._ready(pipeline, most_open, None).ask(parts)
+        return [job for outlook in outlooks for job in outlook.job_ids]
+
+    def begin_ready(
+        self,
+        parts: Sequence[BackfillPart],
+        waited: Waiting | None = None,
+        *,
+        most_open: int | None = None,
+    ) -> Step:
+        """As `submit`, and then as `begin`, but for waiting: call it again when `watch` is due.
+
+        Args:
+            parts: All parts of the backfill.
+            waited: What the step before said it waits for.
+            most_open: As for `submit`.
+
+        Returns:
+            What was loaded, and what is left; or what the next step waits for.
+
+        Raises:
+            SpaazaSourceError: As `load` does.
+        """
+        with self._open(parts) as pipeline:
+            return self._ready(pipeline, most_open, waited).begin(parts)
+
+    def load_ready(
+        self,
+        part: BackfillPart,
+        waited: Waiting | None = None,
+        *,
+        most_open: int | None = None,
+    ) -> Step:
+        """As `load`, of the windows whose exports are ready; what is missing is asked for.
+
+        Arguments and errors are those of `begin_ready`.
+        """
+        check_parts([part], "part")
+        with self._open([part]) as pipeline:
+            return self._ready(pipeline, most_open, waited).load([part])
+
+    def reconcile_ready(
+        self,
+        parts: Sequence[BackfillPart],
+        waited: Waiting | None = None,
+        *,
+        most_open: int | None = None,
+    ) -> Step:
+        """As `reconcile`, but for waiting; a range that ended less than `max_age` ago ends now.
+
+        Arguments and errors are those of `begin_ready`.
+        """
+        with self._open(parts) as pipeline:
+            ready = self._ready(pipeline, most_open, waited)
+            if waited is None:
+                ready.loader.recount(parts)
+            step = ready.load(ready.loader.find_left(parts))
+            if step.waiting is not None:
+                return step
+            self._drop_staging(pipeline, parts)
+            tables, start = self._tables_up_to_now(parts, unless_fresh=True)
+            if tables:
+                last = ready.load_up_to_now(tables, start)
+                step.waiting = last.waiting
+                for table, windows in last.loaded.items():
+                    step.add(table, windows)
+            return step
+
+    def board(self, waiting: Waiting, clock: Clock | None = None) -> JobBoard:
+        """The vendor's list of jobs, for `watch`: one for all that wait for parts of a backfill.
+
+        The destination is not asked.
+        """
+        check_waiting(waiting)
+        submitter = exports_of(self._source(None, None, [waiting["table"]])).run.submitter
+        submitter.adopt_since = parse_instant(waiting["since"], "since")
+        return JobBoard(submitter, clock)
+
+    def watch(self, waiting: Waiting, board: JobBoard | None = None) -> ExportWatch:
+        """What tells when the next step has something to do."""
+        check_waiting(waiting)
+        return ExportWatch(board or self.board(waiting), waiting)
+
+    def wait(self, waiting: Waiting, clock: Clock | None = None) -> None:
+        """Wait until the next step has something to do.
+
+        Raises:
+            SpaazaSourceError: The vendor could not be asked, or refused.
+        """
+        clock, never = clock or SystemClock(), Event()
+        watch = self.watch(waiting, self.board(waiting, clock))
+        while not watch.is_due():
+            clock.pause(watch.pause(), never)
 
     def _source(self, start: object, end: object, tables: Sequence[str] | None) -> DltSource:
         given: dict[str, Any] = {"start_date": start, "allow_external_schedulers": False}
@@ -228,113 +354,48 @@ class Backfill:
         staging = staging_prefix(parts) if self.side_by_side else None
         return open_pipeline(self.pipeline, self.destination, self.dataset, staging)
 
-    def _find_left(
-        self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]
-    ) -> list[BackfillPart]:
-        wrong: list[BackfillPart] = []
-        missing: list[BackfillPart] = []
-        for own in group_by_table(parts).values():
-            coverage = self._coverage(pipeline, own[0])
-            for part in own:
-                if any(coverage.has_discrepancy(window) for window in windows_of(part)):
-                    wrong.append(part)
-                elif not all(coverage.has(window) for window in windows_of(part)):
-                    missing.append(part)
-        return wrong + missing
+    def _loader(self, pipeline: dlt.Pipeline) -> PartLoader:
+        return PartLoader(self._source, pipeline, self.side_by_side)
 
-    def _load_part(
-        self,
-        pipeline: dlt.Pipeline,
-        part: BackfillPart,
-        on_window: Callable[[str], None] | None = None,
-    ) -> list[str]:
-        loaded = []
-        coverage = self._coverage(pipeline, part)
-        for window in windows_of(part):
-            name = part["table"] if window is None else str(window)
-            if not coverage.has(window):
-                self._load_window(pipeline, part, window)
-                merge_stored_schemas(pipeline)
-                coverage = self._coverage(pipeline, part)
-                if not coverage.has(window):
-                    raise UnavailableError(
-                        "its load ended, but export_jobs does not show it as loaded;"
-                        " another load may have overtaken it",
-                        where=f"{part['table']} {name}",
-                        hint="Load this part again.",
-                    )
-                loaded.append(name)
-            if on_window is not None:
-                on_window(name)
-        return loaded
+    def _ready(
+        self, pipeline: dlt.Pipeline, most_open: int | None, waited: Waiting | None
+    ) -> ReadyLoader:
+        if most_open is not None:
+            require_number("most_open", most_open, least=1, most=1_000_000, whole=True)
+        if waited is not None:
+            check_waiting(waited)
+        return ReadyLoader(self._loader(pipeline), most_open, waited)
 
     def _load_window(
         self, pipeline: dlt.Pipeline, part: BackfillPart, window: Window | None
     ) -> None:
-        start, end = (None, None) if window is None else (window.start, window.end)
-        source = self._source(start, end, [part["table"]])
+        self._loader(pipeline).load_window(part, window)
+
+    def _drop_staging(self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]) -> None:
         if self.side_by_side:
-            check_repeatable(source, part["table"])
-        submitter = exports_of(source).run.submitter
-        submitter.adopt_since = _adopt_since(part, submitter)
-        pipeline.run(source)
+            drop_leftover_staging(pipeline, staging_prefix(parts))
 
-    def _coverage(self, pipeline: dlt.Pipeline, part: BackfillPart) -> Coverage:
-        """The coverage of a part's table."""
-        table = part["table"]
-        source = self._source(start_of(part), None, [table])
-        exports = exports_of(source)
-        since = _adopt_since(part, exports.run.submitter)
-        loaded: Sequence[LoadedExport] = []
-        if source.name in pipeline.schema_names:
-            with open_client(pipeline, source.name) as client:
-                loaded = read_history(client, read_ledger(client), table).present
+    def _tables_up_to_now(
+        self, parts: Sequence[BackfillPart], *, unless_fresh: bool = False
+    ) -> tuple[list[str], datetime | None]:
+        """The incremental tables to load from the range's end on, and the range's start.
 
-        def is_typed(export: LoadedExport) -> bool:
-            # What was loaded before this backfill began was loaded by one worker at a time.
-            return export.finished_at < since or types_match(
-                pipeline, source.name, export.schema, table
-            )
-
-        return Coverage(exports.loads[table].sync, loaded, since, part["again"], is_typed)
-
-    def _recount(self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]) -> None:
-        """Count windows that replace ranges of time again; `export_jobs` notes discrepancies."""
+        With `unless_fresh` none whose range ended no longer ago than an export of an earlier run
+        may have been finished to be used.
+        """
+        tables, start = [], None
         for table, own in group_by_table(parts).items():
-            source = self._source(start_of(own[0]), None, [table])
-            column = exports_of(source).loads[table].time_column
-            windows = _all_windows(own)
-            if column is None or not windows or source.name not in pipeline.schema_names:
-                continue
-            schema = pipeline.schemas[source.name]
-            name = schema.naming.normalize_identifier(column)
-            if name in schema.tables.get(table, {}).get("columns", {}):
-                with hold_load_lock(pipeline):
-                    recount_windows(pipeline, source.name, table, name, windows)
-
-    def _source_up_to_now(self, parts: Sequence[BackfillPart]) -> DltSource | None:
-        """The incremental tables from the range's end on; None where there are none."""
-        begun = {}
-        for table, own in group_by_table(parts).items():
-            sync = exports_of(self._source(start_of(own[0]), None, [table])).loads[table].sync
+            ends = [end for part in own if (end := end_of(part))]
+            exports = exports_of(self._source(start_of(own[0]), None, [table]))
+            policy, submitter = exports.loads[table].sync.policy, exports.run.submitter
             # Incremental whatever end the configuration names: a part has its own.
-            if _all_windows(own) and sync.policy is not None and sync.policy.incremental:
-                begun[table] = start_of(own[0])
-        return self._source(next(iter(begun.values())), None, list(begun)) if begun else None
-
-
-def _tables_with_rows(pipeline: dlt.Pipeline) -> set[str]:
-    schemas = [pipeline.schemas[name] for name in pipeline.schema_names]
-    return {
-        table for schema in schemas for table in schema.tables if schema_has_rows(schema, table)
-    }
-
-
-def _all_windows(parts: Sequence[BackfillPart]) -> list[Window]:
-    return [window for part in parts for window in windows_of(part) if window]
-
-
-def _adopt_since(part: BackfillPart, submitter: ExportSubmitter) -> datetime:
-    """Since when exports must have been finished to count."""
-    since = parse_instant(part["since"], "since")
-    return since if part["again"] else since - submitter.max_age
+            if not ends or policy is None or not policy.incremental:
+                continue
+            if unless_fresh:
+                # The vendor's list is what shows its clock.
+                submitter.plan([])
+                if submitter.now() - max(ends) <= submitter.max_age:
+                    continue
+            tables.append(table)
+            start = start or start_of(own[0])
+        return tables, start

@@ -31,6 +31,38 @@ class BackfillPart(TypedDict):
     again: bool
 
 
+class Waiting(TypedDict):
+    """What a part's load waits for, as plain JSON values: no secret is among them.
+
+    Attributes:
+        table: The table, or one of several.
+        since: The vendor's list of jobs is needed from then on; ISO 8601.
+        jobs: Ids of jobs; those of one window together.
+        open_below: Also once fewer jobs than so many are open, there is something to do; None where
+            that does not matter.
+    """
+
+    table: str
+    since: str
+    jobs: list[list[str]]
+    open_below: int | None
+
+
+def check_waiting(waiting: object) -> None:
+    """Check that this is what a step waits for.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    keys = Waiting.__annotations__.keys()
+    if not (isinstance(waiting, Mapping) and waiting.keys() >= keys):
+        raise SettingsError(
+            "this is nothing that a backfill waits for",
+            where="waiting",
+            hint="Take it from load_ready or begin_ready.",
+        )
+
+
 def check_parts(parts: object, argument: str = "parts") -> None:
     """Check that these are parts, as `Backfill.plan` makes them.
 
@@ -61,15 +93,25 @@ def _has_kinds(part: Mapping[str, Any]) -> bool:
     )
 
 
-def part_name(table: str, windows: Sequence[Window]) -> str:
-    """The name of a part for people."""
+def part_name(table: str, windows: Sequence[Window], *, is_all: bool = True) -> str:
+    """The name of a part for people; `is_all` is whether its windows are all of the table's."""
     match windows:
         case []:
             return table
         case [window]:
             return f"{table} {window}"
-        case _:
-            return f"{table} in {len(windows)} windows"
+    several = f"in {len(windows)} windows"
+    if is_all:
+        return f"{table} {several}"
+    whole = Window(min(each.begin for each in windows), max(each.end for each in windows))
+    return f"{table} {whole} {several}"
+
+
+def narrow(part: BackfillPart, window: Window | None) -> BackfillPart:
+    """One window of a part, as a part; for None the part itself, whose exports bring all rows."""
+    if window is None:
+        return part
+    return {**part, "name": part_name(part["table"], [window]), "windows": [str(window)]}
 
 
 def windows_of(part: BackfillPart) -> list[Window | None]:
@@ -78,9 +120,14 @@ def windows_of(part: BackfillPart) -> list[Window | None]:
 
 
 def start_of(part: BackfillPart) -> datetime | None:
-    """Where a part's first window begins; None for a table whose exports bring all rows."""
-    first = windows_of(part)[0]
-    return first.start if first else None
+    """Where a part begins; None for a table whose exports bring all rows."""
+    windows = [window for window in windows_of(part) if window]
+    return min(windows, key=lambda window: window.begin).start if windows else None
+
+
+def end_of(part: BackfillPart) -> datetime | None:
+    """Where a part ends; None for a table whose exports bring all rows."""
+    return max((window.end for window in windows_of(part) if window), default=None)
 
 
 def group_by_table(parts: Sequence[BackfillPart]) -> dict[str, list[BackfillPart]]:
@@ -89,7 +136,8 @@ def group_by_table(parts: Sequence[BackfillPart]) -> dict[str, list[BackfillPart
     for part in parts:
         by_table.setdefault(part["table"], []).append(part)
     return {
-        table: sorted(own, key=lambda part: part["windows"][:1]) for table, own in by_table.items()
+        table: sorted(own, key=lambda part: min(part["windows"], default=""))
+        for table, own in by_table.items()
     }
 
 

@@ -15,6 +15,7 @@ from spaaza_source.exports.at_hand import (
 )
 from spaaza_source.exports.fetch import fetch_again
 from spaaza_source.exports.jobs import GIVEN, PART, RUN_MARK, Job, JobState, KnownJob
+from spaaza_source.exports.outlook import JobList, Outlook
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.private_folder import private_folder, process_folder
@@ -51,9 +52,11 @@ __all__ = [
     "GivenFiles",
     "GivenTable",
     "Job",
+    "JobList",
     "JobState",
     "KnownJob",
     "OnDownload",
+    "Outlook",
     "Phase",
     "Plan",
     "PollSettings",

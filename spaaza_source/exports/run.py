@@ -33,6 +33,7 @@ from spaaza_source.exports.table_exports import (
     Phase,
     TableExports,
     error_context,
+    job_failed,
     leave_alone,
 )
 from spaaza_source.exports.table_sync import TableSync
@@ -310,7 +311,7 @@ class ExportRun:
         return max(self._settings.pause(export.polls), paced)
 
     def _failed(self, table: TableExports, export: Export) -> None:
-        error = table.failed_error(export)
+        error = job_failed(export.request, export.job, table.sync.narrowed_by)
         export.note_failure(error)
         again = self._clock.monotonic() + RETRY_PAUSE * self._settings.poll_interval
         # Parts of a table without windows are the last resort: nobody knows whether they are all.

@@ -1,16 +1,19 @@
-"""Submits export requests to a vendor, or plans them, without waiting for any export."""
+"""Submits export requests to a vendor, plans them or looks at them, without waiting for any."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, Job, KnownJob
+from spaaza_source.exports.outlook import JobList, Outlook
 from spaaza_source.exports.plan import Plan, check_size, plan_for, youngest
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest, Repeat
+from spaaza_source.exports.table_exports import job_failed
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport import Clock, Deadline
 
@@ -111,6 +114,66 @@ class ExportSubmitter:
         """How many batches the exports make that `submit` has asked for."""
         asked = sum(not adopted for _, _, adopted in submitted)
         return -(-asked // self._settings.max_concurrent)
+
+    def list_jobs(self) -> JobList:
+        """The vendor's list of our jobs, as it is now.
+
+        Raises:
+            SpaazaSourceError: The vendor could not be asked, or refused.
+        """
+        return self._list(self.registry([]))
+
+    def ask(
+        self,
+        syncs: Iterable[TableSync],
+        *,
+        most_open: int | None = None,
+        waited: Collection[str] = (),
+    ) -> list[Outlook]:
+        """Ask for what is missing of some tables, and tell how far each is; nothing is waited for.
+
+        Args:
+            syncs: The tables, those first that are wanted first.
+            most_open: How many jobs may wait or run at the vendor at one time; None for any number.
+                What is more than that is still missing.
+            waited: Ids of jobs that were waited for. Where one of them has failed, and its window
+                cannot be cut, that is an error; else the request is made again.
+
+        Raises:
+            ExportFailedError: Such a job has failed.
+            SpaazaSourceError: The vendor could not be asked, or refused.
+        """
+        registry = self.registry([])
+        jobs = self._list(registry)
+        free = math.inf if most_open is None else max(0, most_open - jobs.open_count)
+        asked = 0
+        outlooks = []
+        for sync in syncs:
+            outlook = jobs.outlook(sync)
+            for request in outlook.missing:
+                failed = jobs.failed(request, waited)
+                if failed is not None:
+                    raise job_failed(request, failed)
+                if asked < free:
+                    later = timedelta(seconds=asked * self._settings.stagger)
+                    deadline = self.deadline()
+                    with self._service.http.within(deadline):
+                        job = registry.create(request, sync, deadline, later)
+                    asked += 1
+                    missing = [each for each in outlook.missing if each != request]
+                    outlook = Outlook(sync, [*outlook.jobs, job], missing)
+            outlooks.append(outlook)
+        return outlooks
+
+    def pause(self, looks: int) -> float:
+        """Seconds to the next look at the vendor's list after so many."""
+        return max(self._settings.pause(looks), self._service.http.pace())
+
+    def _list(self, registry: JobRegistry) -> JobList:
+        with self._service.http.within(self.deadline()):
+            # The list comes first: its answer shows the vendor's clock.
+            known = registry.jobs()
+        return JobList(known, self.now(), self._settings, self._adoption_age())
 
     def _split_known(
         self, sync: TableSync, registry: JobRegistry, repeat: Repeat | None

@@ -186,25 +186,6 @@ class TableExports:
         self.queue[:0] = [(0.0, self.sync.make_request(half)) for half in window.halves()]
         return True
 
-    def failed_error(self, export: Export) -> ExportFailedError:
-        """The error of an export that ended in one at the vendor."""
-        job = export.job
-        return ExportFailedError(
-            f"the vendor's job {job.job_id} ended in {job.vendor_state}"
-            + (f" ({job.detail})" if job.detail else ""),
-            where=str(export.request),
-            hint=self.failed_hint(export),
-        )
-
-    def failed_hint(self, export: Export) -> str:
-        """What to do about a failed export whose window is not cut any more."""
-        window = export.request.window
-        if window is None or window.length < 2 * timedelta(seconds=SMALLEST_WINDOW):
-            setting = None if window is not None else self.sync.narrowed_by
-            narrow = "" if setting is None else f", or narrow it by {setting}"
-            return f"Run again later; if it stays so, ask the vendor{narrow}."
-        return f"Set smallest_window={SMALLEST_WINDOW}, to request shorter ones; or ask the vendor."
-
     def request_again(self, export: Export, at: float) -> bool:
         """Queue a failed export's request once more; False where that has been done already.
 
@@ -351,6 +332,29 @@ class TableExports:
             and ((failed := each.request.window) is None or failed.covers(window))
         ]
         return min(around)[1] if around else None
+
+
+def job_failed(
+    request: ExportRequest, job: Job, narrowed_by: str | None = None
+) -> ExportFailedError:
+    """The error of an export that failed at the vendor, and whose window is not cut any more.
+
+    Args:
+        request: What was asked for.
+        job: The vendor's job.
+        narrowed_by: The setting that narrows the table's rows otherwise than by time.
+    """
+    window = request.window
+    hint = f"Set smallest_window={SMALLEST_WINDOW}, to request shorter ones; or ask the vendor."
+    if window is None or window.length < 2 * timedelta(seconds=SMALLEST_WINDOW):
+        narrow = "" if window or narrowed_by is None else f", or narrow it by {narrowed_by}"
+        hint = f"Run again later; if it stays so, ask the vendor{narrow}."
+    return ExportFailedError(
+        f"the vendor's job {job.job_id} ended in {job.vendor_state}"
+        + (f" ({job.detail})" if job.detail else ""),
+        where=str(request),
+        hint=hint,
+    )
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
     python -m tests.airflow                   into PostgreSQL
     python -m tests.airflow --into ducklake   into a DuckLake with its catalogue in PostgreSQL
+    python -m tests.airflow --deferrable      by one slot, which no task keeps while the vendor works
 
 The environment is made by pip in one resolve, with this project and Airflow, and kept for the next
-time in `--environment`; Airflow never comes into the project's own. See `trial` for more options.
+time in `--environment`; Airflow never comes into the project's own. See `trial` and `deferrable` for
+more options.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.airflow", add_help=False)
     parser.add_argument("--environment", type=Path, default=DEFAULT)
+    parser.add_argument("--deferrable", action="store_true")
     given, more = parser.parse_known_args()
     python = given.environment / "bin" / "python"
     if not (given.environment / "ready").exists():
@@ -33,7 +36,7 @@ def main() -> int:
         subprocess.run([python, "-m", "pip", "install", "-q", *packages()], check=True)
         (given.environment / "ready").touch()
     return subprocess.run(
-        [python, "-m", "tests.airflow.trial", *more],
+        [python, "-m", f"tests.airflow.{'deferrable' if given.deferrable else 'trial'}", *more],
         cwd=ROOT,
         # The project as it stands here, not as it was installed.
         env={**os.environ, "PYTHONPATH": str(ROOT)},

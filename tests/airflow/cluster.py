@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -77,7 +76,7 @@ class Airflow:
         self.command("dags", "trigger", dag, "--run-id", run, "--conf", json.dumps(params))
 
     def tasks(self, run: str) -> list[TaskInstance]:
-        rows = self._query(
+        rows = self.query(
             "SELECT task_id, map_index, state, try_number, pid,"
             " coalesce(rendered_map_index, '') FROM task_instance"
             " WHERE run_id = %s ORDER BY task_id, map_index",
@@ -86,7 +85,7 @@ class Airflow:
         return [TaskInstance(*row) for row in rows]
 
     def state(self, run: str) -> str:
-        ((state,),) = self._query("SELECT state FROM dag_run WHERE run_id = %s", run)
+        ((state,),) = self.query("SELECT state FROM dag_run WHERE run_id = %s", run)
         return str(state)
 
     def log(self, run: str, task: str) -> str:
@@ -94,7 +93,8 @@ class Airflow:
         files = sorted((self.home / "logs").glob(f"*/run_id={run}/task_id={task}/**/*.log"))
         return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
-    def _query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Rows of Airflow's own database."""
         connection = psycopg2.connect(self.database)
         try:
             with connection, connection.cursor() as cursor:
@@ -106,25 +106,26 @@ class Airflow:
 
 @contextlib.contextmanager
 def airflow(
-    home: Path, dag_file: Path, database: str, parallel: int, settings: Mapping[str, str]
+    home: Path, dags: Mapping[str, str], database: str, parallel: int, settings: Mapping[str, str]
 ) -> Iterator[Airflow]:
     """Start one.
 
     Args:
         home: An empty folder.
-        dag_file: The file with the DAG.
+        dags: The files with DAGs: what is in each.
         database: The address of an empty database.
         parallel: How many tasks it runs at one time.
         settings: Environment variables for the tasks.
     """
-    dags = home / "dags"
-    dags.mkdir(parents=True)
-    shutil.copy(dag_file, dags)
+    folder = home / "dags"
+    folder.mkdir(parents=True)
+    for name, text in dags.items():
+        (folder / name).write_text(text, encoding="utf-8")
     port = _free_port()
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(parallel),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -150,13 +151,14 @@ def airflow(
     made.command("db", "migrate")
     with contextlib.ExitStack() as running:
         for words in (["api-server"], ["dag-processor"], ["scheduler"]):
-            running.enter_context(_process(made, words))
+            running.enter_context(started(made, words))
         wait(lambda: _listens(port), "the API server")
         yield made
 
 
 @contextlib.contextmanager
-def _process(made: Airflow, words: list[str]) -> Iterator[None]:
+def started(made: Airflow, words: list[str]) -> Iterator[int]:
+    """One of its processes, by its id; it is ended with all that it has started."""
     with (made.home / f"{words[0]}.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "airflow", *words],
@@ -167,9 +169,8 @@ def _process(made: Airflow, words: list[str]) -> Iterator[None]:
             start_new_session=True,
         )
     try:
-        yield
+        yield process.pid
     finally:
-        # With all that it has started.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         try:

@@ -1,0 +1,65 @@
+"""Waits in Airflow's triggerer until a vendor has finished exports; for Airflow to import."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from weakref import WeakValueDictionary
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from spaaza_source.airflow.settings import BackfillSettings, open_backfill
+from spaaza_source.backfill import ExportWatch, JobBoard, Waiting
+
+#: A vendor that hangs must not keep the triggerer's own threads from other triggers.
+_THREADS = ThreadPoolExecutor(4, thread_name_prefix="spaaza")
+#: The vendor's lists of jobs that triggers of this process look at: one for each backfill.
+_BOARDS: WeakValueDictionary[tuple[str, ...], JobBoard] = WeakValueDictionary()
+_OPENING = threading.Lock()
+_LOG = logging.getLogger(__name__)
+
+
+class ExportsTrigger(BaseTrigger):
+    """Fires once there is something to do for a step of a backfill.
+
+    What it is made of is kept in Airflow's database: it holds no secret, and asks dlt's
+    configuration for credentials here, in the triggerer.
+
+    Args:
+        settings: The backfill.
+        waiting: What the step waits for.
+    """
+
+    def __init__(self, settings: BackfillSettings, waiting: Waiting) -> None:
+        super().__init__()
+        self.settings = settings
+        self.waiting = waiting
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Where this class is, and what makes another one of it."""
+        given = {"settings": dict(self.settings), "waiting": dict(self.waiting)}
+        return f"{__name__}.{type(self).__name__}", given
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look now and then, in a thread; an error is for the task to meet, which can tell it."""
+        loop = asyncio.get_running_loop()
+        try:
+            watch = await loop.run_in_executor(_THREADS, self._watch)
+            while not await loop.run_in_executor(_THREADS, watch.is_due):
+                await asyncio.sleep(watch.pause())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the task tells it better
+            _LOG.warning("the exports could not be looked at (%s); the task does", error)
+        yield TriggerEvent({"waiting": dict(self.waiting)})
+
+    def _watch(self) -> ExportWatch:
+        backfill = open_backfill(self.settings)
+        with _OPENING:
+            key = (*map(str, self.settings.values()), self.waiting["table"], self.waiting["since"])
+            board = _BOARDS.get(key)
+            if board is None:
+                _BOARDS[key] = board = backfill.board(self.waiting)
+        return backfill.watch(self.waiting, board)
