@@ -57,7 +57,7 @@ os.environ.setdefault("PROVIDERS__AIRFLOW_SECRETS__ONLY_TOML_FRAGMENTS", "true")
         "again": Param(False, type="boolean", description="load again what is already loaded"),
         "order": Param("oldest", enum=["oldest", "newest"], description="what is loaded first"),
         "windows_per_task": Param(
-            8, type="integer", minimum=1, description="windows that one task loads"
+            12, type="integer", minimum=1, description="windows that one task loads"
         ),
     },
 )

@@ -188,10 +188,18 @@ WRONG: list[tuple[Any, str, str]] = [
     *((plan_of(each), "tables", str(each)) for each in (5, "users", {"users": 1}, [5])),
     *(
         (backfill(method, each), "parts", "")
-        for method in ("left", "begin", "reconcile")
+        for method in (
+            *("left", "begin", "reconcile", "submit"),
+            *("begin_ready", "reconcile_ready"),
+        )
         for each in NO_PARTS
     ),
-    *((backfill("load", each), "part", "") for each in (None, 5, "x", {}, [PART], PART)),
+    *(
+        (backfill(method, each), "part", "")
+        for method in ("load", "load_ready")
+        for each in (None, 5, "x", {}, [PART], PART)
+    ),
+    *((backfill("watch", each), "waiting", "") for each in (None, 5, {}, {"jobs": []})),
     (backfill("left", [], pipeline=5), "pipeline", "5"),
     (backfill("left", [], dataset=5), "dataset", "5"),
     (backfill("left", [], source=5), "source", "5"),

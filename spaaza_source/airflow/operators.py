@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
 from spaaza_source.airflow.settings import BackfillSettings, open_backfill, table_uri
+from spaaza_source.errors import UnavailableError
 
 if TYPE_CHECKING:
     from spaaza_source.backfill import Backfill, BackfillPart, Step, Waiting
@@ -44,17 +45,17 @@ class BackfillOperator(BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Do what can be done, then defer; or end."""
-        return self._go_on(context, None, {})
+        return self._go_on(context, None, {}, "")
 
     def resume(self, context: Any, event: Any, loaded: dict[str, list[str]]) -> Any:
         """Go on where something has become ready.
 
         Args:
             context: Airflow's.
-            event: The trigger's, with what was waited for.
+            event: The trigger's, with what was waited for, and how looking at it failed.
             loaded: What this task has loaded before, by table.
         """
-        return self._go_on(context, event["waiting"], loaded)
+        return self._go_on(context, event["waiting"], loaded, event["failure"])
 
     @abstractmethod
     def take_step(self, backfill: Backfill, waited: Waiting | None) -> Step:
@@ -65,7 +66,9 @@ class BackfillOperator(BaseOperator):
         del step
         return loaded
 
-    def _go_on(self, context: Any, waited: Waiting | None, loaded: dict[str, list[str]]) -> Any:
+    def _go_on(
+        self, context: Any, waited: Waiting | None, loaded: dict[str, list[str]], failure: str
+    ) -> Any:
         backfill = open_backfill(self.settings)
         while True:
             step = self.take_step(backfill, waited)
@@ -77,6 +80,13 @@ class BackfillOperator(BaseOperator):
                 self._tell_assets(context, loaded)
                 return self.result(step, loaded)
             self.log.info("%s exports are not ready", len(waited["jobs"]))
+            if failure:
+                # Deferred once more, it would be back at once.
+                raise UnavailableError(
+                    f"the triggerer could not look at the exports: {failure}",
+                    where=self.task_id,
+                    hint="The triggerer needs the same settings as the workers.",
+                )
             if self.deferrable:
                 self._defer(waited, loaded)
             backfill.wait(waited)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +13,13 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from spaaza_source.airflow.settings import BackfillSettings, open_backfill
 from spaaza_source.backfill import ExportWatch, JobBoard, Waiting
+from spaaza_source.errors import SpaazaSourceError
 
 #: A vendor that hangs must not keep the triggerer's own threads from other triggers.
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="spaaza")
 #: The vendor's lists of jobs that triggers of this process look at: one for each backfill.
 _BOARDS: WeakValueDictionary[tuple[str, ...], JobBoard] = WeakValueDictionary()
 _OPENING = threading.Lock()
-_LOG = logging.getLogger(__name__)
 
 
 class ExportsTrigger(BaseTrigger):
@@ -45,15 +44,18 @@ class ExportsTrigger(BaseTrigger):
         return f"{__name__}.{type(self).__name__}", given
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look now and then, in a thread; an error is for the task to meet, which can tell it."""
-        loop = asyncio.get_running_loop()
+        """Look now and then, in a thread; an error is told to the task."""
+        loop, failure = asyncio.get_running_loop(), ""
         try:
             watch = await loop.run_in_executor(_THREADS, self._watch)
-            while not await loop.run_in_executor(_THREADS, watch.is_due):
+            # A vendor tells nobody that it is done: there is no event to wait for.
+            while not await loop.run_in_executor(_THREADS, watch.is_due):  # noqa: ASYNC110
                 await asyncio.sleep(watch.pause())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the task tells it better
-            _LOG.warning("the exports could not be looked at (%s); the task does", error)
-        yield TriggerEvent({"waiting": dict(self.waiting)})
+        except Exception as error:  # noqa: BLE001 - whatever it is, the task looks then
+            # No other error is sure to hold no secret.
+            is_ours = isinstance(error, SpaazaSourceError)
+            failure = str(error) if is_ours else type(error).__name__
+        yield TriggerEvent({"waiting": dict(self.waiting), "failure": failure})
 
     def _watch(self) -> ExportWatch:
         backfill = open_backfill(self.settings)

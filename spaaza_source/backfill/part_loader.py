@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
@@ -24,7 +24,7 @@ from spaaza_source.backfill.worker_pipeline import check_repeatable
 from spaaza_source.destination import hold_load_lock, open_client
 from spaaza_source.errors import UnavailableError
 from spaaza_source.exports import ExportSubmitter
-from spaaza_source.loading import exports_of, read_history
+from spaaza_source.loading import SourceExports, exports_of, read_history
 from spaaza_source.windows import Window, parse_instant
 from spaaza_source.writing import schema_has_rows
 
@@ -45,6 +45,7 @@ class PartLoader:
     make_source: MakeSource
     pipeline: dlt.Pipeline
     side_by_side: bool
+    _exports: dict[str, tuple[str, SourceExports]] = field(default_factory=dict, repr=False)
 
     def find_left(self, parts: Sequence[BackfillPart]) -> list[BackfillPart]:
         """The parts that are not loaded yet, as they were given; first those that are wrong."""
@@ -120,18 +121,21 @@ class PartLoader:
     def coverage(self, part: BackfillPart) -> Coverage:
         """The coverage of a part's table."""
         table = part["table"]
-        source = self.make_source(start_of(part), None, [table])
-        exports = exports_of(source)
+        if table not in self._exports:
+            # What is asked for does not change while parts are loaded.
+            source = self.make_source(start_of(part), None, [table])
+            self._exports[table] = source.name, exports_of(source)
+        name, exports = self._exports[table]
         since = adopt_since(part, exports.run.submitter)
         loaded: Sequence[LoadedExport] = []
-        if source.name in self.pipeline.schema_names:
-            with open_client(self.pipeline, source.name) as client:
+        if name in self.pipeline.schema_names:
+            with open_client(self.pipeline, name) as client:
                 loaded = read_history(client, read_ledger(client), table).present
 
         def is_typed(export: LoadedExport) -> bool:
             # What was loaded before this backfill began was loaded by one worker at a time.
             return export.finished_at < since or types_match(
-                self.pipeline, source.name, export.schema, table
+                self.pipeline, name, export.schema, table
             )
 
         return Coverage(exports.loads[table].sync, loaded, since, part["again"], is_typed)

@@ -59,7 +59,7 @@ def check_waiting(waiting: object) -> None:
         raise SettingsError(
             "this is nothing that a backfill waits for",
             where="waiting",
-            hint="Take it from load_ready or begin_ready.",
+            hint="Take what the step before gave.",
         )
 
 

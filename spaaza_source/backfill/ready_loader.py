@@ -94,7 +94,7 @@ class ReadyLoader:
                 break
             # What the vendor exported later may have newer versions of the same rows.
             ready.sort(key=lambda each: each[1].finished_at if each[1].sync.merges_changes else 0)
-            for part, _ in ready:
+            for part in _join(part for part, _ in ready):
                 step.add(part["table"], self.loader.load_part(part))
         return step
 
@@ -188,6 +188,16 @@ def _sync_of(sync: TableSync, window: Window | None, loaded: Collection[str]) ->
         return replace(sync, loaded=loaded)
     policy = replace(sync.policy, start=window.start, end=window.end)
     return replace(sync, policy=policy, is_range=True, loaded=loaded)
+
+
+def _join(windows: Iterable[BackfillPart]) -> list[BackfillPart]:
+    """One part for each table, with all of its windows."""
+    joined: dict[str, BackfillPart] = {}
+    for part in windows:
+        table = part["table"]
+        before = joined[table]["windows"] if table in joined else []
+        joined[table] = {**part, "windows": [*before, *part["windows"]]}
+    return list(joined.values())
 
 
 def _key(part: BackfillPart) -> Key:

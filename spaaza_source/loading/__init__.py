@@ -5,6 +5,7 @@ from spaaza_source.loading.files.arrivals import DOWNLOADING, EXPORTING
 from spaaza_source.loading.history import last_instants, read_history, resume_tables
 from spaaza_source.loading.resources import (
     ResourceFactory,
+    SourceExports,
     TableSpec,
     account_of,
     asks_vendor,
@@ -24,6 +25,7 @@ __all__ = [
     "DOWNLOADS",
     "EXPORTING",
     "ResourceFactory",
+    "SourceExports",
     "Stream",
     "TableLoad",
     "TableSpec",

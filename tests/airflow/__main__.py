@@ -2,11 +2,11 @@
 
     python -m tests.airflow                   into PostgreSQL
     python -m tests.airflow --into ducklake   into a DuckLake with its catalogue in PostgreSQL
-    python -m tests.airflow --deferrable      by one slot, which no task keeps while the vendor works
+    python -m tests.airflow --deferrable      by one slot, given back while the vendor works
 
 The environment is made by pip in one resolve, with this project and Airflow, and kept for the next
-time in `--environment`; Airflow never comes into the project's own. See `trial` and `deferrable` for
-more options.
+time in `--environment`; Airflow never comes into the project's own. See `trial` and `deferrable`
+for more options.
 """
 
 from __future__ import annotations

@@ -205,12 +205,13 @@ def main() -> int:
     with stage(given, now) as trial:
         trial.run("first", start, order=given.order, kill=given.kill)
         seconds, asked = trial.seconds("first"), Counter(trial.asked())
-        own = math.ceil(len(asked) / given.at_a_time) * given.seconds
+        own = math.ceil(given.windows / given.at_a_time) * given.seconds
         for task, index, begun, ended in trial.steps():
             say(f"  {task}[{index}]: {begun} to {ended}")
         say(
-            f"{len(asked)} exports of {given.seconds:.0f} s, {given.at_a_time} at a time: {own:.0f} s"
-            f" at the vendor; the DAG with one slot: {seconds:.0f} s = {seconds / own:.2f} x"
+            f"{len(asked)} exports of {given.seconds:.0f} s, {given.at_a_time} at a time:"
+            f" {own:.0f} s at the vendor; the DAG with one slot: {seconds:.0f} s"
+            f" = {seconds / own:.2f} x"
         )
         if seconds > 1.5 * own and not given.kill:
             wrong.append(f"the DAG took {seconds / own:.2f} x the vendor's own time")
@@ -219,13 +220,10 @@ def main() -> int:
         wrong += [f"{one} was asked for {n} times" for one, n in asked.items() if n > 1]
         wrong += secrets_in(trial)
         trial.load_at_once(start)
-        rows, expected = (
-            Counter(trial.warehouse.rows(TABLE)),
-            Counter(trial.undisturbed.rows(TABLE)),
-        )
-        say(
-            f"{rows.total()} rows; {(expected - rows).total()} missing, {(rows - expected).total()} too many"
-        )
+        rows = Counter(trial.warehouse.rows(TABLE))
+        expected = Counter(trial.undisturbed.rows(TABLE))
+        missing, more = (expected - rows).total(), (rows - expected).total()
+        say(f"{rows.total()} rows; {missing} missing, {more} too many")
         if rows != expected or not rows:
             wrong.append("the table differs from one load of the same exports")
         wrong += wrong_assets(trial)
@@ -247,7 +245,8 @@ def secrets_in(trial: Trial) -> list[str]:
 def wrong_assets(trial: Trial) -> list[str]:
     """What asset events tell otherwise than they should."""
     events = trial.airflow.query(
-        "SELECT asset.uri, asset_event.extra::text FROM asset_event JOIN asset ON asset.id = asset_id"
+        "SELECT asset.uri, asset_event.extra::text"
+        " FROM asset_event JOIN asset ON asset.id = asset_id"
     )
     uris = {uri for uri, _ in events}
     windows = [one for _, extra in events for one in json.loads(extra)["windows"]]

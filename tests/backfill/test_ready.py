@@ -192,9 +192,3 @@ def test_a_script_may_wait_by_itself(stage: Stage) -> None:
     # The list of the first look is young enough for the next one, or is not.
     assert len(clock.pauses) in (1, 2)
     assert backfill.load_ready(part, step.waiting).loaded == {TABLE: part["windows"]}
-
-
-@pytest.mark.parametrize("waiting", [None, 5, {}, {"jobs": []}])
-def test_what_nobody_waits_for_is_refused(stage: Stage, waiting: Any) -> None:
-    with pytest.raises(SettingsError, match="nothing that a backfill waits for"):
-        stage.backfill().watch(waiting)

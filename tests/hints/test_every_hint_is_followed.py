@@ -7,7 +7,7 @@ from tests.hints.advice import find_advice, find_claims
 CAUSE = "a part of what was wrong"
 #: What is no advice, or ends in no load, and why.
 EXEMPT = {
-    ("backfill/backfill.py", "Load this part again"): "the same call once more",
+    ("backfill/part_loader.py", "Load this part again"): "the same call once more",
     ("cli/pipeline.py", "another destination"): CAUSE,
     ("cli/output/tables.py", "\n{len(jobs) - most} older jobs"): "it shows a list, no load",
     ("reading/column_hints.py", "column_types says"): CAUSE,
