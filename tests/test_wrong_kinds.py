@@ -57,6 +57,8 @@ def plan_of(tables: Any) -> Any:
 PART = {"name": "n", "table": "users", "windows": [], "backfill": "b", "since": "2026-01-01"}
 NO_PARTS: list[Any] = [None, 5, "x", [5], [{}], PART, [PART], [PART | {"again": 1}]]
 
+NO_WAITING: list[Any] = [None, 5, {}, {"jobs": []}]
+
 #: Neither texts nor lists.
 OTHERS: list[Any] = [5, ["x"], {}, b"x"]
 #: No columns.
@@ -199,7 +201,7 @@ WRONG: list[tuple[Any, str, str]] = [
         for method in ("load", "load_ready")
         for each in (None, 5, "x", {}, [PART], PART)
     ),
-    *((backfill("watch", each), "waiting", "") for each in (None, 5, {}, {"jobs": []})),
+    *((backfill("watch", waiting), "waiting", "") for waiting in NO_WAITING),
     (backfill("left", [], pipeline=5), "pipeline", "5"),
     (backfill("left", [], dataset=5), "dataset", "5"),
     (backfill("left", [], source=5), "source", "5"),

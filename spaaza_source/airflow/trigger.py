@@ -15,6 +15,9 @@ from spaaza_source.airflow.settings import BackfillSettings, open_backfill
 from spaaza_source.backfill import ExportWatch, JobBoard, Waiting
 from spaaza_source.errors import SpaazaSourceError
 
+#: Seconds to the first look, at least. A task that is due again before Airflow's scheduler has noticed
+#: that it was deferred is taken for lost, and tried anew.
+FIRST_LOOK = 5.0
 #: A vendor that hangs must not keep the triggerer's own threads from other triggers.
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="spaaza")
 #: The vendor's lists of jobs that triggers of this process look at: one for each backfill.
@@ -48,6 +51,7 @@ class ExportsTrigger(BaseTrigger):
         loop, failure = asyncio.get_running_loop(), ""
         try:
             watch = await loop.run_in_executor(_THREADS, self._watch)
+            await asyncio.sleep(max(FIRST_LOOK, watch.pause()))
             # A vendor tells nobody that it is done: there is no event to wait for.
             while not await loop.run_in_executor(_THREADS, watch.is_due):  # noqa: ASYNC110
                 await asyncio.sleep(watch.pause())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -68,17 +68,30 @@ class PartLoader:
         Each has to be loaded before the next one is asked for.
         """
         loaded = False
-        for table, own in group_by_table(left).items():
-            units = [(part["name"], window) for part in own for window in windows_of(part)]
-            units.sort(key=lambda unit: str(unit[1]))
+        windows = self.windows_left(left)
+        for table in group_by_table(left):
+            own = [(part, window) for part, window in windows if part["table"] == table]
+            own.sort(key=lambda each: str(each[1]))
             # Windows of one part are never loaded side by side.
-            while len({name for name, _ in units}) > 1 and not self._has_rows(table):
-                _, window = units.pop()
-                yield narrow(own[0], window)
+            while len({part["name"] for part, _ in own}) > 1 and not self._has_rows(table):
+                yield narrow(*own.pop())
                 loaded = True
-        if left and not loaded:
+        if windows and not loaded:
             # The audit tables may be missing, or lack new columns.
-            yield narrow(left[0], windows_of(left[0])[0])
+            yield narrow(*windows[0])
+
+    def windows_left(
+        self, parts: Iterable[BackfillPart]
+    ) -> list[tuple[BackfillPart, Window | None]]:
+        """The windows of parts that are not loaded yet, each with its part."""
+        coverages: dict[str, Coverage] = {}
+        left = []
+        for part in parts:
+            if part["table"] not in coverages:
+                coverages[part["table"]] = self.coverage(part)
+            coverage = coverages[part["table"]]
+            left += [(part, window) for window in windows_of(part) if not coverage.has(window)]
+        return left
 
     def load_part(
         self, part: BackfillPart, on_window: Callable[[str], None] | None = None

@@ -22,9 +22,6 @@ from spaaza_source.exports import ExportSubmitter, Outlook, TableSync
 from spaaza_source.loading import exports_of, resume_tables
 from spaaza_source.windows import Window, iso
 
-#: What a backfill's windows are known by: the part of one window.
-Key = tuple[str, str]
-
 
 @dataclass
 class Step:
@@ -122,22 +119,11 @@ class ReadyLoader:
 
     def _with_first(self, first: BackfillPart, left: Sequence[BackfillPart]) -> list[BackfillPart]:
         """The windows that are left, with one before the others: a vendor begins with that."""
-        rest = [each for each in self._windows_left(left) if _key(each) != _key(first)]
-        return [first, *rest]
+        return [first, *(each for each in self._windows_left(left) if each != first)]
 
     def _windows_left(self, parts: Iterable[BackfillPart]) -> list[BackfillPart]:
         """The windows of parts that are not loaded yet, each as a part."""
-        left: dict[Key, BackfillPart] = {}
-        coverages = {}
-        for part in parts:
-            table = part["table"]
-            if table not in coverages:
-                coverages[table] = self.loader.coverage(part)
-            for window in windows_of(part):
-                if not coverages[table].has(window):
-                    one = narrow(part, window)
-                    left[_key(one)] = one
-        return list(left.values())
+        return [narrow(part, window) for part, window in self.loader.windows_left(parts)]
 
     def _ask(self, windows: Sequence[BackfillPart]) -> list[Outlook]:
         """How far the exports of windows are; those that are missing are asked for."""
@@ -198,7 +184,3 @@ def _join(windows: Iterable[BackfillPart]) -> list[BackfillPart]:
         before = joined[table]["windows"] if table in joined else []
         joined[table] = {**part, "windows": [*before, *part["windows"]]}
     return list(joined.values())
-
-
-def _key(part: BackfillPart) -> Key:
-    return part["table"], "".join(part["windows"])

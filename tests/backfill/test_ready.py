@@ -53,12 +53,12 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def starts(texts: list[str]) -> list[str]:
     """The months that windows begin in."""
-    windows = [parse_window(text.partition(" ")[2] or text) for text in texts]
+    windows = [parse_window(text[text.index("[") :]) for text in texts]
     return [f"{window.begin:%m-%d}" for window in windows if window]
 
 
 def starts_of(parts: list[BackfillPart]) -> list[str]:
-    return [each for part in parts for each in starts([f" {text}" for text in part["windows"]])]
+    return [each for part in parts for each in starts(part["windows"])]
 
 
 def after_a_run(stage: Stage, step: Step, backfill: Backfill) -> Waiting:
@@ -156,7 +156,7 @@ def test_a_vendor_has_no_more_open_jobs_than_are_allowed(stage: Stage) -> None:
     step = advance(after_a_run(stage, step, backfill))
     # The next is asked for before the first one is loaded.
     assert starts(stage.asked()) == ["03-10", "04-01"]
-    assert starts(step.loaded[TABLE]) == []
+    assert starts(step.loaded[TABLE]) == ["03-10"]
     go_on(stage, backfill, advance)
     assert backfill.left(parts) == []
     with pytest.raises(SettingsError, match="most_open"):
@@ -192,3 +192,17 @@ def test_a_script_may_wait_by_itself(stage: Stage) -> None:
     # The list of the first look is young enough for the next one, or is not.
     assert len(clock.pauses) in (1, 2)
     assert backfill.load_ready(part, step.waiting).loaded == {TABLE: part["windows"]}
+
+
+def test_windows_without_rows_are_asked_for_once_before_parts_begin(tmp_path: Path) -> None:
+    with vendor(tmp_path, run_seconds=0) as stage:
+        backfill = stage.backfill()
+        # The shop opened on 26 January.
+        parts = backfill.plan("2025-10-01", "2026-01-01", tables=[TABLE], windows_per_part=2)
+        begun = backfill.begin_ready(parts)
+        assert starts(begun.loaded[TABLE]) == ["12-01"]
+        assert starts_of(begun.left) == ["10-01", "11-01"]
+        # One part alone has nobody beside it.
+        assert backfill.begin_ready(begun.left).left == begun.left
+        assert starts(backfill.load_ready(begun.left[0]).loaded[TABLE]) == ["11-01"]
+        assert starts(stage.asked()) == ["12-01", "10-01", "11-01"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spaaza_source.airflow import BackfillSettings, open_backfill
+from spaaza_source.airflow import open_backfill
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.backfill.stage import Stage
 from tests.clocks import Calendar
@@ -54,7 +54,7 @@ def test_the_settings_of_a_backfill_in_airflow() -> None:
     given: Any = {"source": "spaaza_source.spaza", "pipeline": "p", "destination": "duckdb"}
     with advises("airflow/settings.py", "Write BackfillSettings(source="):
         open_backfill(given)
-    given = BackfillSettings(**given, dataset="loyalty")
+    given |= {"dataset": "loyalty"}
     with advises("airflow/settings.py", "Name a function of an installed package: spaaza_source"):
         open_backfill(given)
     given["source"] = "spaaza_source.spaaza_source"
