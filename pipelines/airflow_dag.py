@@ -15,7 +15,6 @@ Each table is an asset once it was loaded: a DAG with
 schedule=[Asset("x-dlt://warehouse/spaaza_data/transactions")] runs whenever it has new rows.
 """
 
-import os
 from typing import Any
 
 from airflow.sdk import AssetAlias, Param, dag, task
@@ -39,9 +38,6 @@ STEP: dict[str, Any] = {
     # False where no triggerer runs: then a task keeps its slot while the vendor works.
     "deferrable": True,
 }
-# dlt would look up thousands of settings as Airflow variables: let it read whole sections only,
-# such as the variable dlt_secrets_toml.
-os.environ.setdefault("PROVIDERS__AIRFLOW_SECRETS__ONLY_TOML_FRAGMENTS", "true")
 
 
 @dag(

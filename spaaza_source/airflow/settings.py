@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, TypedDict
 
@@ -9,6 +10,10 @@ from spaaza_source.errors import SettingsError
 
 if TYPE_CHECKING:
     from spaaza_source.backfill import Backfill
+
+#: dlt would look up thousands of settings as Airflow variables: let it read whole sections only,
+#: such as the variable dlt_secrets_toml.
+ONLY_SECTIONS = "PROVIDERS__AIRFLOW_SECRETS__ONLY_TOML_FRAGMENTS"
 
 
 class BackfillSettings(TypedDict):
@@ -34,6 +39,7 @@ def open_backfill(settings: BackfillSettings) -> Backfill:
     Raises:
         SettingsError: A setting is missing, or there is no such function.
     """
+    os.environ.setdefault(ONLY_SECTIONS, "true")
     from spaaza_source.backfill import Backfill  # noqa: PLC0415
 
     missing = sorted(BackfillSettings.__required_keys__ - settings.keys())

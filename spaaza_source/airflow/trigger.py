@@ -15,7 +15,7 @@ from spaaza_source.airflow.settings import BackfillSettings, open_backfill
 from spaaza_source.backfill import ExportWatch, JobBoard, Waiting
 from spaaza_source.errors import SpaazaSourceError
 
-#: Seconds to the first look, at least. A task that is due again before Airflow's scheduler has noticed
+#: Seconds to the first look, at least. A task that is due again before the scheduler has noticed
 #: that it was deferred is taken for lost, and tried anew.
 FIRST_LOOK = 5.0
 #: A vendor that hangs must not keep the triggerer's own threads from other triggers.

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,9 @@ def stage(given: argparse.Namespace, now: datetime) -> Iterator[Trial]:
         sandbox = stack.enter_context(Sandbox(settings))
         server = stack.enter_context(postgres_server())
         warehouses = postgres(server, "warehouse"), postgres(server, "undisturbed")
+        own = {**warehouses[0].settings, **access_to(sandbox)}
+        # As the docs say where all settings are environment variables.
+        own["PROVIDERS__ENABLE_AIRFLOW_SECRETS"] = "false"
         dag = (ROOT / "pipelines" / "airflow_dag.py").read_text(encoding="utf-8")
         made = stack.enter_context(
             airflow(
@@ -168,22 +171,27 @@ def stage(given: argparse.Namespace, now: datetime) -> Iterator[Trial]:
                 {"backfill.py": dag, "downstream.py": DOWNSTREAM},
                 server.create("airflow"),
                 given.parallel,
-                {
-                    **quiet,
-                    **warehouses[0].settings,
-                    **access_to(sandbox),
-                    # As the docs say where all settings are environment variables.
-                    "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
-                    "PYTHONPATH": str(ROOT),
-                },
+                {**quiet, **({} if given.variable else own), "PYTHONPATH": str(ROOT)},
             )
         )
+        if given.variable:
+            made.command("variables", "set", "dlt_secrets_toml", as_toml(own))
         made.command("pools", "set", "loyalty_exports", "1", "loads at one time")
         wait(lambda: f"after_{TABLE}" in made.command("dags", "list", "-o", "plain"), "the DAGs")
         wait(lambda: DAG in made.command("dags", "list", "-o", "plain"), "the DAG")
         for table in (TABLE, "vouchers"):
             made.command("dags", "unpause", f"after_{table}")
         yield Trial(sandbox, made, warehouses, stack)
+
+
+def as_toml(settings: Mapping[str, str]) -> str:
+    """Environment variables as dlt has them in a file."""
+    lines = [
+        f"{name.lower().replace('__', '.')} = {value if value.isdigit() else json.dumps(value)}"
+        for name, value in settings.items()
+        if name.startswith(("SOURCES__", "DESTINATION__"))
+    ]
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -196,6 +204,9 @@ def main() -> int:
     parser.add_argument("--parallel", type=int, default=2, help="tasks of Airflow at one time (2)")
     parser.add_argument("--order", choices=("oldest", "newest"), default="oldest")
     parser.add_argument("--kill", action="store_true", help="the triggerer, and a task that loads")
+    parser.add_argument(
+        "--variable", action="store_true", help="keep the settings in an Airflow variable"
+    )
     given = parser.parse_args()
     now = datetime.now(timezone.utc).replace(microsecond=0)
     start = now.replace(day=1, hour=0, minute=0, second=0)
