@@ -93,18 +93,31 @@ class JobList:
             (job for job in jobs if job.job_id in among and job.state is JobState.FAILED), None
         )
 
-    def is_due(self, groups: Sequence[Sequence[str]]) -> bool:
+    @property
+    def job_ids(self) -> set[str]:
+        """The ids of all jobs."""
+        return {known.job.job_id for known in self.known}
+
+    def is_due(self, groups: Sequence[Sequence[str]], seen: Collection[str] = ()) -> bool:
         """Whether somebody who waits for groups of jobs has something to do.
 
         All jobs of a group are done; or one has failed, is overdue, or is not there any more.
+
+        Args:
+            groups: The ids of the jobs.
+            seen: The ids of those that have been there: a new one may be missing for a while.
         """
         jobs = {known.job.job_id: known.job for known in self.known}
         if any(all(_is_done(jobs.get(each)) for each in group) for group in groups):
             return True
-        found = [jobs.get(each) for group in groups for each in group]
+        waited = [each for group in groups for each in group]
         return any(
-            job is None or job.state is JobState.FAILED or self.is_overdue(job) for job in found
+            each in seen if (job := jobs.get(each)) is None else self._needs_care(job)
+            for each in waited
         )
+
+    def _needs_care(self, job: Job) -> bool:
+        return job.state is JobState.FAILED or self.is_overdue(job)
 
     def is_overdue(self, job: Job) -> bool:
         """Whether a job takes longer than the settings allow.

@@ -113,8 +113,8 @@ class Trial:
         return self.airflow.state(run) in ("success", "failed")
 
     def _kill_triggerer(self, run: str) -> None:
-        """Kill the triggerer while load tasks are deferred; start another one."""
-        wait(lambda: self._deferred(run, "load"), "a deferred task")
+        """Kill the triggerer while a task is deferred; start another one."""
+        wait(lambda: self._has(run, "deferred"), "a deferred task")
         for process in [
             *psutil.Process(self.triggerer).children(recursive=True),
             psutil.Process(self.triggerer),
@@ -134,14 +134,17 @@ class Trial:
                 None,
             )
 
+        wait(lambda: self._has(run, "success", "begin"), "the table")
         with self.warehouse.loading() as port:
             wait(port, "a load")
             task = wait(found, "a task that loads")
             psutil.Process(task.pid).kill()
         say(f"killed: {task.name}, while it loaded")
 
-    def _deferred(self, run: str, task: str) -> bool:
-        return any(one.task == task and one.state == "deferred" for one in self.airflow.tasks(run))
+    def _has(self, run: str, state: str, task: str | None = None) -> bool:
+        """Whether a task is in a state."""
+        tasks = self.airflow.tasks(run)
+        return any(one.state == state and task in (None, one.task) for one in tasks)
 
 
 @contextlib.contextmanager

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from spaaza_source.backfill import Backfill, BackfillPart, Step, Waiting
+from spaaza_source.backfill.watch import GONE
 from spaaza_source.errors import SettingsError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.windows import parse_window
@@ -176,6 +178,18 @@ def test_all_who_wait_for_a_backfill_share_one_list_and_need_no_destination(stag
     calls = len(stage.sandbox.calls)
     assert [backfill.watch(waiting, board).is_due() for waiting in waits] == [False] * 3
     assert len(stage.sandbox.calls) == calls
+
+
+def test_a_job_that_the_list_lacks_is_waited_for_before_it_is_taken_for_gone(stage: Stage) -> None:
+    backfill, clock = stage.backfill(), FakeClock()
+    (part,) = backfill.plan("2026-04-01", "2026-05-01", tables=[TABLE])
+    waiting = backfill.load_ready(part).waiting
+    assert waiting is not None
+    waiting["jobs"] = [["77"]]
+    watch = backfill.watch(waiting, backfill.board(waiting, clock))
+    assert not watch.is_due()
+    clock.pause(GONE + 1, Event())
+    assert watch.is_due()
 
 
 def test_a_script_may_wait_by_itself(stage: Stage) -> None:

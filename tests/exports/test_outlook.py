@@ -125,7 +125,12 @@ def test_a_queue_that_moves_is_waited_for() -> None:
 def test_whoever_waits_has_something_to_do_once_a_group_is_done_or_has_failed(
     known: list[KnownJob], is_due: bool
 ) -> None:
-    assert listed(*known, job(3, state=RUNNING)).is_due([["1", "2"], ["3"]]) is is_due
+    jobs = listed(*known, job(3, state=RUNNING))
+    assert jobs.is_due([["1", "2"], ["3"]], {"1", "2"}) is is_due
+
+
+def test_a_job_that_was_never_listed_may_be_so_later() -> None:
+    assert not listed(job(1, state=RUNNING)).is_due([["1"], ["2"]], {"1"})
 
 
 def test_open_jobs_are_those_that_wait_or_run() -> None:
