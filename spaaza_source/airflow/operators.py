@@ -66,6 +66,10 @@ class BackfillOperator(BaseOperator):
         del step
         return loaded
 
+    def news(self, loaded: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """The windows that asset events tell of, by table."""
+        return loaded
+
     def _go_on(
         self, context: Any, waited: Waiting | None, loaded: dict[str, list[str]], failure: str
     ) -> Any:
@@ -77,7 +81,7 @@ class BackfillOperator(BaseOperator):
                 loaded = {**loaded, table: [*loaded.get(table, ()), *windows]}
             waited = step.waiting
             if waited is None:
-                self._tell_assets(context, loaded)
+                self._tell_assets(context, self.news(loaded))
                 return self.result(step, loaded)
             self.log.info("%s exports are not ready", len(waited["jobs"]))
             if failure:
@@ -161,3 +165,8 @@ class LoadPart(BackfillOperator):
     def take_step(self, backfill: Backfill, waited: Waiting | None) -> Step:
         """As `Backfill.load_ready`."""
         return backfill.load_ready(self.part, waited, most_open=self.most_open)
+
+    def news(self, loaded: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """All windows of the part: a try that was killed may have loaded some of them."""
+        del loaded
+        return {self.part["table"]: self.part["windows"] or [self.part["table"]]}

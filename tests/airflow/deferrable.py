@@ -263,13 +263,14 @@ def wrong_assets(trial: Trial) -> list[str]:
         " FROM asset_event JOIN asset ON asset.id = asset_id"
     )
     uris = {uri for uri, _ in events}
-    windows = [one for _, extra in events for one in json.loads(extra)["windows"]]
+    windows = {one for _, extra in events for one in json.loads(extra)["windows"]}
     say(f"asset events: {len(events)}, of {', '.join(sorted(uris))}")
     wrong = []
     if uris != {f"x-dlt://warehouse/{DATASET}/{TABLE}"}:
         wrong.append(f"the assets {sorted(uris)} had events")
-    if len(windows) != len(set(windows)):
-        wrong.append("a window was told of twice")
+    told = {f"{TABLE} {window}" for window in windows}
+    if told != set(trial.asked()):
+        wrong.append(f"other windows were told of than asked for: {told ^ set(trial.asked())}")
     end = time.monotonic() + 60
     ran: set[str] = set()
     while time.monotonic() < end and f"after_{TABLE}" not in ran:
