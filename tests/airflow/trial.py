@@ -74,12 +74,12 @@ class Trial:
             source = spaaza_source(start_date=start, max_age=0, max_concurrent_exports=20)
             pipeline.run(source.with_resources(*tables))
 
-    def load_daily(self, tables: Sequence[str]) -> list[str]:
-        """A daily load on another machine; what it asks for."""
+    def load_daily(self, start: datetime, tables: Sequence[str]) -> list[str]:
+        """A daily load on another machine, with the range's start; what it asks for."""
         before = len(self.sandbox.tasks)
         with environment({**self.warehouse.settings, **access_to(self.sandbox)}):
             pipeline = dlt.pipeline("spaaza", destination="warehouse", dataset_name=DATASET)
-            pipeline.run(spaaza_source(max_age=0).with_resources(*tables))
+            pipeline.run(spaaza_source(start_date=start, max_age=0).with_resources(*tables))
         return self.asked()[before:]
 
     def asked(self) -> list[str]:
@@ -220,7 +220,7 @@ def main() -> int:
         say(f"run again: {again:.0f} s")
         wrong += [f"{one.part} was loaded again" for one in loaded if one.state != "skipped"]
         goes_on = [table for table in given.tables if table != "users"]
-        for text in trial.load_daily(goes_on):
+        for text in trial.load_daily(start, goes_on):
             window = parse_window(text.split(" ", 1)[1])
             if window is None or window.length > timedelta(days=60):
                 wrong.append(f"the daily load asked for {text}")
