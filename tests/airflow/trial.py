@@ -32,7 +32,9 @@ DAG = "spaaza_backfill"
 END = datetime(2026, 11, 1, tzinfo=timezone.utc)
 QUICK = {"POLL_INTERVAL": "0.5", "START_MARGIN": "0", "STAGGER": "0"}
 #: Seconds that an export runs at the vendor.
-RUN_SECONDS = 3.0
+RUN_SECONDS = 5.0
+#: So many may be open there, so that tasks wait for theirs.
+OPEN = 2
 
 
 class Trial:
@@ -168,7 +170,7 @@ def stage(into: str, months: int, rows: int, parallel: int) -> Iterator[Trial]:
         made = stack.enter_context(
             airflow(
                 folder / "airflow",
-                {"backfill.py": waiting_dag(parallel)},
+                {"backfill.py": waiting_dag()},
                 server.create("airflow"),
                 parallel,
                 {**quiet, **warehouses[0].settings, **access_to(sandbox), "PYTHONPATH": str(ROOT)},
@@ -179,12 +181,12 @@ def stage(into: str, months: int, rows: int, parallel: int) -> Iterator[Trial]:
         yield Trial(sandbox, made, (warehouses[0], warehouses[1]))
 
 
-def waiting_dag(parallel: int) -> str:
+def waiting_dag() -> str:
     """The DAG as it is where no triggerer runs: its tasks wait, and can be killed meanwhile."""
     text = (ROOT / "pipelines" / "airflow_dag.py").read_text(encoding="utf-8")
     for default, own in (
         ('"deferrable": True', '"deferrable": False'),
-        ('"most_open": None', f'"most_open": {parallel}'),
+        ('"most_open": None', f'"most_open": {OPEN}'),
     ):
         if text.count(default) != 1:
             raise RuntimeError(f"the DAG has no {default}")
