@@ -16,12 +16,22 @@ from rich.console import Console
 
 from spaaza_source.cli.agreement import run_agreed
 from spaaza_source.cli.deep_check.check import deep_check
-from spaaza_source.cli.load import load_and_report, load_archived, load_each
+from spaaza_source.cli.error_messages import ExportsFailedError
+from spaaza_source.cli.load import (
+    collect_and_report,
+    load_and_report,
+    load_archived,
+    load_each,
+    load_parts,
+)
 from spaaza_source.cli.next_load import (
+    by_task,
     list_exports,
     median_seconds,
     prepare_next_load,
+    read_exports,
     read_history,
+    split_by_task,
 )
 from spaaza_source.cli.output import (
     JOBS_SHOWN,
@@ -29,11 +39,13 @@ from spaaza_source.cli.output import (
     Report,
     make_console,
     print_chain,
+    print_line,
     show_differences,
     show_jobs,
     show_plan,
     show_recurring,
     show_submitted,
+    show_task,
     with_report,
 )
 from spaaza_source.cli.pipeline import locked_pipeline, reading_pipeline
@@ -77,13 +89,17 @@ def check(*, deep: bool, keys: int, **options: Any) -> None:
 
 def _compare(target: Target, keys: int, console: Console) -> bool:
     """Show how the tables of a target differ from fresh exports; whether they are equal."""
-    sources = target.sources_to_compare()
     with reading_pipeline(target) as pipeline:
+        parts, refused = split_by_task(target, pipeline)
+        sources = [source for part in parts for source in part.sources_to_compare()]
         tables = ", ".join(table for source in sources for table in source.selected_resources)
         console.print(f"\nRequesting fresh exports of {tables} ...", highlight=False)
         known = {table: target.vendor.known(table) for table in target.tables}
         diffs = deep_check(pipeline, sources, known, keys, exists=target.exists)
-        return show_differences(console, diffs)
+        are_equal = show_differences(console, diffs)
+    if refused:
+        raise ExportsFailedError(refused)
+    return are_equal
 
 
 @with_report
@@ -123,21 +139,7 @@ def load(
     loaded: list[str] = []
 
     def load_target(target: Target) -> None:
-        source = target.source(**settings)
-        # What is streamed has no jobs, and no other check than the request itself.
-        requests = asks_vendor(source) and len(streamed_tables(source)) < len(target.tables)
-        if requests:
-            # Wrong settings are reported before anything is requested.
-            list(target.vendor.check_access())
-        # What is dropped and loaded again needs no older load to be finished first.
-        with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
-            run = partial(load_and_report, pipeline, source, report, full_refresh=full_refresh)
-            if requests:
-                submitter = exports_of(source).run.submitter
-                run_agreed(submitter, run, may_ask=isinstance(report, ConsoleReport))
-            else:
-                run()
-            loaded.append(f"{target.dataset}.{_table_to_show(pipeline, source)}")
+        loaded.append(_load(target, report, settings, abandon=abandon, full_refresh=full_refresh))
 
     load_each(targets, report, load_target)
     report.show_location(targets[0].db, loaded[0])
@@ -147,6 +149,50 @@ def _table_to_show(pipeline: dlt.Pipeline, source: DltSource) -> str:
     """A loaded table that is there: one that never got a row may not be."""
     there = set(pipeline.default_schema.data_table_names(seen_data_only=True))
     return next((name for name in source.selected_resources if name in there), "export_jobs")
+
+
+def _load(
+    target: Target,
+    report: Report,
+    settings: Mapping[str, Any],
+    *,
+    abandon: bool,
+    full_refresh: bool,
+) -> str:
+    """Load the tables of a target; returns one of them, to be looked at."""
+    source = target.source(**settings)
+    requests = _requests(target, source)
+    if requests:
+        # Wrong settings are reported before anything is requested.
+        list(target.vendor.check_access())
+
+    def load_part(part: Target) -> None:
+        its = source if part is target else part.source(**settings)
+        run = partial(load_and_report, pipeline, its, report, full_refresh=full_refresh)
+        if part.task and any(load.sync.adopt_job for load in loads_of(its).values()):
+            collect_and_report(pipeline, part, report, **settings)
+        elif _requests(part, its):
+            submitter = exports_of(its).run.submitter
+            run_agreed(submitter, run, may_ask=isinstance(report, ConsoleReport))
+        else:
+            run()
+
+    # What is dropped and loaded again needs no older load to be finished first.
+    with locked_pipeline(target, report.progress, abandon=abandon or full_refresh) as pipeline:
+        parts: list[Target] = [target]
+        refused: list[SettingsError] = []
+        if requests and not full_refresh:
+            parts, refused = split_by_task(target, pipeline, source)
+        load_parts(parts, refused, load_part)
+        return f"{target.dataset}.{_table_to_show(pipeline, source)}"
+
+
+def _requests(target: Target, source: DltSource) -> bool:
+    """Whether some of a target's tables have jobs.
+
+    What is streamed has none, and no other check than the request itself.
+    """
+    return asks_vendor(source) and len(streamed_tables(source)) < len(target.tables)
 
 
 def _archived(folder: Path, vendor: Vendor) -> list[str]:
@@ -179,16 +225,27 @@ def _with_files(
 def plan(**options: Any) -> None:
     """Show the exports that the next load would request."""
     console = make_console()
+    failures: list[Exception] = []
     for target in _each_target(console, options):
-        asked, streamed = _split_streamed(target)
         exports: list[tuple[ExportRequest, Job | None]] = []
+        last_runs = []
         with reading_pipeline(target) as pipeline:
-            if asked is not None:
-                submitter, syncs = prepare_next_load(asked, pipeline)
-                exports += list_exports(syncs, submitter.plan(syncs))
+            parts, refused = split_by_task(target, pipeline)
+            for part in parts:
+                asked, streamed = _split_streamed(part)
+                if asked is not None:
+                    submitter, syncs = prepare_next_load(asked, pipeline)
+                    plans = submitter.plan(syncs)
+                    exports += list_exports(syncs, plans)
+                    last_runs += [each.last_run for each in plans if part.task and each.last_run]
+                exports += [(load.sync.make_request(None), None) for load in streamed]
             seconds_by_table = median_seconds(read_history(target, pipeline))
-        exports += [(load.sync.make_request(None), None) for load in streamed]
         show_plan(console, exports, seconds_by_table, target.vendor.filter_text, target.streamed)
+        for last_run in last_runs:
+            console.print(f"{last_run.table}: {last_run.reason}", highlight=False)
+        failures += refused
+    if failures:
+        raise ExportsFailedError(failures)
 
 
 def _split_streamed(target: Target) -> tuple[Target | None, list[TableLoad]]:
@@ -215,17 +272,26 @@ def submit(*, repeat: Repeat | None, apart: float, max_exports: int | None, **op
             hint="Leave out --start-date and --end-date.",
         )
     console, batches = make_console(), 0
+    failures: list[Exception] = []
     settings = {} if max_exports is None else {"max_exports": max_exports}
     for target in _each_target(console, options):
         with reading_pipeline(target) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline, **settings)
-        submitted = run_agreed(
-            submitter,
-            partial(submitter.submit, syncs, timedelta(seconds=apart), repeat, batches),
-        )
-        show_submitted(console, submitted)
-        # The exports of the next chain begin when these have begun.
-        batches += submitter.count_batches(submitted)
+            parts, refused = split_by_task(target, pipeline)
+            prepared = [prepare_next_load(part, pipeline, **settings) for part in parts]
+        failures += refused
+        for submitter, syncs in prepared:
+            asked = [sync for sync in syncs if sync.adopt_job is None]
+            send = partial(submitter.submit, asked, timedelta(seconds=apart), repeat, batches)
+            submitted = run_agreed(submitter, send) if asked else []
+            if asked:
+                show_submitted(console, submitted)
+            for sync in syncs:
+                if sync.adopt_job is not None:
+                    show_task(console, sync.table, sync.adopt_job)
+            # The exports of the next chain begin when these have begun.
+            batches += submitter.count_batches(submitted)
+    if failures:
+        raise ExportsFailedError(failures)
 
 
 @with_report
@@ -233,50 +299,34 @@ def collect(*, report: Report, task: str | None, **options: Any) -> None:
     """Load the exports that are finished, or the last run of a task that somebody else made."""
 
     def collect_one(target: Target) -> None:
-        settings: dict[str, Any] = {"only_finished": True}
         if task is not None:
-            target, adopted = _of_task(target, task)
-            settings |= adopted
+            target = by_task(target, task)
         with locked_pipeline(target, report.progress) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline, **settings)
-            tables = [sync.table for sync in syncs]
-            finished = dict(zip(tables, submitter.plan(syncs), strict=True))
-            unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
-            ready = [table for table, plan in finished.items() if plan.adopted]
-            if ready:
-                source = target.source(**settings).with_resources(*ready)
-                load_and_report(pipeline, source, report)
-        report.add_waiting(dict(zip(tables, unfinished, strict=True)), ready)
+            parts, refused = split_by_task(target, pipeline)
+            collect_part = partial(collect_and_report, pipeline, report=report, only_finished=True)
+            load_parts(parts, refused, collect_part)
 
     load_each(Target.each(**options), report, collect_one)
-
-
-def _of_task(target: Target, task_id: str) -> tuple[Target, dict[str, Any]]:
-    """The target with the table of a task alone, and the settings that adopt the task."""
-    if target.vendor.read_task is None:
-        raise SettingsError(
-            f"{target.vendor.name} has no tasks", where="--task", hint="Leave it out."
-        )
-    table, settings = target.vendor.read_task(task_id=task_id)
-    if target.are_named and list(target.tables) != [table]:
-        raise SettingsError(
-            f"task {task_id} exports {table}", where="--task", hint="Name no other table."
-        )
-    return replace(target, tables=[table]), settings
 
 
 def jobs(*, show_all: bool, **options: Any) -> None:
     """List our jobs at the vendor."""
     console = make_console()
     for target in _each_target(console, options):
+        # Whatever the tables have: this is where one looks for what is the matter.
+        submitter, tables = read_exports(target)
         with reading_pipeline(target) as pipeline:
-            submitter, syncs = prepare_next_load(target, pipeline)
             history = read_history(target, pipeline)
-        tables = {sync.make_request(None).subject: sync.table for sync in syncs}
+            parts, refused = split_by_task(target, pipeline)
         own = [job for job in submitter.known_jobs() if job.subject in tables]
         show_jobs(console, own, tables, history, None if show_all else JOBS_SHOWN)
         if target.vendor.list_recurring is not None:
             show_recurring(console, target.vendor.list_recurring(), target.vendor.filter_text)
+        for part in parts:
+            for table, task_id in part.task.get("adopt_tasks", {}).items():
+                show_task(console, table, task_id)
+        for each in refused:
+            print_line(console, str(each))
 
 
 def _each_target(console: Console, options: Mapping[str, Any]) -> Iterator[Target]:

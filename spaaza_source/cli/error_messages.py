@@ -43,14 +43,14 @@ BY_SIGNAL = 128
 
 
 class ExportsFailedError(Exception):
-    """Some exports of a load failed; the others are loaded.
+    """Some tables of a command failed; the others are loaded, or shown.
 
     Args:
-        failures: What dlt raised for each.
+        failures: What was raised for each.
     """
 
     def __init__(self, failures: Sequence[Exception]) -> None:
-        super().__init__(f"{len(failures)} exports failed")
+        super().__init__(f"{len(failures)} tables failed")
         self.failures = failures
 
 

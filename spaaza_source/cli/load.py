@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source.chat import tell_chat
 from spaaza_source.cli.error_messages import ChainsFailedError, ExportsFailedError, failed_export
+from spaaza_source.cli.next_load import prepare_next_load
 from spaaza_source.cli.output.report import Report
 from spaaza_source.cli.pipeline import locked_pipeline
 from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
+from spaaza_source.errors import SettingsError, SpaazaSourceError
 from spaaza_source.exports import archived_loads, archived_tables
 
 
@@ -78,6 +81,56 @@ def load_and_report(
             break
     if failures:
         raise ExportsFailedError(list(failures.values()))
+
+
+def load_parts(
+    parts: Iterable[Target], refused: Iterable[SettingsError], load: Callable[[Target], None]
+) -> None:
+    """Load the parts of a target, one after the other.
+
+    Args:
+        parts: The target, or some of its tables each; one of a task that somebody else made keeps
+            no other from its own.
+        refused: Why further tables cannot be loaded.
+        load: Loads one of them.
+
+    Raises:
+        ExportsFailedError: Some tables failed; the others are loaded.
+    """
+    failures: list[Exception] = list(refused)
+    for part in parts:
+        try:
+            load(part)
+        except ExportsFailedError as failed:
+            failures += failed.failures
+        except SpaazaSourceError as error:
+            if not part.task:
+                raise
+            failures.append(error)
+    if failures:
+        raise ExportsFailedError(failures)
+
+
+def collect_and_report(
+    pipeline: dlt.Pipeline, target: Target, report: Report, **settings: Any
+) -> None:
+    """Load the exports of a target that are finished, and report those that are not.
+
+    Raises:
+        ExportsFailedError: Some failed, or the last run of a recurring task has; the others are
+            loaded.
+    """
+    submitter, syncs = prepare_next_load(target, pipeline, **settings)
+    tables = [sync.table for sync in syncs]
+    finished = dict(zip(tables, submitter.plan(syncs), strict=True))
+    unfinished = submitter.plan(replace(sync, collect_only=False) for sync in syncs)
+    # What has failed is told as by a load, with the vendor's words.
+    failed = {name for name, plan in finished.items() if plan.last_run and plan.last_run.has_failed}
+    ready = [name for name, plan in finished.items() if plan.adopted or name in failed]
+    waiting = dict(zip(tables, unfinished, strict=True))
+    report.add_waiting({name: waiting[name] for name in tables if name not in failed}, ready)
+    if ready:
+        load_and_report(pipeline, target.source(**settings).with_resources(*ready), report)
 
 
 def finish_interrupted(pipeline: dlt.Pipeline, source: str, report: Report) -> set[str]:

@@ -1,26 +1,118 @@
-"""The exports of a pipeline's next load: planned from its state, timed from earlier exports."""
+"""The exports of a pipeline's next load: planned from its state, timed from earlier exports.
+
+A table whose rows come from a task that somebody else made is loaded by that task.
+"""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import dlt
+from dlt.extract import DltSource
 
 from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
-from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync
+from spaaza_source.errors import SettingsError
+from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync, task_of
 from spaaza_source.loading import (
     exports_of,
+    find_rows_of_others,
+    loads_of,
     not_requested,
     restore_from_destination,
     resume_tables,
+    streamed_tables,
 )
 
 #: How many of a table's last exports the expected duration of the next is taken from.
 RECENT = 20
+#: Without the task, a load by the same filter goes on with the table's rows.
+_HINT = (
+    "Set segments of it to the task's filter, which is its selection in export_jobs; or load it"
+    " into another dataset."
+)
+
+
+def by_task(target: Target, task_id: str) -> Target:
+    """The target with the table of a task alone, and the settings that adopt the task.
+
+    Raises:
+        SettingsError: There is no such task, or it is of another table, or of a range of dates.
+    """
+    if target.vendor.read_task is None:
+        raise SettingsError(
+            f"{target.vendor.name} has no tasks", where="--task", hint="Leave it out."
+        )
+    if any(target.dates.values()):
+        raise SettingsError(
+            "a run of a task has the rows of its own filter, whatever the dates",
+            where="--task",
+            hint="Leave out --start-date and --end-date.",
+        )
+    task = target.vendor.read_task(task_id=task_id)
+    if target.are_named and list(target.tables) != [task.table]:
+        raise SettingsError(
+            f"task {task_id} exports {task.table}", where="--task", hint="Name no other table."
+        )
+    return replace(target, tables=[task.table], task=task.settings)
+
+
+def split_by_task(
+    target: Target, pipeline: dlt.Pipeline, source: DltSource | None = None
+) -> tuple[list[Target], list[SettingsError]]:
+    """The target, and apart from it each table whose rows come from somebody else's task.
+
+    Args:
+        target: What a command is about.
+        pipeline: The pipeline that loads it.
+        source: Its source; None to make it.
+
+    Returns:
+        The targets, one of the other tables first; and for each table that none of them can go on
+        with, why.
+
+    Raises:
+        SpaazaSourceError: The vendor could not be asked for a task.
+    """
+    if target.vendor.read_task is None or target.task or target.files or not target.exists:
+        return [target], []
+    source = target.source() if source is None else source
+    streamed = streamed_tables(source)
+    asked = [name for name in source.selected_resources if name not in streamed]
+    loads = loads_of(source.with_resources(*asked)) if asked else {}
+    adopted: dict[str, Target] = {}
+    refused: dict[str, SettingsError] = {}
+    for table, job_id in find_rows_of_others(loads, pipeline).items():
+        task_id = task_of(job_id)
+        try:
+            task = target.vendor.read_task(task_id=task_id)
+        except SettingsError as error:
+            refused[table] = _refuse(table, task_id, error.cause)
+            continue
+        if task.is_ours:
+            # The settings have changed since, which is for the load itself to tell.
+            continue
+        if task.repeats or loads[table].sync.is_range:
+            adopted[table] = replace(target, tables=[table], task=task.settings)
+        else:
+            refused[table] = _refuse(table, task_id, "it does not repeat")
+    if not adopted and not refused:
+        return [target], []
+    others = [table for table in target.tables if table not in adopted.keys() | refused.keys()]
+    rest = [replace(target, tables=others)] if others else []
+    return [*rest, *adopted.values()], list(refused.values())
+
+
+def _refuse(table: str, task_id: str, reason: str) -> SettingsError:
+    return SettingsError(
+        f"its rows are those of task {task_id}, and no newer ones can be had: {reason}",
+        where=table,
+        hint=_HINT,
+    )
 
 
 def prepare_next_load(
@@ -34,8 +126,7 @@ def prepare_next_load(
     Raises:
         SettingsError: A table is streamed, without a job that could be requested or collected.
     """
-    if target.streamed:
-        raise not_requested(target.streamed[0])
+    _refuse_streamed(target)
     source = target.source(**settings)
     exports = exports_of(source)
     if not target.exists:
@@ -45,6 +136,23 @@ def prepare_next_load(
     known = source.name in pipeline.schema_names
     schema = pipeline.schemas[source.name] if known else source.schema
     return exports.run.submitter, resume_tables(exports.loads, pipeline, schema)
+
+
+def read_exports(target: Target) -> tuple[ExportSubmitter, dict[str, str]]:
+    """What asks for the exports of a target, and by the vendor's name of each of its tables.
+
+    Raises:
+        SettingsError: As `prepare_next_load`.
+    """
+    _refuse_streamed(target)
+    exports = exports_of(target.source())
+    tables = {load.sync.make_request(None).subject: name for name, load in exports.loads.items()}
+    return exports.run.submitter, tables
+
+
+def _refuse_streamed(target: Target) -> None:
+    if target.streamed:
+        raise not_requested(target.streamed[0])
 
 
 def list_exports(

@@ -38,6 +38,7 @@ class Target:
         dates: `start_date` and `end_date`.
         chain: The chain, where several are loaded.
         files: `files` and `dialect`, where the user's own files are loaded.
+        task: The settings that adopt a task that somebody else made, for the one table of it.
     """
 
     vendor: Vendor
@@ -50,6 +51,7 @@ class Target:
     dates: Mapping[str, str | None]
     chain: int | None = None
     files: Mapping[str, Any] = field(default_factory=dict)
+    task: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def each(cls, *, vendor: str, chains: Sequence[int] = (), **options: Any) -> list[Target]:
@@ -175,7 +177,7 @@ class Target:
 
     def _source(self, tables: Sequence[str], **settings: Any) -> DltSource:
         options: dict[str, Any] = {name: date for name, date in self.dates.items() if date}
-        options |= self.files
+        options |= {**self.files, **self.task}
         if self.are_named and self.vendor.tables_setting:
             options[self.vendor.tables_setting] = list(tables)
         source = self.vendor.source(**options, **settings)

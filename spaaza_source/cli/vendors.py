@@ -11,7 +11,7 @@ from dlt.extract import DltSource
 
 from spaaza_source import spaaza, voucherify
 from spaaza_source.cli.deep_check.check import VendorTable
-from spaaza_source.spaaza import ForeignTask
+from spaaza_source.spaaza import ForeignTask, TaskSettings
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Vendor:
     streamed_source: Callable[..., DltSource] | None = None
     check_streamed: Callable[[], Iterator[str]] | None = None
     list_recurring: Callable[[], Iterator[ForeignTask]] | None = None
-    read_task: Callable[..., tuple[str, dict[str, Any]]] | None = None
+    read_task: Callable[..., TaskSettings] | None = None
 
     def known(self, table: str) -> VendorTable:
         """What is known of a table."""

@@ -19,6 +19,7 @@ from spaaza_source.exports.outlook import JobList, Outlook
 from spaaza_source.exports.plan import Plan, cut_range
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.private_folder import private_folder, process_folder
+from spaaza_source.exports.recurring import task_of
 from spaaza_source.exports.request import (
     REPEATS,
     ExportFormat,
@@ -78,5 +79,6 @@ __all__ = [
     "rewrite_files",
     "tables_of_archives",
     "take_files",
+    "task_of",
     "verify_checksums",
 ]

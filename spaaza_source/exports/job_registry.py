@@ -15,8 +15,7 @@ from spaaza_source.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from spaaza_source.exports.jobs import ExportService, Job, JobState, KnownJob
-from spaaza_source.exports.plan import youngest
+from spaaza_source.exports.jobs import ExportService, Job, JobState, KnownJob, youngest
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport import Clock, Deadline

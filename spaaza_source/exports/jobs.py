@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -103,6 +103,16 @@ def _is_same(asked: Any, shown: Any) -> bool:
 def _spell(value: Any) -> str:
     instant = parse_vendor_instant(value) if isinstance(value, str) else None
     return str(instant or value).casefold()
+
+
+def youngest(known: Iterable[KnownJob]) -> KnownJob | None:
+    """The job that was created last."""
+    return max(known, key=lambda each: created_key(each.job), default=None)
+
+
+def created_key(job: Job) -> float:
+    """When a job was created, in seconds; 0 where nobody knows."""
+    return job.created_at.timestamp() if job.created_at else 0.0
 
 
 class ExportService(Protocol):

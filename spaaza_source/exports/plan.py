@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from spaaza_source.errors import LargePlanError, SettingsError
-from spaaza_source.exports.jobs import RUN_MARK, Job, JobState, KnownJob
+from spaaza_source.errors import LargePlanError
+from spaaza_source.exports.jobs import Job, JobState, KnownJob, created_key, youngest
+from spaaza_source.exports.recurring import LastRun, find_adopted, find_last_run, is_named
 from spaaza_source.exports.request import REPEATS, ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
-from spaaza_source.windows import EARLIEST, Window, cut_calendar, iso, parse_vendor_instant
+from spaaza_source.windows import EARLIEST, Window, cut_calendar, iso
 
 #: How old a finished job may be and still be collected: the vendor repeats one a month at least.
 COLLECT_AGE = timedelta(days=35)
@@ -29,6 +30,8 @@ class Plan:
         adopted: Existing jobs that are used, each with its request.
         failed: Windows whose export has just failed at the vendor; long enough to be halved.
         waiting: Existing jobs that are left out, as the vendor has not begun them.
+        last_run: The last run of the job that repeats, or is adopted, where it is not among these;
+            None without one.
     """
 
     covered: Window | None
@@ -36,6 +39,7 @@ class Plan:
     adopted: Sequence[tuple[ExportRequest, Job]] = ()
     failed: Sequence[Window] = ()
     waiting: Sequence[tuple[ExportRequest, Job]] = ()
+    last_run: LastRun | None = None
 
     @property
     def to_request(self) -> list[Window | None]:
@@ -59,7 +63,7 @@ def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age:
     sync.check_dates()
     known = [] if sync.ignore_existing else list(known)
     if sync.adopt_job is not None:
-        known = _find_adopted(sync, known)
+        known = find_adopted(sync, known)
     if sync.collect_only:
         max_age = max(max_age, COLLECT_AGE)
     # Since when a job must have been finished to be used; with an age of 0 none is.
@@ -69,7 +73,8 @@ def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age:
         new = [job for job in known if job.job.job_id not in sync.loaded]
         # Where all rows at once were too many, they are asked for by time.
         plan = _plan_windows(sync, sync.range_at(now) or Window(None, now), new, now, since)
-    return _limit_to_done(plan) if sync.collect_only else plan
+    plan = _limit_to_done(plan) if sync.collect_only else plan
+    return plan if plan.adopted else replace(plan, last_run=find_last_run(sync, known))
 
 
 def check_size(sync: TableSync, now: datetime) -> None:
@@ -120,7 +125,8 @@ def _plan_whole(
     whole = sync.make_request(None)
     recurring = [replace(whole, repeat=repeat) for repeat in REPEATS]
     if sync.range_at(now) is not None:
-        return _plan_recurring(sync, known, recurring, since)
+        named = [whole] if sync.adopt_job is not None else []
+        return _plan_recurring(sync, known, [*named, *recurring], since)
     requests = [whole, *(recurring if sync.collect_only else ())]
     ours = [job for job in known if any(map(job.is_of, requests))]
     # An older export may not replace what a younger one has loaded.
@@ -129,9 +135,9 @@ def _plan_whole(
         job
         for job in ours
         if job.job.job_id not in sync.loaded
-        and (loaded is None or _created_key(job.job) > _created_key(loaded.job))
+        and (loaded is None or created_key(job.job) > created_key(loaded.job))
     ]
-    good = [known for known in ours if _is_usable(known.job, since)]
+    good = [job for job in ours if is_named(sync, job) or _is_usable(job.job, since)]
     if sync.collect_only:
         good = [job for job in good if job.job.state is JobState.DONE] or good
     adopted = youngest(good)
@@ -144,34 +150,12 @@ def _plan_whole(
     return None
 
 
-def _find_adopted(sync: TableSync, known: Sequence[KnownJob]) -> list[KnownJob]:
-    """The job that somebody else made for the table, which has to be as the settings say.
-
-    Raises:
-        SettingsError: It is not there, or exports something else.
-    """
-    found = [job for job in known if job.job.job_id.partition(RUN_MARK)[0] == sync.adopt_job]
-    if not found:
-        raise SettingsError(
-            f"the vendor has no export task {sync.adopt_job}",
-            where=f"adopt_tasks of {sync.table}",
-            hint="See the recurring ones of the chain: spaaza jobs.",
-        )
-    whole = sync.make_request(None)
-    requests = [whole, *(replace(whole, repeat=repeat) for repeat in REPEATS)]
-    if not any(each.is_of(request) for each in found for request in requests):
-        raise SettingsError(
-            f"task {sync.adopt_job} exports another index, format or filter than the settings say",
-            where=f"adopt_tasks of {sync.table}",
-            hint=f"Load it by its own: spaaza collect --task {sync.adopt_job}.",
-        )
-    return found
-
-
 def _plan_recurring(
     sync: TableSync, known: Sequence[KnownJob], requests: Sequence[ExportRequest], since: datetime
 ) -> Plan | None:
     """The plan of a recurring export's last run for a table that goes on by time; None without one.
+
+    So is that of a job that is adopted, and has run once.
 
     It has all rows, and is good where no later load has brought what came after it.
     """
@@ -183,36 +167,13 @@ def _plan_recurring(
         if any(map(job.is_of, requests))
         and job.job.state is JobState.DONE
         and job.job.job_id not in sync.loaded
-        and _is_usable(job.job, since)
+        and (is_named(sync, job) or _is_usable(job.job, since))
     )
     until = sync.loaded_until
-    if done is None or (until is not None and _created_key(done.job) <= until.timestamp()):
+    if done is None or (until is not None and created_key(done.job) <= until.timestamp()):
         return None
     request = next(request for request in requests if done.is_of(request))
     return Plan(None, [], [(request, done.job)])
-
-
-def find_missed_run(sync: TableSync, job: Job, period: timedelta) -> datetime | None:
-    """The run before a recurring job's last one that was loaded, where one between was not.
-
-    Where each run has other rows, those of one that was not collected are in no file any more.
-
-    Args:
-        sync: The table's.
-        job: The job as it is now; its id has the time of its run.
-        period: How long the vendor waits from run to run, at most.
-    """
-    task, _, run = job.job_id.partition(RUN_MARK)
-    runs = [
-        parse_vendor_instant(loaded.removeprefix(f"{task}{RUN_MARK}"))
-        for loaded in sync.loaded
-        if loaded.startswith(f"{task}{RUN_MARK}")
-    ]
-    before = max((each for each in runs if each is not None), default=None)
-    now = parse_vendor_instant(run)
-    if not sync.keeps_others or before is None or now is None:
-        return None
-    return before if now - before > 1.5 * period else None
 
 
 def _limit_to_done(plan: Plan) -> Plan:
@@ -279,7 +240,7 @@ def _choose_disjoint(candidates: Iterable[tuple[Window, Job]]) -> list[tuple[Win
             each[1].state is not JobState.DONE,
             each[0].begin,
             -each[0].length,
-            -_created_key(each[1]),
+            -created_key(each[1]),
         ),
     )
     chosen: list[tuple[Window, Job]] = []
@@ -287,11 +248,6 @@ def _choose_disjoint(candidates: Iterable[tuple[Window, Job]]) -> list[tuple[Win
         if not any(window.overlaps(other) for other, _ in chosen):
             chosen.append((window, job))
     return sorted(chosen, key=lambda each: each[0].begin)
-
-
-def youngest(known: Iterable[KnownJob]) -> KnownJob | None:
-    """The job that was created last."""
-    return max(known, key=lambda job: _created_key(job.job), default=None)
 
 
 def _is_usable(job: Job, since: datetime) -> bool:
@@ -306,7 +262,3 @@ def _has_just_failed(job: Job, since: datetime) -> bool:
     """Whether it was created since then, and ended in an error."""
     created = job.created_at
     return job.state is JobState.FAILED and created is not None and created >= since
-
-
-def _created_key(job: Job) -> float:
-    return job.created_at.timestamp() if job.created_at else 0.0

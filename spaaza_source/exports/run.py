@@ -23,9 +23,9 @@ from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
 from spaaza_source.exports.late_start import LateStart
 from spaaza_source.exports.left_jobs import find_left
-from spaaza_source.exports.plan import find_missed_run
 from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.request import PERIODS, ExportRequest
+from spaaza_source.exports.recurring import missed_run
+from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import (
     Export,
@@ -38,7 +38,6 @@ from spaaza_source.exports.table_exports import (
 )
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport import Clock, Deadline, Download, SystemClock, without_context
-from spaaza_source.windows import iso
 
 if TYPE_CHECKING:
     from spaaza_source.tabular import SharedThreads
@@ -207,16 +206,15 @@ class ExportRun:
         for request, job in plan.adopted:
             export = Export(request, registry.claim(job), self._service.http.now(), adopted=True)
             self._begin_export(table, export)
-            if request.repeat is not None:
-                before = find_missed_run(table.sync, job, PERIODS[request.repeat])
-                if before is not None:
-                    logger.warning(
-                        f"{request}: the run after {iso(before)} was not collected in time, and its"
-                        " rows are in no file any more; load that range by start_date and end_date"
-                    )
+            if missed := missed_run(table.sync, job, request):
+                logger.warning(missed)
         for request, job in plan.waiting:
             self._execute_late(table, Export(request, job, self._service.http.now(), adopted=True))
         table.left = find_left(table.sync, registry.jobs())
+        last = plan.last_run
+        if table.sync.collect_only and last is not None and last.has_failed:
+            # A list may be without a job's log.
+            raise last.error(self._service.poll(last.job.job_id).detail)
         table.follow(plan)
 
     def _execute_late(self, table: TableExports, export: Export) -> None:

@@ -118,6 +118,7 @@ class TableSync:
         dates_refused: Why the settings' dates cannot narrow the table, which has a filter of its
             own; None where they can, or where it has no times.
         is_range: Whether these dates are a range, both ends of which are to hold.
+        takes_range: Whether a range of its rows can be asked for.
         in_parts: For a table without a policy: by what times its rows are asked for where an export
             of all of them fails; None where they cannot be.
         narrowed_by: The setting that narrows its rows otherwise than by time, for a hint; None for
@@ -138,6 +139,7 @@ class TableSync:
     has_saved_filter: bool = False
     dates_refused: SettingsError | None = None
     is_range: bool = False
+    takes_range: bool = True
     in_parts: SyncPolicy | None = None
     narrowed_by: str | None = None
     adopt_job: str | None = None

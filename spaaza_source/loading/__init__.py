@@ -2,7 +2,12 @@
 
 from spaaza_source.loading.context import DOWNLOADS, downloads_folder
 from spaaza_source.loading.files.arrivals import DOWNLOADING, EXPORTING
-from spaaza_source.loading.history import last_instants, read_history, resume_tables
+from spaaza_source.loading.history import (
+    find_rows_of_others,
+    last_instants,
+    read_history,
+    resume_tables,
+)
 from spaaza_source.loading.resources import (
     ResourceFactory,
     SourceExports,
@@ -33,6 +38,7 @@ __all__ = [
     "asks_vendor",
     "downloads_folder",
     "exports_of",
+    "find_rows_of_others",
     "last_instants",
     "loads_of",
     "make_sync_policy",

@@ -17,7 +17,7 @@ import dlt
 from spaaza_source.audit import Ledger, LoadedExport, present_exports, read_ledger, reload_hint
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports import REPEATS, TableSync
+from spaaza_source.exports import REPEATS, RUN_MARK, TableSync
 from spaaza_source.loading.checkpoint import read_state
 from spaaza_source.loading.first_look import TableLook, look_at
 from spaaza_source.loading.intent import OWN_STEPS, contradicts, describe_settings, narrow_intent
@@ -122,14 +122,19 @@ class LoadHistory:
             for name, value in intent.items()
             if contradicts(name, export.intent.get(name, value), value)
         }
-        accumulates = sync.policy is not None or sync.keeps_others
-        if accumulates and not all(_is_of(sync, export) for export in self.present):
+        if _has_others(sync, self.present):
             changed.add(SELECTION)
         if changed:
+            hint = f"{reload_hint(None)} Or set them back, or load into another dataset."
+            if sync.adopt_job is not None:
+                hint = "Load the task into another dataset (dataset_name, --dataset)."
+            elif task := _task_of_rows(self.present):
+                hint = f"They are of the vendor's task {task}: spaaza collect --task {task}; in"
+                hint += " Python adopt_tasks, with the segments and export_format of the task."
             raise SettingsError(
                 f"the table's rows were loaded by other settings: {', '.join(sorted(changed))}",
                 where=sync.table,
-                hint=f"{reload_hint(None)} Or set them back, or load into another dataset.",
+                hint=hint,
             )
 
 
@@ -206,6 +211,33 @@ def resume_tables(
     return syncs
 
 
+def find_rows_of_others(loads: Mapping[str, TableLoad], pipeline: dlt.Pipeline) -> dict[str, str]:
+    """By table, the job of an export whose filter or format the settings do not know.
+
+    Only of tables that the settings name no filter for: these may have been loaded by the filter of
+    a task that somebody else made.
+
+    Args:
+        loads: How each is loaded.
+        pipeline: The pipeline that loads them.
+    """
+    if not can_count(pipeline, None):
+        return {}
+    jobs = {}
+    with open_client(pipeline) as client:
+        ledger = read_ledger(client)
+        for table, load in loads.items():
+            sync, present = load.sync, present_exports(ledger.get(table, []))
+            has_own = sync.adopt_job is not None or sync.make_request(None).selection
+            if has_own or not _has_others(sync, present):
+                continue
+            there = read_history(client, ledger, table).present
+            whole = [each for each in there if not (each.window or each.is_given)]
+            if whole:
+                jobs[table] = whole[-1].job_id
+    return jobs
+
+
 def last_instants(
     loads: Mapping[str, TableLoad], pipeline: dlt.Pipeline, source: str
 ) -> dict[str, datetime | None]:
@@ -253,6 +285,18 @@ def has_times(load: TableLoad, schema: dlt.Schema) -> bool:
         return False
     # A column that was empty so far has no type, or is text for the time being.
     return bool(column.get(UNDECIDED)) or column.get("data_type", "timestamp") == "timestamp"
+
+
+def _has_others(sync: TableSync, present: Sequence[LoadedExport]) -> bool:
+    """Whether rows of a table that goes on with those it has are of another filter or format."""
+    accumulates = sync.policy is not None or sync.keeps_others
+    return accumulates and not all(_is_of(sync, export) for export in present)
+
+
+def _task_of_rows(present: Sequence[LoadedExport]) -> str | None:
+    """The id of the recurring task whose run has brought rows last; None without one."""
+    runs = [each.job_id for each in present if RUN_MARK in each.job_id]
+    return runs[-1].partition(RUN_MARK)[0] if runs else None
 
 
 def _is_of(sync: TableSync, export: LoadedExport) -> bool:

@@ -294,12 +294,8 @@ def with_new_export(
     """
     chosen = source.with_resources(table)
     load = loads_of(chosen)[table]
-    load = replace(
-        load,
-        sync=replace(load.sync, ignore_existing=True),
-        on_rejected=on_rejected,
-        tombstones=tombstones or Tombstones(),
-    )
+    sync = replace(load.sync, ignore_existing=True, collect_only=False, adopt_job=None)
+    load = replace(load, sync=sync, on_rejected=on_rejected, tombstones=tombstones or Tombstones())
     given: Any = {"name": table, "section": SECTION}
     resource: DltResource
     if streamed_tables(chosen):

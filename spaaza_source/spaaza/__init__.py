@@ -10,7 +10,12 @@ from spaaza_source.spaaza.columns.documented_types import DOCUMENTED
 from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.credentials import SpaazaCredentials, require_chain, require_credentials
 from spaaza_source.spaaza.export_service import SpaazaExports
-from spaaza_source.spaaza.foreign_tasks import ForeignTask, list_recurring, read_task
+from spaaza_source.spaaza.foreign_tasks import (
+    ForeignTask,
+    TaskSettings,
+    list_recurring,
+    read_task,
+)
 from spaaza_source.spaaza.indexes import BULK_USERS, INDEXES, find_table
 from spaaza_source.spaaza.segments import filter_text
 from spaaza_source.spaaza.source import spaaza_source
@@ -25,6 +30,7 @@ __all__ = [
     "SpaazaCredentials",
     "SpaazaExports",
     "TaskOfBody",
+    "TaskSettings",
     "TasksApi",
     "chain_source",
     "check_access",

@@ -113,13 +113,15 @@ class SpaazaExports:
         exported = (target.get("export_index"), target.get("export_format"))
         repeat = trigger.get("repeat")
         request = replace(request, repeat=repeat if repeat in REPEATS else None)
-        is_same = exported == (request.subject, request.export_format)
+        selection = selection_of(task)
+        # Of two filters nobody knows which one holds.
+        is_same = exported == (request.subject, request.export_format) and len(selection) <= 1
         return KnownJob(
             request.fingerprint if is_same and not unknown_filter(task) else "",
             request.subject,
             None,
             self._job(task),
-            selection_of(task),
+            selection,
         )
 
     def tasks(self, since: datetime) -> Iterator[Task]:

@@ -5,7 +5,7 @@ Vendor document: "Exporting data from Spaaza" ("Recurring exports").
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,8 @@ from spaaza_source.spaaza.export_service import (
     unknown_filter,
 )
 from spaaza_source.spaaza.indexes import index_named
-from spaaza_source.spaaza.tasks_api import TasksApi, make_client
+from spaaza_source.spaaza.segments import selection_for
+from spaaza_source.spaaza.tasks_api import Task, TasksApi, make_client
 from spaaza_source.transport import parse_base_url
 from spaaza_source.windows import EARLIEST
 
@@ -47,6 +48,23 @@ class ForeignTask:
     job: Job
 
 
+@dataclass(frozen=True)
+class TaskSettings:
+    """What loads the runs of a task.
+
+    Attributes:
+        table: The table.
+        settings: The settings of `spaaza_source` that adopt it.
+        repeats: Whether it runs again and again.
+        is_ours: Whether this package created it.
+    """
+
+    table: str
+    settings: dict[str, Any] = field(repr=False)
+    repeats: bool
+    is_ours: bool
+
+
 @with_settings("spaaza")
 def list_recurring(
     base_url: str = dlt.config.value,
@@ -62,7 +80,7 @@ def list_recurring(
         trigger, target = task.get("trigger"), task.get("target")
         if not isinstance(trigger, dict) or not isinstance(target, dict):
             continue
-        if trigger.get("repeat") and not DESCRIPTION.search(str(task.get("desc") or "")):
+        if trigger.get("repeat") and not _is_ours(task):
             yield ForeignTask(
                 str(task["id"]),
                 str(target.get("export_index")),
@@ -79,7 +97,7 @@ def read_task(
     credentials: SpaazaCredentials = dlt.secrets.value,
     *,
     task_id: str,
-) -> tuple[str, dict[str, Any]]:
+) -> TaskSettings:
     """The table that a task exports, and the settings of `spaaza_source` that adopt it.
 
     Args:
@@ -111,14 +129,45 @@ def read_task(
             where="--task",
             hint="Make a task with a segment, or without a filter.",
         )
-    table = index_named(str(target.get("export_index"))).table
-    selection = selection_of(task)
-    segment = selection.get("segment_id") or selection.get("segment")
-    return table, {
-        "adopt_tasks": {table: task_id},
+    index = index_named(str(target.get("export_index")))
+    segment = _read_segment(task_id, index.export_index, chain_id, selection_of(task))
+    settings = {
+        "adopt_tasks": {index.table: task_id},
         "export_format": target.get("export_format", "csv"),
-        **({"segments": {table: segment}} if segment else {}),
+        **({"segments": {index.table: segment}} if segment else {}),
     }
+    repeats = job_of(task).repeats
+    return TaskSettings(index.table, settings, repeats=repeats, is_ours=_is_ours(task))
+
+
+def _read_segment(task_id: str, index: str, chain_id: int, selection: Mapping[str, Any]) -> Any:
+    """The segment of a task, as the settings have it; None for all rows.
+
+    Raises:
+        SettingsError: Nobody knows which one it is, or it is none of the index.
+    """
+    if len(selection) > 1:
+        raise SettingsError(
+            f"task {task_id} has both a segment and a segment_id, and no document says which holds",
+            where="--task",
+            hint="Make a task with one of them.",
+        )
+    segment = next(iter(selection.values()), None)
+    try:
+        selection_for(
+            segment, index=index, chain_id=require_chain(chain_id), time_fields=(), window=None
+        )
+    except SettingsError as refused:
+        raise SettingsError(
+            f"the segment of task {task_id} is none that can be read back: {refused.cause}",
+            where="--task",
+            hint="Make a task whose segment is of the index that it exports.",
+        ) from None
+    return segment
+
+
+def _is_ours(task: Task) -> bool:
+    return bool(DESCRIPTION.search(str(task.get("desc") or "")))
 
 
 def _service(base_url: str, chain_id: int, credentials: SpaazaCredentials) -> SpaazaExports:

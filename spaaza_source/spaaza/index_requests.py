@@ -27,6 +27,8 @@ class IndexRequests:
     #: Its rules may hold personal values.
     segment: object = field(repr=False)
     margin: timedelta
+    #: Whether a range only narrows a rule "within the last ...", as versions before did.
+    narrows_last_days: bool = False
 
     def __post_init__(self) -> None:
         self(None)
@@ -50,6 +52,7 @@ class IndexRequests:
                 time_fields=[field for field in fields if field],
                 window=window,
                 margin=self.margin,
+                as_range=self.index.time_field is not None and not self.narrows_last_days,
             ),
         )
 
@@ -93,6 +96,11 @@ class IndexRequests:
         return None if self.moves_with_time and not dates.is_backfill else self._refused
 
     @property
+    def takes_range(self) -> bool:
+        """Whether a range of time can be asked for."""
+        return self.index.time_field is not None and self._refused is None
+
+    @property
     def _refused(self) -> SettingsError | None:
         """Why the segment cannot be narrowed to a window; None if it can."""
         try:
@@ -111,7 +119,7 @@ class IndexRequests:
         if self.index.time_field is None or self._refused is not None:
             return None
         if self.moves_with_time:
-            # Its rules say which rows; a range of the user's narrows them once more.
+            # Its rules say which rows, but for a range of the user's.
             return replace(dates, incremental=False) if dates.is_backfill else None
         if self.shows_changes:
             return replace(dates, incremental=True, full_refresh_every=snapshot, reload_every=None)

@@ -34,6 +34,8 @@ RULE_KEYS = (
 )
 SEGMENT_KEYS = ("entity", "index", "join", "chain_id", "rules")
 JOINS = ("all", "any")
+#: "Within the last ...", of a field of the past.
+LAST = "relative_less_than"
 #: The documents show `day`; of the others the vendor decides.
 UNITS = ("minute", "hour", "day", "week", "month", "year")
 #: Of these units; more than a century of any.
@@ -61,7 +63,7 @@ class DateField:
             SettingsError: The factor is no unit of time, or the amount no whole number.
         """
         _check_relative(factor, amount, f"within of {self.name}")
-        return self._rule("relative_less_than", time_factor=factor, time_amount=amount)
+        return self._rule(LAST, time_factor=factor, time_amount=amount)
 
     def between(self, start: Instant, end: Instant) -> Rule:
         """From `start` to `end`; the vendor's examples read as if both were included."""
@@ -160,6 +162,7 @@ def selection_for(
     time_fields: Sequence[str],
     window: Window | None,
     margin: timedelta = MARGIN,
+    as_range: bool = False,
 ) -> dict[str, Any]:
     """The part of an export's `trigger` that selects rows: a segment, its id, or nothing.
 
@@ -171,6 +174,8 @@ def selection_for(
             fields the window is ignored.
         window: The window to export; None for all rows.
         margin: How much more is asked for on both of its sides.
+        as_range: Whether the window is a range of the past, which takes the place of a rule "within
+            the last ..." about the same field: together they would leave out what is asked for.
 
     Raises:
         SettingsError: The segment is none of these, or cannot be narrowed to a window.
@@ -202,12 +207,9 @@ def selection_for(
                 hint="docs/settings.md has an example of each.",
             )
     if window is not None and time_fields:
-        if rules and (own.get("join", "all") != "all" or len(time_fields) > 1):
-            raise SettingsError(
-                "rules joined by 'any' cannot be narrowed to a window",
-                where=where,
-                hint="Leave out start_date, and end_date with it, or join the rules by 'all'.",
-            )
+        if as_range:
+            rules = _without_last_days(rules, time_fields, where)
+        _check_join(rules, own, time_fields, where)
         rules += [_window_rule(date(name), window, margin) for name in time_fields]
         if len(time_fields) > 1:
             own["join"] = "any"
@@ -230,6 +232,42 @@ def moves_with_time(segment: object) -> bool:
         isinstance(rule, Mapping) and str(rule.get("operator")).startswith("relative_")
         for rule in rules
     )
+
+
+def _check_join(
+    rules: Sequence[Rule], own: Mapping[str, Any], time_fields: Sequence[str], where: str
+) -> None:
+    """Check that rules of the user's can be joined with those of a window.
+
+    Raises:
+        SettingsError: They cannot.
+    """
+    if rules and (own.get("join", "all") != "all" or len(time_fields) > 1):
+        raise SettingsError(
+            "rules joined by 'any' cannot be narrowed to a window",
+            where=where,
+            hint="Leave out start_date, and end_date with it, or join the rules by 'all'.",
+        )
+
+
+def _without_last_days(rules: Sequence[Rule], time_fields: Sequence[str], where: str) -> list[Rule]:
+    """The rules without those that a range of the past takes the place of.
+
+    Raises:
+        SettingsError: Another one is relative to the export: what it leaves of the past is chance.
+    """
+    kept = [
+        rule
+        for rule in rules
+        if rule.get("operator") != LAST or rule.get("field_name") not in time_fields
+    ]
+    if moves_with_time(kept):
+        raise SettingsError(
+            "a rule that moves with time cannot be narrowed to a range of the past",
+            where=where,
+            hint="Leave out start_date, and end_date with it, or give the rule fixed dates.",
+        )
+    return kept
 
 
 def filter_text(selection: Mapping[str, Any]) -> str:

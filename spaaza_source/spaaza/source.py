@@ -133,7 +133,8 @@ def spaaza_source(
             replaced, and the cursor of later loads does not move. Alone: where loads stop, as an
             hour ago; the next one goes on from there.
         segments: By table: a saved segment's id, a list of rules, or a dict with `rules`. With a
-            relative rule ("within the last day") a table keeps the rows that have left it.
+            relative rule ("within the last day") a table keeps the rows that have left it; a range
+            (`start_date` and `end_date`) takes the place of that rule.
         export_format: `csv`, or `json`, whose nested lists become tables of their own.
         column_types: `inferred`: as documented, else from the file; or `text` for every column; or
             by table one of these, or types by column: `{"users": {"points": "decimal"}}`.
@@ -183,7 +184,8 @@ def spaaza_source(
             `spaaza submit` and of the vendor's own recurring tasks, each once.
         adopt_tasks: By table: the id of a task that somebody else made, by curl or in the vendor's
             Console. Its finished runs are loaded, each once, and nothing is requested for the
-            table. `segments` and `export_format` have to be the task's own.
+            table but a range (`start_date` and `end_date`). `segments` and `export_format` have to
+            be the task's own.
         snapshot_every: Days after which all vouchers are loaded again: no filter shows a voucher
             that was locked, expired early or deleted.
         reload_every: Days after which transactions and wallet_ledger are loaded in full again, for
@@ -282,25 +284,32 @@ def spaaza_source(
     )
     for index in (each for each in INDEXES.values() if resources.has(each.table)):
         make_request = IndexRequests(index, chain, file_format, segment_of.get(index.table), wider)
-        if index.table in task_of:
-            service.adopt(task_of[index.table], make_request(None))
+        # No run of a task has a range of the past: that is requested by the task's filter.
+        task_id = None if dates.is_backfill else task_of.get(index.table)
+        if task_id is not None:
+            service.adopt(task_id, make_request(None))
         sync = TableSync(
             index.table,
             make_request,
             make_request.narrow(dates, snapshot),
-            collect_only=only_finished or index.table in task_of,
-            adopt_job=task_of.get(index.table),
+            collect_only=only_finished or task_id is not None,
+            adopt_job=task_id,
             in_parts=make_request.in_parts(dates),
             narrowed_by="segments",
             keeps_others=make_request.moves_with_time,
             has_saved_filter=isinstance(make_request.segment, str),
             dates_refused=make_request.dates_refused(dates),
             is_range=dates.is_backfill,
-            other_requests=[replace(make_request, margin=MARGIN)],
+            takes_range=make_request.takes_range,
+            other_requests=[
+                replace(make_request, margin=MARGIN),
+                replace(make_request, narrows_last_days=True),
+            ],
         )
         time_column = time_column_of.get(index.table) or index.time_field
         # A row that changed, or that a rule of the user's selects, may be of any time.
-        of_any_time = make_request.shows_changes or make_request.moves_with_time
+        is_moving = make_request.moves_with_time and not dates.is_backfill
+        of_any_time = make_request.shows_changes or is_moving
         yield resources.make(
             TableSpec(
                 sync,

@@ -91,8 +91,9 @@ class TableWrite:
         self._stored_key = proven_key(dlt.current.source_schema(), self._table)
         #: The columns that the table has before this load.
         self._stored_columns = list(table_memory(self._table).get("columns", {}))
-        #: Rows that are added to those of earlier loads, whatever these are.
-        self._accumulates = sync.keeps_others and not sync.merges_changes
+        #: Whether loads add rows to those of earlier ones; but a range replaces that of a table.
+        self._adds = sync.keeps_others and not sync.merges_changes
+        self._accumulates = self._adds and (self._range is None or not has_rows)
         #: Changed rows, to be merged into others by their key; else all rows, or all of a range.
         is_partial = sync.merges_changes and not exports.brings_all_rows
         self._partial = (is_partial or settings.soft_deletes) and self._has_rows
@@ -136,7 +137,7 @@ class TableWrite:
             return [self._user_key, *(stored if self._partial else [])]
         naming = dlt.current.source_schema().naming
         names = [naming.normalize_identifier(name) for name in self._settings.candidates]
-        if self._accumulates and ID not in names:
+        if self._adds and ID not in names:
             names.append(ID)
         return [*stored, *((name,) for name in names)]
 
@@ -167,7 +168,7 @@ class TableWrite:
         rows = self._drop_repeated(rows, file, read_seen)
         self._keys.add(rows, file)
         self._rows_of[file] += rows.num_rows
-        rows = self._disposition.complete_rows(rows, accumulates=self._accumulates)
+        rows = self._disposition.complete_rows(rows, accumulates=self._adds)
         return rows if self.unchanged is None else self.unchanged.leave_out(rows)
 
     def _drop_repeated(

@@ -10,6 +10,7 @@ from spaaza_source.cli.output.tables import (
     show_plan,
     show_recurring,
     show_submitted,
+    show_task,
 )
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "show_plan",
     "show_recurring",
     "show_submitted",
+    "show_task",
     "with_report",
 ]

@@ -106,6 +106,8 @@ def list_waiting(plans: Mapping[str, Plan], loaded: Iterable[str]) -> Iterator[t
             yield table, ", ".join(f"job {job.job_id} is {job.vendor_state}" for job in waiting)
         elif plan.failed:
             yield table, "an export failed; `spaaza submit` requests it in smaller windows"
+        elif table not in loaded and plan.last_run is not None:
+            yield table, plan.last_run.reason
         elif table not in loaded:
             yield table, "no new export is done; `spaaza submit` requests one"
 
@@ -179,6 +181,12 @@ def show_recurring(
             console, ("task", "exports", "runs", "filter", "state", "last run"), rows, lead=2
         )
         console.print("\n`spaaza collect --task TASK` loads the last run of one.")
+
+
+def show_task(console: Console, table: str, task_id: str) -> None:
+    """Print that a table's rows come from a task that somebody else made."""
+    line = f"{table}: its rows come from task {task_id}; `spaaza collect` loads its next run"
+    print_line(console, f"\n{line}")
 
 
 def print_chain(console: Console, chain: object) -> None:
