@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import BrokenKeyError, SettingsError
-from spaaza_source.spaaza.segments import any_of, date, keyword, moves_with_time
+from spaaza_source.loading import loads_of
+from spaaza_source.spaaza.segments import any_of, date, keyword, moves_with_time, selection_for
+from spaaza_source.windows import Window
 from tests.faults.hosts import ours
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
@@ -138,6 +141,94 @@ def test_a_relative_segment_without_a_key_is_appended(
     assert "no column is known to tell its rows apart" in caplog.text
     if export_format == "json":
         assert query(tmp_path, "SELECT count(*) FROM wallet_ledger__l") == [(3,)]
+
+
+MAY_DAYS = {"start_date": "2026-05-01", "end_date": "2026-05-04"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "header",
+    ["id,timestamp,total", pytest.param("code,timestamp,total", marks=pytest.mark.thorough)],
+)
+@pytest.mark.parametrize("first", ["days", pytest.param("range", marks=pytest.mark.thorough)])
+def test_a_range_takes_the_place_of_the_last_day(
+    first: str, header: str, vendor: FileVendor, tmp_path: Path
+) -> None:
+    pipeline = pipeline_into(tmp_path)
+    rules = [*LAST_DAY, keyword("country").equals("NL")]
+    days = {"segments": {"transactions": rules}}
+    hours = [
+        f"{hour},2026-05-{1 + hour // 24:02}T{hour % 24:02}:00:00Z,{hour}" for hour in range(80)
+    ]
+
+    def give(begin: int, end: int) -> None:
+        vendor.files["transactions"] = "\n".join([header, *hours[begin:end], ""]).encode()
+
+    if first == "days":
+        # The second day is not collected.
+        for begin in (0, 48):
+            give(begin, begin + 24)
+            pipeline.run(source(vendor, "transactions", **days))
+    # The file of a range may have rows of a second more, on both sides.
+    give(0, 73)
+    for _ in range(2):
+        pipeline.run(source(vendor, "transactions", **days, **MAY_DAYS))
+    counts = "SELECT count(*), count(DISTINCT total), max(total) FROM transactions"
+    assert query(tmp_path, counts) == [(72, 72, 71)]
+    asked = [rule["operator"] for rule in vendor.tasks[-1]["trigger"]["segment"]["rules"]]
+    assert asked == ["is", "is_between_date"]
+    if header.startswith("id"):
+        # The days go on, by the key that the rows have proven.
+        give(60, 80)
+        pipeline.run(source(vendor, "transactions", **days))
+        assert query(tmp_path, counts) == [(80, 80, 79)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        date("date_time_redeemed").within(7, "day"),
+        {"field_name": "timestamp", "field_type": "date", "operator": "relative_more_than"},
+    ],
+)
+def test_another_rule_that_moves_refuses_a_range(
+    rule: Any, vendor: FileVendor, tmp_path: Path
+) -> None:
+    given = {"segments": {"transactions": [rule]}, **MAY_DAYS}
+    words = ("moves with time", "Leave out start_date")
+    refuses(vendor, pipeline_into(tmp_path), source(vendor, "transactions", **given), *words)
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.follows(
+    "spaaza/segments.py", "Leave out start_date, and end_date with it, or give the rule"
+)
+@pytest.mark.parametrize("way", ["without dates", "fixed dates"])
+def test_what_refuses_a_range_says_what_loads(way: str, vendor: FileVendor, tmp_path: Path) -> None:
+    vendor.files["transactions"] = day_of(1)
+    fixed = date("date_time_redeemed").after("2026-05-01")
+    given: dict[str, Any] = {"segments": {"transactions": [fixed]}, **MAY_DAYS}
+    if way == "without dates":
+        given = {"segments": {"transactions": [date("date_time_redeemed").within(7, "day")]}}
+    pipeline_into(tmp_path).run(source(vendor, "transactions", **given))
+    assert query(tmp_path, "SELECT count(*) FROM transactions") == [(20,)]
+
+
+def test_a_range_that_an_earlier_version_narrowed_is_of_the_same_filter(
+    vendor: FileVendor,
+) -> None:
+    sync = loads_of(source(vendor, "transactions", segments={"transactions": LAST_DAY}))
+    window = Window(
+        datetime(2026, 5, 1, tzinfo=timezone.utc), datetime(2026, 5, 4, tzinfo=timezone.utc)
+    )
+    earlier = selection_for(
+        LAST_DAY, index="transactions", chain_id=1743, time_fields=["timestamp"], window=window
+    )
+    assert len(earlier["segment"]["rules"]) == 2
+    others = sync["transactions"].sync.other_requests
+    assert earlier in [make_request(window).selection for make_request in others]
 
 
 def test_what_would_retire_the_rows_that_left_a_segment_is_refused(
