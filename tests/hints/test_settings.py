@@ -178,7 +178,7 @@ VALUES: list[tuple[tuple[str, str, str], dict[str, Any], list[dict[str, Any]]]] 
     (
         follows(
             "spaaza/segments.py",
-            "Leave out start_date, and end_date with it, or give",
+            "Leave out start_date, and end_date with it, or give the segment",
             table="vouchers",
         ),
         {"segments": {"vouchers": "an id"}, **SINCE, "end_date": "2026-05-20"},
