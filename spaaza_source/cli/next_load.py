@@ -13,12 +13,14 @@ from typing import Any
 
 import dlt
 from dlt.extract import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source.cli.target import Target
 from spaaza_source.destination import read_table
-from spaaza_source.errors import SettingsError
+from spaaza_source.errors import SettingsError, SpaazaSourceError
 from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync, task_of
 from spaaza_source.loading import (
+    TableLoad,
     exports_of,
     find_rows_of_others,
     loads_of,
@@ -86,7 +88,7 @@ def split_by_task(
     loads = loads_of(source.with_resources(*asked)) if asked else {}
     adopted: dict[str, Target] = {}
     refused: dict[str, SettingsError] = {}
-    for table, job_id in find_rows_of_others(loads, pipeline).items():
+    for table, job_id in _find_rows(loads, pipeline).items():
         task_id = task_of(job_id)
         try:
             task = target.vendor.read_task(task_id=task_id)
@@ -105,6 +107,16 @@ def split_by_task(
     others = [table for table in target.tables if table not in adopted.keys() | refused.keys()]
     rest = [replace(target, tables=others)] if others else []
     return [*rest, *adopted.values()], list(refused.values())
+
+
+def _find_rows(loads: Mapping[str, TableLoad], pipeline: dlt.Pipeline) -> dict[str, str]:
+    try:
+        return find_rows_of_others(loads, pipeline)
+    except SpaazaSourceError:
+        raise
+    except Exception as failure:
+        # A destination that cannot be asked is told as by dlt, which would be the first to ask it.
+        raise PipelineStepFailed(pipeline, "sync", "", failure) from failure
 
 
 def _refuse(table: str, task_id: str, reason: str) -> SettingsError:

@@ -268,7 +268,7 @@ def test_runs_without_their_times_are_told_and_none_is_loaded(
 ) -> None:
     with ScriptedTasks("DONE", file=b"id,timestamp\n1,2026-05-03T10:00:00Z\n") as vendor:
         key = {"access_token_id": "id", "access_token_secret": SECRET}
-        account = {"poll_interval": 0.02, "start_margin": 0, "stagger": 0}
+        account: dict[str, Any] = {"poll_interval": 0.02, "start_margin": 0, "stagger": 0}
 
         def load(**given: Any) -> None:
             made = spaaza_source(vendor.base_url, CHAIN, key, **account, **given)
@@ -376,7 +376,7 @@ def test_a_task_with_a_filter_is_adopted_where_the_settings_have_the_same(
     own = segment(sandbox, "transactions", LAST_DAY)
     task = create(sandbox, "transactions", "Last day", repeat="daily", segment=own)
     calendar.now += timedelta(minutes=30)
-    adopted = {"adopt_tasks": {"transactions": str(task)}}
+    adopted: dict[str, Any] = {"adopt_tasks": {"transactions": str(task)}}
     with advises("exports/recurring.py", "Load it by its own: spaaza collect --task"):
         collect(sandbox, tmp_path, "transactions", **adopted)
     adopted["segments"] = {"transactions": own}
