@@ -242,7 +242,7 @@ def plan(**options: Any) -> None:
             seconds_by_table = median_seconds(read_history(target, pipeline))
         show_plan(console, exports, seconds_by_table, target.vendor.filter_text, target.streamed)
         for last_run in last_runs:
-            console.print(f"{last_run.table}: {last_run.reason}", highlight=False)
+            print_line(console, f"{last_run.table}: {last_run.reason}")
         failures += refused
     if failures:
         raise ExportsFailedError(failures)
@@ -313,9 +313,9 @@ def jobs(*, show_all: bool, **options: Any) -> None:
     """List our jobs at the vendor."""
     console = make_console()
     for target in _each_target(console, options):
-        # Whatever the tables have: this is where one looks for what is the matter.
-        submitter, tables = read_exports(target)
         with reading_pipeline(target) as pipeline:
+            # Whatever the tables have: this is where one looks for what is the matter.
+            submitter, tables = read_exports(target, pipeline)
             history = read_history(target, pipeline)
             parts, refused = split_by_task(target, pipeline)
         own = [job for job in submitter.known_jobs() if job.subject in tables]

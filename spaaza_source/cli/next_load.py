@@ -150,14 +150,16 @@ def prepare_next_load(
     return exports.run.submitter, resume_tables(exports.loads, pipeline, schema)
 
 
-def read_exports(target: Target) -> tuple[ExportSubmitter, dict[str, str]]:
-    """What asks for the exports of a target, and by the vendor's name of each of its tables.
+def read_exports(target: Target, pipeline: dlt.Pipeline) -> tuple[ExportSubmitter, dict[str, str]]:
+    """What requests the exports of a target, and its tables by the vendor's names of them.
 
-    Raises:
-        SettingsError: As `prepare_next_load`.
+    As `prepare_next_load`, but whatever rows the tables have.
     """
     _refuse_streamed(target)
-    exports = exports_of(target.source())
+    source = target.source()
+    exports = exports_of(source)
+    if target.exists:
+        restore_from_destination(pipeline, source.name)
     tables = {load.sync.make_request(None).subject: name for name, load in exports.loads.items()}
     return exports.run.submitter, tables
 

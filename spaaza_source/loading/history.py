@@ -17,7 +17,7 @@ import dlt
 from spaaza_source.audit import Ledger, LoadedExport, present_exports, read_ledger, reload_hint
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports import REPEATS, RUN_MARK, TableSync
+from spaaza_source.exports import REPEATS, RUN_MARK, TableSync, task_of
 from spaaza_source.loading.checkpoint import read_state
 from spaaza_source.loading.first_look import TableLook, look_at
 from spaaza_source.loading.intent import OWN_STEPS, contradicts, describe_settings, narrow_intent
@@ -126,11 +126,8 @@ class LoadHistory:
             changed.add(SELECTION)
         if changed:
             hint = f"{reload_hint(None)} Or set them back, or load into another dataset."
-            if sync.adopt_job is not None:
-                hint = "Load the task into another dataset (dataset_name, --dataset)."
-            elif task := _task_of_rows(self.present):
-                hint = f"They are of the vendor's task {task}: spaaza collect --task {task}; in"
-                hint += " Python adopt_tasks, with the segments and export_format of the task."
+            if changed == {SELECTION}:
+                hint = _advise_task(sync, self.present) or hint
             raise SettingsError(
                 f"the table's rows were loaded by other settings: {', '.join(sorted(changed))}",
                 where=sync.table,
@@ -293,10 +290,23 @@ def _has_others(sync: TableSync, present: Sequence[LoadedExport]) -> bool:
     return accumulates and not all(_is_of(sync, export) for export in present)
 
 
-def _task_of_rows(present: Sequence[LoadedExport]) -> str | None:
-    """The id of the recurring task whose run has brought rows last; None without one."""
+def _advise_task(sync: TableSync, present: Sequence[LoadedExport]) -> str | None:
+    """What goes on with rows that a recurring task has brought; None where none has.
+
+    Not to load all again: what its runs have accumulated may be in no file any more.
+    """
+    if sync.adopt_job is not None:
+        return "Load the task into another dataset (dataset_name, --dataset)."
     runs = [each.job_id for each in present if RUN_MARK in each.job_id]
-    return runs[-1].partition(RUN_MARK)[0] if runs else None
+    if not runs:
+        return None
+    if sync.make_request(None).selection:
+        return "Set them back, or load into another dataset (dataset_name, --dataset)."
+    task = task_of(runs[-1])
+    return (
+        f"They are of the vendor's task {task}: spaaza collect --task {task}; in Python"
+        " adopt_tasks, with the segments and export_format of the task."
+    )
 
 
 def _is_of(sync: TableSync, export: LoadedExport) -> bool:

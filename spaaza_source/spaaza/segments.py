@@ -280,10 +280,11 @@ def filter_text(selection: Mapping[str, Any]) -> str:
     if segment_id:
         return f"segment {segment_id}"
     segment = selection.get("segment") or {}
+    rules = segment.get("rules", []) if isinstance(segment, Mapping) else None
+    if not isinstance(rules, list) or not all(isinstance(rule, Mapping) for rule in rules):
+        return "a segment"
     join = " or " if segment.get("join") == "any" else ", "
-    return join.join(
-        f"{rule.get('field_name')} {rule.get('operator')}" for rule in segment.get("rules", [])
-    )
+    return join.join(f"{rule.get('field_name')} {rule.get('operator')}" for rule in rules)
 
 
 def _read_segment(

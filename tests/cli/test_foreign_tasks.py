@@ -130,6 +130,14 @@ def test_a_filter_that_cannot_be_read_back_is_refused(run: Run, sandbox: Sandbox
         assert "its index is 'users', where it must be 'transactions'" in told
         assert "Make a task whose segment is of the index that it exports." in told
         assert "it is added" not in told
+        # What nobody can read is listed all the same.
+        recurring = ExportRequest(
+            "users", "users", "1743", selection={"segment": {"rules": "x"}}, repeat="daily"
+        )
+        vendor.bodies[int(service.create(recurring).job_id) - 1]["desc"] = "Nightly"
+        done = spaaza("jobs", **settings_for(sandbox, BASE_URL=vendor.base_url))
+        assert done.returncode == 0, done.stderr
+        assert "a segment" in done.stdout
     task = create(sandbox, "transactions", "Last day", repeat="daily", segment=own)
     until_done(sandbox)
     run("collect", "--task", str(task))

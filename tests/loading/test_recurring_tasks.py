@@ -383,8 +383,11 @@ def test_a_task_with_a_filter_is_adopted_where_the_settings_have_the_same(
     collect(sandbox, tmp_path, "transactions", **adopted)
     assert len(jobs(tmp_path)) == 1
     # Without the task's filter the table does not go on, and is told by whom it came.
-    with advises("loading/history.py", " Python adopt_tasks, with the"):
+    with advises("loading/history.py", "They are of the vendor's task {task}"):
         pipeline_into(tmp_path).run(source(sandbox, "transactions"))
+    other = {"segments": {"transactions": [{**LAST_DAY, "time_amount": 2}]}}
+    with advises("loading/history.py", "Set them back, or load into another"):
+        pipeline_into(tmp_path).run(source(sandbox, "transactions", **other))
     calendar.now += DAY
     collect(sandbox, tmp_path, "transactions", **adopted)
     assert len(jobs(tmp_path)) == 2
