@@ -22,9 +22,9 @@ from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
 from spaaza_source.exports.late_start import LateStart
-from spaaza_source.exports.left_jobs import find_left
+from spaaza_source.exports.planning.left_jobs import find_left
+from spaaza_source.exports.planning.recurring import missed_run
 from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.recurring import missed_run
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import (

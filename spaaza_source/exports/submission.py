@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, Job, KnownJob, youngest
-from spaaza_source.exports.outlook import JobList, Outlook
-from spaaza_source.exports.plan import Plan, check_size, plan_for
+from spaaza_source.exports.planning.outlook import JobList, Outlook
+from spaaza_source.exports.planning.plan import Plan, check_size, plan_for
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest, Repeat
 from spaaza_source.exports.table_exports import job_failed

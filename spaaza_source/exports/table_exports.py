@@ -20,7 +20,7 @@ from spaaza_source.errors import (
     UnreachableError,
 )
 from spaaza_source.exports.jobs import GIVEN, PART, Job, JobState
-from spaaza_source.exports.plan import Plan
+from spaaza_source.exports.planning.plan import Plan
 from spaaza_source.exports.request import ExportRequest, name_unlisted
 from spaaza_source.exports.table_sync import SMALLEST_WINDOW, TableSync
 from spaaza_source.transport import ArrivingFile, FetchedFile, without_context

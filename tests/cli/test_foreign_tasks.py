@@ -191,7 +191,7 @@ def test_the_command_that_a_missed_run_names_loads_what_it_lacks(
     task = adopt_last_day(ask, shop, calendar)
     calendar.now += 4 * DAY
     told = ask("collect", "--task", task)
-    check_advice("exports/recurring.py", "Load that range: spaaza load", told)
+    check_advice("exports/planning/recurring.py", "Load that range: spaaza load", told)
     advice = re.search(r"spaaza (load transactions --start-date (\S+) --end-date (\S+)) ", told)
     assert advice, told
     missed = f"timestamp >= '{advice[2]}' AND timestamp < '{advice[3]}'"
@@ -335,7 +335,7 @@ def test_a_recurring_task_that_fails_is_told_and_the_others_are_loaded(
         for _ in range(2):
             told = ask("collect", code=1)
             assert "Export timed out: too many records" in told
-            check_advice("exports/recurring.py", "spaaza load {self.table}", told)
+            check_advice("exports/planning/recurring.py", "spaaza load {self.table}", told)
             assert [table for _, table, _ in jobs()] == ["users"]
         calendar.now += timedelta(minutes=1)
         ask("load", "transactions")

@@ -11,7 +11,7 @@ import pytest
 
 from spaaza_source.errors import ExportFailedError, ExportTimeoutError
 from spaaza_source.exports.jobs import Job, JobState, KnownJob
-from spaaza_source.exports.outlook import JobList, Outlook
+from spaaza_source.exports.planning.outlook import JobList, Outlook
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.jobs import Job, JobState, KnownJob
-from spaaza_source.exports.plan import Plan, check_size, plan_for
+from spaaza_source.exports.planning.plan import Plan, check_size, plan_for
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from spaaza_source.windows import EARLIEST, Window, WindowSize, cut_calendar, parse_instant

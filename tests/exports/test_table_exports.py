@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from spaaza_source.exports.jobs import Job, JobState
-from spaaza_source.exports.plan import Plan
+from spaaza_source.exports.planning.plan import Plan
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_exports import Export, Phase, TableExports
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync

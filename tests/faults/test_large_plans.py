@@ -79,7 +79,7 @@ def test_a_command_stops_and_its_hint_works(
     assert (code, len(vendor.tasks)) == (0, 3)
 
 
-@pytest.mark.follows("exports/plan.py", "Set a later start_date")
+@pytest.mark.follows("exports/planning/plan.py", "Set a later start_date")
 def test_its_other_hint_works_too(
     vendor: FileVendor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

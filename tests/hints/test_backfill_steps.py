@@ -19,8 +19,8 @@ from tests.hints.loads import advises
 pytestmark = pytest.mark.slow
 
 
-EXPORT = advises("exports/outlook.py", "Run again later, or raise export_timeout.")
-START = advises("exports/outlook.py", "Run again later, or raise start_timeout.")
+EXPORT = advises("exports/planning/outlook.py", "Run again later, or raise export_timeout.")
+START = advises("exports/planning/outlook.py", "Run again later, or raise start_timeout.")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import requests
 from spaaza_source import spaaza_source
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import ExportRequest, Job, KnownJob, Repeat, SyncPolicy, TableSync
-from spaaza_source.exports.plan import plan_for
+from spaaza_source.exports.planning.plan import plan_for
 from spaaza_source.loading import exports_of
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza import SpaazaExports
@@ -148,7 +148,7 @@ def test_runs_that_have_the_last_day_accumulate_and_a_missed_one_is_told(
     assert "was not collected" not in caplog.text
     calendar.now += 3 * DAY
     collect(sandbox, tmp_path, "transactions", **LAST)
-    check_advice("exports/recurring.py", "Load that range: spaaza load", caplog.text)
+    check_advice("exports/planning/recurring.py", "Load that range: spaaza load", caplog.text)
 
 
 BUSY = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
@@ -175,7 +175,7 @@ def test_the_range_of_a_missed_run_is_loaded_by_its_dates(
             collect(sandbox, tmp_path, "transactions", **adopted)
         told = re.search(r"--start-date (\S+) --end-date (\S+) \(start_date and end", caplog.text)
         assert told, caplog.text
-        check_advice("exports/recurring.py", " (start_date and end_date).", caplog.text)
+        check_advice("exports/planning/recurring.py", " (start_date and end_date).", caplog.text)
         # The sandbox has rows of later days too, which are in its last days.
         past = (
             f"SELECT count(*), count(DISTINCT id) FROM transactions WHERE timestamp < '{told[2]}'"
@@ -237,7 +237,7 @@ def test_a_failing_run_is_told_with_the_vendors_words_until_one_is_good(
             assert "the last run of the vendor's task 12001 ended in ERROR (" in error
             assert ("spaaza load transactions" in error) == is_ours
             if is_ours:
-                check_advice("exports/recurring.py", "spaaza load {self.table}", error)
+                check_advice("exports/planning/recurring.py", "spaaza load {self.table}", error)
             collect(sandbox, tmp_path, "users", **given)
         calendar.now += 150 * DAY
         collect(sandbox, tmp_path, "transactions", **given)
@@ -254,7 +254,7 @@ def test_a_failing_run_is_told_no_more_once_a_load_has_brought_its_rows(
         calendar.now = BUSY
         submit(sandbox, "transactions")
         calendar.now += DAY
-        with advises("exports/recurring.py", "spaaza load {self.table}"):
+        with advises("exports/planning/recurring.py", "spaaza load {self.table}"):
             collect(sandbox, tmp_path, "transactions")
         calendar.now += timedelta(minutes=1)
         pipeline_into(tmp_path).run(source(sandbox, "transactions"))
@@ -283,7 +283,7 @@ def test_runs_without_their_times_are_told_and_none_is_loaded(
         if not is_ours:
             assert str(ours(told.value)).endswith("Ask the vendor.")
             return
-        check_advice("exports/recurring.py", "Load without it", str(ours(told.value)))
+        check_advice("exports/planning/recurring.py", "Load without it", str(ours(told.value)))
         load()
         assert query(tmp_path, "SELECT count(*) FROM transactions") == [(1,)]
 
@@ -377,7 +377,7 @@ def test_a_task_with_a_filter_is_adopted_where_the_settings_have_the_same(
     task = create(sandbox, "transactions", "Last day", repeat="daily", segment=own)
     calendar.now += timedelta(minutes=30)
     adopted: dict[str, Any] = {"adopt_tasks": {"transactions": str(task)}}
-    with advises("exports/recurring.py", "Load it by its own: spaaza collect --task"):
+    with advises("exports/planning/recurring.py", "Load it by its own: spaaza collect --task"):
         collect(sandbox, tmp_path, "transactions", **adopted)
     adopted["segments"] = {"transactions": own}
     collect(sandbox, tmp_path, "transactions", **adopted)
@@ -443,7 +443,9 @@ def test_what_is_no_task_of_the_table_is_refused(
     if task:
         said = str(ours(refused.value))
         check_advice(
-            "exports/recurring.py", "See the recurring ones of the chain: spaaza jobs.", said
+            "exports/planning/recurring.py",
+            "See the recurring ones of the chain: spaaza jobs.",
+            said,
         )
     # Another table is not concerned.
     collect(sandbox, tmp_path, "vouchers", adopt_tasks={"users": task or made})

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from spaaza_source.errors import ExportTimeoutError
 from spaaza_source.exports.jobs import Job, JobState, KnownJob
-from spaaza_source.exports.plan import Plan, plan_for
+from spaaza_source.exports.planning.plan import Plan, plan_for
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.table_sync import TableSync

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from spaaza_source.errors import LargePlanError
 from spaaza_source.exports.jobs import Job, JobState, KnownJob, created_key, youngest
-from spaaza_source.exports.recurring import LastRun, find_adopted, find_last_run, is_named
+from spaaza_source.exports.planning.recurring import LastRun, find_adopted, find_last_run, is_named
 from spaaza_source.exports.request import REPEATS, ExportRequest
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from spaaza_source.windows import EARLIEST, Window, cut_calendar, iso
