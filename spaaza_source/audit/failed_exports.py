@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -32,6 +32,8 @@ PARTIAL = ".partial"
 STOPPED = "Stopped"
 _STOPPED_HINT = "The next run adopts it, or asks for its rows again."
 _REPLACED_HINT = "Other exports bring its rows."
+#: The rows in a file of notes.
+_GROUPS = ("rows", "told", "left")
 
 _COLUMNS = {str(column["name"]): column["data_type"] for column in FAILED_EXPORTS[1]}
 _INSTANTS = [name for name, kind in _COLUMNS.items() if kind == "timestamp"]
@@ -137,15 +139,9 @@ class _Notes:
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)
             return
-        noted = {**self._of, "rows": rows, "told": told, "left": left_rows}
-        text = json.dumps(noted, default=datetime.isoformat)
-        partial = self._file.with_suffix(PARTIAL)
         # It only informs: a full disk is for others to tell.
         with suppress(OSError):
-            self._file.parent.mkdir(mode=0o700, exist_ok=True)
-            partial.touch(mode=0o600)
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(self._file)
+            _write_note(self._file, {**self._of, "rows": rows, "told": told, "left": left_rows})
 
     def _row(
         self, export: Export, failure: BaseException | None, hint: str | None = None
@@ -175,13 +171,44 @@ def read_asked_for(pipeline: Any) -> list[AskedFor]:
     for file in list_asked_for(pipeline):
         try:
             noted = json.loads(file.read_text(encoding="utf-8"))
-            for name in ("rows", "told", "left"):
+            for name in _GROUPS:
                 noted[name] = list(map(_with_instants, noted[name]))
             found.append(AskedFor(file, **noted))
         except (ValueError, LookupError, TypeError):
             # A machine that has lost its power may have written half of it.
             file.unlink(missing_ok=True)
     return found
+
+
+def hide_asked_for(pipeline: Any, is_named: Callable[[str], bool]) -> None:
+    """Take filters out of what the runs of a pipeline have noted; no run is under way.
+
+    Args:
+        pipeline: The pipeline.
+        is_named: Whether a filter, as JSON, is to go.
+    """
+    for file in list_asked_for(pipeline):
+        try:
+            noted = json.loads(file.read_text(encoding="utf-8"))
+            rows = [row for name in _GROUPS for row in noted[name]]
+            named = [row for row in rows if row["selection"] and is_named(row["selection"])]
+        except (ValueError, LookupError, TypeError):
+            file.unlink(missing_ok=True)
+            continue
+        for row in named:
+            row["selection"] = None
+        if named:
+            _write_note(file, noted)
+
+
+def _write_note(file: Path, noted: Mapping[str, Any]) -> None:
+    """Write a file of notes that is there as a whole, or not at all."""
+    text = json.dumps(noted, default=datetime.isoformat)
+    partial = file.with_suffix(PARTIAL)
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
 
 
 def as_failed(rows: Iterable[Mapping[str, Any]], failure: BaseException) -> Iterator[Any]:

@@ -40,6 +40,7 @@ from spaaza_source.destination.resolved_once import resolved_once
 from spaaza_source.destination.staging import (
     drop_leftover_staging,
     drop_own_staging,
+    list_own_staging,
     with_own_staging,
 )
 from spaaza_source.destination.turn import no_turn, turn_timeout
@@ -71,6 +72,7 @@ __all__ = [
     "is_files",
     "keep_attached",
     "keep_open",
+    "list_own_staging",
     "no_turn",
     "open_client",
     "open_session",

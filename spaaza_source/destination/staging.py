@@ -7,6 +7,7 @@ each other's tables.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from dlt.destinations.exceptions import DatabaseException
 
 #: The setting of dlt's destinations that names their staging dataset.
 LAYOUT = "staging_dataset_name_layout"
+#: What ends the name of a private one: the name of a backfill, and that of a load of it.
+_OWN = "[0-9a-f]{8}_[0-9a-f]{8}"
 
 
 def with_own_staging(destination: TDestinationReferenceArg, name: str) -> Any:
@@ -55,6 +58,20 @@ def drop_leftover_staging(pipeline: dlt.Pipeline, name: str) -> None:
         for (dataset,) in datasets or ():
             if str(dataset).casefold().startswith(start):
                 _drop(client, str(dataset))
+
+
+def list_own_staging(client: Any) -> list[str]:
+    """The private staging datasets of a dataset that there are: of backfills' loads, or left.
+
+    Args:
+        client: dlt's SQL client of the dataset.
+    """
+    own = re.compile(f"{re.escape(client.dataset_name)}_staging_{_OWN}", re.IGNORECASE)
+    datasets = client.execute_sql(
+        "SELECT schema_name FROM INFORMATION_SCHEMA.SCHEMATA"
+        " WHERE catalog_name = current_database()"
+    )
+    return [str(dataset) for (dataset,) in datasets or () if own.fullmatch(str(dataset))]
 
 
 def _sql_clients(pipeline: dlt.Pipeline) -> Iterator[Any]:

@@ -22,6 +22,8 @@ def erase_from_archives(
 ) -> tuple[int, list[str]]:
     """Rewrite the archived files under a folder that have anything of forgotten people.
 
+    A filter that names one of them loses that value in the description of the files.
+
     Args:
         folder: That of `keep_files`, or of one load.
         forgotten: Tells the rows of forgotten people of a table.
@@ -36,7 +38,8 @@ def erase_from_archives(
         if rows is None:
             continue
         try:
-            rewritten += rewrite_files(table, partial(_rewrite, rows, name_header))
+            rewrite = partial(_rewrite, rows, name_header)
+            rewritten += rewrite_files(table, rewrite, rows.without_them)
         except (SpaazaSourceError, OSError) as failure:
             reason = failure.cause if isinstance(failure, SpaazaSourceError) else failure.strerror
             failed.append(f"{table} ({reason})")

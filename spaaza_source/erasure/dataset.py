@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import dlt
 
 from spaaza_source.audit import AUDIT_TABLES
-from spaaza_source.destination import fetch_chunks, fetch_number
+from spaaza_source.destination import fetch_chunks, fetch_number, list_own_staging
 from spaaza_source.tombstones import ERASURE_TABLES, plain_text
 
 #: Texts that one statement looks for.
@@ -20,8 +20,11 @@ _TEXT = re.compile(r"(var)?char|text|string|character|bpchar|uuid", re.IGNORECAS
 _NUMBER = re.compile(
     r"(u?(big|small|tiny|huge)?int|decimal|numeric|number|double|float|real)", re.IGNORECASE
 )
+#: Tables of audit with the filters of exports.
+WITH_FILTERS = ("export_jobs", "failed_exports")
 #: dlt's own tables in a staging dataset: it needs what is in them.
 _KEPT_STAGED = "_dlt_"
+_AUDIT = {*AUDIT_TABLES, *WITH_FILTERS}
 
 
 class Condition(NamedTuple):
@@ -46,9 +49,9 @@ class Dataset:
         self.tables: Mapping[str, Mapping[str, str]] = {
             table: columns
             for table, columns in every.items()
-            if table not in {*AUDIT_TABLES, *ERASURE_TABLES} and not table.startswith("_dlt_")
+            if table not in {*_AUDIT, *ERASURE_TABLES} and not table.startswith("_dlt_")
         }
-        self.audit = [table for table in AUDIT_TABLES if table in every]
+        self.audit = [table for table in _AUDIT if table in every]
         self._parents = {
             table: str(hints["parent"])
             for schema in schemas
@@ -122,13 +125,20 @@ class Dataset:
         return rows
 
     def empty_staging(self) -> None:
-        """Delete what loads have left in the staging tables: it is of the last load."""
-        with self._client.with_staging_dataset():
-            for table in _columns(self._client, self._client.dataset_name):
-                if not table.startswith(_KEPT_STAGED):
-                    name = self._client.make_qualified_table_name(table)
-                    if fetch_number(self._client, f"SELECT count(*) FROM {name}"):  # noqa: S608
-                        self._client.execute_sql(f"DELETE FROM {name}")  # noqa: S608
+        """Delete what loads have left in staging tables, also in those of single workers.
+
+        Who holds the load lock knows that no load needs it any more.
+        """
+        staging = [self._client.staging_dataset_name, *list_own_staging(self._client)]
+        for dataset in staging:
+            with self._client.with_alternative_dataset_name(dataset):
+                for table in _columns(self._client, dataset):
+                    if not table.startswith(_KEPT_STAGED):
+                        self._empty_table(self._client.make_qualified_table_name(table))
+
+    def _empty_table(self, name: str) -> None:
+        if fetch_number(self._client, f"SELECT count(*) FROM {name}"):  # noqa: S608 - as dlt names it
+            self._client.execute_sql(f"DELETE FROM {name}")  # noqa: S608
 
 
 def _columns(client: Any, dataset: str) -> dict[str, dict[str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,7 +25,7 @@ from spaaza_source.destination import (
 )
 from spaaza_source.erasure.archives import erase_from_archives
 from spaaza_source.erasure.compact import rewrite_file
-from spaaza_source.erasure.dataset import Condition, Dataset
+from spaaza_source.erasure.dataset import WITH_FILTERS, Condition, Dataset
 from spaaza_source.erasure.links import (
     Link,
     Values,
@@ -134,7 +135,7 @@ class Erasure:
                     },
                 )
         files, failed = self._erase_files(known)
-        packages = remove_packages(self._pipeline)
+        packages = remove_packages(self._pipeline, partial(_is_named, self._any_rows(known)))
         left = [*self._left()]
         if (reason := self._rewrite_database()) is not None:
             failed.append(reason)
@@ -236,7 +237,7 @@ class Erasure:
         """The rows of `rejected_rows` that go, by dlt's ids."""
         if "rejected_rows" not in dataset.audit:
             return
-        rows = self._forgotten(tombstones)("")
+        rows = self._any_rows(tombstones)
         name = client.make_qualified_table_name("rejected_rows")
         sql = f"SELECT _dlt_id, raw FROM {name} WHERE raw IS NOT NULL"  # noqa: S608 - our own name
         for chunk in fetch_chunks(client, sql):
@@ -245,20 +246,25 @@ class Erasure:
                     yield str(row)
 
     def _hide_selections(self, client: Any, dataset: Dataset, tombstones: Tombstones) -> None:
-        """Empty the filters in `export_jobs` that name one of the people."""
-        rows = self._forgotten(tombstones)("")
-        if "export_jobs" not in dataset.audit or rows is None:
-            return
-        name = client.make_qualified_table_name("export_jobs")
-        sql = f"SELECT _dlt_id, selection FROM {name} WHERE selection IS NOT NULL"  # noqa: S608
-        found = [
-            str(row)
-            for chunk in fetch_chunks(client, sql)
-            for row, text in zip(*(column.to_pylist() for column in chunk.columns), strict=True)
-            if rows.is_in_raw(text.encode())
-        ]
-        for row in found:
-            client.execute_sql(f"UPDATE {name} SET selection = NULL WHERE _dlt_id = %s", row)  # noqa: S608
+        """Empty the filters of exports that name one of the people."""
+        rows = self._any_rows(tombstones)
+        for table in WITH_FILTERS:
+            if table not in dataset.audit:
+                continue
+            name = client.make_qualified_table_name(table)
+            sql = f"SELECT DISTINCT selection FROM {name} WHERE selection IS NOT NULL"  # noqa: S608
+            texts = [text for chunk in fetch_chunks(client, sql) for text in chunk[0].to_pylist()]
+            for text in texts:
+                if _is_named(rows, text):
+                    # The rows of failed exports have no id of dlt's.
+                    client.execute_sql(
+                        f"UPDATE {name} SET selection = NULL WHERE selection = %s",  # noqa: S608
+                        text,
+                    )
+
+    def _any_rows(self, tombstones: Tombstones) -> ForgottenRows | None:
+        """What tells the people by an identifier of any kind."""
+        return self._forgotten(tombstones)("")
 
     def _erase_files(self, tombstones: Tombstones) -> tuple[int, list[str]]:
         def name_header(request: Any, header: Sequence[str]) -> Sequence[str]:
@@ -297,6 +303,11 @@ def _delete_rows(client: Any, table: str, rows: Collection[str]) -> None:
     name = client.make_qualified_table_name(table)
     for row in rows:
         client.execute_sql(f"DELETE FROM {name} WHERE _dlt_id = %s", row)  # noqa: S608 - our name
+
+
+def _is_named(rows: ForgottenRows | None, selection: str) -> bool:
+    """Whether a filter, as JSON, names one of the people."""
+    return rows is not None and rows.is_in(json.loads(selection))
 
 
 def _is_hash(text: str) -> bool:

@@ -1,13 +1,15 @@
-"""What dlt keeps of loads in a pipeline's folder on this machine: packages, and the last trace."""
+"""What is kept of loads in a pipeline's folder on this machine: packages, notes, the last trace."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlt.common.storages import LoadStorage
+from dlt.common.storages import LoadStorage, NormalizeStorage
 
+from spaaza_source.audit import hide_asked_for
 from spaaza_source.errors import SettingsError
 from spaaza_source.loading import DOWNLOADS
 
@@ -29,12 +31,29 @@ def require_no_pending(pipeline: Any) -> None:
         )
 
 
-def remove_packages(pipeline: Any) -> int:
-    """Remove the packages of loads that have ended, downloads and the trace; returns how many."""
+def remove_packages(pipeline: Any, is_named: Callable[[str], bool]) -> int:
+    """Remove packages, downloads and the trace; returns how many packages there were.
+
+    Args:
+        pipeline: One without a load that is to be finished.
+        is_named: Whether a filter, as JSON, names one of the people: it goes from the notes of
+            exports that were asked for.
+    """
     folder = Path(pipeline.working_dir)
-    loaded = list((folder / "load" / LoadStorage.LOADED_FOLDER).glob("*"))
-    for package in loaded:
+    packages = list(_packages(folder))
+    for package in packages:
         shutil.rmtree(package)
+    hide_asked_for(pipeline, is_named)
     shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
     (folder / TRACE).unlink(missing_ok=True)
-    return len(loaded)
+    return len(packages)
+
+
+def _packages(folder: Path) -> Iterator[Path]:
+    """Those of loads that have ended, and those that a killed run was making: nothing reads them."""
+    yield from (folder / "load" / LoadStorage.LOADED_FOLDER).glob("*")
+    yield from (folder / "load" / LoadStorage.NEW_PACKAGES_FOLDER).glob("*")
+    # Each run extracts into a folder of its own.
+    for extracted in (folder / "normalize").glob("*"):
+        if extracted.is_dir() and extracted.name != NormalizeStorage.EXTRACTED_FOLDER:
+            yield extracted

@@ -34,6 +34,8 @@ class ExportRequest:
         window: Its window; None for all rows.
         selection: The vendor's own filter, passed through unchanged; empty for none.
         repeat: How often the vendor is to repeat the export; None for once.
+        sent_as: The fingerprint of what was sent, where the filter is not all there any more; None
+            where it is.
     """
 
     table: str
@@ -43,10 +45,13 @@ class ExportRequest:
     window: Window | None = None
     selection: Mapping[str, Any] = field(default_factory=dict, repr=False)
     repeat: Repeat | None = None
+    sent_as: str | None = None
 
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits, the same for the same request in every run and on every machine."""
+        if self.sent_as is not None:
+            return self.sent_as
         parts: list[Any] = [
             self.subject,
             self.account,

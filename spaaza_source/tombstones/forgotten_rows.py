@@ -124,8 +124,30 @@ class ForgottenRows:
 
     def is_in_raw(self, raw: bytes) -> bool:
         """Whether a row that could not be read has an identifier of theirs as a whole cell."""
-        text = raw.decode(errors="replace")
-        cells = {*_CELL.findall(text), *(cell.strip(' "') for cell in text.split(","))}
+        return self._is_in_text(raw.decode(errors="replace"))
+
+    def is_in(self, value: Any) -> bool:
+        """Whether a value of JSON, such as a filter, has an identifier of theirs in it."""
+        match value:
+            case dict():
+                return any(map(self.is_in, value.values()))
+            case list():
+                return any(map(self.is_in, value))
+        text = plain_text(value)
+        return text is not None and self._is_in_text(text)
+
+    def without_them(self, value: Any) -> Any:
+        """A value of JSON, such as a filter, with None for what has an identifier of theirs."""
+        match value:
+            case dict():
+                return {key: self.without_them(member) for key, member in value.items()}
+            case list():
+                return [self.without_them(member) for member in value]
+        return None if self.is_in(value) else value
+
+    def _is_in_text(self, text: str) -> bool:
+        """Whether an identifier of theirs is a text, or stands in it between delimiters."""
+        cells = {text, *_CELL.findall(text), *(cell.strip(' "') for cell in text.split(","))}
         return any(
             group.has(cell, every)
             for group in self._groups

@@ -153,7 +153,11 @@ def tables_of_archives(folder: Path) -> list[Path]:
     return sorted(contents.parent for contents in described)
 
 
-def rewrite_files(location: Path, rewrite: Callable[[Path, Path, ExportRequest], bool]) -> int:
+def rewrite_files(
+    location: Path,
+    rewrite: Callable[[Path, Path, ExportRequest], bool],
+    strip_filter: Callable[[Any], Any] = lambda selection: selection,
+) -> int:
     """Replace archived files of a table, so that they can be loaded as before.
 
     A new file is written beside the old one, then the description names the new one with its hash,
@@ -162,6 +166,7 @@ def rewrite_files(location: Path, rewrite: Callable[[Path, Path, ExportRequest],
     Args:
         location: One of `tables_of_archives`.
         rewrite: Writes the second file from the first; returns whether that is to take its place.
+        strip_filter: Gives what is to be left of a filter in the description.
 
     Returns:
         How many were replaced.
@@ -175,6 +180,9 @@ def rewrite_files(location: Path, rewrite: Callable[[Path, Path, ExportRequest],
     except (ValueError, KeyError, TypeError):
         raise _unreadable(location) from None
     replaced = 0
+    stripped = [_strip(archived, export, strip_filter) for archived, export in exports]
+    if any(stripped):
+        _write_contents(location, contents)
     for archived, export in exports:
         file = export.file().path
         copy = file.with_name(f"{file.stem.partition('-')[0]}-{uuid4().hex[:8]}{file.suffix}")
@@ -182,9 +190,7 @@ def rewrite_files(location: Path, rewrite: Callable[[Path, Path, ExportRequest],
             if not rewrite(file, copy, export.request):
                 continue
             archived |= {"file": copy.name, "sha256": _digest(copy), "size": copy.stat().st_size}
-            new = location / f"{CONTENTS}.new"
-            new.write_text(json.dumps(contents, indent=1), encoding="utf-8")
-            new.replace(location / CONTENTS)
+            _write_contents(location, contents)
             replaced += 1
         finally:
             if archived["file"] != copy.name:
@@ -195,6 +201,28 @@ def rewrite_files(location: Path, rewrite: Callable[[Path, Path, ExportRequest],
         if file.is_file() and file.name not in described:
             file.unlink()
     return replaced
+
+
+def _strip(
+    archived: dict[str, Any], export: Export, strip_filter: Callable[[Any], Any]
+) -> bool:
+    """Strip the filter in the description of an export; returns whether that changes it.
+
+    Its fingerprint stays: by that the rows are known to be what the settings ask for.
+    """
+    request = archived["request"]
+    selection = strip_filter(request["selection"])
+    if selection == request["selection"]:
+        return False
+    request |= {"selection": selection, "sent_as": export.request.fingerprint}
+    return True
+
+
+def _write_contents(location: Path, contents: dict[str, Any]) -> None:
+    """Describe the files of a folder anew: the description is the old one, or the new one."""
+    new = location / f"{CONTENTS}.new"
+    new.write_text(json.dumps(contents, indent=1), encoding="utf-8")
+    new.replace(location / CONTENTS)
 
 
 def _digest(path: Path) -> str:
