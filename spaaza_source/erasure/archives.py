@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports import ExportRequest, rewrite_files, tables_of_archives
@@ -17,7 +18,7 @@ NameHeader = Callable[[ExportRequest, Sequence[str]], Sequence[str]]
 
 def erase_from_archives(
     folder: Path,
-    forgotten: Callable[[str], ForgottenRows | None],
+    forgotten: Callable[[ExportRequest], ForgottenRows | None],
     name_header: NameHeader,
 ) -> tuple[int, list[str]]:
     """Rewrite the archived files under a folder that have anything of forgotten people.
@@ -26,7 +27,7 @@ def erase_from_archives(
 
     Args:
         folder: That of `keep_files`, or of one load.
-        forgotten: Tells the rows of forgotten people of a table.
+        forgotten: Tells the rows of forgotten people of an export.
         name_header: What the cells of a header stand for.
 
     Returns:
@@ -34,12 +35,10 @@ def erase_from_archives(
     """
     rewritten, failed = 0, []
     for table in tables_of_archives(folder):
-        rows = forgotten(table.name)
-        if rows is None:
-            continue
         try:
-            rewrite = partial(_rewrite, rows, name_header)
-            rewritten += rewrite_files(table, rewrite, rows.without_them)
+            rewritten += rewrite_files(
+                table, partial(_rewrite, forgotten, name_header), partial(_strip_filter, forgotten)
+            )
         except (SpaazaSourceError, OSError) as failure:
             reason = failure.cause if isinstance(failure, SpaazaSourceError) else failure.strerror
             failed.append(f"{table} ({reason})")
@@ -50,7 +49,22 @@ def erase_from_archives(
 
 
 def _rewrite(
-    rows: ForgottenRows, name_header: NameHeader, file: Path, copy: Path, request: ExportRequest
+    forgotten: Callable[[ExportRequest], ForgottenRows | None],
+    name_header: NameHeader,
+    file: Path,
+    copy: Path,
+    request: ExportRequest,
 ) -> bool:
     """Write a file anew if it has anything of forgotten people."""
-    return strip_file(rows, file, copy, request.export_format, partial(name_header, request))
+    rows = forgotten(request)
+    return rows is not None and strip_file(
+        rows, file, copy, request.export_format, partial(name_header, request)
+    )
+
+
+def _strip_filter(
+    forgotten: Callable[[ExportRequest], ForgottenRows | None], request: ExportRequest
+) -> Any:
+    """The filter of a request without what names a forgotten person."""
+    rows = forgotten(request)
+    return request.selection if rows is None else rows.without_them(request.selection)

@@ -11,6 +11,7 @@ import dlt
 from spaaza_source.audit import AUDIT_TABLES
 from spaaza_source.destination import fetch_chunks, fetch_number, list_own_staging
 from spaaza_source.tombstones import ERASURE_TABLES, plain_text
+from spaaza_source.writing import FORMAT
 
 #: Texts that one statement looks for.
 ASKED = 500
@@ -20,6 +21,7 @@ _TEXT = re.compile(r"(var)?char|text|string|character|bpchar|uuid", re.IGNORECAS
 _NUMBER = re.compile(
     r"(u?(big|small|tiny|huge)?int|decimal|numeric|number|double|float|real)", re.IGNORECASE
 )
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,29}")
 #: Tables of audit with the filters of exports.
 WITH_FILTERS = ("export_jobs", "failed_exports")
 #: dlt's own tables in a staging dataset: it needs what is in them.
@@ -58,10 +60,23 @@ class Dataset:
             for table, hints in schema.tables.items()
             if hints.get("parent")
         }
+        self._resources = {
+            table: str(hints["resource"])
+            for schema in schemas
+            for table, hints in schema.tables.items()
+            if FORMAT in hints and hints.get("resource")
+        }
 
     def name(self, table: str) -> str:
         """The table's qualified name."""
         return str(self._client.make_qualified_table_name(table))
+
+    def vendors_name(self, table: str) -> str:
+        """The name that the vendor's package has for a table, whatever a user has called it."""
+        parent = self._parents.get(table)
+        if parent is not None:
+            return self.vendors_name(parent) + table.removeprefix(parent)
+        return self._resources.get(table, table)
 
     def quote(self, column: str) -> str:
         """The column's name in SQL."""
@@ -81,7 +96,8 @@ class Dataset:
         kind, name = self.tables[table][column], self.quote(column)
         wanted: list[Any] = sorted(texts)
         if _NUMBER.match(kind):
-            wanted = [int(text) for text in wanted if re.fullmatch(r"-?\d{1,30}", text)]
+            # Another spelling of a number is another text: later loads would not find it.
+            wanted = [int(text) for text in wanted if _WHOLE.fullmatch(text)]
         elif not _TEXT.match(kind) or "%" in name:
             return
         if kind.casefold() == "uuid":

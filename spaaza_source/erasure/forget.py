@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -42,6 +42,7 @@ from spaaza_source.erasure.records import (
 )
 from spaaza_source.erasure.wanted import ErasurePlan, Receipt, Wanted
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports import ExportRequest
 from spaaza_source.loading import TableLoad
 from spaaza_source.tombstones import (
     Digester,
@@ -179,16 +180,21 @@ class Erasure:
     ) -> Iterator[tuple[Link, list[Condition]]]:
         """The rows that each link finds; those of the table of people last: they tell the rest."""
         people = self._people.tables
-        for link in sorted(links, key=lambda each: (each.table in people, each.effect == "row")):
+
+        def is_last(link: Link) -> tuple[bool, bool]:
+            return dataset.vendors_name(link.table) in people, link.effect == "row"
+
+        for link in sorted(links, key=is_last):
             texts = values.texts.get(link.identifier, ())
             yield link, rows_found(dataset, self._people, link, texts)
 
     def _count_keys(self, dataset: Dataset, links: Sequence[Link]) -> int:
         """How many of the keys a row of the named table has."""
-        name = self._people.identifiers[0].name
+        of_key = (self._wanted.table, self._people.identifiers[0].name)
         found: set[str] = set()
         for link in links:
-            if (link.table, link.identifier) == (self._wanted.table, name) and link.effect == "row":
+            is_of_key = (dataset.vendors_name(link.table), link.identifier) == of_key
+            if is_of_key and link.effect == "row":
                 for where in dataset.holding(link.table, link.column, self._sought()):
                     found.update(dataset.texts(link.table, [link.column], where))
         return len(found)
@@ -230,9 +236,6 @@ class Erasure:
                     name = f"{link.table}.{link.column}"
                     emptied[name] = emptied.get(name, 0) + cells
 
-    def _forgotten(self, tombstones: Tombstones) -> Callable[[str], ForgottenRows | None]:
-        return lambda table: tombstones.of_table(table, self._people, self._secret_hash)
-
     def _rejected(self, client: Any, dataset: Dataset, tombstones: Tombstones) -> Iterator[str]:
         """The rows of `rejected_rows` that go, by dlt's ids."""
         if "rejected_rows" not in dataset.audit:
@@ -264,16 +267,29 @@ class Erasure:
 
     def _any_rows(self, tombstones: Tombstones) -> ForgottenRows | None:
         """What tells the people by an identifier of any kind."""
-        return self._forgotten(tombstones)("")
+        return tombstones.of_table("", self._people, self._secret_hash)
 
     def _erase_files(self, tombstones: Tombstones) -> tuple[int, list[str]]:
-        def name_header(request: Any, header: Sequence[str]) -> Sequence[str]:
-            load = self._loads.get(request.table)
+        # Of a table by another name, as the archive has it then, the vendor's word is the same.
+        by_subject = {
+            load.sync.make_request(None).subject: name for name, load in self._loads.items()
+        }
+
+        def vendors_name(request: ExportRequest) -> str:
+            is_known = request.table in self._loads
+            return request.table if is_known else by_subject.get(request.subject, request.table)
+
+        def name_header(request: ExportRequest, header: Sequence[str]) -> Sequence[str]:
+            load = self._loads.get(vendors_name(request))
             return header if load is None else load.read_settings.name_header(request, header)
+
+        def forgotten(request: ExportRequest) -> ForgottenRows | None:
+            table = vendors_name(request)
+            return tombstones.of_table(table, self._people, self._secret_hash, request.table)
 
         rewritten, failed = 0, []
         for folder in self._wanted.kept_files:
-            files, left = erase_from_archives(folder, self._forgotten(tombstones), name_header)
+            files, left = erase_from_archives(folder, forgotten, name_header)
             rewritten += files
             failed += left
         return rewritten, failed
@@ -307,7 +323,11 @@ def _delete_rows(client: Any, table: str, rows: Collection[str]) -> None:
 
 def _is_named(rows: ForgottenRows | None, selection: str) -> bool:
     """Whether a filter, as JSON, names one of the people."""
-    return rows is not None and rows.is_in(json.loads(selection))
+    try:
+        value = json.loads(selection)
+    except ValueError:
+        value = selection
+    return rows is not None and rows.is_in(value)
 
 
 def _is_hash(text: str) -> bool:

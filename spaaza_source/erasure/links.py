@@ -64,7 +64,7 @@ def find_links(dataset: Dataset, people: People, choice: LinkChoice) -> list[Lin
     found = [
         Link(table, column, identifier.name, effect)
         for table, columns in dataset.tables.items()
-        for column, identifier, effect in people.links(table, columns)
+        for column, identifier, effect in people.links(dataset.vendors_name(table), columns)
     ]
     every = {
         f"{table}.{column}".casefold(): (table, column)
@@ -91,7 +91,8 @@ def rows_found(
 ) -> list[Condition]:
     """The rows that a link finds by some texts; none that `People.owner_columns` give another."""
     is_told = link.identifier == people.identifiers[0].name or link.effect == "cell"
-    owners = [] if is_told else people.owner_columns(link.table, dataset.tables[link.table])
+    vendors = dataset.vendors_name(link.table)
+    owners = [] if is_told else people.owner_columns(vendors, dataset.tables[link.table])
     unowned = "".join(f" AND {dataset.quote(column)} IS NULL" for column in owners)
     found = dataset.holding(link.table, link.column, texts)
     return [Condition(f"{where.sql}{unowned}", where.values) for where in found]
@@ -113,7 +114,12 @@ def find_values(
     values = Values({first.name: {*keys, *pseudonyms}})
     for identifier in others:
         found: set[str] = set()
-        for table in identifier.taken_from:
+        tables = [
+            table
+            for table in dataset.tables
+            if dataset.vendors_name(table) in identifier.taken_from
+        ]
+        for table in tables:
             columns = [link.column for link in _of(links, table, identifier.name)]
             for link in _of(links, table) if columns else ():
                 texts = values.texts.get(link.identifier, ())
@@ -124,7 +130,7 @@ def find_values(
             for text in found
             if any(
                 _is_shared(dataset, _of(links, table, first.name), link, values, text)
-                for table in identifier.taken_from
+                for table in tables
                 for link in _of(links, table, identifier.name)
             )
         }

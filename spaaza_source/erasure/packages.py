@@ -11,6 +11,7 @@ from dlt.common.storages import LoadStorage, NormalizeStorage
 
 from spaaza_source.audit import hide_asked_for
 from spaaza_source.errors import SettingsError
+from spaaza_source.exports import private_folder
 from spaaza_source.loading import DOWNLOADS
 
 #: dlt's trace of the last run: steps, files and errors.
@@ -45,12 +46,15 @@ def remove_packages(pipeline: Any, is_named: Callable[[str], bool]) -> int:
         shutil.rmtree(package)
     hide_asked_for(pipeline, is_named)
     shutil.rmtree(folder / DOWNLOADS, ignore_errors=True)
+    with private_folder():
+        # Whoever makes one removes those that killed processes have left, a backfill's workers too.
+        pass
     (folder / TRACE).unlink(missing_ok=True)
     return len(packages)
 
 
 def _packages(folder: Path) -> Iterator[Path]:
-    """Those of loads that have ended, and those that a killed run was making: nothing reads them."""
+    """Those of loads that have ended, and those that a killed run was making."""
     yield from (folder / "load" / LoadStorage.LOADED_FOLDER).glob("*")
     yield from (folder / "load" / LoadStorage.NEW_PACKAGES_FOLDER).glob("*")
     # Each run extracts into a folder of its own.

@@ -99,6 +99,6 @@ class TableLoad:
             range_columns=self.range_columns if policy and policy.is_backfill else None,
             # By the name that the vendor's package has for it, whatever it is called there.
             forgotten=(tombstones or self.tombstones).of_table(
-                hides.table, self.people, hides.secret_hash
+                hides.table, self.people, hides.secret_hash, self.sync.table
             ),
         )

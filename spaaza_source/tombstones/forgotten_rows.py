@@ -55,17 +55,19 @@ class Group:
     added: Mapping[str, str]
     left_out: frozenset[str]
 
-    def holds(self, people: People, table: str, columns: Sequence[str]) -> Iterator[Hold]:
-        """The columns of a table to look at."""
+    def holds(
+        self, people: People, table: str, named: str, columns: Sequence[str]
+    ) -> Iterator[Hold]:
+        """The columns of a table to look at; `named` is its name in the dataset."""
         for column, identifier, effect in people.links(table, columns):
             digests = self.digests.get(identifier.name)
-            if digests and not _is_named(self.left_out, table, column):
+            if digests and not _is_named(self.left_out, named, column):
                 is_first = identifier in people.identifiers[:1]
                 yield Hold(column, digests, effect, self, is_first)
         for name, identifier_name in self.added.items():
             digests = self.digests.get(identifier_name)
             for column in columns if digests else ():
-                if _is_named((name,), table, column):
+                if _is_named((name,), named, column):
                     yield Hold(column, digests or frozenset(), "row", self, is_first=True)
 
     def has(self, text: str | None, digests: frozenset[str]) -> bool:
@@ -80,10 +82,14 @@ class ForgottenRows:
         table: The table, as the vendor's package names it.
         people: What that knows of people.
         groups: The tombstones.
+        named: The table's name in the dataset, where a user has given it another one.
     """
 
-    def __init__(self, table: str, people: People, groups: Sequence[Group]) -> None:
+    def __init__(
+        self, table: str, people: People, groups: Sequence[Group], named: str | None = None
+    ) -> None:
         self._table = table
+        self._named = named or table
         self._people = people
         self._groups = groups
 
@@ -160,7 +166,7 @@ class ForgottenRows:
         return [
             hold
             for group in self._groups
-            for hold in group.holds(self._people, self._table, names)
+            for hold in group.holds(self._people, self._table, self._named, names)
             if hold.effect == effect
         ]
 
@@ -179,12 +185,14 @@ class ForgottenRows:
     def _find_in_record(self, cells: Mapping[str, Any], table: str) -> list[Hold]:
         """The columns of a record, or of an object of a nested list, that have an identifier."""
         names = list(cells)
+        # That of a nested list begins with the table's own.
+        named = self._named + table.removeprefix(self._table)
         owners = self._people.owner_columns(table, names)
         is_owned = any(plain_text(cells[name]) is not None for name in owners)
         return [
             hold
             for group in self._groups
-            for hold in group.holds(self._people, table, names)
+            for hold in group.holds(self._people, table, named, names)
             if (hold.is_first or hold.effect == "cell" or not is_owned)
             and group.has(plain_text(cells[hold.column]), hold.digests)
         ]

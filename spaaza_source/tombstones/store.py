@@ -78,7 +78,11 @@ class Tombstones:
         return min((each.salt for each in self.all), default=None)
 
     def of_table(
-        self, table: str, people: People, secret_hash: KeyedHash | None
+        self,
+        table: str,
+        people: People,
+        secret_hash: KeyedHash | None,
+        named: str | None = None,
     ) -> ForgottenRows | None:
         """What tells the rows of forgotten people in a table's files; None where there are none.
 
@@ -86,13 +90,14 @@ class Tombstones:
             table: The table, as the vendor's package names it.
             people: What that knows of people.
             secret_hash: The hash by the secret that is set.
+            named: Its name in the dataset, where a user has given it another one.
 
         Raises:
             SettingsError: Some were made with another secret, so their people cannot be told.
         """
         if not self.all:
             return None
-        return ForgottenRows(table, people, list(self._groups(secret_hash)))
+        return ForgottenRows(table, people, list(self._groups(secret_hash)), named)
 
     def _groups(self, secret_hash: KeyedHash | None) -> Iterable[Group]:
         known = "" if secret_hash is None else secret_hash.fingerprint

@@ -108,3 +108,39 @@ def test_an_archive_that_cannot_be_read_is_told_and_is_no_success(spaaza: Spaaza
         ).fetchall()
     assert finished is None
     assert "kept/1700000000.0/users" in left
+
+
+@pytest.mark.slow
+def test_a_file_without_keys_and_an_empty_key_are_refused(spaaza: Spaaza) -> None:
+    """Nobody is to be thought forgotten because a variable was not set."""
+    for data in (b"", b"\xef\xbb\xbf\r\n  \r\n\t\n"):
+        Path("keys").write_bytes(data)
+        with pytest.raises(SettingsError, match="no key is given"):
+            spaaza("forget", "users", "--keys", "keys", "--yes")
+    for data in ("1\n".encode("utf-16"), "J\xf6s\n".encode("latin-1")):
+        Path("keys").write_bytes(data)
+        with pytest.raises(SettingsError, match=r"keys is not in UTF-8\. Save it as UTF-8\.$"):
+            spaaza("forget", "users", "--keys", "keys", "--yes")
+    for keys in (["1", ""], [" "]):
+        with advises("cli/upkeep/forget.py", "Name each person by a --key"):
+            spaaza("forget", "users", *(f"--key={key}" for key in keys), "--yes")
+    assert users() == [1, 2, 3]
+    assert spaaza("forget", "users", "--key", "1", "--key", "2", "--yes")[0] == 0
+    assert users() == [3]
+
+
+@pytest.mark.slow
+def test_a_key_is_the_whole_text_of_a_cell(spaaza: Spaaza, vendor: FileVendor) -> None:
+    odd = ["7", "007", "70", "O'Neil", "50%", "50", "a\u2028b", "%s"]
+    vendor.files["users"] = "\n".join(["id,name", *(f"{key},n" for key in odd), ""]).encode()
+    Path("keys").write_bytes("\ufeff7\r\n\r\n  O'Neil \r\n50%\ra\u2028b\n%s".encode())
+    at_another = ("--db", "odd.duckdb")
+    assert spaaza("load", "users", *at_another)[0] == 0
+    _, lines = spaaza("forget", "users", "--keys", "keys", "--yes", *at_another)
+    assert lines[0].startswith("5 of 5 found")
+    for load in range(2):
+        if load:
+            assert spaaza("load", "users", *at_another)[0] == 0
+        with duckdb.connect("odd.duckdb") as warehouse:
+            left = warehouse.sql("SELECT id FROM spaaza_data.users ORDER BY id").fetchall()
+        assert left == [("007",), ("50",), ("70",)]

@@ -30,14 +30,10 @@ BASKETS = (
 
 
 def rules(users: list[str], shoppers: str) -> dict[str, Any]:
+    by_shopper = [{"field_name": "shopper", "operator": "any_of", "value": shoppers}]
+    by_name = [{"field_name": "username", "operator": "any_of", "value": users}]
     return {
-        "segments": {
-            "users": [{"field_name": "username", "operator": "any_of", "value": users}],
-            **dict.fromkeys(
-                ("transactions", "products"),
-                [{"field_name": "shopper", "operator": "any_of", "value": shoppers}],
-            ),
-        }
+        "segments": {"users": by_name, "transactions": by_shopper, "products": by_shopper},
     }
 
 
@@ -73,8 +69,7 @@ def test_they_go_from_archives_which_are_loaded_as_before(tmp_path: Path) -> Non
     with FileVendor(users=USERS, transactions=BASKETS) as vendor:
         shop = Shop(vendor, tmp_path, **HERS)
         for end in ("2026-06-01", "2026-07-01"):
-            window = {"start_date": "2026-05-01", "end_date": end}
-            shop.load("transactions", keep_files=str(kept), **window)
+            shop.load("transactions", keep_files=str(kept), start_date="2026-05-01", end_date=end)
         shop.load("users", keep_files=str(kept))
         receipt = shop.forget("1", kept_files=[kept])
         assert receipt.failed == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from spaaza_source.erasure import (
 from spaaza_source.errors import SettingsError
 from spaaza_source.loading import TableLoad, loads_of, restore_from_destination
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
 #: What becomes of the rows that a link finds.
 _EFFECTS = {"row": "rows are deleted", "cell": "cells are emptied"}
 
@@ -97,13 +99,30 @@ def _forget_there(
 
 
 def _read_keys(given: Sequence[str], keys_file: Path | None) -> frozenset[str]:
-    lines = [] if keys_file is None else keys_file.read_text(encoding="utf-8-sig").splitlines()
+    if not all(map(str.strip, given)):
+        # From a variable that is not set: that person would be thought forgotten.
+        raise SettingsError(
+            "a key is empty",
+            where="--key",
+            hint="Name each person by a --key of its own, and leave out one without a text.",
+        )
+    lines = [] if keys_file is None else _LINE_END.split(_read_text(keys_file))
     keys = frozenset(key for text in (*given, *lines) if (key := text.strip()))
     if not keys:
         raise SettingsError(
             "no key is given", where="--key", hint="Give the key of a person, or a file: --keys."
         )
     return keys
+
+
+def _read_text(keys_file: Path) -> str:
+    try:
+        return keys_file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        # What the error tells is of the file.
+        raise SettingsError(
+            f"{keys_file.name} is not in UTF-8", where="--keys", hint="Save it as UTF-8."
+        ) from None
 
 
 def _configured(target: Target) -> list[Path]:

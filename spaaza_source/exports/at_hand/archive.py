@@ -156,7 +156,7 @@ def tables_of_archives(folder: Path) -> list[Path]:
 def rewrite_files(
     location: Path,
     rewrite: Callable[[Path, Path, ExportRequest], bool],
-    strip_filter: Callable[[Any], Any] = lambda selection: selection,
+    strip_filter: Callable[[ExportRequest], Any] = lambda request: request.selection,
 ) -> int:
     """Replace archived files of a table, so that they can be loaded as before.
 
@@ -166,7 +166,7 @@ def rewrite_files(
     Args:
         location: One of `tables_of_archives`.
         rewrite: Writes the second file from the first; returns whether that is to take its place.
-        strip_filter: Gives what is to be left of a filter in the description.
+        strip_filter: Gives what is to be left of a request's filter in the description.
 
     Returns:
         How many were replaced.
@@ -204,14 +204,14 @@ def rewrite_files(
 
 
 def _strip(
-    archived: dict[str, Any], export: Export, strip_filter: Callable[[Any], Any]
+    archived: dict[str, Any], export: Export, strip_filter: Callable[[ExportRequest], Any]
 ) -> bool:
     """Strip the filter in the description of an export; returns whether that changes it.
 
     Its fingerprint stays: by that the rows are known to be what the settings ask for.
     """
     request = archived["request"]
-    selection = strip_filter(request["selection"])
+    selection = strip_filter(export.request)
     if selection == request["selection"]:
         return False
     request |= {"selection": selection, "sent_as": export.request.fingerprint}
