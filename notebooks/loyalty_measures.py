@@ -25,14 +25,14 @@ def active_members(data: Programme, every: Every = "month") -> pd.DataFrame:
     return data.frame(
         f"""
         WITH bought AS (
-            SELECT member, date_trunc('{every}', moment) AS period,
+            SELECT member, moment, date_trunc('{every}', moment) AS period,
                    min(moment) OVER (PARTITION BY member) AS first
-            FROM {data.baskets}
+            FROM {data.ever}
             WHERE moment IS NOT NULL AND member IS NOT NULL AND coalesce(value, 0) >= 0
         )
         SELECT period, if(date_trunc('{every}', first) = period, 'new', 'returning') AS kind,
                count(DISTINCT member) AS members, count(*) AS baskets
-        FROM bought GROUP BY ALL ORDER BY period, kind
+        FROM bought WHERE {data.inside("moment")} GROUP BY ALL ORDER BY period, kind
         """
     )
 
@@ -105,9 +105,10 @@ def rfm_members(
     )
 
 
-def _vouchers(data: Programme, as_of: dt.date) -> str:
-    """Each voucher with `redeemed_at` and `state`."""
+def _vouchers(data: Programme, as_of: dt.date, *, issued_before: bool = False) -> str:
+    """Each voucher with `redeemed_at` and `state`: issued on the days that count, or before."""
     data.need("vouchers")
+    among = data.by_end("v.created") if issued_before else data.inside("v.created")
     has, how = data.has["vouchers"], []
     by_code = "code" in has and {"code", "moment"} <= data.has.get("redemptions", frozenset())
     if "redeemed" in has:
@@ -126,6 +127,7 @@ def _vouchers(data: Programme, as_of: dt.date) -> str:
             WHEN v.expires < DATE '{as_of}' + INTERVAL 1 DAY OR lower(v.status) = 'expired'
             THEN 'expired' ELSE 'open' END AS state
         FROM vouchers v LEFT JOIN ({_first_redemptions(by_code=by_code)}) r ON r.code = v.code
+        WHERE {among if "created" in has else "true"}
     """
 
 
@@ -154,7 +156,7 @@ def voucher_funnel(
         data.need("vouchers", by)
         values = ", ".join(literal(each) for each in only)
         among = f"(FROM {among} WHERE coalesce({quoted(by)}, '(none)') IN ({values}))"
-    return data.frame(
+    stages = data.frame(
         f"""
         WITH counted AS (
             SELECT count(*) AS issued,
@@ -172,6 +174,9 @@ def voucher_funnel(
         WHERE vouchers IS NOT NULL
         """
     )
+    if not stages["vouchers"].any():
+        raise MissingError("No voucher was issued on these days.")
+    return stages
 
 
 def vouchers_by(data: Programme, as_of: dt.date, by: str) -> pd.DataFrame:
@@ -240,14 +245,18 @@ def liability(data: Programme, unit: str, every: Every = "month") -> pd.DataFram
 
     The ledger is added up from its first entry; a balance from before that is not in it.
     """
+    shown = "true"
+    if data.span is not None:
+        shown = f"period >= date_trunc('{every}', DATE '{data.span[0]}')"
     return data.frame(
         f"""
         SELECT *, sum(added + taken) OVER (ORDER BY period) AS balance FROM (
             SELECT date_trunc('{every}', moment) AS period, sum(greatest(change, 0)) AS added,
                    sum(least(change, 0)) AS taken
             FROM ({_entries(data, "moment")})
-            WHERE unit = {literal(unit)} AND moment IS NOT NULL GROUP BY period)
-        ORDER BY period
+            WHERE unit = {literal(unit)} AND moment IS NOT NULL AND {data.by_end("moment")}
+            GROUP BY period)
+        QUALIFY {shown} ORDER BY period
         """
     )
 
@@ -289,7 +298,7 @@ def _expiring_entries(data: Programme, as_of: dt.date) -> str:
                        PARTITION BY member, unit ORDER BY expires NULLS LAST, moment
                        ROWS UNBOUNDED PRECEDING) AS so_far,
                    -sum(least(change, 0)) OVER (PARTITION BY member, unit) AS spent
-            FROM ({entries}))
+            FROM ({entries}) WHERE {data.by_end("moment")})
         WHERE change > 0 AND (expires IS NULL OR expires >= DATE '{as_of}')
     """
 
@@ -298,7 +307,7 @@ def _expiring_vouchers(data: Programme, as_of: dt.date) -> str:
     data.need("vouchers", "expires", "amount")
     return (
         "SELECT expires, concat_ws(' ', 'vouchers', unit) AS what, amount"
-        f" FROM ({_vouchers(data, as_of)}) WHERE state = 'open'"
+        f" FROM ({_vouchers(data, as_of, issued_before=True)}) WHERE state = 'open'"
         # A percentage or a free item is no amount; gift and loyalty cards are wallets.
         " AND NOT regexp_matches(concat_ws(' ', kind, unit), 'pct|percent|unit|gift|loyalty', 'i')"
     )

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import pandas as pd
@@ -27,6 +27,16 @@ from loaded_data import (
     quoted,
     working_connection,
 )
+
+#: A first and a last day, both included.
+Span: TypeAlias = tuple[dt.date, dt.date]
+
+
+def inside(moment: str, span: Span | None) -> str:
+    """The condition, as SQL, that a moment is on one of these days."""
+    if span is None:
+        return "true"
+    return f"{moment} >= DATE '{span[0]}' AND {moment} < DATE '{span[1]}' + INTERVAL 1 DAY"
 
 
 @dataclass(frozen=True)
@@ -189,12 +199,14 @@ class Programme:
         has: By subject, the roles that a column was found for.
         choices: Where they came from.
         currency: The only currency whose baskets count, if there are several.
+        span: The first and the last day that count; None for all of them.
     """
 
     connection: duckdb.DuckDBPyConnection
     has: Mapping[str, frozenset[str]]
     choices: Mapping[str, Choice]
     currency: str | None = None
+    span: Span | None = None
 
     def need(self, subject: str, *roles: str) -> None:
         """Raises MissingError unless there is a table with these columns, and a row in it."""
@@ -230,12 +242,31 @@ class Programme:
         """The same, with only this currency's baskets; with all of them, if there is none."""
         return replace(self, currency=currency)
 
+    def within(self, span: Span | None) -> Programme:
+        """The same, with these days alone."""
+        return replace(self, span=span)
+
     @property
-    def baskets(self) -> str:
-        """The purchases that count, as SQL."""
+    def ever(self) -> str:
+        """The purchases that count, of any day, as SQL."""
         if self.currency is None:
             return "purchases"
         return f"(FROM purchases WHERE currency = {literal(self.currency)})"
+
+    @property
+    def baskets(self) -> str:
+        """The purchases that count, of the days that count, as SQL."""
+        return f"(FROM {self.ever} WHERE {self.inside('moment')})" if self.span else self.ever
+
+    def inside(self, moment: str) -> str:
+        """The condition that a moment is within the days that count."""
+        return inside(moment, self.span)
+
+    def by_end(self, moment: str) -> str:
+        """The condition that a moment, if it is known, is not after the days that count."""
+        if self.span is None:
+            return "true"
+        return f"coalesce({moment} < DATE '{self.span[1]}' + INTERVAL 1 DAY, true)"
 
 
 def programme(
@@ -345,6 +376,15 @@ def currencies(data: Programme) -> list[str]:
 
 def newest(data: Programme) -> dt.date | None:
     """The day of the newest thing that happened, by any table; what lies ahead does not count."""
+    return max(_days(data, "max"), default=None)
+
+
+def oldest(data: Programme) -> dt.date | None:
+    """The day of the oldest thing that happened, by any table."""
+    return min(_days(data, "min"), default=None)
+
+
+def _days(data: Programme, which: str) -> list[dt.date]:
     happened = {
         "purchases": "moment",
         "vouchers": "created",
@@ -353,10 +393,10 @@ def newest(data: Programme) -> dt.date | None:
     }
     days = [
         data.rows(
-            f"SELECT CAST(max({role}) AS DATE) FROM {subject}"
+            f"SELECT CAST({which}({role}) AS DATE) FROM {subject}"
             f" WHERE {role} <= now() AT TIME ZONE 'UTC'"
         )[0][0]
         for subject, role in happened.items()
         if subject in data.has
     ]
-    return max((day for day in days if day), default=None)
+    return [day for day in days if day]
