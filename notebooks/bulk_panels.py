@@ -58,7 +58,9 @@ def section(
             " load, in UTC.",
         ),
     ]
-    return mo.vstack([mo.md("## Members in the bulk users export"), *parts])
+    head = "## Members in the bulk users export"
+    when = "As they were when it was exported, whatever days are chosen above."
+    return mo.vstack([mo.md(f"{head}\n\n<small>{when}</small>"), *parts])
 
 
 def _note(found: Found, text: str) -> list[mo.Html]:

@@ -1,4 +1,4 @@
-"""Loyalty: active members, RFM segments, vouchers, what wallets hold, baskets, and bulk users.
+"""Loyalty: sign-ups, active members, retention, sales, vouchers, what is owed, and bulk users.
 
 marimo edit notebooks/loyalty.py                           # as a notebook
 python notebooks/serve.py loyalty --db spaaza.duckdb       # as an app
@@ -11,41 +11,17 @@ app = marimo.App(width="medium", app_title="Loyalty")
 with app.setup:
     import bulk_members
     import bulk_panels
+    import growth_panels
     import loaded_data
     import loyalty_charts as charts
     import loyalty_measures as measures
+    import loyalty_model
     import loyalty_programme as programme
     import marimo as mo
     import pandas as pd
     import panels
     from loyalty_programme import SUBJECTS, Choice
     from panels import panel
-
-
-@app.function
-def headline(active, funnel, held, every, as_of, unit) -> dict[str, tuple[str, str]]:
-    """The figures on top, of those measures that found something: the figure and what it is of."""
-    figures = {}
-    if isinstance(active, pd.DataFrame):
-        members = active.groupby("period")["members"].sum()
-        length = {"week": pd.DateOffset(weeks=1), "month": pd.DateOffset(months=1)}
-        span = length.get(every, pd.DateOffset(months=3))
-        whole = members[members.index + span <= pd.Timestamp(as_of) + pd.Timedelta(days=1)]
-        if len(whole):
-            change = f", {whole.iloc[-1] / whole.iloc[-2] - 1:+.0%}" if len(whole) > 1 else ""
-            label = f"{every} of {whole.index[-1]:%Y-%m-%d}{change}"
-            figures["Active members"] = (panels.short(whole.iloc[-1]), label)
-    if isinstance(funnel, pd.DataFrame):
-        by_stage = funnel.set_index("stage")
-        redeemed, issued = by_stage.loc["Redeemed"], by_stage.loc["Issued"]
-        of = f"of {panels.short(issued['vouchers'])} issued"
-        figures["Vouchers redeemed"] = (f"{redeemed['share']:.0%}", of)
-        still = by_stage.loc["Still open", "vouchers"]
-        figures["Vouchers still open"] = (panels.short(still), "neither redeemed nor expired")
-    if isinstance(held, pd.DataFrame):
-        figure = panels.short(held["balance"].iloc[-1], "money")
-        figures["Held in wallets"] = (figure, f"{unit}, by the ledger")
-    return figures
 
 
 @app.cell
@@ -129,7 +105,7 @@ def _(table_fields, tables):
         }
     )
     hundredths_field = mo.ui.checkbox(
-        value="purchases" in guessed and programme.in_hundredths(guessed["purchases"], tables),
+        value="purchases" in guessed and programme.in_hundredths(guessed["purchases"]),
         label="what was paid counts hundredths, as cents",
     )
     return column_fields, hundredths_field
@@ -171,48 +147,70 @@ def _(column_fields, database, hundredths_field, schema_field, table_fields):
         hundredths=hundredths_field.value,
     )
     mo.stop(everything is None, _held)
-    return (everything,)
+    settled, without_model = panels.attempted(
+        loyalty_model.read_model, database, schema_field.value
+    )
+    return everything, settled, without_model
 
 
 @app.cell
-def _(everything):
+def _(everything, settled):
     _currencies = programme.currencies(everything)
-    _newest = programme.newest(everything) or pd.Timestamp.now("UTC").date()
+    whole_span = growth_panels.whole_span(everything, settled)
+    range_field = mo.ui.date_range(value=whole_span, label="From and until")
     every_field = mo.ui.dropdown(["week", "month", "quarter"], value="month", label="By")
-    as_of_field = mo.ui.date(value=_newest, label="As of")
     currency_field = mo.ui.dropdown(
         _currencies, value=_currencies[0] if _currencies else None, label="Currency"
     )
-    _fields = [as_of_field, every_field, *([currency_field] if len(_currencies) > 1 else [])]
+    _fields = [range_field, every_field, *([currency_field] if len(_currencies) > 1 else [])]
     mo.hstack(_fields, justify="start", gap=1.5)
-    return as_of_field, currency_field, every_field
+    return currency_field, every_field, range_field, whole_span
 
 
 @app.cell
-def _(as_of_field, currency_field, every_field, everything):
-    data = everything.of_currency(currency_field.value)
-    every, as_of = every_field.value, as_of_field.value
-    return as_of, data, every
+def _(currency_field, every_field, everything, range_field, settled, whole_span):
+    every, as_of = every_field.value, range_field.value[1]
+    # What has no time is in no range, but counts where none was chosen.
+    span = None if range_field.value == whole_span else range_field.value
+    data = everything.of_currency(currency_field.value).within(span)
+    model = settled and settled.of_currency(currency_field.value).within(span)
+    days = growth_panels.Days(every, span and span[0], as_of)
+    return as_of, data, days, every, model
 
 
 @app.cell
-def _(active, as_of, every, funnel, held, unit_field):
-    _figures = headline(active, funnel, held, every, as_of, unit_field.value)
+def _(active, days, funnel, held, unit_field):
+    _figures = growth_panels.headline(active, funnel, held, unit_field.value, days)
     panels.stats(_figures) if _figures else None
     return
 
 
 @app.cell
-def _(data, every):
+def _(data, days, every):
     active = panels.measured(measures.active_members, data, every)
     panel(
         "Active members",
         active,
         lambda frame: charts.active_members(frame, every),
-        f"Members who bought something, by {every}. New is who bought for the first time here.",
+        growth_panels.active_told(active, days),
         at_once=True,
     )
     return (active,)
+
+
+@app.cell
+def _():
+    begin_field = mo.ui.dropdown(
+        ["first basket", "sign-up"], value="first basket", label="Members by the month of their"
+    )
+    return (begin_field,)
+
+
+@app.cell
+def _(begin_field, days, every, model, without_model):
+    grown = growth_panels.measure(model, without_model, every, begin_field)
+    growth_panels.section(grown, days, begin_field)
+    return (grown,)
 
 
 @app.cell
@@ -308,14 +306,13 @@ def _(data):
 
 
 @app.cell
-def _(data, every, unit_field):
+def _(data, days, every, unit_field):
     held = panels.measured(measures.liability, data, unit_field.value or "all", every)
     panel(
         "What wallets hold",
         held,
         lambda frame: charts.liability(frame, every, unit_field.value),
-        "The ledger added up: what members could still spend at the end of each"
-        f" {every}. A balance from before its first entry is not in it.",
+        growth_panels.held_told(held, unit_field.value or "", days),
         [unit_field],
     )
     return (held,)
@@ -353,9 +350,10 @@ def _(data):
 
 
 @app.cell
-def _(data, every):
+def _(data, days, every):
     baskets = panels.measured(measures.baskets_over_time, data, every)
-    panel("Baskets over time", baskets, lambda frame: charts.baskets_over_time(frame, every))
+    _told = growth_panels.baskets_told(baskets, days)
+    panel("Baskets over time", baskets, lambda frame: charts.baskets_over_time(frame, every), _told)
     return (baskets,)
 
 
@@ -382,10 +380,12 @@ def _():
     mo.md("""
     ### Where to go next
 
-    Each panel's rows are a pandas DataFrame: `active`, `segments`, `grid`, `members`,
+    Each panel's rows are a pandas DataFrame: `active`, `grown["sign_ups"]`, `grown["retention"]`,
+    `grown["sales"]`, `grown["owed"]`, `segments`, `grid`, `members`,
     `campaigns`, `funnel`, `redemption_days`, `held`, `expiring`, `sizes`, `baskets`, `channels`,
     `scores`, `balances`, `levels`, `reviews`.
-    The copied tables are in DuckDB: `data.frame("FROM purchases LIMIT 5")`.
+    The copied tables are in DuckDB: `data.frame("FROM purchases LIMIT 5")`,
+    `model.frame("FROM members LIMIT 5")`.
     """)
     return
 

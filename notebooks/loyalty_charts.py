@@ -17,13 +17,17 @@ from panels import (
     chart,
     colours,
     counted,
+    legible,
     number,
     over_time,
     period,
     pickable,
+    shade,
     words,
 )
 
+# As the axes' labels are: so the page's theme makes it dark on light, and light on dark.
+_LABEL = "guide-label"
 #: What may become of a voucher, in order, each with its colour.
 STAGES = {
     "Issued": BLUE,
@@ -78,7 +82,9 @@ def rfm_segments(frame: pd.DataFrame) -> Any:
 def rfm_grid(frame: pd.DataFrame) -> alt.LayerChart:
     """Members by their two scores, in the colours of the segments."""
     plain = alt.Axis(labelAngle=0, grid=False, domain=False, ticks=False)
-    base = chart(frame, 240).encode(
+    fills = dict(zip(SEGMENTS, PALETTE, strict=False))
+    inked = frame.assign(ink=[legible(fills[segment]) for segment in frame["segment"]])
+    base = chart(inked, 240).encode(
         x=alt.X("r:O", title="Recency (5: bought last)", axis=plain),
         y=alt.Y("fm:O", title="Frequency and money", sort="descending", axis=plain),
     )
@@ -90,8 +96,10 @@ def rfm_grid(frame: pd.DataFrame) -> alt.LayerChart:
             number("value", "paid by them", ",.2f"),
         ],
     )
-    counts = base.mark_text(color="white", fontWeight="bold")
-    return cells + counts.encode(text=alt.Text("members:Q", format=","))
+    counts = base.mark_text(fontWeight="bold").encode(
+        text=alt.Text("members:Q", format=","), color=alt.Color("ink:N", scale=None)
+    )
+    return cells + counts
 
 
 def voucher_funnel(frame: pd.DataFrame) -> alt.LayerChart:
@@ -109,7 +117,7 @@ def voucher_funnel(frame: pd.DataFrame) -> alt.LayerChart:
     bars = base.mark_bar().encode(
         color=colours("stage", list(STAGES), list(STAGES.values())).legend(None)
     )
-    shares = base.mark_text(align="left", dx=4, color="#888")
+    shares = base.mark_text(align="left", dx=4, style=_LABEL)
     return bars + shares.encode(text=alt.Text("share:Q", format=".0%"))
 
 
@@ -225,10 +233,10 @@ def baskets_over_time(frame: pd.DataFrame, every: str) -> alt.LayerChart:
         # In the middle of the period's bar.
         x=over_time(every).bandPosition(0.5)
     )
-    own = alt.Axis(titleColor=AMBER, grid=False)
+    own = alt.Axis(grid=False)
     layers = alt.layer(
-        bars.encode(y=alt.Y("revenue:Q", title="Paid in all")),
-        line.encode(y=alt.Y("median:Q", title="Middle basket", axis=own)),
+        bars.encode(y=alt.Y("revenue:Q", title="Paid in all (bars)")),
+        line.encode(y=alt.Y("median:Q", title="Middle basket (line)", axis=own)),
     )
     return layers.resolve_scale(y="independent")
 
@@ -272,6 +280,111 @@ def levels(frame: pd.DataFrame) -> alt.Chart:
                 words("level", "level"),
                 number("members", "members"),
                 number("share", "of all members", ".1%"),
+            ],
+        )
+    )
+
+
+def sign_ups(frame: pd.DataFrame, every: str) -> alt.Chart:
+    """Members who signed up in each period."""
+    return (
+        chart(frame)
+        .mark_bar(color=BLUE)
+        .encode(
+            x=over_time(every),
+            y=alt.Y("members:Q", title="Sign-ups"),
+            tooltip=[
+                period(every),
+                number("members", "sign-ups"),
+                number("total", "members in all"),
+            ],
+        )
+    )
+
+
+def retention(frame: pd.DataFrame) -> alt.LayerChart:
+    """The share of each cohort that bought, by months since; the later months set the colours."""
+    later = frame.loc[frame["months"] > 0, "share"].max()
+    fills = [shade(share / later if later > 0 else share) for share in frame["share"]]
+    drawn = frame.assign(
+        fill=fills,
+        ink=[legible(fill) for fill in fills],
+        name=frame["cohort"].dt.strftime("%b %Y"),
+    )
+    plain = alt.Axis(labelAngle=0, grid=False, domain=False, ticks=False)
+    names = list(dict.fromkeys(drawn["name"]))
+    base = chart(drawn, 60 + 22 * len(names)).encode(
+        x=alt.X("months:O", title="Months later", axis=plain),
+        y=alt.Y("name:O", title=None, sort=names, axis=plain),
+    )
+    cells = base.mark_rect(cornerRadius=2).encode(
+        color=alt.Color("fill:N", scale=None),
+        tooltip=[
+            words("name", "began in"),
+            number("months", "months later"),
+            number("share", "bought", ".1%"),
+            number("active", "members who bought"),
+            number("members", "members who began"),
+        ],
+    )
+    shares = base.mark_text().encode(
+        text=alt.Text("share:Q", format=".0%"), color=alt.Color("ink:N", scale=None)
+    )
+    return cells + shares
+
+
+def sales(frame: pd.DataFrame, every: str) -> alt.Chart:
+    """What was paid in each period, less what came back."""
+    return _sold(frame, every, "sales", "Sales", mark=alt.MarkDef("bar", color=BLUE))
+
+
+def basket_value(frame: pd.DataFrame, every: str) -> alt.Chart:
+    """What a basket was worth in each period, on average."""
+    mark = alt.MarkDef("line", color=GREEN, point=True)
+    return _sold(frame, every, "average", "Basket, on average", mark=mark, height=140)
+
+
+def _sold(
+    frame: pd.DataFrame,
+    every: str,
+    column: str,
+    title: str,
+    *,
+    mark: alt.MarkDef,
+    height: int = 260,
+) -> alt.Chart:
+    drawn = chart(frame, height).encode(
+        x=over_time(every),
+        y=alt.Y(f"{column}:Q", title=title),
+        tooltip=[
+            period(every),
+            number("sales", "sales", ",.2f"),
+            number("baskets", "baskets"),
+            number("average", "basket, on average", ",.2f"),
+        ],
+    )
+    drawn.mark = mark
+    return drawn
+
+
+def owed(frame: pd.DataFrame, every: str) -> alt.Chart:
+    """What was owed at the end of each period, by kind; of one currency, or of points."""
+    of = list(dict.fromkeys(frame["of"]))
+    return (
+        chart(frame, 200)
+        .mark_line(point=True)
+        .encode(
+            x=over_time(every),
+            y=alt.Y("owed:Q", title=f"Owed, {of[0]}" if len(of) == 1 else "Owed"),
+            color=colours("of", of, [BLUE, AMBER, GREEN]),
+            tooltip=[
+                period(every),
+                words("of", "of"),
+                number("owed", "owed at its end", ",.2f"),
+                number("issued", "issued", ",.2f"),
+                number("redeemed", "redeemed", ",.2f"),
+                number("expired", "expired", ",.2f"),
+                number("corrected", "corrected", ",.2f"),
             ],
         )
     )

@@ -22,7 +22,6 @@ from loaded_data import (
     as_read,
     guess,
     guess_table,
-    is_number,
     literal,
     quoted,
     working_connection,
@@ -354,13 +353,9 @@ def _gather_baskets(
         )
 
 
-def in_hundredths(choice: Choice, tables: Tables) -> bool:
-    """Whether what was paid likely counts cents: Voucherify's orders hold whole numbers of them."""
-    column = choice.columns.get("value")
-    if choice.table != "orders" or column is None:
-        return False
-    kind = tables["orders"][column].upper()
-    return is_number(kind) and not kind.startswith(("DEC", "DOU", "FLO"))
+def in_hundredths(choice: Choice) -> bool:
+    """Whether what was paid counts cents: amounts of Voucherify's orders do, as in the model."""
+    return choice.table == "orders" and choice.columns.get("value") in ("total_amount", "amount")
 
 
 def currencies(data: Programme) -> list[str]:

@@ -16,6 +16,8 @@ import pandas as pd
 from loaded_data import CannotReadError, MissingError
 
 BLUE, GREEN, AMBER, RED, GREY = "#3b6fb6", "#3f9c77", "#e0a030", "#c8553d", "#a9b1bb"
+#: What is written on a colour: whichever can be read on it.
+INKS = ("#000000", "#ffffff")
 #: Colours of things without an order.
 PALETTE = (BLUE, AMBER, GREEN, RED, "#8a63b8", "#4aa3b5", "#b8739b", "#7f8c4f", GREY)
 HEIGHT = 260
@@ -152,6 +154,40 @@ def colours(
     scale = alt.Scale(domain=list(values), range=[of[i % len(of)] for i in range(len(values))])
     legend = alt.Legend(title=title, orient="top", labelLimit=240)
     return alt.Color(f"{column}:N", scale=scale, legend=legend if len(values) > 1 else None)
+
+
+def contrast(one: str, other: str) -> float:
+    """How well one colour is read on another, from 1 to 21; from 4.5 on it is, says WCAG."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def legible(fill: str) -> str:
+    """The colour in which a text can be read on this one."""
+    return max(INKS, key=lambda ink: contrast(fill, ink))
+
+
+def shade(share: float, of: str = BLUE) -> str:
+    """The colour of a share between none, which is nearly white, and all of it."""
+    kept = 0.06 + 0.94 * min(max(share, 0.0), 1.0)
+    mixed = (round(255 + (channel - 255) * kept) for channel in _channels(of))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def _channels(colour: str) -> list[int]:
+    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def _luminance(colour: str) -> float:
+    parts = [channel / 255 for channel in _channels(colour)]
+    linear = [_linear(part) for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _linear(part: float) -> float:
+    # sRGB's own curve.
+    straight = 0.04045
+    return part / 12.92 if part <= straight else ((part + 0.055) / 1.055) ** 2.4
 
 
 def stats(values: Mapping[str, tuple[str, str]]) -> mo.Html:
