@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -19,8 +20,8 @@ from selenium.webdriver.chrome.service import Service
 
 NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# marimo's components keep what they draw in shadow trees.
-_FIND = """
+#: Finds the elements of a page; marimo's components keep what they draw in shadow trees.
+FIND = """
 const found = [];
 const search = (root) => {
   found.push(...root.querySelectorAll(arguments[0]));
@@ -73,6 +74,8 @@ def served(name: str, database: Path | str, cwd: Path) -> Iterator[str]:
         server.wait()
     # An app hides what its cells raise.
     assert "Traceback" not in (told := log.read_text()), told
+    # Nothing of what it shows is kept in the checkout.
+    assert not (NOTEBOOKS / "__marimo__").exists()
 
 
 @contextmanager
@@ -86,9 +89,43 @@ def opened(driver: webdriver.Chrome, name: str, database: Path, cwd: Path) -> It
             driver.get("about:blank")
 
 
+def checkout(folder: Path) -> set[Path]:
+    """Copy what marimo reads of the repository into a folder, and tell its files."""
+    shutil.copytree(NOTEBOOKS, folder / NOTEBOOKS.name, ignore=shutil.ignore_patterns("__*__"))
+    shutil.copy(NOTEBOOKS.parent / "pyproject.toml", folder)
+    return files(folder)
+
+
+def files(folder: Path) -> set[Path]:
+    """The files of a folder, but for a log and Python's own caches."""
+    found = {path for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"}
+    return {path for path in found if "__pycache__" not in path.parts}
+
+
+@contextmanager
+def edited(driver: webdriver.Chrome, name: str, database: Path, cwd: Path) -> Iterator[None]:
+    """A notebook of a `checkout`, as `marimo edit` opens it in the browser."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    token = secrets.token_urlsafe(16)
+    command = [sys.executable, "-m", "marimo", "edit", f"notebooks/{name}.py", "--headless"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--token-password", token]
+    command += ["--skip-update-check", "--", "--db", str(database)]
+    with (cwd / "edit.log").open("wb") as out:
+        server = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: _answers(port), "the notebook to be served")
+        driver.get(f"http://127.0.0.1:{port}/?access_token={token}")
+        yield
+        driver.get("about:blank")
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def found(driver: webdriver.Chrome, selector: str) -> list[Any]:
     """The elements of a page, those within its components too."""
-    return list(driver.execute_script(_FIND, selector))
+    return list(driver.execute_script(FIND, selector))
 
 
 def control(driver: webdriver.Chrome, component: str, selector: str, label: str = "") -> Any:
