@@ -83,13 +83,14 @@ def measure(model: Model | None, without: mo.Html | None, every: Every, begin: A
     }
 
 
-def section(found: Grown, days: Days, begin: Any) -> mo.Html:
+def section(found: Grown, days: Days, begin: Any, currency: str | None = None) -> mo.Html:
     """The panels of what was found: `sign_ups`, `retention`, `sales` and `owed`.
 
     Args:
         found: The rows of each, or the grey panel in their place.
         days: The days that are shown.
         begin: The field of what puts a member into a cohort.
+        currency: The currency of the sales, if it is known.
     """
     every = days.every
     returning = panels.panel(
@@ -117,7 +118,7 @@ def section(found: Grown, days: Days, begin: Any) -> mo.Html:
                 lambda frame: mo.vstack(
                     [charts.sales(frame, every), charts.basket_value(frame, every)]
                 ),
-                _told(found["sales"], lambda frame: sales_told(frame, days)),
+                _told(found["sales"], lambda frame: sales_told(frame, days, currency)),
             ),
             panels.panel(
                 "What is owed, by the liability book",
@@ -203,14 +204,17 @@ def retention_told(frame: pd.DataFrame, begin: str) -> str:
     return rows
 
 
-def sales_told(frame: pd.DataFrame, days: Days) -> str:
+def sales_told(frame: pd.DataFrame, days: Days, currency: str | None = None) -> str:
     """What was sold in the last whole period, and what a basket was worth then."""
     by_period = frame.set_index("period")
     sold = days.whole(by_period["sales"])
     if sold.empty:
         return "Returns of goods are taken off."
     told = captions.compared(sold, days.every)
-    sentence = f"Sales of {panels.short(sold.iloc[-1], 'money')} in {told}."
+    amount = panels.short(sold.iloc[-1], "money") + (
+        f" {panels.shown(currency)}" if currency else ""
+    )
+    sentence = f"Sales of {amount} in {told}."
     average = days.whole(by_period["average"])
     if pd.notna(average.iloc[-1]):
         changed = captions.change(average, days.every)

@@ -209,7 +209,7 @@ def _():
 @app.cell
 def _(begin_field, days, every, model, without_model):
     grown = growth_panels.measure(model, without_model, every, begin_field)
-    growth_panels.section(grown, days, begin_field)
+    growth_panels.section(grown, days, begin_field, model and model.currency)
     return (grown,)
 
 
@@ -260,14 +260,15 @@ def _(as_of, by_field, data):
 def _(as_of, by_field, campaign_bars, campaigns, data):
     _picked = panels.picked(campaign_bars, "name")
     funnel = panels.measured(measures.voucher_funnel, data, as_of, by_field.value, _picked)
-    _which = "; ".join(panels.shown(each) for each in _picked) or "all vouchers"
+    _which = "; ".join(panels.shown(each) for each in _picked)
     mo.vstack(
         [
             panel(
                 "Vouchers, from issue to redemption",
                 funnel,
                 charts.voucher_funnel,
-                f"Of {_which}.",
+                "What became of the vouchers that were issued on these days"
+                + (f": of {_which}." if _which else "."),
             ),
             panel(
                 f"Vouchers redeemed, by {by_field.value or 'campaign'}",

@@ -340,7 +340,7 @@ def sales(frame: pd.DataFrame, every: str) -> alt.Chart:
 
 def basket_value(frame: pd.DataFrame, every: str) -> alt.Chart:
     """What a basket was worth in each period, on average."""
-    mark = alt.MarkDef("line", color=GREEN, point=True)
+    mark = alt.MarkDef("line", color=GREEN, point={"color": GREEN})
     return _sold(frame, every, "average", "Basket, on average", mark=mark, height=140)
 
 

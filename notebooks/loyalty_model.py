@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
-from loaded_data import CannotReadError, Database, MissingError, literal, quoted, working_connection
+from loaded_data import (
+    CannotReadError,
+    Database,
+    MissingError,
+    PipelineDataset,
+    literal,
+    quoted,
+    working_connection,
+)
 from loyalty_programme import Span, inside
 
 if TYPE_CHECKING:
@@ -167,6 +175,11 @@ def read_model(database: Database, schema: str) -> Model:
     model_schema = Dataset(SimpleNamespace(dataset_name=schema), {}, is_postgres=False).model_name
     if _copy_book(connection, database, model_schema):
         made_of["book"] = BOOK
+    elif isinstance(database, PipelineDataset):
+        why["book"] = (
+            "The liability book is read from a DuckDB file alone. Name the file, or put the table"
+            f" into `frames` as `{BOOK}`."
+        )
     else:
         why["book"] = (
             f"It needs the table `{model_schema}.{BOOK}`, which `spaaza model` writes. Run it with"

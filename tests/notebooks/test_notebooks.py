@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
+import re
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bulk_members
@@ -50,6 +53,29 @@ def test_every_panel_of_loyalty_finds_something(
     assert isinstance(defined["channels"], pd.DataFrame) == (vendor == "spaaza")
     for name in ("scores", "balances", "levels"):
         assert isinstance(defined[name], pd.DataFrame) == (vendor == "spaaza"), name
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_every_panel_of_loyalty_obeys_the_days(
+    demos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPAAZA_DB", str(demos["spaaza"]))
+    chosen = (dt.date(2026, 9, 1), dt.date(2026, 9, 30))
+    fields = {"every_field": "month", "currency_field": "EUR", "range_field": chosen}
+    defs: dict[str, Any] = {name: SimpleNamespace(value=value) for name, value in fields.items()}
+    outputs, defined = importlib.import_module("loyalty").app.run(
+        defs={**defs, "whole_span": (dt.date(2022, 1, 1), dt.date(2026, 12, 1))}
+    )
+    september = pd.Timestamp("2026-09-01")
+    shown = [defined["grown"]["sign_ups"], defined["grown"]["sales"], defined["baskets"]]
+    shown += [defined["held"], defined["active"]]
+    assert [set(frame["period"]) for frame in shown] == [{september}] * 5
+    assert set(defined["grown"]["retention"]["cohort"]) == {september}
+    assert defined["members"]["last_purchase"].between(september, pd.Timestamp("2026-10-01")).all()
+    text = "".join(each.text for each in outputs if hasattr(each, "text"))
+    # A month that stands alone is compared with none.
+    assert re.search(r"[\d,]+ members signed up in September 2026\. ", text)
 
 
 @pytest.mark.slow
