@@ -165,6 +165,10 @@ def read_model(database: Database, schema: str) -> Model:
                     _copy(connection, view.name, dataset.modelled(view.name))
     except SettingsError as error:
         raise CannotReadError(f"The model cannot be made: {error}") from None
+    except duckdb.Error as failure:
+        # Its message may quote a cell.
+        kind = type(failure).__name__
+        raise CannotReadError(f"DuckDB cannot make the model of `{schema}` ({kind}).") from None
     connection.execute(f"DROP SCHEMA {_LOADED}_model CASCADE; DROP SCHEMA {_LOADED} CASCADE")
     made_of = {name: view.table for name, view in views.items() if view.sql and view.table}
     why = {

@@ -229,6 +229,16 @@ def test_what_is_missing_is_said_in_a_sentence() -> None:
         growth.sign_ups(undated)
 
 
+def test_a_cell_that_the_model_cannot_hold_is_said_and_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "large.duckdb"
+    with duckdb.connect(str(path)) as database:
+        database.execute("CREATE TABLE transactions (id VARCHAR, total HUGEINT)")
+        database.execute(f"INSERT INTO transactions VALUES ('a', {'9' * 38})")
+    with pytest.raises(CannotReadError, match="DuckDB cannot make the model") as raised:
+        read_model(open_database(str(path)), "main")
+    assert "9999" not in str(raised.value)
+
+
 @pytest.fixture
 def configure() -> Iterator[Callable[[str], None]]:
     """Writes dlt's `config.toml`, and has it read."""
