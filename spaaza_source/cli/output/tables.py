@@ -93,7 +93,7 @@ def _unusual(jobs: Iterable[Mapping[str, Any]]) -> set[str]:
         notice["message"]
         for job in jobs
         for notice in list_notices(job)
-        if notice["kind"] != "forgotten"
+        if notice.get("kind") != "forgotten"
     }
 
 
