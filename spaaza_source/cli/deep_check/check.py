@@ -17,7 +17,7 @@ from dlt.extract import DltSource
 
 from spaaza_source.cli.deep_check.diff import Comparison, Differences
 from spaaza_source.cli.deep_check.table_rows import DestinationTable
-from spaaza_source.destination import open_client
+from spaaza_source.destination import is_files, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
 from spaaza_source.loading import (
@@ -125,10 +125,16 @@ def deep_check(
                     Comparison(database, name, table.columns, times, ignored=table.unversioned),
                 )
             if comparisons and schema:
-                with open_client(pipeline, schema.name) as client:
-                    tombstones = read_tombstones(client)
-                told = _Told(most, tombstones)
+                told = _Told(most, _read_tombstones(pipeline, schema))
                 yield from _compare(source, loads, schema, comparisons, told)
+
+
+def _read_tombstones(pipeline: dlt.Pipeline, schema: dlt.Schema) -> Tombstones:
+    """The tombstones of a destination; in files nobody can be forgotten."""
+    if is_files(pipeline.destination):
+        return Tombstones()
+    with open_client(pipeline, schema.name) as client:
+        return read_tombstones(client)
 
 
 def _compare(
