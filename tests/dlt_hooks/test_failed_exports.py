@@ -214,6 +214,18 @@ def test_jobs_that_failed_on_a_machine_that_is_gone_are_told_by_the_next_load(
     assert query(tmp_path, TOLD) == [("users", "2", "ExportFailedError")]
 
 
+def test_windows_that_failed_stop_no_load_that_can_ask_for_none(
+    vendor: Vendor, tmp_path: Path
+) -> None:
+    vendor.made = iso(datetime.now(timezone.utc))
+    vendor.code = "ERROR"
+    # In parts by time in the end.
+    fails(vendor, tmp_path)
+    vendor.code = "DONE"
+    load(vendor, tmp_path / "saved", segments={"users": "saved-7"})
+    assert query(tmp_path / "saved", "SELECT count(*) FROM users") != [(0,)]
+
+
 def load_by_url(base_url: str, folder: Path) -> None:
     """A load in a process that says which one it is."""
     (folder / "pid").write_text(str(os.getpid()), encoding="utf-8")

@@ -22,10 +22,17 @@ def find_left(sync: TableSync, known: Iterable[KnownJob]) -> list[Export]:
     if sync.collect_only or sync.adopt_job is not None:
         # Then its list has jobs of any age.
         return []
+    takes_windows = sync.policy is not None or sync.in_parts is not None
     left = []
     for each in known:
-        request, job = sync.make_request(each.window), each.job
-        if job.state is JobState.FAILED and job.created_at is not None and each.is_of(request):
+        job = each.job
+        if job.state is not JobState.FAILED or job.created_at is None:
+            continue
+        if each.window is not None and not takes_windows:
+            # It was asked for by other settings: these cannot ask for a window.
+            continue
+        request = sync.make_request(each.window)
+        if each.is_of(request):
             left.append(Export(request, job, job.created_at, adopted=True))
             failure = ExportFailedError(
                 f"the vendor's job {job.job_id} ended in {job.vendor_state}",
