@@ -1,4 +1,4 @@
-"""What the bulk users export tells of members: their scores, balances and loyalty status.
+"""The bulk users export in the loyalty notebook: scores, balances and status, and their panels.
 
 A measure that finds none of its columns raises `loaded_data.MissingError`; what is missing beside
 those that it finds, `gaps` says. Times are UTC.
@@ -6,7 +6,12 @@ those that it finds, `gaps` says. Times are UTC.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+import loyalty_charts as charts
+import marimo as mo
 import pandas as pd
+import panels
 from loaded_data import MissingError
 from loyalty_programme import SUBJECTS, Programme
 
@@ -24,6 +29,8 @@ DAYS = 30
 BY_POLICY = "A privacy policy may have dropped or hashed what is missing."
 # More values than this are counted in steps.
 _STEPS = 30
+
+Found: TypeAlias = pd.DataFrame | mo.Html
 
 
 def scores(data: Programme) -> pd.DataFrame:
@@ -160,3 +167,71 @@ def _lacking(data: Programme, *roles: str) -> list[str]:
         except MissingError as missing:
             reasons.append(str(missing))
     return list(dict.fromkeys(reasons))
+
+
+def section(
+    data: Programme, scores: Found, balances: Found, levels: Found, reviews: Found
+) -> mo.Html | None:
+    """The panels of what was found; None where there is no bulk users export."""
+    if "bulk" not in data.has:
+        return None
+    status = gaps(data, "level")
+    if hashed_levels(data):
+        status += " The levels are hashed, as by a privacy policy: members are counted by hash."
+    parts = [
+        panels.panel(
+            "Scores",
+            scores,
+            draw_scores,
+            "Members by each score that the platform gives them. The RFM segments above are not"
+            " these: they are counted from baskets.",
+        ),
+        *_note(scores, gaps(data, *SCORES)),
+        panels.panel(
+            "Balances",
+            balances,
+            _draw_balances,
+            "Points and money, each by itself. With a balance are those above zero; the mean is of"
+            " all members whose balance is known. The export does not name cashback's currency.",
+        ),
+        *_note(balances, gaps(data, *BALANCES)),
+        panels.panel(
+            "Loyalty status",
+            levels,
+            charts.levels,
+            "Members by the level of their loyalty status; the 15 levels with the most members.",
+        ),
+        *_note(levels, status),
+        panels.panel(
+            "Reviews of the loyalty status",
+            reviews,
+            _draw_reviews,
+            "Members by the date of their next review. Days are counted from the end of the newest"
+            " load, in UTC.",
+        ),
+    ]
+    head = "## Members in the bulk users export"
+    when = "As they were when it was exported, whatever days are chosen above."
+    return mo.vstack([mo.md(f"{head}\n\n<small>{when}</small>"), *parts])
+
+
+def _note(found: Found, text: str) -> list[mo.Html]:
+    """What a panel lacks, below what it shows; a grey panel says that itself."""
+    return [mo.md(f"<small>{text}</small>")] if text and isinstance(found, pd.DataFrame) else []
+
+
+def draw_scores(frame: pd.DataFrame) -> mo.Html:
+    """A chart of each score, side by side."""
+    each = [charts.scores(rows) for _, rows in frame.groupby("score", sort=False)]
+    return mo.hstack(each, widths="equal", gap=1)
+
+
+def _draw_balances(frame: pd.DataFrame) -> mo.Html:
+    members = dict.fromkeys(("with_a_balance", "negative", "unknown"), "{:,.0f}")
+    forms = {"total": "{:,.2f}", "mean": "{:,.2f}", **members}
+    return mo.as_html(panels.table(frame, numbers=forms))
+
+
+def _draw_reviews(frame: pd.DataFrame) -> mo.Html:
+    forms = {**panels.times("since", "until"), "members": "{:,}"}
+    return mo.as_html(panels.table(frame, numbers=forms))

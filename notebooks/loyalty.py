@@ -10,7 +10,6 @@ app = marimo.App(width="medium", app_title="Loyalty")
 
 with app.setup:
     import bulk_members
-    import bulk_panels
     import growth_panels
     import loaded_data
     import loyalty_charts as charts
@@ -372,7 +371,7 @@ def _(data):
     balances = panels.measured(bulk_members.balances, data)
     levels = panels.measured(bulk_members.levels, data)
     reviews = panels.measured(bulk_members.reviews, data)
-    bulk_panels.section(data, scores, balances, levels, reviews)
+    bulk_members.section(data, scores, balances, levels, reviews)
     return balances, levels, reviews, scores
 
 

@@ -28,26 +28,31 @@ def _columns(**types: str) -> list[TColumnSchema]:
     return [{"name": name, "data_type": kind} for name, kind in types.items()]  # type: ignore[typeddict-item]
 
 
+#: What is known of an export, loaded or not.
+_EXPORT = {
+    "job_id": "text",
+    "table_name": "text",
+    "subject": "text",
+    "account": "text",
+    "export_format": "text",
+    "window_start": "timestamp",
+    "window_end": "timestamp",
+    "selection": "text",
+    "fingerprint": "text",
+    "state": "text",
+    "adopted": "bool",
+    "split_from": "text",
+    "created_at": "timestamp",
+    "started_at": "timestamp",
+    "finished_at": "timestamp",
+}
+
 #: Each table's key and columns. A key makes a row that arrives twice one row.
 AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
     "export_jobs": (
         ["job_id", "table_name"],
         _columns(
-            job_id="text",
-            table_name="text",
-            subject="text",
-            account="text",
-            export_format="text",
-            window_start="timestamp",
-            window_end="timestamp",
-            selection="text",
-            fingerprint="text",
-            state="text",
-            adopted="bool",
-            split_from="text",
-            created_at="timestamp",
-            started_at="timestamp",
-            finished_at="timestamp",
+            **_EXPORT,
             loaded_at="timestamp",
             queue_seconds="double",
             run_seconds="double",
@@ -108,21 +113,7 @@ AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
 FAILED_EXPORTS: tuple[list[str], list[TColumnSchema]] = (
     ["job_id", "table_name"],
     _columns(
-        job_id="text",
-        table_name="text",
-        subject="text",
-        account="text",
-        export_format="text",
-        window_start="timestamp",
-        window_end="timestamp",
-        selection="text",
-        fingerprint="text",
-        state="text",
-        adopted="bool",
-        split_from="text",
-        created_at="timestamp",
-        started_at="timestamp",
-        finished_at="timestamp",
+        **_EXPORT,
         wait_seconds="double",
         bytes_received="bigint",
         failed_at="timestamp",

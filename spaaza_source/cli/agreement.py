@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from spaaza_source.cli.error_messages import large_plan
+from spaaza_source.cli.output.error_messages import large_plan
 from spaaza_source.errors import LargePlanError
 from spaaza_source.exports import ExportSubmitter
 from spaaza_source.windows import iso

@@ -372,6 +372,8 @@ def main() -> None:
     except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - a sentence, no traceback
         if debug:
             traceback.print_exception(failure)
-        messages, code = import_module("spaaza_source.cli.error_messages").exit_report(failure)
+        messages, code = import_module("spaaza_source.cli.output.error_messages").exit_report(
+            failure
+        )
         import_module("spaaza_source.cli.output").ConsoleReport().finish(messages, code)
         sys.exit(code)

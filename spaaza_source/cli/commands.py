@@ -16,7 +16,6 @@ from rich.console import Console
 
 from spaaza_source.cli.agreement import run_agreed
 from spaaza_source.cli.deep_check.check import deep_check
-from spaaza_source.cli.error_messages import ExportsFailedError
 from spaaza_source.cli.load import (
     collect_and_report,
     load_and_report,
@@ -48,6 +47,7 @@ from spaaza_source.cli.output import (
     show_task,
     with_report,
 )
+from spaaza_source.cli.output.error_messages import ExportsFailedError
 from spaaza_source.cli.pipeline import locked_pipeline, reading_pipeline
 from spaaza_source.cli.probe import show_profile
 from spaaza_source.cli.target import Target, each_vendor

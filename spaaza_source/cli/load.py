@@ -13,8 +13,12 @@ from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.cli.error_messages import ChainsFailedError, ExportsFailedError, failed_export
 from spaaza_source.cli.next_load import prepare_next_load
+from spaaza_source.cli.output.error_messages import (
+    ChainsFailedError,
+    ExportsFailedError,
+    failed_export,
+)
 from spaaza_source.cli.output.report import Report
 from spaaza_source.cli.pipeline import locked_pipeline
 from spaaza_source.cli.target import Target

@@ -10,10 +10,7 @@ import dlt
 from dlt.common import logger
 
 from spaaza_source.audit import note_asked_for
-from spaaza_source.exports import (
-    ExportRun,
-    archive_files,
-)
+from spaaza_source.exports import ExportRun, archive_files
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.files.arrivals import await_files, begin_early, warn_of_unfinished

@@ -25,7 +25,9 @@ def read_zone(name: str) -> str:
         return ZoneInfo(name).key
     except (KeyError, OSError, ValueError):
         raise SettingsError(
-            f"{name[:40]!r} is no time zone", where="--time-zone", hint="Write Europe/Amsterdam."
+            f"{name[:40]!r} is no time zone",
+            where="--time-zone",
+            hint="Name one as in Europe/Amsterdam.",
         ) from None
 
 

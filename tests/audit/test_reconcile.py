@@ -18,7 +18,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_source
 from spaaza_source.cli.app import cli
-from spaaza_source.cli.error_messages import describe
+from spaaza_source.cli.output.error_messages import describe
 from spaaza_source.errors import WrongCountError
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.command import settings_for

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from spaaza_source.cli import main
-from spaaza_source.cli.error_messages import describe
+from spaaza_source.cli.output.error_messages import describe
 from tests.cli.wrong_settings import ACCOUNT
 from tests.vendors.spaaza_files import FileVendor
 
@@ -63,7 +63,7 @@ def test_an_option_of_the_connection_that_is_wrong_is_named_without_its_value(
     )
 
 
-@pytest.mark.follows("cli/destination_messages.py", "Set it to a folder that can be written")
+@pytest.mark.follows("cli/output/destination_messages.py", "Set it to a folder that can be written")
 @pytest.mark.parametrize("command", ["load", "collect"])
 def test_a_folder_of_dlt_that_cannot_be_written_is_named_and_another_one_loads(
     command: str,

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from spaaza_source import errors
-from spaaza_source.cli.error_messages import describe
+from spaaza_source.cli.output.error_messages import describe
 
 
 def wrapped(error: Exception) -> Exception:

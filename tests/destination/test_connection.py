@@ -11,7 +11,7 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.backfill import Backfill
-from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.cli.output.error_messages import exit_report
 from spaaza_source.destination import check_connection
 from spaaza_source.errors import SettingsError
 from tests.command import runner

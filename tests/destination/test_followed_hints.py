@@ -11,7 +11,7 @@ import dlt
 import pytest
 
 from spaaza_source import spaaza_source
-from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.cli.output.error_messages import exit_report
 from tests.command import runner
 from tests.destination.destinations import Destination
 from tests.faults.cut_short import QUICK
@@ -73,12 +73,14 @@ def follows(module: str, beginning: str, code: int) -> tuple[str, str, int]:
     ("followed", "wrong", "right"),
     [
         (
-            follows("cli/destination_messages.py", "Start it, or correct DESTINATION__", 1),
+            follows("cli/output/destination_messages.py", "Start it, or correct DESTINATION__", 1),
             "postgresql://{user}:p%40ss@127.0.0.1:1/{database}",
             "postgresql://{user}:p%40ss@{place}",
         ),
         (
-            follows("cli/destination_messages.py", "Correct it; PostgreSQL documents what", 2),
+            follows(
+                "cli/output/destination_messages.py", "Correct it; PostgreSQL documents what", 2
+            ),
             "postgresql://{user}:p%40ss@{place}?sslmode=often",
             "postgresql://{user}:p%40ss@{place}?sslmode=prefer",
         ),

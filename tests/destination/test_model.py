@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from spaaza_source.cli.app import cli
-from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.cli.output.error_messages import exit_report
 from spaaza_source.model.settled import VIEWS
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from tests.command import settings_for

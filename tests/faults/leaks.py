@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from spaaza_source.cli.error_messages import describe
+from spaaza_source.cli.output.error_messages import describe
 from tests.vendors.server import CANARY
 
 

@@ -18,7 +18,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_bulk_users, spaaza_source
-from spaaza_source.cli.error_messages import describe
+from spaaza_source.cli.output.error_messages import describe
 from spaaza_source.errors import FileError
 from spaaza_source.tabular import open_csv, open_json
 from tests.faults.hosts import TOKEN, BadHost, cut, ours, settings_of, spaaza

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spaaza_source import SpaazaSourceError, spaaza_source, voucherify_source
-from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.cli.output.error_messages import exit_report
 from spaaza_source.errors import SettingsError
 from tests.command import runner
 from tests.faults.hosts import QUICK, TOKEN, ours

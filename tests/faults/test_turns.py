@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from spaaza_source import SpaazaSourceError, spaaza_source
-from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.cli.output.error_messages import exit_report
 from spaaza_source.dlt_hooks import run_lock
 from spaaza_source.errors import UnavailableError
 from tests.command import runner

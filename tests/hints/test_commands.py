@@ -15,7 +15,7 @@ import dlt
 import duckdb
 import pytest
 
-from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.cli.output.error_messages import exit_report
 from spaaza_source.health import check_health
 from spaaza_source.spaaza import export_service as spaaza_exports
 from spaaza_source.transport.clock import SystemClock
@@ -133,7 +133,7 @@ def test_a_range_of_which_nothing_is_loaded(command: Command) -> None:
 
 def test_a_destination_that_dlt_does_not_know(command: Command) -> None:
     told = refuses(command, "load", "users", "--destination", "duckbd")
-    check_advice("cli/error_messages.py", "dlt does not know this destination", told)
+    check_advice("cli/output/error_messages.py", "dlt does not know this destination", told)
     loads(command, "load", "users", "--destination", "duckdb")
     assert rows() == 2
 

@@ -21,7 +21,7 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.backfill import Backfill
-from spaaza_source.cli.error_messages import describe
+from spaaza_source.cli.output.error_messages import describe
 from spaaza_source.transport.clock import SystemClock
 from spaaza_source.warehouse import duckdb_file
 from tests.hints.loads import QUICK, TOKEN, Shop, advises, check_advice

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from spaaza_source.cli.app import cli
-from spaaza_source.cli.error_messages import exit_report
+from spaaza_source.cli.output.error_messages import exit_report
 from spaaza_source.model.settled import VIEWS
 from spaaza_source.sandbox import Sandbox, SandboxSettings, live_settings
 from tests.command import settings_for
@@ -102,7 +102,7 @@ def test_the_hints_of_what_cannot_be_made_lead_to_a_model(here: Path) -> None:
     assert "the dataset other has no table" in told
     code, told = said("model", "--time-zone", "Amsterdam")
     assert code == 2
-    check_advice("model/months.py", "Write Europe/Amsterdam", told)
+    check_advice("model/months.py", "Name one as in Europe/Amsterdam", told)
     code, told = said("model", "--close-through", "May")
     assert code == 2
     check_advice("model/months.py", "Write 2026-05", told)

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import bulk_members
-import bulk_panels
 import duckdb
 import loyalty_charts
 import loyalty_measures as measures
@@ -177,7 +176,7 @@ def drawn(data: Programme) -> set[str]:
             measures.baskets_over_time(data, "week"), "week"
         ),
         "channels": lambda: measures.baskets_by_channel(data),
-        "scores": lambda: bulk_panels.draw_scores(bulk_members.scores(data)),
+        "scores": lambda: bulk_members.draw_scores(bulk_members.scores(data)),
         "balances": lambda: bulk_members.balances(data),
         "levels": lambda: loyalty_charts.levels(bulk_members.levels(data)),
         "reviews": lambda: bulk_members.reviews(data),

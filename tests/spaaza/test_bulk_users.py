@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from spaaza_source import spaaza_bulk_users
-from spaaza_source.cli.error_messages import describe
+from spaaza_source.cli.output.error_messages import describe
 from spaaza_source.errors import CredentialsError, IncompleteDownloadError, SettingsError
 from spaaza_source.exports import fetch
 from spaaza_source.sandbox import Sandbox, SandboxSettings

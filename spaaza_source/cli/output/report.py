@@ -13,8 +13,8 @@ import click
 from rich.console import Console
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.cli.error_messages import exit_report
 from spaaza_source.cli.output.console_progress import ProgressLines
+from spaaza_source.cli.output.error_messages import exit_report
 from spaaza_source.cli.output.findings import show_findings
 from spaaza_source.cli.output.json_log import JsonReport
 from spaaza_source.cli.output.listing import print_line

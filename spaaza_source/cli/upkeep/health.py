@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from spaaza_source.chat import tell_chat
-from spaaza_source.cli.error_messages import FAILED
 from spaaza_source.cli.output import Report, with_report
+from spaaza_source.cli.output.error_messages import FAILED
 from spaaza_source.cli.pipeline import reading_pipeline
 from spaaza_source.cli.target import Target
 from spaaza_source.health import Finding, HealthRules, check_health, parse_age

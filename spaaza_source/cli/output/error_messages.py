@@ -21,7 +21,7 @@ from dlt.common.destination.exceptions import DestinationException, UnknownDesti
 from dlt.common.exceptions import MissingDependencyException, SignalReceivedException
 from dlt.extract.exceptions import ResourceExtractionError
 
-from spaaza_source.cli.destination_messages import destination_error, locked_file
+from spaaza_source.cli.output.destination_messages import destination_error, locked_file
 from spaaza_source.cli.signals import SigtermError
 from spaaza_source.configuration import missing_setting, wrong_value
 from spaaza_source.errors import (
