@@ -13,10 +13,11 @@ from typing import Any, Generic, TypeVar
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
+from spaaza_source.exports.export import Export
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.table_exports import Export, TableExports
+from spaaza_source.exports.table_exports import TableExports
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.credentials import AccessToken

@@ -21,7 +21,7 @@ FLOORS = (
     ("errors", "chat", "sandbox"),
     ("transport", "tabular", "windows", "settings", "warehouse"),
     ("exports", "destination", "configuration"),
-    ("audit", "tombstones"),
+    ("audit", "telemetry", "tombstones"),
     ("writing",),
     ("drift",),
     ("expectations", "reading"),

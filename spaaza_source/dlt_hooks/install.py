@@ -10,10 +10,15 @@ from spaaza_source.dlt_hooks.job_errors import hide_values_of_jobs
 from spaaza_source.dlt_hooks.load_end import LoadEndHook
 from spaaza_source.dlt_hooks.merges import improve_merges
 from spaaza_source.dlt_hooks.run_lock import RunLock
+from spaaza_source.dlt_hooks.run_telemetry import RunTelemetry
 
 #: In the order in which dlt calls them. What they do not define, dlt's own class defines to do
 #: nothing; mypy takes that for abstract.
-HOOKS: tuple[SupportsTracking, ...] = (RunLock(), LoadEndHook())  # type: ignore[abstract]
+HOOKS: tuple[SupportsTracking, ...] = (
+    RunLock(),  # type: ignore[abstract]
+    LoadEndHook(),  # type: ignore[abstract]
+    RunTelemetry(),
+)
 
 
 def install_hooks() -> None:

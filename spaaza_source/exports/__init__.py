@@ -13,6 +13,7 @@ from spaaza_source.exports.at_hand import (
     take_files,
     verify_checksums,
 )
+from spaaza_source.exports.export import Export, FileRead, Phase
 from spaaza_source.exports.fetch import fetch_again
 from spaaza_source.exports.jobs import GIVEN, PART, RUN_MARK, Job, JobState, KnownJob
 from spaaza_source.exports.planning.outlook import JobList, Outlook
@@ -29,13 +30,7 @@ from spaaza_source.exports.request import (
 )
 from spaaza_source.exports.run import ExportRun
 from spaaza_source.exports.submission import ExportSubmitter
-from spaaza_source.exports.table_exports import (
-    Export,
-    OnDownload,
-    Phase,
-    TableExports,
-    error_context,
-)
+from spaaza_source.exports.table_exports import OnDownload, TableExports, error_context
 from spaaza_source.exports.table_sync import RELOAD, SMALLEST_WINDOW, SyncPolicy, TableSync
 
 __all__ = [
@@ -50,6 +45,7 @@ __all__ = [
     "ExportRequest",
     "ExportRun",
     "ExportSubmitter",
+    "FileRead",
     "GivenFiles",
     "GivenTable",
     "Job",

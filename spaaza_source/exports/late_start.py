@@ -13,8 +13,8 @@ from datetime import timedelta
 from dlt.common import logger
 
 from spaaza_source.errors import SpaazaSourceError
+from spaaza_source.exports.export import Export
 from spaaza_source.exports.jobs import ExportService, JobState
-from spaaza_source.exports.table_exports import Export
 from spaaza_source.transport import Deadline, without_context
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from uuid import uuid4
 from dlt.common import logger
 
 from spaaza_source.errors import ExportTimeoutError, VanishedError
+from spaaza_source.exports.export import Export, Phase
 from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
@@ -28,9 +29,7 @@ from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import (
-    Export,
     OnDownload,
-    Phase,
     TableExports,
     error_context,
     job_failed,
@@ -244,11 +243,13 @@ class ExportRun:
         self, table: TableExports, request: ExportRequest, registry: JobRegistry, later: timedelta
     ) -> None:
         begun_at, begun = self._service.http.now(), self._clock.monotonic()
+        asked = {Phase.EXPORTING: datetime.now(timezone.utc)}
         deadline = self._deadline(table, self._settings.export_timeout)
         with table.noting_unanswered(request, begun_at):
             job = registry.create(request, table.sync, deadline, later)
         part_of = table.split_from(request.window)
-        self._begin_export(table, Export(request, job, begun_at, split_from=part_of, begun=begun))
+        export = Export(request, job, begun_at, split_from=part_of, begun=begun, entered=asked)
+        self._begin_export(table, export)
 
     def _begin_export(self, table: TableExports, export: Export) -> None:
         now = self._clock.monotonic()
@@ -280,7 +281,7 @@ class ExportRun:
                 f" {job.vendor_state!r}, which no document mentions; polling goes on"
             )
         if job.state is JobState.DONE:
-            export.phase = Phase.DOWNLOADING
+            export.enter(Phase.DOWNLOADING)
             # A daemon, as above; it waits for a free slot.
             threading.Thread(
                 target=self._fetch, args=(table, export, folder), name="download", daemon=True

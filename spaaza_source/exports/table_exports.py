@@ -5,12 +5,11 @@ The run changes it in its own threads; whoever waits for the table reads it.
 
 from __future__ import annotations
 
-import enum
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from spaaza_source.errors import (
@@ -19,90 +18,13 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     UnreachableError,
 )
+from spaaza_source.exports.export import Export, Phase
 from spaaza_source.exports.jobs import GIVEN, PART, Job, JobState
 from spaaza_source.exports.planning.plan import Plan
 from spaaza_source.exports.request import ExportRequest, name_unlisted
 from spaaza_source.exports.table_sync import SMALLEST_WINDOW, TableSync
 from spaaza_source.transport import ArrivingFile, FetchedFile, without_context
 from spaaza_source.windows import Window
-
-
-class Phase(enum.Enum):
-    """The state of one export."""
-
-    EXPORTING = "exporting"
-    DOWNLOADING = "downloading"
-    ARRIVED = "arrived"
-    #: It failed at the vendor, and other exports bring its rows.
-    REPLACED = "replaced"
-
-
-@dataclass(eq=False)
-class Export:
-    """One request, its job and its file.
-
-    Attributes:
-        request: What was asked.
-        job: The vendor's last word on it.
-        begun_at: When it was asked for or adopted, UTC.
-        adopted: Whether an earlier run asked for the job.
-        phase: Its state.
-        split_from: The job that failed, part of whose window this export asks for.
-        polls: How often its job was polled.
-        received: Bytes received.
-        total: Bytes of the file; None where its host does not say.
-        wait_seconds: From the request to the end of the job.
-        download_seconds: From the first link to the whole file.
-        arrived: The file; None until it is whole.
-        begun: When it was asked for, on the run's monotonic clock.
-        started: When the vendor was first seen to have begun it, on the same clock; None before.
-        poll_at: When it is polled next, on the same clock.
-        skipped: The lines of a user's file that were cut off at its end, without their ends.
-        failure: What kept it from being loaded; None where nothing did, or nobody knows.
-        failed_at: When that was, UTC.
-    """
-
-    request: ExportRequest
-    job: Job
-    begun_at: datetime
-    adopted: bool = False
-    phase: Phase = Phase.EXPORTING
-    split_from: str | None = None
-    polls: int = 0
-    received: int = 0
-    total: int | None = None
-    wait_seconds: float = 0.0
-    download_seconds: float = 0.0
-    arrived: FetchedFile | None = None
-    begun: float = 0.0
-    started: float | None = None
-    poll_at: float = 0.0
-    skipped: Sequence[bytes] = ()
-    failure: BaseException | None = None
-    failed_at: datetime | None = None
-
-    def file(self) -> FetchedFile:
-        """The file of an export that has arrived."""
-        if self.arrived is None:
-            raise RuntimeError("an export was asked for its file before it arrived")
-        return self.arrived
-
-    def arrive(self, file: FetchedFile, seconds: float) -> None:
-        """Take the export's file, which took so many seconds to download."""
-        self.received = self.total = file.received
-        self.failure = self.failed_at = None
-        self.arrived, self.download_seconds = file, seconds
-        self.phase = Phase.ARRIVED
-
-    def note_failure(self, failure: BaseException, at: datetime | None = None) -> None:
-        """Note what keeps it from being loaded, and since when; None for now."""
-        self.failure, self.failed_at = failure, at or datetime.now(timezone.utc)
-
-    def remove_file(self) -> None:
-        """Remove the export's file from the folder of downloads, unless it was moved elsewhere."""
-        if self.arrived is not None:
-            self.arrived.path.unlink(missing_ok=True)
-
 
 #: Told of a file that is on its way, and of the export that brings it.
 OnDownload: TypeAlias = Callable[[Export, ArrivingFile], None]
@@ -182,7 +104,7 @@ class TableExports:
         if export.request.window is None:
             self.covered = window
         self.splitting = True
-        export.phase = Phase.REPLACED
+        export.enter(Phase.REPLACED)
         self.queue[:0] = [(0.0, self.sync.make_request(half)) for half in window.halves()]
         return True
 
@@ -197,7 +119,7 @@ class TableExports:
             return False
         # In this order: `check_complete` may look between the two.
         self.queue.append((at, export.request))
-        export.phase = Phase.REPLACED
+        export.enter(Phase.REPLACED)
         return True
 
     @contextmanager

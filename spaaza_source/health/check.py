@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit import STOPPED, Ledger, audit_schema, read_ledger
+from spaaza_source.audit import STOPPED, Ledger, LoadedExport, audit_schema, read_ledger
 from spaaza_source.destination import DELTA, can_count, fetch_chunks, is_files, open_client
 from spaaza_source.errors import SettingsError
 from spaaza_source.health.findings import Finding, HealthRules
 from spaaza_source.health.invariants import check_model
+from spaaza_source.health.metrics import measure_model, measure_table
 from spaaza_source.health.rules import (
     check_discrepancies,
     check_failed,
@@ -21,7 +22,8 @@ from spaaza_source.health.rules import (
     check_rejected,
     check_volume,
 )
-from spaaza_source.health.table_loads import loads_of_table
+from spaaza_source.health.table_loads import TableLoad, loads_of_table
+from spaaza_source.telemetry import set_gauges, tell_health
 
 #: By table: when each of its exports failed, and by what.
 Failures = Mapping[str, list[tuple[datetime, str]]]
@@ -44,7 +46,7 @@ def check_health(
 
     Returns:
         The findings by table, at least one for each rule; then those of the model, if there is one
-            and no table is named.
+            and no table is named. Where the program uses OpenTelemetry, they are metrics too.
 
     Raises:
         SettingsError: Nothing was ever loaded into the dataset; or it cannot be asked.
@@ -59,23 +61,34 @@ def check_health(
             " spaaza load.",
         )
     named = list(tables) or sorted({*ledger, *failures})
-    found = [each for table in named for each in _check(table, ledger, failures, rules, now)]
-    # Tables that are named are asked for by themselves.
-    return found if tables else [*found, *check_model(pipeline, rules)]
+    found, dataset = [], pipeline.dataset_name
+    with tell_health(dataset) as told:
+        for table in named:
+            exports = ledger.get(table, [])
+            loads = loads_of_table(exports)
+            of_table = [
+                check_freshness(table, loads, rules, now),
+                *(_check_loads(table, exports, loads, rules) if loads else ()),
+                check_failed(table, loads, failures.get(table, [])),
+            ]
+            set_gauges(measure_table(dataset, table, loads, of_table, rules))
+            found += of_table
+        # Tables that are named are asked for by themselves.
+        of_model = [] if tables else check_model(pipeline, rules)
+        set_gauges(measure_model(dataset, of_model))
+        found += of_model
+        told += [(each.table, each.rule) for each in found if each.level == "broken"]
+    return found
 
 
-def _check(
-    table: str, ledger: Ledger, failures: Failures, rules: HealthRules, now: datetime
+def _check_loads(
+    table: str, exports: Sequence[LoadedExport], loads: Sequence[TableLoad], rules: HealthRules
 ) -> Iterator[Finding]:
-    exports = ledger.get(table, [])
-    loads = loads_of_table(exports)
-    yield check_freshness(table, loads, rules, now)
-    if loads:
-        yield check_volume(table, loads, rules)
-        yield from check_nulls(table, loads, rules)
-        yield check_rejected(table, loads, rules)
-        yield check_discrepancies(table, exports)
-    yield check_failed(table, loads, failures.get(table, []))
+    """What is found of a table that was ever loaded, by its loads."""
+    yield check_volume(table, loads, rules)
+    yield from check_nulls(table, loads, rules)
+    yield check_rejected(table, loads, rules)
+    yield check_discrepancies(table, exports)
 
 
 def _read(pipeline: Any) -> tuple[Ledger, Failures]:

@@ -33,16 +33,22 @@ def check_freshness(
     return Finding(table, "freshness", level, measured, expected, value=age.total_seconds())
 
 
+def usual_rows(loads: Sequence[TableLoad], rules: HealthRules) -> float | None:
+    """The rows that a load like the last one usually has; None where too few tell."""
+    before = [load.rows for load in alike(loads)][-RECENT:]
+    return None if len(before) < rules.min_loads else statistics.median(before)
+
+
 def check_volume(table: str, loads: Sequence[TableLoad], rules: HealthRules) -> Finding:
     """Whether the last load has as many rows as those before it."""
     last = loads[-1]
     measured = f"{last.rows:,} rows"
     before = [load.rows for load in alike(loads)][-RECENT:]
-    if len(before) < rules.min_loads:
+    usual = usual_rows(loads, rules)
+    if usual is None:
         day = "" if last.length is None else f" of a {last.at:%A}"
         reason = f"too little history: {len(before)} loads{day} like it, {rules.min_loads} needed"
         return Finding(table, "volume", "unknown", measured, "", reason, last.rows)
-    usual = statistics.median(before)
     slack = max(rules.volume_tolerance * usual, rules.few_rows)
     least, most = max(0, round(usual - slack)), round(usual + slack)
     expected = f"{least:,} to {most:,}, usually {usual:,.0f}"

@@ -19,6 +19,7 @@ from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
+from spaaza_source.telemetry import observe_table
 
 
 def export_table(
@@ -57,11 +58,14 @@ def export_table(
     reader = load.reader(scope.sync.policy, scope.tombstones)
     exports = run.begin(scope.sync, begin_early(reader, scope, run.threads))
     try:
-        with note_asked_for(
-            exports,
-            scope.last_made,
-            hide_selection=reader.policy.hides_raw,
-            is_loading=is_extracting(),
+        with (
+            observe_table(exports, is_loading=is_extracting()),
+            note_asked_for(
+                exports,
+                scope.last_made,
+                hide_selection=reader.policy.hides_raw,
+                is_loading=is_extracting(),
+            ),
         ):
             yield from await_files(run, exports, reader, scope)
             if not exports.require_current():

@@ -24,6 +24,7 @@ from spaaza_source.loading.files.load_files import load_files
 from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.telemetry import observe_table
 from spaaza_source.windows import Window
 from spaaza_source.writing import check_format
 
@@ -95,7 +96,8 @@ def _load_at_hand(load: TableLoad, exports: TableExports, scope: LoadScope) -> I
     """What a resource yields from files that nobody was asked for."""
     forget_first_look()
     reader = load.reader(scope.sync.policy, scope.tombstones)
-    key = yield from load_files(load, exports, reader, scope)
+    with observe_table(exports, is_loading=is_extracting()):
+        key = yield from load_files(load, exports, reader, scope)
     if is_extracting():
         cursor, reason = Cursor(load.sync.table), reader.windows.all_rows_reason
         save_checkpoint(cursor, exports, has_key=key is not None, no_times=reason)

@@ -31,6 +31,7 @@ from spaaza_source.loading.files.load_files import load_files
 from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.telemetry import observe_table
 from spaaza_source.transport import Deadline, Download, FetchedFile, SystemClock
 
 
@@ -85,7 +86,7 @@ def stream_table(
         exports, None, hide_selection=reader.policy.hides_raw, is_loading=is_extracting()
     )
     try:
-        with asked:
+        with observe_table(exports, is_loading=is_extracting()), asked:
             begun, deadline = clock.monotonic(), Deadline(clock, stream.timeout)
             path = folder / f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
             with Download(path, on_bytes=on_bytes) as download:

@@ -19,9 +19,10 @@ from typing import Any
 import dlt
 import duckdb
 
+from spaaza_source.exports.export import Export, Phase
 from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.exports.table_exports import TableExports
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.loading.checkpoint import Cursor
 from spaaza_source.loading.files.load_files import load_files

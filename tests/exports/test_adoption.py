@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
+from spaaza_source.exports.export import Export, Phase
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Export, Phase
 from spaaza_source.spaaza.export_service import PAGE, describe
 from tests.clocks import FakeClock
 from tests.export_runs import arrived, begin, request, run_against, sandbox_run, wait

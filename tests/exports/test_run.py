@@ -15,8 +15,8 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     UnexpectedAnswerError,
 )
+from spaaza_source.exports.export import Export, Phase
 from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.table_exports import Export, Phase
 from spaaza_source.windows import parse_instant
 from tests.clocks import FakeClock
 from tests.export_runs import arrived, begin, request, run_against, sandbox_run, wait

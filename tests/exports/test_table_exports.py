@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from spaaza_source.exports.export import Export, Phase
 from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.planning.plan import Plan
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.exports.table_exports import TableExports
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from spaaza_source.transport import FetchedFile
 from spaaza_source.windows import EARLIEST, Window

@@ -15,8 +15,8 @@ from spaaza_source.errors import (
     LinkRefusedError,
     RequestRefusedError,
 )
+from spaaza_source.exports.export import Phase
 from spaaza_source.exports.jobs import ExportService
-from spaaza_source.exports.table_exports import Phase
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.export_service import SpaazaExports
 from spaaza_source.spaaza.tasks_api import TasksApi, make_client

@@ -18,10 +18,10 @@ from spaaza_source.cli.app import main
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports import fetch
 from spaaza_source.exports import job_registry as adoption
+from spaaza_source.exports.export import Export
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.table_exports import Export
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.spaaza.credentials import AccessToken
 from spaaza_source.spaaza.export_service import SpaazaExports

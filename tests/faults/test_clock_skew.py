@@ -15,8 +15,8 @@ import pytest
 from dlt.extract import DltSource
 
 from spaaza_source import spaaza_source, voucherify_source
+from spaaza_source.exports.export import Phase
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Phase
 from spaaza_source.sandbox import Sandbox, SandboxSettings, TimeSpan
 from spaaza_source.spaaza.export_service import describe
 from spaaza_source.windows import MARGIN, iso, parse_instant

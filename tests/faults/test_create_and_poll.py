@@ -21,9 +21,10 @@ from spaaza_source.errors import (
     UnavailableError,
     VanishedError,
 )
+from spaaza_source.exports.export import Phase
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.run import RETRY_PAUSE
-from spaaza_source.exports.table_exports import Phase, TableExports
+from spaaza_source.exports.table_exports import TableExports
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from tests.export_runs import AnyBench, SpaazaBench, VoucherifyBench, begin, wait
 from tests.vendors.scripted import CALLS, SECRET, Call, ScriptedVendor

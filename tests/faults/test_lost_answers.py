@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError, UnavailableError
-from spaaza_source.exports.table_exports import Phase
+from spaaza_source.exports.export import Phase
 from spaaza_source.transport import http_client as http
 from tests.export_runs import AnyBench
 from tests.vendors.scripted import SECRET, Call

@@ -27,9 +27,9 @@ from spaaza_source.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
+from spaaza_source.exports.export import Export
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.run import ExportRun
-from spaaza_source.exports.table_exports import Export
 from spaaza_source.spaaza import export_service as spaaza_exports
 from spaaza_source.transport import check_connection
 from spaaza_source.transport.answer_body import LARGEST_ANSWER

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import UnexpectedAnswerError
-from spaaza_source.exports.table_exports import Phase
+from spaaza_source.exports.export import Phase
 from spaaza_source.spaaza.connection_check import check_access
 from spaaza_source.spaaza.tasks_api import TasksApi
 from spaaza_source.voucherify.exports_api import ExportsApi

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.table_exports import Phase
+from spaaza_source.exports.export import Phase
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from spaaza_source.windows import Window
 from tests.clocks import FakeClock

@@ -21,6 +21,7 @@ from spaaza_source.cli.output.listing import print_line
 from spaaza_source.cli.output.tables import list_waiting, print_chain, show_loaded, show_notices
 from spaaza_source.exports import Plan
 from spaaza_source.health import Finding
+from spaaza_source.telemetry import tell_command
 
 WIDE = 200
 
@@ -95,6 +96,10 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(width=WIDE)
 
 
+def _warn(message: str) -> None:
+    click.echo(f"spaaza: {message}", err=True)
+
+
 def with_report(command: Callable[..., None]) -> Callable[..., None]:
     """Passes a `report` to a command, in the form of its options `log` and `verbose`."""
 
@@ -103,18 +108,22 @@ def with_report(command: Callable[..., None]) -> Callable[..., None]:
         report: Report = (
             JsonReport(sys.stdout) if log == "json" else ConsoleReport(each_export=verbose)
         )
-        try:
-            command(report=report, **options)
-        except (click.exceptions.Exit, click.ClickException):
-            # click itself reports an option that was wrong.
-            raise
-        except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - reported, not shown
-            if click.get_current_context().find_root().params.get("debug"):
-                traceback.print_exception(failure)
-            messages, code = exit_report(failure)
-            report.finish(messages, code)
-            tell_chat(f"spaaza failed: {' '.join(messages)}")
-            raise click.exceptions.Exit(code) from None
-        report.finish([], 0)
+        context = click.get_current_context()
+        with tell_command(str(context.info_name), _warn) as outcome:
+            try:
+                command(report=report, **options)
+            except (click.exceptions.Exit, click.ClickException) as ended:
+                # click itself reports an option that was wrong.
+                outcome.code = ended.exit_code
+                raise
+            except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - reported, not shown
+                if context.find_root().params.get("debug"):
+                    traceback.print_exception(failure)
+                messages, code = exit_report(failure)
+                report.finish(messages, code)
+                tell_chat(f"spaaza failed: {' '.join(messages)}")
+                outcome.code, outcome.error = code, type(failure).__name__
+                raise click.exceptions.Exit(code) from None
+            report.finish([], 0)
 
     return run

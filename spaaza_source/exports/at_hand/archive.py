@@ -16,9 +16,10 @@ from typing import Any
 from uuid import uuid4
 
 from spaaza_source.errors import FileError, SettingsError
+from spaaza_source.exports.export import Export, Phase
 from spaaza_source.exports.jobs import Job, JobState
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.exports.table_exports import Export, Phase, TableExports
+from spaaza_source.exports.table_exports import TableExports
 from spaaza_source.exports.table_sync import TableSync
 from spaaza_source.transport import FetchedFile
 from spaaza_source.windows import iso, parse_instant, parse_window

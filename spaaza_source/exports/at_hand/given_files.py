@@ -26,9 +26,9 @@ from spaaza_source.errors import (
     SettingsError,
     SpaazaSourceError,
 )
+from spaaza_source.exports.export import Export, Phase
 from spaaza_source.exports.jobs import GIVEN, Job, JobState
 from spaaza_source.exports.request import ExportFormat, ExportRequest
-from spaaza_source.exports.table_exports import Export, Phase
 from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from spaaza_source.settings import by_table
 from spaaza_source.tabular import RFC_4180, Declared, Dialect

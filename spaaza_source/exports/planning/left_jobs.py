@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spaaza_source.errors import ExportFailedError
+from spaaza_source.exports.export import Export
 from spaaza_source.exports.jobs import JobState, KnownJob
-from spaaza_source.exports.table_exports import Export
 from spaaza_source.exports.table_sync import TableSync
 
 

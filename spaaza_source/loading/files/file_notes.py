@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from dlt.common import logger
@@ -16,7 +18,7 @@ from spaaza_source.drift import (
     header_notices,
     notices_text,
 )
-from spaaza_source.exports import Export, TableExports
+from spaaza_source.exports import Export, FileRead, TableExports
 from spaaza_source.reading import FileReader, LoadableFile
 
 
@@ -43,6 +45,7 @@ class FileNotes:
         self.changes: list[dict[str, Any]] = []
         self.told: list[list[Notice]] = []
         self.loaded: list[tuple[LoadableFile, int]] = []
+        self._read: list[tuple[Export, FileRead]] = []
 
     def begin(self, export: Export, file: LoadableFile) -> None:
         """Compare a file's header with the table's last one: its rows will change what that is."""
@@ -88,6 +91,8 @@ class FileNotes:
         self.jobs.append(job | {"nulls": nulls.as_text()})
         self.rejected += rejected_rows(export, bad, hide_raw=hide)
         self.loaded.append((file, rows))
+        at = datetime.now(timezone.utc)
+        self._read.append((export, FileRead(file.rows, len(bad), rows, seconds, at)))
 
     def complete(
         self, rows_of_files: Sequence[int], told_of_rejected: Sequence[Sequence[Notice]]
@@ -99,6 +104,8 @@ class FileNotes:
             told_of_rejected: What is to be told of each file's bad rows.
         """
         notices = []
+        for (export, read), rows in zip(self._read, rows_of_files, strict=True):
+            export.read = replace(read, loaded=rows)
         for job, rows, told, more, (file, _) in zip(
             self.jobs, rows_of_files, self.told, told_of_rejected, self.loaded, strict=True
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ from spaaza_source.audit import (
 from spaaza_source.destination import ask, fetch_chunks, fetch_number
 from spaaza_source.drift import Notice, notices_text, tell_notices
 from spaaza_source.expectations import ExpectationCheck
-from spaaza_source.exports import TableExports
+from spaaza_source.exports import FileRead, TableExports
 from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.scope import LoadScope
 from spaaza_source.loading.table_load import TableLoad
@@ -96,6 +97,7 @@ def note_unchanged(
     intent = narrow_intent(scope.intent, has_window=False)
     row |= {"intent": json.dumps(intent), "replaces_all": True, "unchanged": True}
     row["notices"] = notices_text(told)
+    export.read = FileRead(rows, 0, rows, 0.0, datetime.now(timezone.utc), is_unchanged=True)
     if scope.only_file and scope.only_file.nulls is not None:
         row["nulls"] = json.dumps(dict(scope.only_file.nulls))
     logger.info(f"{export.request}: the file is the very one that was loaded last")
