@@ -29,7 +29,7 @@ def _no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> It
     importlib.import_module("tests.quick_dlt")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(("SOURCES__", "DESTINATION__", "DLT_")):
+            if name.startswith(("SOURCES__", "DESTINATION__", "DLT_", "OTEL_")):
                 patch.delenv(name)
         patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
         _enter(tmp_path_factory.mktemp("shared"), patch)

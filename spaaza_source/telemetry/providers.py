@@ -45,6 +45,9 @@ from spaaza_source.telemetry.command import CONSOLE, ENDPOINT, NONE, OTLP, SIGNA
 LONGEST = 10.0
 #: What the service is called where the environment does not name it.
 SERVICE = "spaaza"
+#: Spans that wait to be sent: those of a run are made all at once, and those of the SDK's own
+#: number would not be enough for a run of thousands of exports.
+WAITING = 50_000
 #: What the extra's exporter speaks.
 HTTP = "http/protobuf"
 #: Where the exporter sends to, if the environment does not say.
@@ -65,10 +68,6 @@ def providers_for_command(asked_for: Mapping[str, Sequence[str]], warn: Warn) ->
         # `opentelemetry-instrument` has set up all that this program has.
         yield
         return
-    # Its lines tell of each try, with the collector's answers; ours tell of what is lost.
-    own = logging.getLogger("opentelemetry")
-    own.addHandler(logging.NullHandler())
-    own.propagate = False
     unsent: Counter[str] = Counter()
     ends: dict[str, Callable[[], Any]] = {}
     for signal, set_up in (("traces", _set_up_traces), ("metrics", _set_up_metrics)):
@@ -80,6 +79,10 @@ def providers_for_command(asked_for: Mapping[str, Sequence[str]], warn: Warn) ->
                 f"OpenTelemetry: {signal} cannot be set up by its variables"
                 f" ({type(wrong).__name__}), so none are sent. Correct them, or unset them."
             )
+    # From here on its lines tell of each try, with the collector's answers; ours of what is lost.
+    own = logging.getLogger("opentelemetry")
+    own.addHandler(logging.NullHandler())
+    own.propagate = False
     try:
         yield
     finally:
@@ -136,7 +139,8 @@ def _set_up_traces(exporters: Sequence[SpanExporter]) -> Callable[[], None]:
     """Set up what sends spans; returns what sends the last ones off."""
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+        waiting = None if os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") else WAITING
+        provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=waiting))
     trace.set_tracer_provider(provider)
     return provider.shutdown
 
