@@ -197,6 +197,9 @@ def test_without_its_variables_nothing_of_it_is_imported() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("vendor")
+@pytest.mark.follows("telemetry/providers.py", "OpenTelemetry: {SIGNALS")
+@pytest.mark.follows("telemetry/providers.py", "OpenTelemetry: spaaza sends")
+@pytest.mark.follows("telemetry/providers.py", "OpenTelemetry: {signal} cannot")
 def test_variables_that_cannot_be_followed_are_told_and_stop_nothing() -> None:
     module = "telemetry/providers.py"
     with Collector() as collector:
