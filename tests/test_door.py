@@ -21,7 +21,7 @@ FLOORS = (
     ("errors", "chat", "sandbox"),
     ("transport", "tabular", "windows", "settings", "warehouse"),
     ("exports", "destination", "configuration"),
-    ("audit", "telemetry", "tombstones"),
+    ("audit", "retention", "telemetry", "tombstones"),
     ("writing",),
     ("drift",),
     ("expectations", "reading"),

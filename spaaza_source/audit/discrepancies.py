@@ -91,6 +91,9 @@ def resolves_earlier(
     for export in ledger:
         if not export.open_discrepancy:
             continue
+        if export.is_gone:
+            # Its rows are not kept any more, whatever their number was.
+            continue
         is_within = covered is None or (export.window and covered.covers(export.window))
         if is_within and not keeps_others:
             duplicates.append(export.duplicates)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from itertools import groupby
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
@@ -49,6 +50,10 @@ class LoadedExport:
         loaded: Rows of its file that were loaded.
         rejected: Bad rows of its file.
         nulls: Cells without a value, by column; None where nobody counted them.
+        kept_since: From when on its load was to leave rows in the table; None for all rows.
+        removed: How many older ones it has removed; None where it has not, or nobody knows.
+        gone_before: From before when its rows are in the table no more: its load, or a later one
+            that has left it others, does not keep them.
     """
 
     job_id: str
@@ -73,6 +78,14 @@ class LoadedExport:
     loaded: int = 0
     rejected: int = 0
     nulls: Mapping[str, int] | None = None
+    kept_since: datetime | None = None
+    removed: int | None = None
+    gone_before: datetime | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether none of its rows is kept any more."""
+        return bool(self.gone_before and self.window and self.window.end <= self.gone_before)
 
     def covers(self, lag: timedelta) -> Window | None:
         """The window that it has all rows of, those too that arrive up to `lag` late.
@@ -85,7 +98,13 @@ class LoadedExport:
         final = min(self.loaded_at, self.created_at or self.loaded_at) - lag
         window = self.window or Window(None, final)
         end = min(window.end, final)
-        return Window(window.start, end) if window.begin < end else None
+        return self.kept_of(Window(window.start, end)) if window.begin < end else None
+
+    def kept_of(self, window: Window) -> Window | None:
+        """The part of a window whose rows are kept; None for none."""
+        if self.gone_before is None or self.gone_before <= window.begin:
+            return window
+        return Window(self.gone_before, window.end) if self.gone_before < window.end else None
 
 
 #: The loaded exports of each table, the oldest load first.
@@ -110,9 +129,20 @@ def read_ledger(client: Any) -> Ledger:
         if row["loaded"] is not None:
             ledger.setdefault(row["table_name"], []).append(_loaded_export(row))
     return {
-        table: sorted(exports, key=lambda each: float(each.load))
+        table: _with_removals(sorted(exports, key=lambda each: float(each.load)))
         for table, exports in ledger.items()
     }
+
+
+def _with_removals(exports: Sequence[LoadedExport]) -> list[LoadedExport]:
+    """A table's exports, each with what its load and later ones have removed of its rows."""
+    found, gone_before = [], None
+    for _, group in groupby(reversed(exports), key=lambda each: each.load):
+        load = list(group)
+        limits = [gone_before, *(each.kept_since for each in load)]
+        gone_before = max((each for each in limits if each is not None), default=None)
+        found += [replace(each, gone_before=gone_before) for each in load]
+    return found[::-1]
 
 
 def present_exports(exports: Sequence[LoadedExport]) -> list[LoadedExport]:
@@ -122,9 +152,9 @@ def present_exports(exports: Sequence[LoadedExport]) -> list[LoadedExport]:
 
 
 def _loaded_export(row: Mapping[str, Any]) -> LoadedExport:
-    start, end, created, finished = (
-        None if (instant := row[name]) is None else _utc(instant)
-        for name in ("window_start", "window_end", "created_at", "finished_at")
+    start, end, created, finished, kept_since = (
+        None if (instant := row.get(name)) is None else _utc(instant)
+        for name in ("window_start", "window_end", "created_at", "finished_at", "kept_since")
     )
     proven, found, loaded = row.get("proven"), row.get("found"), int(row["loaded"])
     wrong = proven is not None and not proven
@@ -153,6 +183,8 @@ def _loaded_export(row: Mapping[str, Any]) -> LoadedExport:
         loaded=loaded,
         rejected=int(row["rejected"] or 0),
         nulls=json.loads(nulls) if (nulls := row.get("nulls")) else None,
+        kept_since=kept_since,
+        removed=row.get("removed"),
     )
 
 

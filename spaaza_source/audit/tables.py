@@ -80,6 +80,8 @@ AUDIT_TABLES: dict[str, tuple[list[str], list[TColumnSchema]]] = {
             channel="text",
             user_id="text",
             nulls="text",
+            kept_since="timestamp",
+            removed="bigint",
         ),
     ),
     "rejected_rows": (

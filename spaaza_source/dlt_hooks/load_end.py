@@ -1,7 +1,8 @@
-"""Hooks into dlt's load step to reconcile each load package, and fail the step on a mismatch.
+"""Hooks into dlt's load step to reconcile each load package, and remove what is too old then.
 
-dlt only logs what a tracking module raises at a step's end. What the pipeline's `progress` raises
-fails the step: so while packages are loaded, a collector that passes everything on replaces it.
+A mismatch fails the step. dlt only logs what a tracking module raises at a step's end. What the
+pipeline's `progress` raises fails it: so while packages are loaded, a collector that passes
+everything on replaces it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing_extensions import Self
 from spaaza_source.audit import check_versions, reconcile_load, record_rows_written
 from spaaza_source.destination import hide_values, hold_load_lock, keep_open
 from spaaza_source.dlt_hooks.lasting_failures import note_failure
+from spaaza_source.dlt_hooks.old_rows import remove_old_rows
 from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
 
 
@@ -90,6 +92,7 @@ class _ReconcilingCollector(Collector):
             left = self._pipeline.list_normalized_load_packages()
             for load in sorted(self._pending.difference(left)):
                 reconcile_load(self._pipeline, load)
+                remove_old_rows(self._pipeline, load)
 
     def _start(self, step: str) -> None:
         """`own` does it."""

@@ -28,6 +28,7 @@ Kind = Literal[
     "outside",
     "rejected",
     "relabelled",
+    "removed",
     "renamed",
     "repeated",
     "returned",

@@ -42,6 +42,9 @@ class TableExports:
         sync: What the load has to bring of the table.
         on_download: Called with each file whose download begins, in the thread that downloads it.
         covered: The range that the exports cover; None for all rows. Known once planned.
+        moment: That of the load, by the vendor's clock; by this machine's where no vendor is asked.
+            Known once planned.
+        at_hand: Whether they are of an archive, or files of the user's: no plan of this moment.
         planned: Whether the plan is made.
         exports: Those begun so far, the replaced ones among them.
         queue: What is still to be asked for, and from when on, on the run's monotonic clock.
@@ -58,6 +61,8 @@ class TableExports:
     sync: TableSync
     on_download: OnDownload = leave_alone
     covered: Window | None = None
+    moment: datetime | None = None
+    at_hand: bool = False
     planned: bool = False
     exports: list[Export] = field(default_factory=list)
     queue: list[tuple[float, ExportRequest]] = field(default_factory=list)
@@ -71,7 +76,7 @@ class TableExports:
 
     def follow(self, plan: Plan) -> None:
         """Queue what a plan asks for; the run begins the exports of adopted jobs."""
-        self.covered = plan.covered
+        self.covered, self.moment = plan.covered, plan.moment
         if plan.covered is not None:
             self.sync = self.sync.as_parts()
         self.queue = [(0.0, self.sync.make_request(window)) for window in plan.to_request]
@@ -193,10 +198,28 @@ class TableExports:
         policy, covered, until = self.sync.policy, self.covered, self.sync.loaded_until
         if covered is None:
             return True
-        if policy is None or policy.is_backfill or covered.start != policy.start:
+        if policy is None or policy.is_backfill or self._begins_late:
             return False
         # When collecting, later windows may not be done yet.
         return until is None or covered.end >= until
+
+    @property
+    def _begins_late(self) -> bool:
+        """Whether the range begins after the history that the settings ask for."""
+        policy, covered = self.sync.policy, self.covered
+        if policy is None or covered is None:
+            return False
+        if self.kept_since is None or covered.start is None or self.at_hand:
+            return covered.start != policy.start
+        return covered.start > max(self.kept_since, policy.start or self.kept_since)
+
+    @property
+    def kept_since(self) -> datetime | None:
+        """From when on rows stay in the table once the load has ended; None for all rows."""
+        policy = self.sync.policy
+        if policy is None or self.moment is None:
+            return None
+        return policy.kept_since(self.moment)
 
     @property
     def are_parts(self) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.request import ExportRequest
-from spaaza_source.windows import Window, WindowSize, parse_instant
+from spaaza_source.windows import Window, WindowSize, iso, parse_instant
 
 #: Windows of a table that a first load asks for, unless the settings allow more: twenty years of
 #: months, or eight months of days. Far more is a start that nobody meant.
@@ -43,6 +43,8 @@ class SyncPolicy:
         reload_every: The same for tables whose windows bring all rows of their time, for rows that
             change or come long after it.
         by_scheduler: Whether a scheduler's interval has narrowed it.
+        keep: How long rows stay in the table, by their time; None for ever. Older ones are not
+            asked for.
     """
 
     start: datetime | None = None
@@ -56,6 +58,7 @@ class SyncPolicy:
     full_refresh_every: timedelta | None = None
     reload_every: timedelta | None = None
     by_scheduler: bool = False
+    keep: timedelta | None = None
 
     @classmethod
     def of(cls, start_date: object, end_date: object) -> SyncPolicy:
@@ -69,6 +72,27 @@ class SyncPolicy:
         if start is not None and end is not None:
             Window(start, end)
         return cls(start, end)
+
+    def kept_since(self, moment: datetime) -> datetime | None:
+        """From when on rows stay in the table, in a load of that moment; None for all rows."""
+        return None if self.keep is None else moment - self.keep
+
+    def start_at(self, moment: datetime) -> datetime | None:
+        """Where history begins in a load of that moment: at `start`, or what is kept since."""
+        starts = [each for each in (self.start, self.kept_since(moment)) if each is not None]
+        return max(starts, default=None)
+
+    def all_kept(self) -> SyncPolicy | None:
+        """For loads that must always bring all rows: those that are kept; None for all."""
+        if self.keep is None:
+            return None
+        always = timedelta(0) if self.merges_changes else None
+        return replace(
+            self,
+            incremental=self.merges_changes and self.incremental,
+            full_refresh_every=always,
+            reload_every=None,
+        )
 
     @property
     def is_backfill(self) -> bool:
@@ -85,6 +109,8 @@ class SyncPolicy:
         """What lets a load of these rows bring all of them, for a hint: no sentence yet."""
         if self.by_scheduler:
             return "set allow_external_schedulers=False"
+        if self.keep is not None:
+            return "leave out retain_days"
         if self.start is None:
             return RELOAD if self.end is None else "leave out end_date"
         return f"leave out start_date{' and end_date' if self.is_backfill else ''}"
@@ -183,13 +209,14 @@ class TableSync:
 
         Raises:
             SettingsError: The start lies in the future; or rows may not come twice, and all up to
-                the end are loaded.
+                the end are loaded; or no row of the range would be kept.
         """
         policy, until, begun_at = self.policy, self.loaded_until, self.begun_at
         if policy is None:
             return None
-        start, end = policy.start, policy.end
-        if start is not None and end is not None:
+        start, end = policy.start_at(now), policy.end
+        self._check_kept(now)
+        if start is not None and end is not None and policy.is_backfill:
             return Window(start, end)
         has_come = end is not None and end < now
         last = end if end is not None and has_come else now
@@ -201,6 +228,7 @@ class TableSync:
         if policy.incremental and not is_due and until is not None:
             if not policy.looks_back:
                 begin = min(until, last)
+                begin = begin if start is None else max(begin, start)
                 if has_come and begin == last:
                     raise SettingsError(
                         "all rows up to end_date are loaded, and none may come twice",
@@ -211,3 +239,16 @@ class TableSync:
             lookback = min(until - policy.lag, last - max(policy.lag, SHORTEST))
             start = lookback if start is None else max(start, lookback)
         return None if start is None and not has_come else Window(start, last)
+
+    def _check_kept(self, now: datetime) -> None:
+        """Refuse a range, or an end, from before which nothing is kept."""
+        policy = self.policy
+        kept = None if policy is None else policy.kept_since(now)
+        if policy is None or kept is None or policy.end is None or policy.end > kept:
+            return
+        raise SettingsError(
+            f"rows from before {iso(kept.replace(microsecond=0))} are not kept (retain_days), so"
+            f" none up to {iso(policy.end)} would stay",
+            where=self.table,
+            hint="Give a later end_date, or leave it out.",
+        )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from dlt.common import logger
 
+from spaaza_source.errors import SettingsError
 from spaaza_source.exports import (
     GivenTable,
     TableExports,
@@ -25,7 +27,7 @@ from spaaza_source.loading.first_look import forget_first_look
 from spaaza_source.loading.scope import LoadScope, resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.telemetry import observe_table
-from spaaza_source.windows import Window
+from spaaza_source.windows import Window, iso
 from spaaza_source.writing import check_format
 
 
@@ -46,6 +48,7 @@ def load_archived(load: TableLoad, folder: Path) -> Iterator[Any]:
     if exports is None:
         return
     verify_checksums(exports.current)
+    _check_kept(exports)
     check_format(load.sync.table, exports.current[0].request.export_format)
     scope = resolve_scope(load, Cursor(load.sync.table), archived=exports)
     yield from _load_at_hand(load, exports, scope)
@@ -65,6 +68,7 @@ def load_given(load: TableLoad, files: GivenTable) -> Iterator[Any]:
     load = load.renamed()
     load = replace(load, read_settings=replace(load.read_settings, dialect=files.dialect))
     exports = TableExports(load.sync, covered=files.window, planned=True, complete=True)
+    _check_kept(exports)
     scope = resolve_scope(load, Cursor(load.sync.table), archived=exports)
     request = load.sync.make_request(files.window)
     try:
@@ -75,6 +79,23 @@ def load_given(load: TableLoad, files: GivenTable) -> Iterator[Any]:
             export.remove_file()
     if is_extracting():
         _tell_age(load.sync, files.window, scope)
+
+
+def _check_kept(exports: TableExports) -> None:
+    """Take this moment for the load's; refuse files of a time from which no row is kept.
+
+    Raises:
+        SettingsError: They are of such a time.
+    """
+    exports.at_hand, exports.moment = True, datetime.now(timezone.utc)
+    covered, kept = exports.covered, exports.kept_since
+    if covered is not None and kept is not None and covered.end <= kept:
+        raise SettingsError(
+            f"rows from before {iso(kept.replace(microsecond=0))} are not kept (retain_days), so"
+            f" none of these files, which end at {iso(covered.end)}, would stay",
+            where=exports.sync.table,
+            hint="Load other files, or set more retain_days.",
+        )
 
 
 def _tell_age(sync: TableSync, window: Window | None, scope: LoadScope) -> None:

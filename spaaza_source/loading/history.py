@@ -17,10 +17,16 @@ import dlt
 from spaaza_source.audit import Ledger, LoadedExport, present_exports, read_ledger, reload_hint
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports import REPEATS, RUN_MARK, TableSync, task_of
+from spaaza_source.exports import REPEATS, RUN_MARK, SyncPolicy, TableSync, task_of
 from spaaza_source.loading.checkpoint import read_state
 from spaaza_source.loading.first_look import TableLook, look_at
-from spaaza_source.loading.intent import OWN_STEPS, contradicts, describe_settings, narrow_intent
+from spaaza_source.loading.intent import (
+    OWN_STEPS,
+    RETAIN_DAYS,
+    contradicts,
+    describe_settings,
+    narrow_intent,
+)
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.tombstones import Tombstones
 from spaaza_source.windows import EARLIEST, Window
@@ -64,9 +70,10 @@ class LoadHistory:
             exports = [
                 each for each in self.present if each.open_discrepancy or not each.superseded
             ]
-            until = _covered_until(exports, policy.start, policy.lag)
+            start = _find_start(exports, policy)
+            until = _covered_until(exports, start, policy.lag)
             if has_key if policy.merges_changes else policy.reload_every is not None:
-                begun_at = _last_snapshot(exports, policy.start, policy.lag)
+                begun_at = _last_snapshot(exports, start, policy.lag)
                 if begun_at and any(e.is_given and e.loaded_at >= begun_at for e in exports):
                     # Its rows may be older than those that they have replaced.
                     begun_at = None
@@ -168,7 +175,8 @@ def history_of(
     look = TableLook(exists=False, has_rows=False) if is_emptied else look
     exports = ledger.get(table, [])
     present = present_exports(exports)
-    if is_emptied or (not look.has_rows and any(each.rows for each in present)):
+    left = [each for each in present if each.rows and not each.is_gone]
+    if is_emptied or (not look.has_rows and left):
         # It was emptied by hand: none of its exports counts.
         present = []
     return LoadHistory(look.exists, look.has_rows, exports, present, complete_audit, tombstones)
@@ -316,6 +324,17 @@ def _is_of(sync: TableSync, export: LoadedExport) -> bool:
     )
     requests = [request, *others, *(replace(request, repeat=repeat) for repeat in REPEATS)]
     return any(export.fingerprint == each.fingerprint for each in requests)
+
+
+def _find_start(exports: Sequence[LoadedExport], policy: SyncPolicy) -> datetime | None:
+    """Where history begins: what loads have removed, and would remove again, is not missing."""
+    last = next((each for each in reversed(exports) if each.kept_since), None)
+    if policy.keep is None or last is None or last.kept_since is None:
+        return policy.start
+    if policy.keep > timedelta(days=float(last.intent.get(RETAIN_DAYS, 0))):
+        # Rows are to stay for longer now: those are missing.
+        return policy.start
+    return max(last.kept_since, policy.start or last.kept_since)
 
 
 def _covered_until(

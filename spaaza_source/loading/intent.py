@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.writing import contract_modes, has_own_steps
@@ -14,6 +15,8 @@ OF_THEIR_OWN = ("append", "insert-only", "scd2")
 CONTRACT = "schema_contract"
 #: The setting by which windows are cut, and so no export of all rows.
 TIME_COLUMNS = "time_columns"
+#: For how many days rows stay in the table; empty for ever.
+RETAIN_DAYS = "retain_days"
 #: Whether the user's own steps, or hints of columns, may have changed the rows.
 OWN_STEPS = "own_steps"
 
@@ -36,7 +39,10 @@ def describe_intent(load: TableLoad, strategy: str | None) -> dict[str, str]:
 
 def describe_settings(load: TableLoad) -> dict[str, str]:
     """The same as far as the source's settings tell it, which do not know of `apply_hints`."""
+    keep = load.sync.policy and load.sync.policy.keep
+    kept = {RETAIN_DAYS: repr(keep / timedelta(days=1))} if keep else {}
     return {
+        **kept,
         "column_types": load.read_settings.types.setting,
         TIME_COLUMNS: load.time_column or "",
         "privacy": load.privacy.fingerprint,
@@ -68,8 +74,8 @@ def contradicts(name: str, before: str, now: str) -> bool:
     if name == TIME_COLUMNS and not (before and now):
         # No row was cut out, or none will be: another setting has done that, and tells so itself.
         return False
-    if name == OWN_STEPS:
-        # What they do cannot be compared.
+    if name in (OWN_STEPS, RETAIN_DAYS):
+        # What steps do cannot be compared; and the ledger tells which rows are not kept.
         return False
     return before != now
 

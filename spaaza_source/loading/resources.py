@@ -24,9 +24,10 @@ from spaaza_source.exports import (
 from spaaza_source.loading.extract import export_table
 from spaaza_source.loading.files_at_hand import load_archived, load_given
 from spaaza_source.loading.stream import Stream, stream_table
-from spaaza_source.loading.table_load import TableLoad
+from spaaza_source.loading.table_load import TableLoad, times_of
 from spaaza_source.loading.vendor_cleanup import Remove
 from spaaza_source.reading import RangeColumns, ReadSettings
+from spaaza_source.retention import RetainDays
 from spaaza_source.settings import (
     CENTURY,
     CENTURY_IN_DAYS,
@@ -35,7 +36,7 @@ from spaaza_source.settings import (
     require_number,
     require_text,
 )
-from spaaza_source.tabular import Policy, TableTypes
+from spaaza_source.tabular import ALL_TEXT, Policy, TableTypes
 from spaaza_source.tombstones import People, Tombstones
 from spaaza_source.writing import REPLACE, REPLACE_WINDOW, DeleteGuard, Disposition, WriteSettings
 
@@ -104,6 +105,11 @@ class TableSpec:
     range_columns: RangeColumns | None = None
     people: People = field(default_factory=People)
 
+    @property
+    def times(self) -> tuple[str, ...]:
+        """The columns with the times that it is asked for by, as the header has them."""
+        return times_of(self.time_column, self.range_columns)
+
 
 @dataclass(frozen=True)
 class ResourceFactory:
@@ -123,6 +129,7 @@ class ResourceFactory:
         section: That of dlt's configuration for a resource that is run without its source.
         expectations: By table, what its rows must hold.
         soft_deletes: The tables whose rows are marked as deleted instead of removed.
+        retain_days: How long rows stay in their tables.
     """
 
     run: ExportRun | Stream
@@ -138,6 +145,7 @@ class ResourceFactory:
     section: str = SECTION
     expectations: Mapping[str, Expectations] = field(default_factory=dict)
     soft_deletes: frozenset[str] = frozenset()
+    retain_days: RetainDays = field(default_factory=RetainDays)
 
     def __post_init__(self) -> None:
         require_flag("allow_external_schedulers", self.by_scheduler, may_be_none=True)
@@ -160,7 +168,12 @@ class ResourceFactory:
         """
         files = None if self.given is None else self.given.of_table(table.sync, self.dates)
         sync = table.sync if files is None else files.sync
-        is_narrowed = sync.policy is not None and sync.policy.is_given
+        sync = self.retain_days.apply(
+            sync, table.times, table.privacy.action, as_text=table.types.setting == ALL_TEXT
+        )
+        is_narrowed = sync.policy is not None and (
+            sync.policy.is_given or sync.policy.keep is not None
+        )
         # A declared "replace" would empty the table of a resource that has nothing to load.
         is_at_hand = self.from_files is not None or files is not None
         keeps_rows = sync.collect_only or sync.keeps_others or is_at_hand or is_narrowed
@@ -174,6 +187,7 @@ class ResourceFactory:
                 Disposition(declared, table.volatile),
                 self.delete_guard,
                 table.keys,
+                times=table.times,
                 soft_deletes=sync.table in self.soft_deletes,
             ),
             self.drift.stops_table(sync.table),
@@ -189,7 +203,7 @@ class ResourceFactory:
         if self.from_files is not None:
             resource = dlt.resource(load_archived, **given)(load, Path(self.from_files))
         elif files is not None:
-            resource = dlt.resource(load_given, **given)(load, files)
+            resource = dlt.resource(load_given, **given)(load, replace(files, sync=sync))
         elif isinstance(self.run, Stream):
             resource = dlt.resource(stream_table, **given)(self.run, load, keep_files=keep_files)
         else:

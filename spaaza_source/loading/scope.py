@@ -26,6 +26,7 @@ from spaaza_source.loading.intent import describe_intent
 from spaaza_source.loading.stored_schema import remember_table
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import check_chosen_types
+from spaaza_source.retention import check_retention
 from spaaza_source.tombstones import Tombstones
 from spaaza_source.writing import (
     check_format,
@@ -110,6 +111,7 @@ def resolve_scope(
     if export_format == "json":
         disposition.user.check_records(sync.table)
     check_soft_deletes(sync.table, writing, export_format)
+    check_retention(sync, disposition.user.strategy)
     policy = disposition.limit_policy(
         sync.policy, sync.table, keyed=keyed, keeps_others=sync.keeps_others
     )

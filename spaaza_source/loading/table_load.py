@@ -53,9 +53,7 @@ class TableLoad:
     @property
     def times(self) -> tuple[str, ...]:
         """The columns with the times that it is asked for by, as the header has them."""
-        if self.range_columns is not None:
-            return self.range_columns.names
-        return () if self.time_column is None else (self.time_column,)
+        return times_of(self.time_column, self.range_columns)
 
     def renamed(self) -> TableLoad:
         """The same with the name that the table has in the destination; within its resource.
@@ -102,3 +100,10 @@ class TableLoad:
                 hides.table, self.people, hides.secret_hash, self.sync.table
             ),
         )
+
+
+def times_of(time_column: str | None, range_columns: RangeColumns | None) -> tuple[str, ...]:
+    """The columns with the times that a table is asked for by, as the header has them."""
+    if range_columns is not None:
+        return range_columns.names
+    return () if time_column is None else (time_column,)

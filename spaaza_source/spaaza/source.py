@@ -30,6 +30,7 @@ from spaaza_source.loading import (
     make_sync_policy,
 )
 from spaaza_source.reading import ReadSettings
+from spaaza_source.retention import read_retain_days
 from spaaza_source.settings import (
     CENTURY_IN_DAYS,
     by_table,
@@ -102,6 +103,7 @@ def spaaza_source(
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
     deletes: Any = "remove",
+    retain_days: Any = None,
     keep_files: Optional[str] = None,  # noqa: UP045
     from_files: Optional[str] = None,  # noqa: UP045
     files: Any = None,
@@ -198,6 +200,8 @@ def spaaza_source(
         accept_deletes: Allow a load to delete any number of rows.
         deletes: `remove` rows that the vendor has no more, or `soft`: they stay, with the time of
             the load in `deleted_at`; or one of these by table. It needs a key.
+        retain_days: How many days rows stay in a table, by the time that its windows are taken by;
+            or numbers by table. Each load that ends well removes older ones, and asks for none.
         keep_files: Folder to archive the downloaded files in, one folder per load. They are as the
             vendor sent them: with personal columns, whatever `privacy` says.
         from_files: Folder of one archived load: load it again from its files. Nothing is requested
@@ -281,6 +285,7 @@ def spaaza_source(
         dates=dates,
         expectations=read_expectations(expectations, [*INDEXES, "bulk_users"]),
         soft_deletes=read_deletes(deletes, [*INDEXES, "bulk_users"]),
+        retain_days=read_retain_days(retain_days, [*INDEXES]),
     )
     for index in (each for each in INDEXES.values() if resources.has(each.table)):
         make_request = IndexRequests(index, chain, file_format, segment_of.get(index.table), wider)

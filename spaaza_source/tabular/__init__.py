@@ -28,6 +28,7 @@ from spaaza_source.tabular.privacy.settings import Policies
 from spaaza_source.tabular.rejected import RejectedRow
 from spaaza_source.tabular.source_file import check_settings
 from spaaza_source.tabular.table_types import (
+    ALL_TEXT,
     DocumentedTypes,
     TableTypes,
     read_column_types,
@@ -35,6 +36,7 @@ from spaaza_source.tabular.table_types import (
 )
 
 __all__ = [
+    "ALL_TEXT",
     "NO_INSTANT",
     "OTHER_NAMING",
     "RFC_4180",

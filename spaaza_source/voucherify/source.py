@@ -32,6 +32,7 @@ from spaaza_source.loading import (
     make_sync_policy,
 )
 from spaaza_source.reading import RangeColumns, ReadSettings
+from spaaza_source.retention import read_retain_days
 from spaaza_source.settings import (
     CENTURY_IN_DAYS,
     by_table,
@@ -96,6 +97,7 @@ def voucherify_source(
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
     deletes: Any = "remove",
+    retain_days: Any = None,
     keep_files: Optional[str] = None,  # noqa: UP045
     from_files: Optional[str] = None,  # noqa: UP045
     cleanup: bool = False,
@@ -179,6 +181,8 @@ def voucherify_source(
         accept_deletes: Allow a load to delete any number of rows.
         deletes: `remove` rows that the vendor has no more, or `soft`: they stay, with the time of
             the load in `deleted_at`; or one of these by table. It needs a key.
+        retain_days: How many days rows stay in a table, by the time that its windows are taken by;
+            or numbers by table. Each load that ends well removes older ones, and asks for none.
         keep_files: Folder to archive the downloaded files in, one folder per load.
         from_files: Folder of one archived load: load it again from its files. Nothing is requested
             from the vendor.
@@ -250,6 +254,7 @@ def voucherify_source(
         dates=dates,
         expectations=read_expectations(expectations, list(OBJECTS)),
         soft_deletes=read_deletes(deletes, list(OBJECTS)),
+        retain_days=read_retain_days(retain_days, list(OBJECTS)),
     )
     for exported in (each for each in dict.fromkeys(chosen) if resources.has(each.table)):
         make_request = _RequestFactory(

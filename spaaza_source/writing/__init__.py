@@ -2,7 +2,6 @@
 
 from spaaza_source.writing.delete_guard import DeleteGuard
 from spaaza_source.writing.hinted_columns import check_hinted_columns
-from spaaza_source.writing.kept_rows import EarlierVersions, has_own_steps, past_own_steps
 from spaaza_source.writing.keys import Key, KeyCandidates, KeyViolation, cell_at
 from spaaza_source.writing.row_version import unversioned_columns
 from spaaza_source.writing.schema_hints import (
@@ -26,6 +25,11 @@ from spaaza_source.writing.soft_deletes import (
     begin_write,
     check_soft_deletes,
     read_deletes,
+)
+from spaaza_source.writing.stored_rows.kept_rows import (
+    EarlierVersions,
+    has_own_steps,
+    past_own_steps,
 )
 from spaaza_source.writing.table_write import TableWrite
 from spaaza_source.writing.write_disposition import LOAD_ID, REPLACE, REPLACE_WINDOW, Disposition

@@ -19,9 +19,16 @@ from dlt.common import logger
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination import ask, current_pipeline, fetch_chunks, window_scope
+from spaaza_source.destination import (
+    ask,
+    current_pipeline,
+    fetch_chunks,
+    quote_in_scope,
+    window_scope,
+)
 from spaaza_source.errors import TooManyDeletionsError
 from spaaza_source.exports import RELOAD, Export
+from spaaza_source.retention import Age
 from spaaza_source.settings import require_flag, require_number
 from spaaza_source.windows import Window
 from spaaza_source.writing.keys import count_among, is_in
@@ -50,6 +57,7 @@ def replaced_rows(
     time_column: str | None,
     rows_of: Mapping[int, int],
     exports: Sequence[Export] = (),
+    age: Age | None = None,
 ) -> list[ReplacedRows]:
     """What a load replaces: the rows of each of its windows, or all of a scope.
 
@@ -58,18 +66,49 @@ def replaced_rows(
         time_column: The column that windows are taken by.
         rows_of: How many rows each file has brought.
         exports: Those whose windows they are; none where it is a user who has set the scope.
+        age: Which rows of the table are too old to be missed; None for none.
     """
     windows = [export.request.window for export in exports]
     if scope is None or not windows or None in windows:
-        return [ReplacedRows("", scope, sum(rows_of.values()))]
+        return [ReplacedRows("", _without_old(scope, age), sum(rows_of.values()))]
     brought: Counter[Window | None] = Counter()
     for number, window in enumerate(windows):
         brought[window] += rows_of[number]
     pipeline = current_pipeline()
     return [
-        ReplacedRows(str(window), window_scope(pipeline, window, time_column), rows)
+        ReplacedRows(
+            str(window), _without_old(window_scope(pipeline, window, time_column), age), rows
+        )
         for window, rows in brought.items()
     ]
+
+
+def _without_old(scope: str | None, age: Age | None) -> str | None:
+    if age is None:
+        return scope
+    recent = age.recent(_in_table)
+    return f"{scope} AND {recent}" if scope else recent
+
+
+def _in_table(column: str) -> str:
+    return f"{{table}}.{quote_in_scope(current_pipeline(), column)}"
+
+
+def count_old(table: str, age: Age, brought: pa.Table | None) -> int:
+    """How many rows of the table are too old, and not among those that a load brings.
+
+    Args:
+        table: Its name.
+        age: Which rows are.
+        brought: The keys of what the load brings; None where no key tells rows apart.
+    """
+    old = [ReplacedRows("", age.older(_in_table), 0)]
+    by_key = brought is not None
+    try:
+        found = ask(lambda client: _count_deletions(client, table, old, brought, by_key=by_key))
+    except DatabaseUndefinedRelation:
+        return 0
+    return sum(each.gone for each in found)
 
 
 @dataclass(frozen=True)

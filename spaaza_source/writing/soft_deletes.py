@@ -23,15 +23,15 @@ from spaaza_source.errors import BrokenKeyError, SettingsError, not_among
 from spaaza_source.exports import TableExports
 from spaaza_source.settings import by_table
 from spaaza_source.writing.delete_guard import replaced_rows
-from spaaza_source.writing.kept_rows import (
+from spaaza_source.writing.keys import Key, is_in
+from spaaza_source.writing.schema_hints import proven_key, table_memory
+from spaaza_source.writing.stored_rows.kept_rows import (
     EarlierVersions,
     RejectingFile,
     Search,
     arrow_types,
     fetch_rows,
 )
-from spaaza_source.writing.keys import Key, is_in
-from spaaza_source.writing.schema_hints import proven_key, table_memory
 from spaaza_source.writing.table_write import TableWrite
 from spaaza_source.writing.write_disposition import apply_final_hints
 from spaaza_source.writing.write_settings import WriteSettings
@@ -160,7 +160,7 @@ class SoftDeletes(TableWrite):
             [
                 replace(part, scope=self._of_live(part.scope))
                 for part in replaced_rows(
-                    self._range, self._time_column, self._rows_of, self._exports.current
+                    self._range, self._time_column, self._rows_of, self._exports.current, self._age
                 )
             ],
             brought,
@@ -190,7 +190,10 @@ class SoftDeletes(TableWrite):
         memory = table_memory(self._table).get("columns", {})
         columns = arrow_types({name: memory[name] for name in self._stored_columns})
         search = Search(self._table, key, columns, None, None, ())
-        read = partial(_read_gone, search=search, scope=self._of_live(self._range), brought=brought)
+        # What is too old is not asked for, and goes once the load has ended.
+        (rows,) = replaced_rows(self._range, None, self._rows_of, age=self._age)
+        scope = rows.scope
+        read = partial(_read_gone, search=search, scope=self._of_live(scope), brought=brought)
         try:
             return ask(read)
         except DatabaseUndefinedRelation:

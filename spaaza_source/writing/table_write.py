@@ -13,8 +13,19 @@ from dlt.common import logger
 from spaaza_source.audit import CountScope
 from spaaza_source.destination import current_pipeline, window_scope
 from spaaza_source.exports import TableExports
-from spaaza_source.writing.delete_guard import replaced_rows
-from spaaza_source.writing.kept_rows import (
+from spaaza_source.retention import age_of
+from spaaza_source.writing.delete_guard import count_old, replaced_rows
+from spaaza_source.writing.keys import (
+    Key,
+    KeyCandidates,
+    KeyCheck,
+    KeyViolation,
+    shared_by_files,
+    shared_rows,
+    unmergeable,
+)
+from spaaza_source.writing.schema_hints import keep_root_keys, proven_key, table_memory
+from spaaza_source.writing.stored_rows.kept_rows import (
     KEYLESS,
     UNASKED,
     UNREAD,
@@ -25,19 +36,9 @@ from spaaza_source.writing.kept_rows import (
     find_versions,
     lose_all,
 )
-from spaaza_source.writing.keys import (
-    Key,
-    KeyCandidates,
-    KeyCheck,
-    KeyViolation,
-    shared_by_files,
-    shared_rows,
-    unmergeable,
-)
-from spaaza_source.writing.late_rows import late_row_meter
-from spaaza_source.writing.schema_hints import keep_root_keys, proven_key, table_memory
+from spaaza_source.writing.stored_rows.late_rows import late_row_meter
+from spaaza_source.writing.stored_rows.unchanged_rows import UnchangedRows, read_unchanged_rows
 from spaaza_source.writing.table_limits import check_rows, check_tables
-from spaaza_source.writing.unchanged_rows import UnchangedRows, read_unchanged_rows
 from spaaza_source.writing.user_disposition import DELETING
 from spaaza_source.writing.write_disposition import apply_final_hints, current_valid_rows
 from spaaza_source.writing.write_settings import WriteSettings
@@ -125,6 +126,15 @@ class TableWrite:
         if merges_all and self._disposition.can_leave_out:
             columns = self._stored_columns
             self.unchanged = read_unchanged_rows(self._table, self._stored_key, columns)
+        naming = dlt.current.source_schema().naming
+        #: The columns that tell how old a row is, as dlt names them.
+        self.times = tuple(map(naming.normalize_identifier, settings.times))
+        #: Which rows of the table are too old, and go once the load has ended.
+        self._age = age_of(
+            self.times, table_memory(self._table).get("columns", {}), exports.kept_since
+        )
+        #: How many of these the load itself takes out.
+        self.old_rows = 0
         #: What tells the rows apart; known once all have passed.
         self.key: Key | None = None
         #: Whether all rows that the table has are replaced; known then, too.
@@ -317,12 +327,16 @@ class TableWrite:
                     self._time_column,
                     self._rows_of,
                     self._exports.current if strategy is None else (),
+                    self._age,
                 ),
                 self._telling_cells(scope),
                 by_key=self.key is not None,
                 duplicates=self._duplicates or 0,
                 has_saved_filter=self._exports.sync.has_saved_filter,
             )
+        if self._age and self._has_rows and self.replaces_all:
+            keys = self._telling_cells(None) if self.key else None
+            self.old_rows = count_old(self._table, self._age, keys)
         apply_final_hints(hints)
 
     def _deletes_absent(self) -> bool:

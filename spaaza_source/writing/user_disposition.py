@@ -124,7 +124,7 @@ class UserDisposition:
         _check_scope(own_scope, where)
         if strategy in WHOLE_ONLY:
             self._check_all_rows(policy, where, keeps_others=keeps_others)
-            return None
+            return policy and policy.all_kept()
         if strategy == "replace":
             # A table that is emptied by each load has no later rows to go on with.
             return policy and replace(policy, incremental=False)

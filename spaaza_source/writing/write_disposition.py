@@ -28,7 +28,6 @@ from spaaza_source.destination import (
 )
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import RELOAD, SyncPolicy
-from spaaza_source.writing.kept_rows import has_own_steps
 from spaaza_source.writing.keys import Key
 from spaaza_source.writing.row_version import row_versions, unversioned_columns
 from spaaza_source.writing.schema_hints import (
@@ -38,6 +37,7 @@ from spaaza_source.writing.schema_hints import (
     proven_key,
     table_memory,
 )
+from spaaza_source.writing.stored_rows.kept_rows import has_own_steps
 from spaaza_source.writing.user_disposition import UserDisposition
 
 #: What a resource is declared with: dicts, so that they differ from a user's own "replace".

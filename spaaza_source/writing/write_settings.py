@@ -18,6 +18,7 @@ class WriteSettings:
         delete_guard: How many rows may be deleted.
         candidates: Columns that may be its key, the likeliest first, as dlt names them.
         watched: Columns whose cells are looked at too once all rows have passed.
+        times: The columns with the times that the table is asked for by, as the header has them.
         soft_deletes: Whether rows are marked as deleted instead of removed.
     """
 
@@ -25,4 +26,5 @@ class WriteSettings:
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
     candidates: Sequence[str] = ()
     watched: Sequence[str] = ()
+    times: Sequence[str] = ()
     soft_deletes: bool = False

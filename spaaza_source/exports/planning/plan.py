@@ -6,7 +6,7 @@ Everything here is computed; nothing is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from spaaza_source.errors import LargePlanError
@@ -32,6 +32,7 @@ class Plan:
         waiting: Existing jobs that are left out, as the vendor has not begun them.
         last_run: The last run of the job that repeats, or is adopted, where it is not among these;
             None without one.
+        moment: That of the load, by the vendor's clock.
     """
 
     covered: Window | None
@@ -40,6 +41,7 @@ class Plan:
     failed: Sequence[Window] = ()
     waiting: Sequence[tuple[ExportRequest, Job]] = ()
     last_run: LastRun | None = None
+    moment: datetime | None = field(default=None, compare=False)
 
     @property
     def to_request(self) -> list[Window | None]:
@@ -73,7 +75,7 @@ def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age:
         new = [job for job in known if job.job.job_id not in sync.loaded]
         # Where all rows at once were too many, they are asked for by time.
         plan = _plan_windows(sync, sync.range_at(now) or Window(None, now), new, now, since)
-    plan = _limit_to_done(plan) if sync.collect_only else plan
+    plan = replace(_limit_to_done(plan) if sync.collect_only else plan, moment=now)
     return plan if plan.adopted else replace(plan, last_run=find_last_run(sync, known))
 
 
@@ -196,14 +198,18 @@ def _plan_windows(
     sync: TableSync, covered: Window, known: Sequence[KnownJob], now: datetime, since: datetime
 ) -> Plan:
     """Adopt the jobs whose windows lie in the range, and plan windows for the rest of it."""
+    # An earlier run asked for what was kept since its own moment.
+    oldest = covered.begin if _begins_with_kept(sync, covered, now) else None
     ours = [
         (window, each.job)
         for each in known
         if (window := each.window) is not None
-        and covered.covers(window)
+        and (covered.covers(window) or (oldest and _reaches_in(window, oldest, covered.end)))
         and each.is_of(sync.make_request(window))
     ]
     adopted = _choose_disjoint([each for each in ours if _is_usable(each[1], since)])
+    if adopted and adopted[0][0].begin < covered.begin:
+        covered = Window(adopted[0][0].start, covered.end)
     gaps = covered.gaps(window for window, _ in adopted)
     policy = sync.policy or sync.in_parts or SyncPolicy()
     if adopted and gaps and not policy.is_backfill:
@@ -227,6 +233,17 @@ def _plan_windows(
         [(sync.make_request(window), job) for window, job in adopted],
         failed,
     )
+
+
+def _begins_with_kept(sync: TableSync, covered: Window, now: datetime) -> bool:
+    """Whether a range begins where rows begin to be kept, an instant that moves on."""
+    kept = sync.policy and sync.policy.kept_since(now)
+    return kept is not None and covered.start == kept
+
+
+def _reaches_in(window: Window, start: datetime, end: datetime) -> bool:
+    """Whether a window begins before a start, and ends after it and no later than an end."""
+    return window.begin < start < window.end <= end
 
 
 def _choose_disjoint(candidates: Iterable[tuple[Window, Job]]) -> list[tuple[Window, Job]]:

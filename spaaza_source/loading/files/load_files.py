@@ -41,6 +41,7 @@ from spaaza_source.loading.intent import narrow_intent
 from spaaza_source.loading.scope import LoadScope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.reading import FileReader, LoadableFile, WindowEdges
+from spaaza_source.retention import Removal, note_removal
 from spaaza_source.writing import (
     Key,
     TableWrite,
@@ -118,10 +119,14 @@ def load_files(
     count_scope = write.finish(notes.locate)
     tell_notices(notices, stop=load.stops_on_drift)
     write_manifest(count_scope, reader.time_column, exports, rows_of_files, made_for=made_for)
+    if exports.kept_since is not None:
+        note_removal(
+            Removal(table, write.times, exports.kept_since, current[0].job.job_id, write.old_rows)
+        )
     # Of rows that are appended, some of a load that is given up may be in the table.
     if scope.can_repeat and (count_scope is None or count_scope.counted != "load"):
         note_repeatable(table)
-    _complete_jobs(notes.jobs, scope, write)
+    _complete_jobs(notes.jobs, exports, scope, write)
     # Arrow keeps what it has freed; the next file, and the load that follows, need the room.
     pa.default_memory_pool().release_unused()
     replaced = (export for export in exports.exports if export.phase is Phase.REPLACED)
@@ -178,12 +183,15 @@ def _first_items(file: LoadableFile, count: int) -> Iterator[Any]:
     return islice(file.items(), count)
 
 
-def _complete_jobs(jobs: Sequence[dict[str, Any]], scope: LoadScope, write: TableWrite) -> None:
+def _complete_jobs(
+    jobs: Sequence[dict[str, Any]], exports: TableExports, scope: LoadScope, write: TableWrite
+) -> None:
     """Add to the rows of `export_jobs` what is known once all rows have passed."""
     for row in jobs:
         row |= {
             "intent": json.dumps(narrow_intent(scope.intent, has_window=bool(row["window_end"]))),
             "replaces_all": scope.is_first or write.replaces_all,
+            "kept_since": exports.kept_since,
         }
     if jobs:
         # The first export has the lookback in it, so its row has the count of late rows.
