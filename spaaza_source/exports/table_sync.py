@@ -150,6 +150,8 @@ class TableSync:
         narrowed_by: The setting that narrows its rows otherwise than by time, for a hint; None for
             none.
         adopt_job: The id of a job that somebody else made, which alone is loaded; None for ours.
+        keeps_for_ever: Why rows stay in the table though the settings say for how many days; None
+            where they do not, or where it is as they say.
         other_requests: Make requests for the same rows, as earlier loads may have asked for them.
     """
 
@@ -169,6 +171,7 @@ class TableSync:
     in_parts: SyncPolicy | None = None
     narrowed_by: str | None = None
     adopt_job: str | None = None
+    keeps_for_ever: str | None = None
     other_requests: Sequence[Callable[[Window | None], ExportRequest]] = ()
 
     def as_parts(self) -> TableSync:

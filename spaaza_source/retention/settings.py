@@ -61,8 +61,7 @@ class RetainDays:
         if cause and sync.table in self.by_table:
             raise SettingsError(cause, where=where, hint=hint)
         if cause or sync.policy is None:
-            logger.warning(f"{where}: {cause}; all of its rows stay")
-            return sync
+            return replace(sync, keeps_for_ever=cause)
         if keep < sync.policy.lag:
             raise SettingsError(
                 f"loads look back {sync.policy.lag / timedelta(days=1):,.4g} days (lag), further"
@@ -109,6 +108,8 @@ def check_retention(sync: TableSync, strategy: str | None) -> None:
         SettingsError: They cannot.
     """
     policy, where = sync.policy, f"{SETTING} of {sync.table}"
+    if sync.keeps_for_ever:
+        logger.warning(f"{where}: {sync.keeps_for_ever}; all of its rows stay")
     if policy is None or policy.keep is None:
         return
     destination = current_pipeline().destination
