@@ -26,6 +26,7 @@ from spaaza_source.backfill.parts import (
     check_waiting,
     end_of,
     group_by_table,
+    kept_range,
     part_name,
     staging_prefix,
     start_of,
@@ -131,7 +132,10 @@ class Backfill:
             windows: list[list[Window]] = [[]]
             cuts: list[Window] = []
             if load.sync.policy is not None:
-                cuts = cut_range(table, load.sync.policy, whole, now)[:: -1 if newest else 1]
+                kept = kept_range(table, load.sync.policy, whole, now)
+                if kept is None:
+                    continue
+                cuts = cut_range(table, load.sync.policy, kept, now)[:: -1 if newest else 1]
                 size = len(cuts) if load.sync.merges_changes else each_part
                 windows = [cuts[first : first + size] for first in range(0, len(cuts), size)]
             parts += [

@@ -33,6 +33,7 @@ class Coverage:
         recent_only: Whether only these count; else an older export counts too, up to the table's
             lag before it was created.
         is_typed: Whether the columns of an export's rows have the types they were loaded with.
+        kept_since: From when on rows stay in the table, by the vendor's clock; None for all rows.
     """
 
     sync: TableSync
@@ -40,9 +41,16 @@ class Coverage:
     since: datetime
     recent_only: bool
     is_typed: Callable[[LoadedExport], bool]
+    kept_since: datetime | None = None
 
     def has(self, window: Window | None) -> bool:
-        """Whether all rows of a window are loaded; for None, of a table that comes whole."""
+        """Whether all rows of a window are loaded; for None, of a table that comes whole.
+
+        Of a window that is too old for its rows to be kept, none is missing.
+        """
+        window, is_gone = self._kept_of(window)
+        if is_gone:
+            return True
         if self.has_discrepancy(window):
             return False
         exports = self._of_window(window)
@@ -53,7 +61,18 @@ class Coverage:
 
     def has_discrepancy(self, window: Window | None) -> bool:
         """Whether an open discrepancy touches the window."""
-        return any(each.open_discrepancy and _overlap(each.window, window) for each in self.loaded)
+        window, is_gone = self._kept_of(window)
+        return not is_gone and any(
+            each.open_discrepancy and not each.is_gone and _overlap(each.window, window)
+            for each in self.loaded
+        )
+
+    def _kept_of(self, window: Window | None) -> tuple[Window | None, bool]:
+        """The part of a window whose rows are to be kept; and whether there is none."""
+        since = self.kept_since
+        if window is None or since is None or since <= window.begin:
+            return window, False
+        return (Window(since, window.end), False) if since < window.end else (window, True)
 
     def _of_window(self, window: Window | None) -> list[LoadedExport]:
         """Exports with rows of a window, asked for as the settings would ask for them now."""
@@ -70,7 +89,7 @@ class Coverage:
         """The window in which an export leaves nothing to be asked for; None where it has none."""
         if export.finished_at >= self.since:
             created = export.created_at or export.finished_at
-            return export.window or Window(None, created)
+            return export.kept_of(export.window or Window(None, created))
         policy = self.sync.policy
         if self.recent_only or policy is None or not policy.incremental:
             return None
@@ -90,6 +109,9 @@ def recount_windows(
         for window in windows:
             parts = [each for each in untouched if each.window and window.covers(each.window)]
             if window.gaps(part.window for part in parts if part.window):
+                continue
+            if any(part.kept_of(part.window) != part.window for part in parts if part.window):
+                # Of some rows nobody knows how many there were.
                 continue
             manifest = TableManifest(
                 table,

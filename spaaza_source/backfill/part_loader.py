@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import dlt
@@ -137,7 +137,11 @@ class PartLoader:
         if table not in self._exports:
             # What is asked for does not change while parts are loaded.
             source = self.make_source(start_of(part), None, [table])
-            self._exports[table] = source.name, exports_of(source)
+            exports = exports_of(source)
+            if _keep_of(exports, table) is not None:
+                # The vendor's list is what shows its clock.
+                exports.run.submitter.plan([])
+            self._exports[table] = source.name, exports
         name, exports = self._exports[table]
         since = adopt_since(part, exports.run.submitter)
         loaded: Sequence[LoadedExport] = []
@@ -151,7 +155,10 @@ class PartLoader:
                 self.pipeline, name, export.schema, table
             )
 
-        return Coverage(exports.loads[table].sync, loaded, since, part["again"], is_typed)
+        keep = _keep_of(exports, table)
+        kept_since = None if keep is None else exports.run.submitter.now() - keep
+        sync = exports.loads[table].sync
+        return Coverage(sync, loaded, since, part["again"], is_typed, kept_since)
 
     def recount(self, parts: Sequence[BackfillPart]) -> None:
         """Count windows that replace ranges of time again; `export_jobs` notes discrepancies."""
@@ -170,6 +177,12 @@ class PartLoader:
     def _has_rows(self, table: str) -> bool:
         schemas = [self.pipeline.schemas[name] for name in self.pipeline.schema_names]
         return any(table in schema.tables and schema_has_rows(schema, table) for schema in schemas)
+
+
+def _keep_of(exports: SourceExports, table: str) -> timedelta | None:
+    """How long rows stay in a table; None for ever."""
+    policy = exports.loads[table].sync.policy
+    return None if policy is None else policy.keep
 
 
 def adopt_since(part: BackfillPart, submitter: ExportSubmitter) -> datetime:

@@ -144,3 +144,14 @@ def group_by_table(parts: Sequence[BackfillPart]) -> dict[str, list[BackfillPart
 def staging_prefix(parts: Sequence[BackfillPart]) -> str:
     """What the names of a backfill's staging datasets begin with."""
     return f"{parts[0]['backfill']}_" if parts else ""
+
+
+def kept_range(table: str, policy: SyncPolicy, whole: Window, now: datetime) -> Window | None:
+    """The part of a range whose rows are to be kept, which is told; None for none."""
+    since = policy.kept_since(now)
+    if since is None or since <= whole.begin:
+        return whole
+    logger.warning(
+        f"{table}: rows from before {iso(since)} are not kept (retain_days), so none are asked for"
+    )
+    return Window(since, whole.end) if since < whole.end else None

@@ -82,6 +82,10 @@ class SyncPolicy:
         starts = [each for each in (self.start, self.kept_since(moment)) if each is not None]
         return max(starts, default=None)
 
+    def kept_at(self, moment: datetime) -> SyncPolicy:
+        """The same with what is kept in a load of that moment as its start."""
+        return replace(self, start=self.start_at(moment), keep=None)
+
     def all_kept(self) -> SyncPolicy | None:
         """For loads that must always bring all rows: those that are kept; None for all."""
         if self.keep is None:

@@ -20,6 +20,7 @@ from spaaza_source.health.rules import (
     check_freshness,
     check_nulls,
     check_rejected,
+    check_retention,
     check_volume,
 )
 from spaaza_source.health.table_loads import TableLoad, loads_of_table
@@ -89,6 +90,8 @@ def _check_loads(
     yield from check_nulls(table, loads, rules)
     yield check_rejected(table, loads, rules)
     yield check_discrepancies(table, exports)
+    if (retention := check_retention(table, loads)) is not None:
+        yield retention
 
 
 def _read(pipeline: Any) -> tuple[Ledger, Failures]:

@@ -13,7 +13,7 @@ from spaaza_source.settings import CENTURY, require_number
 #: `unknown`: nothing there tells; no monitor is to call anybody for it.
 Level: TypeAlias = Literal["ok", "broken", "unknown"]
 Rule: TypeAlias = Literal[
-    "freshness", "volume", "nulls", "rejected", "discrepancies", "failed", "invariant"
+    "freshness", "volume", "nulls", "rejected", "discrepancies", "failed", "retention", "invariant"
 ]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

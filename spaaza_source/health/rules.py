@@ -122,6 +122,22 @@ def check_failed(
     return _of_none(table, "failed", recent.total(), f"{recent.total()} not loaded{kinds}")
 
 
+def check_retention(table: str, loads: Sequence[TableLoad]) -> Finding | None:
+    """Whether the last load has removed what is too old; None where it was to remove nothing."""
+    exports = loads[-1].exports
+    since = max((each.kept_since for each in exports if each.kept_since), default=None)
+    if since is None:
+        return None
+    removed = [each.removed for each in exports if each.removed is not None]
+    at = iso(since.replace(microsecond=0))
+    expected = f"none from before {at}, once a load has ended"
+    if not removed:
+        return Finding(table, "retention", "broken", "not removed: the load was stopped", expected)
+    rows = sum(removed)
+    measured = f"{rows:,} rows removed by the last load"
+    return Finding(table, "retention", "ok", measured, expected, value=rows)
+
+
 def _of_none(table: str, rule: Rule, count: int, measured: str) -> Finding:
     return Finding(table, rule, _level(is_kept=not count), measured, "none", value=count)
 

@@ -10,7 +10,7 @@ import dlt
 from dlt.common import logger
 
 from spaaza_source.audit import note_asked_for
-from spaaza_source.exports import ExportRun, archive_files
+from spaaza_source.exports import ExportRun, TableExports, archive_files, remove_archived
 from spaaza_source.loading.checkpoint import Cursor, save_checkpoint
 from spaaza_source.loading.context import is_extracting
 from spaaza_source.loading.files.arrivals import await_files, begin_early, warn_of_unfinished
@@ -20,6 +20,7 @@ from spaaza_source.loading.scope import resolve_scope
 from spaaza_source.loading.table_load import TableLoad
 from spaaza_source.loading.vendor_cleanup import Remove, VendorCleanup
 from spaaza_source.telemetry import observe_table
+from spaaza_source.windows import iso
 
 
 def export_table(
@@ -87,6 +88,17 @@ def export_table(
             if keep_files is not None:
                 load_id = str(dlt.current.load_package_state()["load_id"])
                 archive_files(exports, keep_files / load_id, reader.strip)
+                _remove_old_files(exports, keep_files)
     finally:
         run.drop(exports)
         warn_of_unfinished(exports)
+
+
+def _remove_old_files(exports: TableExports, folder: Path) -> None:
+    """Remove archived files all of whose rows are too old to be kept, and tell of how many loads."""
+    kept_since, table = exports.kept_since, exports.sync.table
+    if kept_since is not None and (loads := remove_archived(folder, table, kept_since)):
+        logger.warning(
+            f"{table}: the archived files of {loads} loads were removed from {folder}, as all their"
+            f" rows are from before {iso(kept_since.replace(microsecond=0))} (retain_days)"
+        )

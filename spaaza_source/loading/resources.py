@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -300,15 +300,19 @@ def with_new_export(
     table: str,
     on_rejected: Callable[[int], None] | None = None,
     tombstones: Tombstones | None = None,
+    moment: datetime | None = None,
 ) -> DltResource:
     """A resource of the table that asks for an export of its own, whatever jobs there are.
 
     It has the range of the settings, whatever interval a scheduler gives. `on_rejected` is told the
-    number of each file's bad rows. Rows of people of the `tombstones` are left out.
+    number of each file's bad rows. Rows of people of the `tombstones` are left out,
+    and so are those that are too old to be kept at that `moment`.
     """
     chosen = source.with_resources(table)
     load = loads_of(chosen)[table]
     sync = replace(load.sync, ignore_existing=True, collect_only=False, adopt_job=None)
+    if sync.policy is not None and moment is not None:
+        sync = replace(sync, policy=sync.policy.kept_at(moment))
     load = replace(load, sync=sync, on_rejected=on_rejected, tombstones=tombstones or Tombstones())
     given: Any = {"name": table, "section": SECTION}
     resource: DltResource

@@ -22,11 +22,13 @@ from spaaza_source.errors import SettingsError
 from spaaza_source.exports import private_folder
 from spaaza_source.loading import (
     TableLoad,
+    exports_of,
     last_instants,
     loads_of,
     restore_from_destination,
     with_new_export,
 )
+from spaaza_source.retention import Age, age_of
 from spaaza_source.tombstones import Tombstones, read_tombstones
 from spaaza_source.warehouse import duckdb_settings
 from spaaza_source.windows import Window, iso
@@ -73,10 +75,12 @@ class _Told(NamedTuple):
     Attributes:
         most: How many sample keys, at most.
         tombstones: Whose rows are none.
+        moment: When, by the vendor's clock: what is too old to be kept then is none either.
     """
 
     most: int
     tombstones: Tombstones
+    moment: datetime
 
 
 def deep_check(
@@ -108,6 +112,7 @@ def deep_check(
         loaded = exists and source.name in pipeline.schema_names
         schema = pipeline.schemas[source.name] if loaded else None
         loads = loads_of(source)
+        moment = _moment(source, loads)
         loaded_until = last_instants(loads, pipeline, source.name) if schema else {}
         comparisons: dict[str, tuple[DestinationTable, Comparison]] = {}
         with (
@@ -119,13 +124,16 @@ def deep_check(
                     yield TableDiff(name, None, None)
                     continue
                 table = DestinationTable(pipeline, schema, name, known[name].volatile)
-                times = _times(table, known[name], load, loaded_until[name])
+                times = _times(table, known[name], load, loaded_until[name], moment)
+                age = _age(schema, table, load, moment)
                 comparisons[name] = (
                     table,
-                    Comparison(database, name, table.columns, times, ignored=table.unversioned),
+                    Comparison(
+                        database, name, table.columns, times, ignored=table.unversioned, age=age
+                    ),
                 )
             if comparisons and schema:
-                told = _Told(most, _read_tombstones(pipeline, schema))
+                told = _Told(most, _read_tombstones(pipeline, schema), moment)
                 yield from _compare(source, loads, schema, comparisons, told)
 
 
@@ -146,9 +154,9 @@ def _compare(
 ) -> Iterator[TableDiff]:
     unread: dict[str, list[int]] = {name: [] for name in comparisons}
     for name, (table, comparison) in comparisons.items():
-        for rows in table.rows(comparison.times):
+        for rows in table.rows(comparison.times, comparison.age):
             comparison.add_destination_rows(rows)
-        _force_new_export(source, name, unread[name].append, told.tombstones)
+        _force_new_export(source, name, unread[name].append, told)
     # The new exports are read with the types that the loads have chosen.
     source.schema = schema.clone()
     pending: dict[str, list[Any]] = {}
@@ -172,8 +180,32 @@ def _compare(
         yield TableDiff(name, window, differences, uncompared)
 
 
+def _moment(source: DltSource, loads: Mapping[str, TableLoad]) -> datetime:
+    """Now; by the vendor's clock, where that tells which rows are too old to be kept."""
+    if all(load.sync.policy is None or load.sync.policy.keep is None for load in loads.values()):
+        return datetime.now(timezone.utc)
+    submitter = exports_of(source).run.submitter
+    # The vendor's list is what shows its clock.
+    submitter.plan([])
+    return submitter.now()
+
+
+def _age(
+    schema: dlt.Schema, table: DestinationTable, load: TableLoad, moment: datetime
+) -> Age | None:
+    """Which rows of a table are too old to be kept."""
+    policy, naming = load.sync.policy, schema.naming
+    times = [naming.normalize_identifier(name) for name in load.times]
+    kept_since = None if policy is None else policy.kept_since(moment)
+    return age_of(times, schema.tables[table.name]["columns"], kept_since)
+
+
 def _times(
-    table: DestinationTable, known: VendorTable, load: TableLoad, until: datetime | None
+    table: DestinationTable,
+    known: VendorTable,
+    load: TableLoad,
+    until: datetime | None,
+    moment: datetime,
 ) -> tuple[str, Window] | None:
     """The column of times and the window to compare, without what came since the last load.
 
@@ -184,7 +216,7 @@ def _times(
     """
     # Windows of changed rows are not taken by a column of the table, but its rows have a time.
     column = table.column(load.time_column or known.time_field)
-    window = load.sync.range_at(datetime.now(timezone.utc))
+    window = load.sync.range_at(moment)
     ends = [end for end in (until, window.end if window else None) if end is not None]
     if column is None or not ends:
         return None
@@ -201,10 +233,10 @@ def _times(
 
 
 def _force_new_export(
-    source: DltSource, table: str, on_rejected: Callable[[int], None], tombstones: Tombstones
+    source: DltSource, table: str, on_rejected: Callable[[int], None], told: _Told
 ) -> None:
     """Make a resource request an export of its own, and yield each item with its table."""
-    resource = with_new_export(source, table, on_rejected, tombstones)
+    resource = with_new_export(source, table, on_rejected, told.tombstones, told.moment)
     source.resources[table] = resource.add_map(lambda item: (table, item))
 
 

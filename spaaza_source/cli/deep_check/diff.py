@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from spaaza_source.destination import open_session, window_condition
 from spaaza_source.destination import quote_name as quoted
+from spaaza_source.retention import Age
 from spaaza_source.tabular import VARIANT_SUFFIX
 from spaaza_source.windows import Window
 
@@ -73,6 +74,7 @@ class Comparison:
         columns: The table's columns.
         times: The column of times that rows are chosen by, and the window; None for all rows.
         ignored: Columns that are not compared.
+        age: Which rows are too old to be kept, and none; None for none.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Comparison:
         columns: Sequence[str],
         times: tuple[str, Window] | None = None,
         ignored: Collection[str] = (),
+        age: Age | None = None,
     ) -> None:
         #: By column where the values are that do not fit its type.
         self._variants = {
@@ -90,6 +93,7 @@ class Comparison:
         self._columns = [name for name in columns if name not in self._variants.values()]
         self._as_text: Counter[str] = Counter()
         self.times = times
+        self.age = age
         self._types: dict[str, str] = {}
         self._ignored = ignored
         self._unknown: set[str] = set()
@@ -124,7 +128,7 @@ class Comparison:
         self._insert(
             "exported",
             self._or_variant(cells, rows),
-            narrowed=self.times is not None and self.times[0] in names,
+            self._conditions(names),
         )
 
     def differences(self, key: Sequence[str], most: int) -> Differences:
@@ -153,11 +157,21 @@ class Comparison:
             for name, cell in cells.items()
         }
 
-    def _insert(self, side: str, cells: Mapping[str, str], *, narrowed: bool = False) -> None:
-        where = ""
-        if narrowed and self.times:
-            column, window = self.times
-            where = f" WHERE {window_condition(f'{quoted(column)}::TIMESTAMPTZ', window)}"
+    def _conditions(self, names: Collection[str]) -> list[str]:
+        """Which rows of an export with these columns are compared, as SQL."""
+
+        def time(column: str) -> str:
+            return f"{quoted(column) if column in names else 'NULL'}::TIMESTAMPTZ"
+
+        conditions = []
+        if self.times is not None and self.times[0] in names:
+            conditions.append(window_condition(time(self.times[0]), self.times[1]))
+        if self.age is not None:
+            conditions.append(self.age.recent(time))
+        return conditions
+
+    def _insert(self, side: str, cells: Mapping[str, str], conditions: Sequence[str] = ()) -> None:
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         self._database.execute(
             f"INSERT INTO {side} SELECT {', '.join(cells.values())} FROM rows{where}"
         )

@@ -16,6 +16,7 @@ from spaaza_source.destination import (
     valid_rows,
     window_condition,
 )
+from spaaza_source.retention import Age
 from spaaza_source.windows import Window
 from spaaza_source.writing import KEY, LOAD_ID, SOFT, unversioned_columns
 
@@ -83,14 +84,16 @@ class DestinationTable:
         name = None if header is None else self._schema.naming.normalize_identifier(header)
         return name if name in self.columns else None
 
-    def rows(self, times: tuple[str, Window] | None) -> Iterator[pa.Table]:
-        """Its rows: those of a window, by a column of times, or all."""
+    def rows(self, times: tuple[str, Window] | None, age: Age | None) -> Iterator[pa.Table]:
+        """Its rows: those of a window, by a column of times, or all; without those too old."""
         with open_client(self._pipeline, self._schema.name, self._format) as client:
             name = client.make_qualified_table_name(self.name)
             columns = ", ".join(client.escape_column_name(column) for column in self.columns)
             conditions = [self._scope.format(table=name)] if self._scope else []
             if times is not None:
                 conditions.append(window_condition(client.escape_column_name(times[0]), times[1]))
+            if age is not None:
+                conditions.append(age.recent(client.escape_column_name))
             where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
             yield from fetch_chunks(client, f"SELECT {columns} FROM {name}{where}")
 

@@ -34,6 +34,7 @@ LOADED_COLUMNS = (
     "download_seconds",
     "convert_seconds",
     "late_rows",
+    "removed",
     "proven",
     "unchanged",
 )

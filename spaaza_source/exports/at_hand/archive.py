@@ -11,6 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -126,6 +127,54 @@ def archived_exports(folder: Path, sync: TableSync) -> TableExports | None:
     except (OSError, ValueError, KeyError, TypeError):
         raise _unreadable(location) from None
     return TableExports(sync, covered=covered, planned=True, exports=exports, complete=True)
+
+
+def remove_archived(folder: Path, table: str, before: datetime) -> int:
+    """Remove a table's archived files, of each load all of whose rows are of before an instant.
+
+    Args:
+        folder: That of the archived loads.
+        table: The table.
+        before: The instant.
+
+    Returns:
+        The number of loads whose files were removed.
+
+    Raises:
+        FileError: The description of some files cannot be read.
+        SettingsError: They cannot be removed.
+    """
+    removed = 0
+    for location in tables_of_archives(folder):
+        if location.name != table:
+            continue
+        try:
+            contents = json.loads((location / CONTENTS).read_text(encoding="utf-8"))
+            exports = [_read(location, table, each) for each in contents[VERSION]]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise _unreadable(location) from None
+        # No row is of a later time than its file.
+        ends = [
+            each.request.window.end if each.request.window else each.begun_at for each in exports
+        ]
+        if ends and max(ends) <= before:
+            _remove_folder(location)
+            removed += 1
+    return removed
+
+
+def _remove_folder(location: Path) -> None:
+    """Remove a folder of files, what describes them last: so a run that is killed is gone on with."""
+    try:
+        for file in sorted(location.iterdir(), key=lambda each: each.name == CONTENTS):
+            file.unlink()
+        location.rmdir()
+    except OSError as failure:
+        raise SettingsError(
+            f"files that are too old to be kept cannot be removed ({failure.strerror})",
+            where=str(location),
+            hint="Remove the folder.",
+        ) from None
 
 
 def verify_checksums(exports: Iterable[Export]) -> None:
