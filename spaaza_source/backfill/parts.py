@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
+from dlt.common import logger
+
 from spaaza_source.errors import SettingsError
-from spaaza_source.windows import Window, parse_window
+from spaaza_source.exports import SyncPolicy
+from spaaza_source.windows import Window, iso, parse_window
 
 
 class BackfillPart(TypedDict):

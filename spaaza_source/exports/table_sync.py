@@ -216,13 +216,15 @@ class TableSync:
 
         Raises:
             SettingsError: The start lies in the future; or rows may not come twice, and all up to
-                the end are loaded; or no row of the range would be kept.
+                the end are loaded.
         """
         policy, until, begun_at = self.policy, self.loaded_until, self.begun_at
         if policy is None:
             return None
         start, end = policy.start_at(now), policy.end
-        self._check_kept(now)
+        if start is not None and end is not None and start >= end:
+            # `check_kept` tells of that, once the vendor's clock is known.
+            start = policy.start
         if start is not None and end is not None and policy.is_backfill:
             return Window(start, end)
         has_come = end is not None and end < now
@@ -247,8 +249,15 @@ class TableSync:
             start = lookback if start is None else max(start, lookback)
         return None if start is None and not has_come else Window(start, last)
 
-    def _check_kept(self, now: datetime) -> None:
-        """Refuse a range, or an end, from before which nothing is kept."""
+    def check_kept(self, now: datetime) -> None:
+        """Check that rows of a range, or up to an end, are kept.
+
+        Args:
+            now: The present instant by the vendor's clock.
+
+        Raises:
+            SettingsError: None of them would stay.
+        """
         policy = self.policy
         kept = None if policy is None else policy.kept_since(now)
         if policy is None or kept is None or policy.end is None or policy.end > kept:

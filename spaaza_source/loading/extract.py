@@ -95,7 +95,7 @@ def export_table(
 
 
 def _remove_old_files(exports: TableExports, folder: Path) -> None:
-    """Remove archived files all of whose rows are too old to be kept, and tell of how many loads."""
+    """Remove archived files all of whose rows are too old to be kept, and tell so."""
     kept_since, table = exports.kept_since, exports.sync.table
     if kept_since is not None and (loads := remove_archived(folder, table, kept_since)):
         logger.warning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from spaaza_source.settings import CENTURY_IN_DAYS, by_table, require_number
 SETTING = "retain_days"
 #: A load a day would keep nothing for less.
 FEWEST = 1.0
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ def read_retain_days(given: Any, tables: Collection[str]) -> RetainDays:
     """
     if given is None:
         return RetainDays()
+    if isinstance(given, str) and _NUMBER.fullmatch(given.strip()):
+        # From the environment it comes as a text.
+        given = float(given)
     if isinstance(given, Real):
         return RetainDays(_read_days(SETTING, given))
     if not isinstance(given, Mapping) and not str(given).lstrip().startswith("{"):

@@ -171,6 +171,8 @@ def _compare(
         comparisons[name][1].add_export_rows(_as_text(records))
     for name, (table, comparison) in comparisons.items():
         window = comparison.times[1] if comparison.times else None
+        if table.key and loads[name].sync.merges_changes:
+            comparison.drop_repeated()
         differences = comparison.differences(table.key, told.most)
         if loads[name].sync.keeps_others:
             differences = differences.without_extra()
@@ -216,6 +218,7 @@ def _times(
     """
     # Windows of changed rows are not taken by a column of the table, but its rows have a time.
     column = table.column(load.time_column or known.time_field)
+    load.sync.check_kept(moment)
     window = load.sync.range_at(moment)
     ends = [end for end in (until, window.end if window else None) if end is not None]
     if column is None or not ends:

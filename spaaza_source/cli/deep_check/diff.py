@@ -83,6 +83,7 @@ class Comparison:
         table: str,
         columns: Sequence[str],
         times: tuple[str, Window] | None = None,
+        *,
         ignored: Collection[str] = (),
         age: Age | None = None,
     ) -> None:
@@ -129,6 +130,12 @@ class Comparison:
             "exported",
             self._or_variant(cells, rows),
             self._conditions(names),
+        )
+
+    def drop_repeated(self) -> None:
+        """Drop rows of the export that are the same: windows of changed rows share some."""
+        self._database.execute(
+            "CREATE OR REPLACE TABLE exported AS SELECT DISTINCT * FROM exported"
         )
 
     def differences(self, key: Sequence[str], most: int) -> Differences:

@@ -154,17 +154,15 @@ def remove_archived(folder: Path, table: str, before: datetime) -> int:
         except (OSError, ValueError, KeyError, TypeError):
             raise _unreadable(location) from None
         # No row is of a later time than its file.
-        ends = [
-            each.request.window.end if each.request.window else each.begun_at for each in exports
-        ]
-        if ends and max(ends) <= before:
+        windows = [(each.request.window, each.begun_at) for each in exports]
+        if windows and max(window.end if window else at for window, at in windows) <= before:
             _remove_folder(location)
             removed += 1
     return removed
 
 
 def _remove_folder(location: Path) -> None:
-    """Remove a folder of files, what describes them last: so a run that is killed is gone on with."""
+    """Remove a folder of files, what describes them last: a later run finishes a killed one."""
     try:
         for file in sorted(location.iterdir(), key=lambda each: each.name == CONTENTS):
             file.unlink()

@@ -63,6 +63,7 @@ def plan_for(sync: TableSync, known: Iterable[KnownJob], now: datetime, max_age:
     A job that was finished longer ago than `max_age` is not used.
     """
     sync.check_dates()
+    sync.check_kept(now)
     known = [] if sync.ignore_existing else list(known)
     if sync.adopt_job is not None:
         known = find_adopted(sync, known)
