@@ -29,6 +29,7 @@ from spaaza_source.model.dataset import Dataset, literal
 from spaaza_source.model.months import (
     CLOSINGS,
     closed_through,
+    kept_since,
     known_until,
     month_after,
     month_to_close,
@@ -108,6 +109,9 @@ def plan_book(
     _require_kinds(dataset, kinds)
     if not kinds:
         return None
+    kept = {
+        kind: kept_since(dataset, _tables_of(made, name)) for name in kinds for kind in KINDS[name]
+    }
     # Of what it is made of, vouchers too.
     tables = {view.table for view in made.values() if view.name in (*KINDS, "vouchers")}
     until = known_until(dataset, sorted(table for table in tables if table))
@@ -119,6 +123,7 @@ def plan_book(
             where="spaaza model",
             hint="Load what has happened since, then run again.",
         )
+    _require_open_days(dataset, first, kept, zone)
     closes = month_to_close(close_through, last, closed)
     changes = " UNION ALL ".join(
         CHANGES[name].format(**{name: dataset.modelled(name)}) for name in kinds
@@ -144,6 +149,7 @@ def plan_book(
             moves=", ".join(MOVES),
             signed=", ".join(f"sum(sign * {move}) AS {move}" for move in MOVES),
             zeros=", ".join(f"coalesce(m.{move}, 0)" for move in MOVES),
+            complete=_complete(kept, zone),
         ).strip()
     )
     statements.append(f"DROP TABLE {MOVES_TABLE}")
@@ -181,6 +187,45 @@ def _require_kinds(dataset: Dataset, views: list[str]) -> None:
             where=dataset.name,
             hint="Load them again, then run again.",
         )
+
+
+def _tables_of(made: dict[str, View], name: str) -> list[str]:
+    """The loaded tables that a kind of the book is made of."""
+    views = (name, "vouchers") if name == "voucher_events" else (name,)
+    return sorted({table for each in views if each in made and (table := made[each].table)})
+
+
+def _require_open_days(
+    dataset: Dataset, first: dt.date | None, kept: dict[str, dt.datetime | None], zone: str
+) -> None:
+    """Of days that are not closed, all rows are needed: they are booked anew."""
+    for kind, since in kept.items():
+        if first is not None and since is not None and _whole_day(since, zone) > first:
+            raise SettingsError(
+                f"the liability book is open since {first}, but rows about {kind} are kept since"
+                f" {since:%Y-%m-%d} alone (retain_days)",
+                where=dataset.name,
+                hint="Run it more often, close months earlier (--close-through), or keep rows for"
+                " longer.",
+            )
+
+
+def _complete(kept: dict[str, dt.datetime | None], zone: str) -> str:
+    """The months of whose moves the tables have all, in SQL."""
+    return (
+        " AND ".join(
+            f"NOT (kind = {literal(kind)} AND month < {_date(_whole_day(since, zone))})"
+            for kind, since in kept.items()
+            if since is not None
+        )
+        or "TRUE"
+    )
+
+
+def _whole_day(moment: dt.datetime, zone: str) -> dt.date:
+    """The first day that begins at a moment, or after it."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return local.date() + dt.timedelta(days=1 if local.time() > dt.time() else 0)
 
 
 def _booked_kinds(dataset: Dataset) -> str:

@@ -1,7 +1,8 @@
 """The SQL of the liability book.
 
 `told` are the moves of closed months as the loaded tables have them, less what the book has of
-these; where that is not nothing, it is `late`.
+these; where that is not nothing, it is `late`. Of months whose rows are not kept in the tables
+(`retain_days`), the book stays as it is: only the others are `complete`.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ told AS (
     SELECT {key}, coalesce(adjusts, CAST(date_trunc('month', day) AS DATE)), {moves}, -1 FROM closed
 ),
 late AS (
-    SELECT {key}, month, {signed} FROM told GROUP BY {key}, month
+    SELECT {key}, month, {signed} FROM told WHERE {complete} GROUP BY {key}, month
 ),
 began AS (
     SELECT {key}, min(day) AS day FROM (

@@ -52,6 +52,18 @@ def known_until(dataset: Dataset, tables: list[str]) -> dt.datetime:
     return min(moments, default=now).astimezone(dt.timezone.utc)
 
 
+def kept_since(dataset: Dataset, tables: list[str]) -> dt.datetime | None:
+    """From when on all of the tables have rows, as older ones were removed; None for ever."""
+    if not tables or "kept_since" not in dataset.tables.get("export_jobs", {}):
+        return None
+    listed = ", ".join(literal(table) for table in tables)
+    ((moment,),) = dataset.rows(
+        f"SELECT max(kept_since) FROM {dataset.loaded('export_jobs')}"
+        f" WHERE loaded_at IS NOT NULL AND table_name IN ({listed})"
+    )
+    return None if moment is None else moment.astimezone(dt.timezone.utc)
+
+
 def closed_through(dataset: Dataset, zone: str) -> dt.date | None:
     """The first day of the last month that is closed; None for none.
 

@@ -333,6 +333,7 @@ SHAPES_NOTHING = {
     "accept_deletes": "whether a load stops",
     "on_drift": "whether a load stops",
     "deletes": "what becomes of rows that are gone: tests/destination/test_soft_deletes",
+    "retain_days": "how long rows stay: tests/retention",
     "expectations": "whether a load stops: tests/expectations",
     "empty_files": "whether a load stops: test_empty_files",
     "keep_files": "where files stay",

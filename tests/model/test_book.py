@@ -386,3 +386,45 @@ def _compare(rows: list[Row], truth: dict[Any, list[Decimal]], first_open: dt.da
     assert {each: sums for each, sums in booked.items() if any(sums)} == {
         each: sums for each, sums in expected.items() if any(sums)
     }
+
+
+def keep_since(shop: Loaded, at: dt.datetime) -> None:
+    """As loads with `retain_days` leave it."""
+    shop.run(
+        f"DELETE FROM vouchers WHERE greatest(date_time_creation, date_time_redeemed) < '{at}'",
+        f"DELETE FROM wallet_ledger WHERE timestamp < '{at}'",
+        "ALTER TABLE export_jobs ADD COLUMN IF NOT EXISTS kept_since TIMESTAMPTZ",
+        f"UPDATE export_jobs SET kept_since = '{at}'",
+    )
+
+
+def test_what_is_not_kept_any_more_changes_no_closed_month(shop: Loaded) -> None:
+    shop.insert("vouchers", [voucher("1", day(1, 3)), voucher("2", day(2, 3))])
+    shop.insert("wallet_ledger", [entry(day(1, 4), "5"), entry(day(2, 4), "7")])
+    shop.loaded_until(day(3, 20), "vouchers", "wallet_ledger")
+    before = shop.book(None)
+    closed = [row for row in shop.booked() if row["day"] < dt.date(2026, 3, 1)]
+    assert before.closed == dt.date(2026, 2, 1)
+    keep_since(shop, day(2, 10))
+    # A row of a month that is kept as a whole, and comes late, is still told.
+    after = shop.book(None)
+    rows = shop.booked()
+    check_chain(rows)
+    assert [row for row in rows if row["day"] < dt.date(2026, 3, 1)] == closed
+    assert (after.adjustments, after.owed) == (0, before.owed)
+    shop.loaded_until(day(4, 20), "vouchers", "wallet_ledger")
+    keep_since(shop, day(3, 1, 0))
+    shop.insert("wallet_ledger", [entry(day(3, 5), "1")])
+    shop.book(None)
+    shop.insert("wallet_ledger", [entry(day(3, 6), "2")])
+    assert shop.book(None).adjustments == 1
+
+
+def test_days_that_are_open_need_their_rows(shop: Loaded) -> None:
+    shop.insert("wallet_ledger", [entry(day(1, 4), "5"), entry(day(2, 4), "7")])
+    shop.loaded_until(day(2, 20), "wallet_ledger")
+    shop.book(None)
+    keep_since(shop, day(2, 3))
+    with pytest.raises(SettingsError, match="open since 2026-02-01, but rows about") as refused:
+        shop.book(None)
+    assert "--close-through" in str(refused.value)

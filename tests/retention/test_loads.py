@@ -130,7 +130,7 @@ def test_a_voucher_stays_as_long_as_the_later_of_its_times(
     assert {proven for *_, proven in loads} == {True}
     # The last one came whole: the guard takes what is too old for no deletion.
     if given.get("deletes"):
-        # The sandbox knows beforehand when a voucher will be redeemed, and that is in no window yet.
+        # The sandbox has times of redemption that are to come, and that no window has yet.
         told = f"date_time_redeemed < '{shop.calendar.now - 8 * DAY}'"
         gone = f"SELECT count(*) FROM vouchers WHERE deleted_at IS NOT NULL AND {told}"
         assert shop.query(gone) == [(0,)]

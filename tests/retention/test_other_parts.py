@@ -123,7 +123,7 @@ def _die(base_url: str, folder: Path) -> None:
 
         os.kill(os.getpid(), signal.SIGKILL)
 
-    load_end.remove_old_rows = killed  # type: ignore[assignment]
+    load_end.remove_old_rows = killed  # type: ignore[assignment,attr-defined]
     load_from(base_url, folder, retain_days=30)
 
 

@@ -171,9 +171,8 @@ def _compare(
         comparisons[name][1].add_export_rows(_as_text(records))
     for name, (table, comparison) in comparisons.items():
         window = comparison.times[1] if comparison.times else None
-        if table.key and loads[name].sync.merges_changes:
-            comparison.drop_repeated()
-        differences = comparison.differences(table.key, told.most)
+        shares_rows = bool(table.key) and loads[name].sync.merges_changes
+        differences = comparison.differences(table.key, told.most, windows_share_rows=shares_rows)
         if loads[name].sync.keeps_others:
             differences = differences.without_extra()
         uncompared = list(table.uncompared)

@@ -132,19 +132,19 @@ class Comparison:
             self._conditions(names),
         )
 
-    def drop_repeated(self) -> None:
-        """Drop rows of the export that are the same: windows of changed rows share some."""
-        self._database.execute(
-            "CREATE OR REPLACE TABLE exported AS SELECT DISTINCT * FROM exported"
-        )
-
-    def differences(self, key: Sequence[str], most: int) -> Differences:
+    def differences(
+        self, key: Sequence[str], most: int, *, windows_share_rows: bool = False
+    ) -> Differences:
         """How the rows differ.
 
         Args:
             key: The columns of the key; where they are not unique, whole rows are compared.
             most: How many sample keys to give for each kind of difference.
+            windows_share_rows: Whether a row may come in several windows of the export.
         """
+        if windows_share_rows:
+            once = "CREATE OR REPLACE TABLE exported AS SELECT DISTINCT * FROM exported"
+            self._database.execute(once)
         if not key:
             found = replace(self._compare_whole_rows(), no_key="there is no key")
         elif all(self._is_unique(side, key) for side in ("exported", "stored")):
