@@ -94,7 +94,7 @@ def test_a_history_of_finished_exports_alone(shop: Shop) -> None:
 
 
 def test_a_range_that_is_too_old(shop: Shop) -> None:
-    start = {"start_date": ago(60)}
+    start: dict[str, Any] = {"start_date": ago(60)}
     with advises("exports/table_sync.py", "Give a later end_date, or leave it out"):
         shop.load("transactions", **KEPT, **start, end_date=ago(40))
     assert loaded(shop, "transactions", **KEPT, **start, end_date=ago(10)) == 1
@@ -104,7 +104,11 @@ def test_a_range_that_is_too_old(shop: Shop) -> None:
 def test_files_of_a_range_that_is_too_old(shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "sales.csv"
     path.write_text(f"id,timestamp,name\n1,{ago(45)},a\n", encoding="utf-8")
-    given = {"files": {"transactions": str(path)}, "start_date": ago(50), "end_date": ago(40)}
+    given: dict[str, Any] = {
+        "files": {"transactions": str(path)},
+        "start_date": ago(50),
+        "end_date": ago(40),
+    }
     with advises("loading/files_at_hand.py", "Load other files, or set more retain_days"):
         shop.load("transactions", **KEPT, **given)
     assert loaded(shop, "transactions", retain_days=60, **given) == 1
