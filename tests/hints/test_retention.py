@@ -36,7 +36,7 @@ def _rows_of_these_days(shop: Shop) -> None:
 
 
 def test_fewer_days_than_the_lookback(shop: Shop) -> None:
-    lag = {"lag": 40 * 86_400}
+    lag: dict[str, Any] = {"lag": 40 * 86_400}
     with advises("retention/settings.py", "Set a shorter lag, or keep rows for longer"):
         shop.load("transactions", **KEPT, **lag)
     assert loaded(shop, "transactions", **KEPT) == 2
