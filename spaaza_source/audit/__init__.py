@@ -11,6 +11,14 @@ from spaaza_source.audit.failed_exports import (
     read_asked_for,
 )
 from spaaza_source.audit.ledger import Ledger, LoadedExport, present_exports, read_ledger
+from spaaza_source.audit.load_scope import (
+    EVERY_ROW,
+    SCOPE_HINTS,
+    SCOPES,
+    fill_in_scope,
+    keep_all_rows,
+    keep_scope,
+)
 from spaaza_source.audit.manifest import (
     CountScope,
     TableManifest,
@@ -38,8 +46,11 @@ from spaaza_source.audit.tables import (
 
 __all__ = [
     "AUDIT_TABLES",
+    "EVERY_ROW",
     "FAILED_EXPORTS",
     "KEPT",
+    "SCOPES",
+    "SCOPE_HINTS",
     "STOPPED",
     "AskedFor",
     "CountScope",
@@ -53,9 +64,12 @@ __all__ = [
     "check_versions",
     "complete_tables",
     "count_rows",
+    "fill_in_scope",
     "hide_asked_for",
     "is_made_for",
     "job_row",
+    "keep_all_rows",
+    "keep_scope",
     "known_columns",
     "list_asked_for",
     "manifest_jobs",

@@ -8,6 +8,7 @@ from dlt.pipeline import trace
 from spaaza_source.dlt_hooks.csv_times import write_instants_fast
 from spaaza_source.dlt_hooks.job_errors import hide_values_of_jobs
 from spaaza_source.dlt_hooks.load_end import LoadEndHook
+from spaaza_source.dlt_hooks.load_scopes import fill_in_scopes
 from spaaza_source.dlt_hooks.merges import improve_merges
 from spaaza_source.dlt_hooks.run_lock import RunLock
 from spaaza_source.dlt_hooks.run_telemetry import RunTelemetry
@@ -32,3 +33,4 @@ def install_hooks() -> None:
     hide_values_of_jobs()
     write_instants_fast()
     improve_merges()
+    fill_in_scopes()

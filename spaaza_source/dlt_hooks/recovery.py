@@ -14,6 +14,8 @@ For each step of dlt that may be killed half done there is a function here:
 * `save_extracted_schemas`: dlt moves an extracted package to its folder before it saves the schema
   of its rows. Killed between the two, it would load them by the schema of the load before: delete
   that load's window from the table, and know no new column.
+* `keep_literal_scopes`: an extracted package of version 0.1 has the range that it replaces in its
+  schema alone, and dlt normalizes it by the schema of a later one.
 * `reopen_completed_loads`: dlt marks a package as loaded before it archives it. Killed between the
   two, it would complete the load once more in every later run, and fail because the mark exists.
 * `remove_partial_schemas`: dlt writes a schema to a file of a random name, and renames it. Killed
@@ -48,6 +50,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from spaaza_source.destination import open_client
+from spaaza_source.dlt_hooks.load_scopes import keep_literal_scopes
 from spaaza_source.writing import FORMAT
 
 #: The name of a file that dlt is still writing.
@@ -62,6 +65,7 @@ def repair_killed_run(pipeline: SupportsPipeline) -> None:
     remove_partial_schemas(pipeline)
     remove_normalized_packages(pipeline)
     save_extracted_schemas(pipeline)
+    keep_literal_scopes(pipeline)
     reopen_completed_loads(pipeline)
     reset_interrupted_loads(pipeline)
 

@@ -19,7 +19,7 @@ from dlt.common.schema.typing import (
 )
 from dlt.common.schema.utils import get_columns_names_with_prop, normalize_table_identifiers
 
-from spaaza_source.audit import CountScope
+from spaaza_source.audit import CountScope, keep_all_rows, keep_scope
 from spaaza_source.destination import (
     current_merge_strategies,
     current_pipeline,
@@ -50,8 +50,10 @@ APPEND = "append so that an interrupted load can be repeated"
 OF_DELTA = ("upsert", "insert-only", "cdc")
 
 #: The columns that dlt's `scd2` and an `append` need, and that no file has.
-ROW_VERSION = "row_version"
-LOAD_ID = "_dlt_load_id"
+ROW_VERSION, LOAD_ID = "row_version", "_dlt_load_id"
+#: Appends, so that a load can be repeated: it replaces its own rows. The same text in all loads.
+_OWN_LOAD = f"{{table}}.{LOAD_ID} IN (SELECT {LOAD_ID} FROM {{staging_table}})"  # noqa: S608
+REPLACE_OWN_LOAD: TDeleteInsertStrategyDict = {**REPLACE_WINDOW, "destination_scope": _OWN_LOAD}
 
 
 class Disposition:
@@ -117,9 +119,7 @@ class Disposition:
             return {} if can_replace_window else self.user.choose(REPLACE)
         match self.user.strategy:
             case "append":
-                # Repeatable, should the load be interrupted: it replaces its own rows.
-                own = rows_of_this_load()
-                return self.user.choose({**REPLACE_WINDOW, "destination_scope": own})
+                return self.user.choose(REPLACE_OWN_LOAD)
             case "scd2" if not hints.get("row_version_column_name"):
                 return self.user.choose({**hints, "row_version_column_name": ROW_VERSION})
             case _:
@@ -141,7 +141,7 @@ class Disposition:
             key: What tells the rows apart, where something does.
             merge: Whether all rows are merged into the table by their key; else they replace it.
             lasting_key: Whether the key tells the table's rows apart as well.
-            limits: Where some rows were left out, what limits the merge to the others.
+            limits: Where rows that change nothing are left out, what the merge is limited to.
 
         Raises:
             SettingsError: The destination cannot replace a range of time.
@@ -169,7 +169,7 @@ class Disposition:
             return self.partial_hints(key) | memory | self._key_hints(key)
         if REPLACE_WINDOW["strategy"] not in current_merge_strategies():
             raise _cannot(APPEND, _resource_name(), _with_key())
-        return self.user.choose({**REPLACE_WINDOW, "destination_scope": rows_of_this_load()})
+        return self.user.choose(REPLACE_OWN_LOAD)
 
     def _key_hints(self, key: Key | None) -> dict[str, Any]:
         """The columns of a key of ours; nothing where the user has named one."""
@@ -334,6 +334,7 @@ def current_valid_rows(hints: Mapping[str, Any]) -> str:
 
 def _for_all_rows(key: Key | None) -> Any:
     """All rows: merged into the table by a key, or in its place."""
+    keep_all_rows()
     if key is None or "cdc" not in current_merge_strategies():
         return REPLACE
     return {"disposition": "merge", "strategy": "cdc", "skip_unchanged_rows": True}
@@ -344,17 +345,17 @@ def _for_staged_rows(limits: Mapping[str, str]) -> Any:
 
     DuckDB takes a third of the time for that which a MERGE takes.
     """
-    return {**REPLACE_WINDOW, "deduplicated": True, **limits}
+    return keep_scope({**REPLACE_WINDOW, "deduplicated": True, **limits})
 
 
 def _for_window(scope: str, key: Key | None) -> Any:
     """All rows of a range of time: they replace that range of the table."""
     strategies = current_merge_strategies()
     if REPLACE_WINDOW["strategy"] in strategies:
-        return {**REPLACE_WINDOW, "destination_scope": scope}
+        return keep_scope({**REPLACE_WINDOW, "destination_scope": scope})
     if "cdc" not in strategies or key is None:
         raise _cannot_replace_range(_resource_name(), RELOAD)
-    return {"disposition": "merge", "strategy": "cdc", "destination_scope": scope}
+    return keep_scope({"disposition": "merge", "strategy": "cdc", "destination_scope": scope})
 
 
 def _check_strategy(strategy: str, table: str) -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.audit import TableVersion, read_ledger, read_version
+from spaaza_source.audit import EVERY_ROW, TableVersion, read_ledger, read_version
 from spaaza_source.destination import (
     ask,
     can_hash,
@@ -114,13 +114,14 @@ class UnchangedRows:
         )
 
     def merge_hints(self, columns: Collection[str]) -> dict[str, str]:
-        """What limits dlt's `delete-insert` to the rows that are staged; nothing where all are.
+        """What limits dlt's `delete-insert` to the rows that are staged.
 
         Args:
             columns: Those of the table.
         """
         if not self._left_out:
-            return {}
+            # All are: they take the place of all that the table has.
+            return {"destination_scope": EVERY_ROW}
         quote = partial(quote_in_scope, current_pipeline())
         same = " AND ".join(f"staged.{name} = {{table}}.{name}" for name in map(quote, self._key))
         staged = f"EXISTS (SELECT 1 FROM {{staging_table}} AS staged WHERE {same})"  # noqa: S608
