@@ -1,4 +1,4 @@
-"""Gives up load packages: those that failed for good, and those that others have overtaken.
+"""Gives up load packages: those that failed for good, that others have overtaken, or half-written.
 
 A package that can never be loaded would be tried first by every later run. A machine that dies
 before its load may come back when others have gone on: its package would put older rows over
@@ -9,14 +9,17 @@ exports of all these can be had again, and the ledger tells what is missing.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from dlt.common import logger
-from dlt.common.storages import NormalizeStorage
+from dlt.common.storages import LoadStorage, NormalizeStorage
 
 from spaaza_source.audit import Ledger, TableManifest, is_made_for, read_ledger, read_manifests
 from spaaza_source.destination import can_count, open_client
 from spaaza_source.dlt_hooks.lasting_failures import can_repeat, package_folders, read_failure
+from spaaza_source.loading import MARK
 
 
 def abandon_packages(pipeline: Any) -> None:
@@ -97,6 +100,30 @@ def abandon_partial_packages(pipeline: Any) -> None:
                 " up, and what is missing is asked for again"
             )
             shutil.rmtree(folder)
+
+
+def remove_unfinished_packages(pipeline: Any) -> None:
+    """Remove what killed runs had written of packages that they did not finish.
+
+    Nothing ever loads it, and dlt leaves it there, customers' rows with it. The run lock of the
+    pipeline is held, so none of it is still being written by a run of exports; what a run without
+    exports extracts, which knows no lock, is left alone.
+    """
+    for folder in _unfinished(Path(pipeline.working_dir)):
+        logger.info(f"A run was killed while it wrote {folder.name}: what it left is removed")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unfinished(work: Path) -> Iterator[Path]:
+    extracted = work / "normalize" / NormalizeStorage.EXTRACTED_FOLDER
+    # Each run extracts into a folder of its own.
+    for folder in (work / "normalize").glob("*"):
+        if folder != extracted and any(folder.glob(f"*/{MARK}")):
+            yield folder
+    for package in (work / "load" / LoadStorage.NEW_PACKAGES_FOLDER).glob("*"):
+        # dlt writes those anew that are still to be normalized.
+        if not (extracted / package.name).exists():
+            yield package
 
 
 def _is_overtaken(ledger: Ledger, load: str, manifest: TableManifest) -> bool:

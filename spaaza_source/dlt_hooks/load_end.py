@@ -21,7 +21,7 @@ from spaaza_source.audit import check_versions, reconcile_load, record_rows_writ
 from spaaza_source.destination import hide_values, hold_load_lock, keep_open
 from spaaza_source.dlt_hooks.lasting_failures import note_failure
 from spaaza_source.dlt_hooks.old_rows import remove_old_rows
-from spaaza_source.dlt_hooks.recovery import delete_duplicate_state
+from spaaza_source.dlt_hooks.recovery import delete_duplicates
 
 
 class LoadEndHook(SupportsTracking):
@@ -69,7 +69,7 @@ class _ReconcilingCollector(Collector):
         with ExitStack() as held:
             held.enter_context(hold_load_lock(self._pipeline))
             held.enter_context(keep_open(self._pipeline))
-            delete_duplicate_state(self._pipeline)
+            delete_duplicates(self._pipeline)
             self._pending = set(self._pipeline.list_normalized_load_packages())
             for load in sorted(self._pending):
                 check_versions(self._pipeline, load)

@@ -20,8 +20,10 @@ For each step of dlt that may be killed half done there is a function here:
   two, it would complete the load once more in every later run, and fail because the mark exists.
 * `remove_partial_schemas`: dlt writes a schema to a file of a random name, and renames it. Killed
   before that, every later run would take it for a schema of that name, and fail.
-* `delete_duplicate_state`: dlt appends the pipeline's state. Killed after that, the next load would
-  append it once more; a database with unique ids would refuse it in every later run.
+* `delete_duplicates`: dlt appends the pipeline's state. Killed after that, the next load would
+  append it once more; a database with unique ids would refuse it in every later run. And it appends
+  the load to `_dlt_loads` before it marks the package as loaded: killed between the two, that would
+  have the load twice.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from typing import Any
 from dlt.common import logger
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import C_DLT_LOAD_ID
+from dlt.common.schema.typing import C_DLT_LOAD_ID, C_DLT_LOADS_TABLE_LOAD_ID
 from dlt.common.schema.utils import get_write_disposition
 from dlt.common.storages import (
     FileStorage,
@@ -136,10 +138,11 @@ def reset_interrupted_loads(pipeline: SupportsPipeline) -> None:
             _reset(packages, load)
 
 
-def delete_duplicate_state(pipeline: Any) -> None:
-    """Delete the pipeline's state from the destination where it is about to be loaded once more.
+def delete_duplicates(pipeline: Any) -> None:
+    """Delete from dlt's own tables the rows that a load is about to append once more.
 
-    dlt appends it: a database with unique ids would refuse it, in every later run.
+    They are the pipeline's state, which a database with unique ids would refuse in every later run,
+    and the load itself.
     """
     if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
         # A file of the same name replaces it.
@@ -147,17 +150,19 @@ def delete_duplicate_state(pipeline: Any) -> None:
     packages, loads = _packages_to_load(pipeline)
     for load in loads:
         schema = packages.load_schema(load)
-        table = schema.state_table_name
         jobs = map(ParsedLoadJobFileName.parse, _uncertain_jobs(packages, load))
-        if not any(job.table_name == table for job in jobs):
-            continue
-        with open_client(pipeline, schema.name) as client, suppress(DatabaseUndefinedRelation):
-            name = client.make_qualified_table_name(table)
-            column = schema.naming.normalize_identifier(C_DLT_LOAD_ID)
-            client.execute_sql(
-                f"DELETE FROM {name} WHERE {client.escape_column_name(column)} = %s",  # noqa: S608
-                load,
-            )
+        if any(job.table_name == schema.state_table_name for job in jobs):
+            _delete_rows(pipeline, schema, schema.state_table_name, C_DLT_LOAD_ID, load)
+        if not packages.list_new_jobs(load) and not packages.list_started_jobs(load):
+            # All is loaded, so its run ended while it was being completed.
+            _delete_rows(pipeline, schema, schema.loads_table_name, C_DLT_LOADS_TABLE_LOAD_ID, load)
+
+
+def _delete_rows(pipeline: Any, schema: Schema, table: str, column: str, load: str) -> None:
+    with open_client(pipeline, schema.name) as client, suppress(DatabaseUndefinedRelation):
+        name = client.make_qualified_table_name(table)
+        load_id = client.escape_column_name(schema.naming.normalize_identifier(column))
+        client.execute_sql(f"DELETE FROM {name} WHERE {load_id} = %s", load)  # noqa: S608 - dlt's
 
 
 def _packages_to_load(pipeline: SupportsPipeline) -> tuple[PackageStorage, list[str]]:

@@ -38,6 +38,7 @@ from spaaza_source.dlt_hooks.abandoned_packages import (
     abandon_failed_packages,
     abandon_partial_packages,
     abandon_stale_packages,
+    remove_unfinished_packages,
 )
 from spaaza_source.dlt_hooks.failed_exports import FailedExports
 from spaaza_source.dlt_hooks.recovery import repair_killed_run
@@ -175,6 +176,7 @@ class RunLock(SupportsTracking):
             abandon_stale_packages(pipeline)
             if step == "extract":
                 abandon_partial_packages(pipeline)
+            remove_unfinished_packages(pipeline)
         finally:
             _LOCKED.reset(locked)
             _REPAIRED.reset(repaired)

@@ -1,6 +1,6 @@
 """Makes dlt resources of a vendor's exports: scope, extraction, checkpoint, progress of a load."""
 
-from spaaza_source.loading.context import DOWNLOADS, downloads_folder
+from spaaza_source.loading.context import DOWNLOADS, MARK, downloads_folder
 from spaaza_source.loading.files.arrivals import DOWNLOADING, EXPORTING
 from spaaza_source.loading.history import (
     find_rows_of_others,
@@ -29,6 +29,7 @@ __all__ = [
     "DOWNLOADING",
     "DOWNLOADS",
     "EXPORTING",
+    "MARK",
     "ResourceFactory",
     "SourceExports",
     "Stream",

@@ -19,7 +19,7 @@ from spaaza_source.destination import can_count, check_drivers, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
-from spaaza_source.loading.context import is_extracting
+from spaaza_source.loading.context import is_extracting, mark_package
 from spaaza_source.loading.first_look import look_first
 from spaaza_source.loading.history import LoadHistory, can_resume, has_times, history_of
 from spaaza_source.loading.intent import describe_intent
@@ -103,6 +103,7 @@ def resolve_scope(
     sync = replace(sync, policy=sync.policy and apply_scheduler(sync.policy, allowed=by_scheduler))
     if not is_extracting():
         return LoadScope(cursor.resume(sync))
+    mark_package()
     _check_hints(sync.table)
     check_drivers(current_pipeline(), dlt.current.resource().table_format)
     if has_rows(sync.table) if history is None else history.exists:

@@ -6,8 +6,9 @@ noted it; the kill stands where dlt writes its note. `killed_by` is the format o
 it is not the file's own. With `killed_extracted` it dies when dlt has
 put the extracted package in its place, and not yet saved its schema; with `killed_normalized`, when
 the normalized package is in its place, and the extracted one not yet removed; with `killed_ending`,
-when the package is marked as loaded, and not yet put aside. What is to come of it is left to the
-tests.
+when the package is marked as loaded, and not yet put aside; with `killed_counted`, before that
+mark, and after the load's row in `_dlt_loads`. With `killed_extracting` it dies when the rows of
+a package are written. What is to come of it is left to the tests.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from dlt.common.storages import LoadStorage, PackageStorage, ParsedLoadJobFileName
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.extract.extract import Extract
+from dlt.extract.storage import ExtractStorage
 
 from spaaza_source import spaaza_source, voucherify_source
 from tests.vendors.voucherify_files import KEYS
@@ -40,6 +43,8 @@ def load(
     killed_extracted: bool = False,
     killed_normalized: bool = False,
     killed_ending: bool = False,
+    killed_counted: bool = False,
+    killed_extracting: bool = False,
     hints: dict[str, Any] | None = None,
     vendor: str = "spaaza",
     **settings: Any,
@@ -53,6 +58,10 @@ def load(
         _kill_after(LoadStorage, "commit_new_load_package")
     if killed_ending:
         _kill_after(PackageStorage, "complete_loading_package")
+    if killed_counted:
+        _kill_after(SqlJobClientBase, "complete_load")
+    if killed_extracting:
+        _kill_after(ExtractStorage, "close_writers")
     if vendor == "voucherify":
         source = voucherify_source(
             base_url, **{"poll_interval": 0.02, "credentials": KEYS, **settings}

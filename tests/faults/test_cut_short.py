@@ -155,6 +155,50 @@ def test_what_was_normalized_is_not_normalized_again(tmp_path: Path) -> None:
     assert query(tmp_path, "SELECT count(*), sum(loaded)::INT FROM export_jobs") == [(2, 5)]
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["killed_counted", pytest.param("killed_ending", marks=pytest.mark.thorough)],
+)
+def test_no_load_is_in_dlts_table_of_loads_twice(moment: str, tmp_path: Path) -> None:
+    with FileVendor(users=OLD) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
+        load(tmp_path, **given)
+        vendor.files["users"] = NEW
+        # Once more by the run that completes it.
+        for _ in range(2):
+            assert run(tmp_path, **given, **{moment: True}) == -signal.SIGKILL
+        assert query(tmp_path, "SELECT count(*) FROM _dlt_loads") == [(2,)]
+        load(tmp_path, **given)
+        assert len(vendor.tasks) == 2
+    loads = "SELECT count(*), count(DISTINCT load_id) FROM _dlt_loads"
+    assert query(tmp_path, loads) == [(2, 2)]
+    assert query(tmp_path, "SELECT user_id, name FROM users ORDER BY ALL") == AFTER
+
+
+def test_the_rows_of_a_killed_extraction_are_removed_by_the_next_run(tmp_path: Path) -> None:
+    normalize = tmp_path / "pipelines" / "spaaza" / "normalize"
+    with FileVendor(users=OLD) as vendor:
+        given: dict[str, Any] = {"base_url": vendor.base_url, "table": "users", "max_age": 0}
+        load(tmp_path, **given)
+        vendor.files["users"] = NEW
+        # What another program extracts, which takes no lock, and another pipeline.
+        others = [
+            tmp_path / "pipelines" / name / "normalize" / "0123456789abcdef" / "1.5" / "new_jobs"
+            for name in ("spaaza", "other")
+        ]
+        for folder in others:
+            folder.mkdir(parents=True)
+            (folder / "theirs.parquet").touch()
+        assert run(tmp_path, **given, killed_extracting=True) == -signal.SIGKILL
+        left = [file for file in normalize.rglob("users.*") if b"Rob" in file.read_bytes()]
+        assert left
+        load(tmp_path, **given)
+    assert not any(file.exists() for file in left)
+    assert not list(normalize.rglob("users.*"))
+    assert all((folder / "theirs.parquet").exists() for folder in others)
+    assert query(tmp_path, "SELECT user_id, name FROM users ORDER BY ALL") == AFTER
+
+
 @pytest.mark.parametrize("disposition", ["append", pytest.param(None, marks=pytest.mark.thorough)])
 @pytest.mark.thorough
 def test_a_load_that_was_about_to_be_put_aside_is_ended(
