@@ -12,6 +12,7 @@ from spaaza_source.dlt_hooks.load_scopes import fill_in_scopes
 from spaaza_source.dlt_hooks.merges import improve_merges
 from spaaza_source.dlt_hooks.run_lock import RunLock
 from spaaza_source.dlt_hooks.run_telemetry import RunTelemetry
+from spaaza_source.dlt_hooks.table_updates import update_tables_always
 
 #: In the order in which dlt calls them. What they do not define, dlt's own class defines to do
 #: nothing; mypy takes that for abstract.
@@ -34,3 +35,4 @@ def install_hooks() -> None:
     write_instants_fast()
     improve_merges()
     fill_in_scopes()
+    update_tables_always()

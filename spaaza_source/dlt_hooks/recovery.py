@@ -53,7 +53,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from spaaza_source.destination import open_client
 from spaaza_source.dlt_hooks.load_scopes import keep_literal_scopes
-from spaaza_source.writing import FORMAT
+from spaaza_source.dlt_hooks.table_updates import is_of_exports
 
 #: The name of a file that dlt is still writing.
 PARTIAL = re.compile(r"[0-9a-f]{16}")
@@ -111,7 +111,7 @@ def save_extracted_schemas(pipeline: Any) -> None:
             # Then dlt uses the package's.
             continue
         # Only a successor of the saved one: whoever changed that by hand since knows better.
-        if saved in schema.previous_hashes and _is_of_exports(schema):
+        if saved in schema.previous_hashes and is_of_exports(schema):
             logger.info(f"The load {load} had been extracted when its run was killed")
             pipeline.schemas.save_schema(schema)
 
@@ -190,7 +190,7 @@ def _is_interrupted(packages: PackageStorage, load: str) -> bool:
     left = packages.list_new_jobs(load) or packages.list_started_jobs(load)
     if not _uncertain_jobs(packages, load) and not (completed and left):
         return False
-    return _is_of_exports(packages.load_schema(load))
+    return is_of_exports(packages.load_schema(load))
 
 
 def _uncertain_jobs(packages: PackageStorage, load: str) -> list[str]:
@@ -200,10 +200,6 @@ def _uncertain_jobs(packages: PackageStorage, load: str) -> list[str]:
     with_result = set(packages.list_pending_transitions(load))
     uncertain = [name for name in started if name not in with_result]
     return uncertain + [name for name in new if ParsedLoadJobFileName.parse(name).retry_count]
-
-
-def _is_of_exports(schema: Schema) -> bool:
-    return any(FORMAT in table for table in schema.tables.values())
 
 
 def _is_copy(name: str) -> bool:

@@ -40,6 +40,7 @@ from spaaza_source.dlt_hooks.abandoned_packages import (
     abandon_stale_packages,
     remove_unfinished_packages,
 )
+from spaaza_source.dlt_hooks.contract import warn_of_untried_dlt
 from spaaza_source.dlt_hooks.failed_exports import FailedExports
 from spaaza_source.dlt_hooks.recovery import repair_killed_run
 from spaaza_source.errors import SpaazaSourceError
@@ -157,6 +158,7 @@ class RunLock(SupportsTracking):
 
     def on_start_trace(self, trace: Any, step: Any, pipeline: SupportsPipeline) -> None:
         """Wait for the lock, then repair what a killed run has left."""
+        warn_of_untried_dlt()
         folder = Path(pipeline.working_dir)
         if folder not in _LOCKED.get():
             try:
