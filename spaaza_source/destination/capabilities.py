@@ -63,6 +63,12 @@ def current_merge_strategies() -> list[str]:
     return list(selected(strategies, table_schema={"table_format": table_format}))
 
 
+def preferred_table_format(pipeline: Any) -> str | None:
+    """The format of tables for which none is set; None for what the destination has anyway."""
+    preferred: str | None = _capabilities(pipeline).preferred_table_format
+    return preferred
+
+
 def quote_column(pipeline: Any, column: str) -> str:
     """A column's name, as dlt has it, in the destination's SQL, whatever characters it has."""
     if is_files(pipeline.destination):

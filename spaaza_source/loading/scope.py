@@ -15,7 +15,7 @@ import dlt
 from dlt.extract.incremental.context import get_interval_context
 
 from spaaza_source.audit import LoadedExport, reload_hint, resolves_earlier
-from spaaza_source.destination import can_count, check_drivers, current_pipeline
+from spaaza_source.destination import can_count, check_table_format, current_pipeline
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports import SyncPolicy, TableExports, TableSync
 from spaaza_source.loading.checkpoint import Cursor
@@ -105,7 +105,7 @@ def resolve_scope(
         return LoadScope(cursor.resume(sync))
     mark_package()
     _check_hints(sync.table)
-    check_drivers(current_pipeline(), dlt.current.resource().table_format)
+    check_table_format(current_pipeline(), sync.table, dlt.current.resource().table_format)
     if has_rows(sync.table) if history is None else history.exists:
         check_chosen_types(sync.table, load.read_settings.types)
     disposition, keyed = writing.disposition, bool(writing.candidates)

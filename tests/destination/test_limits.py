@@ -299,3 +299,43 @@ def test_a_format_without_its_package_is_refused_before_anything_is_asked(
         error = stopped(lambda: pipeline.run(lake))
         assert "pip install 'spaaza-source[delta]'" in str(error)
         assert vendor.tasks == []
+
+
+@pytest.mark.parametrize(
+    ("hint", "preferred", "told"),
+    [
+        ("iceberg", None, "the table format iceberg"),
+        (None, "iceberg", "the destination's table format iceberg"),
+        # It would be written as Delta, and taken for plain files.
+        (None, "delta", "the destination's table format delta"),
+        (lambda _: "delta", None, "a computed table format"),
+        ("hive", None, "the table format hive"),
+    ],
+    ids=["iceberg", "iceberg by default", "delta by default", "computed", "hive"],
+)
+def test_a_format_of_files_that_cannot_be_kept_current_is_refused_before_anything_is_asked(
+    tmp_path: Path, hint: Any, preferred: Any, told: str
+) -> None:
+    pipeline = dlt.pipeline(
+        "lake",
+        pipelines_dir=str(tmp_path / "pipelines"),
+        destination=dlt.destinations.filesystem(
+            f"file://{tmp_path}/lake", preferred_table_format=preferred
+        ),
+        dataset_name="loyalty",
+    )
+    with FileVendor(users=b"id\n1\n") as vendor:
+        lake = source(vendor, "users")
+        if callable(hint):
+            lake.users.apply_hints(table_name=lambda _: "users", table_format=hint)
+        elif hint is not None:
+            lake.users.apply_hints(table_format=hint)
+        error = stopped(lambda: pipeline.run(lake))
+        assert f"{told} cannot be kept current" in str(error)
+        assert vendor.tasks == []
+        if isinstance(hint, str):
+            # For a run, instead of a resource.
+            again: Any = {"table_format": hint}
+            error = stopped(lambda: pipeline.run(source(vendor, "users"), **again))
+            assert f"{told} cannot be kept current" in str(error)
+            assert vendor.tasks == []

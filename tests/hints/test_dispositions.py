@@ -303,6 +303,14 @@ def test_a_package_that_is_missing(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     assert delta.rows("users") == 3
 
 
+def test_a_format_of_files_that_cannot_be_kept_current(shop: Shop) -> None:
+    with advises("destination/drivers.py", 'Set table_format="delta"'):
+        shop.into(kind="files").load("users", hints={"table_format": "iceberg"})
+    delta = shop.into(kind="delta")
+    delta.load("users")
+    assert delta.rows("users") == 3
+
+
 TEN = "id,name\n" + "".join(f"{number},n\n" for number in range(10))
 
 
