@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +24,8 @@ LIVE_DAYS = 90
 _LATE, _LATE_DAYS = 0.1, 0.75
 #: The share of users who have themselves erased, all while the sandbox lives.
 _ERASED = 0.02
-#: Indexes whose rows may come late.
+#: Indexes whose rows have a time, and those whose rows may come late.
+_DATED = ("transactions", "users", "vouchers", "wallet-ledger")
 _MAY_BE_LATE = ("transactions", "wallet-ledger")
 
 
@@ -60,34 +60,36 @@ def live_settings(settings: SandboxSettings) -> SandboxSettings:
     )
 
 
-def rows_there(world: World, index: str, rows: Rows, at: datetime) -> Rows:
-    """Those rows of an index of Spaaza's that its exports have at a moment."""
-    make_moments: Mapping[str, Callable[[Rows], Rows]] = {
-        "transactions": world.transaction_moments,
-        "users": world.user_moments,
-        "vouchers": world.voucher_moments,
-        "wallet-ledger": world.wallet_moments,
-    }
-    if index not in make_moments:
+def rows_there(world: World, index: str, rows: Rows, now: int) -> Rows:
+    """Those rows of an index of Spaaza's that its exports have at a moment in microseconds."""
+    if index not in _DATED:
         return rows
-    now = microseconds(at)
-    moments = make_moments[index](rows)
-    if index in _MAY_BE_LATE:
-        late = world.likely(f"late {index}", rows, _LATE)
-        by = world.chance(f"late by {index}", rows) * _LATE_DAYS * MICROSECONDS_A_DAY
-        moments += np.where(late, by, 0).astype(np.int64)
-    there: Flags = moments <= now
+    there: Flags = shown_moments(world, index, rows) <= now
     if index == "users":
         before_end = world.chance("erased at", rows) * LIVE_DAYS * MICROSECONDS_A_DAY
         there &= ~(world.likely("erased", rows, _ERASED) & (world.end - before_end <= now))
     return rows[there]
 
 
+def shown_moments(world: World, index: str, rows: Rows) -> Rows:
+    """When exports first have the rows of an index that has times; some come late."""
+    make_moments: Mapping[str, Callable[[Rows], Rows]] = {
+        "transactions": world.transaction_moments,
+        "users": world.user_moments,
+        "vouchers": world.voucher_moments,
+        "wallet-ledger": world.wallet_moments,
+    }
+    moments = make_moments[index](rows)
+    if index in _MAY_BE_LATE:
+        late = world.likely(f"late {index}", rows, _LATE)
+        by = world.chance(f"late by {index}", rows) * _LATE_DAYS * MICROSECONDS_A_DAY
+        moments += np.where(late, by, 0).astype(np.int64)
+    return moments
+
+
 def spaaza_as_of(table: pa.Table, at: datetime) -> pa.Table:
     """Rows of an index of Spaaza's, without what happens to them after a moment."""
-    if "date_time_redeemed" in table.column_names:
-        return _without_later_redemptions(table, at)
-    if "last_modified_date" in table.column_names:
+    if {"created_date", "last_modified_date"}.issubset(table.column_names):
         table = _set(
             table,
             "last_modified_date",
@@ -97,14 +99,9 @@ def spaaza_as_of(table: pa.Table, at: datetime) -> pa.Table:
                 table["last_modified_date"],
             ),
         )
-    for name in ("last_login_date", "last_purchase_date", "last_loyalty_activity_date"):
-        if name in table.column_names:
-            table = _set(table, name, _unless(_is_later(table, name, at), table[name]))
-    if "days_since_last_purchase" in table.column_names:
-        since = pc.subtract(
-            pa.scalar(microseconds(at)), _as_microseconds(table, "last_purchase_date")
-        )
-        table = _set(table, "days_since_last_purchase", pc.divide(since, MICROSECONDS_A_DAY))
+    if "last_login_date" in table.column_names:
+        later = _is_later(table, "last_login_date", at)
+        table = _set(table, "last_login_date", _unless(later, table["last_login_date"]))
     return table
 
 
@@ -114,24 +111,9 @@ def voucherify_as_of(table: pa.Table, at: datetime) -> pa.Table:
     if made is None:
         return table
     table = table.filter(pc.invert(_is_later(table, made, at)))
-    for name in ("updated_at", "orders_last_order_date"):
-        if name in table.column_names:
-            table = _set(table, name, _unless(_is_later(table, name, at), table[name]))
-    return table
-
-
-def _without_later_redemptions(table: pa.Table, at: datetime) -> pa.Table:
-    """A voucher that is redeemed later has been claimed by now."""
-    later = _is_later(table, "date_time_redeemed", at)
-    zero = pa.scalar(Decimal(0), table["amount_redeemed"].type)
-    for name, instead in {
-        "status": "claimed",
-        "amount_redeemed": zero,
-        "redeeming_basket_id": pa.scalar(None, table["redeeming_basket_id"].type),
-        "last_modified_date": table["date_time_creation"],
-        "date_time_redeemed": pa.scalar(None, table["date_time_redeemed"].type),
-    }.items():
-        table = _set(table, name, pc.if_else(later, instead, table[name]))
+    if "updated_at" in table.column_names:
+        later = _is_later(table, "updated_at", at)
+        table = _set(table, "updated_at", _unless(later, table["updated_at"]))
     return table
 
 

@@ -139,6 +139,11 @@ def user_ids(rows: Rows) -> Rows:
     return 1_924_688 + rows * 3
 
 
+def member_numbers(rows: Rows) -> Rows:
+    """The number on each user's card, which has leading zeros there."""
+    return 404_097 + rows
+
+
 def transaction_ids(rows: Rows) -> Rows:
     """Spaaza's id of each basket."""
     return 30_500_000 + rows * 2

@@ -7,19 +7,21 @@ from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
 from spaaza_source.sandbox.settings import CHAIN_ID
-from spaaza_source.sandbox.world import Rows, World, user_ids
+from spaaza_source.sandbox.spaaza.wallets import Accounts
+from spaaza_source.sandbox.world import Rows, World, member_numbers, user_ids
 
 # The Services API writes Go's zero time where something never happened: 0001-01-01.
 _NEVER = -719_162 * MICROSECONDS_A_DAY
 
 
-def users(world: World, rows: Rows) -> pa.Table:
-    """The users with these row numbers."""
+def users(world: World, rows: Rows, accounts: Accounts, until: int) -> pa.Table:
+    """The users with these row numbers, and what they have at a moment in microseconds."""
     joined = world.user_moments(rows)
     since = world.end - joined
-    buys = world.likely("purchased", rows, 0.8)
+    last, baskets = accounts.last_baskets[rows], accounts.baskets[rows]
+    buys = baskets > 0
+    purchased = world.transaction_moments(np.maximum(last, 0))
     modified = joined + (world.chance("modified", rows) * since).astype(np.int64)
-    purchased = joined + (world.chance("purchase", rows) * since).astype(np.int64)
     logged_in = joined + (world.chance("login", rows) * since).astype(np.int64)
     logged_in = np.where(world.likely("logged in", rows, 0.6), logged_in, _NEVER)
     scores = [np.where(buys, world.below(f"score {n}", rows, 6), 0) for n in range(3)]
@@ -27,7 +29,8 @@ def users(world: World, rows: Rows) -> pa.Table:
     store = world.below("store", rows, len(words.BRANCHES))
     has_store = world.likely("has store", rows, 0.7)
     has_address = world.likely("has address", rows, 0.75)
-    points = world.below("points", rows, 5_000)
+    points = accounts.points[rows] // 100
+    cards = code(member_numbers(rows), 9)
     birthday = world.birthdays("birthday", rows)
     phone = text("+316", code(world.below("phone", rows, 10**8), 8))
     return pa.table(
@@ -37,11 +40,9 @@ def users(world: World, rows: Rows) -> pa.Table:
             "username": text("klant", rows, "@example.com"),
             "firstname": pick(words.FIRST_NAMES, world.chance("first name", rows)),
             "lastname": pick(words.LAST_NAMES, world.chance("last name", rows)),
-            "entity_code_code": member_numbers(rows),
+            "entity_code_code": cards,
             "entity_code_type": constant("regular", rows),
-            "authentication_point_identifier": only(
-                world.likely("auth point", rows, 0.3), member_numbers(rows)
-            ),
+            "authentication_point_identifier": only(world.likely("auth point", rows, 0.3), cards),
             "auxiliary_identifier": only(world.likely("auxiliary", rows, 0.1), code(rows * 17, 12)),
             "address_street_name": only(has_address, choose(words.STREETS, town)),
             "address_house_number": only(has_address, 1 + world.below("house number", rows, 300)),
@@ -72,21 +73,19 @@ def users(world: World, rows: Rows) -> pa.Table:
             "recency": scores[0],
             "frequency": scores[1],
             "monetary": scores[2],
-            "average_spend_value": decimals(
-                np.where(buys, 500 + world.below("spend", rows, 20_000), 0)
-            ),
-            "number_of_purchases": np.where(buys, 1 + world.below("purchases", rows, 40), 0),
-            "days_since_last_purchase": only(buys, (world.end - purchased) // MICROSECONDS_A_DAY),
+            "average_spend_value": decimals(accounts.paid[rows] // np.maximum(baskets, 1)),
+            "number_of_purchases": baskets,
+            "days_since_last_purchase": only(buys, (until - purchased) // MICROSECONDS_A_DAY),
             "online_shopper": buys & world.likely("online", rows, 0.4),
             "offline_shopper": buys & world.likely("offline", rows, 0.8),
             "home_store_name": only(has_store, choose(words.BRANCH_NAMES, store)),
             "home_store_owner_code": only(has_store, choose(words.BRANCHES, store)),
             "signup_store_owner_code": only(has_store, choose(words.BRANCHES, store + 1)),
             "signup_channel": pick(words.SIGNUP_CHANNELS, world.chance("channel", rows)),
-            "total_cashback_balance": decimals(points * 3),
+            "total_cashback_balance": decimals(accounts.money[rows]),
             "points_wallet_balance": points,
             "loyalty_status_level": pick(words.LEVELS, world.chance("level", rows)),
-            "loyalty_status_points_to_proceed_next_level": 5_000 - points,
+            "loyalty_status_points_to_proceed_next_level": np.maximum(5_000 - points, 0),
             "mailing_list_subscribed": world.likely("mailing list", rows, 0.5),
             "printed_mailing_list_subscribed": world.likely("print mailing list", rows, 0.1),
             "push_notification_subscription_subscribed": world.likely("push", rows, 0.3),
@@ -97,11 +96,6 @@ def users(world: World, rows: Rows) -> pa.Table:
             "referral_code": code(rows * 31, 6),
         }
     )
-
-
-def member_numbers(rows: Rows) -> pa.Array:
-    """The number on each user's card, with leading zeros."""
-    return code(404_097 + rows, 9)
 
 
 def under_bulk_headers(known: pa.Table) -> pa.Table:

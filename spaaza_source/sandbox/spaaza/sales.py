@@ -8,19 +8,22 @@ from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.settings import CHAIN_ID
 from spaaza_source.sandbox.spaaza.catalogue import barcodes, product_prices, variant_products
-from spaaza_source.sandbox.spaaza.people import member_numbers
-from spaaza_source.sandbox.world import Flags, Rows, World, product_ids, transaction_ids, user_ids
+from spaaza_source.sandbox.world import (
+    Flags,
+    Rows,
+    World,
+    member_numbers,
+    product_ids,
+    transaction_ids,
+    user_ids,
+)
 
 
 def transactions(world: World, rows: Rows) -> pa.Table:
     """The baskets with these row numbers; a return is a basket with negative amounts."""
-    lines = [_Line(world, rows, name) for name in ("first", "second")]
-    two = world.likely("lines", rows, 0.4)
-    returned = world.likely("returned", rows, 0.04)
-    subtotal = np.where(two, lines[0].cents + lines[1].cents, lines[0].cents)
-    subtotal = np.where(returned, -subtotal, subtotal)
-    online = world.likely("online", rows, 0.3)
-    shipping = np.where(online & ~returned, 495, 0)
+    lines = _lines(world, rows)
+    two, online = _has_two(world, rows), _is_online(world, rows)
+    subtotal, shipping = _amounts(world, rows, lines)
     total = subtotal + shipping
     buyers, known = world.buyers(rows), world.has_buyer(rows)
     branch = world.below("branch", rows, len(words.BRANCHES))
@@ -46,10 +49,16 @@ def transactions(world: World, rows: Rows) -> pa.Table:
             "notes": pick(words.BASKET_NOTES, world.chance("notes", rows)),
             "payment_method": pick(words.PAYMENT_METHODS, world.chance("paid", rows)),
             "user_id": only(known, user_ids(buyers)),
-            "user_entity_code_code": only(known, member_numbers(buyers)),
+            "user_entity_code_code": only(known, code(member_numbers(buyers), 9)),
             "line_items": _line_items(lines, two),
         }
     )
+
+
+def basket_totals(world: World, rows: Rows) -> Rows:
+    """What was paid for each basket, in cents; below zero for a return."""
+    subtotal, shipping = _amounts(world, rows, _lines(world, rows))
+    return subtotal + shipping
 
 
 def basket_codes(rows: Rows) -> pa.Array:
@@ -82,6 +91,26 @@ class _Line:
             decimals(self.cents),
             "}",
         )
+
+
+def _lines(world: World, rows: Rows) -> list[_Line]:
+    return [_Line(world, rows, name) for name in ("first", "second")]
+
+
+def _has_two(world: World, rows: Rows) -> Flags:
+    return world.likely("lines", rows, 0.4)
+
+
+def _is_online(world: World, rows: Rows) -> Flags:
+    return world.likely("online", rows, 0.3)
+
+
+def _amounts(world: World, rows: Rows, lines: list[_Line]) -> tuple[Rows, Rows]:
+    """The subtotal and the shipping of each basket."""
+    returned = world.likely("returned", rows, 0.04)
+    subtotal = lines[0].cents + np.where(_has_two(world, rows), lines[1].cents, 0)
+    shipping = np.where(_is_online(world, rows) & ~returned, 495, 0)
+    return np.where(returned, -subtotal, subtotal), shipping
 
 
 def _line_items(lines: list[_Line], two: Flags) -> pa.Array:

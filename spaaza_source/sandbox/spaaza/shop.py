@@ -15,11 +15,11 @@ Which headers are documented, and which are a guess:
   - `products`, `product-variants`: names of the product API (C4); documented as a filter:
     `category` of products.
 
-The tables are made in `people`, `sales`, `rewards` and `catalogue`.
+The tables are made in `people`, `sales`, `rewards` and `catalogue`; what users have is added up in
+`wallets`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -30,6 +30,7 @@ from spaaza_source.sandbox.instants import TimeSpan, microseconds
 from spaaza_source.sandbox.live import rows_there, spaaza_as_of
 from spaaza_source.sandbox.settings import INDEXES, SandboxSettings
 from spaaza_source.sandbox.spaaza import catalogue, people, rewards, sales
+from spaaza_source.sandbox.spaaza.wallets import Wallets
 from spaaza_source.sandbox.world import Rows, World, row_blocks
 
 
@@ -50,27 +51,19 @@ class Shop(Protocol):
         """The users under the 68 headers of vendor document 003; at least one block."""
 
 
-@dataclass(frozen=True)
-class _Index:
-    table: Callable[[World, Rows], pa.Table]
-    ordered_by: str | None = None
-    moments: Callable[[World, Rows], Rows] | None = None
-    """The column the rows are in the order of, and its values."""
-
-
-_TABLES = {
-    "transactions": _Index(sales.transactions, "timestamp", World.transaction_moments),
-    "users": _Index(people.users, "created_date", World.user_moments),
-    "vouchers": _Index(rewards.vouchers, "date_time_creation", World.voucher_moments),
-    "wallet-ledger": _Index(rewards.wallet_ledger, "timestamp", World.wallet_moments),
-    "products": _Index(catalogue.products),
-    "product-variants": _Index(catalogue.product_variants),
+#: The column that the rows of an index are in the order of, and its values.
+_ORDERS: dict[str, tuple[str, Callable[[World, Rows], Rows]]] = {
+    "transactions": ("timestamp", World.transaction_moments),
+    "users": ("created_date", World.user_moments),
+    "vouchers": ("date_time_creation", World.voucher_moments),
+    "wallet-ledger": ("timestamp", World.wallet_moments),
 }
 
 
 class GeneratedShop:
     """A shop whose every row follows from the seed, the row counts and the row's number alone.
 
+    But for what users have: that is added up from their wallet entries and baskets.
     It does not change over time, unless the settings say `is_live`: otherwise `at` is ignored.
     """
 
@@ -82,10 +75,11 @@ class GeneratedShop:
             end=microseconds(settings.data_end),
             history_days=settings.history_days,
         )
+        self._wallets = Wallets(self._world)
 
     def schema(self, index: str) -> pa.Schema:
         """The columns of an index."""
-        return _TABLES[index].table(self._world, np.arange(0)).schema
+        return self._make(index, np.arange(0), None).schema
 
     def blocks(
         self,
@@ -94,11 +88,11 @@ class GeneratedShop:
         near: Mapping[str, TimeSpan],
     ) -> Iterator[pa.Table]:
         """The rows of an index; blocks outside the span of their ordering column are skipped."""
-        kind = _TABLES[index]
-        span = near.get(kind.ordered_by or "", TimeSpan())
+        column, moments = _ORDERS.get(index, ("", None))
+        span = near.get(column, TimeSpan())
         for rows in row_blocks(self._world.sizes[index]):
-            if kind.moments is not None and len(rows):
-                first, last = kind.moments(self._world, rows[[0, -1]]).tolist()
+            if moments is not None and len(rows):
+                first, last = moments(self._world, rows[[0, -1]]).tolist()
                 if last < span.low or first > span.high:
                     continue
             yield self._table(index, rows, at)
@@ -109,7 +103,21 @@ class GeneratedShop:
             yield people.under_bulk_headers(self._table("users", rows, at))
 
     def _table(self, index: str, rows: Rows, at: datetime) -> pa.Table:
-        make_table = _TABLES[index].table
         if not self._is_live:
-            return make_table(self._world, rows)
-        return spaaza_as_of(make_table(self._world, rows_there(self._world, index, rows, at)), at)
+            return self._make(index, rows, None)
+        now = microseconds(at)
+        return spaaza_as_of(self._make(index, rows_there(self._world, index, rows, now), now), at)
+
+    def _make(self, index: str, rows: Rows, until: int | None) -> pa.Table:
+        """Rows of an index, as of a moment; None is the end."""
+        world, wallets = self._world, self._wallets
+        end = world.end if until is None else until
+        makers: dict[str, Callable[[], pa.Table]] = {
+            "transactions": lambda: sales.transactions(world, rows),
+            "users": lambda: people.users(world, rows, wallets.accounts(until), end),
+            "vouchers": lambda: rewards.vouchers(world, rows, until),
+            "wallet-ledger": lambda: rewards.wallet_ledger(world, rows, wallets.entries),
+            "products": lambda: catalogue.products(world, rows),
+            "product-variants": lambda: catalogue.product_variants(world, rows),
+        }
+        return makers[index]()

@@ -1,5 +1,7 @@
 """Generates customers and their orders; amounts are in hundredths, as at the vendor."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
@@ -12,15 +14,34 @@ _STATUSES = ("CREATED", "PAID", "PAID", "FULFILLED", "FULFILLED", "CANCELED")
 _DESCRIPTIONS = (None,) * 7 + ('Vraagt om "VIP", dringend', "Belt liever\nniet", "Étudiante")
 
 
-def customers(world: ProjectWorld, rows: Rows) -> pa.Table:
-    """The customers with these row numbers."""
+@dataclass(frozen=True)
+class CustomerTotals:
+    """Of each customer what redemptions, orders and loyalty cards add up to, and when they changed.
+
+    Amounts are in hundredths; `last_orders` has rows; -1 stands for none and for never.
+    """
+
+    succeeded: Rows
+    failed: Rows
+    orders: Rows
+    paid: Rows
+    last_orders: Rows
+    points: Rows
+    touched: Rows
+
+
+def customers(
+    world: ProjectWorld, rows: Rows, totals: CustomerTotals, until: int | None = None
+) -> pa.Table:
+    """The customers with these row numbers, with what they have at a moment in microseconds."""
     created = world.user_moments(rows)
-    updated, was_updated = world.updated_moments(rows, created)
-    orders = np.where(world.likely("ordered", rows, 0.8), 1 + world.below("orders", rows, 12), 0)
-    average = 1_500 + world.below("average", rows, 9_000)
-    redeemed = world.below("redeemed", rows, 9)
-    failed = world.below("failed", rows, redeemed + 1)
-    rolled_back = world.below("rolled back", rows, 2)
+    updated, was_updated = world.updated_moments(rows, created, 0.3, until)
+    touched = totals.touched[rows]
+    updated = np.maximum(np.where(was_updated, updated, -1), touched)
+    orders, paid = totals.orders[rows], totals.paid[rows]
+    last = np.maximum(totals.last_orders[rows], 0)
+    succeeded, failed = totals.succeeded[rows], totals.failed[rows]
+    none = np.zeros_like(rows)
     town = world.below("town", rows, len(words.TOWNS))
     housed = world.likely("housed", rows, 3 / 4)
     birthday = only(world.likely("birthdate", rows, 3 / 4), world.birthdays("born", rows))
@@ -33,25 +54,26 @@ def customers(world: ProjectWorld, rows: Rows) -> pa.Table:
             "email": text("klant", rows, "@example.com"),
             "source_id": world.source_ids(rows),
             "created_at": times(created, "ms"),
-            "updated_at": only(was_updated, times(updated, "ms")),
+            "updated_at": only(was_updated | (touched >= 0), times(updated, "ms")),
             "address_city": only(housed, choose(words.TOWNS, town)),
             "address_state": only(housed, choose(words.REGIONS, town)),
             "address_line_1": only(housed, street),
             "address_line_2": pick(words.ADDRESS_LINES, world.chance("line 2", rows)),
             "address_country": only(housed, pick(words.COUNTRIES, world.chance("country", rows))),
             "address_postal_code": only(housed, choose(words.POSTAL_CODES, town)),
-            "redemptions_total_redeemed": redeemed,
+            "redemptions_total_redeemed": succeeded + failed,
             "redemptions_total_failed": failed,
-            "redemptions_total_succeeded": redeemed - failed,
-            "redemptions_total_rolled_back": rolled_back,
-            "redemptions_total_rollback_failed": rolled_back * 0,
-            "redemptions_total_rollback_succeeded": rolled_back,
-            "orders_total_amount": orders * average,
+            "redemptions_total_succeeded": succeeded,
+            # The sandbox has no rollbacks.
+            "redemptions_total_rolled_back": none,
+            "redemptions_total_rollback_failed": none,
+            "redemptions_total_rollback_succeeded": none,
+            "orders_total_amount": paid,
             "orders_total_count": orders,
-            "orders_average_amount": only(orders > 0, average),
-            "orders_last_order_amount": only(orders > 0, average),
-            "orders_last_order_date": only(orders > 0, times(updated, "ms")),
-            "loyalty_points": world.below("points", rows, 5_000),
+            "orders_average_amount": only(orders > 0, paid // np.maximum(orders, 1)),
+            "orders_last_order_amount": only(orders > 0, order_totals(world, last)),
+            "orders_last_order_date": only(orders > 0, times(world.order_moments(last), "ms")),
+            "loyalty_points": totals.points[rows],
             "loyalty_referred_customers": world.below("referred", rows, 2),
             "phone": only(
                 world.likely("phone", rows, 1 / 2),
@@ -68,10 +90,9 @@ def customers(world: ProjectWorld, rows: Rows) -> pa.Table:
 
 def orders(world: ProjectWorld, rows: Rows) -> pa.Table:
     """The orders with these row numbers."""
-    created = world.with_milliseconds(world.transaction_moments(rows), rows)
+    created = world.order_moments(rows)
     updated, was_updated = world.updated_moments(rows, created)
-    amount = world.order_amounts(rows)
-    discount, on_items = (world.below(f"discount {n}", rows, amount // 4) for n in range(2))
+    amount, (discount, on_items) = world.order_amounts(rows), _discounts(world, rows)
     known = world.has_buyer(rows)
     referred = world.likely("referred", rows, 1 / 20) & (world.sizes["users"] > 0)
     referrer = world.users_by_then("referrer", rows, created)
@@ -93,3 +114,14 @@ def orders(world: ProjectWorld, rows: Rows) -> pa.Table:
             "metadata.note": pick(words.BASKET_NOTES, world.chance("note", rows)),
         }
     )
+
+
+def order_totals(world: ProjectWorld, rows: Rows) -> Rows:
+    """What was paid for orders, in hundredths."""
+    discount, on_items = _discounts(world, rows)
+    return world.order_amounts(rows) - discount - on_items
+
+
+def _discounts(world: ProjectWorld, rows: Rows) -> tuple[Rows, Rows]:
+    most = world.order_amounts(rows) // 4
+    return world.below("discount 0", rows, most), world.below("discount 1", rows, most)

@@ -13,6 +13,8 @@ _CAMPAIGNS = tuple(title for title, _ in CAMPAIGNS)
 _CODE_PREFIXES = ("SPAAR", "ÉTÉ", "JARIG", "WELKOM")
 _MILLISECOND = 1_000
 _SECOND = 1_000_000
+#: How often a discount can be redeemed, and for how many days.
+USES, VALID_DAYS = 3, 60
 # Of four vouchers in a row two are discounts, then a gift card, then a loyalty card.
 _KINDS = 4
 _GIFT, _LOYALTY = 2, 3
@@ -20,6 +22,15 @@ _GIFT, _LOYALTY = 2, 3
 
 class ProjectWorld(World):
     """A world of Voucherify's objects: its users are customers, its baskets are orders."""
+
+    @property
+    def has_cards(self) -> bool:
+        """Whether one of the vouchers is a card."""
+        return self.sizes["vouchers"] > _GIFT
+
+    def every(self, name: str) -> Rows:
+        """The numbers of all rows, of at least one."""
+        return np.arange(max(self.sizes[name], 1))
 
     def ids(self, prefix: str, rows: Rows) -> pa.Array:
         """Ids such as `v_530212984410000000000017`: unique, and unlike their neighbours'."""
@@ -57,6 +68,22 @@ class ProjectWorld(World):
         loyalty: Flags = vouchers % _KINDS == _LOYALTY
         return loyalty
 
+    def voucher_values(self, vouchers: Rows) -> Rows:
+        """What vouchers are worth when they are made: hundredths, or points of loyalty cards."""
+        amounts = 250 + self.below("amount", vouchers, 40) * 50
+        points = self.below("points", vouchers, 5_000)
+        return np.where(self.is_loyalty(vouchers), points, amounts)
+
+    def holders(self, vouchers: Rows, created: Rows) -> tuple[Rows, Flags]:
+        """The customers who got vouchers when they were made, and which were given at all."""
+        customers = self.users_by_then("holder", vouchers, created)
+        return customers, self.likely("published", vouchers, 0.7)
+
+    def redeemers(self, redemptions: Rows, moments: Rows) -> tuple[Rows, Flags]:
+        """The customers who redeem, and which of them are known."""
+        customers = self.users_by_then("redeemer", redemptions, moments)
+        return customers, ~self.likely("anonymous", redemptions, 0.1)
+
     def voucher_moments(self, vouchers: Rows) -> Rows:
         """When vouchers were made."""
         return self.with_milliseconds(super().voucher_moments(vouchers), vouchers)
@@ -64,6 +91,10 @@ class ProjectWorld(World):
     def user_moments(self, customers: Rows) -> Rows:
         """When customers were made."""
         return self.with_milliseconds(super().user_moments(customers), customers)
+
+    def order_moments(self, orders: Rows) -> Rows:
+        """When orders were made."""
+        return self.with_milliseconds(self.transaction_moments(orders), orders)
 
     def with_milliseconds(self, moments: Rows, rows: Rows) -> Rows:
         """Moments whose fraction of a second is replaced by milliseconds."""
@@ -82,11 +113,22 @@ class ProjectWorld(World):
         cards = np.where(before > 0, before - _KINDS, 0) + _GIFT + gifts
         return np.clip(cards, 0, max(self.sizes["vouchers"] - 1, 0))
 
-    def updated_moments(self, rows: Rows, created: Rows) -> tuple[Rows, Flags]:
-        """When rows were last updated, and which were updated at all."""
+    def discounts_by_then(self, what: str, rows: Rows, moments: Rows) -> Rows:
+        """As `vouchers_by_then`, but a discount, and most of them valid at their moment."""
+        first, last = (
+            self.rows_made_at("vouchers", moments - days * MICROSECONDS_A_DAY)
+            for days in (VALID_DAYS - 1, 1)
+        )
+        some = first + self.below(what, rows, np.maximum(last - first, 1))
+        return some // _KINDS * _KINDS + some % _GIFT
+
+    def updated_moments(
+        self, rows: Rows, created: Rows, share: float = 0.7, until: int | None = None
+    ) -> tuple[Rows, Flags]:
+        """When rows were last updated until a moment, and which were updated at all."""
         since = (self.chance("updated at", rows) * (self.end - created)).astype(np.int64)
         updated = np.maximum(created, (created + since) // _MILLISECOND * _MILLISECOND)
-        return updated, self.likely("updated", rows, 0.7)
+        return updated, self.likely("updated", rows, share) & (updated <= (until or self.end))
 
     def customer_columns(self, customers: Rows, known: Flags | bool) -> dict[str, pa.Array]:
         """The two columns that name the customer in other objects."""

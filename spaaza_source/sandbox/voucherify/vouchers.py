@@ -1,5 +1,7 @@
 """Generates vouchers, their publications, and the points that expire on loyalty cards."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,10 +9,9 @@ import pyarrow.compute as pc
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
-from spaaza_source.sandbox.voucherify.identities import ProjectWorld
+from spaaza_source.sandbox.voucherify.identities import USES, VALID_DAYS, ProjectWorld
 from spaaza_source.sandbox.world import Rows
 
-_VALID_DAYS = 60
 _DISCOUNTS = ("AMOUNT", "PERCENT", "UNIT")
 _UNIT = 2
 _FORMULAS = (None,) * 9 + ('IF(ORDER_AMOUNT > 100; 5; "0")',)
@@ -20,23 +21,36 @@ _WEEKDAYS = (None,) * 6 + ("1,2,3,4,5", "0,6")
 _INFO = (None,) * 8 + ("eenmalig\nniet stapelbaar", 'zie "voorwaarden", p. 2')
 
 
-def vouchers(world: ProjectWorld, rows: Rows) -> pa.Table:
-    """The vouchers with these row numbers."""
+@dataclass(frozen=True)
+class VoucherTotals:
+    """Of each voucher how often it was redeemed, what a card holds, and when either changed.
+
+    -1 stands for never.
+    """
+
+    uses: Rows
+    held: Rows
+    touched: Rows
+
+
+def vouchers(
+    world: ProjectWorld, rows: Rows, totals: VoucherTotals, until: int | None = None
+) -> pa.Table:
+    """The vouchers with these row numbers, with what they have at a moment in microseconds."""
     gift, loyalty = world.is_gift(rows), world.is_loyalty(rows)
     discount = ~gift & ~loyalty
     created = world.voucher_moments(rows)
-    updated, was_updated = world.updated_moments(rows, created)
-    expires = created + _VALID_DAYS * MICROSECONDS_A_DAY
+    updated, was_updated = world.updated_moments(rows, created, 0.3, until)
+    touched = totals.touched[rows]
+    updated = np.maximum(np.where(was_updated, updated, -1), touched)
+    expires = created + VALID_DAYS * MICROSECONDS_A_DAY
     kind = world.below("discount", rows, len(_DISCOUNTS))
     unit = discount & (kind == _UNIT)
-    amount = 250 + world.below("amount", rows, 40) * 50
-    left = world.below("left", rows, amount)
-    points = world.below("points", rows, 5_000)
-    redeemed = np.where(was_updated, world.below("redeemed", rows, 3), 0)
+    amount, held = world.voucher_values(rows), totals.held[rows]
+    holders, published = world.holders(rows, created)
     voucher_id = world.ids("v_", rows)
-    published = world.likely("published", rows, 0.7)
     interval = pick(_INTERVALS, world.chance("interval", rows))
-    value = pc.if_else(loyalty, text(points), text(decimals(amount)))
+    value = pc.if_else(loyalty, text(amount), text(decimals(amount)))
     return pa.table(
         {
             "id": voucher_id,
@@ -54,22 +68,22 @@ def vouchers(world: ProjectWorld, rows: Rows) -> pa.Table:
             "category": pick(words.CATEGORIES, world.chance("category", rows)),
             "start_date": only(world.likely("start", rows, 1 / 2), times(created, "ms")),
             "expiration_date": only(discount, times(expires, "ms")),
-            "gift_balance": only(gift, decimals(left)),
-            "loyalty_balance": only(loyalty, points),
-            "redemption_quantity": only(discount, constant(3, rows)),
-            "redemption_count": redeemed,
+            "gift_balance": only(gift, decimals(held)),
+            "loyalty_balance": only(loyalty, held),
+            "redemption_quantity": only(discount, constant(USES, rows)),
+            "redemption_count": totals.uses[rows],
             "active": ~world.likely("inactive", rows, 1 / 20),
             "qr_code": text("https://dl.example.com/qr/", voucher_id, "?size=1,5"),
             "bar_code": text("https://dl.example.com/bar/", voucher_id),
             "is_referral_code": world.likely("referral", rows, 1 / 20),
             "created_at": times(created, "ms"),
-            "updated_at": only(was_updated, times(updated, "ms")),
+            "updated_at": only(was_updated | (touched >= 0), times(updated, "ms")),
             "validity_timeframe_interval": interval,
             "validity_timeframe_duration": pc.if_else(pc.is_valid(interval), "PT1H", None),
             "validity_day_of_week": pick(_WEEKDAYS, world.chance("weekdays", rows)),
             "discount_amount_limit": only(discount & (kind == 1), amount),
             "additional_info": pick(_INFO, world.chance("info", rows)),
-            **world.customer_columns(world.users_by_then("holder", rows, created), published),
+            **world.customer_columns(holders, published),
             "discount_effect": only(discount, constant("APPLY_TO_ORDER", rows)),
             "discount_unit_type": only(unit, constant("prod_5h1pp1ng", rows)),
             "discount_unit_effect": only(unit, constant("ADD_MISSING_ITEMS", rows)),
@@ -100,13 +114,13 @@ def publications(world: ProjectWorld, rows: Rows) -> pa.Table:
     )
 
 
-def points_expirations(world: ProjectWorld, rows: Rows) -> pa.Table:
+def points_expirations(world: ProjectWorld, rows: Rows, until: int | None = None) -> pa.Table:
     """The buckets of points with these row numbers; `expires_at` is a day without a time."""
     earned = world.moments("points_expiration", rows)
     card = world.cards_by_then("card", rows, earned)
     day = earned // MICROSECONDS_A_DAY + 365
-    expired = day * MICROSECONDS_A_DAY < world.end
-    there = world.sizes["vouchers"] > 0
+    expired = day * MICROSECONDS_A_DAY < (until or world.end)
+    there = world.has_cards
     return pa.table(
         {
             "id": world.ids("lopb_", rows),
