@@ -30,7 +30,8 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str, bulk_users: bool = Fals
     target = replace(Target.of(vendor=vendor, db=db), pipeline=f"{vendor}_demo")
     if bulk_users:
         target = _with_streamed(target)
-    with Sandbox(SandboxSettings(rows=rows, seed=seed, run_seconds=1.0)) as served:
+    settings = SandboxSettings(rows=rows, seed=seed, run_seconds=1.0).until_today
+    with Sandbox(settings) as served:
         report.console.print(f"The sandbox serves the vendor's API at {served.base_url}.")
         source = target.source(
             base_url=served.base_url,
@@ -51,7 +52,7 @@ def demo(*, db: Path, rows: int, seed: int, vendor: str, bulk_users: bool = Fals
 def sandbox(*, port: int, rows: int, seed: int, run_seconds: float, live: bool) -> None:
     """Serve the vendors' APIs with generated data until Ctrl-C."""
     settings = SandboxSettings(rows=rows, seed=seed, port=port, run_seconds=run_seconds)
-    served = Sandbox(live_settings(settings) if live else settings)
+    served = Sandbox(live_settings(settings) if live else settings.until_today)
     try:
         served.start()
     except OSError as failure:

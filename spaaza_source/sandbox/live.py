@@ -8,7 +8,7 @@ baskets, some of them hours late, vouchers that are redeemed, users that are era
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -49,13 +49,11 @@ class LiveClock:
 
 def live_settings(settings: SandboxSettings) -> SandboxSettings:
     """The settings of a sandbox that changes from now on, by the clock of `settings`."""
-    today = settings.clock().astimezone(timezone.utc)
-    midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
     return replace(
         settings,
         is_live=True,
         clock=LiveClock(settings.clock),
-        data_end=midnight + timedelta(days=LIVE_DAYS),
+        data_end=settings.today + timedelta(days=LIVE_DAYS),
         history_days=settings.history_days + LIVE_DAYS,
     )
 

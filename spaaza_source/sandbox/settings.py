@@ -1,7 +1,7 @@
 """Settings of a sandbox, and what is the same in each: its chain and its credentials."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from spaaza_source.sandbox.voucherify.objects import FIELDS
@@ -78,6 +78,20 @@ class SandboxSettings:
             raise ValueError("side_by_side must be at least 1")
         if min(self.voucherify_calls, self.voucherify_calls_seconds) < 1:
             raise ValueError("voucherify_calls and voucherify_calls_seconds must be at least 1")
+
+    @property
+    def today(self) -> datetime:
+        """When the day of the clock began, in UTC."""
+        now = self.clock().astimezone(timezone.utc)
+        return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    @property
+    def until_today(self) -> "SandboxSettings":
+        """The same, but nothing is sold, made or booked after yesterday.
+
+        So what balances are made of has all happened.
+        """
+        return replace(self, data_end=min(self.data_end, self.today))
 
     def rows_of(self, index: str) -> int:
         """How many rows an index or an object of Voucherify has."""

@@ -120,3 +120,13 @@ def test_any_world_keeps_its_books_at_any_time(  # noqa: PLR0917
         made = live_settings(made)
     folder = tmp_path_factory.mktemp("world")
     check_world(folder, vendor, made, START + timedelta(days=day or 0))
+
+
+def test_until_today_nothing_is_of_the_future() -> None:
+    midday = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+    past = SandboxSettings(rows=500, clock=lambda: midday).until_today
+    for index in ("transactions", "wallet-ledger"):
+        rows = pa.concat_tables(GeneratedShop(past).blocks(index, midday, {}))
+        assert max(rows["timestamp"].to_pylist()) < midday
+    later = SandboxSettings(clock=lambda: START).until_today
+    assert later.data_end == SandboxSettings().data_end

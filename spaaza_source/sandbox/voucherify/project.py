@@ -5,7 +5,7 @@ The fields are the vendor's (see `objects`); the values are invented. The tables
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -43,9 +43,8 @@ class GeneratedProject:
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
-        today = settings.clock().astimezone(timezone.utc)
-        midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
         self._is_live = settings.is_live
+        past = settings if settings.is_live else settings.until_today
         sizes = {name: settings.rows_of(name) for name in OBJECTS}
         self._world = ProjectWorld(
             seed=settings.seed,
@@ -56,9 +55,7 @@ class GeneratedProject:
                 "transactions": sizes["order"],
                 "vouchers": sizes["voucher"],
             },
-            end=microseconds(
-                settings.data_end if self._is_live else min(settings.data_end, midnight)
-            ),
+            end=microseconds(past.data_end),
             history_days=settings.history_days,
         )
         self._books = Books(self._world)
