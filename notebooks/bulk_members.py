@@ -13,7 +13,8 @@ import marimo as mo
 import pandas as pd
 import panels
 from loaded_data import MissingError
-from loyalty_programme import SUBJECTS, Programme
+from loyalty_model import Model
+from loyalty_tables import SUBJECTS
 
 #: The scores and balances by their roles, in the order in which they are shown.
 SCORES = {
@@ -33,7 +34,7 @@ _STEPS = 30
 Found: TypeAlias = pd.DataFrame | mo.Html
 
 
-def scores(data: Programme) -> pd.DataFrame:
+def scores(data: Model) -> pd.DataFrame:
     """Members by each score that there is: `score, low, high, members, share`, low included.
 
     A step is one, unless the score has more than 30 of them; shares are of those who have it.
@@ -54,7 +55,7 @@ def scores(data: Programme) -> pd.DataFrame:
     return data.frame(f"SELECT * EXCLUDE place FROM ({united}) ORDER BY place, low")
 
 
-def balances(data: Programme) -> pd.DataFrame:
+def balances(data: Model) -> pd.DataFrame:
     """Each balance that there is, by itself: points are no money.
 
     Returns:
@@ -74,7 +75,7 @@ def balances(data: Programme) -> pd.DataFrame:
     return data.frame(f"SELECT * EXCLUDE place FROM ({united}) ORDER BY place")
 
 
-def levels(data: Programme) -> pd.DataFrame:
+def levels(data: Model) -> pd.DataFrame:
     """Members by the level of their loyalty status, the 15 largest: `level, members, share`."""
     _readable(data, "level")
     return data.frame(
@@ -84,14 +85,14 @@ def levels(data: Programme) -> pd.DataFrame:
     )
 
 
-def hashed_levels(data: Programme) -> bool:
+def hashed_levels(data: Model) -> bool:
     """Whether the levels look like the hashes that a privacy policy puts in their place."""
     hashed = "regexp_full_match(level, '[0-9a-f]{64}')"
     ((found,),) = data.rows(f"SELECT coalesce(bool_and({hashed}), false) FROM bulk")
     return bool(found)
 
 
-def reviews(data: Programme) -> pd.DataFrame:
+def reviews(data: Model) -> pd.DataFrame:
     """Members by their next review: `review, members, since, until`.
 
     Days are counted from the end of the newest load, whatever the clock says; `until` is not in.
@@ -124,7 +125,7 @@ def reviews(data: Programme) -> pd.DataFrame:
     )
 
 
-def gaps(data: Programme, *roles: str) -> str:
+def gaps(data: Model, *roles: str) -> str:
     """What these columns lack, in sentences: those that are not there, and members without."""
     told = _lacking(data, *roles)
     if told:
@@ -140,7 +141,7 @@ def gaps(data: Programme, *roles: str) -> str:
     return " ".join(told)
 
 
-def _readable(data: Programme, *roles: str) -> list[str]:
+def _readable(data: Model, *roles: str) -> list[str]:
     """The columns that hold something; MissingError says what is missing, if none does."""
     data.need("bulk")
     found = []
@@ -155,7 +156,7 @@ def _readable(data: Programme, *roles: str) -> list[str]:
     return found
 
 
-def _lacking(data: Programme, *roles: str) -> list[str]:
+def _lacking(data: Model, *roles: str) -> list[str]:
     """Why some columns cannot be read: those that are not there in one sentence."""
     absent = [role for role in roles if role not in data.has["bulk"]]
     asked = [absent] if absent else []
@@ -170,7 +171,7 @@ def _lacking(data: Programme, *roles: str) -> list[str]:
 
 
 def section(
-    data: Programme, scores: Found, balances: Found, levels: Found, reviews: Found
+    data: Model, scores: Found, balances: Found, levels: Found, reviews: Found
 ) -> mo.Html | None:
     """The panels of what was found; None where there is no bulk users export."""
     if "bulk" not in data.has:

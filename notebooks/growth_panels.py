@@ -17,8 +17,7 @@ import marimo as mo
 import pandas as pd
 import panels
 from loyalty_measures import Every
-from loyalty_model import Model
-from loyalty_programme import Programme, Span, newest, oldest
+from loyalty_model import Model, Span
 
 Found: TypeAlias = pd.DataFrame | mo.Html
 Grown: TypeAlias = dict[str, Found]
@@ -39,12 +38,11 @@ class Days:
         return captions.whole(values, self.every, self.first, self.last)
 
 
-def whole_span(data: Programme, model: Model | None) -> Span:
+def whole_span(model: Model) -> Span:
     """From the first day on which something happened until the last; today, if nothing did."""
-    began, ended = model.days() if model else (None, None)
+    first, last = model.days()
     today = pd.Timestamp.now("UTC").date()
-    first = min((day for day in (began, oldest(data)) if day), default=today)
-    return first, newest(data) or ended or today
+    return first or today, last or today
 
 
 def headline(
@@ -71,10 +69,8 @@ def headline(
     return figures
 
 
-def measure(model: Model | None, without: mo.Html | None, every: Every, begin: Any) -> Grown:
-    """What `section` shows, by name; where there is no model, why not in the place of each."""
-    if model is None:
-        return dict.fromkeys(("sign_ups", "retention", "sales", "owed"), without or panels.grey(""))
+def measure(model: Model, every: Every, begin: Any) -> Grown:
+    """What `section` shows, by name."""
     return {
         "sign_ups": panels.measured(growth.sign_ups, model, every),
         "retention": panels.measured(growth.retention, model, begin.value),
@@ -147,7 +143,8 @@ def active_told(found: Found, days: Days) -> str:
 def held_told(found: Found, unit: str, days: Days) -> str:
     """What wallets held at the end of the last whole period."""
     added_up = (
-        "The wallets' entries are added up; a balance from before the first of them is not in it."
+        "The wallets' entries are added up; what was there before the first that is loaded of a"
+        " ledger is not in it."
     )
     if not isinstance(found, pd.DataFrame):
         return added_up

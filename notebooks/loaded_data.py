@@ -145,6 +145,16 @@ class PipelineDataset(Database):
     """The dataset of a dlt pipeline, in any destination that dlt reads SQL from."""
 
     dataset: Any = None
+    pipeline: Any = None
+
+    def modelled(self, table: str, sql: str) -> list[tuple[Any, ...]] | None:
+        """The rows of a query of a table that `spaaza model` has made, named by `{}`; or None."""
+        from spaaza_source.model import can_model, open_dataset  # noqa: PLC0415 - as dlt
+
+        if not can_model(self.pipeline):
+            return None
+        with _told_of(self.name), open_dataset(self.pipeline) as dataset:
+            return dataset.rows(sql.format(dataset.modelled(table))) if dataset.has(table) else None
 
     def _relation(
         self, connection: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Sequence[str]
@@ -223,7 +233,8 @@ def _pipeline(name: str, frames: Mapping[str, pd.DataFrame]) -> Database:
             f"There is no file `{name}`, and no dlt pipeline of that name on this machine."
         )
     with _told_of(name):
-        dataset = dlt.attach(pipeline_name=name).dataset()
+        pipeline = dlt.attach(pipeline_name=name)
+        dataset = pipeline.dataset()
     tables = {
         table: {
             column: str(kind.get("data_type", "text"))
@@ -231,7 +242,7 @@ def _pipeline(name: str, frames: Mapping[str, pd.DataFrame]) -> Database:
         }
         for table in dataset.tables
     }
-    return PipelineDataset(name, {dataset.dataset_name: tables}, frames, dataset)
+    return PipelineDataset(name, {dataset.dataset_name: tables}, frames, dataset, pipeline)
 
 
 @contextmanager
@@ -333,11 +344,6 @@ def guess(role: Role, columns: Mapping[str, str]) -> str | None:
         name for name, kind in columns.items() if is_time(kind) and not name.startswith("_dlt")
     ]
     return times[0] if role.alone and len(times) == 1 else None
-
-
-def guess_table(likely: Sequence[str], tables: Tables) -> str | None:
-    """The table that likely holds a subject, by its name."""
-    return next((name for name in likely if name in tables), None)
 
 
 def is_time(kind: str) -> bool:

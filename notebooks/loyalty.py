@@ -15,11 +15,9 @@ with app.setup:
     import loyalty_charts as charts
     import loyalty_measures as measures
     import loyalty_model
-    import loyalty_programme as programme
     import marimo as mo
     import pandas as pd
     import panels
-    from loyalty_programme import SUBJECTS, Choice
     from panels import panel
 
 
@@ -63,99 +61,15 @@ def _(again, database_field, frames):
 
 @app.cell
 def _(database, schema_field):
-    tables = database.tables(schema_field.value)
-    table_fields = mo.ui.dictionary(
-        {
-            subject: mo.ui.dropdown(
-                sorted(tables),
-                value=loaded_data.guess_table(about.likely, tables),
-                label=about.meaning,
-                searchable=True,
-                allow_select_none=True,
-            )
-            for subject, about in SUBJECTS.items()
-        }
-    )
-    return table_fields, tables
+    everything, _unmade = panels.attempted(loyalty_model.read_model, database, schema_field.value)
+    mo.stop(everything is None, _unmade)
+    return (everything,)
 
 
 @app.cell
-def _(table_fields, tables):
-    guessed = {
-        subject: Choice.guessed(SUBJECTS[subject], tables, table)
-        for subject, table in table_fields.value.items()
-        if table
-    }
-    column_fields = mo.ui.dictionary(
-        {
-            subject: mo.ui.dictionary(
-                {
-                    role.name: mo.ui.dropdown(
-                        list(tables[choice.table]),
-                        value=choice.columns[role.name],
-                        label=role.meaning,
-                        searchable=True,
-                        allow_select_none=True,
-                    )
-                    for role in SUBJECTS[subject].roles
-                }
-            )
-            for subject, choice in guessed.items()
-        }
-    )
-    hundredths_field = mo.ui.checkbox(
-        value="purchases" in guessed and programme.in_hundredths(guessed["purchases"]),
-        label="what was paid counts hundredths, as cents",
-    )
-    return column_fields, hundredths_field
-
-
-@app.cell
-def _(column_fields, hundredths_field, table_fields):
-    _found = sum(bool(each) for role in column_fields.value.values() for each in role.values())
-    _asked = sum(len(role) for role in column_fields.value.values())
-
-    def _of(subject):
-        if subject not in column_fields.value:
-            return mo.vstack([table_fields[subject]])
-        fields = mo.hstack(list(column_fields[subject].values()), wrap=True, justify="start", gap=1)
-        more = [hundredths_field] if subject == "purchases" else []
-        return mo.vstack([table_fields[subject], fields, *more])
-
-    mo.accordion(
-        {
-            f"Which column is which: {_found} of {_asked} found by their names": mo.ui.tabs(
-                {about.meaning: _of(subject) for subject, about in SUBJECTS.items()}
-            )
-        }
-    )
-    return
-
-
-@app.cell
-def _(column_fields, database, hundredths_field, schema_field, table_fields):
-    _choices = {
-        subject: Choice(table, column_fields.value.get(subject, {}))
-        for subject, table in table_fields.value.items()
-    }
-    everything, _held = panels.attempted(
-        programme.programme,
-        database,
-        schema_field.value,
-        _choices,
-        hundredths=hundredths_field.value,
-    )
-    mo.stop(everything is None, _held)
-    settled, without_model = panels.attempted(
-        loyalty_model.read_model, database, schema_field.value
-    )
-    return everything, settled, without_model
-
-
-@app.cell
-def _(everything, settled):
-    _currencies = programme.currencies(everything)
-    whole_span = growth_panels.whole_span(everything, settled)
+def _(everything):
+    _currencies = everything.currencies()
+    whole_span = growth_panels.whole_span(everything)
     range_field = mo.ui.date_range(value=whole_span, label="From and until")
     every_field = mo.ui.dropdown(["week", "month", "quarter"], value="month", label="By")
     currency_field = mo.ui.dropdown(
@@ -167,14 +81,13 @@ def _(everything, settled):
 
 
 @app.cell
-def _(currency_field, every_field, everything, range_field, settled, whole_span):
+def _(currency_field, every_field, everything, range_field, whole_span):
     every, as_of = every_field.value, range_field.value[1]
     # What has no time is in no range, but counts where none was chosen.
     span = None if range_field.value == whole_span else range_field.value
     data = everything.of_currency(currency_field.value).within(span)
-    model = settled and settled.of_currency(currency_field.value).within(span)
     days = growth_panels.Days(every, span and span[0], as_of)
-    return as_of, data, days, every, model
+    return as_of, data, days, every
 
 
 @app.cell
@@ -206,9 +119,9 @@ def _():
 
 
 @app.cell
-def _(begin_field, days, every, model, without_model):
-    grown = growth_panels.measure(model, without_model, every, begin_field)
-    growth_panels.section(grown, days, begin_field, model and model.currency)
+def _(begin_field, data, days, every):
+    grown = growth_panels.measure(data, every, begin_field)
+    growth_panels.section(grown, days, begin_field, data.currency)
     return (grown,)
 
 
@@ -242,8 +155,7 @@ def _(as_of, data, segment_bars):
 
 @app.cell
 def _(data):
-    _roles = {"campaign": "campaign", "kind": "kind"}
-    _there = [role for role in _roles if role in data.has.get("vouchers", ())]
+    _there = [column for column in ("campaign", "type") if data.knows("vouchers", column)]
     by_field = mo.ui.dropdown(_there, value=_there[0] if _there else None, label="By")
     return (by_field,)
 
@@ -336,7 +248,7 @@ def _(as_of, data):
         "Still held, by the month it expires",
         expiring,
         _draw,
-        "Open vouchers that have a value, points that are listed as expiring, and wallet entries"
+        "Vouchers that still owe an amount, points that are listed as expiring, and wallet entries"
         " that tell when they expire.",
     )
     return (expiring,)
@@ -360,7 +272,7 @@ def _(data, days, every):
 @app.cell
 def _(data):
     channels = panels.measured(measures.baskets_by_channel, data)
-    _forms = {"baskets": "{:,}", "median": "{:,.2f}", "items": "{:.2f}"}
+    _forms = {"baskets": "{:,}", "median": "{:,.2f}", "quantity": "{:.2f}"}
     panel("Baskets by channel", channels, lambda frame: panels.table(frame, numbers=_forms))
     return (channels,)
 
@@ -384,8 +296,8 @@ def _():
     `grown["sales"]`, `grown["owed"]`, `segments`, `grid`, `members`,
     `campaigns`, `funnel`, `redemption_days`, `held`, `expiring`, `sizes`, `baskets`, `channels`,
     `scores`, `balances`, `levels`, `reviews`.
-    The copied tables are in DuckDB: `data.frame("FROM purchases LIMIT 5")`,
-    `model.frame("FROM members LIMIT 5")`.
+    The model's views are in DuckDB: `data.frame("FROM members LIMIT 5")`, and so `vouchers`,
+    `voucher_events`, `wallet_entries`, `baskets`, and the liability `book`.
     """)
     return
 

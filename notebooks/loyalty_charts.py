@@ -225,7 +225,7 @@ def baskets_over_time(frame: pd.DataFrame, every: str) -> alt.LayerChart:
             number("baskets", "baskets"),
             number("revenue", "paid in all", ",.2f"),
             number("median", "middle basket", ",.2f"),
-            number("items", "items, mean", ",.1f"),
+            number("quantity", "quantity, mean", ",.1f"),
         ],
     )
     bars = base.mark_bar(color=GREY, opacity=0.6)

@@ -1,4 +1,4 @@
-"""Measures of a loyalty programme: from its copied tables to small DataFrames, by SQL.
+"""Measures of a loyalty programme: from the model's views to small DataFrames, by SQL.
 
 A measure whose column is missing raises `loaded_data.MissingError`. Days and periods are UTC.
 """
@@ -11,28 +11,28 @@ from typing import Literal
 
 import pandas as pd
 from loaded_data import MissingError, literal, quoted
-from loyalty_programme import Programme
+from loyalty_model import Model
 
 Every = Literal["week", "month", "quarter"]
 
 
-def active_members(data: Programme, every: Every = "month") -> pd.DataFrame:
+def active_members(data: Model, every: Every = "month") -> pd.DataFrame:
     """Members who bought something: `period, kind (new or returning), members, baskets`.
 
     New is who bought for the first time in these data. A return of goods is no purchase.
     """
-    data.need("purchases", "moment", "member")
+    data.need("baskets", "happened_at", "member_id")
     return data.frame(
         f"""
-        WITH bought AS (
-            SELECT member, moment, date_trunc('{every}', moment) AS period,
-                   min(moment) OVER (PARTITION BY member) AS first
-            FROM {data.ever}
-            WHERE moment IS NOT NULL AND member IS NOT NULL AND coalesce(value, 0) >= 0
+        WITH purchase AS (
+            SELECT member_id, happened_at, date_trunc('{every}', happened_at) AS period,
+                   min(happened_at) OVER (PARTITION BY member_id) AS first
+            FROM {data.bought}
+            WHERE happened_at IS NOT NULL AND member_id IS NOT NULL AND coalesce(total, 0) >= 0
         )
         SELECT period, if(date_trunc('{every}', first) = period, 'new', 'returning') AS kind,
-               count(DISTINCT member) AS members, count(*) AS baskets
-        FROM bought WHERE {data.inside("moment")} GROUP BY ALL ORDER BY period, kind
+               count(DISTINCT member_id) AS members, count(*) AS baskets
+        FROM purchase WHERE {data.inside("happened_at")} GROUP BY ALL ORDER BY period, kind
         """
     )
 
@@ -48,18 +48,18 @@ _SEGMENT = """CASE
     ELSE 'Hibernating' END"""
 
 
-def _scored(data: Programme, as_of: dt.date) -> str:
-    data.need("purchases", "moment", "member", "value")
+def _scored(data: Model, as_of: dt.date) -> str:
+    data.need("baskets", "happened_at", "member_id", "total")
     # Equal members get equal scores, so the fifths may differ in size.
     fifth = "least(5, 1 + CAST(floor(5 * percent_rank() OVER (ORDER BY {})) AS INTEGER))"
     return f"""
         WITH each AS (
-            SELECT member, max(moment) FILTER (value >= 0) AS last_purchase,
-                   count(*) FILTER (value >= 0) AS purchases, sum(value) AS value
+            SELECT member_id AS member, max(happened_at) FILTER (total >= 0) AS last_purchase,
+                   count(*) FILTER (total >= 0) AS purchases, sum(total)::DOUBLE AS value
             FROM {data.baskets}
-            WHERE member IS NOT NULL AND value IS NOT NULL
-              AND moment < DATE '{as_of}' + INTERVAL 1 DAY
-            GROUP BY member HAVING purchases > 0
+            WHERE member_id IS NOT NULL AND total IS NOT NULL
+              AND happened_at < DATE '{as_of}' + INTERVAL 1 DAY
+            GROUP BY member_id HAVING purchases > 0
         ), scored AS (
             SELECT *, date_diff('day', CAST(last_purchase AS DATE), DATE '{as_of}') AS days_since,
                    {fifth.format("CAST(last_purchase AS DATE)")} AS r,
@@ -73,7 +73,7 @@ def _scored(data: Programme, as_of: dt.date) -> str:
     """
 
 
-def rfm_grid(data: Programme, as_of: dt.date) -> pd.DataFrame:
+def rfm_grid(data: Model, as_of: dt.date) -> pd.DataFrame:
     """Members by score: `segment, r, fm, members, value`, r of recency, fm of the rest."""
     return data.frame(
         "SELECT segment, r, fm, count(*) AS members, sum(value) AS value"
@@ -81,7 +81,7 @@ def rfm_grid(data: Programme, as_of: dt.date) -> pd.DataFrame:
     )
 
 
-def rfm_segments(data: Programme, as_of: dt.date) -> pd.DataFrame:
+def rfm_segments(data: Model, as_of: dt.date) -> pd.DataFrame:
     """`segment, members, share, value, purchases, days_since`; the last two are medians."""
     return data.frame(
         "SELECT segment, count(*) AS members, count(*) / sum(count(*)) OVER () AS share,"
@@ -90,9 +90,7 @@ def rfm_segments(data: Programme, as_of: dt.date) -> pd.DataFrame:
     )
 
 
-def rfm_members(
-    data: Programme, as_of: dt.date, segments: Sequence[str] | None = None
-) -> pd.DataFrame:
+def rfm_members(data: Model, as_of: dt.date, segments: Sequence[str] | None = None) -> pd.DataFrame:
     """The members of some segments, or of all, the most valuable first.
 
     Returns:
@@ -105,50 +103,46 @@ def rfm_members(
     )
 
 
-def _vouchers(data: Programme, as_of: dt.date, *, issued_before: bool = False) -> str:
-    """Each voucher with `redeemed_at` and `state`: issued on the days that count, or before."""
+def _vouchers(data: Model, as_of: dt.date) -> str:
+    """Each voucher that was issued on the days that count, with `redeemed` and `state`."""
     data.need("vouchers")
-    among = data.by_end("v.created") if issued_before else data.inside("v.created")
-    has, how = data.has["vouchers"], []
-    by_code = "code" in has and {"code", "moment"} <= data.has.get("redemptions", frozenset())
-    if "redeemed" in has:
-        how.append("v.redeemed IS NOT NULL")
-    if "uses" in has:
-        how.append("v.uses > 0")
-    if "status" in has:
-        how.append("lower(v.status) = 'redeemed'")
-    if by_code:
-        how.append("r.first IS NOT NULL")
-    if not how:
-        data.need("vouchers", "redeemed")
+    ways = ("redeemed_at", "redemptions", "status")
+    tells = [way for way in ways if data.knows("vouchers", way)]
+    # Where a voucher does not tell when it was redeemed, what happened to it does.
+    by_events = "redeemed_at" not in tells and "voucher_events" in data.made_of
+    if not tells and not by_events:
+        data.need("vouchers", "redeemed_at")
+    first = "v.redeemed_at"
+    uses = "SELECT NULL::VARCHAR AS its_id, NULL::TIMESTAMP AS first"
+    if by_events:
+        first = "u.first"
+        uses = (
+            "SELECT voucher_id AS its_id, min(happened_at) FILTER (event = 'redeemed') AS first"
+            " FROM voucher_events WHERE event IN ('redeemed', 'corrected') GROUP BY voucher_id"
+            # One that was rolled back was not used.
+            " HAVING count(*) FILTER (event = 'redeemed') > count(*) FILTER (event = 'corrected')"
+        )
+    among = data.inside("v.created_at") if data.knows("vouchers", "created_at") else "true"
     return f"""
-        SELECT v.*, coalesce(v.redeemed, r.first) AS redeemed_at, CASE
-            WHEN {" OR ".join(f"coalesce({each}, false)" for each in how)} THEN 'redeemed'
-            WHEN v.expires < DATE '{as_of}' + INTERVAL 1 DAY OR lower(v.status) = 'expired'
+        SELECT v.*, {first} AS redeemed, CASE
+            WHEN {first} IS NOT NULL OR coalesce(v.redemptions > 0, false)
+              OR coalesce(lower(v.status) = 'redeemed', false) THEN 'redeemed'
+            WHEN v.expires_at < DATE '{as_of}' + INTERVAL 1 DAY OR lower(v.status) = 'expired'
             THEN 'expired' ELSE 'open' END AS state
-        FROM vouchers v LEFT JOIN ({_first_redemptions(by_code=by_code)}) r ON r.code = v.code
-        WHERE {among if "created" in has else "true"}
+        FROM vouchers v LEFT JOIN ({uses}) u ON u.its_id = v.voucher_id
+        WHERE {among}
     """
 
 
-def _first_redemptions(*, by_code: bool) -> str:
-    if not by_code:
-        return "SELECT NULL::VARCHAR AS code, NULL::TIMESTAMP AS first"
-    return (
-        "SELECT code, min(moment) AS first FROM redemptions"
-        " WHERE code IS NOT NULL AND coalesce(result, '') NOT ILIKE 'fail%' GROUP BY code"
-    )
-
-
 def voucher_funnel(
-    data: Programme, as_of: dt.date, by: str | None = None, only: Sequence[str] = ()
+    data: Model, as_of: dt.date, by: str | None = None, only: Sequence[str] = ()
 ) -> pd.DataFrame:
     """What became of the vouchers: `stage, vouchers, share` of those issued.
 
     Args:
         data: The programme.
         as_of: The day by whose end a voucher has expired.
-        by: The role that `only` lists values of: `campaign` or `kind`.
+        by: The column that `only` lists values of: `campaign` or `type`.
         only: The values; all, if there are none.
     """
     among = f"({_vouchers(data, as_of)})"
@@ -179,8 +173,8 @@ def voucher_funnel(
     return stages
 
 
-def vouchers_by(data: Programme, as_of: dt.date, by: str) -> pd.DataFrame:
-    """By `campaign` or `kind`, the 15 largest: `name, issued, redeemed, expired, open, rate`."""
+def vouchers_by(data: Model, as_of: dt.date, by: str) -> pd.DataFrame:
+    """By `campaign` or `type`, the 15 largest: `name, issued, redeemed, expired, open, rate`."""
     data.need("vouchers", by)
     return data.frame(
         f"""
@@ -194,18 +188,18 @@ def vouchers_by(data: Programme, as_of: dt.date, by: str) -> pd.DataFrame:
     )
 
 
-def time_to_redemption(data: Programme, as_of: dt.date) -> pd.DataFrame:
+def time_to_redemption(data: Model, as_of: dt.date) -> pd.DataFrame:
     """Redeemed vouchers by whole days since they were issued: `days, vouchers, share` so far.
 
     One redeemed before it was issued is left out: its times are wrong.
     """
-    data.need("vouchers", "created")
+    data.need("vouchers", "created_at")
     days = data.frame(
         f"""
         SELECT days, count(*) AS vouchers, sum(vouchers) OVER (ORDER BY days)
                / sum(vouchers) OVER () AS share
-        FROM (SELECT date_diff('second', created, redeemed_at) // 86400 AS days
-              FROM ({_vouchers(data, as_of)}) WHERE redeemed_at >= created)
+        FROM (SELECT date_diff('second', created_at, redeemed) // 86400 AS days
+              FROM ({_vouchers(data, as_of)}) WHERE redeemed >= created_at)
         GROUP BY days ORDER BY days
         """
     )
@@ -219,53 +213,66 @@ def half(days: pd.DataFrame) -> int:
     return int(days.loc[days["share"] >= 0.5, "days"].iloc[0])  # noqa: PLR2004
 
 
-def _entries(data: Programme, *roles: str) -> str:
-    """Each wallet entry with `unit` and `change`, above zero where the wallet grew."""
-    data.need("wallet", "amount", *roles)
-    # Spending is negative in some ledgers, a word beside a positive amount in others.
-    spent = "coalesce(direction ILIKE 'spen%' OR direction ILIKE 'debit%', false)"
-    (row,) = data.rows(f"SELECT coalesce(bool_or(amount < 0), false) FROM wallet WHERE {spent}")
-    change = "amount" if row[0] else f"if({spent}, -amount, amount)"
-    # Voucherify tells points from credits by the first word of an entry's type.
-    kind = "nullif(regexp_extract(unit, '^(CREDITS|POINTS)_', 1), '')"
-    return (
-        f"SELECT moment, member, expires, coalesce(lower({kind}), unit, 'all') AS unit,"
-        f" {change} AS change FROM wallet WHERE amount IS NOT NULL"
-    )
+def _entries(data: Model, *columns: str) -> str:
+    """Each wallet entry with `unit` and `change`, above zero where the wallet grew.
+
+    As in the book, what is left on a card when it expires is taken from it.
+    """
+    data.need("wallet_entries", "unit", *columns)
+    told = "SELECT 1 FROM wallet_entries WHERE coalesce(amount, points) IS NOT NULL LIMIT 1"
+    if not data.rows(told):
+        raise MissingError(f"No row of `{data.made_of['wallet_entries']}` tells how much.")
+    return """
+        SELECT happened_at, coalesce(wallet_id, member_id) AS wallet,
+               coalesce(expires_at, wallet_expires_at) AS expires, unit = 'points' AS is_points,
+               CASE unit WHEN 'money' THEN coalesce(currency, 'money') ELSE unit END AS unit,
+               coalesce(amount, points)::DOUBLE AS change
+        FROM (
+            SELECT wallet_id, member_id, happened_at, unit, currency, amount, points, expires_at,
+                   wallet_expires_at FROM wallet_entries
+            UNION ALL
+            SELECT wallet_id, NULL, wallet_expires_at, unit, max(currency), -sum(amount),
+                   -sum(points), NULL, wallet_expires_at FROM wallet_entries
+            WHERE wallet_expires_at <= (SELECT max(happened_at) FROM wallet_entries)
+            GROUP BY wallet_id, unit, wallet_expires_at
+        ) WHERE coalesce(amount, points) IS NOT NULL
+    """
 
 
-def wallet_units(data: Programme) -> list[str]:
+def wallet_units(data: Model) -> list[str]:
     """What wallets hold, as points or a currency, the commonest first."""
     counted = "GROUP BY unit ORDER BY count(*) DESC, unit LIMIT 20"
     return [unit for (unit,) in data.rows(f"SELECT unit FROM ({_entries(data)}) {counted}")]
 
 
-def liability(data: Programme, unit: str, every: Every = "month") -> pd.DataFrame:
+def liability(data: Model, unit: str, every: Every = "month") -> pd.DataFrame:
     """What members hold at the end of each period: `period, added, taken, balance`.
 
-    The ledger is added up from its first entry; a balance from before that is not in it.
+    A ledger is added up from its first entry; a balance from before that is not in it.
     """
+    entries = _entries(data, "happened_at")
     shown = "true"
     if data.span is not None:
         shown = f"period >= date_trunc('{every}', DATE '{data.span[0]}')"
     return data.frame(
         f"""
         SELECT *, sum(added + taken) OVER (ORDER BY period) AS balance FROM (
-            SELECT date_trunc('{every}', moment) AS period, sum(greatest(change, 0)) AS added,
-                   sum(least(change, 0)) AS taken
-            FROM ({_entries(data, "moment")})
-            WHERE unit = {literal(unit)} AND moment IS NOT NULL AND {data.by_end("moment")}
+            SELECT date_trunc('{every}', happened_at) AS period,
+                   sum(greatest(change, 0)) AS added, sum(least(change, 0)) AS taken
+            FROM ({entries})
+            WHERE unit = {literal(unit)} AND happened_at IS NOT NULL
+              AND {data.by_end("happened_at")}
             GROUP BY period)
         QUALIFY {shown} ORDER BY period
         """
     )
 
 
-def liability_by_expiry(data: Programme, as_of: dt.date) -> pd.DataFrame:
+def liability_by_expiry(data: Model, as_of: dt.date) -> pd.DataFrame:
     """What is still held, by the month in which it expires: `period, of, amount`.
 
-    Open vouchers with a value; points that are listed as expiring; and wallet entries that tell
-    when they expire, of which what expires first is taken to be spent first. An empty period
+    Vouchers that still owe an amount; points that are listed as expiring; and wallet entries that
+    tell when they expire, of which what expires first is taken to be spent first. An empty period
     stands for what never expires.
     """
     parts, reasons = [], []
@@ -282,7 +289,7 @@ def liability_by_expiry(data: Programme, as_of: dt.date) -> pd.DataFrame:
     )
 
 
-def _expiring_points(data: Programme, as_of: dt.date) -> str:
+def _expiring_points(data: Model, as_of: dt.date) -> str:
     data.need("expirations", "expires", "amount")
     return (
         "SELECT expires, 'points' AS what, amount FROM expirations"
@@ -290,64 +297,75 @@ def _expiring_points(data: Programme, as_of: dt.date) -> str:
     )
 
 
-def _expiring_entries(data: Programme, as_of: dt.date) -> str:
-    entries = _entries(data, "expires", "member")
+def _expiring_entries(data: Model, as_of: dt.date) -> str:
+    entries = _entries(data)
+    if not data.rows(f"SELECT 1 FROM ({entries}) WHERE expires IS NOT NULL LIMIT 1"):
+        raise MissingError(f"No row of `{data.made_of['wallet_entries']}` tells when it expires.")
+    # Points that are listed by when they expire are not counted twice.
+    only = "NOT is_points" if "expirations" in data.has else "true"
     return f"""
         SELECT expires, unit AS what, least(change, greatest(0, so_far - spent)) AS amount FROM (
             SELECT *, sum(greatest(change, 0)) OVER (
-                       PARTITION BY member, unit ORDER BY expires NULLS LAST, moment
+                       PARTITION BY wallet, unit ORDER BY expires NULLS LAST, happened_at
                        ROWS UNBOUNDED PRECEDING) AS so_far,
-                   -sum(least(change, 0)) OVER (PARTITION BY member, unit) AS spent
-            FROM ({entries}) WHERE {data.by_end("moment")})
+                   -sum(least(change, 0)) OVER (PARTITION BY wallet, unit) AS spent
+            FROM ({entries}) WHERE {only} AND {data.by_end("happened_at")})
         WHERE change > 0 AND (expires IS NULL OR expires >= DATE '{as_of}')
     """
 
 
-def _expiring_vouchers(data: Programme, as_of: dt.date) -> str:
-    data.need("vouchers", "expires", "amount")
-    return (
-        "SELECT expires, concat_ws(' ', 'vouchers', unit) AS what, amount"
-        f" FROM ({_vouchers(data, as_of, issued_before=True)}) WHERE state = 'open'"
-        # A percentage or a free item is no amount; gift and loyalty cards are wallets.
-        " AND NOT regexp_matches(concat_ws(' ', kind, unit), 'pct|percent|unit|gift|loyalty', 'i')"
-    )
+def _expiring_vouchers(data: Model, as_of: dt.date) -> str:
+    data.need("vouchers", "expires_at")
+    # What a card holds is in its entries.
+    data.need("voucher_events", "amount")
+    return f"""
+        SELECT expires_at AS expires, concat_ws(' ', 'vouchers', owed.currency) AS what, amount
+        FROM vouchers JOIN (
+            SELECT voucher_id, any_value(currency) AS currency, sum(amount)::DOUBLE AS amount
+            FROM voucher_events WHERE event <> 'expired' AND {data.by_end("happened_at")}
+            GROUP BY voucher_id) AS owed USING (voucher_id)
+        WHERE balance IS NULL AND points_balance IS NULL
+          AND (expires_at IS NULL OR expires_at >= DATE '{as_of}' + INTERVAL 1 DAY)
+    """
 
 
-def basket_sizes(data: Programme, bins: int = 40) -> pd.DataFrame:
+def basket_sizes(data: Model, bins: int = 40) -> pd.DataFrame:
     """Baskets by what was paid: `low, high, baskets`; without returns and the top hundredth."""
-    data.need("purchases", "value")
+    data.need("baskets", "total")
     return data.frame(
         f"""
-        WITH bought AS (SELECT value FROM {data.baskets} WHERE value > 0),
-             range AS (SELECT quantile_cont(value, 0.99) AS top FROM bought),
+        WITH paid AS (SELECT total::DOUBLE AS value FROM {data.baskets} WHERE total > 0),
+             range AS (SELECT quantile_cont(value, 0.99) AS top FROM paid),
              step AS (SELECT CASE WHEN raw <= 1 THEN 1 WHEN raw <= 2 THEN 2 WHEN raw <= 5 THEN 5
                                   WHEN raw <= 10 THEN 10 ELSE ceil(raw / 10) * 10 END AS width
                       FROM (SELECT top / {bins} AS raw FROM range))
         SELECT floor(value / width) * width AS low, low + width AS high, count(*) AS baskets
-        FROM bought, range, step WHERE value <= top GROUP BY ALL ORDER BY low
+        FROM paid, range, step WHERE value <= top GROUP BY ALL ORDER BY low
         """
     )
 
 
-def baskets_over_time(data: Programme, every: Every = "month") -> pd.DataFrame:
-    """`period, baskets, revenue, median, items`: the middle basket's value, the mean of items."""
-    data.need("purchases", "moment", "value")
+def baskets_over_time(data: Model, every: Every = "month") -> pd.DataFrame:
+    """`period, baskets, revenue, median, quantity`: the middle value, and the mean quantity."""
+    data.need("baskets", "happened_at", "total")
     return data.frame(
         f"""
-        SELECT date_trunc('{every}', moment) AS period, count(*) FILTER (value >= 0) AS baskets,
-               sum(value) AS revenue, median(value) FILTER (value >= 0) AS median,
-               avg(items) FILTER (value >= 0) AS items
-        FROM {data.baskets} WHERE moment IS NOT NULL AND value IS NOT NULL
+        SELECT date_trunc('{every}', happened_at) AS period,
+               count(*) FILTER (total >= 0) AS baskets, sum(total)::DOUBLE AS revenue,
+               (median(total) FILTER (total >= 0))::DOUBLE AS median,
+               (avg(quantity) FILTER (total >= 0))::DOUBLE AS quantity
+        FROM {data.baskets} WHERE happened_at IS NOT NULL AND total IS NOT NULL
         GROUP BY period ORDER BY period
         """
     )
 
 
-def baskets_by_channel(data: Programme) -> pd.DataFrame:
-    """The ten largest channels: `channel, baskets, median, items`."""
-    data.need("purchases", "channel", "value")
+def baskets_by_channel(data: Model) -> pd.DataFrame:
+    """The ten largest channels: `channel, baskets, median, quantity`."""
+    data.need("baskets", "channel", "total")
     return data.frame(
         "SELECT coalesce(channel, '(none)') AS channel, count(*) AS baskets,"
-        f" median(value) AS median, avg(items) AS items FROM {data.baskets}"
-        " WHERE value >= 0 GROUP BY ALL ORDER BY baskets DESC, channel LIMIT 10"
+        " median(total)::DOUBLE AS median, avg(quantity)::DOUBLE AS quantity"
+        f" FROM {data.baskets}"
+        " WHERE total >= 0 GROUP BY ALL ORDER BY baskets DESC, channel LIMIT 10"
     )

@@ -1,7 +1,8 @@
 """The model of a dataset, made in memory: the views of `spaaza model`, from the same SQL.
 
 So nobody need have run that command, and the database is only read. The liability book is a table
-that the command alone writes; it is read where it is there. What is counted is `growth`'s.
+that the command alone writes; it is read where it is there. What is counted is `growth`'s and
+`loyalty_measures`'.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import duckdb
 import pandas as pd
@@ -23,36 +24,61 @@ from loaded_data import (
     quoted,
     working_connection,
 )
-from loyalty_programme import Span, inside
+from loyalty_tables import SUBJECTS, copy_tables, need
 
 if TYPE_CHECKING:
     from spaaza_source.model import View
 
+#: A first and a last day, both included.
+Span: TypeAlias = tuple[dt.date, dt.date]
 #: By vendor: tables that no other vendor has.
 VENDORS = {
     "spaaza": ("users", "bulk_users", "transactions", "wallet_ledger"),
     "voucherify": ("customers", "orders", "redemptions", "voucher_transactions"),
 }
 #: By view: how the tables that it is made of are called.
-NEEDED = {"members": "`users` or `customers`", "baskets": "`transactions` or `orders`"}
-#: By view: the columns that are counted, as they are read.
+NEEDED = {
+    "members": "`users` or `customers`",
+    "vouchers": "`vouchers`",
+    "baskets": "`transactions` or `orders`",
+    "voucher_events": "`vouchers`, and of Voucherify `redemptions`",
+    "wallet_entries": "`wallet_ledger`, or `voucher_transactions` and `vouchers`",
+}
+#: By view: the columns that are counted. Times are read as those of UTC, without a zone.
 COUNTED = {
-    "members": {
-        "member_id": "member_id",
-        "created_at": "created_at AT TIME ZONE 'UTC'",
-    },
-    "baskets": {
-        "basket_id": "basket_id",
-        "member_id": "member_id",
-        "happened_at": "happened_at AT TIME ZONE 'UTC'",
-        "status": "status",
-        "currency": "currency",
-        "total": "total",
-    },
+    "members": ("member_id", "created_at"),
+    "vouchers": (
+        *("voucher_id", "campaign", "type", "status", "created_at", "redeemed_at", "expires_at"),
+        *("redemptions", "balance", "points_balance"),
+    ),
+    "baskets": (
+        *("basket_id", "member_id", "happened_at", "channel", "status", "currency", "total"),
+        "quantity",
+    ),
+    "voucher_events": ("voucher_id", "event", "happened_at", "amount", "currency"),
+    "wallet_entries": (
+        *("wallet_id", "member_id", "happened_at", "unit", "amount", "points", "currency"),
+        *("expires_at", "wallet_expires_at"),
+    ),
+}
+#: By view: when something of it happened, as SQL. That time has passed is nothing that happened.
+MOMENTS = {
+    "members": "created_at",
+    "vouchers": "created_at",
+    "baskets": "happened_at",
+    "voucher_events": "CASE WHEN event <> 'expired' THEN happened_at END",
+    "wallet_entries": "happened_at",
 }
 BOOK = "liability_book"
 _MOVES = ("issued", "redeemed", "expired", "corrected")
 _LOADED = "loaded_rows"
+
+
+def inside(moment: str, span: Span | None) -> str:
+    """The condition, as SQL, that a moment is on one of these days."""
+    if span is None:
+        return "true"
+    return f"{moment} >= DATE '{span[0]}' AND {moment} < DATE '{span[1]}' + INTERVAL 1 DAY"
 
 
 @dataclass(frozen=True)
@@ -60,9 +86,11 @@ class Model:
     """The settled tables, copied for counting.
 
     Attributes:
-        connection: Has `members` and `baskets` where they can be made, `book` where it is there.
-        made_of: By one of these: the loaded table that it is made of.
-        why: By one of these that is not there: what it needs, in sentences.
+        connection: Has each view that can be made, `book` where it is there, and the tables of
+            `loyalty_tables` that are.
+        made_of: By view that is there: the loaded table that it is made of.
+        why: By one that is not there: what it needs, in sentences.
+        has: By view or subject of `loyalty_tables`: the columns that something is known of.
         currency: The only currency whose baskets count; None for all of them.
         span: The first and the last day that count; None for all of them.
     """
@@ -70,19 +98,27 @@ class Model:
     connection: duckdb.DuckDBPyConnection
     made_of: Mapping[str, str]
     why: Mapping[str, str]
+    has: Mapping[str, frozenset[str]]
     currency: str | None = None
     span: Span | None = None
 
-    def need(self, view: str, *columns: str) -> None:
-        """Raises MissingError unless a row of the view has all of these columns."""
-        if view not in self.made_of:
-            raise MissingError(self.why[view])
+    def need(self, name: str, *columns: str) -> None:
+        """Raises MissingError unless a row of the view or table has all of these columns."""
+        if name in SUBJECTS:
+            need(self.has, self.rows, name, *columns)
+            return
+        if name not in self.made_of:
+            raise MissingError(self.why[name])
         readable = " AND ".join([f"{column} IS NOT NULL" for column in columns] or ["true"])
-        if not self.rows(f"SELECT 1 FROM {view} WHERE {readable} LIMIT 1")[:1]:
+        if not self.rows(f"SELECT 1 FROM {name} WHERE {readable} LIMIT 1")[:1]:
             raise MissingError(
-                f"No row of `{self.made_of[view]}` has {' and '.join(columns) or 'anything'},"
+                f"No row of `{self.made_of[name]}` has {' and '.join(columns) or 'anything'},"
                 f" as the model reads it. `[model]` in `.dlt/config.toml` names other columns."
             )
+
+    def knows(self, view: str, column: str) -> bool:
+        """Whether a column of a view has a source."""
+        return column in self.has.get(view, ())
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -114,23 +150,43 @@ class Model:
         return inside(moment, self.span)
 
     @property
+    def baskets(self) -> str:
+        """The baskets that count, of the days that count, as SQL."""
+        return f"(FROM {self.bought} WHERE {self.inside('happened_at')})"
+
+    def by_end(self, moment: str) -> str:
+        """The condition that a moment, if it is known, is not after the days that count."""
+        if self.span is None:
+            return "true"
+        return f"coalesce({moment} < DATE '{self.span[1]}' + INTERVAL 1 DAY, true)"
+
+    @property
     def end(self) -> dt.date | None:
         """The last day that counts."""
         return self.span[1] if self.span else None
 
     def days(self) -> tuple[dt.date | None, dt.date | None]:
-        """The first and the last day on which a member signed up or bought, until today."""
-        moments = {"members": "created_at", "baskets": "happened_at"}
+        """The first and the last day on which anything happened; what lies ahead does not count."""
         days = [
             self.rows(
                 f"SELECT CAST(min({moment}) AS DATE), CAST(max({moment}) AS DATE) FROM {view}"
                 f" WHERE {moment} <= now() AT TIME ZONE 'UTC'"
             )[0]
-            for view, moment in moments.items()
+            for view, moment in MOMENTS.items()
             if view in self.made_of
         ]
         known = [day for both in days for day in both if day]
         return min(known, default=None), max(known, default=None)
+
+    def currencies(self) -> list[str]:
+        """The currencies of the baskets, the commonest first."""
+        if "baskets" not in self.made_of:
+            return []
+        counted = (
+            "SELECT currency FROM baskets WHERE currency IS NOT NULL"
+            " GROUP BY ALL ORDER BY count(*) DESC, currency LIMIT 20"
+        )
+        return [name for (name,) in self.rows(counted)]
 
 
 def read_model(database: Database, schema: str) -> Model:
@@ -170,7 +226,11 @@ def read_model(database: Database, schema: str) -> Model:
         kind = type(failure).__name__
         raise CannotReadError(f"DuckDB cannot make the model of `{schema}` ({kind}).") from None
     connection.execute(f"DROP SCHEMA {_LOADED}_model CASCADE; DROP SCHEMA {_LOADED} CASCADE")
-    made_of = {name: view.table for name, view in views.items() if view.sql and view.table}
+    # What a vendor's vouchers tell in their own rows is made of no table but theirs.
+    made_of = {name: view.table or "vouchers" for name, view in views.items() if view.sql}
+    has = copy_tables(connection, database, schema) | {
+        name: frozenset(COUNTED[name]) - frozenset(views[name].without_source) for name in made_of
+    }
     why = {
         name: f"It needs the loaded table {tables_of}."
         for name, tables_of in NEEDED.items()
@@ -179,17 +239,12 @@ def read_model(database: Database, schema: str) -> Model:
     model_schema = Dataset(SimpleNamespace(dataset_name=schema), {}, is_postgres=False).model_name
     if _copy_book(connection, database, model_schema):
         made_of["book"] = BOOK
-    elif isinstance(database, PipelineDataset):
-        why["book"] = (
-            "The liability book is read from a DuckDB file alone. Name the file, or put the table"
-            f" into `frames` as `{BOOK}`."
-        )
     else:
         why["book"] = (
             f"It needs the table `{model_schema}.{BOOK}`, which `spaaza model` writes. Run it with"
             " the settings of `spaaza load`, then read again."
         )
-    return Model(connection, made_of, why)
+    return Model(connection, made_of, why, has)
 
 
 def _see_tables(
@@ -217,14 +272,18 @@ def _see_tables(
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, name: str, view: str) -> None:
-    cells = ", ".join(f"{cell} AS {column}" for column, cell in COUNTED[name].items())
+    cells = ", ".join(
+        f"{column} AT TIME ZONE 'UTC' AS {column}" if column.endswith("_at") else column
+        for column in COUNTED[name]
+    )
     connection.execute(f"CREATE TABLE {name} AS SELECT {cells} FROM {view}")
     if name != "baskets":
         return
     # No document says whether a row is a basket or an item; what was cancelled does not count.
     connection.execute(
         "CREATE OR REPLACE TABLE baskets AS SELECT any_value(member_id) AS member_id,"
-        " min(happened_at) AS happened_at, any_value(currency) AS currency, sum(total) AS total"
+        " min(happened_at) AS happened_at, any_value(channel) AS channel,"
+        " any_value(currency) AS currency, sum(total) AS total, sum(quantity) AS quantity"
         " FROM (SELECT *, coalesce(basket_id, 'row ' || row_number() OVER ()) AS its_id"
         " FROM baskets WHERE coalesce(status, '') NOT ILIKE 'cancel%') GROUP BY its_id"
     )
@@ -233,12 +292,23 @@ def _copy(connection: duckdb.DuckDBPyConnection, name: str, view: str) -> None:
 def _copy_book(connection: duckdb.DuckDBPyConnection, database: Database, schema: str) -> bool:
     """Copy what moved on each day, of all campaigns together; False where there is no book."""
     wanted = ["day", "kind", "currency", *_MOVES]
-    if not set(wanted) <= set(database.tables(schema).get(BOOK, {})):
-        return False
     sums = ", ".join(f"sum({move}) AS {move}" for move in _MOVES)
-    with database.reading(connection, schema) as relation:
-        connection.execute(
-            f"CREATE TABLE book AS SELECT CAST(day AS DATE) AS day, kind, currency, {sums}"
-            f" FROM {relation(BOOK, wanted)} GROUP BY ALL"
-        )
+    summed = f"SELECT CAST(day AS DATE) AS day, kind, currency, {sums} FROM {{}} GROUP BY 1, 2, 3"
+    if set(wanted) <= set(database.tables(schema).get(BOOK, {})):
+        with database.reading(connection, schema) as relation:
+            connection.execute(f"CREATE TABLE book AS {summed.format(relation(BOOK, wanted))}")
+        return True
+    if not isinstance(database, PipelineDataset):
+        return False
+    # It is no table of dlt's, whose dataset does not know of it.
+    rows = database.modelled(BOOK, summed)
+    if rows is None:
+        return False
+    connection.register("rows", pd.DataFrame(rows, columns=wanted))
+    moves = ", ".join(f"CAST({move} AS DECIMAL(38, 4)) AS {move}" for move in _MOVES)
+    connection.execute(
+        "CREATE TABLE book AS SELECT CAST(day AS DATE) AS day, CAST(kind AS VARCHAR) AS kind,"
+        f" CAST(currency AS VARCHAR) AS currency, {moves} FROM rows"
+    )
+    connection.unregister("rows")
     return True

@@ -1,4 +1,4 @@
-"""Databases for the notebooks: the demo's, made once, and a programme small enough to count."""
+"""Databases for the notebooks: the demo's, made once, and models small enough to count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 from loaded_data import NoDatabase
-from loyalty_programme import SUBJECTS, Choice, Programme, programme
+from loyalty_model import Model, read_model
 
 from tests.command import spaaza
 
@@ -37,13 +37,10 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def of_frames() -> Callable[..., Programme]:
-    """A programme of DataFrames, by subject; columns are found by their names."""
+def of_frames() -> Callable[..., Model]:
+    """The model of DataFrames, each in the place of a loaded table."""
 
-    def made(*, hundredths: bool = False, **frames: pd.DataFrame) -> Programme:
-        database = NoDatabase("frames", {}, frames)
-        tables = database.tables("frames")
-        choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
-        return programme(database, "frames", choices, hundredths=hundredths)
+    def made(**frames: pd.DataFrame) -> Model:
+        return read_model(NoDatabase("frames", {}, frames), "frames")
 
     return made

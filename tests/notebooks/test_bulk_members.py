@@ -11,11 +11,11 @@ import loyalty_charts
 import pandas as pd
 import pytest
 from loaded_data import MissingError
-from loyalty_programme import Programme
+from loyalty_model import Model
 
 from tests.notebooks.test_notebooks import GREY, run
 
-Made = Callable[..., Programme]
+Made = Callable[..., Model]
 HEADING = "Members in the bulk users export"
 LOADED = pd.Timestamp("2026-03-31 06:00", tz="UTC")
 HASH = "9f" * 32
@@ -211,7 +211,7 @@ def test_the_section_stands_where_there_is_nothing_else(
     section = shown[shown.index(f"{HEADING}</") :]
     assert GREY not in section
     # What reads purchases, vouchers and wallets says what it needs.
-    assert "It needs a table of baskets, as `transactions`" in plain(shown)
+    assert "It needs the loaded table `transactions` or `orders`." in plain(shown)
 
 
 def altered(*how: str) -> str:

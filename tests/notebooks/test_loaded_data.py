@@ -14,8 +14,8 @@ import duckdb
 import loaded_data
 import pandas as pd
 import pytest
-from loaded_data import CannotReadError, Role, guess, open_database, working_connection
-from loyalty_programme import SUBJECTS, Choice, programme
+from loaded_data import CannotReadError, Database, Role, guess, open_database, working_connection
+from loyalty_model import read_model
 
 ODD = 'Datum "van" aankoop; DROP TABLE x'
 SCHEMA = 'my "data"'
@@ -47,28 +47,19 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def choices_of(table: str | None, **columns: str | None) -> dict[str, Choice]:
-    none = {name: Choice(None, {}) for name in SUBJECTS}
-    return {**none, "purchases": Choice(table, columns)}
+def read(database: Database, schema: str, table: str, *columns: str) -> list[tuple[object, ...]]:
+    """Some columns of a table, as text."""
+    with working_connection() as connection, database.reading(connection, schema) as relation:
+        cells = ", ".join(f"CAST({loaded_data.quoted(name)} AS VARCHAR)" for name in columns)
+        return connection.execute(f"SELECT {cells} FROM {relation(table, columns)}").fetchall()
 
 
-def test_any_name_can_be_mapped_and_none_is_run_as_sql(file: Path) -> None:
+def test_any_name_can_be_read_and_none_is_run_as_sql(file: Path) -> None:
     database = open_database(str(file))
     assert list(database.schemas) == [SCHEMA]
-    data = programme(
-        database,
-        SCHEMA,
-        choices_of(TABLE, moment=ODD, member="会員 番号", value="bedrag (€)"),
-    )
-    assert data.rows("SELECT CAST(moment AS VARCHAR), member, value FROM purchases") == [
-        ("2026-03-01 10:00:00", "a", 12.5)
+    assert read(database, SCHEMA, TABLE, ODD, "会員 番号", "bedrag (€)") == [
+        ("2026-03-01 10:00:00+00", "a", "12.5")
     ]
-
-
-def test_a_column_that_is_gone_is_as_good_as_none(file: Path) -> None:
-    database = open_database(str(file))
-    data = programme(database, SCHEMA, choices_of(TABLE, moment="gone", member=None))
-    assert data.has["purchases"] == frozenset()
 
 
 @contextmanager
@@ -91,9 +82,11 @@ def writing(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_nothing_is_held_once_it_is_read(file: Path) -> None:
     database = open_database(str(file))
-    data = programme(database, SCHEMA, choices_of(TABLE, moment=ODD))
-    with writing(file) as writer:
-        assert data.rows("SELECT count(*) FROM purchases") == [(1,)]
+    with working_connection() as connection:
+        with database.reading(connection, SCHEMA) as relation:
+            connection.execute(f"CREATE TABLE copied AS FROM {relation(TABLE, [ODD])}")
+        with writing(file) as writer:
+            assert connection.execute("SELECT count(*) FROM copied").fetchall() == [(1,)]
     assert writer.returncode == 0
 
 
@@ -148,33 +141,33 @@ def test_a_dlt_pipelines_dataset_is_read_by_its_name(
     assert schema == "loyal"
     tables = database.tables(schema)
     assert list(tables["transactions"])[:2] == ["timestamp", "user_id"]
-    choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
-    data = programme(database, schema, choices)
-    assert data.rows("SELECT CAST(moment AS VARCHAR), member FROM purchases") == [
-        ("2026-03-01 10:00:00", "a")
+    assert read(database, schema, "transactions", "timestamp", "user_id") == [
+        ("2026-03-01 10:00:00+00", "a")
     ]
-    assert data.rows("SELECT code FROM redemptions") == [("a",)]
-    assert data.rows("SELECT status, ended > TIMESTAMP '2020-01-01' FROM loads") == [(0, True)]
+    assert read(database, schema, "redemptions", "code") == [("a",)]
+    model = read_model(database, schema)
+    assert model.rows("SELECT member_id FROM baskets") == [("a",)]
+    assert model.rows("SELECT status, ended > TIMESTAMP '2020-01-01' FROM loads") == [(0, True)]
     if destination == "filesystem":
         monkeypatch.delenv("DESTINATION__FILESYSTEM__BUCKET_URL")
         with pytest.raises(CannotReadError, match="dlt cannot read the dataset of `my_shop`"):
-            programme(open_database("my_shop"), schema, choices)
+            read_model(open_database("my_shop"), schema)
 
 
 def test_a_dataframe_takes_the_place_of_a_table(file: Path) -> None:
     frame = pd.DataFrame({"timestamp": ["2026-01-01"], 'a "b': [1]})
     database = open_database(str(file), {TABLE: frame})
-    data = programme(database, SCHEMA, choices_of(TABLE, moment="timestamp", member='a "b'))
-    assert data.rows("SELECT member FROM purchases") == [("1",)]
+    assert read(database, SCHEMA, TABLE, 'a "b') == [("1",)]
 
 
 def test_a_history_counts_as_it_is_now() -> None:
-    frame = pd.DataFrame(
-        {"user_id": ["a", "b"], "_dlt_valid_to": pd.to_datetime([None, "2026-01-01"], utc=True)}
-    )
-    database = loaded_data.NoDatabase("frames", {}, {"transactions": frame})
-    data = programme(database, "frames", choices_of("transactions", member="user_id"))
-    assert data.rows("SELECT member FROM purchases") == [("a",)]
+    ended = pd.to_datetime([None, "2026-01-01"], utc=True)
+    frame = pd.DataFrame({"user_id": ["a", "b"], "_dlt_valid_to": ended})
+    bulk = pd.DataFrame({"overall": [1, 2], "_dlt_valid_to": ended})
+    frames = {"transactions": frame, "bulk_users": bulk}
+    model = read_model(loaded_data.NoDatabase("frames", {}, frames), "frames")
+    assert model.rows("SELECT member_id FROM baskets") == [("a",)]
+    assert model.rows("SELECT overall FROM bulk") == [(1,)]
 
 
 def test_the_database_to_begin_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ import loyalty_measures as measures
 import pandas as pd
 import panels
 import pytest
-from loaded_data import MissingError, open_database
-from loyalty_programme import SUBJECTS, Choice, Programme, newest, programme
+from loaded_data import MissingError, NoDatabase
+from loyalty_model import Model, read_model
 
 NAMES = ("first_look", "loyalty")
 GREY = 'class="missing"'
@@ -147,18 +147,12 @@ def test_what_an_odd_database_does_have_is_shown(
         database.execute(ODD)
     _, defined = run("loyalty", path, monkeypatch)
     assert list(defined["funnel"]["vouchers"]) == [2, 1, 0, 1]
-    assert list(defined["tables"]) == [
-        "tabel | met `alles`",
-        "transactions",
-        "vouchers",
-        "wallet_ledger",
-    ]
 
 
-def drawn(data: Programme) -> set[str]:
+def drawn(data: Model) -> set[str]:
     """The measures that find something, each drawn."""
-    as_of = newest(data) or pd.Timestamp("2026-01-01").date()
-    units = ["all"]
+    as_of = data.days()[1] or dt.date(2026, 1, 1)
+    units = ["money"]
     with suppress(MissingError):
         units = measures.wallet_units(data)
     found: dict[str, Any] = {
@@ -167,7 +161,7 @@ def drawn(data: Programme) -> set[str]:
         "members": lambda: panels.table(measures.rfm_members(data, as_of)),
         "funnel": lambda: loyalty_charts.voucher_funnel(measures.voucher_funnel(data, as_of)),
         "campaigns": lambda: measures.vouchers_by(data, as_of, "campaign"),
-        "kinds": lambda: measures.vouchers_by(data, as_of, "kind"),
+        "kinds": lambda: measures.vouchers_by(data, as_of, "type"),
         "days": lambda: loyalty_charts.time_to_redemption(measures.time_to_redemption(data, as_of)),
         "held": lambda: loyalty_charts.liability(measures.liability(data, units[0]), "month", "x"),
         "expiring": lambda: measures.liability_by_expiry(data, as_of),
@@ -193,18 +187,21 @@ def drawn(data: Programme) -> set[str]:
     return there
 
 
+TABLES = ("users", "transactions", "vouchers", "wallet_ledger", "bulk_users", "_dlt_loads")
+
+
 class Demo:
-    """The demo's database at Spaaza, its columns by their roles, and all that they give."""
+    """The loaded tables of the demo at Spaaza, and all measures that they give."""
 
     def __init__(self, path: Path) -> None:
-        self._database = open_database(str(path))
-        self._schema = next(iter(self._database.schemas))
-        tables = self._database.tables(self._schema)
-        self.choices = {name: Choice.guessed(about, tables) for name, about in SUBJECTS.items()}
-        self.measures = drawn(self.programme())
+        with duckdb.connect(str(path), read_only=True) as database:
+            self.frames = {
+                table: database.sql(f"FROM spaaza_data.{table}").df() for table in TABLES
+            }
+        self.measures = drawn(self.model())
 
-    def programme(self, **changed: Choice) -> Programme:
-        return programme(self._database, self._schema, {**self.choices, **changed})
+    def model(self, **changed: pd.DataFrame) -> Model:
+        return read_model(NoDatabase("frames", {}, {**self.frames, **changed}), "frames")
 
 
 @pytest.fixture(scope="module")
@@ -214,56 +211,51 @@ def demo(demos: dict[str, Path]) -> Demo:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("subject", "role", "gone"),
+    ("table", "column", "gone"),
     [
-        ("purchases", "moment", {"active", "grid", "members", "baskets"}),
+        ("transactions", "timestamp", {"active", "grid", "members", "baskets"}),
         pytest.param(
-            "purchases", "member", {"active", "grid", "members"}, marks=pytest.mark.thorough
+            "transactions", "user_id", {"active", "grid", "members"}, marks=pytest.mark.thorough
         ),
-        ("purchases", "value", {"grid", "members", "sizes", "baskets", "channels"}),
-        pytest.param("purchases", "channel", {"channels"}, marks=pytest.mark.thorough),
-        pytest.param("purchases", "items", set(), marks=pytest.mark.thorough),
-        ("purchases", "basket", set()),
-        ("vouchers", "created", {"days"}),
-        pytest.param("vouchers", "redeemed", {"days"}, marks=pytest.mark.thorough),
-        ("vouchers", "expires", {"expiring"}),
-        pytest.param("vouchers", "campaign", {"campaigns"}, marks=pytest.mark.thorough),
-        pytest.param("vouchers", "kind", {"kinds"}, marks=pytest.mark.thorough),
-        ("wallet", "moment", {"held"}),
-        pytest.param("wallet", "amount", {"held"}, marks=pytest.mark.thorough),
-        pytest.param("wallet", "direction", set(), marks=pytest.mark.thorough),
-        pytest.param("wallet", "unit", set(), marks=pytest.mark.thorough),
-        ("wallet", "member", set()),
-        ("bulk", "recency", set()),
-        pytest.param("bulk", "points", set(), marks=pytest.mark.thorough),
-        ("bulk", "level", {"levels"}),
+        ("transactions", "total_value", {"grid", "members", "sizes", "baskets", "channels"}),
+        pytest.param("transactions", "type", {"channels"}, marks=pytest.mark.thorough),
+        pytest.param("transactions", "quantity", set(), marks=pytest.mark.thorough),
+        ("transactions", "id", set()),
+        ("vouchers", "date_time_creation", {"days"}),
+        # What happened to a voucher has the time at which it was changed.
+        pytest.param("vouchers", "date_time_redeemed", set(), marks=pytest.mark.thorough),
+        ("vouchers", "date_time_expiry", {"expiring"}),
+        pytest.param("vouchers", "campaign_title", {"campaigns"}, marks=pytest.mark.thorough),
+        pytest.param("vouchers", "type", {"kinds"}, marks=pytest.mark.thorough),
+        ("wallet_ledger", "timestamp", {"held"}),
+        pytest.param("wallet_ledger", "amount", {"held"}, marks=pytest.mark.thorough),
+        pytest.param("wallet_ledger", "earn_or_spend", set(), marks=pytest.mark.thorough),
+        pytest.param("wallet_ledger", "currency_symbol", set(), marks=pytest.mark.thorough),
+        ("wallet_ledger", "user_id", set()),
+        ("bulk_users", "recency", set()),
+        pytest.param("bulk_users", "points_balance", set(), marks=pytest.mark.thorough),
+        ("bulk_users", "loyalty_status_level", {"levels"}),
     ],
 )
 def test_a_missing_column_takes_away_its_panels_and_no_others(
-    demo: Demo, subject: str, role: str, gone: set[str]
+    demo: Demo, table: str, column: str, gone: set[str]
 ) -> None:
-    choice = demo.choices[subject]
-    assert choice.columns[role]
-    without = Choice(choice.table, {**choice.columns, role: None})
-    assert demo.measures - drawn(demo.programme(**{subject: without})) == gone
+    without = demo.frames[table].drop(columns=column)
+    assert demo.measures - drawn(demo.model(**{table: without})) == gone
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "subject",
+    "table",
     [
-        name if name == "purchases" else pytest.param(name, marks=pytest.mark.thorough)
-        for name in SUBJECTS
+        name if name == "transactions" else pytest.param(name, marks=pytest.mark.thorough)
+        for name in TABLES
     ],
 )
-def test_columns_of_the_wrong_kind_break_nothing(demo: Demo, subject: str) -> None:
-    for table, column in (
-        ("users", "firstname"),
-        ("transactions", "line_items"),
-        ("users", "birthday"),
-    ):
-        wrong = Choice(table, {role.name: column for role in SUBJECTS[subject].roles})
-        drawn(demo.programme(**{subject: wrong}))
+@pytest.mark.parametrize("wrong", ["de Vries", '[{"a": 1}]', dt.date(1990, 2, 3)])
+def test_columns_of_the_wrong_kind_break_nothing(demo: Demo, table: str, wrong: object) -> None:
+    frame = demo.frames[table]
+    drawn(demo.model(**{table: frame.assign(**dict.fromkeys(frame.columns, wrong))}))
 
 
 def test_a_failing_query_is_grey_and_tells_no_cell() -> None:
