@@ -151,7 +151,8 @@ def held_told(found: Found, unit: str, days: Days) -> str:
     whole = days.whole(found.set_index("period")["balance"])
     if whole.empty:
         return added_up
-    held = f"{panels.short(whole.iloc[-1], 'money')} {panels.shown(unit)}"
+    # Money whose currency nobody knows is "money".
+    held = panels.short(whole.iloc[-1], "money") + f" {panels.shown(unit)}" * (unit != "money")
     told = captions.compared(whole, days.every)
     return f"Members could still spend {held} at the end of {told}. {added_up}"
 

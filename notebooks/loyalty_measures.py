@@ -108,8 +108,8 @@ def _vouchers(data: Model, as_of: dt.date) -> str:
     data.need("vouchers")
     ways = ("redeemed_at", "redemptions", "status")
     tells = [way for way in ways if data.knows("vouchers", way)]
-    # Where a voucher does not tell when it was redeemed, what happened to it does.
-    by_events = "redeemed_at" not in tells and "voucher_events" in data.made_of
+    # Where a voucher does not tell when it was redeemed, a table of redemptions may.
+    by_events = "redeemed_at" not in tells and data.made_of.get("voucher_events") == "redemptions"
     if not tells and not by_events:
         data.need("vouchers", "redeemed_at")
     first = "v.redeemed_at"

@@ -279,6 +279,29 @@ def test_the_dataset_of_a_pipeline_is_measured_too(
 
 
 @pytest.mark.slow
+def test_the_book_of_a_pipelines_dataset_is_shown_unless_frames_have_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "there.duckdb"))
+    pipeline = dlt.pipeline("my_shop", destination="duckdb", dataset_name="loyal")
+    pipeline.run([users(*JOINED)], table_name="users")
+    with pytest.raises(MissingError, match=r"`loyal_model.liability_book`, which `spaaza model`"):
+        growth.book_over_time(read_model(open_database("my_shop"), "loyal"))
+    with duckdb.connect(str(tmp_path / "there.duckdb")) as database:
+        database.execute("CREATE SCHEMA loyal_model")
+        database.register("book", BOOK)
+        database.execute(
+            "CREATE TABLE loyal_model.liability_book AS SELECT * REPLACE"
+            " (issued::DECIMAL(38, 4) AS issued) FROM book"
+        )
+    found = growth.book_over_time(read_model(open_database("my_shop"), "loyal"))
+    frames = growth.book_over_time(model_of(liability_book=BOOK))
+    assert rows(found, *found) == rows(frames, *found)
+    own = open_database("my_shop", {"liability_book": BOOK.head(1)})
+    assert rows(growth.book_over_time(read_model(own, "loyal")), "owed") == [(100.0,)]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "vendor", ["spaaza", pytest.param("voucherify", marks=pytest.mark.thorough)]
 )

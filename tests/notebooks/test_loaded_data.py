@@ -141,12 +141,12 @@ def test_a_dlt_pipelines_dataset_is_read_by_its_name(
     assert schema == "loyal"
     tables = database.tables(schema)
     assert list(tables["transactions"])[:2] == ["timestamp", "user_id"]
-    assert read(database, schema, "transactions", "timestamp", "user_id") == [
-        ("2026-03-01 10:00:00+00", "a")
-    ]
+    assert read(database, schema, "transactions", "user_id") == [("a",)]
     assert read(database, schema, "redemptions", "code") == [("a",)]
     model = read_model(database, schema)
-    assert model.rows("SELECT member_id FROM baskets") == [("a",)]
+    assert model.rows("SELECT CAST(happened_at AS VARCHAR), member_id FROM baskets") == [
+        ("2026-03-01 10:00:00", "a")
+    ]
     assert model.rows("SELECT status, ended > TIMESTAMP '2020-01-01' FROM loads") == [(0, True)]
     if destination == "filesystem":
         monkeypatch.delenv("DESTINATION__FILESYSTEM__BUCKET_URL")
