@@ -2,10 +2,19 @@
 
 import pyarrow as pa
 
-from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
 from spaaza_source.sandbox.settings import CHAIN_ID
+from spaaza_source.sandbox.words import (
+    BRANDS,
+    CATEGORIES,
+    COLOURS,
+    DESCRIPTIONS,
+    PRODUCT_NAMES,
+    SEASONS,
+    SIZES,
+    UNITS,
+)
 from spaaza_source.sandbox.world import Rows, World, product_ids
 
 _SITE = "https://shop.example"
@@ -21,18 +30,18 @@ def products(world: World, rows: Rows) -> pa.Table:
             "id": product_ids(rows),
             "chain_id": constant(CHAIN_ID, rows),
             "owner_code": owner_code,
-            "name": text(choose(words.PRODUCT_NAMES, rows), " ", rows),
-            "description": pick(words.DESCRIPTIONS, world.chance("description", rows)),
-            "brand": pick(words.BRANDS, world.chance("brand", rows)),
-            "season": pick(words.SEASONS, world.chance("season", rows)),
-            "category": pick(words.CATEGORIES, world.chance("category", rows)),
+            "name": text(choose(PRODUCT_NAMES, rows), " ", rows),
+            "description": pick(DESCRIPTIONS, world.chance("description", rows)),
+            "brand": pick(BRANDS, world.chance("brand", rows)),
+            "season": pick(SEASONS, world.chance("season", rows)),
+            "category": pick(CATEGORIES, world.chance("category", rows)),
             # Since April 2026 a product may have no price.
             "price": only(~world.likely("priced", rows, 0.05), decimals(price)),
             "cost_price": decimals(price * 55 // 100),
             "web_url": text(_SITE, "/p/", owner_code),
             "image_url": text(_SITE, "/img/", owner_code, ".jpg"),
             "is_promotional": world.likely("promotional", rows, 0.1),
-            "unit": pick(words.UNITS, world.chance("unit", rows)),
+            "unit": pick(UNITS, world.chance("unit", rows)),
             "created_date": times(added, "s"),
             "last_modified_date": times(world.end - (world.end - added) // 3, "s"),
         }
@@ -52,10 +61,10 @@ def product_variants(world: World, rows: Rows) -> pa.Table:
             "product_id": only(exists, product_ids(parents)),
             "product_owner_code": only(exists, product_codes(parents)),
             "owner_code": owner_code,
-            "name": text(choose(words.PRODUCT_NAMES, parents), " ", parents),
+            "name": text(choose(PRODUCT_NAMES, parents), " ", parents),
             "barcode": barcodes(rows),
-            "colour": pick(words.COLOURS, world.chance("colour", rows)),
-            "size": pick(words.SIZES, world.chance("size", rows)),
+            "colour": pick(COLOURS, world.chance("colour", rows)),
+            "size": pick(SIZES, world.chance("size", rows)),
             "condition": constant("new", rows),
             "price": decimals(price),
             "cost_price": decimals(price * 55 // 100),

@@ -4,10 +4,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.settings import CHAIN_ID
 from spaaza_source.sandbox.spaaza.catalogue import barcodes, product_prices, variant_products
+from spaaza_source.sandbox.words import (
+    BASKET_NOTES,
+    BRANCH_NAMES,
+    BRANCHES,
+    COUNTRIES,
+    EMPLOYEES,
+    PAYMENT_METHODS,
+)
 from spaaza_source.sandbox.world import (
     Flags,
     Rows,
@@ -26,7 +33,7 @@ def transactions(world: World, rows: Rows) -> pa.Table:
     subtotal, shipping = _amounts(world, rows, lines)
     total = subtotal + shipping
     buyers, known = world.buyers(rows), world.has_buyer(rows)
-    branch = world.below("branch", rows, len(words.BRANCHES))
+    branch = world.below("branch", rows, len(BRANCHES))
     currency = constant("EUR", rows)
     return pa.table(
         {
@@ -36,18 +43,18 @@ def transactions(world: World, rows: Rows) -> pa.Table:
             "timestamp": times(world.transaction_moments(rows), "us"),
             "type": pc.if_else(online, "online", "in_store"),
             "quantity": decimals(lines[0].grams + 1000 * two, digits=3),
-            "country_code": pick(words.COUNTRIES[:-1], world.chance("country", rows)),
+            "country_code": pick(COUNTRIES[:-1], world.chance("country", rows)),
             "currency_currency_code": currency,
             "currency_currency_symbol": constant("€", rows),
             "subtotal": decimals(subtotal),
             "total_value": decimals(total),
             "shipping_charge": decimals(shipping),
             "tax_total": decimals(total * 21 // 121),
-            "chain_business_branch_code": choose(words.BRANCHES, branch),
-            "chain_business_name": choose(words.BRANCH_NAMES, branch),
-            "employee_code": pick(words.EMPLOYEES, world.chance("employee", rows)),
-            "notes": pick(words.BASKET_NOTES, world.chance("notes", rows)),
-            "payment_method": pick(words.PAYMENT_METHODS, world.chance("paid", rows)),
+            "chain_business_branch_code": choose(BRANCHES, branch),
+            "chain_business_name": choose(BRANCH_NAMES, branch),
+            "employee_code": pick(EMPLOYEES, world.chance("employee", rows)),
+            "notes": pick(BASKET_NOTES, world.chance("notes", rows)),
+            "payment_method": pick(PAYMENT_METHODS, world.chance("paid", rows)),
             "user_id": only(known, user_ids(buyers)),
             "user_entity_code_code": only(known, code(member_numbers(buyers), 9)),
             "line_items": _line_items(lines, two),

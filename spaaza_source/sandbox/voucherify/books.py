@@ -1,15 +1,42 @@
 """What vouchers and customers of a project have at a moment, added up from what happened."""
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from spaaza_source.sandbox.voucherify.cards import CardEntries, card_entries
-from spaaza_source.sandbox.voucherify.customers import CustomerTotals, order_totals
 from spaaza_source.sandbox.voucherify.identities import ProjectWorld
 from spaaza_source.sandbox.voucherify.redemptions import Uses, uses_of
-from spaaza_source.sandbox.voucherify.vouchers import VoucherTotals
 from spaaza_source.sandbox.world import Rows
+
+
+@dataclass(frozen=True)
+class VoucherTotals:
+    """Of each voucher how often it was redeemed, what a card holds, and when either changed.
+
+    -1 stands for never.
+    """
+
+    uses: Rows
+    held: Rows
+    touched: Rows
+
+
+@dataclass(frozen=True)
+class CustomerTotals:
+    """Of each customer what redemptions, orders and loyalty cards add up to, and when they changed.
+
+    Amounts are in hundredths; `last_orders` has rows; -1 stands for none and for never.
+    """
+
+    succeeded: Rows
+    failed: Rows
+    orders: Rows
+    paid: Rows
+    last_orders: Rows
+    points: Rows
+    touched: Rows
 
 
 class Books:
@@ -73,7 +100,7 @@ class Books:
         rows = rows[world.has_buyer(rows) & (moments <= (until or world.end))]
         buyers = world.buyers(rows)
         np.add.at(orders, buyers, 1)
-        np.add.at(paid, buyers, order_totals(world, rows))
+        np.add.at(paid, buyers, world.order_totals(rows))
         np.maximum.at(last_orders, buyers, rows)
         np.maximum.at(touched, buyers, world.order_moments(rows))
 

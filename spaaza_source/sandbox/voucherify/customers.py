@@ -1,33 +1,16 @@
 """Generates customers and their orders; amounts are in hundredths, as at the vendor."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, code, only, pick, text, times
+from spaaza_source.sandbox.voucherify.books import CustomerTotals
 from spaaza_source.sandbox.voucherify.identities import ProjectWorld
 from spaaza_source.sandbox.world import Rows
 
 _STATUSES = ("CREATED", "PAID", "PAID", "FULFILLED", "FULFILLED", "CANCELED")
 _DESCRIPTIONS = (None,) * 7 + ('Vraagt om "VIP", dringend', "Belt liever\nniet", "Étudiante")
-
-
-@dataclass(frozen=True)
-class CustomerTotals:
-    """Of each customer what redemptions, orders and loyalty cards add up to, and when they changed.
-
-    Amounts are in hundredths; `last_orders` has rows; -1 stands for none and for never.
-    """
-
-    succeeded: Rows
-    failed: Rows
-    orders: Rows
-    paid: Rows
-    last_orders: Rows
-    points: Rows
-    touched: Rows
 
 
 def customers(
@@ -71,7 +54,7 @@ def customers(
             "orders_total_amount": paid,
             "orders_total_count": orders,
             "orders_average_amount": only(orders > 0, paid // np.maximum(orders, 1)),
-            "orders_last_order_amount": only(orders > 0, order_totals(world, last)),
+            "orders_last_order_amount": only(orders > 0, world.order_totals(last)),
             "orders_last_order_date": only(orders > 0, times(world.order_moments(last), "ms")),
             "loyalty_points": totals.points[rows],
             "loyalty_referred_customers": world.below("referred", rows, 2),
@@ -92,7 +75,7 @@ def orders(world: ProjectWorld, rows: Rows) -> pa.Table:
     """The orders with these row numbers."""
     created = world.order_moments(rows)
     updated, was_updated = world.updated_moments(rows, created)
-    amount, (discount, on_items) = world.order_amounts(rows), _discounts(world, rows)
+    amount, (discount, on_items) = world.order_amounts(rows), world.order_discounts(rows)
     known = world.has_buyer(rows)
     referred = world.likely("referred", rows, 1 / 20) & (world.sizes["users"] > 0)
     referrer = world.users_by_then("referrer", rows, created)
@@ -114,14 +97,3 @@ def orders(world: ProjectWorld, rows: Rows) -> pa.Table:
             "metadata.note": pick(words.BASKET_NOTES, world.chance("note", rows)),
         }
     )
-
-
-def order_totals(world: ProjectWorld, rows: Rows) -> Rows:
-    """What was paid for orders, in hundredths."""
-    discount, on_items = _discounts(world, rows)
-    return world.order_amounts(rows) - discount - on_items
-
-
-def _discounts(world: ProjectWorld, rows: Rows) -> tuple[Rows, Rows]:
-    most = world.order_amounts(rows) // 4
-    return world.below("discount 0", rows, most), world.below("discount 1", rows, most)

@@ -142,6 +142,16 @@ class ProjectWorld(World):
         """The sum of the items of orders, in hundredths."""
         return 1_000 + self.below("amount", orders, 20_000)
 
+    def order_discounts(self, orders: Rows) -> tuple[Rows, Rows]:
+        """What is taken off orders, and off their items, in hundredths."""
+        most = self.order_amounts(orders) // 4
+        return self.below("discount 0", orders, most), self.below("discount 1", orders, most)
+
+    def order_totals(self, orders: Rows) -> Rows:
+        """What was paid for orders, in hundredths."""
+        discount, on_items = self.order_discounts(orders)
+        return self.order_amounts(orders) - discount - on_items
+
     @staticmethod
     def source_ids(customers: Rows) -> pa.Array:
         """The shop's own numbers of its customers, with leading zeros."""

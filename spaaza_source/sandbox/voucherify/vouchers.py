@@ -1,7 +1,5 @@
 """Generates vouchers, their publications, and the points that expire on loyalty cards."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +7,7 @@ import pyarrow.compute as pc
 from spaaza_source.sandbox import words
 from spaaza_source.sandbox.columns import choose, constant, decimals, only, pick, text, times
 from spaaza_source.sandbox.instants import MICROSECONDS_A_DAY
+from spaaza_source.sandbox.voucherify.books import VoucherTotals
 from spaaza_source.sandbox.voucherify.identities import USES, VALID_DAYS, ProjectWorld
 from spaaza_source.sandbox.world import Rows
 
@@ -19,18 +18,6 @@ _CHANNELS = ("voucherify-website", "API", "Nieuwsbrief, week 12")
 _INTERVALS = (None,) * 9 + ("P2D",)
 _WEEKDAYS = (None,) * 6 + ("1,2,3,4,5", "0,6")
 _INFO = (None,) * 8 + ("eenmalig\nniet stapelbaar", 'zie "voorwaarden", p. 2')
-
-
-@dataclass(frozen=True)
-class VoucherTotals:
-    """Of each voucher how often it was redeemed, what a card holds, and when either changed.
-
-    -1 stands for never.
-    """
-
-    uses: Rows
-    held: Rows
-    touched: Rows
 
 
 def vouchers(
