@@ -188,7 +188,7 @@ def read(database: Database, schema: str) -> Accounts:
             f" AS last FROM rejected_rows t {ended}"
             " GROUP BY ALL ORDER BY rows DESC, table_name, reason"
         ).df(),
-        dt.datetime.now(dt.timezone.utc).replace(tzinfo=None),
+        dt.datetime.now(dt.UTC).replace(tzinfo=None),
     )
 
 

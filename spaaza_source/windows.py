@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from spaaza_source.errors import SettingsError
@@ -33,7 +33,7 @@ MARGIN = timedelta(seconds=1)
 
 #: No platform is older than this. A window without a start is cut from here on; what lies before is
 #: one window, for rows with odd times.
-EARLIEST = datetime(2005, 1, 1, tzinfo=timezone.utc)
+EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def parse_window(text: str) -> Window | None:
 
 def iso(instant: datetime) -> str:
     """An aware instant as vendors write it: UTC, `Z`, a fraction only where there is one."""
-    return instant.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse_instant(value: object, setting: str) -> datetime:
@@ -152,13 +152,13 @@ def parse_instant(value: object, setting: str) -> datetime:
         except ValueError:
             moment = None
     elif isinstance(moment, date) and not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=timezone.utc)
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     if not isinstance(moment, datetime):
         raise _no_date(value, setting)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
+        moment = moment.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(timezone.utc)
+        return moment.astimezone(UTC)
     except OverflowError:
         raise _no_date(value, setting) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 
 class FakeClock:
@@ -17,7 +17,7 @@ class FakeClock:
         self.pauses: list[float] = []
 
     def now(self) -> datetime:
-        return datetime(2026, 5, 26, 12, tzinfo=timezone.utc) + timedelta(seconds=self._seconds)
+        return datetime(2026, 5, 26, 12, tzinfo=UTC) + timedelta(seconds=self._seconds)
 
     def monotonic(self) -> float:
         return self._seconds
@@ -63,7 +63,7 @@ class Calendar:
     """The sandbox's clock: it goes on from where it was set last, half a minute past a minute."""
 
     def __init__(self) -> None:
-        self.now = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+        self.now = datetime(2026, 5, 26, 12, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         return self._now + timedelta(seconds=30 + time.monotonic() - self._set)

@@ -14,8 +14,7 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-
-from typing_extensions import Self
+from typing import Self
 
 #: Becomes the program, once the terminal is its own.
 _AT_TERMINAL = """

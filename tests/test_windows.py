@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.windows import Window, iso, parse_instant, parse_vendor_instant, parse_window
 
-NOON = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 5, 26, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

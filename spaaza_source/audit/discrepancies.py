@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from spaaza_source.audit.ledger import LEDGER, LoadedExport
@@ -17,7 +17,7 @@ from spaaza_source.windows import Window, iso
 def record_result(client: Any, result: CountResult, load: str) -> None:
     """Write a count into `export_jobs`; where it is right, earlier discrepancies are resolved."""
     manifest = result.manifest
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     for first in range(0, len(manifest.jobs), TOGETHER):
         jobs = manifest.jobs[first : first + TOGETHER]
         known = [

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -148,7 +148,7 @@ class _Notes:
     ) -> dict[str, Any]:
         whole = job_row(export, hide_selection=self._hide)
         failed = {
-            "failed_at": export.failed_at or datetime.now(timezone.utc),
+            "failed_at": export.failed_at or datetime.now(UTC),
             "error": STOPPED if failure is None else type(failure).__name__,
             "load_id": self._of["load"],
             "hint": hint or (_STOPPED_HINT if failure is None else getattr(failure, "hint", None)),

@@ -191,6 +191,6 @@ def _loaded_export(row: Mapping[str, Any]) -> LoadedExport:
 def _utc(instant: Any) -> datetime:
     """A time as any destination's driver gives it."""
     if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=timezone.utc)
-    moment: datetime = instant.astimezone(timezone.utc)
+        instant = instant.replace(tzinfo=UTC)
+    moment: datetime = instant.astimezone(UTC)
     return datetime.fromisoformat(moment.isoformat())

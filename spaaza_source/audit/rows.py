@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from spaaza_source.exports import Export
@@ -51,7 +51,7 @@ def job_row(
         "created_at": job.created_at or (None if export.adopted else export.begun_at),
         "started_at": job.started_at,
         "finished_at": job.finished_at,
-        "loaded_at": None if loaded is None else datetime.now(timezone.utc),
+        "loaded_at": None if loaded is None else datetime.now(UTC),
         "queue_seconds": _seconds(job.created_at, job.started_at),
         "run_seconds": _seconds(job.started_at, job.finished_at),
         "wait_seconds": export.wait_seconds,

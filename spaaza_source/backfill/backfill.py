@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from threading import Event
 from typing import Any, Literal
 from uuid import uuid4
@@ -151,7 +151,7 @@ class Backfill:
             ]
         if newest:
             # Of all tables; first those that come whole.
-            parts.sort(key=lambda part: end_of(part) or datetime.max.replace(tzinfo=timezone.utc))
+            parts.sort(key=lambda part: end_of(part) or datetime.max.replace(tzinfo=UTC))
             parts = parts[::-1]
         return parts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -58,7 +58,7 @@ def probe(*, yes: bool, chain: int | None) -> None:
     found = {
         "chain": number,
         "host": host,
-        "at": iso(datetime.now(timezone.utc).replace(microsecond=0)),
+        "at": iso(datetime.now(UTC).replace(microsecond=0)),
         **describe_answers(answers),
     }
     settings = settings_of(answers)

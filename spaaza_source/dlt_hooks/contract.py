@@ -47,6 +47,8 @@ dlt.pipeline.pipeline.Pipeline
     list_normalized_load_packages(); managed_state(); activate()
 dlt.common.pipeline.NormalizeInfo
     audit, dlt_hooks: tells the rows written
+dlt.common.pipeline.LoadInfo
+    dlt_hooks: tells telemetry of a run that has loaded
 dlt.common.pipeline.PipelineContext
     configuration, destination, dlt_hooks: tells the active pipeline, without resolving its settings
     pipeline(); is_active(); activate(pipeline)

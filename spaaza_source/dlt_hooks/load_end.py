@@ -10,12 +10,11 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from dlt.common.pipeline import NormalizeInfo
 from dlt.common.runtime.collector_base import Collector
 from dlt.common.runtime.tracking import SupportsTracking
-from typing_extensions import Self
 
 from spaaza_source.audit import check_versions, reconcile_load, record_rows_written
 from spaaza_source.destination import hide_values, hold_load_lock, keep_open

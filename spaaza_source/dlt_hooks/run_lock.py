@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -120,7 +120,7 @@ def _write_holder(lock: FileLock) -> None:
     holder = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "since": iso(datetime.now(timezone.utc).replace(microsecond=0)),
+        "since": iso(datetime.now(UTC).replace(microsecond=0)),
         # Of other programs no argument: it may be a secret.
         "program": " ".join([name, *sys.argv[1:2]]) if name == COMMAND else name,
     }

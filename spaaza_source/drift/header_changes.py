@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from spaaza_source.drift.header_texts import has_own_name, is_same_text, remembered_headers
@@ -121,7 +121,7 @@ def missing_columns(table: str, columns: Iterable[str]) -> dict[str, str]:
     memory = table_memory(table)
     present = set(columns)
     known = dict(memory.get(MISSING) or {})
-    since = iso(datetime.now(timezone.utc).replace(microsecond=0))
+    since = iso(datetime.now(UTC).replace(microsecond=0))
     gone = {name: since for name in memory.get(HEADER) or () if name not in present}
     return {name: at for name, at in {**gone, **known}.items() if name not in present}
 

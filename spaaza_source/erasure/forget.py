@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ class Erasure:
 
     def carry_out(self) -> Receipt:
         """Remove it; what was removed before is not missed."""
-        erasure_id, begun_at = uuid4().hex, datetime.now(timezone.utc)
+        erasure_id, begun_at = uuid4().hex, datetime.now(UTC)
         removed: dict[str, int] = {}
         emptied: dict[str, int] = {}
         with hold_load_lock(self._pipeline), self._open() as client:
@@ -141,7 +141,7 @@ class Erasure:
         if (reason := self._rewrite_database()) is not None:
             failed.append(reason)
         done = {
-            "finished_at": None if failed else datetime.now(timezone.utc),
+            "finished_at": None if failed else datetime.now(UTC),
             "files": files,
             "packages": packages,
             "left_to_you": [*left, *failed],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from spaaza_source.destination import type_in_sql
@@ -28,7 +28,7 @@ def create_tables(pipeline: Any, client: Any) -> None:
 
 def add_tombstones(client: Any, tombstones: Iterable[Tombstone]) -> None:
     """Add some tombstones."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     rows = [
         (each.identifier, each.digest, each.salt, each.secret or None, each.links or None, now)
         for each in sorted(tombstones, key=lambda each: (each.identifier, each.digest))

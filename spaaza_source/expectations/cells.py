@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -81,9 +81,9 @@ def find_newest(rows: Any, column: str) -> datetime | None:
 def as_instant(cell: Any) -> datetime | None:
     """A time or a day, as a database tells it, in UTC; the end of a day."""
     if isinstance(cell, datetime):
-        return cell.replace(tzinfo=timezone.utc) if cell.tzinfo is None else cell
+        return cell.replace(tzinfo=UTC) if cell.tzinfo is None else cell
     if isinstance(cell, date):
-        midnight = datetime(cell.year, cell.month, cell.day, tzinfo=timezone.utc)
+        midnight = datetime(cell.year, cell.month, cell.day, tzinfo=UTC)
         return midnight + timedelta(days=1) if cell < date.max else midnight
     return None
 

@@ -52,7 +52,7 @@ def check_health(
     Raises:
         SettingsError: Nothing was ever loaded into the dataset; or it cannot be asked.
     """
-    rules, now = rules or HealthRules(), now or datetime.now(timezone.utc)
+    rules, now = rules or HealthRules(), now or datetime.now(UTC)
     ledger, failures = _read(pipeline)
     if not ledger and not failures:
         raise SettingsError(
@@ -117,6 +117,6 @@ def _read(pipeline: Any) -> tuple[Ledger, Failures]:
             rows = []
     for row in rows:
         at = row["failed_at"]
-        at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
         failures.setdefault(row["table_name"], []).append((at, row["error"]))
     return ledger, failures

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import dlt
@@ -135,7 +135,7 @@ def resolve_scope(
         sync = cursor.resume(sync)
     if is_own and sync.merges_changes and policy and history.has_rows_before(policy.start):
         sync = _keep_older(sync, policy, has_key=has_key)
-    covered = archived.covered if archived else sync.range_at(datetime.now(timezone.utc))
+    covered = archived.covered if archived else sync.range_at(datetime.now(UTC))
     exact_range = archived is not None or (policy is not None and policy.is_backfill)
     duplicates = resolves_earlier(
         sync.table,

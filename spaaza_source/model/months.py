@@ -37,7 +37,7 @@ def known_until(dataset: Dataset, tables: list[str]) -> dt.datetime:
     What has not happened by then is not in the book: a voucher that expires after the last load may
     have been redeemed before.
     """
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     ledger = dataset.tables.get("export_jobs", {})
     # A file that somebody had downloaded has no window and no job.
     ends = [name for name in ("window_end", "created_at", "loaded_at") if name in ledger]
@@ -49,7 +49,7 @@ def known_until(dataset: Dataset, tables: list[str]) -> dt.datetime:
         f" WHERE loaded_at IS NOT NULL AND table_name IN ({listed}) GROUP BY table_name"
     )
     moments = [moment for (moment,) in found if moment is not None]
-    return min(moments, default=now).astimezone(dt.timezone.utc)
+    return min(moments, default=now).astimezone(dt.UTC)
 
 
 def kept_since(dataset: Dataset, tables: list[str]) -> dt.datetime | None:
@@ -102,7 +102,7 @@ def month_to_close(asked: str | None, today: dt.date, closed: dt.date | None) ->
         month = month_before(today - dt.timedelta(days=GRACE_DAYS))
     else:
         try:
-            month = dt.datetime.strptime(asked, "%Y-%m").replace(tzinfo=dt.timezone.utc).date()
+            month = dt.datetime.strptime(asked, "%Y-%m").replace(tzinfo=dt.UTC).date()
         except ValueError:
             raise SettingsError(
                 f"{asked[:40]!r} is no month", where="--close-through", hint="Write 2026-05."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dlt
@@ -116,7 +116,7 @@ def answer_questions(api: TasksApi, chain: int, poll: PollSettings) -> Answers:
     for table, (window, instants) in found.items():
         if instants is not None:
             some = instants.unique()[:MOST_MOMENTS].to_pylist()
-            moment = choose_moment(each.astimezone(timezone.utc) for each in some)
+            moment = choose_moment(each.astimezone(UTC) for each in some)
             ask = _make_ask(future, chain, table, answers)
             ask_edges(ask, moment, window, _range_of(instants), answers)
             break

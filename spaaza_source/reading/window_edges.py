@@ -6,7 +6,7 @@ be in no window: the vendor's filter then means other instants than ours, local 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +17,7 @@ from spaaza_source.windows import MARGIN, Window, iso
 
 #: How far from a window's bounds rows are looked at: as far as time zones differ, and whole days.
 FURTHEST = timedelta(hours=26)
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Microseconds since then.
 Times = npt.NDArray[np.int64]
 NONE: Times = np.array([], np.int64)

@@ -2,21 +2,21 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 _FOREVER = 2**62
 
 
 def utc_text(moment: datetime, timespec: str = "seconds") -> str:
     """`2026-05-26T12:00:00Z`, or finer by a `timespec` of `datetime.isoformat`."""
-    utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
     return f"{utc.isoformat(timespec=timespec)}Z"
 
 
@@ -33,7 +33,7 @@ def nanoseconds(text: str) -> int:
     match = _INSTANT.fullmatch(text)
     if match is None:
         raise ValueError("not an ISO 8601 UTC time such as 2026-05-26T12:00:00Z")
-    whole = datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc)
+    whole = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
     fraction = int((match[2] or "").ljust(9, "0"))
     return microseconds(whole) * 1000 + fraction
 

@@ -6,12 +6,11 @@ import socket
 import threading
 from datetime import datetime, timedelta
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
-from typing_extensions import Self
 
 from spaaza_source.sandbox.calls import Call, CallRecorder, with_headers
 from spaaza_source.sandbox.export_files import ExportWriter

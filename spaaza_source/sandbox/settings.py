@@ -22,7 +22,7 @@ VOUCHERIFY_CREDENTIALS = {"app_id": "sandbox-app-id", "app_token": "sandbox-app-
 
 def real_clock() -> datetime:
     """The time now, in UTC."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SandboxSettings:
     """Tasks that run at once, and exports of Voucherify; others wait. None is unlimited."""
     max_export_rows: int | None = None
     """A larger export ends in ERROR, its log saying that it timed out. None is unlimited."""
-    data_end: datetime = datetime(2026, 11, 1, tzinfo=timezone.utc)
+    data_end: datetime = datetime(2026, 11, 1, tzinfo=UTC)
     history_days: int = 1096
     """Sales, vouchers and wallet entries fill these days before `data_end`."""
     is_live: bool = False

@@ -33,7 +33,7 @@ _ZONE_FORM = "(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
 _DOUBLE_FORM = "-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _ZERO_FORM = "0001-01-01(?:[T ]00:00:00(?:[.]0{1,6})?(?:Z|[+-]00(?::?00)?)?)?"
 """The zero value of a time in Go, which stands for `never`."""
-_ZERO_TIME = dt.datetime(1, 1, 1, tzinfo=dt.timezone.utc)
+_ZERO_TIME = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 _FIRST_DAY = -719_162
 _FIRST_MICROSECOND = -62_135_596_800_000_000
 _LAST_MICROSECOND = 253_402_300_799_999_999

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import requests
-from typing_extensions import Self
 from urllib3.exceptions import HTTPError
 
 from spaaza_source.errors import (

@@ -11,7 +11,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -266,7 +266,7 @@ class HttpClient(Secret):
     def _note_clock(self, response: requests.Response) -> None:
         try:
             theirs = parsedate_to_datetime(response.headers["Date"])
-            ahead = theirs.astimezone(timezone.utc) - self._clock.now()
+            ahead = theirs.astimezone(UTC) - self._clock.now()
         except (KeyError, TypeError, ValueError, OverflowError):
             return
         if abs(ahead) > WRONG_CLOCK >= abs(self._ahead):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple
@@ -219,7 +219,7 @@ def _check_status(response: requests.Response, host: str) -> requests.Response:
             where=host,
             hint="Run again later.",
         )
-        wait = parse_retry_after(response.headers.get("Retry-After"), datetime.now(timezone.utc))
+        wait = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
         busy.status, busy.retry_after = status, wait
         raise busy
     if 400 <= status < 500:  # noqa: PLR2004 - HTTP's own numbers

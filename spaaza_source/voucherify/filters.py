@@ -6,7 +6,7 @@ Vendor documents: the export guide ("Pagination and example request") and `expor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from spaaza_source.errors import SettingsError
@@ -176,4 +176,4 @@ def _bound(values: Any) -> datetime | None:
 
 def _instant(instant: datetime) -> str:
     """An instant as the vendor writes it: UTC, with milliseconds."""
-    return f"{instant.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03}Z"
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03}Z"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -201,7 +201,7 @@ class SoftDeletes(TableWrite):
 
     def _mark(self, rows: pa.Table) -> pa.Table:
         load = float(str(dlt.current.load_package_state()["load_id"]))
-        now = pa.scalar(datetime.fromtimestamp(load, timezone.utc), _TIME)
+        now = pa.scalar(datetime.fromtimestamp(load, UTC), _TIME)
         if self._column in rows.column_names:
             rows = rows.drop_columns([self._column])
         return rows.append_column(pa.field(self._column, _TIME), pa.repeat(now, rows.num_rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def test_without_once_the_task_runs_at_once() -> None:
         trigger = vendor.bodies[0]["trigger"]
     assert trigger.keys() == {"once", "segment_id"}
     once = datetime.fromisoformat(trigger["once"].replace("Z", "+00:00"))
-    assert abs(once - datetime.now(timezone.utc)) < timedelta(minutes=1)
+    assert abs(once - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_the_address_and_the_credentials_are_those_of_the_source(
@@ -131,7 +131,7 @@ def test_a_failed_task_is_told_with_its_log() -> None:
 
 
 def test_a_second_call_asks_anew_unless_an_export_may_be_as_old() -> None:
-    with ScriptedTasks(dates={"created_date": iso(datetime.now(timezone.utc))}) as vendor:
+    with ScriptedTasks(dates={"created_date": iso(datetime.now(UTC))}) as vendor:
         of_spaaza(vendor)
         of_spaaza(vendor)
         assert vendor.asked("create") == 2
@@ -144,7 +144,7 @@ RECURRING = {"once": "2026-05-26T00:00:00Z", "repeat": "daily"}
 
 
 def test_a_recurring_task_is_created_once_and_its_last_run_is_fetched() -> None:
-    run = iso(datetime.now(timezone.utc).replace(microsecond=0))
+    run = iso(datetime.now(UTC).replace(microsecond=0))
     with ScriptedTasks("READY", dates={"last_run_date": run, "last_modified": run}) as vendor:
         of_spaaza(vendor, task(RECURRING))
         of_spaaza(vendor, task(RECURRING))
@@ -158,7 +158,7 @@ def test_a_recurring_task_is_created_once_and_its_last_run_is_fetched() -> None:
 
 
 def test_a_recurring_task_whose_run_failed_is_not_created_again() -> None:
-    run = iso(datetime.now(timezone.utc).replace(microsecond=0))
+    run = iso(datetime.now(UTC).replace(microsecond=0))
     with ScriptedTasks("ERROR", dates={"last_run_date": run}) as vendor:
         for _ in range(2):
             with pytest.raises(ExportFailedError):
@@ -231,7 +231,7 @@ def test_bulk_users_are_streamed() -> None:
         ),
         (task({"once": "noon"}), "trigger.once"),
         (task({"once": "2999-01-01T00:00:00Z"}), "after the wait"),
-        (task({"once": datetime.now(timezone.utc)}), "not JSON"),
+        (task({"once": datetime.now(UTC)}), "not JSON"),
         (task({"segment": {"chain_id": 1}, "segment_id": "a"}), "both"),
         (task({"segment": {"chain_id": 1}}), "chain 1, the task of chain"),
         (task({"segment": []}), "trigger.segment"),

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +211,7 @@ def main() -> int:
         "--variable", action="store_true", help="keep the settings in an Airflow variable"
     )
     given = parser.parse_args()
-    now = datetime.now(timezone.utc).replace(microsecond=0)
+    now = datetime.now(UTC).replace(microsecond=0)
     start = now.replace(day=1, hour=0, minute=0, second=0)
     for _ in range(given.windows - 1):
         start = (start - timedelta(days=1)).replace(day=1)

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dlt
@@ -29,7 +29,7 @@ from tests.destination.servers import postgres_server
 
 ROOT = Path(__file__).parents[2]
 DAG = "spaaza_backfill"
-END = datetime(2026, 11, 1, tzinfo=timezone.utc)
+END = datetime(2026, 11, 1, tzinfo=UTC)
 QUICK = {"POLL_INTERVAL": "0.5", "START_MARGIN": "0", "STAGGER": "0"}
 #: Seconds that an export runs at the vendor.
 RUN_SECONDS = 5.0

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -166,5 +166,5 @@ def table_of(file: str) -> str:
 
 def make_sandbox(days: int) -> Sandbox:
     """One whose last row came so many days ago."""
-    end = datetime.now(timezone.utc) - timedelta(days=days)
+    end = datetime.now(UTC) - timedelta(days=days)
     return Sandbox(SandboxSettings(rows=100, data_end=end, history_days=3))

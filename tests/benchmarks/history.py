@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from spaaza_source import spaaza_source
@@ -50,7 +50,7 @@ def main() -> None:
     given = parser.parse_args()
     fewest = -(-given.rows // given.limit)
     missed = False
-    start = datetime.now(timezone.utc) - timedelta(days=3 * 365 + 1)
+    start = datetime.now(UTC) - timedelta(days=3 * 365 + 1)
     for start_date in (start.date().isoformat(), None):
         exports = exports_for(given.rows, given.limit, start_date)
         told = f"from {start_date}" if start_date else "without a start"

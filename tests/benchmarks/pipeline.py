@@ -12,7 +12,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def by_pipeline(path: Path, _: str) -> dict[str, float]:
 
 def arrived_users(path: Path) -> Iterator[Any]:
     """The pipeline from where a download has arrived."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     request = ExportRequest("users", "users", "1743")
     export = Export(
         request,

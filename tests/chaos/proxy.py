@@ -12,9 +12,8 @@ import struct
 import threading
 from collections import Counter
 from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit
-
-from typing_extensions import Self
 
 FAULTS = ("delay", "slice", "cut", "reset", "stall")
 #: Bytes that pass in one piece.

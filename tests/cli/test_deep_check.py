@@ -9,7 +9,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def everything() -> Any:
 
 
 def hours_ago(hours: float) -> str:
-    instant = datetime.now(timezone.utc) - timedelta(hours=hours)
+    instant = datetime.now(UTC) - timedelta(hours=hours)
     return instant.isoformat().replace("+00:00", "Z")
 
 

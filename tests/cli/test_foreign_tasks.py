@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.vendors.scripted_spaaza import ScriptedTasks
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 ROWS = 50
-END = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+END = datetime(2026, 5, 26, 12, tzinfo=UTC)
 #: A task that is due as soon as it is made.
 NOW = {"once": "2026-05-01T00:00:00Z"}
 Run = Callable[..., str]

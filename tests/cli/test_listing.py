@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,7 @@ from spaaza_source.cli.output.tables import show_jobs, show_loaded, show_plan, s
 from spaaza_source.exports import ExportRequest, Job, JobState, KnownJob
 from spaaza_source.windows import Window
 
-NOW = datetime(2026, 11, 29, 15, 42, 37, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 29, 15, 42, 37, tzinfo=UTC)
 #: The widest that vendors have: a table's name, an id, a window, a filter.
 TABLE, SUBJECT = "voucher_transactions", "voucher-transactions"
 WINDOW = Window(NOW - timedelta(days=31), NOW)
@@ -141,7 +141,7 @@ def line_of(*rows: dict[str, Any]) -> list[str]:
 
 
 def test_many_windows_end_in_one_line() -> None:
-    days = [datetime(2026, month, 1, tzinfo=timezone.utc) for month in range(1, 12)]
+    days = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 12)]
     rows: Iterable[dict[str, Any]] = [
         {"window_start": start, "window_end": end, "loaded": 7, "rejected": 2}
         for start, end in pairwise(days)

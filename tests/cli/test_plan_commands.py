@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -51,7 +51,7 @@ def rows_of(table: str) -> int:
 
 def test_a_plan_names_every_export_and_asks_for_none(spaaza: Spaaza, sandbox: Sandbox) -> None:
     told = spaaza("plan", "transactions", "users", "--start-date", "2026-09-15")
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     lines = told.splitlines()
     assert lines[1].split()[:4] == ["transactions", "2026-09-15", "to", "2026-10-01"]
     assert "timestamp is_between_date" in lines[1]
@@ -111,7 +111,7 @@ def test_history_is_collected_as_far_as_it_is_done(spaaza: Spaaza, sandbox: Sand
     spaaza("submit", "transactions", "--start-date", "2026-08-01", "--apart", "0")
     until_done(sandbox)
     spaaza("collect", "transactions", "--start-date", "2026-08-01")
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     months = (now.year - 2026) * 12 + now.month - 8 + 1
     with duckdb.connect("spaaza.duckdb") as warehouse:
         loaded = warehouse.sql("SELECT count(*), sum(loaded) FROM spaaza_data.export_jobs")

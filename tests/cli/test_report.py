@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ def test_every_event_of_a_load_is_a_line_of_json(sandbox: Sandbox) -> None:
     times = [datetime.fromisoformat(each["time"]) for each in told]
     assert times == sorted(times)
     assert times[0].tzinfo is not None
-    assert (datetime.now(timezone.utc) - times[0]).total_seconds() < 60
+    assert (datetime.now(UTC) - times[0]).total_seconds() < 60
     # dlt extracts its own state apart.
     steps = dict.fromkeys((each["step"], each["state"]) for each in told if each["event"] == "step")
     names = ("extract", "normalize", "load")

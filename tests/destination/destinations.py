@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,8 @@ def plain(cell: Any) -> Any:
     """A cell in one form for all engines."""
     match cell:
         case datetime():
-            moment = cell if cell.tzinfo else cell.replace(tzinfo=timezone.utc)
-            return moment.astimezone(timezone.utc)
+            moment = cell if cell.tzinfo else cell.replace(tzinfo=UTC)
+            return moment.astimezone(UTC)
         case memoryview():
             return bytes(cell)
         case Decimal():

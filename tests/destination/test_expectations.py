@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_rows_are_judged_before_they_are_loaded(
         jobs = [row["notices"] or "" for row in destination.read("export_jobs")]
         assert sum('"kind": "expectation"' in notices for notices in jobs) == 1
 
-        seen = datetime.now(timezone.utc) - timedelta(hours=30)
+        seen = datetime.now(UTC) - timedelta(hours=30)
         load("transactions", f"id,timestamp\n1,{seen:%Y-%m-%dT%H:%M:%SZ}\n", freshest="36h")
         # A later load asks for the last minute; the table has the newest row.
         empty = "id,timestamp\n"

@@ -6,7 +6,7 @@ One life of four tables each: what `tests/loading/test_history.py` shows case by
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def test_tables_go_on_from_what_the_destination_holds(
         loads.run("vouchers", start_date="2026-06-01", snapshot_every=0)
         assert loads.ids("vouchers") == [1, 2, 3, 4]
         # Another pipeline on another machine: its cursor and its types are the destination's.
-        now = datetime.now(timezone.utc) - timedelta(hours=1)
+        now = datetime.now(UTC) - timedelta(hours=1)
         vendor.files["transactions"] = table_of(*DAYS, f"29,{now.isoformat()},3")
         loads.run("transactions", pipeline=loads.pipeline("another", "second"))
         assert sum(row["price"] for row in destination.read("transactions")) == 28 * 29 / 2 + 14 + 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.vendors.spaaza_files import FileVendor
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.mark.parametrize("naming", ["direct", "sql_cs_v1"])

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
 TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 
 
 def source(vendor: FileVendor, table: str, **settings: Any) -> Any:

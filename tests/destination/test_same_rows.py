@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tests.vendors.spaaza_files import FileVendor
 
 pytestmark = pytest.mark.slow
 
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0)
 #: Longer than the 63 bytes that a name may have in PostgreSQL.
 LONG = "A header that is longer by far than what PostgreSQL takes for the name of a column"
 

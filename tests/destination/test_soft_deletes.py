@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def test_rows_that_are_gone_stay_and_come_back(
     kind: str, make_destination: Make, vendor: FileVendor, tmp_path: Path
 ) -> None:
     shop = Shop(vendor, tmp_path, make_destination(kind))
-    began = datetime.now(timezone.utc)
+    began = datetime.now(UTC)
     rows = [f"{number},n{number}\n" for number in range(1, 8)]
     shop.load("users", HEADER + "".join(rows))
     assert [each[2] for each in shop.rows()] == [False] * 7
@@ -71,7 +71,7 @@ def test_rows_that_are_gone_stay_and_come_back(
     assert shop.rows()[5:] == [("6", "n6", False), ("7", "n7", True)]
     assert shop.last_job() == (6, 7, 7, True)
     (marked,) = [row["deleted_at"] for row in shop.destination.read("users") if row["deleted_at"]]
-    assert began - timedelta(seconds=1) < marked < datetime.now(timezone.utc)
+    assert began - timedelta(seconds=1) < marked < datetime.now(UTC)
     # The time stays that of the first load without it; the next row that goes has its own.
     shop.load("users", HEADER + "".join(rows[:5]))
     times = {row["id"]: row["deleted_at"] for row in shop.destination.read("users")}
@@ -191,7 +191,7 @@ def test_changed_vouchers_are_merged_and_a_load_of_all_marks(
     header = "id,date_time_creation,date_time_redeemed,name\n"
     made = "2026-05-01T10:00:00Z"
     shop.load("vouchers", f"{header}1,{made},,a\n2,{made},,b\n3,{made},,c\n")
-    now = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     shop.load("vouchers", f"{header}1,{made},{now},used\n")
     assert shop.rows("vouchers") == [("1", "used", False), ("2", "b", False), ("3", "c", False)]
     shop.load("vouchers", f"{header}1,{made},{now},used\n2,{made},,b\n", snapshot_every=0)

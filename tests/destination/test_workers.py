@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dlt
@@ -20,7 +20,7 @@ from tests.destination.workers import Worker
 pytestmark = pytest.mark.slow
 
 START = "2026-08-01"
-END = datetime(2026, 11, 1, tzinfo=timezone.utc)
+END = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture

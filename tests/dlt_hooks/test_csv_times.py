@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import inspect
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -17,12 +17,12 @@ from pyarrow import csv as arrow_csv
 from spaaza_source.dlt_hooks import install_hooks
 
 TIMES = [
-    datetime(2026, 1, 2, 3, 4, 5, 678, timezone.utc),
+    datetime(2026, 1, 2, 3, 4, 5, 678, UTC),
     None,
-    datetime(1969, 12, 31, 23, 59, 59, 999_999, timezone.utc),
-    datetime(1, 1, 1, tzinfo=timezone.utc),
-    datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc),
-    datetime(2024, 2, 29, tzinfo=timezone.utc),
+    datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC),
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2024, 2, 29, tzinfo=UTC),
 ]
 TYPES = [
     *(pa.timestamp("us", zone) for zone in (None, "UTC", "Etc/UTC", "Europe/Amsterdam")),

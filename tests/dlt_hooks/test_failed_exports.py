@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import ExitStack
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +207,7 @@ def test_jobs_that_failed_on_a_machine_that_is_gone_are_told_by_the_next_load(
     vendor: Vendor, tmp_path: Path
 ) -> None:
     load(vendor, tmp_path)
-    vendor.made = iso(datetime.now(timezone.utc) + timedelta(seconds=30))
+    vendor.made = iso(datetime.now(UTC) + timedelta(seconds=30))
     vendor.tasks.append(dict(vendor.tasks[0]))
     vendor.codes[2] = "ERROR"
     load(vendor, tmp_path)
@@ -217,7 +217,7 @@ def test_jobs_that_failed_on_a_machine_that_is_gone_are_told_by_the_next_load(
 def test_windows_that_failed_stop_no_load_that_can_ask_for_none(
     vendor: Vendor, tmp_path: Path
 ) -> None:
-    vendor.made = iso(datetime.now(timezone.utc))
+    vendor.made = iso(datetime.now(UTC))
     vendor.code = "ERROR"
     # In parts by time in the end.
     fails(vendor, tmp_path)
@@ -250,7 +250,7 @@ def test_a_killed_run_is_told_by_the_next_one(vendor: Vendor, tmp_path: Path) ->
 
 def test_one_that_the_next_run_adopts_is_not_told(vendor: Vendor, tmp_path: Path) -> None:
     """As above, but its job is young enough."""
-    vendor.made = iso(datetime.now(timezone.utc))
+    vendor.made = iso(datetime.now(UTC))
     vendor.give(products=b"id,id\n")
     fails(vendor, tmp_path, "users", "products", max_age=3600)
     vendor.give(products=FILE)
@@ -318,7 +318,7 @@ def test_notes_can_be_read_by_their_owner_alone(vendor: Vendor, tmp_path: Path) 
 def test_what_a_run_has_told_the_vendors_list_does_not_replace(
     vendor: Vendor, tmp_path: Path
 ) -> None:
-    vendor.made = iso(datetime.now(timezone.utc))
+    vendor.made = iso(datetime.now(UTC))
     vendor.code, vendor.broken = "ERROR", "products"
     fails(vendor, tmp_path, "products")
     told = query(tmp_path, "FROM failed_exports ORDER BY ALL")

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -218,7 +218,7 @@ def _equals(value: Any, cell: str) -> bool:
             return Decimal(cell) == value
         case datetime():
             moment = datetime.fromisoformat(cell)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return moment == value
         case date():
             return date.fromisoformat(cell) == value

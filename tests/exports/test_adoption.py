@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +171,7 @@ def test_the_tasks_are_looked_through_page_by_page(tmp_path: Path, longest_page:
 def test_a_list_from_new_to_old_is_left_where_it_gets_too_old(tmp_path: Path) -> None:
     vendor = ForgetfulVendor(old_tasks=20 * PAGE)
     for number, task in enumerate(vendor.tasks):
-        day = datetime(2026, 5, 26, tzinfo=timezone.utc) - timedelta(hours=number)
+        day = datetime(2026, 5, 26, tzinfo=UTC) - timedelta(hours=number)
         task["state"]["created_date"] = day.isoformat()
     vendor.tasks[PAGE // 2]["desc"] = describe(request())
     vendor.tasks[PAGE // 2]["state"]["last_modified"] = "2026-05-26T12:00:00Z"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from tests.clocks import FakeClock
 from tests.export_runs import SpaazaBench
 from tests.vendors.scripted_spaaza import ScriptedTasks
 
-NOW = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 5, 26, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 APRIL = Window(NOW.replace(month=4, day=1), NOW.replace(month=5, day=1))
 SHORT = Window(NOW - 90 * MINUTE, NOW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -21,11 +21,11 @@ from spaaza_source.windows import EARLIEST, Window, WindowSize, cut_calendar, pa
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-NOW = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 5, 26, 12, tzinfo=UTC)
 
 
 def day(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def ask(window: Window | None) -> ExportRequest:
@@ -84,7 +84,7 @@ def test_the_time_to_come_is_not_cut() -> None:
     assert parts[-1] == Window(day("2026-05-01"), day("2030-01-01"))
 
 
-INSTANTS = st.datetimes(datetime(2019, 1, 1), datetime(2026, 1, 1), timezones=st.just(timezone.utc))  # noqa: DTZ001
+INSTANTS = st.datetimes(datetime(2019, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 @given(INSTANTS, INSTANTS, st.sampled_from(["day", "week", "month"]))

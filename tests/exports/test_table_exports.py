@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from spaaza_source.exports.export import Export, Phase
@@ -14,7 +14,7 @@ from spaaza_source.exports.table_sync import SyncPolicy, TableSync
 from spaaza_source.transport import FetchedFile
 from spaaza_source.windows import EARLIEST, Window
 
-START = datetime(2026, 5, 1, tzinfo=timezone.utc)
+START = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 NOW = START + 100 * HOUR
 

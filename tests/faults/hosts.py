@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,7 +91,7 @@ class BadDownloads(VoucherifyVendor):
 
     def __init__(self, broken: str, host: Host | None = None, **files: bytes) -> None:
         super().__init__()
-        self.clock = lambda: datetime.now(timezone.utc)
+        self.clock = lambda: datetime.now(UTC)
         self.broken = broken
         self.host = host
         self.fetched: list[Seen] = []

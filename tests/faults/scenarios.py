@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from tests.warehouses import column_types, query
 
 DAY = timedelta(days=1)
 #: At night no shop is open: a load that is run again some minutes later finds the same rows.
-NIGHT = datetime(2026, 5, 26, 1, tzinfo=timezone.utc)
+NIGHT = datetime(2026, 5, 26, 1, tzinfo=UTC)
 #: The sandbox's clock runs faster than ours, for exports begin at a whole second.
 SPEED = 10
 
@@ -51,7 +51,7 @@ class Scenario:
     vendor: str = "spaaza"
 
 
-JANUARY = datetime(2026, 1, 10, tzinfo=timezone.utc)
+JANUARY = datetime(2026, 1, 10, tzinfo=UTC)
 SCENARIOS = {
     "months": Scenario("transactions", JANUARY),
     "snapshot": Scenario("users"),

@@ -7,7 +7,7 @@ tables beside it, files, and the cursor. What is wrong with a file is left to th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ from tests.vendors.voucherify_files import KEYS
 from tests.warehouses import pipeline_into, query
 
 #: When a row was written that each load brings: within the lag.
-AT = f"{datetime.now(timezone.utc) - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
+AT = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
 #: What a row of a file is for the error's place, and for nobody's eyes.
 CELL = f"{CANARY}@example.com"
 

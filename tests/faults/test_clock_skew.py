@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def test_rows_that_come_while_loads_run_are_neither_missed_nor_taken_twice(
     skew: timedelta, tmp_path: Path, load: Load
 ) -> None:
     def theirs() -> datetime:
-        return datetime.now(timezone.utc) + skew
+        return datetime.now(UTC) + skew
 
     make_source, table, row_id = load
     shop = BusyShop(theirs() - timedelta(seconds=5))
@@ -149,7 +149,7 @@ def test_a_vendor_that_tells_no_time_but_its_jobs_is_not_overtaken(
     created = []
     with ScriptedTasks(file=FILE) as vendor:
         for _ in range(3):
-            created.append(datetime.now(timezone.utc).replace(microsecond=0) + skew)
+            created.append(datetime.now(UTC).replace(microsecond=0) + skew)
             vendor.dates = {"created_date": iso(created[-1])}
             pipeline_into(tmp_path).extract(source(vendor))
         first, *later = starts(vendor)
@@ -165,7 +165,7 @@ def test_a_vendor_that_dates_its_answers_but_no_jobs_is_not_overtaken(
     skew: timedelta, tmp_path: Path
 ) -> None:
     def theirs() -> datetime:
-        return datetime.now(timezone.utc) + skew
+        return datetime.now(UTC) + skew
 
     begun = theirs()
     with ScriptedTasks(file=FILE, clock=theirs) as vendor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import dlt
 import pytest
@@ -33,7 +33,7 @@ from tests.vendors.server import Answer
 
 pytestmark = pytest.mark.wing("exports")
 
-NOW = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 5, 26, 12, tzinfo=UTC)
 
 
 @pytest.fixture

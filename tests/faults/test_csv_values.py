@@ -19,7 +19,7 @@ from tests.warehouses import column_types, query
 
 pytestmark = [pytest.mark.slow, pytest.mark.wing("tabular", "loading")]
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 
 
 @pytest.fixture

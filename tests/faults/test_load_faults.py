@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +203,7 @@ class Dated(BadHost):
 
     def _task(self, number: int, code: str) -> dict[str, Any]:
         task = super()._task(number, code)
-        dates = dict.fromkeys(("created_date", "last_modified"), iso(datetime.now(timezone.utc)))
+        dates = dict.fromkeys(("created_date", "last_modified"), iso(datetime.now(UTC)))
         return {**task, "state": {**task["state"], **dates}}
 
     @property

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from tests.vendors.server import Answer
 
 pytestmark = [pytest.mark.slow, pytest.mark.wing("loading", "cli")]
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 THOROUGH = pytest.mark.thorough
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -196,7 +196,7 @@ def test_a_files_host_with_too_many_is_left_alone_too(
 ) -> None:
     clock = FakeClock()
     if retry_after == "date":
-        then = datetime.now(timezone.utc) + timedelta(seconds=90)
+        then = datetime.now(UTC) + timedelta(seconds=90)
         retry_after = format_datetime(then, usegmt=True)
     busy = [Answer(429, headers={"Retry-After": retry_after} if retry_after else {})]
 

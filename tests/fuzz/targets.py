@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from spaaza_source.voucherify.header_labels import match_fields
 from tests.clocks import FakeClock
 from tests.vendors.server import Answer, ScriptedServer, Seen
 
-SINCE = datetime(2026, 1, 1, tzinfo=timezone.utc)
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 FIELDS = ("id", "code", "voucher_type", "value")
 STATUSES = (200, 200, 200, 200, 201, 204, 206, 301, 302, 400, 401, 403, 404, 416, 429, 500, 503)
 HEADERS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def test_a_dataset_is_healthy_until_something_is_not(vendor: FileVendor, tmp_pat
     broken = {place for place, level in levels(tmp_path).items() if level == "broken"}
     assert broken == {"users volume", "users nulls"}
     assert found(tmp_path)["users nulls"].measured == "50% NULL in email"
-    later = datetime.now(timezone.utc) + timedelta(hours=27)
+    later = datetime.now(UTC) + timedelta(hours=27)
     assert levels(tmp_path, now=later)["users freshness"] == "broken"
     strict = HealthRules(volume_tolerance=5.0, null_tolerance=0.6)
     assert set(levels(tmp_path, rules=strict).values()) == {"ok"}

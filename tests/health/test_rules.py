@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from spaaza_source.health.table_loads import TableLoad, loads_of_table
 from spaaza_source.windows import Window
 
 #: A Tuesday.
-NOW = datetime(2026, 6, 30, 4, 15, tzinfo=timezone.utc)
+NOW = datetime(2026, 6, 30, 4, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
 RULES = HealthRules()
 

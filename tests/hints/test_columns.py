@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -193,8 +193,8 @@ def test_a_key_that_is_named_wrongly(shop: Shop) -> None:
 CODES = "code,date_time_creation\n"
 OLD = [f"c{day},2026-05-{day:02}T10:00:00Z\n" for day in range(1, 4)]
 #: One window, as it is no longer than a month.
-WEEKS: dict[str, Any] = {"start_date": datetime.now(timezone.utc) - timedelta(days=20)}
-DAYS: dict[str, Any] = {"start_date": datetime.now(timezone.utc) - timedelta(days=10)}
+WEEKS: dict[str, Any] = {"start_date": datetime.now(UTC) - timedelta(days=20)}
+DAYS: dict[str, Any] = {"start_date": datetime.now(UTC) - timedelta(days=10)}
 
 
 @pytest.mark.parametrize("way", ["reload", pytest.param("set back", marks=pytest.mark.thorough)])

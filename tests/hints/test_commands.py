@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +121,8 @@ def test_repeated_exports_of_a_range(command: Command) -> None:
 
 def test_a_range_of_which_nothing_is_loaded(command: Command) -> None:
     loads(command, "load", "transactions")
-    later = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
-    last = (datetime.now(timezone.utc) + timedelta(hours=2)).isoformat()
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    last = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     span = ("--start-date", later, "--end-date", last)
     told = refuses(command, "check", "--deep", "transactions", *span)
     check_advice("cli/deep_check/check.py", "Give an earlier start_date (--start-date), or", told)

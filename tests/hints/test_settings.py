@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +254,7 @@ def test_a_value_that_is_refused(
 
 
 def test_the_time_of_a_table_that_has_none(shop: Shop) -> None:
-    shop.give("users", f"id,seen\n1,{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}\n")
+    shop.give("users", f"id,seen\n1,{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n")
     with advises("expectations/settings.py", "Name a column"):
         shop.load("users", expectations={"users": {"freshest": "36h"}})
     shop.load("users", expectations={"users": {"freshest": {"seen": "36h"}}})

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -366,7 +366,7 @@ def _plain(cell: Any) -> Any:
     """A cell, equal where type and value are."""
     if isinstance(cell, Decimal):
         return cell.normalize()
-    return cell.astimezone(timezone.utc) if isinstance(cell, datetime) else cell
+    return cell.astimezone(UTC) if isinstance(cell, datetime) else cell
 
 
 def _for_kind(face: Face, kind: Kind, setting: str, value: Any) -> Any:

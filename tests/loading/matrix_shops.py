@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any, Literal
@@ -24,7 +24,7 @@ Kind = Literal["window", "merged", "snapshot"]
 #: How a table is loaded: a range of it is replaced; changed rows are merged by a key; all of it.
 KINDS: tuple[Kind, ...] = ("window", "merged", "snapshot")
 
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0)
 #: When the first load of a cell runs, by the vendor's clock; the second runs now.
 FIRST = NOW - timedelta(days=2)
 #: When there is one between them: what came right after the first is beyond its lookback then.

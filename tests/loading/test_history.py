@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,7 @@ def test_a_table_without_a_row_so_far_goes_on_all_the_same(
         pipeline.run(source(vendor, start_date="2026-01-01"))
     months = len(vendor.tasks) - 3
     assert months > 10
-    now = datetime.now(timezone.utc).isoformat()
+    now = datetime.now(UTC).isoformat()
     vendor.files["transactions"] = f"id,timestamp\n1,{now}\n".encode()
     pipeline.run(source(vendor, start_date="2026-01-01"))
     assert len(vendor.tasks) == months + 4
@@ -225,7 +225,7 @@ def test_another_pipeline_goes_on_with_cursor_types_and_guard(
     vendor.files["transactions"] = "".join([header, *days]).encode()
     pipeline_into(tmp_path).run(source(vendor))
     # Whole numbers alone would make it another type.
-    now = datetime.now(timezone.utc) - timedelta(hours=1)
+    now = datetime.now(UTC) - timedelta(hours=1)
     vendor.files["transactions"] = f"{header}11,{now.isoformat()},3\n".encode()
     pipeline_into(tmp_path, "another").run(source(vendor))
     assert vendor.tasks[-1]["trigger"]["segment"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def test_history_since_a_start_comes_in_months_then_goes_on(
     sandbox: Sandbox, calendar: Calendar, tmp_path: Path
 ) -> None:
     pipeline = pipeline_into(tmp_path)
-    start = datetime(2026, 1, 10, tzinfo=timezone.utc)
+    start = datetime(2026, 1, 10, tzinfo=UTC)
     pipeline.run(source(sandbox, start_date=start))
     months = sorted(window for window in asked(sandbox) if window)
     assert [end.day for _, end in months] == [1, 1, 1, 1, 26]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -220,9 +220,7 @@ def test_a_range_that_an_earlier_version_narrowed_is_of_the_same_filter(
     vendor: FileVendor,
 ) -> None:
     sync = loads_of(source(vendor, "transactions", segments={"transactions": LAST_DAY}))
-    window = Window(
-        datetime(2026, 5, 1, tzinfo=timezone.utc), datetime(2026, 5, 4, tzinfo=timezone.utc)
-    )
+    window = Window(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 4, tzinfo=UTC))
     earlier = selection_for(
         LAST_DAY, index="transactions", chain_id=1743, time_fields=["timestamp"], window=window
     )

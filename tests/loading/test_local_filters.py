@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.warehouses import pipeline_into, query
 TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
 QUICK: dict[str, Any] = {"poll_interval": 0.01, "start_margin": 0, "stagger": 0, "max_age": 0}
 HOUR = timedelta(hours=1)
-START = datetime(2026, 4, 1, tzinfo=timezone.utc)
+START = datetime(2026, 4, 1, tzinfo=UTC)
 #: One row an hour, over three months.
 ROWS = [START + HOUR * hours for hours in range(24 * 90)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from functools import partial
@@ -78,7 +78,7 @@ def test_dlts_own_incremental_is_refused(vendor: FileVendor, tmp_path: Path) -> 
 
 @pytest.mark.thorough
 def test_appended_rows_are_not_looked_back_for(vendor: FileVendor, tmp_path: Path) -> None:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     pipeline = pipeline_into(tmp_path)
     for hours in ((30, 20, 10), (30, 20, 10), (30, 20, 10)):
         lines = [f"{hour},{(now - timedelta(hours=hour)).isoformat()}" for hour in hours]
@@ -98,12 +98,12 @@ def test_a_vendors_clock_that_was_ahead_once_loses_no_row(
 
         def _answer(self, seen: Seen) -> Answer:
             answer = super()._answer(seen)
-            now = datetime.now(timezone.utc) + self.ahead
+            now = datetime.now(UTC) + self.ahead
             answer.headers["Date"] = format_datetime(now, usegmt=True)
             return answer
 
     def file(*hours: int) -> bytes:
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         lines = [f"{hour},{(now - timedelta(hours=hour)).isoformat()}" for hour in hours]
         return "\n".join(["id,timestamp", *lines, ""]).encode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ def test_runs_that_have_the_last_day_accumulate_and_a_missed_one_is_told(
     check_advice("exports/planning/recurring.py", "Load that range: spaaza load", caplog.text)
 
 
-BUSY = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+BUSY = datetime(2026, 5, 26, 12, tzinfo=UTC)
 
 
 @pytest.mark.thorough
@@ -288,7 +288,7 @@ def test_runs_without_their_times_are_told_and_none_is_loaded(
         assert query(tmp_path, "SELECT count(*) FROM transactions") == [(1,)]
 
 
-NOW = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 5, 26, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from spaaza_source.model import (
 
 DATASET = "loyalty"
 MODEL = "loyalty_model"
-UTC = dt.timezone.utc
+UTC = dt.UTC
 #: The columns of a book's row that stand beside its day, key and what it adjusts.
 MOVES = ("issued", "redeemed", "expired", "corrected")
 Row = dict[str, Any]

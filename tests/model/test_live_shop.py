@@ -21,7 +21,7 @@ from tests.model.loaded import MOVES, Row, check_chain, key_of
 
 Book = dict[tuple[str, str, str, dt.date], dict[str, Decimal]]
 #: A whole second, so that an export of that moment runs at it; what was sold last is still to come.
-START = dt.datetime(2026, 3, 20, 1, tzinfo=dt.timezone.utc)
+START = dt.datetime(2026, 3, 20, 1, tzinfo=dt.UTC)
 HUNDRED = Decimal(100)
 
 
@@ -60,7 +60,7 @@ def _rows(shop: GeneratedShop, index: str, at: dt.datetime) -> list[dict[str, An
         found += block.to_pylist()
     return [
         {
-            name: cell.replace(tzinfo=dt.timezone.utc)
+            name: cell.replace(tzinfo=dt.UTC)
             if isinstance(cell, dt.datetime) and cell.tzinfo is None
             else cell
             for name, cell in row.items()

@@ -67,7 +67,7 @@ def test_all_views_and_the_book_are_made_without_a_vendors_settings(
             assert found[0] >= 300, view
         days = warehouse.sql(f"SELECT max(day) FROM {vendor}_data_model.liability_book").fetchone()
     assert days
-    assert abs((days[0] - dt.datetime.now(dt.timezone.utc).date()).days) <= 1
+    assert abs((days[0] - dt.datetime.now(dt.UTC).date()).days) <= 1
 
 
 def test_the_model_can_be_read_from_a_file_attached_by_another_name(here: Path) -> None:
@@ -121,7 +121,7 @@ def test_what_the_book_lacks_is_loaded_and_it_goes_on(monkeypatch: pytest.Monkey
         with duckdb.connect("spaaza.duckdb") as warehouse:
             warehouse.execute(f"SET search_path = 'spaaza_data'; {sql}")
 
-    start = dt.datetime(2026, 3, 20, tzinfo=dt.timezone.utc)
+    start = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
     settings = live_settings(SandboxSettings(rows=300, clock=lambda: start))
     with Sandbox(settings) as sandbox:
         for name, value in settings_for(sandbox, MAX_AGE="0").items():

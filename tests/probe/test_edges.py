@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -15,7 +15,7 @@ from spaaza_source.probe.tasks import EDGES, MOST_SEARCHES
 from spaaza_source.windows import Window
 
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=each) for each in (1, 60, 3600, 86_400))
-MONDAY = datetime(2026, 5, 25, tzinfo=timezone.utc)
+MONDAY = datetime(2026, 5, 25, tzinfo=UTC)
 SHIFTS = [2 * HOUR, -5 * HOUR, 5.5 * HOUR, 5.75 * HOUR, 14 * HOUR, -14 * HOUR, QUARTER := HOUR / 4]
 BOUNDS = [(True, True), (True, False), (False, True), (False, False)]
 

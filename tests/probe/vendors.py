@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from spaaza_source.windows import iso, parse_instant
@@ -90,7 +90,7 @@ class OpenVendor(ScriptedServer):
         return header + b"".join(lines)
 
     def _moments(self, start: datetime, end: datetime) -> Sequence[datetime]:
-        every, now = self.ways.every, datetime.now(timezone.utc)
+        every, now = self.ways.every, datetime.now(UTC)
         if every is None:
             return []
         day = timedelta(days=1)

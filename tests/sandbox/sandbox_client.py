@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import requests
 
 from spaaza_source.sandbox import Sandbox, SandboxSettings, Shop
 
-NOON = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 5, 26, 12, tzinfo=UTC)
 
 
 class Clock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -20,7 +20,7 @@ from spaaza_source.sandbox import (
 )
 from tests.command import runner, settings_for
 
-START = datetime(2026, 11, 29, 9, tzinfo=timezone.utc)
+START = datetime(2026, 11, 29, 9, tzinfo=UTC)
 SETTINGS = live_settings(SandboxSettings(rows=10_000, clock=lambda: START))
 
 
@@ -114,4 +114,4 @@ def test_the_loads_of_two_days_end_with_what_the_sandbox_has(
             "SELECT max(window_end) FROM spaaza_data.export_jobs WHERE table_name = 'transactions'"
         ).fetchone()
     assert ends
-    assert ends[0] > datetime.now(timezone.utc) + timedelta(days=1)
+    assert ends[0] > datetime.now(UTC) + timedelta(days=1)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pyarrow.csv
 import pytest
@@ -12,7 +12,7 @@ from spaaza_source.sandbox.settings import INDEXES
 from tests.sandbox.sandbox_client import Client, Clock, running
 
 Rows = list[dict[str, str]]
-NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def tables(client: Client) -> dict[str, Rows]:
 
 
 def test_data_follow_from_the_seed_and_not_from_the_clock(client: Client) -> None:
-    later = Clock(datetime(2031, 1, 1, tzinfo=timezone.utc))
+    later = Clock(datetime(2031, 1, 1, tzinfo=UTC))
     with running(later, rows=3000) as same, running(rows=3000, seed=8) as other:
         for index in INDEXES:
             assert same.export(index) == client.export(index)

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,7 +62,7 @@ def test_remembers_every_call() -> None:
 
 
 def test_tells_the_time_by_its_own_clock() -> None:
-    with running(Clock(datetime(2031, 2, 3, 4, 5, 6, tzinfo=timezone.utc))) as client:
+    with running(Clock(datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC))) as client:
         assert client.get("/tasks").headers["Date"] == "Mon, 03 Feb 2031 04:05:06 GMT"
 
 

@@ -1,7 +1,7 @@
 """How a task goes from READY to DONE, by a clock that the test moves."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -146,7 +146,7 @@ def test_a_repeating_task_runs_again_and_keeps_its_last_file_meanwhile() -> None
 )
 def test_a_schedule_keeps_to_its_first_date(once: str, repeat: str, moment: str, due: str) -> None:
     first, now, expected = (
-        datetime.fromisoformat(day).replace(tzinfo=timezone.utc) for day in (once, moment, due)
+        datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (once, moment, due)
     )
     assert due_after(first, repeat, now) == expected
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_the_time_of_day_changes_nothing_and_a_clock_behind_the_data_does_not_ei
             return client.file("voucher", fields=["id", "created_at", "updated_at"])
 
     assert vouchers(NOON) == vouchers(NOON + timedelta(hours=7))
-    late = datetime(2027, 1, 1, tzinfo=timezone.utc)
+    late = datetime(2027, 1, 1, tzinfo=UTC)
     assert vouchers(late) == vouchers(late + timedelta(days=400))
     assert vouchers(NOON) != vouchers(late)
 

@@ -1,7 +1,7 @@
 """Which rows an export of Voucherify has, and in what order."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +9,7 @@ import pytest
 
 from tests.sandbox.voucherify_client import OneProject, VoucherifyClient, voucherify
 
-DAY = datetime(2026, 1, 5, tzinfo=timezone.utc)
+DAY = datetime(2026, 1, 5, tzinfo=UTC)
 MOMENTS = [DAY, DAY + timedelta(milliseconds=1), DAY + timedelta(days=1), DAY]
 TIMES = pa.timestamp("ms", "UTC")
 TABLE = pa.table(

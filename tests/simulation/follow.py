@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -23,7 +23,7 @@ from tests.simulation.life import DAY, Habits, Life
 from tests.simulation.load import MACHINE, SECOND_MACHINE, TABLES, WAREHOUSE, End, Job
 from tests.simulation.vendor import TROUBLES, Vendor
 
-FIRST_DAY = datetime(2026, 1, 5, tzinfo=timezone.utc)
+FIRST_DAY = datetime(2026, 1, 5, tzinfo=UTC)
 #: Changes to files that a whole load makes.
 STEPS = 235
 #: Seconds that a whole load takes, or some less.

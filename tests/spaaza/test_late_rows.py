@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tests.warehouses import pipeline_into, query
 
 pytestmark = pytest.mark.slow
 
-DAY = datetime(2026, 5, 10, 4, tzinfo=timezone.utc)
+DAY = datetime(2026, 5, 10, 4, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 

@@ -338,7 +338,7 @@ def typed(value: Any, kind: str) -> Any:  # noqa: PLR0911 - one for each kind
             ).groups()  # type: ignore[union-attr]
             micros = int((fraction or "0").ljust(6, "0"))
             local = dt.datetime.fromisoformat(day_and_time).replace(
-                microsecond=micros, tzinfo=dt.timezone.utc
+                microsecond=micros, tzinfo=dt.UTC
             )
             if zone in (None, "Z"):
                 return local

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ def test_the_zero_time_is_null_where_a_time_is_documented(
     tmp_path: Path, zero: str, known: dict[str, ColumnType]
 ) -> None:
     sound = {"at": "2026-05-01T10:00:00Z", "born": "1978-01-02"}
-    at = datetime(2026, 5, 1, 10, tzinfo=timezone.utc)
+    at = datetime(2026, 5, 1, 10, tzinfo=UTC)
     text = f"at,born,other\n{sound['at']},{sound['born']},x\n{zero},{zero},{zero}\n"
     types, rows = read_csv(tmp_path, text, known_types=known)
     assert (types["at"], types["born"]) == ("timestamp", "date")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def rows(file: CsvFile) -> list[dict[str, Any]]:
 
 
 def at(second: int, micros: int = 0, hour: int = 10) -> datetime:
-    return datetime(2026, 5, 3, hour, 0, second, micros, timezone.utc)
+    return datetime(2026, 5, 3, hour, 0, second, micros, UTC)
 
 
 @pytest.mark.parametrize("known", [{}, {"at": ColumnType("timestamp")}], ids=["first", "known"])
@@ -73,7 +73,7 @@ def test_an_instant_in_another_form_is_kept_exactly(
     [
         ("2026-05-03T10:00:44.123456789Z", at(44, 123456)),
         ("2026-05-03 10:00:44.0000001 UTC", at(44)),
-        ("2026-06-30T23:59:60Z", datetime(2026, 6, 30, 23, 59, 59, 999999, timezone.utc)),
+        ("2026-06-30T23:59:60Z", datetime(2026, 6, 30, 23, 59, 59, 999999, UTC)),
     ],
 )
 def test_one_that_the_column_cannot_hold_is_cut_and_its_text_kept(
@@ -159,7 +159,7 @@ def test_instants_of_json_in_other_forms(
     assert [record["day_at"] for record in found[10:13]] == [
         at(44, 123456),
         at(44),
-        datetime(2016, 12, 31, 23, 59, 59, 999999, timezone.utc),
+        datetime(2016, 12, 31, 23, 59, 59, 999999, UTC),
     ]
     assert [record.get("day_at__v_text") for record in found[10:13]] == [fine, None, leap]
     assert file.columns[1].has_variant

@@ -18,7 +18,7 @@ from tests.warehouses import column_types, pipeline_into, query
 
 pytestmark = pytest.mark.slow
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 BASKETS = [
     {
         "id": 1,

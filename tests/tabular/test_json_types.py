@@ -15,7 +15,7 @@ from spaaza_source.errors import HeaderError
 from spaaza_source.tabular import ColumnType, open_csv, open_json
 from tests.tabular.json_files import nested_types, opened_json, records, types
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 
 
 @pytest.fixture

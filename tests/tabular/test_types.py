@@ -20,7 +20,7 @@ from spaaza_source.tabular.csv_reader import scan
 from spaaza_source.tabular.inference import Evidence
 from spaaza_source.tabular.values import convert, fit_mask
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 
 
 def inferred(*cells: str) -> str:

@@ -4,7 +4,7 @@ import gc
 import socket
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -117,11 +117,11 @@ def test_a_huge_retry_after_stops_at_once() -> None:
     [("5", 5.0), ("-5", None), ("soon", None), ("", None), (None, None), ("nan", None)],
 )
 def test_retry_after_is_read_or_left(value: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(value, datetime.now(timezone.utc)) == seconds
+    assert parse_retry_after(value, datetime.now(UTC)) == seconds
 
 
 def test_retry_after_may_be_a_date() -> None:
-    now = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+    now = datetime(2026, 5, 26, 12, tzinfo=UTC)
     assert parse_retry_after(format_datetime(now + timedelta(seconds=90), usegmt=True), now) == 90
 
 

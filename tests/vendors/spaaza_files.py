@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from spaaza_source.windows import iso
@@ -52,7 +52,7 @@ class DatedVendor(FileVendor):
 
     def __init__(self, **files: bytes) -> None:
         super().__init__(**files)
-        self._made = iso(datetime.now(timezone.utc))
+        self._made = iso(datetime.now(UTC))
 
     def _task(self, number: int, code: str) -> dict[str, Any]:
         task = super()._task(number, code)

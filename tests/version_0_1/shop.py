@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -22,14 +22,14 @@ CHAIN = 1743
 TOKEN = {"access_token_id": "a", "access_token_secret": "b"}
 QUICK: dict[str, Any] = {"poll_interval": 0.01, "start_margin": 0, "stagger": 0}
 #: When the shop was loaded: by version 0.1, the last time by the present one.
-LOADS = tuple(datetime(2024, 3, day, 4, tzinfo=timezone.utc) for day in (10, 11, 12, 13))
+LOADS = tuple(datetime(2024, 3, day, 4, tzinfo=UTC) for day in (10, 11, 12, 13))
 #: What is given as `start_date` of the transactions; the other tables have none.
 START_DATE = "2024-01-01"
 #: The tables of a load: those with a start, and those without.
 BY_START, WITHOUT_START = ("transactions",), ("users", "vouchers", "wallet_ledger", "products")
 FIELDS = {"vouchers": ["id", "code", "created_at"], "redemptions": ["id", "date", "result"]}
 
-_OPENED = datetime(2024, 1, 5, 10, tzinfo=timezone.utc)
+_OPENED = datetime(2024, 1, 5, 10, tzinfo=UTC)
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 Row = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ def rows_are_the_vendors(database: Path, at: datetime = NOW) -> None:
 def _told(cell: Any) -> str:
     """A cell as one text, whatever wrote it."""
     if isinstance(cell, datetime):
-        return cell.astimezone(timezone.utc).isoformat()
+        return cell.astimezone(UTC).isoformat()
     return str(cell.normalize() if isinstance(cell, Decimal) else _number(cell))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -32,8 +32,8 @@ REDEMPTIONS = {
 }
 REDEMPTIONS_OF_A = where("customer_id", "is", "cust_canary")
 WINDOW = Window(
-    datetime(2018, 5, 30, 22, tzinfo=timezone.utc) + MARGIN,
-    datetime(2018, 6, 29, 22, tzinfo=timezone.utc) - MARGIN,
+    datetime(2018, 5, 30, 22, tzinfo=UTC) + MARGIN,
+    datetime(2018, 6, 29, 22, tzinfo=UTC) - MARGIN,
 )
 BOTH = ("created_at", "updated_at")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_what_is_too_much_comes_in_windows_and_none_is_lost(tmp_path: Path) -> N
 
 @pytest.mark.thorough
 def test_history_since_a_start(tmp_path: Path) -> None:
-    start = datetime.now(timezone.utc) - timedelta(days=100)
+    start = datetime.now(UTC) - timedelta(days=100)
     with Sandbox(SandboxSettings(rows=300, run_seconds=0.02)) as sandbox:
         load(sandbox, tmp_path / "all", objects=["redemptions"])
         load(sandbox, tmp_path / "some", objects=["redemptions"], start_date=start)

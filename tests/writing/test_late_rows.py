@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Till(FileVendor):
 
     def __init__(self) -> None:
         super().__init__(transactions=b"", users=b"id\n1\n")
-        self.began = datetime.now(timezone.utc)
+        self.began = datetime.now(UTC)
 
     def ago(self, hours: float) -> str:
         return (self.began - hours * HOUR).isoformat().replace("+00:00", "Z")

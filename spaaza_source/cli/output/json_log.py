@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -118,7 +118,7 @@ class JsonReport(Collector):
         return round(time.monotonic() - self._began, 3)
 
     def _line(self, event: str, **fields: Any) -> None:
-        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {"time": now.replace("+00:00", "Z"), "event": event, **self._chain, **fields}
         self._stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
         # A log collector must not wait for a buffer to fill.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -346,10 +346,10 @@ def _days(window: Window | None) -> str:
     """A window in short, by its days."""
     if window is None:
         return ALL_ROWS
-    end = window.end.astimezone(timezone.utc)
+    end = window.end.astimezone(UTC)
     if window.start is None:
         return f"until {end:%Y-%m-%d}"
-    start = window.start.astimezone(timezone.utc)
+    start = window.start.astimezone(UTC)
     if start.date() == end.date():
         return f"{end:%Y-%m-%d}"
     return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
@@ -362,7 +362,7 @@ def _short(instant: datetime) -> str:
 
 def _minute(instant: datetime | None) -> str:
     """An instant to the minute, in UTC; a vendor may not tell it."""
-    return "" if instant is None else f"{instant.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
+    return "" if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _duration(seconds: float | None) -> str:

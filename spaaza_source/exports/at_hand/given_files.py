@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -163,7 +163,7 @@ def take_files(
             )
         name = "".join(sign if sign.isprintable() else "?" for sign in path.name)
         job = Job(f"{name}#{file.sha256[:_HASH_SHOWN]}", JobState.DONE, GIVEN)
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         _warn_of_end(request, path)
         export = Export(request, job, now, adopted=True, phase=Phase.ARRIVED, skipped=skipped)
         export.arrive(file, 0.0)
@@ -172,7 +172,7 @@ def take_files(
 
 def _warn_of_end(request: ExportRequest, path: Path) -> None:
     """Warn of a file that was written before the range ends that it is to have all rows of."""
-    written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     if request.window is not None and written < request.window.end:
         logger.warning(
             f"{path.name} was written at {iso(written)}, before end_date: rows of after that are"
@@ -206,7 +206,7 @@ def _window(sync: TableSync, dates: SyncPolicy) -> Window | None:
             where=where,
             hint="Give end_date too: the end of the range that was exported.",
         )
-    if dates.end > datetime.now(timezone.utc):
+    if dates.end > datetime.now(UTC):
         raise SettingsError(
             "end_date lies in the future, and no file has the rows of then",
             where=where,

@@ -5,7 +5,7 @@ guess.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from spaaza_source.sandbox.calls import Call
@@ -46,7 +46,7 @@ class SignedLinks:
         """The path with a query that opens it."""
         query = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-            "X-Amz-Date": self._clock().astimezone(timezone.utc).strftime(_DATE_FORMAT),
+            "X-Amz-Date": self._clock().astimezone(UTC).strftime(_DATE_FORMAT),
             "X-Amz-Expires": str(self._seconds),
             "X-Amz-SignedHeaders": "host",
         }
@@ -65,7 +65,7 @@ class SignedLinks:
         if not secrets_match(signature, self._signature(call.path, query)):
             message = "The request signature does not match."
             raise storage_refusal(403, "SignatureDoesNotMatch", message)
-        signed = datetime.strptime(query["X-Amz-Date"], _DATE_FORMAT).replace(tzinfo=timezone.utc)
+        signed = datetime.strptime(query["X-Amz-Date"], _DATE_FORMAT).replace(tzinfo=UTC)
         if self._clock() >= signed + timedelta(seconds=int(query["X-Amz-Expires"])):
             raise storage_refusal(403, "AccessDenied", "Request has expired")
 

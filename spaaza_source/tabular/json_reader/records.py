@@ -30,7 +30,7 @@ from spaaza_source.tabular.json_reader.shape import Path
 from spaaza_source.tabular.values import are_zero_texts, convert, fit_mask
 
 Row = dict[str, Any]
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _ABSENT = object()
 """What stands in the place of a value that is left out of its row, key and all."""
 
