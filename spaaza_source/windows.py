@@ -18,11 +18,8 @@ LENGTHS: dict[WindowSize, timedelta] = {
     "day": timedelta(days=1),
 }
 
-#: `datetime.fromisoformat` of Python 3.10 knows neither `Z` nor a fraction of any length.
-_ZULU = re.compile(r"[Zz]$")
 #: A window as it is written in a job's description.
 _WRITTEN = re.compile(r"\[(\*|[^\s,]+), ([^\s)]+)\)")
-_FRACTION = re.compile(r"\.(\d{1,6})(?=$|[+-])")
 
 #: Vendors write dates that never came as the year 1.
 FIRST_REAL_YEAR = 1970
@@ -145,10 +142,9 @@ def parse_instant(value: object, setting: str) -> datetime:
     """
     moment = value
     if isinstance(moment, str):
-        text = _ZULU.sub("+00:00", moment.strip())
-        text = _FRACTION.sub(lambda fraction: "." + fraction[1].ljust(6, "0"), text)
         try:
-            moment = datetime.fromisoformat(text)
+            # ISO 8601 in small letters too: `t` and `z`.
+            moment = datetime.fromisoformat(moment.strip().upper())
         except ValueError:
             moment = None
     elif isinstance(moment, date) and not isinstance(moment, datetime):

@@ -18,8 +18,7 @@ settings.load_profile("unhurried")
 
 
 def pytest_collection_finish() -> None:
-    # What is there now stays for good: no full collection needs to walk all of it. On Python 3.10
-    # pyarrow's `read_csv` does so too, in 8 ms at each call: seconds for a file in tiny blocks.
+    # What is there now stays for good: no full collection needs to walk all of it.
     gc.freeze()
 
 

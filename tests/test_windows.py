@@ -17,6 +17,7 @@ NOON = datetime(2026, 5, 26, 12, tzinfo=UTC)
         ("2026-05-26T12:00:00", NOON),
         ("2026-05-26 14:00:00+02:00", NOON),
         ("2026-05-26T12:00:00.5Z", NOON + timedelta(milliseconds=500)),
+        ("2026-05-26t12:00:00.0000009z", NOON),
         ("2026-05-26", NOON - timedelta(hours=12)),
         (date(2026, 5, 26), NOON - timedelta(hours=12)),
         (NOON.replace(tzinfo=None), NOON),

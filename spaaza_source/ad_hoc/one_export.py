@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 from uuid import uuid4
 
 import requests
@@ -112,10 +112,10 @@ def export_file(
 @with_settings("spaaza")
 def _read_spaaza_waits(
     poll_interval: float = 15.0,
-    max_poll_interval: Optional[float] = None,  # noqa: UP045 - dlt reads it at run time
+    max_poll_interval: float | None = None,
     export_timeout: float = 3600.0,
-    start_timeout: Optional[float] = None,  # noqa: UP045
-    execute_after: Optional[float] = 300.0,  # noqa: UP045
+    start_timeout: float | None = None,
+    execute_after: float | None = 300.0,
 ) -> PollSettings:
     return PollSettings(
         poll_interval,
@@ -129,9 +129,9 @@ def _read_spaaza_waits(
 @with_settings("voucherify")
 def _read_voucherify_waits(
     poll_interval: float = 15.0,
-    max_poll_interval: Optional[float] = None,  # noqa: UP045
+    max_poll_interval: float | None = None,
     export_timeout: float = 3600.0,
-    start_timeout: Optional[float] = None,  # noqa: UP045
+    start_timeout: float | None = None,
 ) -> PollSettings:
     return PollSettings(
         poll_interval, max_poll_interval, export_timeout, start_timeout=start_timeout

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import urlsplit
 
 import dlt
@@ -198,7 +198,7 @@ def _configured_address(source: str) -> object:
         return None
 
 
-def _give_address(base_url: Optional[str] = None) -> object:  # noqa: UP045 - dlt reads the hint
+def _give_address(base_url: str | None = None) -> object:
     return base_url
 
 

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 import dlt
 import requests
@@ -67,14 +67,14 @@ def spaaza_bulk_users(
     on_drift: Any = "tell",
     expectations: Any = None,
     privacy: Any = None,
-    privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
+    privacy_secret: TSecretStrValue | None = None,
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
     deletes: Any = "remove",
     export_timeout: float = 3600.0,
     bulk_users_path: str = PATH,
-    keep_files: Optional[str] = None,  # noqa: UP045
-    from_files: Optional[str] = None,  # noqa: UP045
+    keep_files: str | None = None,
+    from_files: str | None = None,
     files: Any = None,
     dialect: Any = None,
 ) -> Iterator[DltResource]:

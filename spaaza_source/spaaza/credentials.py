@@ -6,7 +6,7 @@ Vendor documents: Tasks API reference ("Permissions and Authentication"), bulk u
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Any
 
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import CredentialsConfiguration
@@ -65,8 +65,8 @@ class AdminSession(Secret, CredentialsConfiguration):
 #: What to give: either kind, or the one that the bulk users export takes.
 EITHER = "Give access_token_id and access_token_secret, or session_user_id and session_key."
 SESSION = "Give session_user_id and session_key."
-#: dlt uses the first whose fields it finds. It reads this at run time, on Python 3.10 too.
-SpaazaCredentials = Union[AccessToken, AdminSession, dict[str, str]]  # noqa: UP007
+#: dlt uses the first whose fields it finds.
+SpaazaCredentials = AccessToken | AdminSession | dict[str, str]
 
 
 def require_credentials(credentials: Any) -> AccessToken | AdminSession:

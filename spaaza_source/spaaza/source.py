@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 import dlt
 from dlt.common.typing import TSecretStrValue
@@ -69,7 +69,7 @@ def spaaza_source(
     *,
     start_date: Any = None,
     end_date: Any = None,
-    segments: Optional[dict[str, Any]] = None,  # noqa: UP045
+    segments: dict[str, Any] | None = None,
     export_format: Literal["csv", "json"] = "csv",
     column_types: Any = "inferred",
     on_bad_row: Literal["reject", "fail"] = "reject",
@@ -79,33 +79,33 @@ def spaaza_source(
     on_drift: Any = "tell",
     expectations: Any = None,
     privacy: Any = None,
-    privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
-    time_columns: Optional[dict[str, str]] = None,  # noqa: UP045
+    privacy_secret: TSecretStrValue | None = None,
+    time_columns: dict[str, str] | None = None,
     lag: float = 86_400.0,
-    window: Optional[Literal["month", "week", "day"]] = "month",  # noqa: UP045
+    window: Literal["month", "week", "day"] | None = "month",
     smallest_window: float = 3600.0,
     max_exports: int = 240,
     filter_margin: float = 1.0,
     poll_interval: float = 15.0,
-    max_poll_interval: Optional[float] = None,  # noqa: UP045
+    max_poll_interval: float | None = None,
     export_timeout: float = 3600.0,
-    start_timeout: Optional[float] = None,  # noqa: UP045
+    start_timeout: float | None = None,
     max_concurrent_exports: int = 3,
     start_margin: float = 2.0,
     stagger: float = 1.0,
-    execute_after: Optional[float] = 300.0,  # noqa: UP045
+    execute_after: float | None = 300.0,
     max_age: float = 3600.0,
     only_finished: bool = False,
-    adopt_tasks: Optional[dict[str, Any]] = None,  # noqa: UP045
+    adopt_tasks: dict[str, Any] | None = None,
     snapshot_every: float = 7.0,
-    reload_every: Optional[float] = None,  # noqa: UP045
-    allow_external_schedulers: Optional[bool] = None,  # noqa: UP045
+    reload_every: float | None = None,
+    allow_external_schedulers: bool | None = None,
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
     deletes: Any = "remove",
     retain_days: Any = None,
-    keep_files: Optional[str] = None,  # noqa: UP045
-    from_files: Optional[str] = None,  # noqa: UP045
+    keep_files: str | None = None,
+    from_files: str | None = None,
     files: Any = None,
     dialect: Any = None,
 ) -> Iterator[DltResource]:

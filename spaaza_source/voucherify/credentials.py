@@ -6,7 +6,7 @@ Vendor document: "Authentication" (`X-App-Id`, `X-App-Token`).
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Union
+from typing import Any
 
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import CredentialsConfiguration
@@ -39,7 +39,7 @@ class AppKeys(Secret, CredentialsConfiguration):
         return hashlib.sha256(str(self.app_id).encode()).hexdigest()[:12]
 
 
-VoucherifyCredentials = Union[AppKeys, dict[str, str]]  # noqa: UP007 - dlt reads it at run time
+VoucherifyCredentials = AppKeys | dict[str, str]
 
 
 def require_keys(credentials: Any) -> AppKeys:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 import dlt
 from dlt.common.typing import TSecretStrValue
@@ -65,10 +65,10 @@ def voucherify_source(
     credentials: VoucherifyCredentials = dlt.secrets.value,
     *,
     objects: Any = None,
-    fields: Optional[dict[str, Any]] = None,  # noqa: UP045
-    filters: Optional[dict[str, Any]] = None,  # noqa: UP045
-    campaign_id: Optional[str] = None,  # noqa: UP045
-    order: Optional[dict[str, str]] = None,  # noqa: UP045
+    fields: dict[str, Any] | None = None,
+    filters: dict[str, Any] | None = None,
+    campaign_id: str | None = None,
+    order: dict[str, str] | None = None,
     start_date: Any = None,
     end_date: Any = None,
     column_types: Any = "inferred",
@@ -79,27 +79,27 @@ def voucherify_source(
     on_drift: Any = "tell",
     expectations: Any = None,
     privacy: Any = None,
-    privacy_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
+    privacy_secret: TSecretStrValue | None = None,
     lag: float = 86_400.0,
-    window: Optional[Literal["month", "week", "day"]] = "month",  # noqa: UP045
+    window: Literal["month", "week", "day"] | None = "month",
     smallest_window: float = 3600.0,
     max_exports: int = 240,
     poll_interval: float = 15.0,
-    max_poll_interval: Optional[float] = None,  # noqa: UP045
+    max_poll_interval: float | None = None,
     export_timeout: float = 3600.0,
-    start_timeout: Optional[float] = None,  # noqa: UP045
+    start_timeout: float | None = None,
     max_concurrent_exports: int = 3,
     max_age: float = 3600.0,
     only_finished: bool = False,
     snapshot_every: float = 7.0,
-    reload_every: Optional[float] = None,  # noqa: UP045
-    allow_external_schedulers: Optional[bool] = None,  # noqa: UP045
+    reload_every: float | None = None,
+    allow_external_schedulers: bool | None = None,
     max_deleted_share: float = 0.2,
     accept_deletes: bool = False,
     deletes: Any = "remove",
     retain_days: Any = None,
-    keep_files: Optional[str] = None,  # noqa: UP045
-    from_files: Optional[str] = None,  # noqa: UP045
+    keep_files: str | None = None,
+    from_files: str | None = None,
     cleanup: bool = False,
     files: Any = None,
     dialect: Any = None,

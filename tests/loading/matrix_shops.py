@@ -378,4 +378,4 @@ def _fulfils(operator: str, values: Sequence[str], cell: Any) -> bool:
 
 
 def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
