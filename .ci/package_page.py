@@ -1,9 +1,10 @@
-"""The README as a package page shows it: links to files of the repository made absolute, or text.
+"""The package page: the README with links that work there, and the addresses beside it.
 
 In the repository, links to files are relative. A package page has no such files, so the build
-rewrites the links (pyproject.toml, `tool.hatch.metadata.hooks.custom`). Its setting `files` is the
-address under which the repository shows its files. While that is empty, a link becomes its text
-and the file's path: a reader finds the file in the source distribution.
+rewrites the links (pyproject.toml, `tool.hatch.metadata.hooks.custom`). Two settings stand there:
+`repository`, the address of the repository, and `files`, the address under which it shows its files.
+While they are empty, the page names no address, and a link becomes its text and the file's path: a
+reader finds the file in the source distribution.
 """
 
 import re
@@ -19,14 +20,16 @@ PART = re.compile(
 )
 
 
-class PackageReadme(MetadataHookInterface):
-    """Hatch's hook: sets the long description."""
+class PackagePage(MetadataHookInterface):
+    """Hatch's hook: sets the long description and the addresses."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Set `readme`."""
+        """Set `readme` and `urls`."""
+        repository, files = self.config.get("repository", ""), self.config.get("files", "")
         text = Path(self.root, "README.md").read_text(encoding="utf-8")
-        told = with_absolute_links(text, self.config.get("files", ""))
+        told = with_absolute_links(text, files)
         metadata["readme"] = {"content-type": "text/markdown", "text": told}
+        metadata["urls"] = project_urls(repository, files)
 
 
 def with_absolute_links(markdown: str, files: str) -> str:
@@ -41,3 +44,12 @@ def with_absolute_links(markdown: str, files: str) -> str:
         return text if path in text else f"{text} (`{path}`)"
 
     return PART.sub(rewrite, markdown)
+
+
+def project_urls(repository: str, files: str) -> dict[str, str]:
+    """The addresses that a package page shows: those that there are."""
+    urls = {"Repository": repository} if repository else {}
+    if files:
+        page = files.rstrip("/")
+        urls |= {"Documentation": f"{page}/README.md", "Changelog": f"{page}/CHANGELOG.md"}
+    return urls
