@@ -108,13 +108,14 @@ def test_a_log_has_a_line_for_each_change_and_each_step() -> None:
     lines: list[str] = []
     with shown(lines, at_terminal=False) as progress:
         load_all(progress)
-    assert lines == [
+    # How long a step took is a matter of this machine.
+    assert [re.sub(r"\(\d\.\d s\)", "(… s)", line) for line in lines] == [
         "users: queued (0 s)",
         "users: [/x] (0 s)",
         "users: arrived (0 s)",
-        "extract: 1 table (0.0 s)",
-        "normalize: 1 file (0.0 s)",
-        "load: 5 jobs (0.0 s)",
+        "extract: 1 table (… s)",
+        "normalize: 1 file (… s)",
+        "load: 5 jobs (… s)",
     ]
 
 

@@ -77,6 +77,24 @@ def test_nesting_has_a_limit_and_no_recursion_breaks(opened: Any) -> None:
         opened(nested(50_000))
 
 
+@pytest.mark.parametrize("levels", [101, 2_000, 50_000])
+def test_a_text_that_breaks_off_too_deep_is_told_by_its_depth(opened: Any, levels: int) -> None:
+    """Whatever Python's own parser does at that depth, which its versions differ in."""
+    for data in (
+        "[" + '{"a":' * levels,
+        '[{"i":1},' + '{"a":[' * levels + "x",
+        '{"i":1}\n' + '{"a":' * levels + "\n",
+    ):
+        with pytest.raises(MalformedFileError, match="nest deeper than 100 levels"):
+            opened(data)
+
+
+def test_brackets_in_texts_and_side_by_side_are_no_depth(opened: Any) -> None:
+    wide = '{"a": "' + r"\"[{" * 200 + '", "b": [' + "[{}]," * 200
+    with pytest.raises(MalformedFileError, match="the file ends in the middle of a value"):
+        opened(f"[{wide}")
+
+
 def test_data_in_the_place_of_keys_stops_before_the_memory_is_full(
     opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

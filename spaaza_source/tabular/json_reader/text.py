@@ -20,6 +20,7 @@ RESERVED_MARKS = "\uf026-\uf02d"
 """dlt marks a value that JSON has no form for by one of these, and decodes it when reading."""
 _MARKED = re.compile(f"[{RESERVED_MARKS}]")
 _SUSPICIOUS = re.compile(rf"[{RESERVED_MARKS}]|\\u(?:0000|[dD][89a-fA-F]|[fF]02)")
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _DIGITS_WRITTEN_OUT = 60
 
 
@@ -48,6 +49,9 @@ def read_value(text: str, at: int, *, any_depth: bool = False) -> tuple[Any, int
     try:
         value, end = _decoder.raw_decode(text, at)
     except json.JSONDecodeError as error:
+        # How deep Python reads depends on its version: one stops at the depth, another here.
+        if not any_depth and _opens_too_deep(text, at, error.pos):
+            raise _too_deep() from None
         # The error contains the text, so it must not be passed on.
         unclosed = error.msg.startswith("Unterminated string")
         raise BrokenJSONError(error.pos, unclosed=unclosed) from None
@@ -55,8 +59,7 @@ def read_value(text: str, at: int, *, any_depth: bool = False) -> tuple[Any, int
         raise BrokenJSONError(at) from None
     except RecursionError:
         raise _too_deep() from None
-    brackets = text.count("{", at, end) + text.count("[", at, end)
-    if brackets > DEEPEST and not any_depth and _nests_too_deep(value):
+    if not any_depth and _count_opened(text, at, end) > DEEPEST and _nests_too_deep(value):
         raise _too_deep()
     return value, int(end)
 
@@ -128,6 +131,24 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def refuse_constant(_: str) -> None:
     """Refuse NaN and Infinity, which Python's parser accepts and JSON does not have."""
     raise ValueError
+
+
+def _count_opened(text: str, begin: int, end: int) -> int:
+    """The brackets that open in a part of a text, those inside of strings among them."""
+    return text.count("{", begin, end) + text.count("[", begin, end)
+
+
+def _opens_too_deep(text: str, begin: int, end: int) -> bool:
+    """Whether the part of a text, sound up to its end, nests deeper than a value may."""
+    if _count_opened(text, begin, end) <= DEEPEST:
+        return False
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text, begin, end):
+        sign = text[token.start()]
+        depth += (sign in "{[") - (sign in "}]")
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def _nests_too_deep(value: Any) -> bool:
