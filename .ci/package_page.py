@@ -2,7 +2,7 @@
 
 In the repository, links to files are relative. A package page has no such files, so the build
 rewrites the links (pyproject.toml, `tool.hatch.metadata.hooks.custom`). Two settings stand there:
-`repository`, the address of the repository, and `files`, the address under which it shows its files.
+`repository`, the address of the repository, and `files`, that under which it shows its files.
 While they are empty, the page names no address, and a link becomes its text and the file's path: a
 reader finds the file in the source distribution.
 """

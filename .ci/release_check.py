@@ -38,8 +38,10 @@ def faults_of(pyproject: str, changelog: str) -> list[str]:
 def main() -> int:
     """Check this copy, and tell."""
     top = Path(__file__).parent.parent
-    texts = [(top / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "CHANGELOG.md")]
-    faults = faults_of(*texts)
+    faults = faults_of(
+        (top / "pyproject.toml").read_text(encoding="utf-8"),
+        (top / "CHANGELOG.md").read_text(encoding="utf-8"),
+    )
     sys.stdout.writelines(f"no release: {fault}\n" for fault in faults)
     return min(len(faults), 1)
 

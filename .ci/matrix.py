@@ -1,0 +1,146 @@
+"""Runs the quick tests in several environments: `python3 .ci/matrix.py`, or `… 3.11 3.14`.
+
+Each environment of the table below is a Python with what is pinned, but for the releases that the
+table names. It is made in a folder of its own, from the last commit, and removed afterwards. What
+stands behind `--` goes to pytest. A Python that is not on this machine is told; where it was asked
+for by its version, that is a failure. The exit code is 1 where something failed.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PINS = ".ci/constraints-dev.txt"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One line of the table: a Python, and packages in other releases than the pinned ones."""
+
+    python: str
+    #: Requirements by package, as `{"duckdb": "==1.4.*"}`.
+    releases: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return ", ".join([f"Python {self.python}", *(self.requirements())])
+
+    def requirements(self) -> list[str]:
+        """What is installed in the place of what is pinned."""
+        return [name + release for name, release in self.releases.items()]
+
+
+#: Every Python that pyproject.toml names; tests/test_package.py compares.
+TABLE = [
+    Environment("3.11"),
+    Environment("3.12"),
+    Environment("3.13"),
+    Environment("3.14"),
+]
+
+
+def main() -> int:
+    """Run the tests in the environments that were asked for, or all, and tell how each went."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pythons", nargs="*", metavar="3.X", help="only these Pythons")
+    parser.add_argument("--list", action="store_true", help="show the table, and what is here")
+    own, tests = _split(sys.argv[1:])
+    asked = parser.parse_args(own)
+    unknown = set(asked.pythons) - {each.python for each in TABLE}
+    if unknown:
+        parser.error(f"the table has no Python {', '.join(sorted(unknown))}")
+    told, failed = [], False
+    for each in TABLE:
+        if asked.pythons and each.python not in asked.pythons:
+            continue
+        python = find_python(each.python)
+        if python is None:
+            failed |= bool(asked.pythons)
+            told.append(f"{each}: not on this machine")
+        elif asked.list:
+            told.append(f"{each}: {python}")
+        else:
+            begun = time.monotonic()
+            passed = run_tests(each, python, tests)
+            failed |= not passed
+            took = time.monotonic() - begun
+            told.append(f"{each}: {'passed' if passed else 'FAILED'} ({took:.0f} s)")
+    sys.stdout.write("\n".join(told) + "\n")
+    return int(failed)
+
+
+def find_python(version: str) -> str | None:
+    """The interpreter of a version, on the path or among pyenv's; None if there is none."""
+    for candidate in _candidates(version):
+        shown = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+        try:
+            # One of pyenv's shims may stand for a version that is not there.
+            ran = subprocess.run(  # noqa: S603 - an interpreter of this machine
+                [candidate, "-c", shown], capture_output=True, text=True, check=False
+            )
+        except OSError:
+            continue
+        found, _, executable = ran.stdout.strip().partition(" ")
+        if found == version:
+            return executable
+    return None
+
+
+def run_tests(environment: Environment, python: str, tests: list[str]) -> bool:
+    """Whether the quick tests, or those given, pass in an environment that is made for them.
+
+    Args:
+        environment: What to install.
+        python: Its interpreter.
+        tests: Arguments of pytest.
+    """
+    with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+        copy, home = Path(folder, "copy"), Path(folder, "home")
+        home.mkdir()
+        env = {**os.environ, "HOME": str(home)}
+        for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"):
+            env.pop(name, None)
+        own = str(copy / ".venv" / "bin" / "python")
+        pip = [own, "-m", "pip", "install", "--quiet"]
+        commands = [
+            ["git", "clone", "--quiet", str(ROOT), str(copy)],
+            [python, "-m", "venv", str(copy / ".venv")],
+            [*pip, "--no-compile", "--require-hashes", "-r", str(copy / PINS)],
+            [*pip, "--no-deps", "-e", str(copy)],
+        ]
+        if environment.releases:
+            # Without what they depend on: all else stays as pinned.
+            commands.append([*pip, "--no-deps", *environment.requirements()])
+        marked = [] if "-m" in tests else ["-m", "not slow and not thorough"]
+        commands.append([own, "-m", "pytest", "-q", *marked, *tests])
+        for command in commands:
+            sys.stdout.write(f"+ [{environment}] {' '.join(command)}\n")
+            sys.stdout.flush()
+            where = copy if copy.exists() else ROOT
+            if subprocess.run(command, cwd=where, env=env, check=False).returncode:  # noqa: S603
+                return False
+    return True
+
+
+def _candidates(version: str) -> Iterator[str]:
+    on_path = shutil.which(f"python{version}")
+    if on_path:
+        yield on_path
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True))
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
