@@ -237,7 +237,7 @@ def test_no_link_of_a_package_page_leads_to_a_file_beside_it(
     hatchling: Any = ModuleType("hatchling.metadata.plugin.interface")
     hatchling.MetadataHookInterface = object
     monkeypatch.setitem(sys.modules, hatchling.__name__, hatchling)
-    rewrite = runpy.run_path(str(ROOT / ".ci" / "package_readme.py"))["with_absolute_links"]
+    rewrite = runpy.run_path(str(ROOT / ".ci" / "package_page.py"))["with_absolute_links"]
     told = rewrite(text_of("README.md"), files)
     linked = re.findall(r"\]\(([^)]*)\)", told)
     assert linked
