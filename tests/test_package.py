@@ -188,8 +188,9 @@ def test_every_extra_resolves_with_the_pip_that_python_brings(
     extras: str, bundled_pip: Path, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.json"
-    install = [bundled_pip, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-    run(*install, "--report", report, f"{ROOT}[{extras}]", folder=tmp_path)
+    options = ("--quiet", "--dry-run", "--ignore-installed", "--report", str(report))
+    wanted = f"{ROOT}[{extras}]"
+    run(bundled_pip, "-m", "pip", "install", *options, wanted, folder=tmp_path)
     installed = {
         each["metadata"]["name"]: each["metadata"]["version"]
         for each in json.loads(report.read_text(encoding="utf-8"))["install"]
