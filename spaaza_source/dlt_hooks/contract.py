@@ -57,7 +57,7 @@ dlt.common.pipeline.get_dlt_pipelines_dir()
 
 # Load packages: what a killed run has left.
 dlt.common.storages.PackageStorage
-    audit, dlt_hooks: reads load packages, and repairs those of killed runs
+    audit, dlt_hooks, retention: reads load packages, and repairs those of killed runs
     __init__(storage, initial_state); list_packages(); get_package_path(load_id)
     load_schema(load_id); save_schema(load_id, schema); schema_name(load_id)
     get_load_package_state(load_id); save_load_package_state(load_id, state)
@@ -66,7 +66,7 @@ dlt.common.storages.PackageStorage
     STARTED_JOBS_FOLDER; COMPLETED_JOBS_FOLDER; PACKAGE_COMPLETED_FILE_NAME
     SCHEMA_UPDATES_FILE_NAME; APPLIED_SCHEMA_UPDATES_FILE_NAME
 dlt.common.storages.FileStorage
-    audit, dlt_hooks: is a folder of packages
+    audit, dlt_hooks, retention: is a folder of packages
     __init__(storage_path); make_full_path(path)
 dlt.common.storages.LoadStorage
     audit, dlt_hooks, erasure: names the folders of normalized and loaded packages
@@ -94,7 +94,7 @@ dlt.destinations.sql_jobs.SqlMergeFollowupJob
     dlt_hooks, warehouse: writes the SQL of merges, which is changed for PostgreSQL and DuckDB
     generate_sql(table_chain, sql_client); get_merge_conditions(root_table, sql_client)
 dlt.destinations.job_client_impl.SqlJobClientBase
-    backfill, destination, dlt_hooks: tells databases from files, updates their tables, notes loads
+    backfill, destination, dlt_hooks, retention: tells databases from files, updates their tables, notes loads
     update_stored_schema(only_tables, expected_update, force)
     initialize_storage(truncate_tables); complete_load(load_id); sql_client
 dlt.common.data_writers.writers.ArrowToCsvWriter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from spaaza_source.exports.jobs import Job
 from spaaza_source.exports.request import ExportRequest
@@ -92,12 +92,12 @@ class Export:
     read: FileRead | None = None
 
     def __post_init__(self) -> None:
-        self.entered = {self.phase: datetime.now(timezone.utc), **self.entered}
+        self.entered = {self.phase: datetime.now(UTC), **self.entered}
 
     def enter(self, phase: Phase) -> None:
         """Come to another state, now."""
         self.phase = phase
-        self.entered[phase] = datetime.now(timezone.utc)
+        self.entered[phase] = datetime.now(UTC)
 
     def file(self) -> FetchedFile:
         """The file of an export that has arrived."""
@@ -114,7 +114,7 @@ class Export:
 
     def note_failure(self, failure: BaseException, at: datetime | None = None) -> None:
         """Note what keeps it from being loaded, and since when; None for now."""
-        self.failure, self.failed_at = failure, at or datetime.now(timezone.utc)
+        self.failure, self.failed_at = failure, at or datetime.now(UTC)
 
     def remove_file(self) -> None:
         """Remove the export's file from the folder of downloads, unless it was moved elsewhere."""

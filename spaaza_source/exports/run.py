@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -243,7 +243,7 @@ class ExportRun:
         self, table: TableExports, request: ExportRequest, registry: JobRegistry, later: timedelta
     ) -> None:
         begun_at, begun = self._service.http.now(), self._clock.monotonic()
-        asked = {Phase.EXPORTING: datetime.now(timezone.utc)}
+        asked = {Phase.EXPORTING: datetime.now(UTC)}
         deadline = self._deadline(table, self._settings.export_timeout)
         with table.noting_unanswered(request, begun_at):
             job = registry.create(request, table.sync, deadline, later)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ def _check_kept(exports: TableExports) -> None:
     Raises:
         SettingsError: They are of such a time.
     """
-    exports.at_hand, exports.moment = True, datetime.now(timezone.utc)
+    exports.at_hand, exports.moment = True, datetime.now(UTC)
     covered, kept = exports.covered, exports.kept_since
     if covered is not None and kept is not None and covered.end <= kept:
         raise SettingsError(

@@ -61,7 +61,7 @@ def kept_since(dataset: Dataset, tables: list[str]) -> dt.datetime | None:
         f"SELECT max(kept_since) FROM {dataset.loaded('export_jobs')}"
         f" WHERE loaded_at IS NOT NULL AND table_name IN ({listed})"
     )
-    return None if moment is None else moment.astimezone(dt.timezone.utc)
+    return None if moment is None else moment.astimezone(dt.UTC)
 
 
 def closed_through(dataset: Dataset, zone: str) -> dt.date | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from spaaza_source.sandbox.voucherify.objects import FIELDS
 
@@ -82,7 +82,7 @@ class SandboxSettings:
     @property
     def today(self) -> datetime:
         """When the day of the clock began, in UTC."""
-        now = self.clock().astimezone(timezone.utc)
+        now = self.clock().astimezone(UTC)
         return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
     @property

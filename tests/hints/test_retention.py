@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.hints.loads import Shop, advises
 
 pytestmark = pytest.mark.slow
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 KEPT: dict[str, Any] = {"retain_days": {"transactions": 30}}
 SECRET = "sixteen characters and more"
 

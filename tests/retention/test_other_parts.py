@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def test_a_deep_check_compares_what_is_kept(
 
 
 def sales(*days: float, more: str = "") -> bytes:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     rows = [f"{number},{iso(now - each * DAY)}\n" for number, each in enumerate(days, 1)]
     return ("id,timestamp\n" + "".join(rows) + more).encode()
 
@@ -153,7 +153,7 @@ def test_what_a_killed_load_has_not_removed_the_next_one_removes(tmp_path: Path)
 def test_rows_that_could_not_be_read_and_archived_files_go_too(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     given: dict[str, Any] = {"keep_files": str(kept), "max_rejected_share": 0.5}
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     dates = {"start_date": iso(now - 60 * DAY), "end_date": iso(now - 40 * DAY)}
     bad = f"9,{iso(now - 45 * DAY)},too,much\n"
     with FileVendor(transactions=sales(50, 45, more=bad)) as vendor:
@@ -174,7 +174,7 @@ def test_rows_that_could_not_be_read_and_archived_files_go_too(tmp_path: Path) -
 def test_a_range_that_is_not_kept_is_refused_and_one_across_is_asked_for_from_there(
     tmp_path: Path,
 ) -> None:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     with FileVendor(transactions=sales(35, 25)) as vendor:
         old = {"start_date": iso(now - 60 * DAY), "end_date": iso(now - 40 * DAY)}
         with pytest.raises(Exception, match=r".") as failed:

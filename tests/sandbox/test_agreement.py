@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -19,7 +19,7 @@ from spaaza_source.sandbox.balances import places, settle
 from spaaza_source.sandbox.settings import INDEXES, OBJECTS
 from tests.model.loaded import DATASET, Loaded
 
-START = datetime(2026, 11, 29, 9, tzinfo=timezone.utc)
+START = datetime(2026, 11, 29, 9, tzinfo=UTC)
 #: What is asked of each vendor's demo.
 ASKED = {
     "spaaza": {"member_balance", "member_points", "redemption_basket", "voucher_amount"},
@@ -123,7 +123,7 @@ def test_any_world_keeps_its_books_at_any_time(  # noqa: PLR0917
 
 
 def test_until_today_nothing_is_of_the_future() -> None:
-    midday = datetime(2026, 5, 26, 12, tzinfo=timezone.utc)
+    midday = datetime(2026, 5, 26, 12, tzinfo=UTC)
     past = SandboxSettings(rows=500, clock=lambda: midday).until_today
     for index in ("transactions", "wallet-ledger"):
         rows = pa.concat_tables(GeneratedShop(past).blocks(index, midday, {}))

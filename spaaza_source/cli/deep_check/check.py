@@ -184,7 +184,7 @@ def _compare(
 def _moment(source: DltSource, loads: Mapping[str, TableLoad]) -> datetime:
     """Now; by the vendor's clock, where that tells which rows are too old to be kept."""
     if all(load.sync.policy is None or load.sync.policy.keep is None for load in loads.values()):
-        return datetime.now(timezone.utc)
+        return datetime.now(UTC)
     submitter = exports_of(source).run.submitter
     # The vendor's list is what shows its clock.
     submitter.plan([])

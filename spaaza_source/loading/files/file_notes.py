@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from dlt.common import logger
@@ -91,7 +91,7 @@ class FileNotes:
         self.jobs.append(job | {"nulls": nulls.as_text()})
         self.rejected += rejected_rows(export, bad, hide_raw=hide)
         self.loaded.append((file, rows))
-        at = datetime.now(timezone.utc)
+        at = datetime.now(UTC)
         self._read.append((export, FileRead(file.rows, len(bad), rows, seconds, at)))
 
     def complete(

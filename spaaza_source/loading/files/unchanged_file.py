@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -97,7 +97,7 @@ def note_unchanged(
     intent = narrow_intent(scope.intent, has_window=False)
     row |= {"intent": json.dumps(intent), "replaces_all": True, "unchanged": True}
     row["notices"] = notices_text(told)
-    export.read = FileRead(rows, 0, rows, 0.0, datetime.now(timezone.utc), is_unchanged=True)
+    export.read = FileRead(rows, 0, rows, 0.0, datetime.now(UTC), is_unchanged=True)
     if scope.only_file and scope.only_file.nulls is not None:
         row["nulls"] = json.dumps(dict(scope.only_file.nulls))
     logger.info(f"{export.request}: the file is the very one that was loaded last")
