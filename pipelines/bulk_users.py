@@ -21,10 +21,9 @@ def main() -> None:
         "spaaza_bulk_users", destination="duckdb", dataset_name="spaaza_data", progress="log"
     )
     print(pipeline.run(spaaza_bulk_users()))
-    scores = pipeline.dataset()["bulk_users"].select(
-        "spaaza_user_id", "overall", "points_balance", "loyalty_status_level"
-    )
-    print(scores.limit(5).df())
+    scores = "SELECT spaaza_user_id, overall, points_balance, loyalty_status_level FROM bulk_users"
+    with pipeline.sql_client() as client, client.execute_query(f"{scores} LIMIT 5") as rows:
+        print(rows.df())
 
 
 if __name__ == "__main__":

@@ -23,7 +23,9 @@ def main() -> None:
     )
     # The first run loads history from this date on; without a date it loads all.
     print(pipeline.run(spaaza_source(start_date="2024-01-01")))
-    print(pipeline.dataset().row_counts().df())
+    counts = "SELECT table_name, sum(loaded) AS loaded FROM export_jobs GROUP BY table_name"
+    with pipeline.sql_client() as client, client.execute_query(counts) as rows:
+        print(rows.df())
     # Where RUNTIME__SLACK_INCOMING_HOOK is set, or `slack_incoming_hook` under [runtime].
     tell_chat(f"{pipeline.pipeline_name} is loaded up to now")
 

@@ -28,7 +28,9 @@ def main() -> None:
         filters={"redemptions": where("result", "is", "SUCCESS")},
     )
     print(pipeline.run(source))
-    print(pipeline.dataset()["redemptions"].limit(5).df())
+    newest = "SELECT * FROM redemptions ORDER BY date DESC LIMIT 5"
+    with pipeline.sql_client() as client, client.execute_query(newest) as rows:
+        print(rows.df())
 
 
 if __name__ == "__main__":

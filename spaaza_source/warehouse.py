@@ -26,6 +26,10 @@ from spaaza_source.errors import SettingsError, wrong_kind
 MEMORY_PER_CORE = 128
 #: The most columns of a table that this is enough for: DuckDB has buffers for each of them.
 WIDEST = 1_000
+#: What can read a new file that is made here: by default DuckDB 2 makes one that 1.5 cannot open.
+STORAGE = "v1.5.0"
+STORAGE_SETTING = "storage_compatibility_version"
+DUCKDB_MAJOR = int(duckdb.__version__.split(".")[0])
 #: The key of dlt's configuration with the address or the path of a DuckDB file.
 KEY = "destination.duckdb.credentials"
 DRIVER = "duckdb"
@@ -109,7 +113,8 @@ def _set_memory(limit: str) -> str:
 def suit(config: Any) -> None:
     """Give what dlt has resolved of a DuckDB file these settings too, unless the user has set any.
 
-    A file that this process has open is left alone: its other connections would be concerned.
+    A file that this process has open is left alone: its other connections would be concerned. One
+    that is not there yet is made, so that DuckDB 1.5 can read it as well.
 
     Args:
         config: dlt's configuration of a destination; any but a DuckDB file's is left alone.
@@ -117,12 +122,22 @@ def suit(config: Any) -> None:
     credentials = getattr(config, "credentials", None)
     if not isinstance(credentials, DuckDbCredentials) or credentials.drivername != DRIVER:
         return
+    if credentials.external_conn() or credentials.database in NO_FILES:
+        return
+    if not credentials.read_only:
+        _make_file(credentials)
     names = ("global_config", "local_config", "pragmas", "statements", "read_only")
     is_users = any(getattr(credentials, name, None) for name in names)
-    if is_users or credentials.external_conn() or credentials.database in NO_FILES:
-        return
-    if not _may_be_open_here(credentials.database):
+    if not is_users and not _may_be_open_here(credentials.database):
         credentials.global_config = duckdb_settings()
+
+
+def _make_file(credentials: DuckDbCredentials) -> None:
+    """Make a file that is not there yet: as it is made, so it stays, and dlt cannot say how."""
+    file = Path(credentials.database)
+    is_new = DUCKDB_MAJOR > 1 and not file.exists() and file.parent.is_dir()
+    if is_new and STORAGE_SETTING not in (credentials.global_config or {}):
+        duckdb.connect(str(file), config={STORAGE_SETTING: STORAGE}).close()
 
 
 def _may_be_open_here(file: str) -> bool:
@@ -232,11 +247,19 @@ def _check_file(path: Path) -> None:
     except duckdb.ConnectionException:
         # This process has it open.
         return
-    except duckdb.IOException as failure:
+    except duckdb.Error as failure:
+        # An IOException, and since DuckDB 2 about a damaged block an error of no kind.
         # Another process has it open. "lock" alone is in "block" too, and so in the message about a
         # damaged file.
         if "set lock" in str(failure):
             return
+        if "newer version" in str(failure):
+            raise SettingsError(
+                f"{str(path)!r} was made by a newer DuckDB than {duckdb.__version__}, which cannot"
+                " read it",
+                where="db",
+                hint="Update it: pip install --upgrade duckdb.",
+            ) from None
         raise SettingsError(
             f"{str(path)!r} is not a DuckDB database, is damaged, or cannot be written",
             where="db",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from pathlib import Path
 
 import dlt
@@ -9,10 +11,15 @@ import duckdb
 import pytest
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.warehouse import duckdb_file, duckdb_settings
+from spaaza_source.warehouse import DUCKDB_MAJOR, duckdb_file, duckdb_settings
 from tests.warehouses import held_elsewhere
 
 KEY = "DESTINATION__DUCKDB__CREDENTIALS"
+#: The first block of an empty file of DuckDB 2.0.1, compressed.
+MADE_BY_DUCKDB_2 = (
+    "c-mXG@X4fkzvo%FggSdaXJ#M@lo{z6=o#Xcw@5L!Ff=qtwKTwQPS>pk_wR4{Z26!!&Q?EIaVo<o7zLwX6pVsVFbYP&"
+    "C>RB!U=)mkQ7{T<0sw`n6Z8"
+)
 
 
 @pytest.fixture
@@ -44,9 +51,17 @@ def test_a_file_with_a_damaged_block_is_not_said_to_be_open_elsewhere(database: 
     damaged = bytearray(database.read_bytes())
     damaged[3 * 4096 :] = bytes(byte ^ 1 for byte in damaged[3 * 4096 :])
     database.write_bytes(damaged)
-    with pytest.raises(duckdb.IOException, match="block"):
+    with pytest.raises(duckdb.Error, match="block"):
         duckdb.connect(str(database))
     with pytest.raises(SettingsError, match="is damaged"):
+        duckdb_file(database)
+
+
+@pytest.mark.skipif(DUCKDB_MAJOR > 1, reason="this DuckDB reads the file")
+def test_a_file_of_a_newer_duckdb_is_told_as_that(database: Path) -> None:
+    header = zlib.decompress(base64.b85decode(MADE_BY_DUCKDB_2))
+    database.write_bytes(header.ljust(3 * 4096, b"\0"))
+    with pytest.raises(SettingsError, match=r"newer DuckDB than .*pip install --upgrade duckdb"):
         duckdb_file(database)
 
 

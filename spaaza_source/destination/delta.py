@@ -82,6 +82,11 @@ class DeltaClient:
         """
         return self._run(sql, *parameters).fetchall()
 
+    @property
+    def native_connection(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB's connection, which knows the tables that were named."""
+        return self._database
+
     @contextmanager
     def execute_query(self, sql: str, *parameters: Any) -> Iterator[_Answer]:
         """A query's answer, whose rows are fetched in chunks.

@@ -14,8 +14,10 @@ from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import dlt
+import duckdb
 import pyarrow as pa
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from duckdb import DuckDBPyConnection
 
 from spaaza_source.destination.capabilities import (
     current_pipeline,
@@ -39,6 +41,9 @@ _WAITING: WeakKeyDictionary[Any, WeakSet[AskLater[Any]]] = WeakKeyDictionary()
 
 #: Rows that are fetched at one time.
 CHUNK = 100_000
+#: DuckDB 2 keeps all rows of a cursor in memory, and warns of it; DuckDB 1 all those of a relation
+#: that is given parameters.
+_COPIES_ROWS_OF_CURSORS = int(duckdb.__version__.split(".")[0]) > 1
 
 
 @contextmanager
@@ -176,8 +181,17 @@ def fetch_number(client: Any, sql: str) -> int:
 
 def fetch_chunks(client: Any, sql: str, *parameters: Any) -> Iterator[pa.Table]:
     """The rows that a query answers, chunk by chunk; parameters are the values of its `%s`."""
-    with client.execute_query(sql, *parameters) as cursor:
-        yield from cursor.iter_arrow(chunk_size=CHUNK)
+    if not (_COPIES_ROWS_OF_CURSORS and isinstance(client.native_connection, DuckDBPyConnection)):
+        with client.execute_query(sql, *parameters) as cursor:
+            yield from cursor.iter_arrow(chunk_size=CHUNK)
+        return
+    # dlt's client makes the views of files that it reads, and tells what fails, as ever.
+    empty = f"SELECT * FROM ({sql}) LIMIT 0"  # noqa: S608 - put together by the callers
+    with client.execute_query(empty, *parameters):
+        query = sql.replace("%s", "?") if parameters else sql
+        answer = client.native_connection.sql(query, params=list(parameters) or None)
+        for batch in answer.to_arrow_reader(CHUNK):
+            yield pa.Table.from_batches([batch])
 
 
 def completed_loads(client: Any) -> str | None:

@@ -163,7 +163,9 @@ def _describe(error: Any, table: str, columns: Collection[str], *, has_rows: boo
 
 def _plain_words(error: Any, first: str, *, has_rows: bool) -> str | None:
     """The first line of a message that quotes no row; None where it may."""
-    if isinstance(error, PLAIN_ERRORS) and "query" not in first:
+    # Of a damaged block DuckDB 2 tells by an error of no kind.
+    is_damage = type(error) is duckdb.Error and first.startswith("Corrupt database file")
+    if (isinstance(error, PLAIN_ERRORS) or is_damage) and "query" not in first:
         return redact(first)
     kind = type(error).__name__
     if kind == "OperationalError" and type(error).__module__.startswith("psycopg2"):

@@ -30,6 +30,10 @@ _CATALOG = (
     WHERE database_name = '{name}' AND NOT internal ORDER BY ALL""",
     "SELECT schema_name FROM duckdb_schemas() WHERE database_name = '{name}' ORDER BY ALL",
 )
+_VERSION = (
+    "SELECT rtrim(tags['storage_version'], '+') FROM duckdb_databases()"
+    " WHERE database_name = 'before'"
+)
 _TABLES = (
     "SELECT schema_name, table_name FROM duckdb_tables()"
     " WHERE database_name = '{name}' AND NOT internal ORDER BY ALL"
@@ -57,7 +61,9 @@ def rewrite_file(path: Path) -> str | None:
         with duckdb.connect() as memory:
             # While it is open to read, nobody writes to it.
             memory.execute(f"ATTACH {_text(path)} AS before (READ_ONLY)")
-            memory.execute(f"ATTACH {_text(copy)} AS after")
+            # Who reads the file is to read the new one: 1.5 reads none that DuckDB 2 makes.
+            ((version,),) = memory.execute(_VERSION).fetchall()
+            memory.execute(f"ATTACH {_text(copy)} AS after (STORAGE_VERSION '{version}')")
             memory.execute("COPY FROM DATABASE before TO after")
             if _contents(memory, "before") != _contents(memory, "after"):
                 return f"a copy of {path.name} would not have all that it has"

@@ -19,6 +19,7 @@ from tests.faults.cut_short import QUICK, TOKEN
 from tests.vendors.spaaza_files import FileVendor
 
 MEMORY = "SELECT current_setting('memory_limit')"
+STORAGE_VERSION = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal"
 ORDER = "SELECT current_setting('preserve_insertion_order')"
 
 
@@ -51,6 +52,16 @@ def test_a_run_has_them(exists: bool, file: Path, tmp_path: Path) -> None:
     # Who only looks, outside of a run, finds DuckDB as ever.
     with pipeline.sql_client() as client:
         assert client.execute_sql(ORDER) == [(True,)]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_new_file_can_be_read_by_duckdb_1_5(own: bool, tmp_path: Path) -> None:
+    file = tmp_path / "new.duckdb"
+    destination: Any = duckdb_file(file) if own else dlt.destinations.duckdb(str(file))
+    keeps_order(pipeline_of(tmp_path, destination))
+    with duckdb.connect(str(file)) as made:
+        ((version,),) = made.execute(STORAGE_VERSION).fetchall()
+    assert version in {"v1.0.0+", "v1.5.0+"}
 
 
 @pytest.mark.parametrize(

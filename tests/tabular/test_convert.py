@@ -30,8 +30,8 @@ def test_a_converted_file_has_the_types_and_rows_of_the_csv(tmp_path: Path) -> N
     found = duckdb.sql(
         f"SELECT count(*), sum(id), max(joined_at AT TIME ZONE 'UTC')::VARCHAR, count(e) "
         f"FROM '{target}'"
-    ).fetchone()
-    assert found == (250_000, 250_000, "2018-09-04 00:47:41", 0)
+    ).fetchall()
+    assert found == [(250_000, 250_000, "2018-09-04 00:47:41", 0)]
 
 
 def test_text_and_fail_are_passed_on(tmp_path: Path) -> None:
