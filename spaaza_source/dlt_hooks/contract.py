@@ -94,7 +94,7 @@ dlt.destinations.sql_jobs.SqlMergeFollowupJob
     dlt_hooks, warehouse: writes the SQL of merges, which is changed for PostgreSQL and DuckDB
     generate_sql(table_chain, sql_client); get_merge_conditions(root_table, sql_client)
 dlt.destinations.job_client_impl.SqlJobClientBase
-    backfill, destination, dlt_hooks, retention: tells databases from files, updates their tables, notes loads
+    backfill, destination, dlt_hooks, retention: tells databases from files, updates their tables
     update_stored_schema(only_tables, expected_update, force)
     initialize_storage(truncate_tables); complete_load(load_id); sql_client
 dlt.common.data_writers.writers.ArrowToCsvWriter
