@@ -8,7 +8,7 @@ says it should be: its job then stays in progress a little longer.
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -86,11 +86,13 @@ class JobBook(ABC, Generic[Key, AnyJob]):
             _wait_for_files([job], now)
         return job
 
-    def newest_first(self, now: datetime) -> list[AnyJob]:
-        """Every job in its present state."""
+    def newest_first(
+        self, now: datetime, wanted: Callable[[AnyJob], bool] = lambda _: True
+    ) -> list[AnyJob]:
+        """Every job that is wanted, in its present state."""
         with self._lock:
             self._advance(now)
-            jobs = list(self._jobs.values())[::-1]
+            jobs = [job for job in self._jobs.values() if wanted(job)][::-1]
         _wait_for_files(jobs, now)
         return jobs
 

@@ -18,10 +18,10 @@ from spaaza_source.sandbox.instants import utc_text
 from spaaza_source.sandbox.live import LiveClock
 from spaaza_source.sandbox.settings import (
     CHAIN_ID,
-    CREDENTIALS,
     SESSION,
     VOUCHERIFY_CREDENTIALS,
     SandboxSettings,
+    credentials_of,
 )
 from spaaza_source.sandbox.spaaza.api import SpaazaApi
 from spaaza_source.sandbox.spaaza.shop import GeneratedShop, Shop
@@ -56,8 +56,8 @@ class Sandbox:
 
     Attributes:
         settings: As they were given.
-        chain_id: The id of its only chain.
-        credentials: The access token, as the source's `credentials` argument takes it.
+        chain_id: The id of its first chain, and of its only one unless the settings say so.
+        credentials: Its access token, as the source's `credentials` argument takes it.
         session: The admin session, likewise.
         voucherify_credentials: The `app_id` and `app_token` of Voucherify's API.
     """
@@ -70,7 +70,7 @@ class Sandbox:
     ) -> None:
         self.settings = settings = settings or SandboxSettings()
         self.chain_id = CHAIN_ID
-        self.credentials = dict(CREDENTIALS)
+        self.credentials = credentials_of(CHAIN_ID)
         self.session = dict(SESSION)
         self.voucherify_credentials = dict(VOUCHERIFY_CREDENTIALS)
         shop = shop or GeneratedShop(settings)
@@ -105,6 +105,10 @@ class Sandbox:
         if self._socket is None:
             raise RuntimeError("the sandbox is not started")
         return f"http://{_HOST}:{self._socket.getsockname()[1]}"
+
+    def credentials_of(self, chain: int) -> dict[str, str]:
+        """The access token of a chain, as the source's `credentials` argument takes it."""
+        return credentials_of(chain)
 
     @property
     def calls(self) -> list[Call]:

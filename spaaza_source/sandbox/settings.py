@@ -1,4 +1,4 @@
-"""Settings of a sandbox, and what is the same in each: its chain and its credentials."""
+"""Settings of a sandbox, and what is the same in each: its first chain and its credentials."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +20,13 @@ SESSION = {"session_user_id": "1", "session_key": "sandbox-session-key"}
 VOUCHERIFY_CREDENTIALS = {"app_id": "sandbox-app-id", "app_token": "sandbox-app-token"}
 
 
+def credentials_of(chain: int) -> dict[str, str]:
+    """The access token of a chain, as the source's `credentials` argument takes it."""
+    if chain == CHAIN_ID:
+        return dict(CREDENTIALS)
+    return {name: f"{value}-{chain}" for name, value in CREDENTIALS.items()}
+
+
 def real_clock() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
@@ -39,6 +46,9 @@ class SandboxSettings:
     rows_per_object: Mapping[str, int] = field(default_factory=dict)
     """Rows of the objects that Voucherify exports, by their names in OBJECTS."""
     seed: int = 7
+    chains: int = 1
+    """How many chains there are: with ids from CHAIN_ID on, an access token each, and exports of the
+    same rows but for their `chain_id`. Their tasks share what `side_by_side` limits."""
     port: int = 0
     """0 takes a free port."""
     voucherify_calls: int = 2_000
@@ -72,6 +82,8 @@ class SandboxSettings:
             raise ValueError("rows must not be negative")
         if self.data_end.tzinfo is None:
             raise ValueError("data_end must have a time zone")
+        if self.chains < 1:
+            raise ValueError("chains must be at least 1")
         if self.history_days < 1:
             raise ValueError("history_days must be at least 1")
         if self.side_by_side is not None and self.side_by_side < 1:
@@ -92,6 +104,11 @@ class SandboxSettings:
         So what balances are made of has all happened.
         """
         return replace(self, data_end=min(self.data_end, self.today))
+
+    @property
+    def chain_ids(self) -> range:
+        """The ids of the chains."""
+        return range(CHAIN_ID, CHAIN_ID + self.chains)
 
     def rows_of(self, index: str) -> int:
         """How many rows an index or an object of Voucherify has."""

@@ -55,16 +55,16 @@ class SpaazaApi:
         self.app = application(routes, invalid_parameter, http_refusal)
 
     def _create(self, request: Request) -> Response:
-        call = self._authenticate(request)
-        order = read_order(call, self._settings, self._shop)
+        call, chain = self._authenticate(request)
+        order = read_order(call, self._settings, self._shop, chain)
         now = self._settings.clock()
         return JSONResponse(self._tasks.create(order, now).as_json(now), 201)
 
     def _list(self, request: Request) -> Response:
-        call = self._authenticate(request)
+        call, chain = self._authenticate(request)
         allow_query(call, "status", "action", "campaign_id", "limit", "offset")
         now = self._settings.clock()
-        tasks = self._tasks.newest_first(now)
+        tasks = self._tasks.of_chain(chain, now)
         if (status := call.query.get("status")) is not None:
             if status not in SandboxTask.STATES:
                 states = ", ".join(SandboxTask.STATES)
@@ -79,24 +79,24 @@ class SpaazaApi:
         return JSONResponse([task.as_json(now) for task in page])
 
     def _get(self, request: Request) -> Response:
-        call = self._authenticate(request)
+        call, chain = self._authenticate(request)
         allow_query(call, "log_limit", "offset")
         now = self._settings.clock()
-        task = self._task(request, now)
+        task = self._task(request, chain, now)
         log_limit = read_number(call, "log_limit", LOG_LIMIT)
         return JSONResponse(task.as_json(now, log_limit, read_number(call, "offset", 0)))
 
     def _execute(self, request: Request) -> Response:
-        self._authenticate(request)
+        _, chain = self._authenticate(request)
         now = self._settings.clock()
-        task = self._task(request, now)
+        task = self._task(request, chain, now)
         self._tasks.execute(task, now)
         return JSONResponse(task.state_object(now))
 
     def _download_url(self, request: Request) -> Response:
-        self._authenticate(request)
+        _, chain = self._authenticate(request)
         now = self._settings.clock()
-        task = self._task(request, now)
+        task = self._task(request, chain, now)
         if (state := task.state(now)) != "DONE":
             raise refusal(400, "task_not_done", f"The task is {state}; its file is not ready.")
         name = file_name(task.order.index, task.number, task.order.export_format)
@@ -113,8 +113,8 @@ class SpaazaApi:
         return serve_file(file, _MEDIA_TYPES[file.suffix])
 
     def _bulk_users(self, request: Request) -> Response:
-        require_session(call_of(request))
-        read_bulk_users(call_of(request))
+        chain = require_session(call_of(request), self._settings.chain_ids)
+        read_bulk_users(call_of(request), chain)
         headers = {
             "content-type": "text/csv",
             "content-encoding": "gzip",
@@ -123,16 +123,16 @@ class SpaazaApi:
         users = file_parts("csv", self._shop.bulk_users(self._settings.clock()))
         return StreamingResponse(_gzip(users), headers=headers)
 
-    def _authenticate(self, request: Request) -> Call:
+    def _authenticate(self, request: Request) -> tuple[Call, int]:
+        """The call, and the chain of its credentials."""
         call = call_of(request)
-        require_token_or_session(call)
-        return call
+        return call, require_token_or_session(call, self._settings.chain_ids)
 
-    def _task(self, request: Request, now: datetime) -> SandboxTask:
+    def _task(self, request: Request, chain: int, now: datetime) -> SandboxTask:
         number: str = request.path_params["task"]
         is_number = number.isascii() and number.isdigit()
         task = self._tasks.get(int(number), now) if is_number else None
-        if task is None:
+        if task is None or task.order.chain != chain:
             raise refusal(404, "task_not_found", "Task not found.")
         return task
 

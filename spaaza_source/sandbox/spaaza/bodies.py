@@ -27,6 +27,7 @@ REPEATS = ("daily", "weekly", "monthly")
 class Order:
     """A valid create body: what to export, how, when and which rows."""
 
+    chain: int
     body: Mapping[str, Any]
     """As it came; a task object shows all of it."""
     index: str
@@ -36,11 +37,18 @@ class Order:
     segment: RowSegment
 
 
-def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
-    """The body of `POST /tasks`; raises InvalidFieldError for the first field that is wrong."""
+def read_order(call: Call, settings: SandboxSettings, shop: Shop, chain: int) -> Order:
+    """The body of `POST /tasks`; raises InvalidFieldError for the first field that is wrong.
+
+    Args:
+        call: The request.
+        settings: The sandbox's.
+        shop: What has the columns of the indexes.
+        chain: The chain of the credentials.
+    """
     body = read_object(call)
     body.allow("chain", "desc", "target", "trigger", "debug")
-    require_own_chain(body.integer("chain"))
+    require_own_chain(body.integer("chain"), chain)
     body.text("desc")
     if "debug" in body:
         body.text("debug")
@@ -53,31 +61,31 @@ def read_order(call: Call, settings: SandboxSettings, shop: Shop) -> Order:
     trigger.allow("once", "repeat", "segment", "segment_id")
     once = EPOCH + timedelta(microseconds=trigger.instant("once") // 1000)
     repeat = trigger.one_of("repeat", REPEATS) if "repeat" in trigger else None
-    segment = _read_segment(trigger, index, settings, shop.schema(index))
-    return Order(body.values, index, export_format, once, repeat, segment)
+    segment = _read_segment(trigger, index, settings, shop.schema(index), chain)
+    return Order(chain, body.values, index, export_format, once, repeat, segment)
 
 
-def read_bulk_users(call: Call) -> None:
+def read_bulk_users(call: Call, chain: int) -> None:
     """Check the body of the bulk users endpoint: the vendor wants it exactly as documented."""
     body = read_object(call)
     body.allow("entity", "chain_id", "join", "rules")
     body.one_of("entity", ("people",))
-    require_own_chain(body.integer("chain_id"))
+    require_own_chain(body.integer("chain_id"), chain)
     body.one_of("join", ("all",))
     if body.list("rules"):
         raise InvalidFieldError("rules", "only an empty list is supported")
 
 
 def _read_segment(
-    trigger: Fields, index: str, settings: SandboxSettings, schema: pa.Schema
+    trigger: Fields, index: str, settings: SandboxSettings, schema: pa.Schema, chain: int
 ) -> RowSegment:
     if "segment" in trigger and "segment_id" in trigger:
         raise InvalidFieldError("trigger", "has both segment and segment_id, where one is allowed")
     if "segment" in trigger:
-        return read_segment(trigger.fields("segment"), index, schema)
+        return read_segment(trigger.fields("segment"), index, schema, chain)
     if "segment_id" not in trigger:
         return RowSegment("all", ())
     saved = settings.saved_segments.get(trigger.text("segment_id"))
     if saved is None:
         raise InvalidFieldError("trigger.segment_id", "no such saved segment")
-    return read_segment(Fields(dict(saved), "trigger.segment_id"), index, schema)
+    return read_segment(Fields(dict(saved), "trigger.segment_id"), index, schema, chain)

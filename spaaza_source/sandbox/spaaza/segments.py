@@ -28,7 +28,7 @@ from spaaza_source.sandbox.instants import (
     is_in_span,
     microseconds,
 )
-from spaaza_source.sandbox.settings import CHAIN_ID, INDEXES
+from spaaza_source.sandbox.settings import INDEXES
 
 JOINS = ("all", "any")
 FIELD_TYPES = ("date", "keyword", "text", "number", "boolean")
@@ -102,13 +102,13 @@ class RowSegment:
         return spans
 
 
-def read_segment(segment: Fields, index: str, schema: pa.Schema) -> RowSegment:
-    """The segment of an export of `index`; raises InvalidFieldError for a field that is wrong."""
+def read_segment(segment: Fields, index: str, schema: pa.Schema, chain: int) -> RowSegment:
+    """The segment of a chain's export of `index`; raises InvalidFieldError for a wrong field."""
     segment.allow("entity", "index", "join", "chain_id", "rules")
     segment.one_of("entity", ("people",))
     if segment.one_of("index", INDEXES) != index:
         raise segment.error("index", f"differs from target.export_index {index}")
-    if segment.integer("chain_id") != CHAIN_ID:
+    if segment.integer("chain_id") != chain:
         raise segment.error("chain_id", "differs from the task's chain")
     join = segment.one_of("join", JOINS)
     rules = []

@@ -1,4 +1,4 @@
-"""Tasks of a chain: their states at a moment of the clock, their runs and files."""
+"""Tasks of all chains: their states at a moment of the clock, their runs and files."""
 
 import calendar
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pyarrow as pa
 from spaaza_source.sandbox.export_files import ExportWriter
 from spaaza_source.sandbox.instants import utc_text
 from spaaza_source.sandbox.jobs import Job, JobBook, Run
-from spaaza_source.sandbox.settings import SandboxSettings
+from spaaza_source.sandbox.settings import CHAIN_ID, SandboxSettings
 from spaaza_source.sandbox.spaaza.bodies import Order
 from spaaza_source.sandbox.spaaza.refusals import refusal
 from spaaza_source.sandbox.spaaza.shop import Shop
@@ -77,7 +77,7 @@ class SandboxTask(Job):
 
 
 class TaskBook(JobBook[int, SandboxTask]):
-    """All tasks of a chain."""
+    """All tasks of all chains."""
 
     def __init__(self, settings: SandboxSettings, shop: Shop, writer: ExportWriter) -> None:
         super().__init__(settings, writer)
@@ -90,6 +90,10 @@ class TaskBook(JobBook[int, SandboxTask]):
             self._jobs[task.number] = task
         self.get(task.number, now)
         return task
+
+    def of_chain(self, chain: int, now: datetime) -> list[SandboxTask]:
+        """Every task of a chain in its present state, newest first."""
+        return self.newest_first(now, lambda task: task.order.chain == chain)
 
     def execute(self, task: SandboxTask, now: datetime) -> None:
         """Run a task now, outside the queue; returns when its file is written.
@@ -126,7 +130,16 @@ class TaskBook(JobBook[int, SandboxTask]):
 
     def _rows(self, order: Order, at: datetime) -> Iterator[pa.Table]:
         for block in self._shop.blocks(order.index, at, order.segment.spans(at)):
-            yield order.segment.keep(block, at)
+            yield order.segment.keep(_of_chain(block, order.chain), at)
+
+
+def _of_chain(block: pa.Table, chain: int) -> pa.Table:
+    """The same rows as another chain's: the shop's are of the first one."""
+    if chain == CHAIN_ID or "chain_id" not in block.column_names:
+        return block
+    at = block.column_names.index("chain_id")
+    own = pa.repeat(pa.scalar(chain, block.schema.field(at).type), block.num_rows)
+    return block.set_column(at, block.schema.field(at), own)
 
 
 def due_after(once: datetime, repeat: str, moment: datetime) -> datetime:
