@@ -16,6 +16,7 @@ from rich.console import Console
 
 from spaaza_source.cli.agreement import run_agreed
 from spaaza_source.cli.deep_check.check import deep_check
+from spaaza_source.cli.exports_ahead import ExportsAhead
 from spaaza_source.cli.load import (
     collect_and_report,
     load_and_report,
@@ -25,6 +26,7 @@ from spaaza_source.cli.load import (
 )
 from spaaza_source.cli.next_load import (
     by_task,
+    has_jobs,
     list_exports,
     median_seconds,
     prepare_next_load,
@@ -60,7 +62,7 @@ from spaaza_source.exports import (
     archived_loads,
     archived_tables,
 )
-from spaaza_source.loading import TableLoad, asks_vendor, exports_of, loads_of, streamed_tables
+from spaaza_source.loading import TableLoad, exports_of, loads_of
 
 
 def check(*, deep: bool, keys: int, **options: Any) -> None:
@@ -139,9 +141,14 @@ def load(
     loaded: list[str] = []
 
     def load_target(target: Target) -> None:
-        loaded.append(_load(target, report, settings, abandon=abandon, full_refresh=full_refresh))
+        with ahead.turn(target) as source:
+            done = _load(
+                target, source, report, settings, abandon=abandon, full_refresh=full_refresh
+            )
+        loaded.append(done)
 
-    load_each(targets, report, load_target)
+    with ExportsAhead(targets, settings, begins=not (full_refresh or files)) as ahead:
+        load_each(targets, report, load_target)
     report.show_location(targets[0].db, loaded[0])
 
 
@@ -153,6 +160,7 @@ def _table_to_show(pipeline: dlt.Pipeline, source: DltSource) -> str:
 
 def _load(
     target: Target,
+    source: DltSource,
     report: Report,
     settings: Mapping[str, Any],
     *,
@@ -160,8 +168,7 @@ def _load(
     full_refresh: bool,
 ) -> str:
     """Load the tables of a target; returns one of them, to be looked at."""
-    source = target.source(**settings)
-    requests = _requests(target, source)
+    requests = has_jobs(target, source)
     if requests:
         # Wrong settings are reported before anything is requested.
         list(target.vendor.check_access())
@@ -171,7 +178,7 @@ def _load(
         run = partial(load_and_report, pipeline, its, report, full_refresh=full_refresh)
         if part.task and any(load.sync.adopt_job for load in loads_of(its).values()):
             collect_and_report(pipeline, part, report, **settings)
-        elif _requests(part, its):
+        elif has_jobs(part, its):
             submitter = exports_of(its).run.submitter
             run_agreed(submitter, run, may_ask=isinstance(report, ConsoleReport))
         else:
@@ -185,14 +192,6 @@ def _load(
             parts, refused = split_by_task(target, pipeline, source)
         load_parts(parts, refused, load_part)
         return f"{target.dataset}.{_table_to_show(pipeline, source)}"
-
-
-def _requests(target: Target, source: DltSource) -> bool:
-    """Whether some of a target's tables have jobs.
-
-    What is streamed has none, and no other check than the request itself.
-    """
-    return asks_vendor(source) and len(streamed_tables(source)) < len(target.tables)
 
 
 def _archived(folder: Path, vendor: Vendor) -> list[str]:

@@ -30,8 +30,6 @@ from spaaza_source.exports import archived_loads, archived_tables
 def load_each(targets: Sequence[Target], report: Report, load: Callable[[Target], None]) -> None:
     """Load several targets one after the other, and report once what was loaded.
 
-    So the exports that run at one time are those of one chain: the vendor's limit holds for all.
-
     Args:
         targets: One, or one for each chain. A chain whose load fails keeps no other from its own.
         report: Where to.

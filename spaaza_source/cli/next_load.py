@@ -21,6 +21,7 @@ from spaaza_source.errors import SettingsError, SpaazaSourceError
 from spaaza_source.exports import ExportRequest, ExportSubmitter, Job, Plan, TableSync, task_of
 from spaaza_source.loading import (
     TableLoad,
+    asks_vendor,
     exports_of,
     find_rows_of_others,
     loads_of,
@@ -140,14 +141,27 @@ def prepare_next_load(
     """
     _refuse_streamed(target)
     source = target.source(**settings)
+    return exports_of(source).run.submitter, list_syncs(target, source, pipeline)
+
+
+def has_jobs(target: Target, source: DltSource) -> bool:
+    """Whether some of a target's tables have jobs.
+
+    What is streamed has none, and no other check than the request itself.
+    """
+    return asks_vendor(source) and len(streamed_tables(source)) < len(target.tables)
+
+
+def list_syncs(target: Target, source: DltSource, pipeline: dlt.Pipeline) -> list[TableSync]:
+    """What the next load of a source would sync of each of its tables that have jobs."""
     exports = exports_of(source)
     if not target.exists:
         # There is no destination yet that could be asked.
-        return exports.run.submitter, [load.sync for load in exports.loads.values()]
+        return [load.sync for load in exports.loads.values()]
     restore_from_destination(pipeline, source.name)
     known = source.name in pipeline.schema_names
     schema = pipeline.schemas[source.name] if known else source.schema
-    return exports.run.submitter, resume_tables(exports.loads, pipeline, schema)
+    return resume_tables(exports.loads, pipeline, schema)
 
 
 def read_exports(target: Target, pipeline: dlt.Pipeline) -> tuple[ExportSubmitter, dict[str, str]]:

@@ -58,6 +58,18 @@ def locked_pipeline(
 
 
 @contextmanager
+def reserved_pipeline(target: Target) -> Iterator[None]:
+    """Let no other process load by the target's pipeline inside the `with` block.
+
+    Raises:
+        UnavailableError: One does.
+    """
+    folder = Path(get_dlt_pipelines_dir(), _pipeline_name(target, _locate(target)))
+    with hold_run_lock(folder, waits=False):
+        yield
+
+
+@contextmanager
 def _locked(target: Target, progress: Collector, *, abandon: bool) -> Iterator[dlt.Pipeline]:
     location = _locate(target)
     pipeline_name = _pipeline_name(target, location)

@@ -60,11 +60,15 @@ _REPAIRED: ContextVar[tuple[Path, ...]] = ContextVar("_REPAIRED", default=())
 
 
 @contextmanager
-def hold_run_lock(folder: Path) -> Iterator[None]:
+def hold_run_lock(folder: Path, *, waits: bool = True) -> Iterator[None]:
     """Hold the run lock of the pipeline with that working folder inside the `with` block.
 
     A command locks so before there is a pipeline: dlt wipes the folder where it makes a pipeline
-    for the first time, and where it drops one.
+    for the first time, and where it drops one. Blocks of several pipelines may end in any order.
+
+    Args:
+        folder: The pipeline's working folder.
+        waits: Whether to wait while another run holds it.
 
     Raises:
         UnavailableError: Another run has held it for longer than this one waits.
@@ -72,16 +76,16 @@ def hold_run_lock(folder: Path) -> Iterator[None]:
     if folder in _LOCKED.get():
         yield
         return
-    lock = _acquire(folder)
-    before = _LOCKED.set((*_LOCKED.get(), folder))
+    lock = _acquire(folder, waits=waits)
+    _LOCKED.set((*_LOCKED.get(), folder))
     try:
         yield
     finally:
-        _LOCKED.reset(before)
+        _LOCKED.set(tuple(each for each in _LOCKED.get() if each != folder))
         _release(lock)
 
 
-def _acquire(folder: Path) -> FileLock:
+def _acquire(folder: Path, *, waits: bool = True) -> FileLock:
     """The lock beside the folder, once it is free."""
     lock = FileLock(f"{folder}.lock", poll_interval=POLL_INTERVAL, thread_local=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +94,8 @@ def _acquire(folder: Path) -> FileLock:
     except Timeout:
         seconds = turn_timeout()
         other = f"another run of the pipeline {folder.name!r}{_read_holder(lock)}"
+        if not waits:
+            raise no_turn(other, f"pipeline {folder.name!r}", 0.0) from None
         logger.warning(
             f"{other[0].upper()}{other[1:]} is in progress; waiting until it has ended, for"
             f" {seconds:.0f} seconds at most"

@@ -30,6 +30,7 @@ from spaaza_source.exports.request import (
     name_unlisted,
 )
 from spaaza_source.exports.run import ExportRun
+from spaaza_source.exports.shared_limit import SharedLimit
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import OnDownload, TableExports, error_context
 from spaaza_source.exports.table_sync import RELOAD, SMALLEST_WINDOW, SyncPolicy, TableSync
@@ -59,6 +60,7 @@ __all__ = [
     "Plan",
     "PollSettings",
     "Repeat",
+    "SharedLimit",
     "SyncPolicy",
     "TableExports",
     "TableSync",

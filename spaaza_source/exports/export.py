@@ -16,6 +16,8 @@ class Phase(enum.Enum):
     """The state of one export."""
 
     EXPORTING = "exporting"
+    #: It is done at the vendor, and its file is to be downloaded once its load begins.
+    READY = "ready"
     DOWNLOADING = "downloading"
     ARRIVED = "arrived"
     #: It failed at the vendor, and other exports bring its rows.

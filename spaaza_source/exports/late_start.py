@@ -53,7 +53,7 @@ class LateStart:
         )
 
     def execute(
-        self, export: Export, deadline: Deadline, wake: Callable[[], None]
+        self, export: Export, deadline: Deadline, wake: Callable[[], None], prefix: str = ""
     ) -> threading.Thread:
         """Execute a job in a thread of its own: the answer may come when it is done.
 
@@ -63,25 +63,28 @@ class LateStart:
             export: The job's.
             deadline: Until when the answer is waited for.
             wake: Called once it is there.
+            prefix: What begins each warning.
         """
         self._executed.add(export.job.job_id)
         logger.warning(
-            f"{export.request}: the vendor's job {export.job.job_id} is still"
+            f"{prefix}{export.request}: the vendor's job {export.job.job_id} is still"
             f" {export.job.vendor_state}; it is executed now"
         )
         thread = threading.Thread(
-            target=self._execute, args=(export, deadline, wake), name="execute", daemon=True
+            target=self._execute, args=(export, deadline, wake, prefix), name="execute", daemon=True
         )
         thread.start()
         return thread
 
-    def _execute(self, export: Export, deadline: Deadline, wake: Callable[[], None]) -> None:
+    def _execute(
+        self, export: Export, deadline: Deadline, wake: Callable[[], None], prefix: str
+    ) -> None:
         try:
             with without_context(), self._service.http.within(deadline):
                 self._service.execute(export.job.job_id)
         except SpaazaSourceError as failure:
             logger.warning(
-                f"{export.request}: executing the vendor's job {export.job.job_id} was not"
+                f"{prefix}{export.request}: executing the vendor's job {export.job.job_id} was not"
                 f" answered as it should be ({failure.cause}); polling goes on"
             )
         wake()

@@ -8,35 +8,36 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from dlt.common import logger
 
 from spaaza_source.errors import ExportTimeoutError, VanishedError
 from spaaza_source.exports.export import Export, Phase
-from spaaza_source.exports.fetch import fetch_files
+from spaaza_source.exports.file_downloads import FileDownloads
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
 from spaaza_source.exports.late_start import LateStart
+from spaaza_source.exports.overdue import seconds_left, timed_out
 from spaaza_source.exports.planning.left_jobs import find_left
 from spaaza_source.exports.planning.recurring import missed_run
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
+from spaaza_source.exports.run_tables import RunTables, TablesAhead
+from spaaza_source.exports.shared_limit import count_under_way
 from spaaza_source.exports.submission import ExportSubmitter
 from spaaza_source.exports.table_exports import (
     OnDownload,
     TableExports,
-    error_context,
     job_failed,
     leave_alone,
 )
 from spaaza_source.exports.table_sync import TableSync
-from spaaza_source.transport import Clock, Deadline, Download, SystemClock, without_context
+from spaaza_source.transport import Clock, Deadline, SystemClock, without_context
 
 if TYPE_CHECKING:
     from spaaza_source.tabular import SharedThreads
@@ -50,7 +51,7 @@ WAIT_STEP = 0.05
 ASKED_BY_THEN = 10.0
 
 
-class ExportRun:
+class ExportRun(RunTables):
     """All exports of one load, downloaded into a folder by names of ours.
 
     Args:
@@ -72,16 +73,16 @@ class ExportRun:
         self._service = service
         self._folder = folder
         self._settings = settings
-        self._clock = clock or SystemClock()
+        super().__init__(clock or SystemClock(), settings.max_concurrent)
         #: Asks the vendor, and plans what to ask.
         self.submitter = ExportSubmitter(service, settings, self._clock)
-        self._lock = threading.Lock()
-        self._tables: list[TableExports] = []
-        self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
+        self._ahead = TablesAhead(self._clock)
+        #: The vendor's list of our jobs, and whether it may lack some that a new plan needs.
+        self._registry: JobRegistry | None = None
+        self._is_outdated = False
         #: When the last export is scheduled, on the monotonic clock.
         self._start = -math.inf
-        self._download_slots = threading.BoundedSemaphore(settings.max_concurrent)
+        self._downloads = FileDownloads(service, self._clock, self.most, self._ask_at_once)
         #: States of the vendor's that no document mentions, and that have been logged.
         self._unknown_states: set[str] = set()
         self._late_start = LateStart(service, settings.execute_after)
@@ -97,9 +98,33 @@ class ExportRun:
             sync: What the load has to bring of the table.
             on_download: Called with each file whose download begins, in another thread.
         """
-        table = TableExports(sync, on_download)
+        folder = self._downloads.folder = self._folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Of what was asked for since then some may be found in the vendor's list alone.
+        self.submitter.since_ahead = self._ahead.passed
+        table = self._ahead.take(sync.table)
+        if table is not None and not table.is_for(sync):
+            self.drop(table)
+            table = None
+        table = table or TableExports(sync)
+        table.on_download, table.is_ahead = on_download, False
         self._follow(table)
         return table
+
+    def begin_ahead(self, syncs: Sequence[TableSync]) -> None:
+        """Begin the exports of tables whose load comes later, and will `begin` them itself.
+
+        They are asked for and waited for as ever; their files are not downloaded before the load.
+        What the load then wants otherwise is planned anew, from the vendor's list.
+        """
+        self._follow(*self._ahead.add(syncs))
+
+    def drop_ahead(self) -> list[TableExports]:
+        """Drop the tables that were begun ahead, and that no load has begun; returns them."""
+        tables = self._ahead.take_all()
+        for table in tables:
+            self.drop(table)
+        return tables
 
     @property
     def executed(self) -> frozenset[str]:
@@ -127,53 +152,51 @@ class ExportRun:
         self._follow(table)
         return True
 
-    def _follow(self, table: TableExports) -> None:
-        """Ask and poll for a table, in a thread that ends when no table is left."""
-        folder = self._folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._lock:
-            if table not in self._tables:
-                self._tables.append(table)
-            if self._thread is None:
-                # A daemon: a main thread that ends must not wait for a vendor.
-                self._thread = threading.Thread(
-                    target=self._work, args=(folder,), name="exports", daemon=True
-                )
-                self._thread.start()
-        self._wake.set()
-
     def drop(self, table: TableExports) -> None:
         """Stop polling for a table that nobody waits for any more, and remove its files."""
         table.stop.set()
+        # A table that is begun anew may find jobs that this run has created since.
+        self._is_outdated = True
         self._wake.set()
         for export in table.exports:
             export.remove_file()
 
-    def _work(self, folder: Path) -> None:
-        with self._lock:
-            registry = self.submitter.registry([table.sync for table in self._tables])
-        while True:
-            self._wake.clear()
-            with self._lock:
-                for table in self._tables:
-                    table.check_complete()
-                self._tables = [
-                    table for table in self._tables if not table.settled and not table.stop.is_set()
-                ]
-                live = list(self._tables)
-                if not live:
-                    self._thread = None
-                    return
+    def _work(self) -> None:
+        told: tuple[int, bool] | None = None
+        # The list that an earlier thread has asked for is old.
+        self._is_outdated = True
+        while live := self._begin_round():
+            registry = self._registry_for(live)
             for table in live:
                 if not table.planned:
                     self._guard(table, self._plan, registry)
             self._ask(live, registry)
             for table in live:
-                for export in list(table.exports):
-                    is_due = export.poll_at <= self._clock.monotonic()
-                    if export.phase is Phase.EXPORTING and is_due:
-                        self._guard(table, self._poll, export, folder)
+                self._poll_table(table)
+            now = (count_under_way(live), self.is_asking())
+            if now != told:
+                told = now
+                self._limit.tell_others(self)
             self._rest(live)
+        self._limit.tell_others(self)
+
+    def _registry_for(self, live: list[TableExports]) -> JobRegistry:
+        """The vendor's list of our jobs: where a table is to be planned, one that has all."""
+        with self._lock:
+            if self._registry is None or (
+                self._is_outdated and not all(table.planned for table in live)
+            ):
+                self._registry = self.submitter.registry([table.sync for table in live])
+                self._is_outdated = False
+            return self._registry
+
+    def _poll_table(self, table: TableExports) -> None:
+        for export in list(table.exports):
+            is_due = export.poll_at <= self._clock.monotonic()
+            if export.phase is Phase.EXPORTING and is_due:
+                self._guard(table, self._poll, export)
+            if export.phase is Phase.READY and not table.is_ahead:
+                self._downloads.start(table, export, self._guard_download)
 
     def _guard(self, table: TableExports, step: Callable[..., None], *more: object) -> None:
         """Do a step for a table; its failure is the table's error."""
@@ -191,13 +214,7 @@ class ExportRun:
         return Deadline(self._clock, max(0.0, left), table.stop)
 
     def _left(self, export: Export) -> float:
-        """Seconds that an export still has, to begin or to be done; negative once it has none."""
-        settings, now = self._settings, self._clock.monotonic()
-        if settings.start_timeout is None:
-            return export.begun + settings.export_timeout - now
-        if export.started is None:
-            return export.begun + settings.start_timeout - now
-        return export.started + settings.export_timeout - now
+        return seconds_left(export, self._settings, self._clock.monotonic())
 
     def _plan(self, table: TableExports, registry: JobRegistry) -> None:
         """Find out what to ask for, and which jobs to adopt."""
@@ -206,7 +223,7 @@ class ExportRun:
             export = Export(request, registry.claim(job), self._service.http.now(), adopted=True)
             self._begin_export(table, export)
             if missed := missed_run(table.sync, job, request):
-                logger.warning(missed)
+                logger.warning(f"{self._prefix}{missed}")
         for request, job in plan.waiting:
             self._execute_late(table, Export(request, job, self._service.http.now(), adopted=True))
         table.left = find_left(table.sync, registry.jobs())
@@ -221,23 +238,26 @@ class ExportRun:
         if self._late_start.is_due(export):
             deadline = self._deadline(table, ASKED_BY_THEN)
             # The answer may come when it is done: so long, and it has been asked for.
-            self._late_start.execute(export, deadline, self._wake.set).join(ASKED_BY_THEN)
+            self._late_start.execute(export, deadline, self._wake.set, self._prefix).join(
+                ASKED_BY_THEN
+            )
 
     def _ask(self, live: list[TableExports], registry: JobRegistry) -> None:
         """Ask for as many exports as may run at one time, for a table with fewer of them first."""
-        waiting = [table for table in live if table.error is None]
-        free = self._settings.max_concurrent - sum(map(_under_way, waiting))
-        while free > 0 and waiting:
-            table = min(waiting, key=_under_way)
+        now = self._clock.monotonic()
+        while waiting := [table for table in live if table.has_request(now)]:
+            if not self._limit.take(self):
+                return
+            try:
+                table = min(waiting, key=lambda each: each.count(Phase.EXPORTING))
+                request = table.next_request(now)
+                if request is not None:
+                    self._start = max(now, self._start + self._settings.stagger)
+                    later = timedelta(seconds=self._start - now)
+                    self._guard(table, self._create, request, registry, later)
+            finally:
+                self._limit.give_back()
             now = self._clock.monotonic()
-            request = table.next_request(now)
-            if request is None:
-                waiting.remove(table)
-            else:
-                free -= 1
-                self._start = max(now, self._start + self._settings.stagger)
-                later = timedelta(seconds=self._start - now)
-                self._guard(table, self._create, request, registry, later)
 
     def _create(
         self, table: TableExports, request: ExportRequest, registry: JobRegistry, later: timedelta
@@ -259,7 +279,7 @@ class ExportRun:
         table.exports.append(export)
         table.on_asked()
 
-    def _poll(self, table: TableExports, export: Export, folder: Path) -> None:
+    def _poll(self, table: TableExports, export: Export) -> None:
         done = export.adopted and export.job.state is JobState.DONE
         try:
             with self._service.http.within(self._deadline(table, self._left(export))):
@@ -277,15 +297,11 @@ class ExportRun:
         if job.state is JobState.UNKNOWN and job.vendor_state not in self._unknown_states:
             self._unknown_states.add(job.vendor_state)
             logger.warning(
-                f"{export.request}: the vendor's job {job.job_id} is in the state"
+                f"{self._prefix}{export.request}: the vendor's job {job.job_id} is in the state"
                 f" {job.vendor_state!r}, which no document mentions; polling goes on"
             )
         if job.state is JobState.DONE:
-            export.enter(Phase.DOWNLOADING)
-            # A daemon, as above; it waits for a free slot.
-            threading.Thread(
-                target=self._fetch, args=(table, export, folder), name="download", daemon=True
-            ).start()
+            export.enter(Phase.READY)
         elif job.state is JobState.FAILED:
             self._failed(table, export)
         elif self._left(export) < 0:
@@ -294,7 +310,9 @@ class ExportRun:
             export.poll_at = self._clock.monotonic() + self._pause(export)
             if self._late_start.is_due(export):
                 deadline = self._deadline(table, self._left(export))
-                self._late_start.execute(export, deadline, partial(self._poll_soon, export))
+                self._late_start.execute(
+                    export, deadline, partial(self._poll_soon, export), self._prefix
+                )
 
     def _poll_soon(self, export: Export) -> None:
         export.poll_at = self._clock.monotonic()
@@ -305,7 +323,7 @@ class ExportRun:
 
         However few calls that limit leaves, the export's deadline is not slept through.
         """
-        sharing = max(1, sum(map(_under_way, self._tables)))
+        sharing = max(1, count_under_way(self._tables))
         paced = min(self._service.http.pace() * sharing, max(0.0, self._left(export)))
         return max(self._settings.pause(export.polls), paced)
 
@@ -321,14 +339,7 @@ class ExportRun:
         raise error
 
     def _timed_out(self, table: TableExports, export: Export) -> None:
-        error = ExportTimeoutError(
-            f"the vendor's job {export.job.job_id} is still {export.job.vendor_state}"
-            f" after {export.wait_seconds:.0f} seconds",
-            where=str(export.request),
-            hint="Run again later, or raise export_timeout."
-            if export.started is not None or self._settings.start_timeout is None
-            else "Run again later, or raise start_timeout.",
-        )
+        error = timed_out(export, self._settings)
         export.note_failure(error)
         # What the vendor has not even begun would take no less time in parts.
         if export.job.state is JobState.RUNNING and table.replace_by_halves(
@@ -336,6 +347,9 @@ class ExportRun:
         ):
             return
         raise error
+
+    def _ask_at_once(self, table: TableExports, export: Export, error: VanishedError) -> None:
+        self._ask_again(table, export, error, pause=0)
 
     def _ask_again(
         self, table: TableExports, export: Export, error: BaseException, *, pause: float
@@ -358,42 +372,16 @@ class ExportRun:
         due += [at for table in live for at, _ in table.queue if at > now]
         if due:
             self._clock.pause(max(0.0, min(due) - now), self._wake)
-        elif any(table.count(Phase.DOWNLOADING) for table in live):
+        elif any(
+            # For a place that another run gives up, for the load to begin, for a file.
+            table.queue or table.count(Phase.READY) or table.count(Phase.DOWNLOADING)
+            for table in live
+        ):
             self._wake.wait()
 
-    def _fetch(self, table: TableExports, export: Export, folder: Path) -> None:
-        with self._download_slots:
-            self._guard(table, self._download, export, folder)
+    def _guard_download(
+        self, table: TableExports, download: Callable[..., None], export: Export
+    ) -> None:
+        left = self._settings.export_timeout
+        self._guard(table, download, export, self._deadline(table, left))
         self._wake.set()
-
-    def _download(self, table: TableExports, export: Export, folder: Path) -> None:
-        begun = self._clock.monotonic()
-        request = export.request
-
-        def on_bytes(arrived: int, total: int | None) -> None:
-            export.received += arrived
-            export.total = total
-
-        def begin() -> Download:
-            # A name of this run alone: another run may be fetching the same export.
-            name = f"{request.table}-{request.fingerprint}-{uuid4().hex[:8]}"
-            download = Download(folder / name, on_bytes=on_bytes, stop=table.stop)
-            table.on_download(export, download.arriving)
-            return download
-
-        try:
-            with error_context(export):
-                left = self._settings.export_timeout
-                files = fetch_files(self._service, export.job, begin, self._deadline(table, left))
-        except VanishedError as vanished:
-            # A vendor may give no link but the job's.
-            self._ask_again(table, export, vanished, pause=0)
-            return
-        table.add_parts(export, files, self._clock.monotonic() - begun)
-        if table.stop.is_set():
-            for file in files:
-                file.path.unlink(missing_ok=True)
-
-
-def _under_way(table: TableExports) -> int:
-    return table.count(Phase.EXPORTING)

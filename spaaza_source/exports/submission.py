@@ -28,6 +28,9 @@ class ExportSubmitter:
         #: By the vendor's clock, since when finished exports of earlier runs are good; None for as
         #: long as the settings say. A backfill sets it, whose runs all go by one instant.
         self.adopt_since: datetime | None = None
+        #: So much longer are finished exports good: since then this run asks ahead of its load, and
+        #: some of them may be its own.
+        self.since_ahead = timedelta(0)
         #: Tables whose exports may be more than `max_exports`: a person was asked, and agreed.
         self.agreed: set[str] = set()
 
@@ -209,7 +212,7 @@ class ExportSubmitter:
     def _adoption_age(self) -> timedelta:
         """How long ago an export may have been finished to be adopted."""
         if self.adopt_since is None:
-            return self.max_age
+            return self.max_age + self.since_ahead
         return max(timedelta(0), self.now() - self.adopt_since)
 
     def deadline(self) -> Deadline:

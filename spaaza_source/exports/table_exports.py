@@ -56,6 +56,8 @@ class TableExports:
         unanswered: Requests that came to no job: the vendor refused them, or its answer was lost.
         left: Jobs of earlier runs that have failed at the vendor.
         on_asked: Called when something has been asked for, in the thread that asks.
+        is_ahead: Whether its load is still to begin: no file is downloaded before.
+        begun_as: What it was begun with, before an export was split; None for `sync`.
     """
 
     sync: TableSync
@@ -73,6 +75,19 @@ class TableExports:
     unanswered: list[Export] = field(default_factory=list)
     left: Sequence[Export] = ()
     on_asked: Callable[[], None] = field(default=lambda: None)
+    is_ahead: bool = False
+    begun_as: TableSync | None = None
+
+    def __post_init__(self) -> None:
+        self.begun_as = self.begun_as or self.sync
+
+    def is_for(self, sync: TableSync) -> bool:
+        """Whether a load that has to bring that can take these exports over.
+
+        What a vendor may have been asked for in vain is taken over in any case: nobody but its load
+        can tell of it, and to plan anew would be to ask again.
+        """
+        return bool(self.unanswered) or (self.begun_as or self.sync).brings_same(sync)
 
     def follow(self, plan: Plan) -> None:
         """Queue what a plan asks for; the run begins the exports of adopted jobs."""
@@ -84,15 +99,21 @@ class TableExports:
 
     def next_request(self, now: float) -> ExportRequest | None:
         """Take the first request that is due out of the queue."""
-        if self.error is not None or self.stop.is_set():
-            return None
-        if self.splitting and self.count(Phase.EXPORTING):
+        if not self.has_request(now):
             return None
         for entry in self.queue:
             if entry[0] <= now:
                 self.queue.remove(entry)
                 return entry[1]
         return None
+
+    def has_request(self, now: float) -> bool:
+        """Whether there is a request that is due."""
+        if self.error is not None or self.stop.is_set():
+            return False
+        if self.splitting and self.count(Phase.EXPORTING):
+            return False
+        return any(at <= now for at, _ in self.queue)
 
     def replace_by_halves(self, export: Export, now: datetime) -> bool:
         """Queue two halves of a failed export's window; False where it cannot be cut.

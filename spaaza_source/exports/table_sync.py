@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.request import ExportRequest
@@ -22,6 +22,9 @@ SMALLEST_WINDOW = 60
 
 #: An incremental load asks for this much at least, however recent the last one was.
 SHORTEST = timedelta(seconds=1)
+
+#: Functions cannot be compared, but the requests that they make of a window.
+_SOME_TIME = Window(*(datetime(2020, month, 1, tzinfo=timezone.utc) for month in (1, 2)))
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,19 @@ class TableSync:
             return self
         policy = replace(self.in_parts, incremental=False, full_refresh_every=timedelta.max)
         return replace(self, policy=policy, keeps_others=True)
+
+    def brings_same(self, other: TableSync) -> bool:
+        """Whether both bring the same rows by the same requests."""
+        own, others = (
+            replace(
+                each, make_request=self.make_request, other_requests=(), loaded=set(each.loaded)
+            )
+            for each in (self, other)
+        )
+        windows = (None, _SOME_TIME)
+        return own == others and all(
+            self.make_request(each) == other.make_request(each) for each in windows
+        )
 
     def check_dates(self) -> str | None:
         """Check that a range that was asked for can be; where dates are left out, say why.

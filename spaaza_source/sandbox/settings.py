@@ -47,7 +47,7 @@ class SandboxSettings:
     """Rows of the objects that Voucherify exports, by their names in OBJECTS."""
     seed: int = 7
     chains: int = 1
-    """How many chains there are: with ids from CHAIN_ID on, an access token each, and exports of the
+    """How many chains there are: their ids go on from CHAIN_ID, each has an access token, and the
     same rows but for their `chain_id`. Their tasks share what `side_by_side` limits."""
     port: int = 0
     """0 takes a free port."""

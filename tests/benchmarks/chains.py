@@ -31,8 +31,8 @@ from typing import Any
 import duckdb
 import requests
 
-from spaaza_source.sandbox import Sandbox, SandboxSettings
-from spaaza_source.sandbox.settings import CHAIN_ID, credentials_of
+from spaaza_source.sandbox import SandboxSettings
+from spaaza_source.sandbox.settings import credentials_of
 from spaaza_source.windows import parse_instant
 from tests.benchmarks.measure import Figures, measure
 from tests.benchmarks.side_by_side import say

@@ -159,7 +159,7 @@ def test_a_chain_that_fails_keeps_no_other_from_its_load(
     vendors[1743].files["transactions"] = b'id,timestamp\n1,"a\n'
     chains = [f"--chain={chain}" for chain in CHAINS]
     code, lines = spaaza("load", "transactions", *chains)
-    assert code == 1
+    assert code == 1, lines
     assert any(line.startswith("spaaza: chain 1743: ") for line in lines), lines
     assert stores(1744) == [(1744, 4)]
 

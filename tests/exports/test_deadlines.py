@@ -52,12 +52,16 @@ def test_each_ends_by_its_own(bench: SpaazaBench) -> None:
     bench.vendor.states = states(900, 1)
     with pytest.raises(ExportTimeoutError) as given_up:
         bench.outcome(**own)
-    check_advice("exports/run.py", "Run again later, or raise start_timeout.", str(given_up.value))
+    check_advice(
+        "exports/overdue.py", "Run again later, or raise start_timeout.", str(given_up.value)
+    )
     # The job of before is adopted, and begins at once.
     bench.vendor.states = states(0, 900)
     with pytest.raises(ExportTimeoutError) as given_up:
         bench.outcome(**own)
-    check_advice("exports/run.py", "Run again later, or raise export_timeout.", str(given_up.value))
+    check_advice(
+        "exports/overdue.py", "Run again later, or raise export_timeout.", str(given_up.value)
+    )
     assert bench.vendor.asked("create") == 1
 
 

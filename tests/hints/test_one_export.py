@@ -75,7 +75,7 @@ def test_what_stands_in_the_place_of_the_file_is_told() -> None:
 def test_a_job_that_is_left_is_waited_for_later(caplog: pytest.LogCaptureFixture) -> None:
     made = {"created_date": iso(datetime.now(UTC))}
     with ScriptedTasks("READY", dates=made) as vendor:
-        with advises("exports/run.py", "Run again later, or raise export_timeout."):
+        with advises("exports/overdue.py", "Run again later, or raise export_timeout."):
             export(vendor, {"segment_id": "a"}, export_timeout=0.1)
         check_advice(
             "ad_hoc/one_export.py",

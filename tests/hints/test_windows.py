@@ -252,7 +252,7 @@ class SlowExports(FileVendor):
 def test_an_export_that_takes_longer_than_it_may(tmp_path: Path) -> None:
     with SlowExports(users=b"id\n1\n") as vendor:
         shop = Shop(vendor, tmp_path)
-        with advises("exports/run.py", "Run again later, or raise export_timeout"):
+        with advises("exports/overdue.py", "Run again later, or raise export_timeout"):
             shop.load("users", export_timeout=0)
         shop.load("users", export_timeout=60)
         assert shop.rows("users") == 1
