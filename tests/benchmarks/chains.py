@@ -1,7 +1,7 @@
 """Many chains by one command, beside what the vendor takes for their exports.
 
     python -m tests.benchmarks.chains [--chains N ...] [--rows N] [--seconds N] [--at-once N]
-                                    [--ready] [--python PYTHON]
+                                    [--python PYTHON]
 
 The sandbox is a process of its own; it has as many chains, runs each export for so many seconds,
 and so many of them at once, whatever chain they are of. `spaaza load` is told the same limit and
@@ -128,38 +128,37 @@ def _instant(text: str) -> datetime:
 
 
 def load(
-    vendor: Vendor, python: str, folder: Path, at_once: int, poll_interval: float, rows: int
+    chosen: argparse.Namespace, chains: int, poll_interval: float, **settings: Any
 ) -> tuple[Figures, list[Mapping[str, Any]]]:
     """What the command takes, and the vendor's records after it; every row has come once."""
-    write_settings(folder, vendor, at_once, poll_interval)
-    environment = {"HOME": str(folder), "XDG_DATA_HOME": str(folder)}
-    taken = measure([python, "-c", LOAD, "load"], environment, folder)
-    tasks = vendor.tasks()
-    assert len(tasks) == len(TABLES) * len(vendor.chains), f"{len(tasks)} exports were asked for"
-    with duckdb.connect(str(folder / "spaaza.duckdb"), read_only=True) as warehouse:
+    with (
+        serving(chains, rows=chosen.rows, **settings) as vendor,
+        tempfile.TemporaryDirectory(prefix="benchmark-") as name,
+    ):
+        folder = Path(name)
+        write_settings(folder, vendor, chosen.at_once, poll_interval)
+        environment = {"HOME": name, "XDG_DATA_HOME": name}
+        taken = measure([chosen.python, "-c", LOAD, "load"], environment, folder)
+        tasks = vendor.tasks()
+        _check_rows(folder / "spaaza.duckdb", vendor, chosen.rows)
+    assert len(tasks) == len(TABLES) * chains, f"{len(tasks)} exports were asked for"
+    return taken, tasks
+
+
+def _check_rows(database: Path, vendor: Vendor, rows: int) -> None:
+    with duckdb.connect(str(database), read_only=True) as warehouse:
         for chain in vendor.chains:
             for table in TABLES:
                 name = f"spaaza_data_{chain}.{table}"
                 found = warehouse.sql(f"SELECT count(*) FROM {name}").fetchone()
                 assert found == (rows,), f"{name} has {found} rows"
-    return taken, tasks
 
 
 def compare(chosen: argparse.Namespace, chains: int) -> None:
     """Load so many chains, and print what it takes."""
-    alone: Figures | None = None
-    with (
-        serving(chains, rows=chosen.rows) as vendor,
-        tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
-    ):
-        alone, _ = load(vendor, chosen.python, Path(folder), chosen.at_once, 0.02, chosen.rows)
+    alone, _ = load(chosen, chains, poll_interval=0.02)
     settings = {"run_seconds": chosen.seconds, "side_by_side": chosen.at_once}
-    with (
-        serving(chains, rows=chosen.rows, **settings) as vendor,
-        tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
-    ):
-        poll = chosen.seconds / POLLS
-        whole, tasks = load(vendor, chosen.python, Path(folder), chosen.at_once, poll, chosen.rows)
+    whole, tasks = load(chosen, chains, poll_interval=chosen.seconds / POLLS, **settings)
     ideal = ideal_seconds(tasks, chosen.at_once)
     say(
         f"{chains:6}{ideal:9.1f}{alone.wall:9.1f}{whole.wall:9.1f}"
