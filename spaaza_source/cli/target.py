@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ class Target:
         """Whether there is anything to read; reading must not create a file."""
         return self.db is None or self.db.exists()
 
-    @property
+    @cached_property
     def account(self) -> str:
         """The account whose exports are loaded, as `export_jobs` has it."""
         return account_of(self.source())
