@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.sandbox_client import Client, running, task_body
+from tests.sandbox.sandbox_client import Client, Clock, running, task_body
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +68,31 @@ def test_a_wrong_token_is_not_excused_by_a_right_session(client: Client) -> None
 def test_no_answer_repeats_a_credential(client: Client) -> None:
     answer = client.get("/tasks", headers={"Authorization": "Bearer id:canary"})
     assert "canary" not in answer.text
+
+
+def test_each_of_several_chains_has_a_token_that_sees_its_own_tasks_alone() -> None:
+    with running(rows=5, chains=2) as client:
+        token = client.sandbox.credentials_of(1744)
+        other = {"Authorization": f"Bearer {':'.join(token.values())}"}
+        assert client.post("/tasks", task_body()).status_code == 201
+        assert client.post("/tasks", task_body(), headers=other).status_code == 500
+        made = client.post("/tasks", task_body(chain=1744), headers=other)
+        assert made.status_code == 201
+        number = made.json()["id"]
+        assert [task["chain"] for task in client.get("/tasks").json()] == [1743]
+        assert [task["chain"] for task in client.get("/tasks", headers=other).json()] == [1744]
+        assert client.get(f"/tasks/{number}").status_code == 404
+        assert client.get(f"/tasks/{number}", headers=other).status_code == 200
+
+
+def test_tasks_of_all_chains_share_what_runs_at_once() -> None:
+    clock = Clock()
+    with running(rows=5, chains=2, side_by_side=1, run_seconds=60, clock=clock) as client:
+        token = client.sandbox.credentials_of(1744)
+        other = {"Authorization": f"Bearer {':'.join(token.values())}"}
+        client.post("/tasks", task_body())
+        client.post("/tasks", task_body(chain=1744), headers=other)
+        assert client.get("/tasks").json()[0]["state"]["code"] == "INPROGRESS"
+        assert client.get("/tasks", headers=other).json()[0]["state"]["code"] == "READY"
+        clock.forward(seconds=61)
+        assert client.get("/tasks", headers=other).json()[0]["state"]["code"] == "INPROGRESS"
