@@ -370,11 +370,6 @@ class Backfill:
             check_waiting(waited)
         return ReadyLoader(self._loader(pipeline), most_open, waited)
 
-    def _load_window(
-        self, pipeline: dlt.Pipeline, part: BackfillPart, window: Window | None
-    ) -> None:
-        self._loader(pipeline).load_window(part, window)
-
     def _drop_staging(self, pipeline: dlt.Pipeline, parts: Sequence[BackfillPart]) -> None:
         if self.side_by_side:
             drop_leftover_staging(pipeline, staging_prefix(parts))

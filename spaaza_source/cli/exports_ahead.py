@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from dlt.common import logger
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.extract import DltSource
-from typing_extensions import Self
 
 from spaaza_source.cli.next_load import has_jobs, list_syncs, split_by_task
 from spaaza_source.cli.pipeline import locked_pipeline, reserved_pipeline

@@ -14,14 +14,14 @@ from spaaza_source.exports.at_hand import (
     take_files,
     verify_checksums,
 )
+from spaaza_source.exports.downloads.fetch import fetch_again
+from spaaza_source.exports.downloads.private_folder import private_folder, process_folder
 from spaaza_source.exports.export import Export, FileRead, Phase
-from spaaza_source.exports.fetch import fetch_again
 from spaaza_source.exports.jobs import GIVEN, PART, RUN_MARK, Job, JobState, KnownJob
 from spaaza_source.exports.planning.outlook import JobList, Outlook
 from spaaza_source.exports.planning.plan import Plan, cut_range
 from spaaza_source.exports.planning.recurring import task_of
 from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.private_folder import private_folder, process_folder
 from spaaza_source.exports.request import (
     REPEATS,
     ExportFormat,

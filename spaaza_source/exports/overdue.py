@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from spaaza_source.errors import ExportTimeoutError
+from spaaza_source.exports.export import Export
 from spaaza_source.exports.polling import PollSettings
-from spaaza_source.exports.table_exports import Export
 
 
 def seconds_left(export: Export, settings: PollSettings, now: float) -> float:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from dlt.common import logger
 
-from spaaza_source.errors import ExportTimeoutError, VanishedError
+from spaaza_source.errors import VanishedError
+from spaaza_source.exports.downloads.file_downloads import FileDownloads
 from spaaza_source.exports.export import Export, Phase
-from spaaza_source.exports.file_downloads import FileDownloads
 from spaaza_source.exports.job_registry import JobRegistry
 from spaaza_source.exports.jobs import ExportService, JobState
 from spaaza_source.exports.late_start import LateStart

@@ -10,7 +10,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from spaaza_source.exports.table_exports import Phase, TableExports
+from spaaza_source.exports.export import Phase
+from spaaza_source.exports.table_exports import TableExports
 
 
 class LimitedRun(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.exports.request import ExportRequest
@@ -24,7 +24,7 @@ SMALLEST_WINDOW = 60
 SHORTEST = timedelta(seconds=1)
 
 #: Functions cannot be compared, but the requests that they make of a window.
-_SOME_TIME = Window(*(datetime(2020, month, 1, tzinfo=timezone.utc) for month in (1, 2)))
+_SOME_TIME = Window(*(datetime(2020, month, 1, tzinfo=UTC) for month in (1, 2)))
 
 
 @dataclass(frozen=True)

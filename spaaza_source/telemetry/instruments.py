@@ -140,7 +140,7 @@ def _tell_export(tracer: trace.Tracer, table: TableNote, note: ExportNote, insid
         names.EXPORT_SPAN, inside, attributes=attributes, start_time=_ns(begun)
     )
     reached = {
-        names.READY: entered.get(Phase.DOWNLOADING),
+        names.READY: entered.get(Phase.READY),
         names.DOWNLOADED: entered.get(Phase.ARRIVED),
         names.READ: read.at if read else None,
         names.LOADED: table.loaded if read else None,
@@ -206,7 +206,7 @@ def _loaded(table: TableNote) -> Counter[str]:
 def _waited(note: ExportNote) -> float | None:
     """Seconds that the vendor was waited for; None where it was not: of a file that was there."""
     export = note.export
-    is_over = Phase.DOWNLOADING in export.entered or note.error is not None
+    is_over = Phase.READY in export.entered or note.error is not None
     return export.wait_seconds if export.polls and is_over else None
 
 

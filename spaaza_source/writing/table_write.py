@@ -359,14 +359,8 @@ class TableWrite:
         Without a key these are a window's times and ids: rows seldom share both, and keep them.
         """
         known = table_memory(self._table).get("columns", {})
-        columns = self.key or ()
-        if not columns and scope is not None:
-            columns = tuple(
-                name for name in self._others if name in known and self._keys.has_all((name,))
-            )
-        if not columns or not set(known).issuperset(columns) or not self._keys.has_all(columns):
-            return None
-        return self._keys.cells(columns)
+        others = () if scope is None else self._others
+        return self._keys.telling_cells(self.key or (), others, known)
 
     def _accumulate(self, locate: Callable[[int], str]) -> None:
         """Add these rows to those that the table has: by a key of all of them, else appended."""
@@ -407,8 +401,4 @@ class TableWrite:
                 # Without it rows would come in place of others, and nobody could tell which.
                 self._key_check.check(self._stored_key, locate)
             return key
-        if self._keys.rows and not self._keys.is_present(self._user_key):
-            # A column that the user's own map adds; nothing is known of it here.
-            return None
-        self._key_check.check(self._user_key, locate)
-        return self._user_key
+        return self._key_check.check_users(self._user_key, locate)

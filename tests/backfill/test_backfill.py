@@ -301,7 +301,7 @@ class Workers:
         ):
             for pipeline, part, bring in ((one, second, april), (other, third, may)):
                 bring()
-                self.backfill._load_window(pipeline, part, parse_window(part["windows"][0]))
+                self.backfill._loader(pipeline).load_window(part, parse_window(part["windows"][0]))
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def _load(worker: Worker, part: BackfillPart, barrier: Barrier) -> None:
         # All have taken what the destination knows before any has loaded.
         barrier.wait()
         for window in windows_of(part):
-            backfill._load_window(pipeline, part, window)
+            backfill._loader(pipeline).load_window(part, window)
 
 
 def _die(worker: Worker, part: BackfillPart) -> None:

@@ -14,7 +14,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from spaaza_source import spaaza_bulk_users, spaaza_source
-from spaaza_source.exports import fetch
+from spaaza_source.exports.downloads import fetch
 from spaaza_source.windows import iso
 from tests.faults.hosts import QUICK, TOKEN, BadHost
 from tests.processes import ran

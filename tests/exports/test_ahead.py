@@ -11,8 +11,8 @@ import pytest
 
 from spaaza_source.errors import SpaazaSourceError
 from spaaza_source.exports import ExportRun, PollSettings, SharedLimit, TableSync
+from spaaza_source.exports.export import Phase
 from spaaza_source.exports.shared_limit import count_under_way
-from spaaza_source.exports.table_exports import Phase
 from tests.clocks import FakeClock
 from tests.export_runs import Bench, SpaazaBench, arrived, begin, request, run_against, sandbox_run
 from tests.vendors.scripted_spaaza import ScriptedTasks

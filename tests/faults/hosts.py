@@ -16,8 +16,8 @@ import pytest
 
 from spaaza_source.cli.app import main
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports import fetch
 from spaaza_source.exports import job_registry as adoption
+from spaaza_source.exports.downloads import fetch
 from spaaza_source.exports.export import Export
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest

@@ -15,7 +15,7 @@ import pytest
 
 from spaaza_source import spaaza_bulk_users
 from spaaza_source.errors import ExportTimeoutError, IncompleteDownloadError, SpaazaSourceError
-from spaaza_source.exports import fetch
+from spaaza_source.exports.downloads import fetch
 from spaaza_source.loading import downloads_folder
 from spaaza_source.transport import http_client
 from spaaza_source.transport.patience import GRACE

@@ -15,7 +15,7 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import FileError, IncompleteDownloadError, SpaazaSourceError
-from spaaza_source.exports import fetch
+from spaaza_source.exports.downloads import fetch
 from tests.faults.hosts import QUICK, TOKEN, BadHost, chunked, ours, until_closed
 from tests.vendors.server import Answer
 from tests.warehouses import pipeline_into, query

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from spaaza_source.errors import ExportTimeoutError, UnavailableError
+from spaaza_source.exports.downloads.fetch import PAUSE
 from spaaza_source.exports.export import Phase
-from spaaza_source.exports.fetch import PAUSE
 from tests.clocks import FakeClock
 from tests.export_runs import AnyBench, Bench, SpaazaBench, VoucherifyBench, begin, wait
 from tests.faults.hosts import BadHost, fetched, rest_of

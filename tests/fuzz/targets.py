@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spaaza_source.errors import SpaazaSourceError
-from spaaza_source.exports.fetch import fetch_files
+from spaaza_source.exports.downloads.fetch import fetch_files
 from spaaza_source.exports.jobs import ExportService, Job, JobState
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.spaaza.credentials import AccessToken

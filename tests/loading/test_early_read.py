@@ -12,7 +12,7 @@ import pytest
 
 from spaaza_source import spaaza_source
 from spaaza_source.errors import FileError
-from spaaza_source.exports import fetch
+from spaaza_source.exports.downloads import fetch
 from spaaza_source.reading.early_read import EarlyRead
 from spaaza_source.tabular import CsvFile, SharedThreads, open_csv
 from spaaza_source.tabular.csv_reader.scan import BLOCK

@@ -16,7 +16,7 @@ import pytest
 from spaaza_source import spaaza_bulk_users
 from spaaza_source.cli.output.error_messages import describe
 from spaaza_source.errors import CredentialsError, IncompleteDownloadError, SettingsError
-from spaaza_source.exports import fetch
+from spaaza_source.exports.downloads import fetch
 from spaaza_source.sandbox import Sandbox, SandboxSettings
 from spaaza_source.spaaza.columns.bulk_columns import TYPES
 from tests.faults.hosts import ours

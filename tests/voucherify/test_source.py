@@ -13,7 +13,7 @@ import pytest
 
 from spaaza_source import voucherify_source
 from spaaza_source.errors import SettingsError
-from spaaza_source.exports import fetch
+from spaaza_source.exports.downloads import fetch
 from spaaza_source.exports.polling import PollSettings
 from spaaza_source.exports.request import ExportRequest
 from spaaza_source.exports.run import ExportRun

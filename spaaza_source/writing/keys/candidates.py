@@ -6,7 +6,7 @@ pass by; a key that a user names is checked alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,6 +191,18 @@ class KeyCandidates:
         """The key of every row, in their order; there must be a row."""
         parts = [part.select(list(key)) for _, part in self._parts]
         return pa.concat_tables(parts, promote_options="permissive")
+
+    def telling_cells(
+        self, key: Key, others: Sequence[str], known: Collection[str]
+    ) -> pa.Table | None:
+        """The key of every row, or without one the others that every row has.
+
+        None where there are none, or where `known`, the table's columns, lacks some.
+        """
+        columns = key or tuple(name for name in others if name in known and self.has_all((name,)))
+        if not columns or not set(known).issuperset(columns) or not self.has_all(columns):
+            return None
+        return self.cells(columns)
 
     def _holds(self, key: Key) -> bool:
         if not self._parts:

@@ -72,3 +72,13 @@ class KeyCheck:
         misfits = max(self._misfits[name] for name in key)
         where = f"{self._table}, first in {locate(violation.first)}"
         raise broken_key(key, violation, misfits, is_users=is_users, where=where)
+
+    def check_users(self, key: Key, locate: Callable[[int], str]) -> Key | None:
+        """Check the key that the user has named; returns it.
+
+        None where it has a column that the user's own map adds: nothing is known of it here.
+        """
+        if self._keys.rows and not self._keys.is_present(key):
+            return None
+        self.check(key, locate)
+        return key

@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from spaaza_source.errors import VanishedError
+from spaaza_source.exports.downloads.fetch import fetch_files
 from spaaza_source.exports.export import Export, Phase
-from spaaza_source.exports.fetch import fetch_files
 from spaaza_source.exports.jobs import ExportService
 from spaaza_source.exports.table_exports import TableExports, error_context
 from spaaza_source.transport import Clock, Deadline, Download

@@ -1,0 +1,1 @@
+"""Downloads the files of exports into a folder of this user alone."""
