@@ -37,12 +37,26 @@ class Environment:
         return [name + release for name, release in self.releases.items()]
 
 
-#: Every Python that pyproject.toml names; tests/test_package.py compares.
+#: The oldest releases that pyproject.toml allows. DuckDB's extensions come in its own version.
+OLDEST = {
+    "duckdb": "==1.5.0",
+    "duckdb-extensions": "==1.5.0",
+    "duckdb-extension-ducklake": "==1.5.0",
+    "duckdb-extension-postgres-scanner": "==1.5.0",
+    "pyarrow": "==18.0.0",
+    "sqlglot": "==26.32.0",
+}
+#: Newer ones than those that are pinned.
+NEWEST = {"duckdb": "==2.0.1", "sqlglot": "==30.30.0"}
+#: Every Python that pyproject.toml names, and both ends of what loads build on;
+#: tests/test_package.py compares.
 TABLE = [
     Environment("3.11"),
     Environment("3.12"),
     Environment("3.13"),
     Environment("3.14"),
+    Environment("3.11", OLDEST),
+    Environment("3.13", NEWEST),
 ]
 
 

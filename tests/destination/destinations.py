@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,11 @@ def ducklake_destination(server: Postgres, database: str, files: Path, home: Pat
 def put_extensions(home: Path) -> None:
     """Put what a DuckLake needs where DuckDB looks for it, from wheels.
 
-    There are none yet for DuckDB 2: its tests are skipped there.
+    There are none yet for DuckDB 2: there the tests of a DuckLake are skipped.
     """
     put_in = pytest.importorskip("duckdb_extensions", reason="no wheels of DuckDB's extensions")
+    if (wheels := version("duckdb-extensions")) != duckdb.__version__:
+        pytest.skip(f"the wheels of DuckDB's extensions are for {wheels}")
     home.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
