@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +28,9 @@ from spaaza_source.destination import read_table
 from spaaza_source.errors import SettingsError, SpaazaSourceError
 from spaaza_source.exports import archived_loads, archived_tables
 
+#: glibc's number of the setting (malloc.h).
+_ARENA_MAX = -8
+
 
 def load_each(targets: Sequence[Target], report: Report, load: Callable[[Target], None]) -> None:
     """Load several targets one after the other, and report once what was loaded.
@@ -39,6 +44,8 @@ def load_each(targets: Sequence[Target], report: Report, load: Callable[[Target]
         ChainsFailedError: The loads of some chains failed.
     """
     failures: dict[int, Exception] = {}
+    if len(targets) > 1:
+        _share_arena()
     try:
         for target in targets:
             report.begin_chain(target.chain)
@@ -52,6 +59,17 @@ def load_each(targets: Sequence[Target], report: Report, load: Callable[[Target]
         report.show_results()
     if failures:
         raise ChainsFailedError(failures)
+
+
+def _share_arena() -> None:
+    """Let all threads to come take memory from one place, where that is glibc's to say.
+
+    Each load has threads of its own. With a place for each, what is free in that of an earlier one
+    is of no use to the next: the process of twelve loads took a third more, of forty a half.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, 1)
 
 
 def load_and_report(
