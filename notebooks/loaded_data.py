@@ -202,6 +202,10 @@ def open_database(name: str, frames: Mapping[str, pd.DataFrame] | None = None) -
                 "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()"
                 " WHERE database_name = 'loaded' AND NOT internal"
                 " AND NOT ends_with(schema_name, '_staging')"
+                # Of soft deletes, a view has rows of its table once more.
+                " AND (schema_name, table_name) NOT IN (SELECT (schema_name, view_name)"
+                " FROM duckdb_views() WHERE database_name = 'loaded'"
+                " AND comment LIKE '%Made by spaaza_source%')"
                 " ORDER BY schema_name, table_name, column_index"
             ).fetchall()
         schemas: dict[str, dict[str, dict[str, str]]] = {}

@@ -24,7 +24,7 @@ FLOORS = (
     ("audit", "retention", "telemetry", "tombstones"),
     ("writing",),
     ("drift",),
-    ("expectations", "reading"),
+    ("expectations", "reading", "views"),
     ("loading",),
     ("backfill", "dlt_hooks"),
     ("spaaza", "voucherify"),

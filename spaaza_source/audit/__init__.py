@@ -10,7 +10,7 @@ from spaaza_source.audit.failed_exports import (
     note_asked_for,
     read_asked_for,
 )
-from spaaza_source.audit.ledger import Ledger, LoadedExport, present_exports, read_ledger
+from spaaza_source.audit.ledger import LEDGER, Ledger, LoadedExport, present_exports, read_ledger
 from spaaza_source.audit.load_scope import (
     EVERY_ROW,
     SCOPE_HINTS,
@@ -49,6 +49,7 @@ __all__ = [
     "EVERY_ROW",
     "FAILED_EXPORTS",
     "KEPT",
+    "LEDGER",
     "SCOPES",
     "SCOPE_HINTS",
     "STOPPED",

@@ -57,7 +57,7 @@ dlt.common.pipeline.get_dlt_pipelines_dir()
 
 # Load packages: what a killed run has left.
 dlt.common.storages.PackageStorage
-    audit, dlt_hooks, retention: reads load packages, and repairs those of killed runs
+    audit, dlt_hooks, retention, views: reads load packages, and repairs those of killed runs
     __init__(storage, initial_state); list_packages(); get_package_path(load_id)
     load_schema(load_id); save_schema(load_id, schema); schema_name(load_id)
     get_load_package_state(load_id); save_load_package_state(load_id, state)
@@ -66,10 +66,10 @@ dlt.common.storages.PackageStorage
     STARTED_JOBS_FOLDER; COMPLETED_JOBS_FOLDER; PACKAGE_COMPLETED_FILE_NAME
     SCHEMA_UPDATES_FILE_NAME; APPLIED_SCHEMA_UPDATES_FILE_NAME
 dlt.common.storages.FileStorage
-    audit, dlt_hooks, retention: is a folder of packages
+    audit, dlt_hooks, retention, views: is a folder of packages
     __init__(storage_path); make_full_path(path)
 dlt.common.storages.LoadStorage
-    audit, dlt_hooks, erasure: names the folders of normalized and loaded packages
+    audit, dlt_hooks, erasure, views: names the folders of normalized and loaded packages
     NEW_PACKAGES_FOLDER; NORMALIZED_FOLDER; LOADED_FOLDER
 dlt.common.storages.NormalizeStorage
     dlt_hooks, erasure: names the folder of extracted packages

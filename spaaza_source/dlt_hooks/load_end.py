@@ -1,4 +1,4 @@
-"""Hooks into dlt's load step to reconcile each load package, and remove what is too old then.
+"""Hooks into dlt's load step: reconciles each package, removes what is too old, updates views.
 
 A mismatch fails the step. dlt only logs what a tracking module raises at a step's end. What the
 pipeline's `progress` raises fails it: so while packages are loaded, a collector that passes
@@ -21,6 +21,7 @@ from spaaza_source.destination import hide_values, hold_load_lock, keep_open
 from spaaza_source.dlt_hooks.lasting_failures import note_failure
 from spaaza_source.dlt_hooks.old_rows import remove_old_rows
 from spaaza_source.dlt_hooks.recovery import delete_duplicates
+from spaaza_source.views import update_current_rows
 
 
 class LoadEndHook(SupportsTracking):
@@ -90,6 +91,7 @@ class _ReconcilingCollector(Collector):
                 return
             left = self._pipeline.list_normalized_load_packages()
             for load in sorted(self._pending.difference(left)):
+                update_current_rows(self._pipeline, load)
                 reconcile_load(self._pipeline, load)
                 remove_old_rows(self._pipeline, load)
 

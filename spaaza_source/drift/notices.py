@@ -35,6 +35,7 @@ Kind = Literal[
     "undeclared",
     "unspelled",
     "vanished",
+    "view",
     "widened",
 ]
 #: The kind of what a user expects of the rows: what becomes of that, its own setting says.

@@ -22,7 +22,7 @@ _CATALOG = (
     WHERE database_name = '{name}' ORDER BY ALL""",
     """SELECT schema_name, table_name, index_name, is_unique FROM duckdb_indexes()
     WHERE database_name = '{name}' ORDER BY ALL""",
-    """SELECT schema_name, view_name FROM duckdb_views()
+    """SELECT schema_name, view_name, comment FROM duckdb_views()
     WHERE database_name = '{name}' AND NOT internal ORDER BY ALL""",
     """SELECT schema_name, sequence_name FROM duckdb_sequences()
     WHERE database_name = '{name}' ORDER BY ALL""",

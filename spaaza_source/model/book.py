@@ -25,7 +25,7 @@ from spaaza_source.model.book_sql import (
     OPEN_ROWS,
     TABLES,
 )
-from spaaza_source.model.dataset import Dataset, literal
+from spaaza_source.model.dataset import Dataset
 from spaaza_source.model.months import (
     CLOSINGS,
     closed_through,
@@ -35,6 +35,7 @@ from spaaza_source.model.months import (
     month_to_close,
 )
 from spaaza_source.model.views import View
+from spaaza_source.views import literal
 
 BOOK = "liability_book"
 #: By view: the kinds of its rows in the book.

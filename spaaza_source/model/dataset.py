@@ -12,15 +12,8 @@ from typing import Any
 
 from spaaza_source.destination import open_client
 from spaaza_source.errors import SettingsError
+from spaaza_source.views import can_have_views, is_postgres, literal, quote
 
-#: dlt's names of the destinations.
-POSTGRES = "dlt.destinations.postgres"
-DESTINATIONS = (
-    "dlt.destinations.duckdb",
-    "dlt.destinations.motherduck",
-    "dlt.destinations.ducklake",
-    POSTGRES,
-)
 SUFFIX = "_model"
 #: dlt ends a row's validity with this column, in a table with history.
 _VALID_TO = "_dlt_valid_to"
@@ -79,7 +72,7 @@ class Dataset:
 
 def can_model(pipeline: Any) -> bool:
     """Whether a model can be made in a pipeline's destination."""
-    return str(pipeline.destination.destination_type) in DESTINATIONS
+    return can_have_views(pipeline)
 
 
 @contextmanager
@@ -105,14 +98,4 @@ def open_dataset(pipeline: Any) -> Iterator[Dataset]:
         tables: dict[str, dict[str, str]] = {}
         for table, column, its in found or ():
             tables.setdefault(str(table), {})[str(column)] = str(its)
-        yield Dataset(client, tables, kind == POSTGRES)
-
-
-def quote(name: str) -> str:
-    """A name as SQL takes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as SQL takes it."""
-    return "'" + text.replace("'", "''") + "'"
+        yield Dataset(client, tables, is_postgres(pipeline))

@@ -6,7 +6,8 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from spaaza_source.errors import SettingsError
-from spaaza_source.model.dataset import Dataset, literal
+from spaaza_source.model.dataset import Dataset
+from spaaza_source.views import literal
 
 CLOSINGS = "liability_closings"
 #: A month closes by itself once so many days have passed since its end.

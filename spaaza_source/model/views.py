@@ -1,9 +1,4 @@
-"""The views of a model: their SQL, from whatever columns the loaded tables have, and their making.
-
-PostgreSQL lets no table be dropped, and no column get a wider type, while a view reads it: loads
-would fail. So there each view reads a function, whose text is only looked at when it is called; the
-planner puts that text in its place, and the view is as fast.
-"""
+"""The views of a model: their SQL, from whatever columns the loaded tables have; how it is run."""
 
 from __future__ import annotations
 
@@ -12,12 +7,13 @@ from dataclasses import dataclass
 
 from spaaza_source.errors import SettingsError
 from spaaza_source.model.choices import SECTION, Choice, read_choices
-from spaaza_source.model.dataset import Dataset, literal, quote
+from spaaza_source.model.dataset import Dataset
 from spaaza_source.model.origins import Origin, Recipe, Role
 from spaaza_source.model.reading import nothing, read_as
 from spaaza_source.model.settled import TYPES, VIEWS
 from spaaza_source.model.spaaza_origins import RECIPES as SPAAZA
 from spaaza_source.model.voucherify_origins import RECIPES as VOUCHERIFY
+from spaaza_source.views import function_sql, literal, quote
 
 RECIPES: dict[str, dict[str, Recipe]] = {"spaaza": SPAAZA, "voucherify": VOUCHERIFY}
 
@@ -154,12 +150,8 @@ def statements(dataset: Dataset, views: list[View]) -> Iterator[str]:
             continue
         function = dataset.modelled(f"{view.name}_rows")
         types = {kind: its.partition("(")[0] for kind, its in TYPES.items()}
-        columns = ", ".join(f"{column} {types[kind]}" for column, kind in VIEWS[view.name].items())
-        # The query's own dollars cannot end it.
-        yield (
-            f"CREATE OR REPLACE FUNCTION {function}() RETURNS TABLE ({columns})"
-            f" LANGUAGE sql STABLE AS $model${view.sql}$model$"
-        )
+        columns = {column: types[kind] for column, kind in VIEWS[view.name].items()}
+        yield function_sql(function, columns, view.sql)
         yield f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {function}()"
 
 

@@ -57,7 +57,7 @@ class Load:
             dataset_name=DATASET,
         )
 
-    def run(self, barrier: Barrier | None = None) -> dlt.Pipeline:
+    def run(self, barrier: Barrier | None = None, refresh: Any = None) -> dlt.Pipeline:
         """In this process; with a barrier, loading begins when all have come to it."""
         token = {"access_token_id": "a", "access_token_secret": "b"}
         given = {"max_age": 0, "max_concurrent_exports": 20, **QUICK, **self.settings}
@@ -68,7 +68,7 @@ class Load:
             source.resources[table].apply_hints(**self.hints.get(table, {}))
         pipeline = self.pipeline()
         if barrier is None:
-            pipeline.run(source)
+            pipeline.run(source, refresh=refresh)
             return pipeline
         pipeline.extract(source)
         pipeline.normalize()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,15 @@ import pytest
 
 from spaaza_source.errors import TooManyDeletionsError
 from tests.command import runner
-from tests.destination.destinations import DATASET, Destination
-from tests.destination.loads import WHOLE_PACKAGE, Load
+from tests.destination.destinations import Destination
+from tests.destination.loads import WHOLE_PACKAGE
+from tests.destination.soft_deletes import HEADER, Shop
 from tests.faults.hosts import ours
 from tests.vendors.spaaza_files import FileVendor
 
 pytestmark = pytest.mark.slow
 
 KINDS = pytest.mark.parametrize("kind", ["duckdb", "postgres"])
-HEADER = "id,name\n"
 Make = Callable[[str], Destination]
 
 
@@ -28,33 +28,6 @@ Make = Callable[[str], Destination]
 def vendor() -> Iterator[FileVendor]:
     with FileVendor() as served:
         yield served
-
-
-class Shop:
-    """Loads a table into a destination, its rows marked as deleted."""
-
-    def __init__(self, vendor: FileVendor, folder: Path, destination: Destination) -> None:
-        self.vendor, self.folder, self.destination = vendor, folder, destination
-
-    def made(
-        self, table: str, file: str, hints: Mapping[str, Any] | None = None, **settings: Any
-    ) -> Load:
-        self.vendor.files[table] = file.encode()
-        given = {"deletes": "soft", **settings}
-        where = self.vendor.base_url, (table,), self.destination.name
-        return Load(self.folder, *where, given, {table: hints or {}}, self.destination.settings)
-
-    def load(self, table: str, file: str, **given: Any) -> None:
-        self.made(table, file, **given).run()
-
-    def rows(self, table: str = "users") -> list[tuple[Any, ...]]:
-        """Each row, and whether it is marked."""
-        found = self.destination.rows(table, "id", "name", "deleted_at")
-        return [(key, name, at is not None) for key, name, at in found]
-
-    def last_job(self) -> tuple[Any, ...]:
-        jobs = sorted(self.destination.read("export_jobs"), key=lambda job: str(job["loaded_at"]))
-        return tuple(jobs[-1][name] for name in ("rows", "loaded", "found", "proven"))
 
 
 @KINDS
@@ -121,25 +94,6 @@ def test_a_range_and_a_key_of_the_users(
     assert shop.last_job()[3] is True
     shop.load("transactions", header + "".join(rows), **since)
     assert not [each for each in shop.rows("transactions") if each[2]]
-
-
-@KINDS
-def test_the_view_of_what_is_there_now(
-    kind: str, make_destination: Make, vendor: FileVendor, tmp_path: Path
-) -> None:
-    destination = make_destination(kind)
-    shop = Shop(vendor, tmp_path, destination)
-    shop.load("users", f"{HEADER}1,a\n2,b\n3,c\n")
-    view = (
-        f"CREATE VIEW {DATASET}.users_now AS SELECT * FROM {DATASET}.users WHERE deleted_at IS NULL"
-    )
-    connection = destination.connect()
-    connection.cursor().execute(view)
-    if kind == "postgres":
-        connection.commit()
-    connection.close()
-    shop.load("users", f"{HEADER}1,a\n2,bb\n")
-    assert destination.rows("users_now", "id", "name") == [("1", "a"), ("2", "bb")]
 
 
 @KINDS
