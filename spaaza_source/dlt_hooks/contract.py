@@ -44,6 +44,7 @@ dlt.common.pipeline.SupportsPipeline
 dlt.pipeline.pipeline.Pipeline
     (given): opens destinations by a schema, restores one, gives packages up
     _get_destination_clients(schema); _inject_schema(schema); abort_packages()
+    destination_client(schema_name); destination
     list_normalized_load_packages(); managed_state(); activate()
 dlt.common.pipeline.NormalizeInfo
     audit, dlt_hooks: tells the rows written
@@ -97,6 +98,9 @@ dlt.destinations.job_client_impl.SqlJobClientBase
     backfill, destination, dlt_hooks, retention: tells databases from files, updates their tables
     update_stored_schema(only_tables, expected_update, force)
     initialize_storage(truncate_tables); complete_load(load_id); sql_client
+dlt.destinations.job_client_impl.SqlLoadJob
+    dlt_hooks: runs the SQL of a merge, in a transaction that a lock of tables needs
+    maybe_transaction(sql); _load_table; _job_client
 dlt.common.data_writers.writers.ArrowToCsvWriter
     dlt_hooks: writes CSV for PostgreSQL, instants in a tenth of the time
     write_data(items); _caps
@@ -117,6 +121,10 @@ dlt.common.destination.capabilities.DestinationCapabilitiesContext
 dlt.common.destination.client.WithStagingDataset
     destination: tells who has a staging dataset
     with_staging_dataset()
+dlt.destinations.job_client_impl.SqlJobClientWithStagingDataset
+    destination: tells who merges through a staging dataset, and makes one
+    should_load_data_to_staging_dataset(table_name); with_staging_dataset()
+    is_storage_initialized(); initialize_storage(truncate_tables)
 dlt.common.destination.client.WithStateSync
     loading: reads the schema that a destination has
     get_stored_schema(schema_name)

@@ -1,26 +1,44 @@
-"""Has the destination merge rows in the time that it needs.
+"""Has the destination merge rows in the time that it needs, and one load after another.
 
 dlt deletes rows that a load no longer brings, and retires them in a history, by `key NOT IN (SELECT
 key FROM …)`. For that, PostgreSQL builds a table of the keys if they fit into `work_mem`, a few
 hundred thousand; else it reads all of them anew for each row, which takes hours. Of NOT EXISTS it
 makes a join of any size. DuckDB joins on disk where the memory for its copies is not enough.
+
+A merge deletes rows and inserts them anew. Where each statement sees what was committed when it
+began, as in PostgreSQL, two merges at once that begin with no row of theirs both find nothing to
+delete, and both insert. A lock that the merge's transaction takes first makes the second one wait,
+and see the rows of the first. dlt runs a merge in one transaction only where its SQL has the
+letters of CREATE, ALTER or DROP in it, be it in a column's name. Here it does so always: else the
+lock would end with its statement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, wraps
 from typing import Any
 
 import sqlglot
 from dlt.common.schema.typing import TTableSchema
+from dlt.destinations.job_client_impl import SqlLoadJob
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
+from spaaza_source.audit import AUDIT_TABLES
 from spaaza_source.writing import FORMAT
 
 #: What a subquery calls its one column: the table outside has none of this name.
 PRESENT = "_spaaza_present"
 _NOT_IN = ["NOT", "IN", "L_PAREN", "SELECT"]
+#: By the dialect of a destination: locks tables until the transaction ends. In PostgreSQL others
+#: may read them meanwhile. Redshift has one lock, and takes a transaction's snapshot after it.
+#: Snowflake has none to ask for; a DELETE, UPDATE or MERGE, with which merges begin, takes one.
+LOCKS = {
+    "postgres": "LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE",
+    "redshift": "LOCK TABLE {tables}",
+    "snowflake": None,
+}
 
 
 @cache
@@ -45,6 +63,39 @@ def improve_merges() -> None:
                 return statements
 
     SqlMergeFollowupJob.generate_sql = classmethod(generate)  # type: ignore[assignment]
+
+
+@cache
+def lock_merged_tables() -> None:
+    """Have dlt's merges lock the tables that they change, from now on in this process."""
+    generate_sql = SqlMergeFollowupJob.generate_sql.__func__  # type: ignore[attr-defined]
+
+    @wraps(generate_sql)
+    def generate(cls: Any, table_chain: Sequence[TTableSchema], sql_client: Any) -> list[str]:
+        statements: list[str] = generate_sql(cls, table_chain, sql_client)
+        lock = LOCKS.get(sql_client.capabilities.sqlglot_dialect)
+        if lock is None or not _is_of_a_load(table_chain[0]):
+            return statements
+        # The table before its nested ones: whoever has locked that one is not waited for by one
+        # who has locked these.
+        tables = [sql_client.make_qualified_table_name(each["name"]) for each in table_chain]
+        return [lock.format(tables=", ".join(tables)), *statements]
+
+    SqlMergeFollowupJob.generate_sql = classmethod(generate)  # type: ignore[assignment]
+    maybe_transaction = SqlLoadJob.maybe_transaction
+
+    @contextmanager
+    @wraps(maybe_transaction)
+    def in_transaction(job: Any, sql: str) -> Iterator[None]:
+        is_locked = job._job_client.capabilities.sqlglot_dialect in LOCKS  # noqa: SLF001 - dlt's
+        if is_locked and _is_of_a_load(job._load_table):  # noqa: SLF001 - dlt's
+            with job._job_client.sql_client.begin_transaction():  # noqa: SLF001 - dlt's
+                yield
+        else:
+            with maybe_transaction(job, sql):
+                yield
+
+    SqlLoadJob.maybe_transaction = in_transaction  # type: ignore[assignment, method-assign]
 
 
 def _with_room(statements: list[str], job: type, sql_client: Any) -> list[str]:
@@ -95,3 +146,8 @@ def _replace(statement: str, tokens: Sequence[Any], kinds: Sequence[str], at: in
     keys = f"(SELECT {selected} AS {PRESENT} {source}) AS keys"
     absent = f"NOT EXISTS (SELECT 1 FROM {keys} WHERE keys.{PRESENT} = {column})"  # noqa: S608
     return statement[: tokens[begin].start] + absent + statement[tokens[end].end + 1 :]
+
+
+def _is_of_a_load(table: TTableSchema) -> bool:
+    """Whether a table is one of exports, or of audit; other pipelines' tables are left alone."""
+    return FORMAT in table or str(table["name"]).casefold() in AUDIT_TABLES
