@@ -14,6 +14,7 @@ from spaaza_source.errors import SettingsError, not_among, wrong_kind
 #: The section of dlt's configuration with what holds for all runs, and the settings in it.
 OF_ALL_RUNS = "spaaza_source"
 TURN_TIMEOUT = "turn_timeout"
+OWN_STAGING = "own_staging"
 
 _EMPTY = "is empty"
 _HINT = "docs/settings.md has its unit and its default."

@@ -9,9 +9,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from spaaza_source.configuration.given_keys import SOURCES, GivenKey
-from spaaza_source.settings import OF_ALL_RUNS, TURN_TIMEOUT
+from spaaza_source.settings import OF_ALL_RUNS, OWN_STAGING, TURN_TIMEOUT
 
-SETTINGS = (TURN_TIMEOUT,)
+SETTINGS = (TURN_TIMEOUT, OWN_STAGING)
 #: By all their words, whatever stands between them.
 _PATHS = {f"{OF_ALL_RUNS}_{name}": (OF_ALL_RUNS, name) for name in SETTINGS}
 #: From these likenesses on a name is taken for a setting's, and a whole key for one of ours.

@@ -38,9 +38,11 @@ from spaaza_source.destination.query import (
 from spaaza_source.destination.refused_rows import hide_values, values_hidden
 from spaaza_source.destination.resolved_once import resolved_once
 from spaaza_source.destination.staging import (
+    create_staging,
     drop_leftover_staging,
     drop_own_staging,
     list_own_staging,
+    pipeline_staging,
     with_own_staging,
 )
 from spaaza_source.destination.turn import no_turn, turn_timeout
@@ -59,6 +61,7 @@ __all__ = [
     "check_row_width",
     "check_table_format",
     "completed_loads",
+    "create_staging",
     "current_merge_strategies",
     "current_pipeline",
     "drop_leftover_staging",
@@ -76,6 +79,7 @@ __all__ = [
     "no_turn",
     "open_client",
     "open_session",
+    "pipeline_staging",
     "prefer_settings",
     "quote_in_scope",
     "quote_name",

@@ -17,10 +17,19 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.common.runtime.tracking import SupportsTracking
 
 from spaaza_source.audit import check_versions, reconcile_load, record_rows_written
-from spaaza_source.destination import hide_values, hold_load_lock, keep_open
+from spaaza_source.destination import (
+    create_staging,
+    drop_own_staging,
+    hide_values,
+    hold_load_lock,
+    keep_open,
+    pipeline_staging,
+)
 from spaaza_source.dlt_hooks.lasting_failures import note_failure
 from spaaza_source.dlt_hooks.old_rows import remove_old_rows
 from spaaza_source.dlt_hooks.recovery import delete_duplicates
+from spaaza_source.dlt_hooks.table_updates import is_of_exports
+from spaaza_source.errors import SettingsError
 from spaaza_source.views import update_current_rows
 
 
@@ -33,16 +42,20 @@ class LoadEndHook(SupportsTracking):
         # A load that is given up needs no destination.
         if step == "load" and pipeline.has_pending_data:
             pipeline.collector = _ReconcilingCollector(pipeline.collector, pipeline)
+            # dlt resolves what the destination is like before it calls the collector.
+            pipeline.collector.stage_apart()
 
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
     ) -> None:
         """Put the pipeline's `progress` back; note the rows that were normalized, or a failure."""
         del trace, send_state
-        if step.step == "load" and isinstance(pipeline.collector, _ReconcilingCollector):
-            pipeline.collector = pipeline.collector.own
         # dlt calls this while it raises what has failed, of which it hands on no more than texts.
-        if failure := sys.exc_info()[1]:
+        failure = sys.exc_info()[1]
+        if step.step == "load" and isinstance(pipeline.collector, _ReconcilingCollector):
+            collector, pipeline.collector = pipeline.collector, pipeline.collector.own
+            collector.end_staging(has_failed=failure is not None)
+        if failure:
             note_failure(pipeline, failure)
         elif step.step == "normalize" and isinstance(step_info, NormalizeInfo):
             record_rows_written(pipeline, step_info)
@@ -56,6 +69,25 @@ class _ReconcilingCollector(Collector):
         self._pipeline = pipeline
         self._pending: set[str] = set()
         self._held = ExitStack()
+        self._staging = ExitStack()
+        self._has_own_staging = False
+        self._refused: SettingsError | None = None
+
+    def stage_apart(self) -> None:
+        """Give the pipeline a staging dataset of its own for the load step, if it needs one."""
+        if not _has_exports(self._pipeline):
+            return
+        try:
+            self._has_own_staging = self._staging.enter_context(pipeline_staging(self._pipeline))
+        except SettingsError as refused:
+            # dlt would only log it here.
+            self._refused = refused
+
+    def end_staging(self, *, has_failed: bool) -> None:
+        """Drop what the load has staged, unless the next one may need it."""
+        with self._staging:
+            if self._has_own_staging and not has_failed:
+                drop_own_staging(self._pipeline)
 
     def update(self, *counter: Any, **more: Any) -> None:
         """Pass it on."""
@@ -66,9 +98,13 @@ class _ReconcilingCollector(Collector):
         return self
 
     def __enter__(self) -> Self:
+        if self._refused is not None:
+            raise self._refused
         with ExitStack() as held:
             held.enter_context(hold_load_lock(self._pipeline))
             held.enter_context(keep_open(self._pipeline))
+            if self._has_own_staging:
+                create_staging(self._pipeline)
             delete_duplicates(self._pipeline)
             self._pending = set(self._pipeline.list_normalized_load_packages())
             for load in sorted(self._pending):
@@ -104,3 +140,8 @@ class _ReconcilingCollector(Collector):
     def on_start_trace_step(self, *step: Any) -> None:
         """Pass it on."""
         self.own.on_start_trace_step(*step)
+
+
+def _has_exports(pipeline: Any) -> bool:
+    """Whether some of a pipeline's tables are exports; other pipelines are left alone."""
+    return any(is_of_exports(pipeline.schemas[name]) for name in pipeline.schema_names)

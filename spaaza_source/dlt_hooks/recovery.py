@@ -136,6 +136,9 @@ def reset_interrupted_loads(pipeline: SupportsPipeline) -> None:
         if _is_interrupted(packages, load):
             logger.info(f"The load {load} was interrupted; it is restarted")
             _reset(packages, load)
+        elif is_of_exports(packages.load_schema(load)):
+            # What it has prepared may not be where this run stages its rows.
+            _prepare_tables_again(_folder(packages, load))
 
 
 def delete_duplicates(pipeline: Any) -> None:

@@ -115,6 +115,8 @@ VARIABLES = [
     # Of all runs, beside the sources.
     ("SPAAZA_SOURCE__TURN_TIMOUT", TURN),
     ("SPAAZA_SOURCE__TIMEOUT", TURN),
+    ("SPAAZA_SOURCE__OWN_STAGIN", "SPAAZA_SOURCE__OWN_STAGING"),
+    (S + "OWN_STAGING", "SPAAZA_SOURCE__OWN_STAGING"),
     ("SPAAZA_SOURCE__TURN_TIMEOUT__SECONDS", TURN),
     ("SPAAZA_SOURCE__TURN__TIMEOUT", TURN),
     ("SPAAZA_SOURCE_TURN_TIMEOUT", TURN),
@@ -169,6 +171,7 @@ KEYS = [
     ("[other.spaaza_source]\nturn_timeout = 5", "other.spaaza_source.turn_timeout", OF_ALL),
     ("[sources.spaaza]\nturn_timeout = 5", "sources.spaaza.turn_timeout", OF_ALL),
     ("[spaaza_source]\nwindow = 'x'", "spaaza_source.window", "a setting of sources.spaaza"),
+    ("[spaaza_source]\nown_stage = false", "spaaza_source.own_stage", "spaaza_source.own_staging"),
     ("spaaza_source = 5", "spaaza_source", "docs/settings.md"),
 ]
 #: The same of `secrets.toml`.
@@ -216,6 +219,7 @@ RIGHT: list[dict[str, Any]] = [
     {"environment": {"OTHER__SOURCES__SPAAZA__LAG": "60", "SPAAZA__LOAD__WORKERS": "2"}},
     {"environment": {"SOURCES__CREDENTIALS__TOKEN": "x", V + "PRIVCY": "of the other vendor"}},
     {"environment": {TURN: "60", "TURN_TIMEOUT": "60", "OTHER__TURN_TIMEOUT": "60"}},
+    {"environment": {"SPAAZA_SOURCE__OWN_STAGING": "false", "OWN_STAGING": "false"}},
     # A pipeline may have that name.
     {"environment": {"SPAAZA_SOURCE__LOAD__WORKERS": "2", "SPAAZA_SOURCE__SOURCES__LAG": "60"}},
     {

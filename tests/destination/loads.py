@@ -17,6 +17,7 @@ from typing import Any
 
 import dlt
 from dlt.common.storages import PackageStorage
+from dlt.extract import DltSource
 
 from spaaza_source import spaaza_source
 from tests.destination.destinations import DATASET
@@ -57,8 +58,7 @@ class Load:
             dataset_name=DATASET,
         )
 
-    def run(self, barrier: Barrier | None = None, refresh: Any = None) -> dlt.Pipeline:
-        """In this process; with a barrier, loading begins when all have come to it."""
+    def source(self) -> DltSource:
         token = {"access_token_id": "a", "access_token_secret": "b"}
         given = {"max_age": 0, "max_concurrent_exports": 20, **QUICK, **self.settings}
         source = spaaza_source(self.base_url, 1743, token, **given).with_resources(*self.tables)
@@ -66,7 +66,11 @@ class Load:
             if self.destination == "filesystem":
                 source.resources[table].apply_hints(table_format="delta")
             source.resources[table].apply_hints(**self.hints.get(table, {}))
-        pipeline = self.pipeline()
+        return source
+
+    def run(self, barrier: Barrier | None = None, refresh: Any = None) -> dlt.Pipeline:
+        """In this process; with a barrier, loading begins when all have come to it."""
+        source, pipeline = self.source(), self.pipeline()
         if barrier is None:
             pipeline.run(source, refresh=refresh)
             return pipeline
