@@ -10,7 +10,7 @@ began, as in PostgreSQL, two merges at once that begin with no row of theirs bot
 delete, and both insert. A lock that the merge's transaction takes first makes the second one wait,
 and see the rows of the first. dlt runs a merge in one transaction only where its SQL has the
 letters of CREATE, ALTER or DROP in it, be it in a column's name. Here it does so always: else the
-lock would end with its statement.
+lock would end with its statement, and DuckDB would keep what a merge deleted before it failed.
 """
 
 from __future__ import annotations
@@ -31,13 +31,16 @@ from spaaza_source.writing import FORMAT
 #: What a subquery calls its one column: the table outside has none of this name.
 PRESENT = "_spaaza_present"
 _NOT_IN = ["NOT", "IN", "L_PAREN", "SELECT"]
-#: By the dialect of a destination: locks tables until the transaction ends. In PostgreSQL others
-#: may read them meanwhile. Redshift has one lock, and takes a transaction's snapshot after it.
-#: Snowflake has none to ask for; a DELETE, UPDATE or MERGE, with which merges begin, takes one.
+#: By the dialect of a destination whose merges are transactions: locks tables until such a one ends.
+#: In PostgreSQL others may read them meanwhile. Redshift has one lock, and takes a transaction's
+#: snapshot after it. Snowflake has none to ask for; a DELETE, UPDATE or MERGE, with which merges
+#: begin, takes one.
 LOCKS = {
     "postgres": "LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE",
     "redshift": "LOCK TABLE {tables}",
     "snowflake": None,
+    # One process at a time has its file, and of two merges in a DuckLake one fails.
+    "duckdb": None,
 }
 
 
@@ -87,8 +90,8 @@ def lock_merged_tables() -> None:
     @contextmanager
     @wraps(maybe_transaction)
     def in_transaction(job: Any, sql: str) -> Iterator[None]:
-        is_locked = job._job_client.capabilities.sqlglot_dialect in LOCKS  # noqa: SLF001 - dlt's
-        if is_locked and _is_of_a_load(job._load_table):  # noqa: SLF001 - dlt's
+        is_whole = job._job_client.capabilities.sqlglot_dialect in LOCKS  # noqa: SLF001 - dlt's
+        if is_whole and _is_of_a_load(job._load_table):  # noqa: SLF001 - dlt's
             with job._job_client.sql_client.begin_transaction():  # noqa: SLF001 - dlt's
                 yield
         else:
