@@ -127,6 +127,7 @@ class _ReconcilingCollector(Collector):
                 return
             left = self._pipeline.list_normalized_load_packages()
             for load in sorted(self._pending.difference(left)):
+                # Also of rows that are not as they should be, a view has the columns.
                 update_current_rows(self._pipeline, load)
                 reconcile_load(self._pipeline, load)
                 remove_old_rows(self._pipeline, load)

@@ -149,7 +149,8 @@ def _statements_of_postgres(
     if columns:
         called = f"{quote(dataset)}.{quote(function)}"
         types = {quote(column): kind for column, kind in columns}
-        yield function_sql(called, types, _query(dataset, view, columns))
+        query = f"{_query(dataset, view, columns)} AND {_same_types(columns)}"
+        yield function_sql(called, types, query)
         yield f"COMMENT ON FUNCTION {called}() IS {literal(view.comment)}"
         yield f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {called}()"  # noqa: S608 - our names
         yield f"COMMENT ON VIEW {name} IS {literal(view.comment)}"
@@ -169,6 +170,16 @@ def _query(dataset: str, view: CurrentRows, columns: tuple[tuple[str, str], ...]
     listed = ", ".join(f"t.{quote(column)}" for column, _ in columns)
     table = f"{quote(dataset)}.{quote(view.table)}"
     return f"SELECT {listed} FROM {table} AS t WHERE t.{quote(view.deleted_at)} IS NULL"  # noqa: S608 - our names
+
+
+def _same_types(columns: tuple[tuple[str, str], ...]) -> str:
+    """What PostgreSQL refuses to read once a column has got another type, and does not compute.
+
+    A function that returns the old type would round what is in the wider one, until the end of the
+    load. Arrays of two types are never equal, nor comparable; behind `TRUE OR`, none is made.
+    """
+    same = (f"ARRAY[t.{quote(column)}] = NULL::{kind}[]" for column, kind in columns)
+    return f"(TRUE OR {' OR '.join(same)})"
 
 
 def _tell_once(client: Any, view: CurrentRows, notice: Notice) -> None:

@@ -222,6 +222,20 @@ def test_the_planner_sees_through_the_view(make_shop: Callable[[str], Shop]) -> 
     steps = str(run(shop.destination, f"EXPLAIN SELECT count(*) FROM {VIEW}"))
     assert "Scan on users" in steps
     assert "Function Scan" not in steps
+    assert "Filter: (deleted_at IS NULL)" in steps
+
+
+def test_a_wider_type_is_not_rounded_until_the_view_has_it(
+    make_shop: Callable[[str], Shop],
+) -> None:
+    """A load that has widened a column may fail before its end."""
+    shop = make_shop("postgres")
+    shop.load("users", "id,points\n1,1\n2,2\n")
+    run(shop.destination, f"ALTER TABLE {DATASET}.users ALTER points TYPE numeric(38, 9)")
+    with pytest.raises(psycopg2.Error, match=r"numeric\[\] = bigint\[\]"):
+        shop.destination.read("users_now")
+    shop.load("users", "id,points\n1,1.5\n2,2\n")
+    assert [float(points) for (points,) in shop.destination.rows("users_now", "points")] == [1.5, 2]
 
 
 def test_who_may_make_no_view_has_the_rows(
