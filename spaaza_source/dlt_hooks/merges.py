@@ -31,7 +31,7 @@ from spaaza_source.writing import FORMAT
 #: What a subquery calls its one column: the table outside has none of this name.
 PRESENT = "_spaaza_present"
 _NOT_IN = ["NOT", "IN", "L_PAREN", "SELECT"]
-#: By the dialect of a destination whose merges are transactions: locks tables until such a one ends.
+#: By the dialect of a destination whose merges are transactions: locks tables until one ends.
 #: In PostgreSQL others may read them meanwhile. Redshift has one lock, and takes a transaction's
 #: snapshot after it. Snowflake has none to ask for; a DELETE, UPDATE or MERGE, with which merges
 #: begin, takes one.

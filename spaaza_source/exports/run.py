@@ -332,21 +332,19 @@ class ExportRun(RunTables):
         export.note_failure(error)
         again = self._clock.monotonic() + RETRY_PAUSE * self._settings.poll_interval
         # Parts of a table without windows are the last resort: nobody knows whether they are all.
-        if table.sync.policy is None and table.request_again(export, again):
-            return
-        if table.replace_by_halves(export, self.submitter.now()):
-            return
-        raise error
+        is_replaced = table.sync.policy is None and table.request_again(export, again)
+        if not is_replaced and not table.replace_by_halves(export, self.submitter.now()):
+            raise error
+        self._wake.set()
 
     def _timed_out(self, table: TableExports, export: Export) -> None:
         error = timed_out(export, self._settings)
         export.note_failure(error)
         # What the vendor has not even begun would take no less time in parts.
-        if export.job.state is JobState.RUNNING and table.replace_by_halves(
-            export, self.submitter.now()
-        ):
-            return
-        raise error
+        is_running = export.job.state is JobState.RUNNING
+        if not is_running or not table.replace_by_halves(export, self.submitter.now()):
+            raise error
+        self._wake.set()
 
     def _ask_at_once(self, table: TableExports, export: Export, error: VanishedError) -> None:
         self._ask_again(table, export, error, pause=0)
@@ -358,6 +356,7 @@ class ExportRun(RunTables):
         export.note_failure(error)
         if not table.request_again(export, self._clock.monotonic() + pause):
             raise error
+        self._wake.set()
 
     def _rest(self, live: list[TableExports]) -> None:
         """Pause until a poll or a request is due, a table begins, or a file has arrived."""
