@@ -19,6 +19,7 @@ from spaaza_source.cli.next_load import prepare_next_load
 from spaaza_source.cli.output.error_messages import (
     ChainsFailedError,
     ExportsFailedError,
+    causing_signal,
     failed_export,
 )
 from spaaza_source.cli.output.report import Report
@@ -52,7 +53,8 @@ def load_each(targets: Sequence[Target], report: Report, load: Callable[[Target]
             try:
                 load(target)
             except Exception as failure:
-                if target.chain is None:
+                # dlt raises an error of its own where a signal ends one of its steps.
+                if target.chain is None or causing_signal(failure):
                     raise
                 failures[target.chain] = failure
     finally:

@@ -66,7 +66,7 @@ class ChainsFailedError(Exception):
         self.failures = failures
 
 
-def _causing_signal(failure: BaseException) -> int | None:
+def causing_signal(failure: BaseException) -> int | None:
     """The number of the signal that caused `failure`; None if no signal did."""
     number: int | None = None
     for cause in _causes(failure):
@@ -103,7 +103,7 @@ def large_plan(failure: BaseException) -> LargePlanError | None:
 
 def exit_report(failure: BaseException) -> tuple[list[str], int]:
     """The messages and the exit code of a command that `failure` ended."""
-    if number := _causing_signal(failure):
+    if number := causing_signal(failure):
         return ["interrupted; the next run resumes from here"], BY_SIGNAL + number
     reports = list(_reports(failure))
     return [message for message, _ in reports], max(code for _, code in reports)
