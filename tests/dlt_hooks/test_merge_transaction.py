@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -12,7 +13,7 @@ from tests.faults.cut_short import QUICK, TOKEN
 from tests.vendors.spaaza_files import FileVendor
 from tests.warehouses import pipeline_into, query
 
-RANGE = {"start_date": "2026-05-01", "end_date": "2026-06-01", "max_age": 0, **QUICK}
+MAY: dict[str, Any] = {"start_date": "2026-05-01", "end_date": "2026-06-01", "max_age": 0, **QUICK}
 #: No name in it has the letters of a statement that defines tables, by which dlt knows a merge that
 #: it runs in one transaction.
 FIRST = b"timestamp,basket,total\n2026-05-02T10:00:00Z,a,1\n2026-05-03T10:00:00Z,b,2\n"
@@ -26,7 +27,7 @@ def test_rows_that_a_failed_merge_was_to_replace_are_still_there(
     pipeline = pipeline_into(tmp_path)
 
     def load() -> None:
-        source = spaaza_source(vendor.base_url, vendor.chain, TOKEN, **RANGE)
+        source = spaaza_source(vendor.base_url, vendor.chain, TOKEN, **MAY)
         pipeline.run(source.with_resources("transactions"))
 
     with FileVendor(transactions=FIRST) as vendor:
