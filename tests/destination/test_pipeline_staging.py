@@ -185,13 +185,13 @@ def test_who_may_create_no_dataset_is_told_the_setting(
 ) -> None:
     connection = destination.connect()
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE ROLE loader LOGIN PASSWORD '{PASSWORD}'")
+        cursor.execute(f"CREATE ROLE stager LOGIN PASSWORD '{PASSWORD}'")
         for name in (DATASET, f"{DATASET}_staging"):
-            cursor.execute(f"CREATE SCHEMA {name} AUTHORIZATION loader")
+            cursor.execute(f"CREATE SCHEMA {name} AUTHORIZATION stager")
     connection.commit()
     connection.close()
     key = "DESTINATION__POSTGRES__CREDENTIALS"
-    monkeypatch.setenv(key, destination.settings[key].replace("//postgres:", "//loader:"))
+    monkeypatch.setenv(key, destination.settings[key].replace("//postgres:", "//stager:"))
     with FileVendor(users=OLD) as vendor:
         load = load_of(destination, tmp_path, vendor)
         with pytest.raises(PipelineStepFailed) as raised:
