@@ -31,6 +31,9 @@ from spaaza_source.writing import schema_has_rows
 #: Makes the source of some tables between two instants; None for all, and for no bound.
 MakeSource: TypeAlias = Callable[[object, object, Sequence[str] | None], DltSource]
 
+#: The vendor's clock is known by whole seconds: so much later may a moment be than one after it.
+CLOCK_STEP = timedelta(seconds=2)
+
 
 @dataclass(frozen=True)
 class PartLoader:
@@ -156,7 +159,7 @@ class PartLoader:
             )
 
         keep = _keep_of(exports, table)
-        kept_since = None if keep is None else exports.run.submitter.now() - keep
+        kept_since = None if keep is None else exports.run.submitter.now() - keep + CLOCK_STEP
         sync = exports.loads[table].sync
         return Coverage(sync, loaded, since, part["again"], is_typed, kept_since)
 
