@@ -9,7 +9,7 @@ from spaaza_source.dlt_hooks.csv_times import write_instants_fast
 from spaaza_source.dlt_hooks.job_errors import hide_values_of_jobs
 from spaaza_source.dlt_hooks.load_end import LoadEndHook
 from spaaza_source.dlt_hooks.load_scopes import fill_in_scopes
-from spaaza_source.dlt_hooks.merges import improve_merges, lock_merged_tables
+from spaaza_source.dlt_hooks.merges import improve_merges, keep_merges_whole
 from spaaza_source.dlt_hooks.run_lock import RunLock
 from spaaza_source.dlt_hooks.run_telemetry import RunTelemetry
 from spaaza_source.dlt_hooks.table_updates import update_tables_always
@@ -27,7 +27,7 @@ def install_hooks() -> None:
     """Lock each run of a pipeline in this process from now on, and reconcile each of its loads.
 
     Its jobs tell no value of a row; its CSV files and its merges take no more time than they need;
-    two merges into one table follow each other.
+    a merge is done as a whole or not at all, and two into one table follow each other.
     """
     for hook in HOOKS:
         if hook not in trace.TRACKING_MODULES:
@@ -37,4 +37,4 @@ def install_hooks() -> None:
     improve_merges()
     fill_in_scopes()
     update_tables_always()
-    lock_merged_tables()
+    keep_merges_whole()

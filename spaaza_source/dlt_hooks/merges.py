@@ -69,8 +69,8 @@ def improve_merges() -> None:
 
 
 @cache
-def lock_merged_tables() -> None:
-    """Have dlt's merges lock the tables that they change, from now on in this process."""
+def keep_merges_whole() -> None:
+    """Have each of dlt's merges be one transaction, which locks its tables, in this process."""
     generate_sql = SqlMergeFollowupJob.generate_sql.__func__  # type: ignore[attr-defined]
 
     @wraps(generate_sql)

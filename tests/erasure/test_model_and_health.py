@@ -57,7 +57,7 @@ def test_the_book_is_adjusted_and_nothing_is_found_to_be_wrong(
     closed = query("SELECT max(month) FROM spaaza_data_model.liability_closings")
     assert closed[0][0] is not None
     before = query("SELECT * FROM spaaza_data_model.liability_book WHERE adjusts IS NULL")
-    broken = broken_rules()
+    assert broken_rules() == []
     rows = every_row(Path("spaaza.duckdb"), "spaaza_data")
     holders = [row["user_id"] for table, row in rows if table == "wallet_ledger"]
     person = max(set(holders), key=holders.count)
@@ -73,11 +73,11 @@ def test_the_book_is_adjusted_and_nothing_is_found_to_be_wrong(
     assert query(f"FROM spaaza_data_model.wallet_entries WHERE member_id = '{person}'") == []
     assert before == query("SELECT * FROM spaaza_data_model.liability_book WHERE adjusts IS NULL")
 
-    assert broken_rules() == broken
+    assert broken_rules() == []
     run("load", *TABLES, **settings)
     run("model")
     adjusted = query("SELECT * FROM spaaza_data_model.liability_book WHERE adjusts IS NOT NULL")
     assert adjusted
     assert left_in(tmp_path, theirs) == {}
-    assert broken_rules() == broken
+    assert broken_rules() == []
     run("check", "--deep", *TABLES, **settings)
