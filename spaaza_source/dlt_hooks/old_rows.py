@@ -6,8 +6,7 @@ leaves it to the next load, which removes what is older by its own moment.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from dlt.common import logger
 from dlt.common.storages import LoadStorage
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from spaaza_source.destination import fetch_chunks, open_client
+from spaaza_source.destination import open_client
 from spaaza_source.drift import Notice, notices_text
 from spaaza_source.errors import SettingsError
 from spaaza_source.retention import Age, Removal, age_of, read_removals
@@ -135,14 +134,11 @@ def _note(client: Any, removal: Removal, load: str, rows: int, notice: Notice | 
     jobs = client.make_qualified_table_name("export_jobs")
     own = "table_name = %s AND job_id = %s"
     query = f"SELECT notices FROM {jobs} WHERE {own}"
-    told: list[Mapping[str, Any]] = []
-    for chunk in fetch_chunks(client, query, removal.table, removal.job_id):
-        told += [each for text in chunk[0].to_pylist() if text for each in json.loads(text)]
-    told += json.loads(notices_text([notice] if notice else []) or "[]")
+    told = client.execute_sql(query, removal.table, removal.job_id)
     client.execute_sql(
         f"UPDATE {jobs} SET removed = %s, notices = %s WHERE {own}",
         rows,
-        json.dumps(told, ensure_ascii=False) if told else None,
+        notices_text([notice] if notice else [], told[0][0] if told else None),
         removal.table,
         removal.job_id,
     )

@@ -151,10 +151,15 @@ def tell_notices(notices: Sequence[Notice], *, stop: bool) -> None:
     tell_chat("\n".join(map(str, notices)))
 
 
-def notices_text(notices: Sequence[Notice]) -> str | None:
-    """Notices as JSON for `export_jobs`; None where there is none."""
+def notices_text(notices: Sequence[Notice], told: str | None = None) -> str | None:
+    """Notices as JSON for `export_jobs`; None where there is none.
+
+    Args:
+        notices: What is new.
+        told: What `export_jobs` has of the export already, and stays.
+    """
     if not notices:
-        return None
+        return told
     listed = [
         {
             "kind": notice.kind,
@@ -165,10 +170,8 @@ def notices_text(notices: Sequence[Notice]) -> str | None:
         }
         for notice in notices
     ]
-    return json.dumps(
-        [{name: value for name, value in each.items() if value is not None} for each in listed],
-        ensure_ascii=False,
-    )
+    known = [{name: value for name, value in each.items() if value is not None} for each in listed]
+    return json.dumps([*json.loads(told or "[]"), *known], ensure_ascii=False)
 
 
 def _wrong(cause: str) -> SettingsError:

@@ -14,6 +14,8 @@ from typing import Any
 
 import duckdb
 
+from spaaza_source.views import literal, quote
+
 #: What the two files are compared by; their names are filled in.
 _CATALOG = (
     """SELECT schema_name, table_name, column_name, data_type, is_nullable, column_default, comment
@@ -60,10 +62,10 @@ def rewrite_file(path: Path) -> str | None:
             return f"{room // 2**20} MiB are free beside {path.name}, which is larger"
         with duckdb.connect() as memory:
             # While it is open to read, nobody writes to it.
-            memory.execute(f"ATTACH {_text(path)} AS before (READ_ONLY)")
+            memory.execute(f"ATTACH {literal(str(path))} AS before (READ_ONLY)")
             # Who reads the file is to read the new one: 1.5 reads none that DuckDB 2 makes.
             ((version,),) = memory.execute(_VERSION).fetchall()
-            memory.execute(f"ATTACH {_text(copy)} AS after (STORAGE_VERSION '{version}')")
+            memory.execute(f"ATTACH {literal(str(copy))} AS after (STORAGE_VERSION '{version}')")
             memory.execute("COPY FROM DATABASE before TO after")
             if _contents(memory, "before") != _contents(memory, "after"):
                 return f"a copy of {path.name} would not have all that it has"
@@ -82,7 +84,7 @@ def _contents(memory: Any, name: str) -> list[Any]:
     found: list[Any] = [memory.execute(sql.format(name=name)).fetchall() for sql in _CATALOG]
     tables = memory.execute(_TABLES.format(name=name)).fetchall()
     for schema, table in tables:
-        qualified = ".".join(_quoted(part) for part in (name, schema, table))
+        qualified = ".".join(quote(part) for part in (name, schema, table))
         found.append(memory.execute(f"SELECT count(*) FROM {qualified}").fetchall())  # noqa: S608
     return found
 
@@ -96,11 +98,3 @@ def _flush(file: Path) -> None:
     """Have the system write a file to its disk: only then it may take another's place."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -19,7 +19,7 @@ from dlt.common import logger
 from dlt.common.storages import FileStorage, LoadStorage, PackageStorage
 
 from spaaza_source.audit import LEDGER
-from spaaza_source.destination import open_client
+from spaaza_source.destination import open_client, values_hidden
 from spaaza_source.drift import Notice, notices_text, tell_notices
 from spaaza_source.views.catalog import MADE_BY, Catalog, Stored
 from spaaza_source.views.databases import (
@@ -112,7 +112,7 @@ def _update(
         dataset = str(client.dataset_name)
         wanted = list(make(dataset, view, columns if is_wanted else (), stored))
         if wanted:
-            with client.begin_transaction():
+            with values_hidden(), client.begin_transaction():
                 for sql in wanted:
                     client.execute_sql(sql)
     except Exception as failure:  # noqa: BLE001 - the load's rows are right
@@ -189,14 +189,13 @@ def _tell_once(client: Any, view: CurrentRows, notice: Notice) -> None:
         f"SELECT job_id, notices FROM {jobs} WHERE table_name = %s ORDER BY loaded_at DESC",  # noqa: S608
         view.table,
     )
-    told = [json.loads(notices) if notices else [] for _, notices in rows]
-    if not rows or any(each["kind"] == notice.kind for notices in told for each in notices):
+    told = [each for _, notices in rows for each in json.loads(notices or "[]")]
+    if not rows or any(each["kind"] == notice.kind for each in told):
         return
     tell_notices([notice], stop=False)
-    new = json.loads(notices_text([notice]) or "[]")
     client.execute_sql(
         f"UPDATE {jobs} SET notices = %s WHERE table_name = %s AND job_id = %s",  # noqa: S608
-        json.dumps([*told[0], *new], ensure_ascii=False),
+        notices_text([notice], rows[0][1]),
         view.table,
         rows[0][0],
     )
