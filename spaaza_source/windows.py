@@ -74,6 +74,12 @@ class Window:
         """Whether some instant lies in both."""
         return self.begin < other.end and other.begin < self.end
 
+    def since(self, instant: datetime | None) -> Window | None:
+        """The part of it from an instant on; None for none. Of no instant, all of it."""
+        if instant is None or instant <= self.begin:
+            return self
+        return Window(instant, self.end) if instant < self.end else None
+
     def gaps(self, covered: Iterable[Window]) -> list[Window]:
         """The parts of this window that none of the others covers, in the order of time."""
         gaps = []

@@ -106,3 +106,12 @@ def test_gaps_are_what_no_other_window_covers() -> None:
     assert hours(0, 10).gaps([hours(11, 12), hours(-2, -1)]) == [hours(0, 10)]
     assert hours(0, 10).gaps([hours(None, 4), hours(4, 10)]) == []
     assert hours(None, 10).gaps([hours(2, 4)]) == [hours(None, 2), hours(4, 10)]
+
+
+def test_since_an_instant_there_is_all_of_a_window_the_rest_of_it_or_nothing() -> None:
+    window = Window(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
+    middle = datetime(2026, 5, 9, tzinfo=UTC)
+    assert window.since(None) == window.since(window.begin) == window
+    assert window.since(middle) == Window(middle, window.end)
+    assert window.since(window.end) is None
+    assert Window(None, window.end).since(middle) == Window(middle, window.end)

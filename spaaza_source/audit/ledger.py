@@ -98,13 +98,7 @@ class LoadedExport:
         final = min(self.loaded_at, self.created_at or self.loaded_at) - lag
         window = self.window or Window(None, final)
         end = min(window.end, final)
-        return self.kept_of(Window(window.start, end)) if window.begin < end else None
-
-    def kept_of(self, window: Window) -> Window | None:
-        """The part of a window whose rows are kept; None for none."""
-        if self.gone_before is None or self.gone_before <= window.begin:
-            return window
-        return Window(self.gone_before, window.end) if self.gone_before < window.end else None
+        return Window(window.start, end).since(self.gone_before) if window.begin < end else None
 
 
 #: The loaded exports of each table, the oldest load first.

@@ -48,11 +48,11 @@ class Coverage:
 
         Of a window that is too old for its rows to be kept, none is missing.
         """
-        window, is_gone = self._kept_of(window)
-        if is_gone:
+        if self._is_gone(window):
             return True
         if self.has_discrepancy(window):
             return False
+        window = window and window.since(self.kept_since)
         exports = self._of_window(window)
         if window is None:
             return any(each.window is None and each.finished_at >= self.since for each in exports)
@@ -61,18 +61,15 @@ class Coverage:
 
     def has_discrepancy(self, window: Window | None) -> bool:
         """Whether an open discrepancy touches the window."""
-        window, is_gone = self._kept_of(window)
-        return not is_gone and any(
-            each.open_discrepancy and not each.is_gone and _overlap(each.window, window)
+        kept = window and window.since(self.kept_since)
+        return not self._is_gone(window) and any(
+            each.open_discrepancy and not each.is_gone and _overlap(each.window, kept)
             for each in self.loaded
         )
 
-    def _kept_of(self, window: Window | None) -> tuple[Window | None, bool]:
-        """The part of a window whose rows are to be kept; and whether there is none."""
-        since = self.kept_since
-        if window is None or since is None or since <= window.begin:
-            return window, False
-        return (Window(since, window.end), False) if since < window.end else (window, True)
+    def _is_gone(self, window: Window | None) -> bool:
+        """Whether no row of a window is to be kept."""
+        return window is not None and window.since(self.kept_since) is None
 
     def _of_window(self, window: Window | None) -> list[LoadedExport]:
         """Exports with rows of a window, asked for as the settings would ask for them now."""
@@ -89,7 +86,7 @@ class Coverage:
         """The window in which an export leaves nothing to be asked for; None where it has none."""
         if export.finished_at >= self.since:
             created = export.created_at or export.finished_at
-            return export.kept_of(export.window or Window(None, created))
+            return (export.window or Window(None, created)).since(export.gone_before)
         policy = self.sync.policy
         if self.recent_only or policy is None or not policy.incremental:
             return None
@@ -110,7 +107,9 @@ def recount_windows(
             parts = [each for each in untouched if each.window and window.covers(each.window)]
             if window.gaps(part.window for part in parts if part.window):
                 continue
-            if any(part.kept_of(part.window) != part.window for part in parts if part.window):
+            if any(
+                part.window.since(part.gone_before) != part.window for part in parts if part.window
+            ):
                 # Of some rows nobody knows how many there were.
                 continue
             manifest = TableManifest(

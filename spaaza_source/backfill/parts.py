@@ -157,4 +157,4 @@ def kept_range(table: str, policy: SyncPolicy, whole: Window, now: datetime) -> 
     logger.warning(
         f"{table}: rows from before {iso(since)} are not kept (retain_days), so none are asked for"
     )
-    return Window(since, whole.end) if since < whole.end else None
+    return whole.since(since)
