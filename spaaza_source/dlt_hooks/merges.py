@@ -46,36 +46,15 @@ LOCKS = {
 
 @cache
 def improve_merges() -> None:
-    """Have dlt's merges of exports take no longer than they need, from now on in this process."""
+    """Have dlt's merges lock their tables, and take no longer than they need, in this process."""
     generate_sql = SqlMergeFollowupJob.generate_sql.__func__  # type: ignore[attr-defined]
 
     @wraps(generate_sql)
     def generate(cls: Any, table_chain: Sequence[TTableSchema], sql_client: Any) -> list[str]:
         statements: list[str] = generate_sql(cls, table_chain, sql_client)
         # Keys of exports are never NULL; those of other pipelines' tables may be.
-        if FORMAT not in table_chain[0]:
-            return statements
-        match sql_client.capabilities.sqlglot_dialect:
-            case "postgres":
-                pairs = [sql_client.get_qualified_table_names(each["name"]) for each in table_chain]
-                tables = [name for pair in pairs for name in pair]
-                return [without_not_in(statement, tables) for statement in statements]
-            case "duckdb":
-                return _with_room(statements, cls, sql_client)
-            case _:
-                return statements
-
-    SqlMergeFollowupJob.generate_sql = classmethod(generate)  # type: ignore[assignment]
-
-
-@cache
-def keep_merges_whole() -> None:
-    """Have each of dlt's merges be one transaction, which locks its tables, in this process."""
-    generate_sql = SqlMergeFollowupJob.generate_sql.__func__  # type: ignore[attr-defined]
-
-    @wraps(generate_sql)
-    def generate(cls: Any, table_chain: Sequence[TTableSchema], sql_client: Any) -> list[str]:
-        statements: list[str] = generate_sql(cls, table_chain, sql_client)
+        if FORMAT in table_chain[0]:
+            statements = _hurry(statements, cls, table_chain, sql_client)
         lock = LOCKS.get(sql_client.capabilities.sqlglot_dialect)
         if lock is None or not _is_of_a_load(table_chain[0]):
             return statements
@@ -85,6 +64,11 @@ def keep_merges_whole() -> None:
         return [lock.format(tables=", ".join(tables)), *statements]
 
     SqlMergeFollowupJob.generate_sql = classmethod(generate)  # type: ignore[assignment]
+
+
+@cache
+def keep_merges_whole() -> None:
+    """Have each of dlt's merges be one transaction, from now on in this process."""
     maybe_transaction = SqlLoadJob.maybe_transaction
 
     @contextmanager
@@ -99,6 +83,21 @@ def keep_merges_whole() -> None:
                 yield
 
     SqlLoadJob.maybe_transaction = in_transaction  # type: ignore[assignment, method-assign]
+
+
+def _hurry(
+    statements: list[str], job: type, table_chain: Sequence[TTableSchema], sql_client: Any
+) -> list[str]:
+    """The statements of a merge of exports, as its database takes the least time for them."""
+    match sql_client.capabilities.sqlglot_dialect:
+        case "postgres":
+            pairs = [sql_client.get_qualified_table_names(each["name"]) for each in table_chain]
+            tables = [name for pair in pairs for name in pair]
+            return [without_not_in(statement, tables) for statement in statements]
+        case "duckdb":
+            return _with_room(statements, job, sql_client)
+        case _:
+            return statements
 
 
 def _with_room(statements: list[str], job: type, sql_client: Any) -> list[str]:
