@@ -1,9 +1,11 @@
-"""Runs the quick tests in several environments: `python3 .ci/matrix.py`, or `… 3.11 3.14`.
+"""Runs the tests in several environments: `python3 .ci/matrix.py`, or `… 3.14 oldest newest`.
 
 Each environment of the table below is a Python with what is pinned, but for the releases that the
-table names. It is made in a folder of its own, from the last commit, and removed afterwards. What
-stands behind `--` goes to pytest. A Python that is not on this machine is told; where it was asked
-for by its version, that is a failure. The exit code is 1 where something failed.
+table names. It is made in a folder of its own, from the last commit, and removed afterwards. With
+what is pinned the quick tests are run, with the oldest and the newest releases all but the
+thorough ones: loads, commands and notebooks too. What stands behind `--` goes to pytest. A Python
+that is not on this machine is told; where its line was asked for by name, that is a failure. The
+exit code is 1 where something failed.
 """
 
 import argparse
@@ -25,12 +27,16 @@ PINS = ".ci/constraints-dev.txt"
 class Environment:
     """One line of the table: a Python, and packages in other releases than the pinned ones."""
 
+    #: What it is asked for by.
+    name: str
     python: str
     #: Requirements by package, as `{"duckdb": "==1.4.*"}`.
     releases: dict[str, str] = field(default_factory=dict)
+    #: The tests that are run where pytest's arguments do not say it, by their markers.
+    tests: str = "not slow and not thorough"
 
     def __str__(self) -> str:
-        return ", ".join([f"Python {self.python}", *(self.requirements())])
+        return f"{self.name} ({', '.join([f'Python {self.python}', *self.requirements()])})"
 
     def requirements(self) -> list[str]:
         """What is installed in the place of what is pinned."""
@@ -47,36 +53,33 @@ OLDEST = {
     "sqlglot": "==26.32.0",
 }
 #: Newer ones than those that are pinned.
-NEWEST = {"duckdb": "==2.0.1", "sqlglot": "==30.30.0"}
+NEWEST = {"duckdb": "==2.0.1", "sqlglot": "==30.31.0"}
 #: Every Python that pyproject.toml names, and both ends of what loads build on;
 #: tests/test_package.py compares.
 TABLE = [
-    Environment("3.11"),
-    Environment("3.12"),
-    Environment("3.13"),
-    Environment("3.14"),
-    Environment("3.11", OLDEST),
-    Environment("3.13", NEWEST),
+    *(Environment(python, python) for python in ("3.11", "3.12", "3.13", "3.14")),
+    Environment("oldest", "3.11", OLDEST, tests="not thorough"),
+    Environment("newest", "3.13", NEWEST, tests="not thorough"),
 ]
 
 
 def main() -> int:
     """Run the tests in the environments that were asked for, or all, and tell how each went."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pythons", nargs="*", metavar="3.X", help="only these Pythons")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these lines of the table")
     parser.add_argument("--list", action="store_true", help="show the table, and what is here")
     own, tests = _split(sys.argv[1:])
     asked = parser.parse_args(own)
-    unknown = set(asked.pythons) - {each.python for each in TABLE}
+    unknown = set(asked.names) - {each.name for each in TABLE}
     if unknown:
-        parser.error(f"the table has no Python {', '.join(sorted(unknown))}")
+        parser.error(f"the table has no line {', '.join(sorted(unknown))}")
     told, failed = [], False
     for each in TABLE:
-        if asked.pythons and each.python not in asked.pythons:
+        if asked.names and each.name not in asked.names:
             continue
         python = find_python(each.python)
         if python is None:
-            failed |= bool(asked.pythons)
+            failed |= bool(asked.names)
             told.append(f"{each}: not on this machine")
         elif asked.list:
             told.append(f"{each}: {python}")
@@ -108,7 +111,7 @@ def find_python(version: str) -> str | None:
 
 
 def run_tests(environment: Environment, python: str, tests: list[str]) -> bool:
-    """Whether the quick tests, or those given, pass in an environment that is made for them.
+    """Whether its tests, or those given, pass in an environment that is made for them.
 
     Args:
         environment: What to install.
@@ -132,7 +135,7 @@ def run_tests(environment: Environment, python: str, tests: list[str]) -> bool:
         if environment.releases:
             # Without what they depend on: all else stays as pinned.
             commands.append([*pip, "--no-deps", *environment.requirements()])
-        marked = [] if "-m" in tests else ["-m", "not slow and not thorough"]
+        marked = [] if "-m" in tests else ["-m", environment.tests]
         commands.append([own, "-m", "pytest", "-q", *marked, *tests])
         for command in commands:
             sys.stdout.write(f"+ [{environment}] {' '.join(command)}\n")
