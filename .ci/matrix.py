@@ -49,6 +49,8 @@ OLDEST = {
     "duckdb-extensions": "==1.5.0",
     "duckdb-extension-ducklake": "==1.5.0",
     "duckdb-extension-postgres-scanner": "==1.5.0",
+    "numpy": "==1.26.0",
+    "pandas": "==2.2.0",
     "pyarrow": "==18.0.0",
     "sqlglot": "==26.32.0",
 }

@@ -83,7 +83,7 @@ def test_the_pythons_are_the_same_wherever_they_are_named() -> None:
 def test_the_oldest_releases_that_are_tried_are_the_oldest_that_are_allowed() -> None:
     asked = [each.replace(">=", "==") for each in pyproject()["project"]["dependencies"]]
     oldest = script("matrix.py")["OLDEST"]
-    for name in ("duckdb", "pyarrow", "sqlglot"):
+    for name in ("duckdb", "numpy", "pandas", "pyarrow", "sqlglot"):
         of_name = next(each for each in asked if each.startswith(f"{name}=="))
         assert Version(of_name.removeprefix(f"{name}==")) == Version(
             oldest[name].removeprefix("==")

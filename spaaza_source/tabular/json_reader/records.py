@@ -193,9 +193,8 @@ def _read(cells: Any, kind: ColumnType) -> list[Any]:
             return _as_list(convert(cells, kind))
         case "timestamp":
             # To make a scalar of a time, pyarrow imports pandas: so not for files that have none.
-            since = pc.cast(convert(cells, kind), pa.timestamp("us")) - pa.scalar(
-                0, pa.timestamp("us")
-            )
+            epoch = pa.scalar(0, pa.timestamp("us"))
+            since = pc.subtract(pc.cast(convert(cells, kind), epoch.type), epoch)
             return [None if time is None else _EPOCH + time for time in _as_list(since)]
         case _:
             read = Decimal if kind.data_type == "decimal" else float
