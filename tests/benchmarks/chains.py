@@ -150,7 +150,7 @@ def _check_rows(database: Path, vendor: Vendor, rows: int) -> None:
         for chain in vendor.chains:
             for table in TABLES:
                 name = f"spaaza_data_{chain}.{table}"
-                found = warehouse.sql(f"SELECT count(*) FROM {name}").fetchone()
+                found = warehouse.execute(f"SELECT count(*) FROM {name}").fetchone()
                 assert found == (rows,), f"{name} has {found} rows"
 
 

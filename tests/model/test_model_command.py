@@ -62,10 +62,12 @@ def test_all_views_and_the_book_are_made_without_a_vendors_settings(
     assert "not made" not in told
     with duckdb.connect(str(here / f"{vendor}.duckdb")) as warehouse:
         for view in (*VIEWS, "liability_book"):
-            found = warehouse.sql(f"SELECT count(*) FROM {vendor}_data_model.{view}").fetchone()
+            found = warehouse.execute(f"SELECT count(*) FROM {vendor}_data_model.{view}").fetchone()
             assert found
             assert found[0] >= 300, view
-        days = warehouse.sql(f"SELECT max(day) FROM {vendor}_data_model.liability_book").fetchone()
+        days = warehouse.execute(
+            f"SELECT max(day) FROM {vendor}_data_model.liability_book"
+        ).fetchone()
     assert days
     assert abs((days[0] - dt.datetime.now(dt.UTC).date()).days) <= 1
 
