@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ import duckdb
 from dlt.common.destination import TDestinationReferenceArg
 from dlt.common.destination.client import FollowupJobRequest
 from dlt.common.destination.typing import PreparedTableSchema
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.configuration import DuckDbConnectionPool, DuckDbCredentials
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from spaaza_source.errors import SettingsError, wrong_kind
+from spaaza_source.signals import signals_wait
 
 #: Megabytes that one core needs to copy at full speed. By default DuckDB takes four fifths of the
 #: memory, and is no faster.
@@ -113,8 +115,7 @@ def _set_memory(limit: str) -> str:
 def suit(config: Any) -> None:
     """Give what dlt has resolved of a DuckDB file these settings too, unless the user has set any.
 
-    A file that this process has open is left alone: its other connections would be concerned. One
-    that is not there yet is made, so that DuckDB 1.5 can read it as well.
+    A file that this process has open is left alone: its other connections would be concerned.
 
     Args:
         config: dlt's configuration of a destination; any but a DuckDB file's is left alone.
@@ -124,12 +125,25 @@ def suit(config: Any) -> None:
         return
     if credentials.external_conn() or credentials.database in NO_FILES:
         return
-    if not credentials.read_only:
-        _make_file(credentials)
+    credentials.conn_pool = _Pool(credentials)
     names = ("global_config", "local_config", "pragmas", "statements", "read_only")
     is_users = any(getattr(credentials, name, None) for name in names)
     if not is_users and not _may_be_open_here(credentials.database):
         credentials.global_config = duckdb_settings()
+
+
+class _Pool(DuckDbConnectionPool):
+    """Opens a file without a break; one that is not there is made as DuckDB 1.5 can read it."""
+
+    credentials: DuckDbCredentials
+
+    def borrow_conn(self, *given: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        with signals_wait():
+            # DuckDB would import it in its first statement.
+            import_module("pandas")
+            if not self.credentials.read_only:
+                _make_file(self.credentials)
+            return super().borrow_conn(*given, **named)
 
 
 def _make_file(credentials: DuckDbCredentials) -> None:

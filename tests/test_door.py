@@ -18,7 +18,7 @@ PACKAGE = Path(spaaza_source.__file__).parent
 
 #: From the ground up: a module imports from lower floors and from its own wing.
 FLOORS = (
-    ("errors", "chat", "sandbox"),
+    ("errors", "chat", "sandbox", "signals"),
     ("transport", "tabular", "windows", "settings", "warehouse"),
     ("exports", "destination", "configuration"),
     ("audit", "retention", "telemetry", "tombstones"),

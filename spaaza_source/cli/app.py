@@ -30,7 +30,7 @@ from spaaza_source.cli.options import (
     seed_option,
     vendor_option,
 )
-from spaaza_source.cli.signals import raise_on_sigterm
+from spaaza_source.signals import raise_on_sigterm
 
 
 @click.group(

@@ -1,4 +1,4 @@
-"""Imports what a command needs, without looking for garbage meanwhile or in it."""
+"""Imports what a command needs: whole, and without looking for garbage meanwhile or in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import gc
 import sys
 from importlib import import_module
 from types import ModuleType
+
+from spaaza_source.signals import signals_wait
 
 
 def import_quickly(name: str) -> ModuleType:
@@ -15,11 +17,12 @@ def import_quickly(name: str) -> ModuleType:
     of hundreds of thousands. A process that has imported dlt already has a life of its own, and may
     have garbage: there, nothing is done about it.
     """
-    if "dlt" in sys.modules or not gc.isenabled():
-        return import_module(name)
-    gc.disable()
-    try:
-        return import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
+    with signals_wait():
+        if "dlt" in sys.modules or not gc.isenabled():
+            return import_module(name)
+        gc.disable()
+        try:
+            return import_module(name)
+        finally:
+            gc.freeze()
+            gc.enable()

@@ -130,7 +130,10 @@ dlt.common.destination.client.WithStateSync
     get_stored_schema(schema_name)
 dlt.destinations.impl.duckdb.configuration.DuckDbCredentials
     warehouse: gives a DuckDB file its settings
-    __init__(conn_or_path)
+    __init__(conn_or_path); conn_pool
+dlt.destinations.impl.duckdb.configuration.DuckDbConnectionPool
+    warehouse: opens a DuckDB file without a break
+    __init__(credentials); borrow_conn(global_config, local_config, pragmas); credentials
 dlt.destinations.impl.duckdb.duck.DuckDbClient
     warehouse: merges with more memory
     _create_merge_followup_jobs(table_chain)

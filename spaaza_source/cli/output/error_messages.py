@@ -22,7 +22,6 @@ from dlt.common.exceptions import MissingDependencyException, SignalReceivedExce
 from dlt.extract.exceptions import ResourceExtractionError
 
 from spaaza_source.cli.output.destination_messages import destination_error, locked_file
-from spaaza_source.cli.signals import SigtermError
 from spaaza_source.configuration import missing_setting, wrong_value
 from spaaza_source.errors import (
     ExportTimeoutError,
@@ -34,6 +33,7 @@ from spaaza_source.errors import (
     SpaazaSourceError,
     VendorError,
 )
+from spaaza_source.signals import SigtermError
 from spaaza_source.transport import redact
 
 FAILED = 1
