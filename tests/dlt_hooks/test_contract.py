@@ -136,11 +136,8 @@ def has(thing: Any, member: str) -> bool:
         return True
     bases = [] if isinstance(thing, ModuleType) else inspect.getmro(thing)
     own = [each for each in bases if each.__module__.startswith("dlt.")]
-    return any(
-        member in vars(each).get("__annotations__", {})
-        or re.search(rf"\bself\.{member}\b[^=\n]*=", inspect.getsource(each))
-        for each in own
-    )
+    given = re.compile(rf"^    {member}: |\bself\.{member}\b[^=\n]*=", re.MULTILINE)
+    return any(given.search(inspect.getsource(each)) for each in own)
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name.removeprefix("dlt."))
