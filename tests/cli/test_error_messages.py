@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
 import pickle
+import signal
+import threading
 
 import dlt
 import duckdb
 import pytest
 
 from spaaza_source import errors
-from spaaza_source.cli.output.error_messages import describe
+from spaaza_source.cli.output.error_messages import describe, exit_report
 
 
 def wrapped(error: Exception) -> Exception:
@@ -47,3 +50,19 @@ def test_an_error_survives_pickling() -> None:
     error = errors.HeaderError("two columns", where="users", hint="Ask.")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (type(again), str(again)) == (errors.HeaderError, str(error))
+
+
+def test_ctrl_c_in_a_query_of_duckdb_is_no_failure() -> None:
+    # With one thread: with more, some of DuckDB's queries go on for a long time.
+    endless = "SELECT count(*) FROM range(1_000_000_000_000) AS all_rows(n) WHERE n % 7 = 3"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with duckdb.connect(config={"threads": 1}) as database:
+        pressed = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        pressed.start()
+        with pytest.raises(RuntimeError) as interrupted:
+            database.execute(endless)
+    signal.signal(signal.SIGINT, before)
+    assert exit_report(interrupted.value) == (
+        ["interrupted; the next run resumes from here"],
+        128 + signal.SIGINT,
+    )

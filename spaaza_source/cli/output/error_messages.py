@@ -70,6 +70,9 @@ def causing_signal(failure: BaseException) -> int | None:
     """The number of the signal that caused `failure`; None if no signal did."""
     number: int | None = None
     for cause in _causes(failure):
+        # DuckDB says no more than that; which signal it was, DuckDB 1 has as the cause.
+        if isinstance(cause, RuntimeError) and str(cause) == "Query interrupted":
+            number = signal.SIGINT
         # The last counts: click puts an error of its own above that of the signal.
         if isinstance(cause, SigtermError):
             number = signal.SIGTERM
