@@ -1,4 +1,4 @@
-"""Checks that a format of tables in files can be written here, before anything is asked."""
+"""Checks that tables can be kept current in a destination, before anything is asked."""
 
 from __future__ import annotations
 
@@ -6,12 +6,36 @@ from importlib.util import find_spec
 from typing import Any
 
 from spaaza_source.destination.capabilities import is_files, preferred_table_format
-from spaaza_source.destination.delta import DELTA
+from spaaza_source.destination.delta import DELTA, DeltaClient
 from spaaza_source.errors import SettingsError
 
 #: By format of tables in files: the package that writes it, and the extra that installs it. dlt
 #: imports it only once a load package is there to be loaded.
 DRIVERS = {DELTA: ("deltalake", "spaaza-source[delta]")}
+
+#: Databases that have no type of a time, by sqlglot's name for their SQL.
+WITHOUT_TIMES = ("sqlite",)
+
+
+def check_types(client: Any) -> None:
+    """Check that a database has a type of times: without, no range of rows is found again.
+
+    Args:
+        client: dlt's SQL client, or one for Delta tables, which have times.
+
+    Raises:
+        SettingsError: It has none.
+    """
+    if isinstance(client, DeltaClient):
+        return
+    dialect = client.capabilities.sqlglot_dialect
+    if dialect in WITHOUT_TIMES:
+        raise SettingsError(
+            f"{dialect} has no type of a time, so that a range of a table's rows could be neither"
+            " replaced nor counted",
+            where="destination",
+            hint="Load into DuckDB, which is one file as well, or into another database.",
+        )
 
 
 def check_table_format(pipeline: Any, table: str, table_format: Any) -> None:

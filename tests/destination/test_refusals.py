@@ -154,3 +154,18 @@ def test_plain_files_hold_no_row_twice(table: str, tmp_path: Path) -> None:
         for _ in range(2):
             into_plain_files(tmp_path, vendor, table)
     assert in_plain_files(tmp_path, table) == 2
+
+
+def test_a_database_without_times_is_refused(tmp_path: Path) -> None:
+    with FileVendor(users=ROWS) as vendor:
+        given: dict[str, Any] = {"max_age": 0, **QUICK}
+        source = spaaza_source(vendor.base_url, 1743, TOKEN, **given)
+        pipeline = dlt.pipeline(
+            "spaaza",
+            pipelines_dir=str(tmp_path / "pipelines"),
+            destination=dlt.destinations.sqlalchemy(f"sqlite:///{tmp_path / 'loyalty.db'}"),
+            dataset_name="loyalty",
+        )
+        wrong = refused(lambda: pipeline.run(source.with_resources("users")))
+        assert vendor.tasks == []
+    assert str(wrong).startswith("destination: sqlite has no type of a time")

@@ -95,7 +95,9 @@ class Shop:
 
     def pipeline(self) -> dlt.Pipeline:
         destination: Any = dlt.destinations.duckdb(str(self.folder / "warehouse.duckdb"))
-        if self.kind != "duckdb":
+        if self.kind == "sqlite":
+            destination = dlt.destinations.sqlalchemy(f"sqlite:///{self.folder / 'warehouse.db'}")
+        elif self.kind != "duckdb":
             destination = dlt.destinations.filesystem(str(self.folder / self.kind))
         return dlt.pipeline(
             "hints" if self.kind == "duckdb" else f"hints_{self.kind}",
@@ -118,7 +120,7 @@ class Shop:
             source.resources[table].apply_hints(table_format="delta")
         if hints:
             source.resources[table].apply_hints(**hints)
-        file_format: Any = None if self.kind == "duckdb" else "parquet"
+        file_format: Any = "parquet" if self.kind in ("delta", "files") else None
         self.pipeline().run(source, refresh=refresh, loader_file_format=file_format)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

@@ -311,6 +311,14 @@ def test_a_format_of_files_that_cannot_be_kept_current(shop: Shop) -> None:
     assert delta.rows("users") == 3
 
 
+def test_a_database_without_times(shop: Shop) -> None:
+    with advises("destination/drivers.py", "Load into DuckDB, which"):
+        shop.into(kind="sqlite").load("users")
+    duckdb = shop.into(kind="duckdb")
+    duckdb.load("users")
+    assert duckdb.rows("users") == 3
+
+
 TEN = "id,name\n" + "".join(f"{number},n\n" for number in range(10))
 
 
