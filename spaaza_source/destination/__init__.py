@@ -11,7 +11,7 @@ from spaaza_source.destination.capabilities import (
 from spaaza_source.destination.connection import check_configuration, check_connection
 from spaaza_source.destination.delta import DELTA, open_session, quote_name
 from spaaza_source.destination.dlt_settings import find_record_format, prefer_settings
-from spaaza_source.destination.drivers import check_table_format, check_types
+from spaaza_source.destination.drivers import check_table_format, check_times
 from spaaza_source.destination.lake_connections import keep_attached
 from spaaza_source.destination.limits import (
     check_columns,
@@ -60,7 +60,7 @@ __all__ = [
     "check_record_width",
     "check_row_width",
     "check_table_format",
-    "check_types",
+    "check_times",
     "completed_loads",
     "create_staging",
     "current_merge_strategies",

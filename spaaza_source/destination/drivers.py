@@ -12,13 +12,12 @@ from spaaza_source.errors import SettingsError
 #: By format of tables in files: the package that writes it, and the extra that installs it. dlt
 #: imports it only once a load package is there to be loaded.
 DRIVERS = {DELTA: ("deltalake", "spaaza-source[delta]")}
-
 #: Databases that have no type of a time, by sqlglot's name for their SQL.
 WITHOUT_TIMES = ("sqlite",)
 
 
-def check_types(client: Any) -> None:
-    """Check that a database has a type of times: without, no range of rows is found again.
+def check_times(client: Any) -> None:
+    """Check that a database has times of a type: as texts, no range of rows is found again.
 
     Args:
         client: dlt's SQL client, or one for Delta tables, which have times.

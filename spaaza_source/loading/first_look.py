@@ -16,7 +16,7 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 from dlt.extract import DltResource
 
 from spaaza_source.audit import Ledger, complete_tables, known_columns, read_ledger
-from spaaza_source.destination import ask, check_types, current_pipeline
+from spaaza_source.destination import ask, check_times, current_pipeline
 from spaaza_source.tombstones import Tombstones, read_tombstones
 
 
@@ -103,7 +103,7 @@ def _look(
     audit: Mapping[str, frozenset[str]],
 ) -> TableLook:
     if seen.complete_audit is None:
-        check_types(client)
+        check_times(client)
         seen.ledger = read_ledger(client)
         seen.tombstones = read_tombstones(client)
         seen.complete_audit = complete_tables(client, audit)

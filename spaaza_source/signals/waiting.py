@@ -28,15 +28,14 @@ def signals_wait() -> Iterator[None]:
     # Python runs handlers in the main thread alone.
     is_main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in _NUMBERS if is_main}
-    for number, handler in before.items():
-        # None: it is another library's, in C.
-        if handler not in (None, signal.SIG_IGN):
-            signal.signal(number, lambda number, _: came.append(number))
+    # None: it is another library's, in C.
+    held = {each: does for each, does in before.items() if does not in (None, signal.SIG_IGN)}
+    for number in held:
+        signal.signal(number, lambda number, _: came.append(number))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            if handler is not None:
-                signal.signal(number, handler)
+        for number, does in held.items():
+            signal.signal(number, does)
         for each in came:
             signal.raise_signal(each)

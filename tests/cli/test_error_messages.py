@@ -55,13 +55,18 @@ def test_an_error_survives_pickling() -> None:
 def test_ctrl_c_in_a_query_of_duckdb_is_no_failure() -> None:
     # With one thread: with more, some of DuckDB's queries go on for a long time.
     endless = "SELECT count(*) FROM range(1_000_000_000_000) AS all_rows(n) WHERE n % 7 = 3"
+    # Where the tests run in the background, the signal would be ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with duckdb.connect(config={"threads": 1}) as database:
-        pressed = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-        pressed.start()
-        with pytest.raises(RuntimeError) as interrupted:
+    pressed = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    pressed.start()
+    try:
+        with (
+            duckdb.connect(config={"threads": 1}) as database,
+            pytest.raises(RuntimeError) as interrupted,
+        ):
             database.execute(endless)
-    signal.signal(signal.SIGINT, before)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert exit_report(interrupted.value) == (
         ["interrupted; the next run resumes from here"],
         128 + signal.SIGINT,
